@@ -1,0 +1,1 @@
+"""The card: what a dataset is and promises."""

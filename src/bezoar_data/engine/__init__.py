@@ -1,0 +1,1 @@
+"""Runs a compiled pipeline row by row: scheduler, spool, progress."""

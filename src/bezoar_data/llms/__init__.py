@@ -1,0 +1,1 @@
+"""Who answers: providers, offline models, journal of answers, limits, budget."""

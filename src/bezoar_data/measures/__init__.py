@@ -1,0 +1,1 @@
+"""Agreement, intervals, overlap: numbers without files or models."""

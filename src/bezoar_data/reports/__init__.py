@@ -1,0 +1,1 @@
+"""Report page, trace of a row, difference of two runs."""

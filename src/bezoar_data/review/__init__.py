@@ -1,0 +1,1 @@
+"""Human spot-check in Argilla."""

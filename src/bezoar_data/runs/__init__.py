@@ -1,0 +1,1 @@
+"""The run folder, the row and its lineage: schemas, reading, writing."""

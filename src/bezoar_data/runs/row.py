@@ -1,0 +1,164 @@
+"""The row and its lineage: the one shape that travels from source to card.
+
+A row is its columns and its lineage. Between distilabel steps the lineage is the reserved JSON column `_bezoar`,
+so that a row can never lose where it came from, whoever's step it passes; in memory it is a `Lineage`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Columns = dict[str, Any]
+
+RESERVED = "_bezoar"
+"""The column that carries the lineage. No step may read or write it by itself."""
+
+LINEAGE_COLUMNS = ("id", "content_hash", "seed_ids", "parent_ids")
+"""Columns a finished dataset adds to those of its steps."""
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(*parts: Any, length: int = 32) -> str:
+    """Hex SHA-256 of the canonical JSON of the parts, cut to `length` characters."""
+    return hashlib.sha256(canonical(parts).encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+def seed_id(source: str, revision: str, index: int) -> str:
+    """Identity of a source's row: hash of (source, revision, index)."""
+    return digest("seed", source, revision, index)
+
+
+def made_id(parent_ids: Iterable[str], step: str, k: int) -> str:
+    """Identity of a row a step made: hash of (parent ids, step, k)."""
+    return digest("made", list(parent_ids), step, k)
+
+
+def content_hash(columns: Mapping[str, Any]) -> str:
+    """Hash of what a row says, lineage aside."""
+    return digest({k: v for k, v in columns.items() if k != RESERVED and k not in LINEAGE_COLUMNS})
+
+
+def row_random(seed: int, step: str, row_id: str) -> random.Random:
+    """A random generator for one row in one step: the same draws whatever the concurrency."""
+    return random.Random(digest("random", seed, step, row_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Why a row was dropped: by which step, for which reason code, with the raw text if a model gave one."""
+
+    step: str
+    reason: str
+    detail: str = ""
+    raw: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a row came from and who touched it.
+
+    `order` is the row's path of positions (source, row, child...): sorting by it gives the source's order.
+    `models` and `keys` name, for each step that asked a model, the model that answered and the journal's keys.
+    """
+
+    id: str
+    order: tuple[int, ...]
+    seed_ids: tuple[str, ...] = ()
+    parent_ids: tuple[str, ...] = ()
+    source: str = ""
+    models: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    demo: bool = False
+    drop: Drop | None = None
+
+    def answered(self, step: str, model: str, keys: Iterable[str], *, demo: bool) -> Lineage:
+        """This lineage after `step` got an answer from `model` under the journal's `keys`."""
+        known = self.keys.get(step, ())
+        return replace(
+            self,
+            models={**self.models, step: model},
+            keys={**self.keys, step: known + tuple(k for k in keys if k not in known)},
+            demo=self.demo or demo,
+        )
+
+    def dropped(self, drop: Drop) -> Lineage:
+        return replace(self, drop=drop)
+
+    def child(self, step: str, k: int) -> Lineage:
+        """Lineage of the k-th row that `step` made from this row."""
+        parents = (self.id,)
+        return replace(
+            self, id=made_id(parents, step, k), order=(*self.order, k), parent_ids=parents, drop=None
+        )
+
+    def to_json(self) -> str:
+        value: dict[str, Any] = {"id": self.id, "order": self.order, "seed_ids": self.seed_ids}
+        if self.parent_ids:
+            value["parent_ids"] = self.parent_ids
+        if self.source:
+            value["source"] = self.source
+        if self.models:
+            value["models"] = dict(self.models)
+        if self.keys:
+            value["keys"] = dict(self.keys)
+        if self.demo:
+            value["demo"] = True
+        if self.drop:
+            d = self.drop
+            value["drop"] = {"step": d.step, "reason": d.reason, "detail": d.detail, "raw": d.raw}
+        return canonical(value)
+
+    @classmethod
+    def from_json(cls, text: str) -> Lineage:
+        v = json.loads(text)
+        return cls(
+            id=v["id"],
+            order=tuple(v["order"]),
+            seed_ids=tuple(v["seed_ids"]),
+            parent_ids=tuple(v.get("parent_ids", ())),
+            source=v.get("source", ""),
+            models=v.get("models", {}),
+            keys={step: tuple(keys) for step, keys in v.get("keys", {}).items()},
+            demo=v.get("demo", False),
+            drop=Drop(**v["drop"]) if "drop" in v else None,
+        )
+
+
+@dataclass(slots=True)
+class Row:
+    """One row: `row["inputs"]` reads a column; steps return new columns and never change these."""
+
+    columns: Columns
+    lineage: Lineage
+
+    @property
+    def id(self) -> str:
+        return self.lineage.id
+
+    def __getitem__(self, column: str) -> Any:
+        return self.columns[column]
+
+    def get(self, column: str, default: Any = None) -> Any:
+        return self.columns.get(column, default)
+
+    def with_columns(self, **columns: Any) -> Columns:
+        """The row's columns with these set: what a step that keeps the row returns."""
+        return {**self.columns, **columns}
+
+    def encode(self) -> Columns:
+        """The row as distilabel carries it: columns and the reserved JSON column."""
+        return {**self.columns, RESERVED: self.lineage.to_json()}
+
+    @classmethod
+    def decode(cls, columns: Mapping[str, Any]) -> Row:
+        plain = dict(columns)
+        return cls(columns=plain, lineage=Lineage.from_json(plain.pop(RESERVED)))

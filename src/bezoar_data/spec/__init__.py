@@ -1,0 +1,1 @@
+"""The YAML a person writes, as objects with positions; errors."""

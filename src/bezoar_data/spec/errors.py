@@ -1,0 +1,115 @@
+"""The one error model: what is wrong, where, and what to do about it.
+
+A mistake in what a person wrote is a `Problem`: data, not an exception. Whoever checks something collects
+problems and raises them together as one `InputError`; the command line alone turns errors into text and exit
+codes. Errors raised here never carry a traceback to the user.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+DONE = 0
+TOO_MANY_FAILED = 1
+INPUT_WRONG = 2
+BUDGET_STOPPED = 3
+POLICY_REFUSED = 4
+PROVIDER_AWAY = 5
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a file. Lines and columns count from 1; `None` means the file as a whole."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        parts = [self.file]
+        if self.line is not None:
+            parts.append(str(self.line))
+            if self.column is not None:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: a stable `code`, a sentence for people, where it is, and the remedy."""
+
+    code: str
+    message: str
+    place: Place | None = None
+    hint: str = ""
+    level: Literal["error", "warning"] = "error"
+
+    def as_json(self) -> dict[str, object]:
+        place = self.place
+        return {
+            "code": self.code,
+            "level": self.level,
+            "message": self.message,
+            "hint": self.hint,
+            "file": place.file if place else None,
+            "line": place.line if place else None,
+            "column": place.column if place else None,
+        }
+
+
+class BezoarError(Exception):
+    """An ending the user is told of in one message. `exit_code` is what the command line ends with."""
+
+    exit_code = TOO_MANY_FAILED
+
+
+class InputError(BezoarError):
+    """What was given is wrong: a file, an option, a key, a source. Holds every problem found, not the first."""
+
+    exit_code = INPUT_WRONG
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(p.message for p in self.problems))
+
+
+class BudgetStop(BezoarError):
+    """The next request could pass the budget. The same command with a larger one goes on."""
+
+    exit_code = BUDGET_STOPPED
+
+
+class PolicyRefused(BezoarError):
+    """A policy forbids it; the message names each reason."""
+
+    exit_code = POLICY_REFUSED
+
+
+class ProviderAway(BezoarError):
+    """A provider did not answer for longer than `max_outage`. The same command goes on."""
+
+    exit_code = PROVIDER_AWAY
+
+
+def source_line(place: Place) -> str | None:
+    """The text of the line a place points at, or None when it cannot be read."""
+    if place.line is None:
+        return None
+    try:
+        lines = Path(place.file).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return lines[place.line - 1] if 0 < place.line <= len(lines) else None
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint naming the nearest known word, or all known words when none is near."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known: {', '.join(sorted(known))}" if known else ""

@@ -1,0 +1,1 @@
+"""distilabel steps, one file each."""

@@ -1,0 +1,257 @@
+"""The step contract: one generator, two drivers.
+
+A step of ours is written once, as `run_row`: a generator without input or output of its own that yields `Ask` when
+it wants a model's answer and ends in `Kept` or `Dropped`. The streaming engine drives it with asyncio; `process`
+drives the same generator for distilabel's own runners. A step knows neither its engine nor the command line.
+
+Class facts (`use`, `version`, `reads`, `writes`) are declared, not computed, so that the catalogue can hold them and
+a pipeline file can be checked without importing distilabel. `reads` and `writes` may name settings in braces:
+`"{name}_status"`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from distilabel.models.llms.base import LLM
+from distilabel.steps.base import GeneratorStep, GlobalStep, Step, StepInput
+from pydantic import Field
+
+from bezoar_data.llms.ask import Answer, Ask, Refused
+from bezoar_data.llms.chat import ask_each
+from bezoar_data.runs.row import RESERVED, Columns, Drop, Lineage, Row, row_random, seed_id
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The row goes on: as itself with these columns, or (`made=True`) as new rows with this row as parent."""
+
+    rows: Sequence[Columns]
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The row ends here. `reason` is a code people count by; `detail` explains this one; `raw` is a model's text."""
+
+    reason: str
+    detail: str = ""
+    raw: str | None = None
+
+
+Verdict = Kept | Dropped
+Turns = Generator[Ask, Answer, Verdict]
+"""What `run_row` is: yields questions, is sent answers, returns a verdict."""
+
+
+class _Declared:
+    """Facts every step declares for the catalogue."""
+
+    use: ClassVar[str] = ""
+    """Name in pipeline files, e.g. `orca.explain`. Empty for abstract bases."""
+    version: ClassVar[int] = 1
+    """Raised when the step's output changes for the same input; stands in the lock."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[tuple[str, ...]] = ()
+    optional_writes: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str | None] = None
+    """The optional dependency group it needs, e.g. `language`."""
+    example: ClassVar[str] = ""
+    """A YAML fragment that shows its use."""
+
+    def _columns(self, declared: Iterable[str]) -> list[str]:
+        settings = {name: getattr(self, name) for name in type(self).model_fields}  # type: ignore[attr-defined]
+        return [c.format_map(settings) for c in declared]
+
+    @property
+    def inputs(self) -> list[str]:
+        return self._columns(self.reads)
+
+    @property
+    def outputs(self) -> list[str]:
+        return self._columns(self.writes)
+
+
+class RowStep(_Declared, Step):
+    """A step that decides row by row. Subclasses write `run_row` and nothing else."""
+
+    seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
+
+    def run_row(self, row: Row) -> Turns:
+        """Decide one row. Must not change `row`. An exception is a bug of the step and drops only this row."""
+        raise NotImplementedError
+
+    def random(self, row: Row) -> random.Random:
+        """This row's own random generator in this step: seeded by (seed, step, row id)."""
+        return row_random(self.seed, str(self.name), row.id)
+
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+        """Drive `run_row` for distilabel's own runners. Never raises for one row; no row ever vanishes."""
+        yield process_batch(self, inputs, getattr(self, "llm", None))
+
+
+class ModelStep(RowStep):
+    """A row step that asks a model: its own `LLM` from a models file, or any distilabel `LLM` in a script."""
+
+    llm: LLM = Field(description="Who answers: the name of a role in the models file.")
+
+    def load(self) -> None:
+        super().load()
+        self.llm.load()
+
+    def unload(self) -> None:
+        self.llm.unload()
+        super().unload()
+
+
+class GlobalRowStep(_Declared, GlobalStep):
+    """A step that must see all rows before it can decide any. Subclasses write `run_rows`."""
+
+    seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
+
+    def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
+        """One verdict for each row, in the rows' order."""
+        raise NotImplementedError
+
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+        rows = [Row.decode(r) for r in inputs]
+        live = [r for r in rows if r.lineage.drop is None]
+        live.sort(key=lambda r: r.lineage.order)
+        decided = {id(r): settle(r, v, str(self.name)) for r, v in zip(live, self.run_rows(live), strict=True)}
+        yield [
+            encode_for(self.outputs, out) for r in rows for out in (decided[id(r)] if id(r) in decided else [r])
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What a source is, for lineage, lock and card. `licence` is an SPDX id, or None where nobody said."""
+
+    name: str
+    revision: str = ""
+    path: str | None = None
+    sha256: str | None = None
+    url: str | None = None
+    licence: str | None = None
+
+
+class Source(_Declared, GeneratorStep):
+    """A step that starts rows. Subclasses write `read`, which yields the same rows in the same order each time."""
+
+    seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
+    limit: int | None = Field(default=None, description="At most this many rows.")
+
+    def facts(self) -> Sequence[SourceFacts]:
+        """The sources the rows come from, as `read` names them."""
+        raise NotImplementedError
+
+    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
+        """Yield (source name, revision, index in the source, columns). Raises `InputError` for a bad source."""
+        raise NotImplementedError
+
+    def rows(self) -> Iterator[Row]:
+        """The source's rows with their lineage, in order, cut to `limit`."""
+        for position, (name, revision, index, columns) in enumerate(self.read()):
+            if self.limit is not None and position >= self.limit:
+                return
+            identity = seed_id(name, revision, index)
+            lineage = Lineage(id=identity, order=(position,), seed_ids=(identity,), source=name)
+            yield Row(columns=columns, lineage=lineage)
+
+    def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:  # type: ignore[override]
+        batch: list[dict[str, Any]] = []
+        previous: list[dict[str, Any]] = []
+        for position, row in enumerate(self.rows()):
+            if position < offset:
+                continue
+            batch.append(row.encode())
+            if len(batch) == self.batch_size:
+                if previous:
+                    yield previous, False
+                previous, batch = batch, []
+        if batch and previous:
+            yield previous, False
+        yield (batch or previous), True
+
+
+def settle(row: Row, verdict: Verdict, step: str) -> list[Row]:
+    """The rows that go on after a verdict: the row itself, its children, or itself with the drop mark."""
+    if isinstance(verdict, Dropped):
+        drop = Drop(step=step, reason=verdict.reason, detail=verdict.detail, raw=verdict.raw)
+        return [Row(row.columns, row.lineage.dropped(drop))]
+    if verdict.made:
+        return [Row(dict(c), row.lineage.child(step, k)) for k, c in enumerate(verdict.rows)]
+    if len(verdict.rows) != 1:
+        raise ValueError(f"step '{step}' kept a row as {len(verdict.rows)} rows: say made=True for new rows")
+    return [Row(dict(verdict.rows[0]), row.lineage)]
+
+
+def refused(error: Refused) -> Dropped:
+    """The verdict on a row whose request the provider refused and whose step did not handle it."""
+    return Dropped(reason=error.reason, detail=error.detail)
+
+
+def broken(error: Exception) -> Dropped:
+    """The verdict on a row that made its step raise: a bug in the step, or a column it did not expect."""
+    return Dropped(reason="step_error", detail=f"{type(error).__name__}: {error}")
+
+
+def encode_for(outputs: Iterable[str], row: Row) -> dict[str, Any]:
+    """The row as distilabel carries it; a dropped one gets the step's output columns empty, as later steps expect."""
+    missing = {c: None for c in outputs if c not in row.columns} if row.lineage.drop else {}
+    return {**row.encode(), **missing}
+
+
+def process_batch(step: RowStep, batch: Iterable[dict[str, Any]], llm: LLM | None) -> list[dict[str, Any]]:
+    """One batch through `run_row` without an event loop of ours: all open questions of the batch are asked together,
+    round after round, until every row has its verdict. Rows without lineage (a plain distilabel script) get one."""
+    name = str(step.name)
+    rows = [Row.decode(r) if RESERVED in r else _adopt(r, i) for i, r in enumerate(batch)]
+    turns: dict[int, Turns] = {}
+    verdicts: dict[int, Verdict] = {}
+    asks: dict[int, Ask] = {}
+
+    def advance(i: int, answer: Answer | Refused | None) -> None:
+        try:
+            if isinstance(answer, Refused):
+                asks[i] = turns[i].throw(answer)
+            else:
+                asks[i] = next(turns[i]) if answer is None else turns[i].send(answer)
+        except StopIteration as end:
+            verdicts[i] = end.value
+        except Refused as error:
+            verdicts[i] = refused(error)
+        except Exception as error:
+            verdicts[i] = broken(error)
+
+    for i, row in enumerate(rows):
+        if row.lineage.drop is None:
+            turns[i] = step.run_row(row)
+            advance(i, None)
+    while asks:
+        if llm is None:
+            raise TypeError(f"step '{name}' asked a model but has no llm")
+        open_asks, asks = asks, {}
+        answers = ask_each(llm, list(open_asks.values()), step=name)
+        for i, answer in zip(open_asks, answers, strict=True):
+            if isinstance(answer, Answer):
+                row = rows[i]
+                rows[i] = replace_lineage(row, row.lineage.answered(name, answer.model, answer.keys, demo=answer.demo))
+            advance(i, answer)
+    return [
+        encode_for(step.outputs, out)
+        for i, row in enumerate(rows)
+        for out in (settle(row, verdicts[i], name) if i in verdicts else [row])
+    ]
+
+
+def replace_lineage(row: Row, lineage: Lineage) -> Row:
+    return replace(row, lineage=lineage)
+
+
+def _adopt(columns: dict[str, Any], position: int) -> Row:
+    identity = seed_id("script", "", position)
+    return Row(dict(columns), Lineage(id=identity, order=(position,), seed_ids=(identity,), source="script"))
