@@ -96,9 +96,7 @@ class Lineage:
     def child(self, step: str, k: int) -> Lineage:
         """Lineage of the k-th row that `step` made from this row."""
         parents = (self.id,)
-        return replace(
-            self, id=made_id(parents, step, k), order=(*self.order, k), parent_ids=parents, drop=None
-        )
+        return replace(self, id=made_id(parents, step, k), order=(*self.order, k), parent_ids=parents, drop=None)
 
     def to_json(self) -> str:
         value: dict[str, Any] = {"id": self.id, "order": self.order, "seed_ids": self.seed_ids}

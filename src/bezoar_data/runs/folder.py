@@ -1,0 +1,122 @@
+"""The run folder: where a run leaves its files, and how they change there without ever being half-written."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.runs.row import digest
+from bezoar_data.spec.errors import InputError, Place, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of one run, `runs/orca` by default. The journal lies beside it and is shared by the runs there."""
+
+    path: Path
+
+    @property
+    def dataset(self) -> Path:
+        return self.path / "dataset"
+
+    @property
+    def dropped(self) -> Path:
+        return self.path / "dropped.parquet"
+
+    @property
+    def review(self) -> Path:
+        return self.path / "review.parquet"
+
+    @property
+    def pipeline(self) -> Path:
+        return self.path / "pipeline.yaml"
+
+    @property
+    def distilabel(self) -> Path:
+        return self.path / "distilabel.yaml"
+
+    @property
+    def run_json(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def scratch(self) -> Path:
+        """What a run in progress is building; never left behind by one that ended."""
+        return self.path / ".building"
+
+    @property
+    def journal(self) -> Path:
+        return self.path.parent / "journal.sqlite"
+
+    @contextmanager
+    def held(self) -> Iterator[Path]:
+        """Hold the folder for one run and give its empty scratch folder. A second run there is refused: two would
+        take each other's rows away. The lock is the kernel's, so a killed run never leaves it behind."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(Problem("out-unusable", f"cannot use {self.path} as run folder: {error}")) from error
+        with (self.path / ".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise InputError(
+                    Problem(
+                        "run-in-progress",
+                        "another run is writing to this folder",
+                        Place(str(self.path)),
+                        "wait for it, stop it, or name another folder with --out",
+                    )
+                ) from error
+            restore_folder(self.dataset)
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch.mkdir()
+            try:
+                yield self.scratch
+            finally:
+                shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside, then rename: the file is the old one or the new one, never half of either."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put a finished folder in the place of the old one; the old one is gone only once the new one stands. Killed in
+    between, `restore_folder` brings the old one back."""
+    aside = _aside(target)
+    shutil.rmtree(aside, ignore_errors=True)
+    if target.exists():
+        target.replace(aside)
+    new.replace(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def restore_folder(target: Path) -> None:
+    """Finish what a killed `replace_folder` left: the old folder comes back if the new one never came to stand."""
+    aside = _aside(target)
+    if aside.exists() and not target.exists():
+        aside.replace(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def lock_hash(lock: Mapping[str, Any]) -> str:
+    """The run's name on the Hub: hash of the lock's content."""
+    return digest("lock", lock, length=16)

@@ -1,0 +1,164 @@
+"""Rows on disk while a run goes on, in any order in, in the source's order out.
+
+Rows finish in whatever order answers come; a dataset stands in the source's order. The spool keeps finished, dropped
+and waiting rows in a scratch SQLite file keyed by their order, so memory does not grow with the source and reading in
+order is free. It is no record: it is thrown away with the run, and the journal rebuilds it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bezoar_data.runs.row import Lineage, Row
+from bezoar_data.spec.errors import BezoarError
+
+KEPT = ""
+"""The place of rows that came through the whole pipeline; waiting rows lie under the name of their barrier."""
+
+_GROUP = 512
+
+_SCHEMA = """
+CREATE TABLE rows (place TEXT, branch INTEGER, sort BLOB, columns BLOB, lineage TEXT,
+                   PRIMARY KEY (place, sort, branch)) WITHOUT ROWID;
+CREATE TABLE dropped (sort BLOB, step TEXT, reason TEXT, columns BLOB, lineage TEXT, PRIMARY KEY (sort, step))
+                   WITHOUT ROWID;
+CREATE TABLE used (key TEXT PRIMARY KEY, step TEXT) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the distinct answers behind a run's rows took, by step and model. Cost is None where no price was known."""
+
+    step: str
+    model: str
+    answers: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+def sort_key(order: tuple[int, ...]) -> bytes:
+    """Big-endian bytes that sort as the tuple does."""
+    return struct.pack(f">{len(order)}Q", *order)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    raise TypeError(f"a {type(value).__name__} cannot stand in a dataset")
+
+
+class Spool:
+    """Scratch storage of one run. Not thread-safe: the engine's loop owns it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.unlink(missing_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;" + _SCHEMA)
+        self._rows: list[tuple[str, int, bytes, bytes, str]] = []
+        self._dropped: list[tuple[bytes, str, str, bytes, str]] = []
+        self._used: list[tuple[str, str]] = []
+
+    def keep(self, row: Row, place: str = KEPT, branch: int = 0) -> None:
+        """Store a finished row, or one that waits for the barrier `place` (coming from its `branch`-th side)."""
+        if place == KEPT:
+            self._use(row.lineage)
+        columns = orjson.dumps(row.columns, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+        self._rows.append((place, branch, sort_key(row.lineage.order), columns, row.lineage.to_json()))
+        self._flush_when_full()
+
+    def drop(self, row: Row) -> None:
+        """Store a row that carries a drop mark."""
+        mark = row.lineage.drop
+        if mark is None:
+            raise ValueError("only a row with a drop mark is dropped")
+        self._use(row.lineage)
+        columns = orjson.dumps(row.columns, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+        self._dropped.append((sort_key(row.lineage.order), mark.step, mark.reason, columns, row.lineage.to_json()))
+        self._flush_when_full()
+
+    def kept(self, place: str = KEPT, branch: int | None = None) -> Iterator[Row]:
+        """The rows at a place, in the source's order."""
+        self.flush()
+        where = "place = ?" if branch is None else "place = ? AND branch = ?"
+        values = (place,) if branch is None else (place, branch)
+        query = f"SELECT columns, lineage FROM rows WHERE {where} ORDER BY sort, branch"  # noqa: S608
+        for columns, lineage in self._db.execute(query, values):
+            yield Row(orjson.loads(columns), Lineage.from_json(lineage))
+
+    def dropped(self) -> Iterator[Row]:
+        """The dropped rows, in the source's order."""
+        self.flush()
+        for columns, lineage in self._db.execute("SELECT columns, lineage FROM dropped ORDER BY sort, step"):
+            yield Row(orjson.loads(columns), Lineage.from_json(lineage))
+
+    def clear(self, place: str) -> None:
+        """Forget the rows that waited at a barrier, once it has decided them."""
+        self.flush()
+        self._db.execute("DELETE FROM rows WHERE place = ?", (place,))
+
+    def count(self, place: str = KEPT) -> int:
+        self.flush()
+        return int(self._db.execute("SELECT count(*) FROM rows WHERE place = ?", (place,)).fetchone()[0])
+
+    def drops_by_reason(self) -> Mapping[tuple[str, str], int]:
+        """Counts of dropped rows by (step, reason)."""
+        self.flush()
+        query = "SELECT step, reason, count(*) FROM dropped GROUP BY step, reason ORDER BY step, reason"
+        return {(step, reason): count for step, reason, count in self._db.execute(query)}
+
+    def usage(self, journal: Path) -> tuple[Usage, ...]:
+        """What the distinct journalled answers used by this run's rows took over their lifetime."""
+        self.flush()
+        if not journal.exists():
+            return ()
+        self._db.execute("ATTACH DATABASE ? AS journal", (f"file:{journal}?mode=ro",))
+        try:
+            query = """
+                SELECT used.step, a.model, count(*), coalesce(sum(a.prompt_tokens), 0),
+                       coalesce(sum(a.completion_tokens), 0),
+                       CASE WHEN count(a.cost) = count(*) THEN sum(a.cost) END
+                FROM used JOIN journal.answers AS a ON a.key = used.key
+                GROUP BY used.step, a.model ORDER BY used.step, a.model"""
+            return tuple(Usage(*values) for values in self._db.execute(query))
+        finally:
+            self._db.execute("DETACH DATABASE journal")
+
+    def flush(self) -> None:
+        """Write what has gathered. A full disk ends the run with a clear message: the journal keeps every answer."""
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", self._rows)
+            self._db.executemany("INSERT INTO dropped VALUES (?, ?, ?, ?, ?)", self._dropped)
+            self._db.executemany("INSERT OR IGNORE INTO used VALUES (?, ?)", self._used)
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise BezoarError(
+                f"cannot write {self.path}: {error}. Make room and run the same command again: "
+                "every answer paid for is in the journal"
+            ) from error
+        self._rows.clear()
+        self._dropped.clear()
+        self._used.clear()
+
+    def close(self) -> None:
+        """Throw the scratch file away."""
+        self._db.close()
+        self.path.unlink(missing_ok=True)
+
+    def _use(self, lineage: Lineage) -> None:
+        for step, keys in lineage.keys.items():
+            self._used.extend((key, step) for key in keys)
+
+    def _flush_when_full(self) -> None:
+        if len(self._rows) + len(self._dropped) >= _GROUP:
+            self.flush()
