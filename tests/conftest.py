@@ -1,0 +1,23 @@
+"""What all tests share: the support package on the path, the real data if it is there, no network by accident."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data, named by BEZOAR_TEST_DATA. Tests that need it are skipped, and counted, without it."""
+    folder = os.environ.get("BEZOAR_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("BEZOAR_TEST_DATA names no folder")
+    return Path(folder)
