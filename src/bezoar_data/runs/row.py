@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 Columns = dict[str, Any]
@@ -54,12 +54,17 @@ def row_random(seed: int, step: str, row_id: str) -> random.Random:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Why a row was dropped: by which step, for which reason code, with the raw text if a model gave one."""
+    """Why a row was dropped: by which step, for which reason code, with the raw text if a model gave one.
+
+    `failed` tells what went wrong (a refused request, an unusable answer) from what was sorted out on purpose (a
+    duplicate): only failures count against the pipeline's `tolerate`.
+    """
 
     step: str
     reason: str
     detail: str = ""
     raw: str | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class Lineage:
             value["demo"] = True
         if self.drop:
             d = self.drop
-            value["drop"] = {"step": d.step, "reason": d.reason, "detail": d.detail, "raw": d.raw}
+            value["drop"] = asdict(d)
         return canonical(value)
 
     @classmethod

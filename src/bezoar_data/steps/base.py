@@ -23,6 +23,7 @@ from pydantic import Field
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.chat import ask_each
 from bezoar_data.runs.row import RESERVED, Columns, Drop, Lineage, Row, row_random, seed_id
+from bezoar_data.spec.errors import BezoarError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,23 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """The row ends here. `reason` is a code people count by; `detail` explains this one; `raw` is a model's text."""
+    """The row ends here. `reason` is a code people count by; `detail` explains this one; `raw` is a model's text.
+
+    `failed=True` says that something went wrong, as against a row sorted out on purpose: it counts against `tolerate`.
+    """
 
     reason: str
     detail: str = ""
     raw: str | None = None
+    failed: bool = False
 
 
 Verdict = Kept | Dropped
+
+RUN_ENDED = "run_ended"
+"""Reason code that carries an error which ends the whole run out of a child process of distilabel's runners; its
+`raw` is the exit code. It never reaches a dataset: the run raises it."""
+
 Turns = Generator[Ask, Answer, Verdict]
 """What `run_row` is: yields questions, is sent answers, returns a verdict."""
 
@@ -121,9 +131,7 @@ class GlobalRowStep(_Declared, GlobalStep):
         live = [r for r in rows if r.lineage.drop is None]
         live.sort(key=lambda r: r.lineage.order)
         decided = {id(r): settle(r, v, str(self.name)) for r, v in zip(live, self.run_rows(live), strict=True)}
-        yield [
-            encode_for(self.outputs, out) for r in rows for out in (decided[id(r)] if id(r) in decided else [r])
-        ]
+        yield [encode_for(self.outputs, out) for r in rows for out in (decided[id(r)] if id(r) in decided else [r])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +188,7 @@ class Source(_Declared, GeneratorStep):
 def settle(row: Row, verdict: Verdict, step: str) -> list[Row]:
     """The rows that go on after a verdict: the row itself, its children, or itself with the drop mark."""
     if isinstance(verdict, Dropped):
-        drop = Drop(step=step, reason=verdict.reason, detail=verdict.detail, raw=verdict.raw)
+        drop = Drop(step, verdict.reason, verdict.detail, verdict.raw, verdict.failed)
         return [Row(row.columns, row.lineage.dropped(drop))]
     if verdict.made:
         return [Row(dict(c), row.lineage.child(step, k)) for k, c in enumerate(verdict.rows)]
@@ -191,12 +199,12 @@ def settle(row: Row, verdict: Verdict, step: str) -> list[Row]:
 
 def refused(error: Refused) -> Dropped:
     """The verdict on a row whose request the provider refused and whose step did not handle it."""
-    return Dropped(reason=error.reason, detail=error.detail)
+    return Dropped(reason=error.reason, detail=error.detail, failed=True)
 
 
 def broken(error: Exception) -> Dropped:
     """The verdict on a row that made its step raise: a bug in the step, or a column it did not expect."""
-    return Dropped(reason="step_error", detail=f"{type(error).__name__}: {error}")
+    return Dropped(reason="step_error", detail=f"{type(error).__name__}: {error}", failed=True)
 
 
 def encode_for(outputs: Iterable[str], row: Row) -> dict[str, Any]:
@@ -235,7 +243,12 @@ def process_batch(step: RowStep, batch: Iterable[dict[str, Any]], llm: LLM | Non
         if llm is None:
             raise TypeError(f"step '{name}' asked a model but has no llm")
         open_asks, asks = asks, {}
-        answers = ask_each(llm, list(open_asks.values()), step=name)
+        try:
+            answers = ask_each(llm, list(open_asks.values()), step=name)
+        except BezoarError as error:
+            ended = Dropped(RUN_ENDED, detail=str(error), raw=str(error.exit_code), failed=True)
+            verdicts.update(dict.fromkeys(open_asks, ended))
+            break
         for i, answer in zip(open_asks, answers, strict=True):
             if isinstance(answer, Answer):
                 row = rows[i]

@@ -1,0 +1,112 @@
+"""Running the same pipeline through distilabel's own runner, for comparison and compatibility.
+
+Its runner hangs or loses rows where one vanishes in a last batch, casts every batch to the first one's types, and
+goes on after an error that should end the run (distilabel 1.5.3). So no row vanishes here: a dropped one travels on
+with its mark, the last step packs each row into one text column, and kept and dropped are parted afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from distilabel.steps.base import Step, StepInput
+
+from bezoar_data.engine.counts import Counts
+from bezoar_data.pipeline.compile import Compiled
+from bezoar_data.runs.row import RESERVED, Row
+from bezoar_data.runs.spool import Spool
+from bezoar_data.spec.errors import BezoarError, InputError, Problem
+from bezoar_data.steps.base import RUN_ENDED
+
+_PACKED = "row"
+
+
+class Pack(Step):
+    """Each row as one JSON text, so that distilabel's writer has one column of one type to write."""
+
+    @property
+    def inputs(self) -> list[str]:
+        return [RESERVED]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [_PACKED]
+
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+        yield [{_PACKED: orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY).decode()} for row in inputs]
+
+
+def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *, limit: int | None) -> None:
+    """Run with `distilabel.pipeline.Pipeline`, without its cache, and part kept rows from dropped ones into `spool`.
+
+    Raises what ended the run inside a child process, and `BezoarError` if the runner lost a row.
+    """
+    import datasets
+
+    expected = _limit_sources(compiled, limit)
+    pipeline = compiled.pipeline
+    pipeline._cache_dir = scratch / "distilabel"
+    last = next(s for s in pipeline.dag.G if not list(pipeline.dag.get_step_successors(s)))
+    pack = Pack(name="bezoar-pack", pipeline=pipeline)
+    pipeline.dag.get_step(last)["step"].connect(pack)
+    # distilabel reads its result back through the `datasets` cache; inside the scratch folder it leaves no copy.
+    datasets.config.HF_DATASETS_CACHE = scratch / "datasets"
+    os.environ.setdefault("DISTILABEL_LOG_LEVEL", "WARNING")
+    logging.getLogger("distilabel").setLevel(logging.WARNING)
+    datasets.disable_progress_bars()
+    distiset = pipeline.run(use_cache=False)
+    rows = [r for split in distiset.values() for part in split.values() for r in part[_PACKED]] if distiset else []
+    seen = set()
+    for text in rows:
+        row = Row.decode(orjson.loads(text))
+        seen.add(row.lineage.order[0])
+        _part(row, spool, counts)
+    if len(seen) != expected:
+        raise BezoarError(
+            f"distilabel's runner gave back {len(seen)} of {expected} rows; nothing was written. "
+            "Run without --engine local, which loses none"
+        )
+    _count_rows(compiled, counts, spool)
+    spool.flush()
+
+
+def _limit_sources(compiled: Compiled, limit: int | None) -> int:
+    """Set the limit, and read the sources once here: a source that gives no row or raises hangs distilabel."""
+    expected = 0
+    for node in compiled.sources:
+        node.step.limit = limit
+        expected += sum(1 for _ in node.step.rows())
+    return expected
+
+
+def _part(row: Row, spool: Spool, counts: Counts) -> None:
+    mark = row.lineage.drop
+    if mark is None:
+        spool.keep(row)
+    elif mark.reason == RUN_ENDED:
+        error: BezoarError = InputError(Problem("run-ended", mark.detail))
+        if mark.raw is not None and int(mark.raw) != InputError.exit_code:
+            error = BezoarError(mark.detail)
+            error.exit_code = int(mark.raw)
+        raise error
+    else:
+        row.columns = {k: v for k, v in row.columns.items() if v is not None or k not in mark.step}
+        counts.drop(mark)
+        spool.drop(row)
+
+
+def _count_rows(compiled: Compiled, counts: Counts, spool: Spool) -> None:
+    """Rows in and out of each step, from the end back: what left the last step is what is kept."""
+    out = {node.id: 0 for node in compiled.nodes}
+    out[compiled.last.id] = spool.count()
+    for node in reversed(compiled.nodes):
+        count = counts.steps[node.id]
+        count.rows_out = out[node.id]
+        count.rows_in = count.rows_out + count.dropped.total()
+        for before in node.after:
+            out[before] = max(out[before], count.rows_in)

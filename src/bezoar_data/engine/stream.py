@@ -1,0 +1,210 @@
+"""The streaming engine: every row walks the DAG on its own, so that no slow row holds up another.
+
+A finished row of one step enters the next at once. Rows in flight are bounded by a window; those that must wait for
+others (before a step that needs all rows) and those that are done lie in the spool on disk. Order is given by each
+row's lineage, not by time, so the result is the same whatever the concurrency. A failure is data: it ends its own row
+with a reason. Only what makes going on senseless (a refused key, a spent budget, a provider away too long) ends the
+run, and then the answers in flight are awaited and journalled first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from typing import cast
+
+from bezoar_data.engine.counts import Counts
+from bezoar_data.llms.ask import Refused
+from bezoar_data.llms.gateway import Gateway
+from bezoar_data.pipeline.compile import Compiled, Node
+from bezoar_data.runs.row import Lineage, Row
+from bezoar_data.runs.spool import Spool
+from bezoar_data.spec.errors import BezoarError
+from bezoar_data.steps.base import (
+    Dropped,
+    GlobalRowStep,
+    RowStep,
+    Source,
+    Verdict,
+    broken,
+    refused,
+    replace_lineage,
+    settle,
+)
+
+GRACE = 30.0
+"""Seconds that answers in flight are awaited for when a run is stopped."""
+
+_CHUNK = 256
+
+
+class Interrupted(BezoarError):
+    """The user stopped the run. The same command goes on."""
+
+    exit_code = 130
+
+
+class StreamEngine:
+    """Runs one compiled pipeline. `stop` may be called from a signal handler of the loop's."""
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        gateway: Gateway,
+        spool: Spool,
+        counts: Counts,
+        *,
+        window: int,
+        limit: int | None = None,
+    ) -> None:
+        self._compiled = compiled
+        self._gateway = gateway
+        self._spool = spool
+        self._counts = counts
+        self._limit = limit
+        self._window = asyncio.Semaphore(window)
+        self._walks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._ending: BaseException | None = None
+
+    def stop(self) -> None:
+        """End the run: no new row starts, answers in flight are awaited for `GRACE` seconds and journalled."""
+        self._end(Interrupted("stopped; the same command goes on from here"))
+
+    async def run(self) -> None:
+        """Walk every row of every source to its end. Raises what ended the run early, if anything did."""
+        try:
+            for node in self._compiled.sources:
+                await self._read(node)
+            await self._drain()
+            for node in self._compiled.barriers:
+                await self._decide_all(node)
+                await self._drain()
+        except BaseException as error:
+            self._end(error)
+        if self._ending is not None:
+            await self._gateway.stop(GRACE)
+            for walk in self._walks:
+                walk.cancel()
+            await asyncio.gather(*self._walks, return_exceptions=True)
+            raise self._ending
+        self._spool.flush()
+
+    def _end(self, error: BaseException) -> None:
+        if self._ending is None:
+            self._ending = error
+            # Wake whoever waits for room in the window or for the last walk: there is nothing to wait for any more.
+            self._window.release()
+            self._idle.set()
+
+    async def _read(self, node: Node) -> None:
+        """Start a walk for each row of a source, as the window allows. Reading happens beside the loop."""
+        rows = islice(cast(Source, node.step).rows(), self._limit)
+        while not self._ending:
+            chunk = await asyncio.to_thread(lambda: list(islice(rows, _CHUNK)))
+            if not chunk:
+                return
+            for row in chunk:
+                self._counts.came(node.id)
+                self._counts.went(node.id)
+                await self._start(row, node)
+
+    async def _decide_all(self, node: Node) -> None:
+        """Let a step that needs all rows decide those that wait before it, then start what goes on."""
+        waiting = list(self._spool.kept(node.id))
+        step = cast(GlobalRowStep, node.step)
+        verdicts = await asyncio.to_thread(lambda: list(step.run_rows(waiting)))
+        for row, verdict in zip(waiting, verdicts, strict=True):
+            for out in self._settle(row, verdict, node):
+                await self._start(out, node)
+        self._spool.clear(node.id)
+
+    async def _start(self, row: Row, node: Node) -> None:
+        await self._window.acquire()
+        if self._ending:
+            return
+        walk = asyncio.create_task(self._leave(row, node))
+        self._walks.add(walk)
+        self._idle.clear()
+        walk.add_done_callback(self._walked)
+
+    def _walked(self, walk: asyncio.Task[None]) -> None:
+        self._walks.discard(walk)
+        self._window.release()
+        if not self._walks:
+            self._idle.set()
+        if not walk.cancelled() and (error := walk.exception()) is not None:
+            self._end(error)
+
+    async def _drain(self) -> None:
+        await self._idle.wait()
+        if self._ending:
+            raise self._ending
+
+    async def _leave(self, row: Row, node: Node) -> None:
+        """A row goes on from `node`: into each step that follows, or out of the pipeline."""
+        if not node.following:
+            self._spool_row(row, node)
+        elif len(node.following) == 1:
+            await self._enter(row, self._compiled.node(node.following[0]))
+        else:
+            await asyncio.gather(*(self._enter(row, self._compiled.node(name)) for name in node.following))
+
+    async def _enter(self, row: Row, node: Node) -> None:
+        self._counts.came(node.id)
+        if node.is_barrier:
+            self._spool.keep(row, node.id)
+            return
+        lineage, verdict = await self._decide(row, node)
+        outs = self._settle(replace_lineage(row, lineage), verdict, node)
+        if len(outs) == 1:
+            await self._leave(outs[0], node)
+        elif outs:
+            await asyncio.gather(*(self._leave(out, node) for out in outs))
+
+    async def _decide(self, row: Row, node: Node) -> tuple[Lineage, Verdict]:
+        """Drive a step's generator: ask for it, send it what came back, until it says its verdict."""
+        lineage = row.lineage
+        turns = cast(RowStep, node.step).run_row(row)
+        try:
+            ask = next(turns)
+            while True:
+                if node.role is None:
+                    raise TypeError(f"step '{node.id}' asked a model but names none")
+                try:
+                    answer = await self._gateway.ask(node.role, ask, step=node.id)
+                except Refused as error:
+                    ask = turns.throw(error)
+                else:
+                    lineage = lineage.answered(node.id, answer.model, answer.keys, demo=answer.demo)
+                    ask = turns.send(answer)
+        except StopIteration as end:
+            return lineage, end.value
+        except Refused as error:
+            return lineage, refused(error)
+        except BezoarError:
+            raise
+        except Exception as error:
+            return lineage, broken(error)
+
+    def _settle(self, row: Row, verdict: Verdict, node: Node) -> list[Row]:
+        """Count and spool a dropped row; give back those that go on."""
+        outs = settle(row, verdict, node.id)
+        if isinstance(verdict, Dropped):
+            self._drop(outs[0])
+            return []
+        self._counts.went(node.id, len(outs))
+        return outs
+
+    def _drop(self, row: Row) -> None:
+        assert row.lineage.drop is not None  # noqa: S101
+        self._counts.drop(row.lineage.drop)
+        self._spool.drop(row)
+
+    def _spool_row(self, row: Row, node: Node) -> None:
+        try:
+            self._spool.keep(row)
+        except TypeError as error:
+            text = {name: repr(value) for name, value in row.columns.items()}
+            self._drop(settle(Row(text, row.lineage), broken(error), node.id)[0])
