@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +61,12 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
     datasets.disable_progress_bars()
     distiset = pipeline.run(use_cache=False)
     rows = [r for split in distiset.values() for part in split.values() for r in part[_PACKED]] if distiset else []
+    later = _columns_from(compiled)
     seen = set()
     for text in rows:
         row = Row.decode(orjson.loads(text))
         seen.add(row.lineage.order[0])
-        _part(row, spool, counts)
+        _part(row, later, spool, counts)
     if len(seen) != expected:
         raise BezoarError(
             f"distilabel's runner gave back {len(seen)} of {expected} rows; nothing was written. "
@@ -84,7 +85,15 @@ def _limit_sources(compiled: Compiled, limit: int | None) -> int:
     return expected
 
 
-def _part(row: Row, spool: Spool, counts: Counts) -> None:
+def _columns_from(compiled: Compiled) -> Mapping[str, set[str]]:
+    """For each step, the columns it and the steps after it make: empty ones on a row dropped there are not its own."""
+    later: dict[str, set[str]] = {}
+    for node in reversed(compiled.nodes):
+        later[node.id] = set(node.step.outputs).union(*(later[name] for name in node.following))
+    return later
+
+
+def _part(row: Row, later: Mapping[str, set[str]], spool: Spool, counts: Counts) -> None:
     mark = row.lineage.drop
     if mark is None:
         spool.keep(row)
@@ -95,7 +104,7 @@ def _part(row: Row, spool: Spool, counts: Counts) -> None:
             error.exit_code = int(mark.raw)
         raise error
     else:
-        row.columns = {k: v for k, v in row.columns.items() if v is not None or k not in mark.step}
+        row.columns = {k: v for k, v in row.columns.items() if v is not None or k not in later[mark.step]}
         counts.drop(mark)
         spool.drop(row)
 

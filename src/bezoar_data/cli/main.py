@@ -1,0 +1,105 @@
+"""The entry point: gathers the groups of commands, and is the one place that turns errors into text and exit codes.
+
+Nothing heavy is imported here or at the top of a command's file, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from bezoar_data import __version__
+from bezoar_data.cli import journal, run, steps, validate
+from bezoar_data.spec.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError
+
+app = typer.Typer(
+    name="bezoar-data",
+    help="Make instruction and preference data with a card that proves where every row came from.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Start with: bezoar-data run pipelines/orca.yaml",
+)
+app.command("run")(run.run)
+app.command("validate")(validate.validate)
+app.add_typer(steps.app, name="steps")
+app.add_typer(journal.app, name="journal")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bezoar-data {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit. A user's mistake ends in one message and its exit code, never in a traceback."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        code = INTERRUPTED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = INPUT_WRONG
+    except BezoarError as error:
+        code = _tell(error, as_json="--json" in arguments)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if os.environ.get("BEZOAR_DEBUG"):
+            raise
+        code = _tell_fault(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(error: BezoarError, *, as_json: bool) -> int:
+    from bezoar_data.llms.redact import redact
+    from bezoar_data.spec.render import render_problems
+
+    problems = error.problems if isinstance(error, InputError) else ()
+    if as_json:
+        value = {
+            "ok": False,
+            "exit_code": error.exit_code,
+            "error": str(error),
+            "problems": [p.as_json() for p in problems],
+        }
+        typer.echo(redact(json.dumps(value, ensure_ascii=False)))
+    elif problems:
+        typer.echo(redact(render_problems(problems)), err=True)
+    else:
+        typer.echo(redact(f"bezoar-data: {error}"), err=True)
+    return error.exit_code
+
+
+def _tell_fault(error: Exception) -> int:
+    from bezoar_data.llms.redact import redact
+
+    typer.echo(
+        redact(f"bezoar-data: a fault of ours: {type(error).__name__}: {error}\n")
+        + "Nothing paid for is lost: answers are in the journal. Set BEZOAR_DEBUG=1 to see where it happened.",
+        err=True,
+    )
+    return 70
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""The lock: everything a dataset depends on and everything that was counted, as one JSON value without times or paths.
+
+The dataset folder is a pure function of the lock, the journal and what people said in review; the lock's hash names
+the run on the Hub. The card is rendered from it, and checked against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from bezoar_data.engine.counts import Counts
+from bezoar_data.llms.providers.base import provider_class
+from bezoar_data.pipeline.compile import Compiled, Node
+from bezoar_data.runs.dataset import Written, sha256_of
+from bezoar_data.runs.spool import Spool, Usage
+
+FORMAT = 1
+_SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")
+
+
+def build_lock(
+    compiled: Compiled, counts: Counts, written: Written, usage: tuple[Usage, ...], spool: Spool, *, limit: int | None
+) -> dict[str, Any]:
+    """The lock of a finished run. See `cards.render` for how each part is shown."""
+    file = compiled.loaded.file
+    source = compiled.nodes[0]
+    costs = [u.cost for u in usage]
+    return {
+        "format": FORMAT,
+        "pipeline": {
+            "name": file.name,
+            "version": file.version,
+            "description": file.description,
+            "sha256": hashlib.sha256(compiled.resolved.encode()).hexdigest(),
+            "seed": file.seed,
+            "splits": dict(file.splits),
+            "limit": limit,
+        },
+        "software": {name: _version(name) for name in _SOFTWARE},
+        "steps": [{**_step(node, compiled), **counts.steps[node.id].as_json()} for node in compiled.nodes],
+        "sources": _sources(compiled, spool),
+        "models": _models(compiled),
+        "counts": {
+            "source": counts.steps[source.id].rows_in,
+            "kept": written.rows,
+            "dropped": counts.dropped,
+        },
+        "usage": [
+            {
+                "step": u.step,
+                "model": u.model,
+                "answers": u.answers,
+                "prompt_tokens": u.prompt_tokens,
+                "completion_tokens": u.completion_tokens,
+                "cost": u.cost,
+            }
+            for u in usage
+        ],
+        "cost": None if None in costs else round(sum(c or 0.0 for c in costs), 6),
+        "judges": _judges(compiled, spool),
+        "columns": dict(written.columns),
+        "mixed_columns": list(written.mixed),
+        "data": [
+            {"path": f.path, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256}
+            for f in written.files
+        ],
+        "demo": any(model["demo"] for model in _models(compiled)),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _step(node: Node, compiled: Compiled) -> dict[str, Any]:
+    return {
+        "id": node.id,
+        "use": node.entry.use,
+        "version": node.entry.version,
+        "after": list(node.after),
+        "settings": dict(node.settings),
+        "files": {name: sha256_of(path) for name, path in compiled.input_files(node).items() if path.is_file()},
+        "role": node.role,
+    }
+
+
+def _sources(compiled: Compiled, spool: Spool) -> list[dict[str, Any]]:
+    rows: Counter[str] = Counter(row.lineage.source for row in spool.kept())
+    rows.update(row.lineage.source for row in spool.dropped())
+    return [
+        {
+            "step": node.id,
+            "name": fact.name,
+            "revision": fact.revision or None,
+            "sha256": fact.sha256,
+            "url": fact.url,
+            "licence": fact.licence,
+            "rows": rows[fact.name],
+        }
+        for node in compiled.sources
+        for fact in node.step.facts()
+    ]
+
+
+def _models(compiled: Compiled) -> list[dict[str, Any]]:
+    return [
+        {
+            "role": role,
+            "provider": model.provider,
+            "model": model.model,
+            "revision": model.revision,
+            "sampling": model.sampling.model_dump(exclude_none=True),
+            "output_licence": model.output_licence.model_dump(),
+            "demo": provider_class(model.provider).demo,
+            "steps": [node.id for node in compiled.nodes if node.role == role],
+        }
+        for role, model in compiled.roles.items()
+    ]
+
+
+def _judges(compiled: Compiled, spool: Spool) -> list[dict[str, Any]]:
+    names: Mapping[str, str] = {
+        column.removesuffix("_status"): node.id
+        for node in compiled.nodes
+        for column in node.step.outputs
+        if column.endswith("_status") and node.role is not None
+    }
+    status: dict[str, Counter[str]] = {name: Counter() for name in names}
+    ratings: dict[str, Counter[str]] = {name: Counter() for name in names}
+    for row in spool.kept() if names else ():
+        for name in names:
+            status[name][str(row.get(f"{name}_status"))] += 1
+            ratings[name][str(row.get(f"{name}_rating"))] += 1
+    return [
+        {
+            "name": name,
+            "step": step,
+            "accepted": status[name]["Accept"],
+            "rejected": status[name]["Reject"],
+            "ratings": dict(sorted(ratings[name].items())),
+        }
+        for name, step in names.items()
+    ]
