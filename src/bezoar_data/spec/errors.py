@@ -8,6 +8,7 @@ codes. Errors raised here never carry a traceback to the user.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +42,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: a stable `code`, a sentence for people, where it is, and the remedy."""
+    """One mistake: a stable `code`, a sentence for people, where it is, and the remedy.
+
+    `secret` says that what stands at the place may be a key: it is never shown, not even as the line of the file.
+    """
 
     code: str
     message: str
     place: Place | None = None
     hint: str = ""
     level: Literal["error", "warning"] = "error"
+    secret: bool = False
 
     def as_json(self) -> dict[str, object]:
         place = self.place
@@ -101,15 +106,17 @@ def source_line(place: Place) -> str | None:
     if place.line is None:
         return None
     try:
-        lines = Path(place.file).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        text = Path(place.file).read_text(encoding="utf-8-sig", errors="replace")
+    except (OSError, ValueError):
         return None
+    # Not splitlines: YAML counts neither form feeds nor Unicode's separators as line ends.
+    lines = re.split(r"\r\n|\r|\n", text)
     return lines[place.line - 1] if 0 < place.line <= len(lines) else None
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A hint naming the nearest known word, or all known words when none is near."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    """A hint naming the nearest known word, or all known words (the first twenty) when none is near."""
+    near = difflib.get_close_matches(word[:100], known[:1000], n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"
-    return f"known: {', '.join(sorted(known))}" if known else ""
+    return f"known: {', '.join(sorted(known)[:20])}{', …' if len(known) > 20 else ''}" if known else ""

@@ -2,78 +2,209 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from bezoar_data.spec.base import Strict
+from bezoar_data.spec.check import check
+from bezoar_data.spec.clean import looks_like_key, shown
+from bezoar_data.spec.errors import InputError, Problem, did_you_mean
+from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
 
-class Strict(BaseModel):
-    """Base of everything a person writes: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+KEY_VARIABLE = r"^([A-Z][A-Z0-9_]*_API_KEY|HF_TOKEN)$"
+_KEY_HEADERS = re.compile(r"authoriz|cookie|api-?key|token|secret", re.IGNORECASE)
 
 
 class Sampling(Strict):
     """Sampling values that change an answer, hence part of the journal's key (`max_tokens` alone is not)."""
 
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=-1)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
+        default=None, description="How freely the model chooses its words, from 0 to 2."
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="Choose among the likeliest words that together have this probability."
+    )
+    top_k: Annotated[int, Field(ge=-1)] | None = Field(
+        default=None, description="Choose among this many likeliest words; -1 is all."
+    )
+    repetition_penalty: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Above 1, words said before become less likely."
+    )
+    seed: int | None = Field(default=None, description="The endpoint's own seed, where it has one.")
+    stop: tuple[str, ...] = Field(default=(), description="Texts at which an answer ends.")
+    max_tokens: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="The longest answer, in tokens. Needed for a run with a budget."
+    )
 
 
 class Limits(Strict):
     """How hard an endpoint may be driven. Times are in seconds."""
 
-    concurrency: Annotated[int, Field(gt=0)] = 32
-    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
-    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
-    timeout: Annotated[float, Field(gt=0)] = 120.0
-    total_timeout: Annotated[float, Field(gt=0)] = 600.0
-    max_outage: Annotated[float, Field(ge=0)] = 600.0
+    concurrency: Annotated[int, Field(gt=0)] = Field(default=32, description="The most requests in flight at once.")
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="The most requests in a minute."
+    )
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="The most tokens in a minute, prompts and answers together."
+    )
+    timeout: Annotated[float, Field(gt=0)] = Field(default=120.0, description="Seconds until one request is given up.")
+    total_timeout: Annotated[float, Field(gt=0)] = Field(
+        default=600.0, description="Seconds until a question is given up, all its requests together."
+    )
+    max_outage: Annotated[float, Field(ge=0)] = Field(
+        default=600.0, description="Seconds that a run waits for an endpoint that is away before it ends, resumable."
+    )
 
 
 class Price(Strict):
     """Money in US dollars per million tokens, and the day it was read: prices change."""
 
-    input: Annotated[float, Field(ge=0)]
-    output: Annotated[float, Field(ge=0)]
-    read: date
+    input: Annotated[float, Field(ge=0)] = Field(description="US dollars for a million prompt tokens.")
+    output: Annotated[float, Field(ge=0)] = Field(description="US dollars for a million answer tokens.")
+    read: date = Field(description="the day this price was read, such as 2026-01-31: prices change.")
 
 
 class OutputLicence(Strict):
     """What the model's owner allows with its *outputs*. `commercial: unknown` is a real answer."""
 
-    id: str
-    commercial: Literal["yes", "no", "unknown"] = "unknown"
-    url: str | None = None
-    note: str | None = None
+    id: str = Field(description="The licence or terms of the outputs: an SPDX id, or a name of yours.")
+    commercial: Literal["yes", "no", "unknown"] = Field(
+        default="unknown", description="Whether outputs may be used commercially."
+    )
+    url: str | None = Field(default=None, description="Where the terms stand.")
+    note: str | None = Field(default=None, description="What a person should know of them.")
 
 
 class Model(Strict):
     """One endpoint that answers. `api_key_env` is the *name* of an environment variable, never a key."""
 
-    provider: str
-    model: str
-    revision: str | None = None
-    base_url: str | None = None
-    api_key_env: Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]*_API_KEY|HF_TOKEN)$")] | None = None
-    sampling: Sampling = Sampling()
-    limits: Limits = Limits()
-    price: Price | None = None
-    output_licence: OutputLicence = OutputLicence(id="unknown")
-    extra_headers: dict[str, str] = Field(default_factory=dict)
-    extra_body: dict[str, Any] = Field(default_factory=dict)
-    fallbacks: tuple[Model, ...] = ()
+    provider: Annotated[str, Field(min_length=1)] = Field(description="The kind of endpoint: openai, offline...")
+    model: Annotated[str, Field(min_length=1)] = Field(description="The model's id, as its provider names it.")
+    revision: str | None = Field(default=None, description="The model's revision, where it has one.")
+    base_url: str | None = Field(default=None, description="The endpoint's address: http(s)://host/v1.")
+    api_key_env: Annotated[str, Field(pattern=KEY_VARIABLE)] | None = Field(
+        default=None,
+        description="the *name* of the environment variable that holds the key, such as OPENAI_API_KEY or HF_TOKEN; "
+        "the key itself never stands in a file.",
+    )
+    sampling: Sampling = Field(default=Sampling(), description="How answers are drawn.")
+    limits: Limits = Field(default=Limits(), description="How hard the endpoint may be driven.")
+    price: Price | None = Field(default=None, description="What it costs. Needed for a run with a budget.")
+    output_licence: OutputLicence = Field(
+        default=OutputLicence(id="unknown"), description="What the owner allows with the answers."
+    )
+    extra_headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers to send along; no keys.")
+    extra_body: dict[str, Any] = Field(default_factory=dict, description="Fields to add to each request.")
+    fallbacks: tuple[Model, ...] = Field(default=(), description="Who is asked when this one cannot answer, in order.")
 
 
 class ModelsFile(Strict):
     """`roles:` maps the names pipeline files use (teacher, judge...) to models."""
 
-    version: Literal[1]
-    description: str = ""
-    roles: dict[str, Model]
+    model_config = ConfigDict(title="Models file of bezoar-data")
+
+    version: Literal[1] = Field(description="The version of this file format: 1.")
+    description: str = Field(default="", description="Who answers here, in a sentence.")
+    roles: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")], Model],
+        Field(min_length=1),
+    ] = Field(description="Names that pipelines use (letters, digits, '_', '-'), and the model that answers for each.")
+
+
+@dataclass(frozen=True)
+class LoadedModels:
+    """A checked models file with the places of its values."""
+
+    file: ModelsFile
+    document: Document
+    path: Path
+
+
+def load_models_file(path: Path | str, providers: Collection[str] = ()) -> LoadedModels:
+    """Read and check a models file. Raises `InputError` with every mistake found.
+
+    `providers` are the kinds of endpoint that exist; `kind:Name` is one of them if `kind` is. Empty: not checked.
+    """
+    path = Path(path)
+    document = load_yaml(path, lenient=True)
+    file, problems = check(document, ModelsFile)
+    for at, model in written_models(document.value):
+        problems += _check_model(document, at, model, providers)
+    taken = {p.place for p in problems}
+    problems += [p for p in _check_keys(document, document.value, ()) if p.place not in taken]
+    if file is None or problems:
+        raise InputError(problems)
+    return LoadedModels(file, document, path)
+
+
+def written_models(value: Any) -> Iterator[tuple[YamlPath, dict[str, Any]]]:
+    """Every model of a file's value, right or wrong, fallbacks included, with its path."""
+
+    def walk(at: YamlPath, model: Any) -> Iterator[tuple[YamlPath, dict[str, Any]]]:
+        if isinstance(model, dict):
+            yield at, model
+            fallbacks = model.get("fallbacks")
+            for i, fallback in enumerate(fallbacks if isinstance(fallbacks, list) else []):
+                yield from walk((*at, "fallbacks", i), fallback)
+
+    roles = value.get("roles") if isinstance(value, dict) else None
+    for role, model in roles.items() if isinstance(roles, dict) else ():
+        yield from walk(("roles", role), model)
+
+
+def _check_model(
+    document: Document, at: YamlPath, model: dict[str, Any], providers: Collection[str]
+) -> Iterator[Problem]:
+    provider = model.get("provider")
+    if isinstance(provider, str) and provider and providers:
+        kind, colon, name = provider.partition(":")
+        if kind not in providers or (colon and not name):
+            hint = did_you_mean(provider, sorted(providers))
+            message = f"there is no provider '{shown(provider)}'"
+            yield document.problem("unknown-provider", message, (*at, "provider"), hint=hint)
+    url = model.get("base_url")
+    if isinstance(url, str):
+        wrong = _url_fault(url)
+        if wrong:
+            place = document.place((*at, "base_url"))
+            hint = "write http://host:port/v1 or https://host/v1"
+            yield Problem("bad-url", f"'base_url' {wrong}", place, hint, secret="@" in url or looks_like_key(url))
+    headers = model.get("extra_headers")
+    for name in headers if isinstance(headers, dict) else ():
+        if _KEY_HEADERS.search(name):
+            place = document.place((*at, "extra_headers", name))
+            message = f"the header '{shown(name)}' would hold a key in the file"
+            yield Problem("key-in-file", message, place, "name the key's variable in 'api_key_env'", secret=True)
+
+
+def _url_fault(url: str) -> str:
+    """What is wrong with an endpoint's address, without its text: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        return "is not an address"
+    if parts.scheme not in ("http", "https"):
+        return "should start with http:// or https://"
+    if parts.username is not None or parts.password is not None:
+        return "holds a name or password"
+    if not parts.hostname or re.search(r"\s", url):
+        return "is not an address"
+    return "has a '?' or '#'" if parts.query or parts.fragment else ""
+
+
+def _check_keys(document: Document, value: Any, at: YamlPath) -> Iterator[Problem]:
+    """Values anywhere in the file that look like keys themselves."""
+    if isinstance(value, dict | list):
+        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _check_keys(document, inner, (*at, part))
+    elif isinstance(value, str) and looks_like_key(value):
+        hint = "put it into an environment variable and write its name in 'api_key_env'; then change the key"
+        yield Problem("key-in-file", "this looks like a key itself", document.place(at), hint, secret=True)

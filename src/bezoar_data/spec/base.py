@@ -1,0 +1,11 @@
+"""The base of everything a person writes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused, values never change, and numbers are finite: JSON, and so a lock, holds no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

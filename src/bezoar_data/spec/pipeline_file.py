@@ -1,0 +1,151 @@
+"""The pipeline file: what to make, in which steps. Read, checked and located; not yet looked up or compiled.
+
+Whether a step exists and takes these settings is asked on the floor that knows the steps; here stands what can be
+said of the file alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from bezoar_data.spec.base import Strict
+from bezoar_data.spec.check import check
+from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.spec.graph import check_graph, default_id
+from bezoar_data.spec.overrides import apply_overrides
+from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
+
+STEP_ID = r"^[a-zA-Z0-9_-]+$"
+USE = r"^([a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*|distilabel:[A-Za-z_][A-Za-z0-9_]*|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$"
+
+_Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class StepUse(Strict):
+    """One use of a step."""
+
+    model_config = ConfigDict(title="Step")
+
+    use: Annotated[str, Field(pattern=USE)] = Field(
+        description="which step: a registered name such as orca.explain, distilabel:ClassName, or my.module:ClassName."
+    )
+    id: Annotated[str, Field(pattern=STEP_ID)] = Field(
+        default_factory=lambda written: default_id(written["use"]),
+        description="The step's name in this pipeline: letters, digits, '_' and '-'. "
+        "By default the step's own name, with '-' for '.'.",
+    )
+    after: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="The id, or list of ids, of the steps whose rows this one takes. By default the step written "
+        "before it; an empty list starts anew, for a second source.",
+    )
+    join: Literal["union", "join"] | None = Field(
+        default=None,
+        description="How rows of several steps meet: 'union' takes all rows, 'join' puts the columns of equal rows "
+        "together.",
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="For steps that are not ours: the step's name of a column, and the row's name of it.",
+    )
+    settings: dict[str, Any] = Field(default_factory=dict, alias="with", description="The step's settings.")
+
+
+class PipelineFile(Strict):
+    """A pipeline: steps that make a dataset."""
+
+    model_config = ConfigDict(title="Pipeline of bezoar-data")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)] = Field(
+        description="lower-case letters, digits, '_' and '-', starting with a letter or digit."
+    )
+    version: Literal[1] = Field(description="The version of this file format: 1.")
+    description: str = Field(default="", description="What the pipeline makes, in a sentence.")
+    card: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="The card this run fills in: a path relative to this file."
+    )
+    models: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="The models file that says who answers: a path relative to this file."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(default=42, description="The seed of all random choices.")
+    splits: dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9_]+$")], _Fraction] = Field(
+        default_factory=dict,
+        description="Names of splits (letters, digits and '_') and the fraction of rows each gets; the rest is train.",
+    )
+    tolerate: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.05, description="The fraction of rows that may fail before the run counts as failed."
+    )
+    max_cost: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="The most that the run may cost, in US dollars."
+    )
+    steps: Annotated[tuple[StepUse, ...], Field(min_length=1)] = Field(
+        description="The steps. A list is a chain: each takes the rows of the one before it."
+    )
+
+    def parents(self, index: int) -> tuple[str, ...]:
+        """Ids of the steps whose rows the step at `index` takes."""
+        after = self.steps[index].after
+        if after is None:
+            return (self.steps[index - 1].id,) if index else ()
+        return (after,) if isinstance(after, str) else after
+
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """Pairs (step, step that takes its rows), in the order of the file."""
+        return tuple((parent, step.id) for i, step in enumerate(self.steps) for parent in self.parents(i))
+
+
+@dataclass(frozen=True)
+class LoadedPipeline:
+    """A checked pipeline file with the places of its values. `overridden` holds what `--set` said."""
+
+    file: PipelineFile
+    document: Document
+    path: Path
+    overridden: frozenset[YamlPath] = frozenset()
+
+    def resolve(self, path: str, at: YamlPath = ()) -> Path:
+        """A path written in this file at `at`: relative to the file's folder, or to the current one if by `--set`."""
+        if any(at[: len(o)] == o for o in self.overridden):
+            return Path(path)
+        return self.path.parent / path
+
+    def setting_path(self, step_id: str, setting: str) -> YamlPath:
+        """Where a step's setting stands, for `document.place` and `resolve`."""
+        index = next(i for i, step in enumerate(self.file.steps) if step.id == step_id)
+        return ("steps", index, "with", setting)
+
+
+def load_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> LoadedPipeline:
+    """Read and check a pipeline file, with `--set` overrides. Raises `InputError` with every mistake of both."""
+    path = Path(path)
+    document = load_yaml(path, lenient=True)
+    document, overridden, problems = apply_overrides(document, overrides)
+    file, found = check(document, PipelineFile)
+    problems += found
+    problems += check_graph(document)
+    problems += _check_splits(document)
+    if file is None or problems:
+        raise InputError(problems)
+    return LoadedPipeline(file, document, path, overridden)
+
+
+def _check_splits(document: Document) -> list[Problem]:
+    splits = document.value.get("splits") if isinstance(document.value, dict) else None
+    if not isinstance(splits, dict):
+        return []
+    problems: list[Problem] = []
+    if "train" in splits:
+        hint = "leave it out"
+        message = "'train' is what the other splits leave over, and is not written"
+        problems.append(document.problem("bad-value", message, ("splits", "train"), hint=hint, key=True))
+    fractions = [f for f in splits.values() if isinstance(f, int | float) and not isinstance(f, bool)]
+    if len(fractions) == len(splits) > 1 and all(0 < f < 1 for f in fractions) and sum(fractions) >= 1:
+        message = f"the splits sum to {sum(fractions):g}, so that nothing is left for 'train'"
+        hint = "make their sum less than 1"
+        problems.append(document.problem("bad-value", message, ("splits",), hint=hint, key=True))
+    return problems

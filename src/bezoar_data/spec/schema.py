@@ -1,0 +1,54 @@
+"""JSON schemas of the files a person writes, made from the models that check them: for editors and for other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from bezoar_data.spec.models_file import ModelsFile
+from bezoar_data.spec.pipeline_file import PipelineFile
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def pipeline_schema(steps: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """The JSON schema of pipeline files.
+
+    `steps` maps the name of each registered step to the JSON schema of its settings (self-contained: without `$ref`
+    to definitions of its own); an editor then offers the names, and the settings of the step that is used.
+    """
+    schema = _schema(PipelineFile)
+    if steps:
+        step = schema["$defs"]["StepUse"]
+        use = step["properties"]["use"]
+        pattern = {"type": use.pop("type"), "pattern": use.pop("pattern")}
+        # Names of others' steps stay allowed beside the known ones.
+        step["properties"]["use"] = {**use, "anyOf": [{"enum": sorted(steps)}, pattern]}
+        step["allOf"] = [
+            {
+                "if": {"properties": {"use": {"const": name}}, "required": ["use"]},
+                "then": {"properties": {"with": dict(settings)}},
+            }
+            for name, settings in sorted(steps.items())
+        ]
+    return schema
+
+
+def models_schema() -> dict[str, Any]:
+    """The JSON schema of models files."""
+    return _schema(ModelsFile)
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$schema": DIALECT, **model.model_json_schema(by_alias=True)}
+    _drop_titles(schema)
+    return schema
+
+
+def _drop_titles(schema: dict[str, Any]) -> None:
+    """Remove the titles that pydantic makes of field names: an editor shows the description instead."""
+    for definition in (schema, *schema.get("$defs", {}).values()):
+        for field in definition.get("properties", {}).values():
+            field.pop("title", None)
