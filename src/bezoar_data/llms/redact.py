@@ -1,0 +1,106 @@
+"""Keeps API keys out of everything that is written or shown.
+
+Providers echo keys in error bodies, users paste them into prompts, exceptions carry headers. Every text passes here
+before it is journalled, logged, dropped or shown. Two nets: the exact values registered in this process, in the
+encodings they travel in, and the shapes of well-known keys, for those nobody registered.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MARK = "[redacted]"
+
+SHORTEST_SECRET = 8
+"""Shorter values are placeholders (`EMPTY`, `none`): replacing them would damage ordinary text."""
+
+_SHAPES = re.compile(
+    r"""
+      (?<![A-Za-z0-9]) (?:sk|xai|pplx|nvapi|glpat)- (?=[\w*-]{16}) (?=[\w*-]*[0-9*]) [\w*-]+
+    | (?<![A-Za-z0-9]) (?:hf|gsk|r8|ghp|gho|ghs|github_pat)_ \w{20,}
+    | (?<![A-Za-z0-9]) AIza [\w-]{35}
+    | (?<![A-Za-z0-9]) A[KS]IA [A-Z0-9]{16} (?![A-Za-z0-9])
+    | (?<=(?:earer|EARER)\ ) (?=[\w.~+/=-]*[0-9]) [\w.~+/=-]{16,}
+    """,
+    re.VERBOSE | re.ASCII,
+)
+"""Keys as OpenAI and those who copied its form, Hugging Face, Groq, Replicate, GitHub, GitLab, Google and AWS make
+them, the ones masked with stars that error bodies quote, and what follows `Bearer`. Long, and most with a digit:
+`sk-learn` and the bearer of bad news are ordinary text."""
+
+_SHAPE_HINTS = ("sk-", "hf_", "earer ", "EARER ", "AIza", "AKIA", "ASIA", "gsk_", "r8_", "ghp_", "gho_", "ghs_",
+                "github_pat_", "xai-", "pplx-", "nvapi-", "glpat-")  # fmt: skip
+"""A substring search costs a tenth of a regular expression's, and most texts hold none of these."""
+
+
+class Redactor:
+    """Replaces these secrets, in the encodings they travel in, and anything shaped like a key."""
+
+    __slots__ = ("_forms", "_pattern")
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms: set[str] = set()
+        for secret in secrets:
+            forms.update(encodings(secret))
+        # The longest first: an escaped form must go as a whole, not leave its ends behind.
+        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        self._pattern = re.compile("|".join(map(re.escape, self._forms))) if forms else None
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets: itself, not a copy, when it holds none."""
+        for form in self._forms:
+            if form in text:
+                assert self._pattern is not None  # noqa: S101  (forms and pattern are made together)
+                text = self._pattern.sub(MARK, text)
+                break
+        for hint in _SHAPE_HINTS:
+            if hint in text:
+                return _SHAPES.sub(MARK, text)
+        return text
+
+
+def encodings(secret: str) -> set[str]:
+    """The forms under which a secret shows up in bodies, addresses and headers; empty for a placeholder."""
+    secret = secret.strip()
+    if len(secret) < SHORTEST_SECRET:
+        return set()
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    forms = {secret, *escaped, *(e.replace("/", "\\/") for e in escaped), repr(secret)[1:-1]}
+    forms |= {json.dumps(e)[1:-1] for e in escaped}
+    try:
+        raw = secret.encode()
+        forms |= {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        forms |= {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+        # Inside `user:key` the key starts at any of three places of base64's four-letter groups.
+        for shift in (1, 2):
+            inner = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
+            whole = inner[shift + 1 : -1]
+            forms |= {whole, whole.replace("+", "-").replace("/", "_")}
+    except UnicodeEncodeError:
+        pass  # a lone surrogate can stand in no header and no address
+    return {form for form in forms if len(form) >= SHORTEST_SECRET}
+
+
+_lock = threading.Lock()
+_secrets: frozenset[str] = frozenset()
+_current = Redactor()
+
+
+def register_secret(value: str | None) -> None:
+    """From now on `redact` replaces this value in this process. Whoever reads a key from the environment calls it."""
+    global _secrets, _current
+    if not value or value in _secrets:
+        return
+    with _lock:
+        _secrets = _secrets | {value}
+        _current = Redactor(_secrets)
+
+
+def redact(text: str) -> str:
+    """The text without any registered secret or key-shaped word. Cheap when there is none."""
+    return _current(text)
