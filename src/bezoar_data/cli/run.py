@@ -41,7 +41,9 @@ def run(
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change a setting, e.g. steps.load_flan.path=rows.tsv or seed=7.", metavar="KEY=VALUE"),
+        typer.Option(
+            "--set", help="Change a setting, e.g. steps.load_flan.path=rows.tsv or seed=7.", metavar="KEY=VALUE"
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many rows from each source.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/NAME.")] = None,
@@ -66,9 +68,9 @@ def run(
     from bezoar_data.runs.folder import RunFolder
 
     plan = load(pipeline, overrides=overrides or (), models=models, to_run=True)
-    compiled = compile_pipeline(plan)
     file = plan.loaded.file
     folder = RunFolder(out or Path("runs") / file.name)
+    compiled = compile_pipeline(plan, folder.journal)
     options = Options(
         engine=engine.value,
         limit=limit,
@@ -120,7 +122,9 @@ def _summary(result: Result) -> str:
     for judge in lock["judges"]:
         total = judge["accepted"] + judge["rejected"]
         share = f" ({judge['accepted'] / total:.0%})" if total else ""
-        lines.append(f"  judged by {judge['name']}: {judge['accepted']:,} accepted{share}, {judge['rejected']:,} rejected")
+        lines.append(
+            f"  judged by {judge['name']}: {judge['accepted']:,} accepted{share}, {judge['rejected']:,} rejected"
+        )
     tokens = sum(u["prompt_tokens"] + u["completion_tokens"] for u in lock["usage"])
     cost = "cost unknown (no price given)" if lock["cost"] is None else f"${lock['cost']:,.4f}"
     asked = result.tally

@@ -10,24 +10,32 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from bezoar_data.engine.counts import Counts
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written, sha256_of
-from bezoar_data.runs.spool import Spool, Usage
+from bezoar_data.runs.spool import Spool
 
 FORMAT = 1
 _SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")
 
 
 def build_lock(
-    compiled: Compiled, counts: Counts, written: Written, usage: tuple[Usage, ...], spool: Spool, *, limit: int | None
+    compiled: Compiled,
+    counts: Counts,
+    written: Written,
+    dropped: int,
+    spool: Spool,
+    journal: Path,
+    *,
+    limit: int | None,
 ) -> dict[str, Any]:
     """The lock of a finished run. See `cards.render` for how each part is shown."""
     file = compiled.loaded.file
-    source = compiled.nodes[0]
+    usage = spool.usage(journal)
     costs = [u.cost for u in usage]
     return {
         "format": FORMAT,
@@ -38,16 +46,17 @@ def build_lock(
             "sha256": hashlib.sha256(compiled.resolved.encode()).hexdigest(),
             "seed": file.seed,
             "splits": dict(file.splits),
+            "tolerate": file.tolerate,
             "limit": limit,
         },
         "software": {name: _version(name) for name in _SOFTWARE},
-        "steps": [{**_step(node, compiled), **counts.steps[node.id].as_json()} for node in compiled.nodes],
+        "steps": [{**_step(node), **counts.steps[node.id].as_json()} for node in compiled.nodes],
         "sources": _sources(compiled, spool),
         "models": _models(compiled),
         "counts": {
-            "source": counts.steps[source.id].rows_in,
+            "source": sum(counts.steps[node.id].rows_in for node in compiled.sources),
             "kept": written.rows,
-            "dropped": counts.dropped,
+            "dropped": dropped,
         },
         "usage": [
             {
@@ -79,16 +88,25 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _step(node: Node, compiled: Compiled) -> dict[str, Any]:
+def _step(node: Node) -> dict[str, Any]:
     return {
         "id": node.id,
-        "use": node.entry.use,
-        "version": node.entry.version,
+        "use": node.use,
+        "version": node.version,
         "after": list(node.after),
         "settings": dict(node.settings),
-        "files": {name: sha256_of(path) for name, path in compiled.input_files(node).items() if path.is_file()},
+        "files": _hashes(node),
         "role": node.role,
     }
+
+
+def _hashes(node: Node) -> dict[str, Any]:
+    """The hashes of the files a step reads, by setting; a folder or a pattern is hashed by the source itself."""
+    hashes: dict[str, Any] = {}
+    for name, path in node.files:
+        if path.is_file():
+            hashes.setdefault(name, []).append({"name": path.name, "sha256": sha256_of(path)})
+    return hashes
 
 
 def _sources(compiled: Compiled, spool: Spool) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Live progress of a run: a table that redraws itself in a terminal, plain lines elsewhere. Always on standard error."""
+"""Live progress of a run: a table that redraws itself in a terminal, plain lines elsewhere; on standard error."""
 
 from __future__ import annotations
 

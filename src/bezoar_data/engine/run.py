@@ -170,15 +170,14 @@ def _finish(
     file = compiled.loaded.file
     building = scratch / "dataset"
     written = write_dataset(spool, building, splits=file.splits, seed=file.seed, expected=compiled.expected_columns)
-    usage = spool.usage(folder.journal)
-    lock = build_lock(compiled, counts, written, usage, spool, limit=options.limit)
+    dropped = scratch / "dropped.parquet"
+    count = write_dropped(spool, dropped)
+    lock = build_lock(compiled, counts, written, count, spool, folder.journal, limit=options.limit)
     name = lock_hash(lock)
     previous = folder.dataset / "README.md"
     text = card(lock, name, written.first_row, previous.read_text("utf-8") if previous.exists() else None)
     write_json(building / "lock.json", lock)
     write_text(building / "README.md", text)
-    dropped = scratch / "dropped.parquet"
-    write_dropped(spool, dropped)
     replace_folder(building, folder.dataset)
     dropped.replace(folder.dropped)
     write_text(folder.pipeline, compiled.resolved)

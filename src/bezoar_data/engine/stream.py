@@ -10,14 +10,14 @@ run, and then the answers in flight are awaited and journalled first.
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
+from itertools import groupby, islice
 from typing import cast
 
 from bezoar_data.engine.counts import Counts
 from bezoar_data.llms.ask import Refused
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.pipeline.compile import Compiled, Node
-from bezoar_data.runs.row import Lineage, Row
+from bezoar_data.runs.row import Drop, Lineage, Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import BezoarError
 from bezoar_data.steps.base import (
@@ -31,6 +31,7 @@ from bezoar_data.steps.base import (
     replace_lineage,
     settle,
 )
+from bezoar_data.steps.meeting import UNMATCHED, Union, join_rows, united
 
 GRACE = 30.0
 """Seconds that answers in flight are awaited for when a run is stopped."""
@@ -62,6 +63,7 @@ class StreamEngine:
         self._spool = spool
         self._counts = counts
         self._limit = limit
+        self._ranks = {node.id: rank for rank, node in enumerate(compiled.nodes)}
         self._window = asyncio.Semaphore(window)
         self._walks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -79,7 +81,7 @@ class StreamEngine:
                 await self._read(node)
             await self._drain()
             for node in self._compiled.barriers:
-                await self._decide_all(node)
+                await (self._join(node) if node.kind == "join" else self._decide_all(node))
                 await self._drain()
         except BaseException as error:
             self._end(error)
@@ -110,12 +112,28 @@ class StreamEngine:
                 self._counts.went(node.id)
                 await self._start(row, node)
 
+    async def _join(self, node: Node) -> None:
+        """Put the rows that wait before a join together by id. A row dropped in one branch is gone: its twins of the
+        other branches go with it, under the reason that stands there."""
+        for _, group in groupby(self._spool.kept(node.id), key=lambda row: row.id):
+            rows = list(group)
+            self._counts.came(node.id)
+            if len(rows) == len(node.after):
+                self._counts.went(node.id)
+                await self._start(join_rows(rows), node)
+            elif self._spool.was_dropped(rows[0].lineage.order):
+                self._counts.drop(Drop(node.id, "dropped_in_branch"))
+            else:
+                self._settle(join_rows(rows), Dropped(UNMATCHED, failed=True), node)
+        self._spool.clear(node.id)
+
     async def _decide_all(self, node: Node) -> None:
         """Let a step that needs all rows decide those that wait before it, then start what goes on."""
         waiting = list(self._spool.kept(node.id))
         step = cast(GlobalRowStep, node.step)
         verdicts = await asyncio.to_thread(lambda: list(step.run_rows(waiting)))
         for row, verdict in zip(waiting, verdicts, strict=True):
+            self._counts.came(node.id)
             for out in self._settle(row, verdict, node):
                 await self._start(out, node)
         self._spool.clear(node.id)
@@ -147,14 +165,19 @@ class StreamEngine:
         if not node.following:
             self._spool_row(row, node)
         elif len(node.following) == 1:
-            await self._enter(row, self._compiled.node(node.following[0]))
+            await self._enter(row, node, self._compiled.node(node.following[0]))
         else:
-            await asyncio.gather(*(self._enter(row, self._compiled.node(name)) for name in node.following))
+            await asyncio.gather(*(self._enter(row, node, self._compiled.node(name)) for name in node.following))
 
-    async def _enter(self, row: Row, node: Node) -> None:
-        self._counts.came(node.id)
+    async def _enter(self, row: Row, before: Node, node: Node) -> None:
         if node.is_barrier:
-            self._spool.keep(row, node.id)
+            self._spool.keep(row, node.id, node.after.index(before.id))
+            return
+        self._counts.came(node.id)
+        if node.kind == "union":
+            self._counts.went(node.id)
+            branch = node.after.index(before.id)
+            await self._leave(united(row, node.id, branch, shared=cast(Union, node.step).shared), node)
             return
         lineage, verdict = await self._decide(row, node)
         outs = self._settle(replace_lineage(row, lineage), verdict, node)
@@ -200,7 +223,7 @@ class StreamEngine:
     def _drop(self, row: Row) -> None:
         assert row.lineage.drop is not None  # noqa: S101
         self._counts.drop(row.lineage.drop)
-        self._spool.drop(row)
+        self._spool.drop(row, self._ranks[row.lineage.drop.step])
 
     def _spool_row(self, row: Row, node: Node) -> None:
         try:

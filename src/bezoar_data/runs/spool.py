@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,7 @@ _GROUP = 512
 _SCHEMA = """
 CREATE TABLE rows (place TEXT, branch INTEGER, sort BLOB, columns BLOB, lineage TEXT,
                    PRIMARY KEY (place, sort, branch)) WITHOUT ROWID;
-CREATE TABLE dropped (sort BLOB, step TEXT, reason TEXT, columns BLOB, lineage TEXT, PRIMARY KEY (sort, step))
-                   WITHOUT ROWID;
+CREATE TABLE dropped (sort BLOB, rank INTEGER, columns BLOB, lineage TEXT, PRIMARY KEY (sort, rank)) WITHOUT ROWID;
 CREATE TABLE used (key TEXT PRIMARY KEY, step TEXT) WITHOUT ROWID;
 """
 
@@ -65,7 +64,7 @@ class Spool:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;" + _SCHEMA)
         self._rows: list[tuple[str, int, bytes, bytes, str]] = []
-        self._dropped: list[tuple[bytes, str, str, bytes, str]] = []
+        self._dropped: list[tuple[bytes, int, bytes, str]] = []
         self._used: list[tuple[str, str]] = []
 
     def keep(self, row: Row, place: str = KEPT, branch: int = 0) -> None:
@@ -76,29 +75,33 @@ class Spool:
         self._rows.append((place, branch, sort_key(row.lineage.order), columns, row.lineage.to_json()))
         self._flush_when_full()
 
-    def drop(self, row: Row) -> None:
-        """Store a row that carries a drop mark."""
-        mark = row.lineage.drop
-        if mark is None:
+    def drop(self, row: Row, rank: int = 0) -> None:
+        """Store a row that carries a drop mark. `rank` is the place of the step that dropped it among the steps: of a
+        row dropped in two branches, the first step's mark counts."""
+        if row.lineage.drop is None:
             raise ValueError("only a row with a drop mark is dropped")
         self._use(row.lineage)
         columns = orjson.dumps(row.columns, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
-        self._dropped.append((sort_key(row.lineage.order), mark.step, mark.reason, columns, row.lineage.to_json()))
+        self._dropped.append((sort_key(row.lineage.order), rank, columns, row.lineage.to_json()))
         self._flush_when_full()
 
-    def kept(self, place: str = KEPT, branch: int | None = None) -> Iterator[Row]:
-        """The rows at a place, in the source's order."""
+    def kept(self, place: str = KEPT) -> Iterator[Row]:
+        """The rows at a place, in the source's order. Rows may be stored elsewhere meanwhile."""
         self.flush()
-        where = "place = ?" if branch is None else "place = ? AND branch = ?"
-        values = (place,) if branch is None else (place, branch)
-        query = f"SELECT columns, lineage FROM rows WHERE {where} ORDER BY sort, branch"  # noqa: S608
-        for columns, lineage in self._db.execute(query, values):
-            yield Row(orjson.loads(columns), Lineage.from_json(lineage))
+        query = """SELECT sort, branch, columns, lineage FROM rows
+                   WHERE place = ? AND (sort, branch) > (?, ?) ORDER BY sort, branch LIMIT ?"""
+        last: tuple[bytes, int] = (b"", -1)
+        while chunk := self._db.execute(query, (place, *last, _GROUP)).fetchall():
+            for _, _, columns, lineage in chunk:
+                yield Row(orjson.loads(columns), Lineage.from_json(lineage))
+            last = chunk[-1][:2]
 
     def dropped(self) -> Iterator[Row]:
-        """The dropped rows, in the source's order."""
+        """The dropped rows, each once, in the source's order."""
         self.flush()
-        for columns, lineage in self._db.execute("SELECT columns, lineage FROM dropped ORDER BY sort, step"):
+        # SQLite takes the bare columns of a group from the row that holds its min().
+        query = "SELECT columns, lineage, min(rank) FROM dropped GROUP BY sort ORDER BY sort"
+        for columns, lineage, _ in self._db.execute(query):
             yield Row(orjson.loads(columns), Lineage.from_json(lineage))
 
     def clear(self, place: str) -> None:
@@ -110,11 +113,9 @@ class Spool:
         self.flush()
         return int(self._db.execute("SELECT count(*) FROM rows WHERE place = ?", (place,)).fetchone()[0])
 
-    def drops_by_reason(self) -> Mapping[tuple[str, str], int]:
-        """Counts of dropped rows by (step, reason)."""
-        self.flush()
-        query = "SELECT step, reason, count(*) FROM dropped GROUP BY step, reason ORDER BY step, reason"
-        return {(step, reason): count for step, reason, count in self._db.execute(query)}
+    def was_dropped(self, order: tuple[int, ...]) -> bool:
+        """Whether a row of this order was dropped somewhere. Call `flush` before the first of many."""
+        return self._db.execute("SELECT 1 FROM dropped WHERE sort = ?", (sort_key(order),)).fetchone() is not None
 
     def usage(self, journal: Path) -> tuple[Usage, ...]:
         """What the distinct journalled answers used by this run's rows took over their lifetime."""
@@ -138,7 +139,7 @@ class Spool:
         try:
             self._db.execute("BEGIN")
             self._db.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", self._rows)
-            self._db.executemany("INSERT INTO dropped VALUES (?, ?, ?, ?, ?)", self._dropped)
+            self._db.executemany("INSERT INTO dropped VALUES (?, ?, ?, ?)", self._dropped)
             self._db.executemany("INSERT OR IGNORE INTO used VALUES (?, ?)", self._used)
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:

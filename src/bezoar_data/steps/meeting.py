@@ -1,0 +1,102 @@
+"""Where branches of a pipeline meet again: `join: union` takes all rows, `join: join` puts equal rows together.
+
+The compiler puts one of these before a step that comes after several others. Rows are matched by id, never by
+position. The streaming engine does the meeting itself (a union needs no waiting, a join reads the spool); `process`
+does the same for distilabel's own runners, which hand over the branches batch by batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from distilabel.steps.base import Step, StepInput
+from pydantic import Field
+
+from bezoar_data.runs.row import Drop, Lineage, Row, made_id
+
+UNMATCHED = "unmatched_in_join"
+"""Reason of a row that did not come to a join from every side, and was not dropped on the others either: it was made
+anew there, so no row of that side is equal to it."""
+
+
+class _Meeting(Step):
+    shared: bool = Field(default=False, description="Whether the branches start from the same rows.")
+
+    @property
+    def inputs(self) -> list[str]:
+        return []
+
+    @property
+    def outputs(self) -> list[str]:
+        return []
+
+
+class Union(_Meeting):
+    """All rows of all branches, in the source's order, the first branch's row before the second's."""
+
+    def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+        yield [
+            united(Row.decode(columns), str(self.name), branch, shared=self.shared).encode()
+            for branch, rows in enumerate(inputs)
+            for columns in rows
+        ]
+
+
+class Join(_Meeting):
+    """Rows that came through every branch, with the columns of all."""
+
+    def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+        groups: dict[str, list[Row]] = {}
+        for columns in (columns for rows in inputs for columns in rows):
+            row = Row.decode(columns)
+            groups.setdefault(row.id, []).append(row)
+        yield [self._meet(rows, len(inputs)).encode() for rows in groups.values()]
+
+    def _meet(self, rows: Sequence[Row], branches: int) -> Row:
+        joined = join_rows(rows)
+        if joined.lineage.drop is None and len(rows) < branches:
+            return Row(joined.columns, joined.lineage.dropped(Drop(str(self.name), UNMATCHED, failed=True)))
+        return joined
+
+
+def united(row: Row, step: str, branch: int, *, shared: bool) -> Row:
+    """A row as it leaves a union. Where the branches start from the same rows, those of the second branch on become
+    rows of their own, or two rows would have one id."""
+    lineage = replace(row.lineage, order=(*row.lineage.order, branch))
+    if shared and branch:
+        lineage = replace(lineage, id=made_id((row.id,), step, branch), parent_ids=(row.id,))
+    return Row(row.columns, lineage)
+
+
+def join_rows(rows: Sequence[Row]) -> Row:
+    """One row from the equal rows of several branches: columns and lineage of all, in the branches' order. A drop
+    mark on one marks the whole."""
+    columns: dict[str, Any] = {}
+    models: dict[str, str] = {}
+    keys: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        columns |= row.columns
+        models |= row.lineage.models
+        keys |= row.lineage.keys
+    first: Lineage = rows[0].lineage
+    drop = next((r.lineage.drop for r in rows if r.lineage.drop is not None), None)
+    demo = any(r.lineage.demo for r in rows)
+    return Row(columns, replace(first, models=models, keys=keys, demo=demo, drop=drop))
+
+
+def branches_share(edges: Sequence[tuple[str, str]], parents: Sequence[str]) -> bool:
+    """Whether two of the branches that end in `parents` start from a common step."""
+    before = {child: [p for p, c in edges if c == child] for _, child in edges}
+
+    def ancestors(step: str) -> set[str]:
+        return {step}.union(*(ancestors(p) for p in before.get(step, ())))
+
+    seen: set[str] = set()
+    for parent in parents:
+        mine = ancestors(parent)
+        if mine & seen:
+            return True
+        seen |= mine
+    return False
