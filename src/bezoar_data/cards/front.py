@@ -1,0 +1,154 @@
+"""The front matter of a rendered card: the Hub's own keys first, ours under `bezoar:`.
+
+A person's keys come from the template and pass through; what a run measured (`size_categories`, `configs`,
+`dataset_info` and nearly all of `bezoar:`) is made from the lock and replaces whatever stood there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bezoar_data.cards.hub_types import hub_features
+from bezoar_data.cards.licence import UNKNOWN, Licence
+from bezoar_data.spec.clean import clean_text, mask_keys
+
+FORMAT = 1
+
+MADE = ("size_categories", "configs", "dataset_info", "bezoar")
+"""The keys that a run alone writes."""
+
+_FIRST = ("license", "license_name", "license_link", "language", "pretty_name")
+_TAGS = ("synthetic", "distilabel", "bezoar-data")
+_DEMO_TAG = "demo"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
+_HUB = "https://huggingface.co/datasets/"
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+_LARGER = "n>10M"
+
+
+def build_front(
+    person: Mapping[str, Any], own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, licence: Licence
+) -> dict[str, Any]:
+    """A rendered card's front matter.
+
+    `person` holds the keys a person wrote, without those in `MADE`; `own` is what they wrote under `bezoar:`.
+    """
+    front: dict[str, Any] = {"license": UNKNOWN, **{k: person[k] for k in _FIRST if k in person}}
+    front["size_categories"] = [size_category(lock["counts"]["kept"])]
+    if "task_categories" in person:
+        front["task_categories"] = person["task_categories"]
+    front["tags"] = _tags(person.get("tags"), lock["demo"])
+    if sources := _source_datasets(person.get("source_datasets"), lock["sources"]):
+        front["source_datasets"] = sources
+    front["configs"] = _configs(lock["data"])
+    if info := _dataset_info(lock):
+        front["dataset_info"] = info
+    front.update({k: v for k, v in person.items() if k not in front and k not in MADE})
+    front["bezoar"] = _bezoar(own, lock, lock_hash, licence)
+    return front
+
+
+def size_category(rows: int) -> str:
+    """The Hub's size category of so many rows."""
+    return next((name for bound, name in _SIZES if rows < bound), _LARGER)
+
+
+def _tags(written: Any, demo: bool) -> list[str]:
+    # A person may have kept the tags of an earlier render, the demo mark among them.
+    made = (*_TAGS, *((_DEMO_TAG,) if demo else ()))
+    return [*(tag for tag in _list(written) if tag not in (*_TAGS, _DEMO_TAG)), *made]
+
+
+def _source_datasets(written: Any, sources: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = _list(written)
+    for source in sources:
+        url = source["url"] or ""
+        name = url.removeprefix(_HUB) if url.startswith(_HUB) else source["name"]
+        if url.startswith(_HUB) and _HUB_ID.match(name):
+            names.append(name)
+    return list(dict.fromkeys(names))
+
+
+def _configs(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    files: dict[str, list[str]] = {}
+    for file in data:
+        files.setdefault(file["split"], []).append(file["path"])
+    parts = [{"split": s, "path": paths[0] if len(paths) == 1 else paths} for s, paths in files.items()]
+    return [{"config_name": "default", "data_files": parts}]
+
+
+def _dataset_info(lock: Mapping[str, Any]) -> dict[str, Any] | None:
+    features = hub_features(lock["columns"])
+    if features is None:
+        return None
+    rows: dict[str, int] = {}
+    for file in lock["data"]:
+        rows[file["split"]] = rows.get(file["split"], 0) + file["rows"]
+    return {
+        "config_name": "default",
+        "features": features,
+        "splits": [{"name": split, "num_examples": count} for split, count in rows.items()],
+        "download_size": sum(file["bytes"] for file in lock["data"]),
+    }
+
+
+def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, licence: Licence) -> dict[str, Any]:
+    pipeline = lock["pipeline"]
+    made: dict[str, Any] = {
+        "version": FORMAT,
+        "pipeline": {"name": pipeline["name"], "version": pipeline["version"], "sha256": pipeline["sha256"]},
+        "lock": lock_hash,
+        "demo": lock["demo"],
+        "counts": dict(lock["counts"]),
+        "cost": {
+            "usd": lock["cost"],
+            "answers": sum(u["answers"] for u in lock["usage"]),
+            "prompt_tokens": sum(u["prompt_tokens"] for u in lock["usage"]),
+            "completion_tokens": sum(u["completion_tokens"] for u in lock["usage"]),
+        },
+    }
+    if own.get("views"):
+        made["views"] = own["views"]
+    if own.get("fields"):
+        made["fields"] = own["fields"]
+    made["sources"] = [
+        {key: source[key] for key in ("name", "revision", "sha256", "url", "licence", "rows")}
+        for source in lock["sources"]
+    ]
+    made["models"] = [
+        {key: model[key] for key in ("role", "provider", "model", "revision", "output_licence", "demo")}
+        for model in lock["models"]
+    ]
+    made["licence"] = {
+        "result": licence.result,
+        "commercial": licence.commercial,
+        "stated": licence.stated,
+        "reasons": list(licence.reasons),
+    }
+    made["judge"] = [
+        {**{key: judge[key] for key in ("name", "step", "accepted", "rejected")}, "reliability": "not measured"}
+        for judge in lock["judges"]
+    ]
+    made["review"] = "none"
+    made["contamination"] = "not checked"
+    views_and_fields = {key: made.pop(key) for key in ("views", "fields") if key in made}
+    return {**_cleaned(made), **views_and_fields}
+
+
+def _cleaned(value: Any) -> Any:
+    """The value with every text in it on one line, without control characters and keys."""
+    if isinstance(value, str):
+        return clean_text(mask_keys(value), one_line=True)
+    if isinstance(value, Mapping):
+        return {clean_text(str(k), one_line=True): _cleaned(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(v) for v in value]
+    return value
+
+
+def _list(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [str(v) for v in value] if isinstance(value, list) else [str(value)]

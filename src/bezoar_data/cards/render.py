@@ -1,0 +1,144 @@
+"""From a run's lock to its card: `dataset/README.md`.
+
+A card is rendered from a template (the pipeline's `card:`, or the one that comes with the package), the lock, one
+example row, and the card that stood in the place before. Every figure is the lock's; the words around the figures are
+a person's and survive, see `cards.parts`: what they write in the template always stands, and what they change in the
+rendered README by hand is kept when it is rendered again. Figures belong into sections: one that a template puts into
+a sentence stays as it is once a person has edited that sentence in the README. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.cards.document import Card, check_front, front_text, load_card, parse_card
+from bezoar_data.cards.facts import Facts
+from bezoar_data.cards.front import MADE, build_front
+from bezoar_data.cards.licence import UNKNOWN, licence_of
+from bezoar_data.cards.parts import (
+    hash_of,
+    merge,
+    merge_front,
+    put_together,
+    recorded,
+    take_apart,
+    wrap,
+)
+from bezoar_data.cards.sections import SECTIONS
+from bezoar_data.cards.specimen import SPECIMEN_HASH, specimen_lock
+from bezoar_data.cards.template import VALUES, check_template, render_body
+from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
+from bezoar_data.spec.errors import InputError, Problem
+
+DEFAULT_TEMPLATE = "default_card.md"
+README = "dataset/README.md"
+
+CardWriter = Callable[[Mapping[str, Any], str, Mapping[str, Any] | None, str | None], str]
+
+
+def card_writer(
+    template: Path | None, columns: Collection[str] | None = None, previous: Path | None = None
+) -> CardWriter:
+    """What renders a run's card from (lock, its hash, an example row, the card as it stood).
+
+    The template is read and checked here, before a run has cost anything, and so is the README that stands in the
+    place, `previous`, which a person may have edited. `columns` are those the pipeline will write, where they are
+    known. Raises `InputError`.
+    """
+    card = read_template(template)
+    problems = check_card(card, columns)
+    if previous is not None and previous.exists():
+        problems += check_front(load_card(previous))
+    if problems:
+        raise InputError(problems)
+
+    def write(lock: Mapping[str, Any], lock_hash: str, example: Mapping[str, Any] | None, previous: str | None) -> str:
+        return _render(card, lock, lock_hash, example, previous)
+
+    return write
+
+
+def render_card(
+    template: Path | None,
+    lock: Mapping[str, Any],
+    lock_hash: str,
+    example: Mapping[str, Any] | None,
+    *,
+    previous: str | None,
+) -> str:
+    """The text of a dataset's README.md.
+
+    `template` None takes the template that comes with the package. `example` is a row as published, or None for a
+    dataset without rows. `previous` is the README of the last build in this place, or None. Raises `InputError`.
+    """
+    card = read_template(template)
+    problems = check_card(card)
+    if problems:
+        raise InputError(problems)
+    return _render(card, lock, lock_hash, example, previous)
+
+
+def read_template(path: Path | None) -> Card:
+    """A template's card. Raises `InputError` for one that cannot be read."""
+    if path is not None:
+        return load_card(path)
+    text = files("bezoar_data.cards").joinpath(DEFAULT_TEMPLATE).read_text("utf-8")
+    return parse_card(text, DEFAULT_TEMPLATE)
+
+
+def check_card(card: Card, columns: Collection[str] | None = None) -> list[Problem]:
+    """Everything that is wrong with a template, found without a run: it is rendered once from a made-up lock.
+
+    `columns` are those the pipeline will write, where they are known; the lineage columns come by themselves.
+    """
+    known = None if columns is None else (*columns, *LINEAGE_COLUMNS, RESERVED)
+    problems = check_front(card, known) + check_template(card, SECTIONS)
+    if not problems:
+        try:
+            _body(card, Facts.of(specimen_lock(), SPECIMEN_HASH, None, card))
+        except InputError as error:
+            problems += error.problems
+    return problems
+
+
+def _render(
+    card: Card, lock: Mapping[str, Any], lock_hash: str, example: Mapping[str, Any] | None, previous: str | None
+) -> str:
+    if problems := check_front(card, tuple(lock["columns"])):
+        raise InputError(problems)
+    written = {k: v for k, v in card.front.items() if k not in MADE}
+    fresh = _front(card, written, lock, lock_hash)
+    record = {k: hash_of(v) for k, v in fresh.items() if k not in MADE}
+    front, old = fresh, None
+    if previous:
+        last = parse_card(previous, README)
+        if problems := check_front(last):
+            raise InputError(problems)
+        old = take_apart(last.body)
+        before = {k: v for k, v in last.front.items() if k not in MADE}
+        front = _front(card, merge_front(written, fresh, before, old.front_record), lock, lock_hash)
+    body = recorded(take_apart(_body(card, Facts.of(lock, lock_hash, example, card, front))))
+    return front_text(front) + "\n" + put_together(merge(body, old) if old else body, record)
+
+
+def _front(card: Card, person: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str) -> dict[str, Any]:
+    stated = person.get("license")
+    licence = licence_of(lock, None if stated == UNKNOWN else stated)
+    return build_front(person, card.bezoar, lock, lock_hash, licence)
+
+
+def _body(card: Card, facts: Facts) -> str:
+    sections = {name: wrap(name, section.make(facts)) for name, section in SECTIONS.items()}
+    values = {**{key: facts.lock[key] for key in VALUES if key in facts.lock}, "title": facts.title}
+    values["lock"] = facts.lock_hash
+    body = render_body(card, values, sections)
+    # A card that leaves a section out still tells it: at its end, in the usual order.
+    placed = take_apart(body).order
+    for name, section in SECTIONS.items():
+        if name not in placed:
+            heading = f"## {section.title}\n\n" if section.title else ""
+            body = f"{body.rstrip()}\n\n{heading}{sections[name]}\n"
+    return body

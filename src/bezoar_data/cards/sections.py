@@ -1,0 +1,293 @@
+"""The sections of a card that a run writes, in their usual order: what was made, from what, by whom, and what is not
+known. Each is a function from the run's facts to Markdown; a fact that nobody measured is said to be unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bezoar_data.cards import markdown as md
+from bezoar_data.cards import sections_data as data
+from bezoar_data.cards.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section: the heading it gets where a template does not place it, and what makes it."""
+
+    title: str
+    make: Callable[[Facts], str]
+
+
+def demo(facts: Facts) -> str:
+    if not facts.lock["demo"]:
+        return ""
+    roles = [md.code(model["role"]) for model in facts.lock["models"] if model["demo"]]
+    who = f" (here: {', '.join(roles)})" if roles else ""
+    return (
+        "> **This is demonstration data.** It was answered by models embedded in bezoar-data"
+        f"{who}, which follow fixed rules and are no language models. It shows how the pipeline works. Do not train on "
+        "it, and do not publish it as anything else."
+    )
+
+
+def summary(facts: Facts) -> str:
+    lock = facts.lock
+    pipeline, counts = lock["pipeline"], lock["counts"]
+    parts = [
+        f"**{md.rows(counts['kept'])}**, made from {_source_rows(counts['source'])} "
+        f"by version {pipeline['version']} of the pipeline {md.code(pipeline['name'])}."
+    ]
+    if counts["dropped"]:
+        verb = "was" if counts["dropped"] == 1 else "were"
+        parts.append(
+            f"{md.rows(counts['dropped']).capitalize()} {verb} dropped on the way, each for a reason told below."
+        )
+    else:
+        parts.append("No row was dropped on the way.")
+    for judge in lock["judges"]:
+        judged = judge["accepted"] + judge["rejected"]
+        parts.append(
+            f"The judge {md.code(judge['name'])} accepted {md.number(judge['accepted'])} of {md.rows(judged)} "
+            f"({md.share(judge['accepted'], judged)}); rejected rows are part of the data."
+        )
+    paragraphs = [" ".join(parts)]
+    if pipeline["description"]:
+        paragraphs.insert(0, md.text(pipeline["description"]))
+    paragraphs.append(
+        "Every figure on this card comes from `lock.json` beside it, whose hash "
+        f"{md.code(facts.lock_hash)} names this build."
+    )
+    return "\n\n".join(paragraphs)
+
+
+def making(facts: Facts) -> str:
+    lock = facts.lock
+    table = md.table(
+        ("Step", "What runs", "Version", "Model role", "Rows in", "Rows out", "Dropped"),
+        (
+            (
+                md.code(step["id"]),
+                md.code(step["use"]),
+                md.text(step["version"]),
+                md.code(step["role"]) if step["role"] else "–",
+                md.number(step["rows_in"]),
+                md.number(step["rows_out"]),
+                "<br>".join(f"{md.number(n)} × {md.code(reason)}" for reason, n in step["dropped"].items()) or "–",
+            )
+            for step in lock["steps"]
+        ),
+        "llllrrl",
+    )
+    pipeline = lock["pipeline"]
+    notes = [f"Random choices come from the seed {pipeline['seed']}."]
+    if pipeline.get("limit") is not None:
+        notes.append(f"This build was limited to the first {md.rows(pipeline['limit'])} of its sources.")
+    made_with = ", ".join(f"{md.text(k)} {md.text(v)}" for k, v in lock["software"].items() if v)
+    notes.append(f"Made with {made_with}.")
+    return f"{_picture(facts)}\n\n{table}\n\n{' '.join(notes)}"
+
+
+def sources(facts: Facts) -> str:
+    table = md.table(
+        ("Source", "Rows", "Licence", "Revision or SHA-256", "Address"),
+        (
+            (
+                md.code(source["name"]),
+                md.number(source["rows"]),
+                md.text(source["licence"]) if source["licence"] else "not stated",
+                md.code(_short(source["revision"] or source["sha256"])),
+                md.link(source["url"]),
+            )
+            for source in facts.lock["sources"]
+        ),
+        "lr",
+    )
+    return table if facts.lock["sources"] else "No source is recorded."
+
+
+def models(facts: Facts) -> str:
+    if not facts.lock["models"]:
+        return "No model took part."
+    return md.table(
+        ("Role", "Model", "Provider", "Revision", "Sampling", "Terms of its outputs", "Commercial use of outputs"),
+        (
+            (
+                md.code(model["role"]),
+                md.code(model["model"]) + (" (demonstration)" if model["demo"] else ""),
+                md.text(model["provider"]),
+                md.code(model["revision"]) if model["revision"] else "not pinned",
+                _sampling(model["sampling"]),
+                _terms(model["output_licence"]),
+                md.text(model["output_licence"].get("commercial") or "unknown"),
+            )
+            for model in facts.lock["models"]
+        ),
+    )
+
+
+def judge(facts: Facts) -> str:
+    if not facts.lock["judges"]:
+        return "No judge took part."
+    parts = []
+    models_of = {step: m["model"] for m in facts.lock["models"] for step in m["steps"]}
+    for one in facts.lock["judges"]:
+        judged = one["accepted"] + one["rejected"]
+        model = models_of.get(one["step"])
+        who = f"The judge {md.code(one['name'])}" + (f" is the model {md.code(model)}." if model else ".")
+        verdicts = (
+            f"It accepted {md.number(one['accepted'])} and rejected {md.number(one['rejected'])} of {md.rows(judged)}: "
+            f"{md.share(one['accepted'], judged)} accepted."
+            if judged
+            else "It judged no row."
+        )
+        parts.append(f"{who} {verdicts} Its agreement with people has not been measured.")
+        if one["ratings"]:
+            ratings = sorted(one["ratings"].items(), key=_by_rating)
+            rows = [(md.text(rating), md.number(n)) for rating, n in ratings]
+            parts.append(md.table(("Rating", "Rows"), rows, "lr"))
+    parts.append("Rejected rows stay in the data, so that they can be studied; training selects by the verdict.")
+    return "\n\n".join(parts)
+
+
+def review(facts: Facts) -> str:
+    return "None yet: no person has checked these rows."
+
+
+def licence(facts: Facts) -> str:
+    found = facts.licence
+    lines = [
+        f"**Licence: {md.text(found.result)}.** **Commercial use: {found.commercial}.**",
+        "\n".join(f"- {md.text(reason)}" for reason in found.reasons),
+        "This is information gathered by software, not legal advice.",
+    ]
+    return "\n\n".join(lines)
+
+
+def contamination(facts: Facts) -> str:
+    return "Not checked: rows may overlap with the questions of public benchmarks."
+
+
+def personal_data(facts: Facts) -> str:
+    return "Not checked: rows may hold personal data that stood in a source or that a model made up."
+
+
+def cost(facts: Facts) -> str:
+    lock = facts.lock
+    if not lock["usage"]:
+        return "No model was asked."
+    table = md.table(
+        ("Step", "Model", "Answers", "Prompt tokens", "Completion tokens", "Cost"),
+        (
+            (
+                md.code(use["step"]),
+                md.code(use["model"]),
+                md.number(use["answers"]),
+                md.number(use["prompt_tokens"]),
+                md.number(use["completion_tokens"]),
+                _money(use["cost"]),
+            )
+            for use in lock["usage"]
+        ),
+        "llrrrr",
+    )
+    total = _money(lock["cost"])
+    why = ": the price of at least one model is not known" if lock["cost"] is None else ""
+    return (
+        f"{table}\n\nTotal: {total}{why}. Counted are the answers behind these rows and behind the dropped ones, each "
+        "once, however often the pipeline was run."
+    )
+
+
+def limitations(facts: Facts) -> str:
+    lock = facts.lock
+    points = []
+    if lock["demo"]:
+        points.append("Answers or verdicts were made by rules, not by a language model.")
+    if lock["models"]:
+        points.append("Model answers can be wrong, biased or made up, and read well all the same.")
+    if lock["judges"]:
+        points.append("Verdicts are a model's; how often they agree with a person's is not known.")
+    points.append("No person has reviewed the rows; overlap with benchmarks and personal data were not checked.")
+    if not facts.licence.stated:
+        points.append("The licence is unknown: settle it before you use the data for more than looking at it.")
+    if lock["pipeline"].get("limit") is not None:
+        points.append("Only a part of the sources was used.")
+    if lock.get("mixed_columns"):
+        names = ", ".join(md.code(name) for name in lock["mixed_columns"])
+        points.append(f"Values of differing types were written as JSON text in: {names}.")
+    return "\n".join(f"- {point}" for point in points)
+
+
+SECTIONS: Mapping[str, Section] = {
+    "demo": Section("", demo),
+    "summary": Section("Summary", summary),
+    "making": Section("How it was made", making),
+    "fields": Section("Fields", data.fields),
+    "example": Section("An example row", data.example),
+    "splits": Section("Splits", data.splits),
+    "sources": Section("Sources", sources),
+    "models": Section("Models", models),
+    "judge": Section("Judge", judge),
+    "review": Section("Human review", review),
+    "licence": Section("Licence", licence),
+    "contamination": Section("Contamination", contamination),
+    "personal_data": Section("Personal data", personal_data),
+    "cost": Section("Cost", cost),
+    "limitations": Section("Limitations", limitations),
+    "use": Section("How to use it", data.use),
+    "citation": Section("Citation", data.citation),
+}
+
+
+def _picture(facts: Facts) -> str:
+    """The steps as a Mermaid flow chart. Names stand in quoted labels only, never where Mermaid would read them."""
+    numbers = {step["id"]: f"s{i}" for i, step in enumerate(facts.lock["steps"])}
+    lines = ["flowchart LR"]
+    for step in facts.lock["steps"]:
+        lines.append(f'  {numbers[step["id"]]}["{_label(step["id"])}<br/>{md.rows(step["rows_out"])}"]')
+    for step in facts.lock["steps"]:
+        for before in step["after"]:
+            if before in numbers:
+                lines.append(f"  {numbers[before]} --> {numbers[step['id']]}")
+    return md.block("\n".join(lines), "mermaid")
+
+
+def _label(name: str) -> str:
+    return "".join(c if c.isalnum() or c in " _-." else f"#{ord(c)};" for c in name)
+
+
+def _source_rows(count: int) -> str:
+    return "1 source row" if count == 1 else f"{count:,} source rows"
+
+
+def _short(value: str | None) -> str:
+    return value[:16] if value else ""
+
+
+def _sampling(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{md.text(k)} {md.text(v)}" for k, v in values.items()) or "the provider's defaults"
+
+
+def _terms(terms: Mapping[str, str | None]) -> str:
+    parts = [md.text(terms.get("id") or "unknown")]
+    if terms.get("url"):
+        parts.append(md.link(terms["url"]))
+    if terms.get("note"):
+        parts.append(md.text(terms["note"]))
+    return " – ".join(parts)
+
+
+def _money(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"${value:,.2f}" if value == 0 or value >= 1 else f"${value:.6f}".rstrip("0")
+
+
+def _by_rating(item: tuple[str, int]) -> tuple[int, float, str]:
+    """Highest rating first, words last."""
+    try:
+        return (0, -float(item[0]), item[0])
+    except ValueError:
+        return (1, 0.0, item[0])

@@ -1,0 +1,124 @@
+"""The sections of a card that show the data itself: fields, an example row, splits, how to load it, how to cite it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from bezoar_data.cards import markdown as md
+from bezoar_data.cards.facts import Facts
+from bezoar_data.runs.row import RESERVED
+
+EXAMPLE_LIMIT = 800
+"""Characters of one field in the example row."""
+
+_INLINE = 100
+"""A value of no more characters stands beside its name."""
+
+
+def fields(facts: Facts) -> str:
+    table = md.table(
+        ("Column", "Type", "What it holds"),
+        (
+            (md.code(name), md.code(kind), md.text(facts.meanings[name]) if name in facts.meanings else "not described")
+            for name, kind in facts.lock["columns"].items()
+        ),
+    )
+    if not facts.views:
+        return table
+    views = md.table(
+        ("View", "Columns"),
+        (
+            (md.code(kind), ", ".join(f"{md.text(role)}: {md.code(column)}" for role, column in view.items()))
+            for kind, view in facts.views.items()
+        ),
+    )
+    return f"{table}\n\nTrainers read these columns:\n\n{views}"
+
+
+def example(facts: Facts) -> str:
+    if facts.example is None:
+        return "There is no example: the dataset has no rows."
+    # Each value stands in a list item: indented so, no line of it can be taken for a line of the card itself.
+    items = []
+    for name, value in facts.example.items():
+        if name == RESERVED:
+            continue
+        shown = _shown(value)
+        if "\n" in shown or len(shown) > _INLINE:
+            items.append(f"- {md.code(name)}\n\n{md.block(shown, indent='  ')}\n")
+        else:
+            items.append(f"- {md.code(name)}: {_inline(value, shown)}")
+    return "The first row, without its lineage column; long texts are cut.\n\n" + "\n".join(items)
+
+
+def splits(facts: Facts) -> str:
+    files = facts.lock["data"]
+    total = sum(file["rows"] for file in files)
+    table = md.table(
+        ("Split", "Rows", "Share", "File", "Bytes"),
+        (
+            (
+                md.code(file["split"]),
+                md.number(file["rows"]),
+                md.share(file["rows"], total),
+                md.code(file["path"]),
+                md.number(file["bytes"]),
+            )
+            for file in files
+        ),
+        "lrrlr",
+    )
+    if len({file["split"] for file in files}) < 2:
+        return f"{table}\n\nThere is one split."
+    seed = facts.lock["pipeline"]["seed"]
+    return (
+        f"{table}\n\nSplits are grouped by source row and drawn with the seed {seed}: rows made from the same source "
+        "row never stand on both sides."
+    )
+
+
+def use(facts: Facts) -> str:
+    lines = [
+        "from datasets import load_dataset",
+        "",
+        'dataset = load_dataset("path/to/dataset")  # this folder, or the name of its repository on the Hub',
+    ]
+    columns = facts.lock["columns"]
+    statuses = [f"{judge['name']}_status" for judge in facts.lock["judges"]]
+    for status in statuses:
+        if status in columns:
+            lines.append(f'accepted = dataset.filter(lambda row: row[{json.dumps(status)}] == "Accept")')
+    text = md.block("\n".join(lines), "python")
+    chosen = next((status for status in statuses if status in columns), None)
+    if chosen is None:
+        return text
+    condition = md.code(f"where: {chosen} == 'Accept'")
+    return f"{text}\n\nA recipe selects the same rows with {condition}."
+
+
+def citation(facts: Facts) -> str:
+    name = facts.lock["pipeline"]["name"]
+    key = re.sub(r"[^A-Za-z0-9-]", "-", name) or "dataset"
+    title = re.sub(r"[{}\\%#$&~^_]", " ", facts.title)
+    lines = [
+        f"@misc{{{key}-{facts.lock_hash},",
+        f"  title = {{{' '.join(title.split())}}},",
+        f"  note  = {{Dataset made with bezoar-data, build {facts.lock_hash}}}",
+        "}",
+    ]
+    return md.block("\n".join(lines), "bibtex")
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return md.shorten(text.replace("\r\n", "\n"), EXAMPLE_LIMIT)
+
+
+def _inline(value: Any, shown: str) -> str:
+    if value is None:
+        return "null"
+    if value == "":
+        return "(empty)"
+    return md.code(shown)

@@ -1,0 +1,179 @@
+"""A real dataset on disk and the lock that belongs to it, for the tests of the card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bezoar_data.runs.dataset import write_dataset
+from bezoar_data.runs.folder import lock_hash
+from bezoar_data.runs.row import Lineage, Row, seed_id
+from bezoar_data.runs.spool import Spool
+
+ORCA_COLUMNS = (
+    "original_index",
+    "inputs",
+    "targets",
+    "task_source",
+    "task_name",
+    "template_type",
+    "dataset_source",
+    "system_message",
+    "explained_targets",
+    "gpt4_status",
+    "gpt4_rating",
+    "gpt4_reason",
+)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A dataset folder as the engine leaves it before its card, with the lock's content."""
+
+    folder: Path
+    lock: dict[str, Any]
+    example: Mapping[str, Any] | None
+
+    @property
+    def hash(self) -> str:
+        return lock_hash(self.lock)
+
+
+def orca_row(i: int, **changes: Any) -> dict[str, Any]:
+    accepted = i % 3 != 2
+    return {
+        "original_index": i,
+        "inputs": f"Question {i}: what is {i} + 2?",
+        "targets": str(i + 2),
+        "task_source": "CoT",
+        "task_name": "sums",
+        "template_type": "zs_noopt",
+        "dataset_source": "flan",
+        "system_message": "Explain each step." if i % 2 else "",
+        "explained_targets": f"I start from {i} and count two further.\nThat gives {i + 2}.",
+        "gpt4_status": "Accept" if accepted else "Reject",
+        "gpt4_rating": "5" if accepted else "2",
+        "gpt4_reason": "Correct and explained." if accepted else "The steps are missing.",
+        **changes,
+    }
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., Build]:
+    """Write rows through the spool as real Parquet files and give the lock that tells of them."""
+    count = 0
+
+    def make(rows: Sequence[Mapping[str, Any]] | None = None, *, demo: bool = True, **changes: Any) -> Build:
+        nonlocal count
+        count += 1
+        rows = [orca_row(i) for i in range(10)] if rows is None else rows
+        folder = tmp_path / f"run{count}" / "dataset"
+        spool = Spool(tmp_path / f"spool{count}.sqlite")
+        for i, columns in enumerate(rows):
+            identity = seed_id("flan", "", i)
+            spool.keep(Row(dict(columns), Lineage(identity, (i,), (identity,), source="flan", demo=demo)))
+        written = write_dataset(spool, folder, splits={"validation": 0.2}, seed=42, expected=ORCA_COLUMNS)
+        spool.close()
+        kept = len(rows)
+        accepted = sum(row.get("gpt4_status") == "Accept" for row in rows)
+        lock = {
+            "format": 1,
+            "pipeline": {
+                "name": "orca",
+                "version": 1,
+                "description": "Explanation tuning on FLAN rows",
+                "sha256": "ab" * 32,
+                "seed": 42,
+                "splits": {"validation": 0.2},
+                "limit": None,
+                "tolerate": 0.05,
+            },
+            "software": {"bezoar-data": "0.1.0", "distilabel": "1.5.3", "pyarrow": "26.0.1", "datasets": None},
+            "steps": [
+                step("load_flan", [], kept + 2, kept + 2, settings={"path": "seeds/flan.jsonl", "per_task": 300}),
+                step("orca-explain", ["load_flan"], kept + 2, kept + 1, {"truncated_answer": 1}, role="teacher"),
+                step("near_duplicates", ["orca-explain"], kept + 1, kept, {"near_duplicate": 1}),
+                step("judge-accept", ["near_duplicates"], kept, kept, role="judge", settings={"as": "gpt4"}),
+            ],
+            "sources": [
+                {
+                    "step": "load_flan",
+                    "name": "flan",
+                    "revision": None,
+                    "sha256": "cd" * 32,
+                    "url": None,
+                    "licence": None,
+                    "rows": kept + 2,
+                }
+            ],
+            "models": [model("teacher", "orca-explain", demo), model("judge", "judge-accept", demo)],
+            "counts": {"source": kept + 2, "kept": kept, "dropped": 2},
+            "usage": [
+                {
+                    "step": "orca-explain",
+                    "model": "offline-teacher",
+                    "answers": kept + 2,
+                    "prompt_tokens": 12345,
+                    "completion_tokens": 6789,
+                    "cost": 0.0,
+                }
+            ],
+            "cost": 0.0,
+            "judges": [
+                {
+                    "name": "gpt4",
+                    "step": "judge-accept",
+                    "accepted": accepted,
+                    "rejected": kept - accepted,
+                    "ratings": {"2": kept - accepted, "5": accepted},
+                }
+            ],
+            "columns": dict(written.columns),
+            "mixed_columns": list(written.mixed),
+            "data": [asdict(file) for file in written.files],
+            "demo": demo,
+        }
+        return Build(folder, {**lock, **changes}, written.first_row)
+
+    return make
+
+
+def step(
+    name: str,
+    after: list[str],
+    rows_in: int,
+    rows_out: int,
+    dropped: dict[str, int] | None = None,
+    *,
+    role: str | None = None,
+    settings: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "use": name.replace("-", "."),
+        "version": 1,
+        "after": after,
+        "settings": settings or {},
+        "files": {},
+        "role": role,
+        "rows_in": rows_in,
+        "rows_out": rows_out,
+        "dropped": dropped or {},
+    }
+
+
+def model(role: str, step_id: str, demo: bool) -> dict[str, Any]:
+    return {
+        "role": role,
+        "provider": f"offline-{role}",
+        "model": f"offline-{role}",
+        "revision": "1",
+        "sampling": {"temperature": 0.0},
+        "output_licence": {"id": "CC0-1.0", "commercial": "yes", "url": None, "note": None},
+        "demo": demo,
+        "steps": [step_id],
+    }
