@@ -1,0 +1,1 @@
+"""Steps that judge rows and keep them, verdict and all."""

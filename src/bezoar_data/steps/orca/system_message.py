@@ -1,0 +1,64 @@
+"""`orca.system_message`: which system message a FLAN row's question is asked under (arXiv 2306.02707, section 3.1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, PrivateAttr
+
+from bezoar_data.runs.row import Row
+from bezoar_data.steps.base import Kept, RowStep, Turns
+from bezoar_data.steps.flan import Submix, submix_of
+from bezoar_data.steps.multiple_choice import has_options
+from bezoar_data.steps.orca.messages import SHIPPED, MessagesFile, load_messages
+
+
+class OrcaSystemMessage(RowStep):
+    """Give each FLAN row a system message that asks the teacher to explain.
+
+    One of sixteen messages is drawn at random among those its sub-mix gets (`task_source`); questions of Flan 2021
+    that offer options get their own. The draw depends on the seed and the row alone. Message 1 is empty.
+    """
+
+    use: ClassVar[str] = "orca.system_message"
+    version: ClassVar[int] = 1
+    reads: ClassVar[tuple[str, ...]] = ("inputs", "task_source")
+    writes: ClassVar[tuple[str, ...]] = ("system_message",)
+    optional_writes: ClassVar[tuple[str, ...]] = ("system_message_id",)
+    example: ClassVar[str] = "- use: orca.system_message\n"
+
+    messages: str | None = Field(
+        default=None,
+        description="A file of system messages and their assignment, in place of the shipped one.",
+        json_schema_extra={"path": "input"},
+    )
+    other: Submix = Field(
+        default="T0", description="Rows of a sub-mix that has no messages of its own get those of this one."
+    )
+    write_id: bool = Field(
+        default=False, description="Also write `system_message_id`, a column the published Orca data does not have."
+    )
+
+    _file: MessagesFile | None = PrivateAttr(default=None)
+
+    def load(self) -> None:
+        super().load()
+        self._loaded()
+
+    def run_row(self, row: Row) -> Turns:
+        file = self._loaded()
+        options = has_options(row["inputs"])
+        number = self.random(row).choice(
+            file.choices(submix_of(row["task_source"]), self.other, multiple_choice=options)
+        )
+        written: dict[str, object] = {"system_message": file.text(number)}
+        if self.write_id:
+            written["system_message_id"] = number
+        return Kept([row.with_columns(**written)])
+        yield  # a generator without questions
+
+    def _loaded(self) -> MessagesFile:
+        if self._file is None:
+            self._file = load_messages(Path(self.messages) if self.messages else SHIPPED, self.other)
+        return self._file

@@ -1,0 +1,1 @@
+"""Steps that start rows: files and Hub datasets."""

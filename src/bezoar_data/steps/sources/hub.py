@@ -1,0 +1,60 @@
+"""Datasets on the Hugging Face Hub as a source of rows: what they are, and their rows as a stream.
+
+A branch or tag is resolved to its commit first: rows are identified by the commit, so that a run names the data it
+really read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.steps.base import SourceFacts
+from bezoar_data.steps.sources.readers import Record
+
+
+def hub_facts(dataset: str, revision: str | None, licence: str | None) -> SourceFacts:
+    """The dataset's commit, address and licence (as given, else as its card says). Raises `InputError`."""
+    commit, stated = _resolve(dataset, revision)
+    return SourceFacts(
+        name=dataset,
+        revision=commit,
+        url=f"https://huggingface.co/datasets/{dataset}",
+        licence=licence or stated,
+    )
+
+
+@lru_cache(maxsize=16)
+def _resolve(dataset: str, revision: str | None) -> tuple[str, str | None]:
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi().dataset_info(dataset, revision=revision)
+    except Exception as error:
+        raise InputError(_problem(dataset, error)) from None
+    stated = info.card_data.get("license") if info.card_data else None
+    # The Hub's `other` and `unknown` are not SPDX ids: nobody said.
+    return str(info.sha), stated if isinstance(stated, str) and stated not in ("other", "unknown") else None
+
+
+def hub_records(dataset: str, revision: str, config: str | None, split: str) -> Iterator[Record]:
+    """The rows of one split, streamed. Raises `InputError` for a wrong name, configuration or split."""
+    from datasets import load_dataset
+
+    try:
+        stream: Any = load_dataset(dataset, config, split=split, revision=revision, streaming=True)
+    except Exception as error:
+        raise InputError(_problem(dataset, error)) from None
+    for index, values in enumerate(stream):
+        yield Record(index, None, dict(values))
+
+
+def _problem(dataset: str, error: Exception) -> Problem:
+    # These libraries raise many kinds; their first line is made for people and names the remedy badly or not at all.
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    hint = "check the name, `revision`, `config` and `split`; a private dataset needs HF_TOKEN"
+    if isinstance(error, (ConnectionError, TimeoutError, OSError)) and not hasattr(error, "response"):
+        hint = "is the Hub reachable? Local files need no network: give `path` instead of `hub`"
+    return Problem("hub-dataset", f"cannot read this Hub dataset: {first}", Place(dataset), hint)
