@@ -28,7 +28,7 @@ _SCHEMA = """
 CREATE TABLE rows (place TEXT, branch INTEGER, sort BLOB, columns BLOB, lineage TEXT,
                    PRIMARY KEY (place, sort, branch)) WITHOUT ROWID;
 CREATE TABLE dropped (sort BLOB, rank INTEGER, columns BLOB, lineage TEXT, PRIMARY KEY (sort, rank)) WITHOUT ROWID;
-CREATE TABLE used (key TEXT PRIMARY KEY, step TEXT) WITHOUT ROWID;
+CREATE TABLE used (key BLOB PRIMARY KEY, step TEXT) WITHOUT ROWID;
 """
 
 
@@ -61,11 +61,12 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.unlink(missing_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        uri = path.absolute().as_uri()
+        self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;" + _SCHEMA)
         self._rows: list[tuple[str, int, bytes, bytes, str]] = []
         self._dropped: list[tuple[bytes, int, bytes, str]] = []
-        self._used: list[tuple[str, str]] = []
+        self._used: list[tuple[bytes, str]] = []
 
     def keep(self, row: Row, place: str = KEPT, branch: int = 0) -> None:
         """Store a finished row, or one that waits for the barrier `place` (coming from its `branch`-th side)."""
@@ -122,13 +123,14 @@ class Spool:
         self.flush()
         if not journal.exists():
             return ()
-        self._db.execute("ATTACH DATABASE ? AS journal", (f"file:{journal}?mode=ro",))
+        self._db.execute("ATTACH DATABASE ? AS journal", (f"{journal.absolute().as_uri()}?mode=ro",))
         try:
             query = """
-                SELECT used.step, a.model, count(*), coalesce(sum(a.prompt_tokens), 0),
+                SELECT used.step, a.model, count(DISTINCT a.key), coalesce(sum(a.prompt_tokens), 0),
                        coalesce(sum(a.completion_tokens), 0),
                        CASE WHEN count(a.cost) = count(*) THEN sum(a.cost) END
                 FROM used JOIN journal.answers AS a ON a.key = used.key
+                WHERE a.error IS NULL
                 GROUP BY used.step, a.model ORDER BY used.step, a.model"""
             return tuple(Usage(*values) for values in self._db.execute(query))
         finally:
@@ -158,7 +160,7 @@ class Spool:
 
     def _use(self, lineage: Lineage) -> None:
         for step, keys in lineage.keys.items():
-            self._used.extend((key, step) for key in keys)
+            self._used.extend((bytes.fromhex(key), step) for key in keys if key)
 
     def _flush_when_full(self) -> None:
         if len(self._rows) + len(self._dropped) >= _GROUP:
