@@ -1,0 +1,315 @@
+"""A chat-completions server that fails on purpose, in its own process, so that tests may kill it and count.
+
+Answers depend on the messages alone; faults on a seeded hash of (fault, prompt, how often this prompt was seen), so a
+test run repeats exactly whatever the order of requests. From a test:
+
+    with FaultServer(latency=0.05, rate_429=0.1) as server:
+        ... server.url ... server.stats()["requests"] ...
+
+From the command line, for benchmarks:
+
+    python tests/support/fault_server.py --port 8199 --latency 0.05
+
+What a prompt says decides too, for single bad rows: a prompt holding `[[400]]` (or 401, 404, 422, 500, 503...) gets
+that status every time, `[[garbage]]`, `[[empty]]`, `[[null]]`, `[[cut]]`, `[[hang]]`, `[[slow]]` likewise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from dataclasses import asdict, dataclass, fields
+from types import TracebackType
+from typing import Any
+
+_MARK = re.compile(r"\[\[(\w+)\]\]")
+_WORDS = ("river stone amber light under quiet north paper seven garden iron cloud because summer where often "
+          "kitchen letter green across window thread always motion little harbour answer between").split()  # fmt: skip
+
+
+@dataclass
+class Faults:
+    """What goes wrong, and how often. Rates are shares of requests; times are seconds."""
+
+    latency: float = 0.0
+    slow_rate: float = 0.0
+    slow: float = 5.0
+    rate_429: float = 0.0
+    retry_after: str = "1"
+    """The header's text as sent; empty: none."""
+    rate_500: float = 0.0
+    rate_cut: float = 0.0
+    rate_garbage: float = 0.0
+    rate_empty: float = 0.0
+    rate_null: float = 0.0
+    rate_hang: float = 0.0
+    status: int = 0
+    """Every request gets this status."""
+    key: str = ""
+    """Any other key gets 401, and the body echoes it."""
+    down: float = 0.0
+    """For so many seconds from now, every request gets `down_status`."""
+    down_status: int = 503
+    capacity: int = 0
+    """More requests at once than this get 429."""
+    words: int = 20
+    no_usage: bool = False
+    one_choice: bool = False
+    """Ignore `n`, as some servers do."""
+    seed: int = 0
+
+
+class State:
+    def __init__(self, faults: Faults) -> None:
+        self.reset(faults)
+
+    def reset(self, faults: Faults) -> None:
+        self.faults = faults
+        self.since = time.monotonic()
+        self.requests = 0
+        self.connections = 0
+        self.seen: Counter[str] = Counter()
+        self.statuses: Counter[str] = Counter()
+        self.peak = self.now = 0
+        self.times: list[float] = []
+        self.last_body: Any = None
+        self.last_headers: dict[str, str] = {}
+
+
+def chance(seed: int, fault: str, prompt: str, nth: int) -> float:
+    digest = hashlib.sha256(f"{seed}|{fault}|{nth}|{prompt}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def answer_text(messages: Any, words: int, variant: int = 0) -> str:
+    """The answer to these messages, always the same: judge-shaped JSON when JSON is asked for, else plain words."""
+    text = json.dumps(messages, sort_keys=True)
+    digest = hashlib.sha256(f"{variant}|{text}".encode()).digest()
+    if "JSON" in text:
+        rating = 1 + digest[0] % 5
+        return json.dumps({"status": "Accept" if rating >= 3 else "Reject", "rating": rating, "reason": "as seen"})
+    return " ".join(_WORDS[digest[i % 32] % len(_WORDS)] for i in range(words)) + "."
+
+
+def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
+    limit = body.get("max_tokens") or body.get("max_completion_tokens") or 10**9
+    seed = body.get("seed") or 0
+    choices, used = [], 0
+    for i in range(1 if faults.one_choice else body.get("n", 1)):
+        words = answer_text(body["messages"], faults.words, i + seed).split(" ")
+        cut = len(words) > limit
+        used += min(len(words), limit)
+        choices.append(
+            {
+                "index": i,
+                "message": {"role": "assistant", "content": " ".join(words[:limit])},
+                "finish_reason": "length" if cut else "stop",
+                **({"logprobs": {"content": [{"token": words[0], "logprob": -0.5}]}} if body.get("logprobs") else {}),
+            }
+        )
+    prompt = sum(len(m["content"].split()) for m in body["messages"])
+    usage = {"prompt_tokens": prompt, "completion_tokens": used, "total_tokens": prompt + used}
+    name = hashlib.sha256(json.dumps(body["messages"]).encode()).hexdigest()[:12]
+    made = {"id": f"chatcmpl-{name}", "object": "chat.completion", "model": body.get("model"), "choices": choices}
+    return made if faults.no_usage else {**made, "usage": usage}
+
+
+def make_app(state: State) -> Any:
+    from aiohttp import web
+
+    async def chat(request: web.Request) -> web.StreamResponse:
+        state.requests += 1
+        state.times.append(time.monotonic())
+        state.now += 1
+        state.peak = max(state.peak, state.now)
+        try:
+            return await serve(request, json.loads(await request.read()))
+        finally:
+            state.now -= 1
+
+    async def serve(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        faults = state.faults
+        prompt = "\n".join(m["content"] for m in body["messages"])
+        state.seen[prompt] += 1
+        nth = state.seen[prompt]
+        state.last_body, state.last_headers = body, dict(request.headers)
+
+        def hits(fault: str, rate: float) -> bool:
+            return rate > 0 and chance(faults.seed, fault, prompt, nth) < rate
+
+        def status(code: int, message: str = "as asked") -> web.Response:
+            state.statuses[str(code)] += 1
+            headers = {"Retry-After": faults.retry_after} if code in (429, 503) and faults.retry_after else {}
+            return web.json_response({"error": {"message": message, "code": None}}, status=code, headers=headers)
+
+        mark = _MARK.search(prompt)
+        kind = mark[1] if mark else ""
+        if faults.key and request.headers.get("Authorization") != f"Bearer {faults.key}":
+            return status(401, f"Incorrect API key provided: {request.headers.get('Authorization', '')}")
+        if faults.status:
+            return status(faults.status)
+        if faults.down and time.monotonic() - state.since < faults.down:
+            return status(faults.down_status)
+        if kind.isdigit():
+            return status(int(kind), f"this prompt is refused: {prompt[:60]}")
+        if faults.capacity and state.now > faults.capacity:
+            return status(429, "too many at once")
+        if kind == "hang" or hits("hang", faults.rate_hang):
+            state.statuses["hang"] += 1
+            await asyncio.sleep(3600)
+        if faults.latency:
+            await asyncio.sleep(faults.latency)
+        if kind == "slow" or hits("slow", faults.slow_rate):
+            await asyncio.sleep(faults.slow)
+        if hits("429", faults.rate_429):
+            return status(429, "slow down")
+        if hits("500", faults.rate_500):
+            return status(500, "internal")
+        if kind == "cut" or hits("cut", faults.rate_cut):
+            state.statuses["cut"] += 1
+            response = web.StreamResponse(headers={"Content-Length": "5000"})
+            await response.prepare(request)
+            await response.write(b'{"choices": [{"message"')
+            assert request.transport is not None
+            request.transport.abort()
+            return response
+        if kind == "garbage" or hits("garbage", faults.rate_garbage):
+            state.statuses["garbage"] += 1
+            return web.Response(text="<html>upstream hiccup</html>")
+        made = completion(body, faults)
+        if kind == "empty" or hits("empty", faults.rate_empty):
+            state.statuses["empty"] += 1
+            made["choices"] = []
+        elif kind == "null" or hits("null", faults.rate_null):
+            state.statuses["null"] += 1
+            made["choices"][0]["message"]["content"] = None
+        elif kind == "huge":
+            made["choices"][0]["message"]["content"] = "x" * (40 * 2**20)
+        elif kind == "deep":
+            return web.Response(text='{"choices":' + "[" * 100_000 + "]" * 100_000 + "}")
+        elif kind == "redirect":
+            return web.Response(status=307, headers={"Location": "http://127.0.0.1:9/elsewhere"})
+        state.statuses["200"] += 1
+        return web.Response(body=json.dumps(made).encode(), content_type="application/json")
+
+    async def stats(_: web.Request) -> web.Response:
+        times = state.times
+        return web.json_response(
+            {
+                "requests": state.requests,
+                "prompts": dict(state.seen),
+                "most_for_one": max(state.seen.values(), default=0),
+                "statuses": dict(state.statuses),
+                "peak": state.peak,
+                "seconds": times[-1] - times[0] if times else 0.0,
+                "last_body": state.last_body,
+                "last_headers": state.last_headers,
+                "pid": os.getpid(),
+            }
+        )
+
+    async def configure(request: web.Request) -> web.Response:
+        state.reset(Faults(**await request.json()))
+        return web.json_response({})
+
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_get("/stats", stats)
+    app.router.add_post("/configure", configure)
+    return app
+
+
+class FaultServer:
+    """The server in a process of its own. `stop` and `start` keep the port: an outage as clients see it."""
+
+    def __init__(self, **faults: Any) -> None:
+        self._faults = Faults(**faults)
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
+
+    def __enter__(self) -> FaultServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def start(self) -> None:
+        options = [f"--{k.replace('_', '-')}={v}" for k, v in asdict(self._faults).items() if v not in ("", False)]
+        options = [o.removesuffix("=True") for o in options]
+        command = [sys.executable, __file__, f"--port={self.port}", *options]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline().rsplit(":", 1)[1])
+
+    def stop(self) -> None:
+        """Kill it, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    def set(self, **faults: Any) -> None:
+        """Other faults from now on; counts start again from zero."""
+        self._faults = Faults(**faults)
+        self._get("/configure", json.dumps(asdict(self._faults)).encode())
+
+    def stats(self) -> dict[str, Any]:
+        return self._get("/stats")
+
+    def _get(self, path: str, data: bytes | None = None) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data, timeout=10) as response:  # noqa: S310
+            found: dict[str, Any] = json.load(response)
+        return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A chat-completions server that fails on purpose.")
+    parser.add_argument("--port", type=int, default=0)
+    for field in fields(Faults):
+        name, default = f"--{field.name.replace('_', '-')}", field.default
+        if default is False:
+            parser.add_argument(name, action="store_true")
+        else:
+            parser.add_argument(name, type=type(default), default=default)
+    options = vars(parser.parse_args())
+    port = options.pop("port")
+    asyncio.run(serve_for_ever(port, Faults(**options)))
+
+
+async def serve_for_ever(port: int, faults: Faults) -> None:
+    from aiohttp import web
+
+    runner = web.AppRunner(make_app(State(faults)), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port, backlog=4096, reuse_address=True)
+    await site.start()
+    assert site._server is not None
+    print(f"listening on 127.0.0.1:{site._server.sockets[0].getsockname()[1]}", flush=True)  # type: ignore[attr-defined]
+    over = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, over.set)
+    await over.wait()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    main()
