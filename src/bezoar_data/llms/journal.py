@@ -47,8 +47,7 @@ class Journal:
         self._reading = threading.Lock()
         self._reader = connect(path)
         self._reader.execute("PRAGMA query_only=ON")
-        self._writing = connect(path)
-        self._writer = Writer(self._writing, path)
+        self._writer = Writer(path)
         self._damaged = 0
         self._closed = False
 
@@ -144,7 +143,6 @@ class Journal:
         finally:
             with self._reading:
                 self._reader.close()
-            self._writing.close()
             self._hold.release()
 
     def __enter__(self) -> Journal:

@@ -70,6 +70,8 @@ COLUMNS = (
 )  # fmt: skip
 """The stored columns in order; the last one of the table, `checksum`, is taken over them."""
 
+_TEXT = COLUMNS.index("text")
+
 REALS = frozenset(i for i, name in enumerate(COLUMNS) if name in
                   ("price_input", "price_output", "cost", "asked_at", "answered_at"))  # fmt: skip
 """Positions of the columns that hold floats: SQLite keeps a whole number among them as an integer in the file."""
@@ -130,8 +132,10 @@ def unpack(row: Sequence[Any]) -> Entry | None:
 
 
 def checksum(row: tuple[Any, ...]) -> int:
-    """CRC-32 over the row's values and their types."""
-    return zlib.crc32(repr(row).encode("utf-8", "surrogatepass"))
+    """CRC-32 over the row's values and their types; the long text by its bytes, which is what costs."""
+    text = row[_TEXT]
+    start = 0 if text is None else zlib.crc32(text.encode("utf-8", "surrogatepass"), 1)
+    return zlib.crc32(repr((row[:_TEXT], row[_TEXT + 1 :])).encode("utf-8", "surrogatepass"), start)
 
 
 def request_hash(messages: bytes) -> bytes:

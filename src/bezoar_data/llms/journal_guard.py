@@ -132,7 +132,7 @@ def damage_of(connection: sqlite3.Connection, *, thorough: bool) -> str | None:
     return None if found == "ok" else str(found).replace("\n", " ")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether SQLite says that the file itself is broken, rather than busy, full or out of reach."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -33,9 +33,14 @@ _SHAPES = re.compile(
 them, the ones masked with stars that error bodies quote, and what follows `Bearer`. Long, and most with a digit:
 `sk-learn` and the bearer of bad news are ordinary text."""
 
-_SHAPE_HINTS = ("sk-", "hf_", "earer ", "EARER ", "AIza", "AKIA", "ASIA", "gsk_", "r8_", "ghp_", "gho_", "ghs_",
-                "github_pat_", "xai-", "pplx-", "nvapi-", "glpat-")  # fmt: skip
-"""A substring search costs a tenth of a regular expression's, and most texts hold none of these."""
+_HINTS = (
+    ("-", ("sk-", "xai-", "pplx-", "nvapi-", "glpat-")),
+    ("_", ("hf_", "gsk_", "r8_", "ghp_", "gho_", "ghs_", "github_pat_")),
+    ("A", ("AIza", "AKIA", "ASIA")),
+    ("e", ("earer ",)),
+    ("E", ("EARER ",)),
+)
+"""A substring search costs a tenth of a regular expression's, one for a letter a tenth of that."""
 
 
 class Redactor:
@@ -58,9 +63,11 @@ class Redactor:
                 assert self._pattern is not None  # noqa: S101  (forms and pattern are made together)
                 text = self._pattern.sub(MARK, text)
                 break
-        for hint in _SHAPE_HINTS:
-            if hint in text:
-                return _SHAPES.sub(MARK, text)
+        for letter, hints in _HINTS:
+            if letter in text:
+                for hint in hints:
+                    if hint in text:
+                        return _SHAPES.sub(MARK, text)
         return text
 
 
