@@ -143,6 +143,15 @@ class Gateway:
 
         Raises `Refused` when this question gets none (its row is lost, no other); anything else ends the run.
         """
+        return (await self.ask_fully(role, ask, step=step))[0]
+
+    async def ask_fully(self, role: str, ask: Ask, *, step: str) -> tuple[Answer, list[Entry]]:
+        """As `ask`, with the journal's entries of the samples: tokens, times, cost."""
+        question = await self._asked(role, ask, step)
+        return question.answer(), [entry for entry in question.entries if entry is not None]
+
+    async def _asked(self, role: str, ask: Ask, step: str) -> _Question:
+        """The question with all its entries filled in."""
         if self._ended is not None:
             raise self._ended
         questions = []
@@ -151,11 +160,12 @@ class Gateway:
             if question.complete:
                 question.count.asks += ask.n
                 question.count.hits += ask.n
-                return question.answer()
+                return question
             questions.append(question)
         if len(questions) == 1:
-            return await self._answer(questions[0], patient=True)
-        return await self._first_answer(questions)
+            await self._fill(questions[0], patient=True)
+            return questions[0]
+        return await self._fill_first(questions)
 
     def snapshot(self) -> dict[str, Any]:
         """The tally, with each endpoint's state: what progress displays and `status` show."""
@@ -192,7 +202,7 @@ class Gateway:
         entries = [find(key, most, retry_failed=self._retry_failed) for key in keys]
         return _Question(ask, step, candidate, keys, entries, self.tally.of(step, candidate.model.model))
 
-    async def _first_answer(self, questions: Sequence[_Question]) -> Answer:
+    async def _fill_first(self, questions: Sequence[_Question]) -> _Question:
         """Try the models of a line in order. Away is not refused: while one is only away, the row is not lost."""
         refusals: list[Refused] = []
         left = list(questions)
@@ -200,7 +210,8 @@ class Gateway:
             away: list[ProviderAway | NoAnswer] = []
             for question in list(left):
                 try:
-                    return await self._answer(question, patient=False)
+                    await self._fill(question, patient=False)
+                    return question
                 except Refused as refusal:
                     refusals.append(refusal)
                     left.remove(question)
@@ -214,7 +225,7 @@ class Gateway:
             if self._ended is not None:
                 raise self._ended
 
-    async def _answer(self, question: _Question, *, patient: bool) -> Answer:
+    async def _fill(self, question: _Question, *, patient: bool) -> None:
         """Bring the question's missing samples together: from requests underway, from a new one."""
         count = question.count
         if not question.counted:
@@ -244,7 +255,7 @@ class Gateway:
                     if key in got:
                         question.entries[i] = got[key]
             if question.complete:
-                return question.answer()
+                return
             if refusal := question.refusal:
                 raise refusal
 
