@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bezoar_data.spec.base import Strict
 from bezoar_data.spec.check import validate
 from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
-from bezoar_data.spec.models_file import Strict
 from bezoar_data.spec.yaml_text import Document, load_yaml
 from bezoar_data.steps.judges.blocks import blocks
 
