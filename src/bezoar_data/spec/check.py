@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -18,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from bezoar_data.spec.clean import looks_like_key, shown
 from bezoar_data.spec.errors import InputError, Problem, did_you_mean
-from bezoar_data.spec.yaml_text import Document, YamlPath
+from bezoar_data.spec.yaml_text import MAX_PROBLEMS, Document, YamlPath
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -76,19 +77,24 @@ def check(document: Document, model: type[M]) -> tuple[M | None, list[Problem]]:
 
 def explain(document: Document, model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Problem]:
     """Problems for pydantic's errors. The alternatives of a union that all failed at one place become one problem."""
-    grouped: dict[YamlPath, list[tuple[bool, ErrorDetails]]] = {}
-    for error in errors:
+    grouped: dict[tuple[YamlPath, bool], list[tuple[bool, ErrorDetails]]] = {}
+    for error in islice(errors, MAX_PROBLEMS):
         if error["type"] == "default_factory_not_called":
             continue  # follows from another error
         path, in_union = _document_path(document.value, error)
-        grouped.setdefault(path, []).append((in_union, error))
+        grouped.setdefault((path, error["loc"][-1:] == ("[key]",)), []).append((in_union, error))
     # An alternative that fails inside a value (an item of a list) says more than one that refuses it as a whole.
-    inner = {path for path, group in grouped.items() for in_union, _ in group if in_union}
+    told_inside = {
+        path[:length]
+        for (path, _), group in grouped.items()
+        if any(in_union for in_union, _ in group)
+        for length in range(len(path))
+    }
     problems = []
-    for path, group in grouped.items():
-        if any(other[: len(path)] == path and len(other) > len(path) for other in inner) and all(u for u, _ in group):
+    for (path, of_key), group in grouped.items():
+        if path in told_inside and all(in_union for in_union, _ in group):
             continue
-        problem = _problem(document, model, path, [error for _, error in group])
+        problem = _problem(document, model, path, [error for _, error in group], of_key)
         if problem is not None:
             problems.append(problem)
     return problems
@@ -137,14 +143,14 @@ def _document_path(value: Any, error: ErrorDetails) -> tuple[YamlPath, bool]:
     location = error["loc"]
     for i, part in enumerate(location):
         last = i == len(location) - 1
-        if part == "[key]":
-            break
         exists = (isinstance(value, dict) and part in value) or (
             isinstance(value, list) and isinstance(part, int) and part < len(value)
         )
         if exists:
             value = value[part]
             path.append(part)
+        elif part == "[key]":
+            break
         elif last and error["type"] == "missing":
             path.append(part)
         else:
@@ -153,7 +159,7 @@ def _document_path(value: Any, error: ErrorDetails) -> tuple[YamlPath, bool]:
 
 
 def _problem(
-    document: Document, model: type[BaseModel], path: YamlPath, errors: Sequence[ErrorDetails]
+    document: Document, model: type[BaseModel], path: YamlPath, errors: Sequence[ErrorDetails], of_key: bool
 ) -> Problem | None:
     error = errors[0]
     kind = error["type"]
@@ -173,7 +179,7 @@ def _problem(
         hint = _description(model, path)
         where = f" in {_name(parent)}" if parent else ""
         return problem("missing-key", f"the key {name} is missing{where}", hint, key=True, at=parent)
-    if error["loc"] and error["loc"][-1] == "[key]":
+    if of_key:
         return problem("bad-value", f"{name} may not be a key here", _description(model, path[:-1]), key=True)
     if all(e["type"] in _EXPECTED for e in errors):
         expected = " or ".join(dict.fromkeys(_EXPECTED[e["type"]] for e in errors))

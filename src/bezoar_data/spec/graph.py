@@ -12,7 +12,7 @@ from typing import Any
 
 from bezoar_data.spec.clean import shown
 from bezoar_data.spec.errors import Problem, did_you_mean
-from bezoar_data.spec.yaml_text import Document, YamlPath
+from bezoar_data.spec.yaml_text import MAX_PROBLEMS, Document, YamlPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ def check_graph(document: Document) -> list[Problem]:
         else:
             ids[step.id] = step
     for step in steps:
+        if len(problems) >= MAX_PROBLEMS:
+            break
         problems += _check_after(document, step, ids)
     return problems or _check_circles(document, steps)
 

@@ -43,12 +43,9 @@ def models_schema() -> dict[str, Any]:
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     schema = {"$schema": DIALECT, **model.model_json_schema(by_alias=True)}
-    _drop_titles(schema)
-    return schema
-
-
-def _drop_titles(schema: dict[str, Any]) -> None:
-    """Remove the titles that pydantic makes of field names: an editor shows the description instead."""
     for definition in (schema, *schema.get("$defs", {}).values()):
         for field in definition.get("properties", {}).values():
-            field.pop("title", None)
+            field.pop("title", None)  # made of the field's name: an editor shows the description instead
+            if "patternProperties" in field:
+                field["additionalProperties"] = False  # as the check does; JSON schema alone lets other keys pass
+    return schema

@@ -18,11 +18,9 @@ _FAULTS = (
         "add a ': ', or check the indentation",
     ),
     ("found character '\\t'", "a tab stands where spaces are expected", "indent with spaces"),
-    ("found unexpected end of stream", "a quoted text never ends", "add the closing quote"),
     ("found a tab", "a tab stands where spaces are expected", "indent with spaces"),
     ("expected ',' or '}'", "a ',' or '}' is missing before this", "check the braces"),
     ("expected ',' or ']'", "a ',' or ']' is missing before this", "check the brackets"),
-    ("but found '<stream end>'", "the file ends in the middle of a value", "is a bracket or brace never closed?"),
     (
         "expected <block end>",
         "this does not fit the lines above it",
@@ -35,8 +33,11 @@ _FAULTS = (
 )
 
 
-def explain_fault(error: Exception, text: str, file: str) -> Problem:
-    """A problem for an error that ruamel.yaml's scanner or parser raised on `text`."""
+def explain_fault(error: Exception, text: str, file: str, opened: Place | None) -> Problem:
+    """A problem for an error that ruamel.yaml's scanner or parser raised on `text`.
+
+    `opened` is where the innermost mapping or list starts that had not ended.
+    """
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     words = str(getattr(error, "problem", None) or "")
     position = getattr(error, "position", None)
@@ -51,8 +52,13 @@ def explain_fault(error: Exception, text: str, file: str) -> Problem:
         return Problem("bad-character", message, place, "remove it")
     else:
         return Problem("yaml-syntax", "this is not YAML that can be read", Place(file))
-    if mark.line + 1 > len(text.split("\n")):
-        place = Place(file, len(text.split("\n")), None)
+    # What never ends is told where it starts: the end of the file says nothing.
+    start = getattr(error, "context_mark", None)
+    if "unexpected end of stream" in words and start is not None:
+        place = Place(file, start.line + 1, start.column + 1)
+        return Problem("yaml-syntax", "this quoted text never ends", place, "add the closing quote")
+    if "'<stream end>'" in words and opened is not None:
+        return Problem("yaml-syntax", "this is never closed", opened, "add the closing bracket or brace")
     for part, message, hint in _FAULTS:
         if part in words:
             return Problem("yaml-syntax", message, place, hint)

@@ -24,6 +24,8 @@ from bezoar_data.spec.errors import InputError, Place, Problem
 from bezoar_data.spec.yaml_faults import explain_fault
 
 MAX_BYTES = 5_000_000
+MAX_LINE = 100_000
+"""Characters in a line: the scanner needs quadratic time for some of the longer ones."""
 MAX_DEPTH = 50
 MAX_NODES = 100_000
 """Values in a file, each alias counted as often as it is used."""
@@ -191,6 +193,7 @@ class _Reader:
     def read(self, text: str) -> _Node | None:
         """The root node, or None when there is none; `problems` then says why."""
         try:
+            self.check_lines(text)
             for event in self.events(text):
                 self.take(event)
         except _Stop:
@@ -198,6 +201,13 @@ class _Reader:
         if self.root is None:
             self.problem("empty-file", "there is nothing in this file", Place(self.file))
         return self.root
+
+    def check_lines(self, text: str) -> None:
+        if len(text) > MAX_LINE:
+            for number, line in enumerate(text.split("\n"), 1):
+                if len(line) > MAX_LINE:
+                    message = f"a line of more than {MAX_LINE:,} characters"
+                    self.stop(Problem("too-large", message, Place(self.file, number, 1), "break the line"))
 
     def events(self, text: str) -> Iterator[Any]:
         from ruamel.yaml import YAML
@@ -208,7 +218,8 @@ class _Reader:
             raise
         except Exception as error:
             # The parser raises errors of its own, and a few of Python's on odd escapes: all mean unreadable text.
-            self.stop(explain_fault(error, text, self.file))
+            opened = self.stack[-1].node.place if self.stack else None
+            self.stop(explain_fault(error, text, self.file, opened))
 
     def take(self, event: Any) -> None:
         kind = type(event).__name__
@@ -231,6 +242,9 @@ class _Reader:
             self.check_tag(event, place)
             self.count(1, len(self.stack) + 1, place)
             plain = event.implicit[0] and event.tag is None
+            if plain and not event.value and self.stack and self.stack[-1].key_place and self.stack[-1].expects_value:
+                # An empty value starts nowhere (the parser says: at the next line's text): its key is its place.
+                place = self.stack[-1].key_place
             self.add(
                 _Node(place, self.scalar(event.value, plain, place)), event.anchor, plain_text=plain and event.value
             )
@@ -291,6 +305,11 @@ class _Reader:
 
     def scalar(self, text: str, plain: bool, place: Place) -> Any:
         if _SURROGATE.search(text):
+            try:
+                # Escapes written as in JSON: two halves that make one character.
+                return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            except UnicodeDecodeError:
+                pass
             self.problem("bad-text", "this text holds half a character (a lone surrogate)", place, "remove the escape")
             return _SURROGATE.sub("\ufffd", text)
         if not plain:
