@@ -30,6 +30,10 @@ from bezoar_data.spec.errors import InputError, Place, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime, timedelta
+    from typing import IO
+
+    from bezoar_data.llms.journal_upkeep import Redaction, Stats
 
 __all__ = ["Entry", "Journal", "JournalError"]
 
@@ -127,6 +131,54 @@ class Journal:
             futures.append(Future())
             self._writer.submit(Waiting(pack(entry), futures[-1], None))
         return [future.result() for future in futures]
+
+    def stats(self) -> Stats:
+        """Entries, tokens and money, in all and for each model in each step."""
+        from bezoar_data.llms import journal_upkeep as upkeep
+
+        return upkeep.stats(self)
+
+    def export(self, to: str | Path | IO[str]) -> int:
+        """Write every entry as a line of JSON to a path or an open text file; return how many."""
+        from bezoar_data.llms import journal_upkeep as upkeep
+
+        return upkeep.export(self, to)
+
+    def prune(
+        self,
+        *,
+        older_than: timedelta | datetime | None = None,
+        model: str | None = None,
+        step: str | None = None,
+        errors: bool = False,
+        redacted: bool = False,
+        dry_run: bool = False,
+    ) -> int:
+        """Delete the entries that meet all the conditions given; return how many. Needs the journal alone."""
+        from bezoar_data.llms import journal_upkeep as upkeep
+
+        return upkeep.prune(
+            self, older_than=older_than, model=model, step=step, errors=errors, redacted=redacted, dry_run=dry_run
+        )
+
+    def redact(self, keys: Iterable[str]) -> Redaction:
+        """Take the content of these answers, and of all answers to the same messages, out of the file for good."""
+        from bezoar_data.llms import journal_upkeep as upkeep
+
+        return upkeep.redact(self, keys)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether nobody else has the journal; while this lasts nobody else gets it, and nothing is written."""
+        with self._writer.paused():
+            alone = self._hold.alone()
+            try:
+                if not alone:
+                    self._hold.share()  # the attempt gave up the hold we had
+                yield alone
+            finally:
+                if alone:
+                    self._hold.share()
 
     @property
     def damaged(self) -> int:

@@ -92,7 +92,7 @@ class InUse:
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def alone(self) -> bool:
-        """Take the file for oneself, if nobody else has it. On False the hold is shared as before."""
+        """Take the file for oneself, if nobody else has it. On False nothing is held any more: `share` comes next."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

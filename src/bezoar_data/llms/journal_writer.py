@@ -104,8 +104,10 @@ class Writer:
     def paused(self) -> Iterator[None]:
         """Nothing is written meanwhile, and what was known of the file's content is forgotten."""
         with self._turn:
-            yield
-            self._known_requests = {}
+            try:
+                yield
+            finally:
+                self._known_requests = {}
 
     def close(self) -> None:
         """Write what is waiting, then end. Raises `JournalError` when something could not be written."""

@@ -1,0 +1,177 @@
+"""`bezoar-data journal`: look into the journal of answers, cut it down, take a person's data out of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from bezoar_data.llms.journal import Journal
+    from bezoar_data.llms.journal_upkeep import Stats
+
+app = typer.Typer(
+    help="Count, export, prune and redact the journal of answers.", no_args_is_help=True, rich_markup_mode=None
+)
+
+At = Annotated[Path, typer.Option("--journal", help="The journal: it lies beside the run folders.", metavar="PATH")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+DEFAULT = Path("runs/journal.sqlite")
+
+
+@app.command("stats")
+def stats(journal: At = DEFAULT, as_json: AsJson = False) -> None:
+    """Count answers, refusals, tokens and money, for each model in each step.
+
+    Example: bezoar-data journal stats
+    """
+    with _opened(journal) as opened:
+        counted = opened.stats()
+    _say(counted.as_json(), _table(counted), as_json=as_json)
+
+
+@app.command("export")
+def export(
+    to: Annotated[Path | None, typer.Option("--to", help="File to write; standard output without it.")] = None,
+    journal: At = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="Tell the count as JSON; needs --to.")] = False,
+) -> None:
+    """Write every entry, with what was sent, as a line of JSON.
+
+    Example: bezoar-data journal export --to answers.jsonl
+    """
+    if as_json and to is None:
+        raise typer.BadParameter("the entries themselves are JSON Lines on standard output; use it with --to")
+    with _opened(journal) as opened:
+        count = opened.export(sys.stdout if to is None else to)
+    if to is not None:
+        _say({"exported": count, "path": str(to)}, f"{count:,} entries written to {to}", as_json=as_json)
+
+
+@app.command("prune")
+def prune(
+    older_than: Annotated[
+        str | None, typer.Option(help="Age (90d, 12h, 30m) or day (2026-01-31) answered before.", metavar="AGE|DAY")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model's, by its id.")] = None,
+    step: Annotated[str | None, typer.Option(help="Only this step's, by its id.")] = None,
+    errors: Annotated[bool, typer.Option("--errors", help="Only refusals: they are then asked again.")] = False,
+    redacted: Annotated[bool, typer.Option("--redacted", help="Only what redactions left behind.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only, delete nothing.")] = False,
+    journal: At = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Delete entries that meet all the conditions given. Runs that need them again will ask, and pay, again.
+
+    Example: bezoar-data journal prune --older-than 90d --model gpt-4
+    """
+    if not (older_than or model or step or errors or redacted):
+        raise typer.BadParameter("give at least one condition: --older-than, --model, --step, --errors or --redacted")
+    age = _age(older_than) if older_than else None
+    with _opened(journal) as opened:
+        count = opened.prune(older_than=age, model=model, step=step, errors=errors, redacted=redacted, dry_run=dry_run)
+    done = "would be deleted" if dry_run else "deleted"
+    _say({"pruned": count, "dry_run": dry_run}, f"{count:,} entries {done}", as_json=as_json)
+
+
+@app.command("redact")
+def redact(
+    rows: Annotated[list[str], typer.Argument(help="Row ids of runs beside the journal, or journal keys.")],
+    journal: At = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Take what was sent and said for these rows, and for rows made from them, out of the journal for good.
+
+    The same question is not asked again: run the pipeline again and the row is dropped as `redacted`. Take the
+    person's data out of your source too, or it stands in the dropped rows.
+
+    Example: bezoar-data journal redact 3f9d2c51c7e84f0a9b1d6e2f4a5c7d80
+    """
+    from bezoar_data.llms.journal_rows import keys_of_rows
+    from bezoar_data.spec.errors import InputError, Problem
+
+    keys = [r.lower() for r in rows if re.fullmatch(r"[0-9a-fA-F]{64}", r)]
+    ids = [r for r in rows if r.lower() not in keys]
+    with _opened(journal) as opened:
+        behind = keys_of_rows(journal.parent, ids) if ids else {}
+        unknown = [i for i in ids if i not in behind]
+        if unknown:
+            raise InputError(
+                Problem(
+                    "unknown_row",
+                    f"no run beside {journal} has the row {i}",
+                    hint="nothing was changed: ids stand in the column `id` of the dataset and of dropped.parquet",
+                )
+                for i in unknown
+            )
+        keys += [key for found in behind.values() for key in found]
+        outcome = opened.redact(keys)
+    lines = [f"{outcome.entries:,} entries redacted"]
+    lines += [f"not in the journal: {key}" for key in outcome.unknown]
+    lines += [f"may still hold the content, delete it when you no longer need it: {copy}" for copy in outcome.copies]
+    lines.append("run the pipelines that used them again: the rows then leave their datasets")
+    value = {
+        "redacted": outcome.entries,
+        "unknown": list(outcome.unknown),
+        "copies": [str(copy) for copy in outcome.copies],
+    }
+    _say(value, "\n".join(lines), as_json=as_json)
+
+
+def _opened(path: Path) -> Journal:
+    from bezoar_data.llms.journal import Journal
+
+    journal = Journal.open(path, create=False)
+    for note in journal.notes:
+        typer.echo(f"note: {note}", err=True)
+    return journal
+
+
+def _say(value: dict[str, Any], text: str, *, as_json: bool) -> None:
+    from bezoar_data.llms.redact import redact
+
+    typer.echo(redact(json.dumps(value) if as_json else text))
+
+
+def _age(text: str) -> timedelta | datetime:
+    match = re.fullmatch(r"(\d+)\s*([dhm])", text.strip())
+    try:
+        if match:
+            return timedelta(**{{"d": "days", "h": "hours", "m": "minutes"}[match[2]]: int(match[1])})
+        day = datetime.fromisoformat(text.strip())
+        return day if day.tzinfo else day.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"'{text}' is neither an age (90d, 12h, 30m) nor a day (2026-01-31)") from None
+
+
+def _table(stats: Stats) -> str:
+    def money(cost: float | None) -> str:
+        return "-" if cost is None else f"${cost:,.4f}"
+
+    lines = [
+        f"{stats.path}: {stats.entries:,} entries, {stats.bytes / 1e6:,.1f} MB",
+        f"{stats.answers:,} answers, {stats.refusals:,} refusals, {stats.redacted:,} redacted; "
+        f"{stats.prompt_tokens:,} tokens in, {stats.completion_tokens:,} out; {money(stats.cost)}",
+    ]
+    if stats.first is not None and stats.last is not None:
+        first, last = (datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d %H:%M") for t in (stats.first, stats.last))
+        lines.append(f"from {first} to {last} UTC")
+    if stats.groups:
+        head = ("step", "model", "answers", "refusals", "redacted", "tokens in", "tokens out", "cost")
+        body = [
+            (g.step, g.model, f"{g.answers:,}", f"{g.refusals:,}", f"{g.redacted:,}", f"{g.prompt_tokens:,}",
+             f"{g.completion_tokens:,}", money(g.cost)) for g in stats.groups
+        ]  # fmt: skip
+        widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
+        lines.append("")
+        for row in (head, *body):
+            cells = [c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+            lines.append("  ".join(cells).rstrip())
+    if stats.refusals_by_reason:
+        lines += ["", *(f"{reason}: {count:,}" for reason, count in stats.refusals_by_reason.items())]
+    return "\n".join(lines)

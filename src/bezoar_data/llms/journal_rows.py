@@ -1,0 +1,37 @@
+"""Which answers a row was made from: the way from a row's id to the journal's keys, through the run folders beside
+the journal. It is how a person's data is found who only knows the row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.runs.row import RESERVED, Lineage
+
+
+def keys_of_rows(folder: Path, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """For each row id found in a run folder inside `folder`, the keys of all answers behind it and behind every row
+    made from it, dropped ones included. Ids that no run knows are left out."""
+    wanted = set(ids)
+    found: dict[str, dict[str, None]] = {}
+    for file in sorted({*folder.glob("*/dataset/data/*.parquet"), *folder.glob("*/dropped.parquet")}):
+        for row in _lineages(file):
+            for row_id in {row.id, *row.seed_ids, *row.parent_ids} & wanted:
+                keys = found.setdefault(row_id, {})
+                for answered in row.keys.values():
+                    keys.update(dict.fromkeys(key for key in answered if key))
+    return {row_id: tuple(keys) for row_id, keys in found.items()}
+
+
+def _lineages(file: Path) -> Iterator[Lineage]:
+    import pyarrow.parquet as pq  # heavy, and needed by one command only
+
+    with pq.ParquetFile(file) as parquet:
+        if RESERVED not in parquet.schema_arrow.names:
+            return
+        batches: Iterable[Any] = parquet.iter_batches(columns=[RESERVED])
+        for batch in batches:
+            for text in batch.column(0).to_pylist():
+                if text:
+                    yield Lineage.from_json(text)
