@@ -13,6 +13,7 @@ from bezoar_data.runs.dataset import write_dataset
 from bezoar_data.runs.folder import lock_hash
 from bezoar_data.runs.row import Lineage, Row, seed_id
 from bezoar_data.runs.spool import Spool
+from support.orca_rows import orca_row
 
 ORCA_COLUMNS = (
     "original_index",
@@ -41,25 +42,6 @@ class Build:
     @property
     def hash(self) -> str:
         return lock_hash(self.lock)
-
-
-def orca_row(i: int, **changes: Any) -> dict[str, Any]:
-    accepted = i % 3 != 2
-    return {
-        "original_index": i,
-        "inputs": f"Question {i}: what is {i} + 2?",
-        "targets": str(i + 2),
-        "task_source": "CoT",
-        "task_name": "sums",
-        "template_type": "zs_noopt",
-        "dataset_source": "flan",
-        "system_message": "Explain each step." if i % 2 else "",
-        "explained_targets": f"I start from {i} and count two further.\nThat gives {i + 2}.",
-        "gpt4_status": "Accept" if accepted else "Reject",
-        "gpt4_rating": "5" if accepted else "2",
-        "gpt4_reason": "Correct and explained." if accepted else "The steps are missing.",
-        **changes,
-    }
 
 
 @pytest.fixture

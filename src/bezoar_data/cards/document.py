@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -159,12 +159,6 @@ def front_text(front: Mapping[str, Any]) -> str:
     out = io.StringIO()
     yaml.dump(_quoted(dict(front)), out)
     return f"{FENCE}\n{out.getvalue()}{FENCE}\n"
-
-
-def with_body(card: Card, body: str) -> Card:
-    """The card with another body."""
-    head = "\n".join(card.text.split("\n")[: card.body_line - 1])
-    return replace(card, text=f"{head}\n{body}", body=body)
 
 
 def _check_texts(card: Card, key: str) -> list[Problem]:

@@ -71,9 +71,17 @@ def _source_datasets(written: Any, sources: Sequence[Mapping[str, Any]]) -> list
     return list(dict.fromkeys(names))
 
 
+def declared_data(data: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The files that are declared to the Hub: `datasets` cannot load a split without rows, and then loads no other.
+
+    Of a dataset without any row all are declared; it can be streamed.
+    """
+    return [file for file in data if file["rows"]] or list(data)
+
+
 def _configs(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     files: dict[str, list[str]] = {}
-    for file in data:
+    for file in declared_data(data):
         files.setdefault(file["split"], []).append(file["path"])
     parts = [{"split": s, "path": paths[0] if len(paths) == 1 else paths} for s, paths in files.items()]
     return [{"config_name": "default", "data_files": parts}]
@@ -83,14 +91,19 @@ def _dataset_info(lock: Mapping[str, Any]) -> dict[str, Any] | None:
     features = hub_features(lock["columns"])
     if features is None:
         return None
-    rows: dict[str, int] = {}
-    for file in lock["data"]:
-        rows[file["split"]] = rows.get(file["split"], 0) + file["rows"]
+    # The Hub's reader wants `num_bytes` beside each count of rows, which it checks when it loads: bytes as on disk.
+    splits: dict[str, dict[str, Any]] = {}
+    for file in declared_data(lock["data"]):
+        split = splits.setdefault(file["split"], {"name": file["split"], "num_bytes": 0, "num_examples": 0})
+        split["num_bytes"] += file["bytes"]
+        split["num_examples"] += file["rows"]
+    size = sum(split["num_bytes"] for split in splits.values())
     return {
         "config_name": "default",
         "features": features,
-        "splits": [{"name": split, "num_examples": count} for split, count in rows.items()],
-        "download_size": sum(file["bytes"] for file in lock["data"]),
+        "splits": list(splits.values()),
+        "download_size": size,
+        "dataset_size": size,
     }
 
 

@@ -70,13 +70,17 @@ def splits(facts: Facts) -> str:
         ),
         "lrrlr",
     )
-    if len({file["split"] for file in files}) < 2:
-        return f"{table}\n\nThere is one split."
-    seed = facts.lock["pipeline"]["seed"]
-    return (
-        f"{table}\n\nSplits are grouped by source row and drawn with the seed {seed}: rows made from the same source "
-        "row never stand on both sides."
-    )
+    notes = []
+    if len({file["split"] for file in files}) > 1:
+        notes.append(
+            f"Splits are grouped by source row and drawn with the seed {facts.lock['pipeline']['seed']}: rows made "
+            "from the same source row never stand on both sides."
+        )
+    if not total:
+        notes.append("A dataset without rows can be read with `streaming=True` only.")
+    elif any(not file["rows"] for file in files):
+        notes.append("A split without rows has a file but is not declared to the Hub, whose library cannot load it.")
+    return f"{table}\n\n{' '.join(notes)}"
 
 
 def use(facts: Facts) -> str:
