@@ -1,0 +1,332 @@
+"""What can be wrong with an answer that its form alone gives away.
+
+Each check looks for one fault and returns a finding with a reason a person understands, or nothing. Facts are beyond
+these rules: a fluent, complete, on-topic answer that is false passes.
+"""
+
+# ruff: noqa: E501, SIM905 - a reason the judge gives stays on one line
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .offline_judged import Judged
+from .offline_order import order_score
+from .offline_prompt import Option
+from .offline_text import FUNCTION_WORDS, clip, content_stems, stem
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault: its code, the rating it leaves (1 or 2), and the reason as a sentence."""
+
+    code: str
+    rating: int
+    reason: str
+
+
+Check = Callable[[Judged], Finding | None]
+
+_MARKERS = re.compile(
+    r"<\|[a-z_]+\|>|\[/?INST\]|<</?SYS>>|###\s*(?:Instruction|Response|System|Input|Human|Assistant)\b|\{\{[^}]{0,60}\}\}|</?s>"
+    r"|<(?:human|bot|user|assistant)>\s*:|(?m:^(?:Human|Assistant|USER|ASSISTANT):\s)|\blorem ipsum\b"
+)
+_CANNOT = r"(?:can ?not|can['’]?t|am (?:not able|unable)|['’]m (?:not able|unable)|won['’]?t|will not|am not (?:comfortable|allowed|permitted)|['’]m not (?:comfortable|allowed|permitted)|must decline|have to decline|refuse|decline|do not feel|don['’]?t feel)"
+_HELP = r"(?:help|assist|answer|provide|fulfil|fulfill|comply|do that|do this|complete|generate|write|respond|discuss|engage|support|offer|give|share|create|process|continue|carry out|perform)"
+_REFUSAL = re.compile(
+    rf"\bI(?:\s+\w+)?\s*{_CANNOT}\b[^.!?\n]{{0,40}}\b{_HELP}|\bas an? (?:AI|artificial intelligence|(?:large )?language model|virtual assistant|chatbot)\b"
+    rf"|\b(?:sorry|apolog\w+|regret)\b[^.!?\n]{{0,60}}\b(?:I|we)\b[^.!?\n]{{0,20}}\b{_CANNOT}"
+    r"|\bagainst my (?:guidelines|policy|policies|programming|principles)|\bI (?:do not|don['’]?t) have (?:access|the ability|enough information|personal)"
+    r"|\b(?:sorry|apolog\w+)\b[^.!?\n]{0,80}\b(?:request|not possible|not something|able to)\b|\bI(?:'m| am) just an? (?:AI|program|bot|language model)",
+    re.I,
+)
+
+
+def empty(judged: Judged) -> Finding | None:
+    if not judged.response.strip():
+        return Finding("empty", 1, "The answer is empty.")
+    if not judged.response_words:
+        if any(c.isalnum() for c in judged.response) or len(judged.instruction) < 3:
+            return None
+        return Finding("empty", 1, f"The answer holds no word, only {clip(judged.response.strip(), 20)!r}.")
+    return None
+
+
+def refusal(judged: Judged) -> Finding | None:
+    head = judged.response[:300]
+    match = _REFUSAL.search(head)
+    if not match or (len(judged.response_words) > 120 and match.start() > 80):
+        return None
+    return Finding("refusal", 1, f"The answer declines the task instead of doing it (“{clip(match.group(0), 60)}”).")
+
+
+def markers(judged: Judged) -> Finding | None:
+    match = _MARKERS.search(judged.response)
+    if not match or match.group(0) in judged.instruction:
+        return None
+    return Finding("markers", 1, f"The answer still holds a piece of a prompt template (“{clip(match.group(0), 40)}”).")
+
+
+_FOREIGN = re.compile(r"[^\W\d_a-zA-Z\u00c0-\u024f\u1e00-\u1eff]")
+_LANGUAGES = re.compile(
+    r"translat|language|chinese|japanese|korean|arabic|russian|hindi|greek|hebrew|thai|cyrillic|script|symbol|emoji",
+    re.I,
+)
+
+
+def script(judged: Judged) -> Finding | None:
+    letters = sum(c.isalpha() for c in judged.response)
+    if letters < 8 or _LANGUAGES.search(judged.instruction):
+        return None
+    foreign = len(_FOREIGN.findall(judged.response))
+    asked = len(_FOREIGN.findall(judged.instruction))
+    if foreign > 0.3 * letters and asked < 0.1 * max(1, sum(c.isalpha() for c in judged.instruction)):
+        return Finding(
+            "script", 1, "The answer is written in another script than the task, which does not ask for one."
+        )
+    return None
+
+
+def looping(judged: Judged) -> Finding | None:
+    said = Counter(" ".join(p.lower().split()) for p in judged.parts if len(p.split()) >= 3)
+    if said:
+        text, times = said.most_common(1)[0]
+        if times >= 3 or (times == 2 and len(text.split()) >= 5 and 2 * times >= len(judged.parts)):
+            return Finding("looping", 1, f"The answer repeats itself: “{clip(text, 70)}” stands in it {times} times.")
+    low = [w.lower() for w in judged.response_words]
+    if len(low) >= 12 and not judged.is_code:
+        grams = Counter(zip(low, low[1:], low[2:], low[3:], strict=False))
+        again = sum(n for n in grams.values() if n >= 3)
+        if again > 0.3 * (len(low) - 3):
+            gram = " ".join(grams.most_common(1)[0][0])
+            return Finding(
+                "looping", 1, f"The answer goes round in circles: “{gram}” comes back {max(grams.values())} times."
+            )
+    run = re.search(r"\b([\w'’]+)(?:\W+\1\b){3,}", judged.prose, re.I)
+    if run and not run.group(1).isdigit():
+        return Finding("looping", 1, f"The answer repeats the word “{run.group(1)}” again and again.")
+    return None
+
+
+def echo(judged: Judged) -> Finding | None:
+    asked, said = " ".join(judged.instruction.lower().split()), " ".join(judged.response.lower().split())
+    if len(said.split()) >= 4 and (said == asked or (len(said) > 0.9 * len(asked) and asked.startswith(said))):
+        return Finding("echo", 1, "The answer only repeats the task.")
+    first = asked.split("?", 1)[0] + "?"
+    if "?" in asked and said.rstrip("?") + "?" == first and len(first.split()) >= 4:
+        return Finding("echo", 1, "The answer only repeats the question.")
+    return None
+
+
+_DANGLING = frozenset(
+    "a an the of to in on at by for with from and or but that which who whose is are was were be been being has have had"
+    " as if because than into onto its their his her my our your this these will would can could should may might must"
+    " not also such when while where very so does do did between during through about after before under over".split()
+)
+_LIST_LINE = re.compile(r"^\s*(?:[-*•–]|\(?\w{1,2}[.)]|\d+\.|step \d+)", re.I)
+
+
+def truncated(judged: Judged) -> Finding | None:
+    text = judged.response.rstrip()
+    if not text:
+        return None
+    if judged.response.count("```") % 2:
+        return Finding("truncated", 2, "The answer breaks off inside a code block.")
+    tail = clip(text[-60:], 60)
+    prose = judged.prose.rstrip()
+    if not prose:
+        return None
+    if not judged.is_code:
+        for left, right in ("()", "[]", "“”"):
+            if text.count(left) > text.count(right) and not re.search(r"[:;=]-?\($", text):
+                at = text.rfind(left)
+                if right not in text[at:]:
+                    return Finding(
+                        "truncated",
+                        2,
+                        f"The answer breaks off: what opens with “{left}” near the end is never closed (“…{tail}”).",
+                    )
+        if text[-1] in ",;:([{“‘—–-+=*/&" and len(judged.response_words) > 2:
+            return Finding("truncated", 2, f"The answer ends in the middle of a sentence (“…{tail}”).")
+    if judged.is_code or text.endswith("```") or not text[-1].isalnum():
+        return None
+    last_word = judged.response_words[-1]
+    if last_word in _DANGLING and len(judged.response_words) > 3:
+        return Finding("truncated", 2, f"The answer ends on “{last_word}”, in the middle of a sentence.")
+    if _stops_short(judged, prose):
+        return Finding("truncated", 2, f"The last sentence has no end (“…{tail}”).")
+    return None
+
+
+def _stops_short(judged: Judged, prose: str) -> bool:
+    """Whether the last line misses a full stop that the rest of the answer would lead one to expect."""
+    lines = [line.strip() for line in prose.split("\n") if line.strip()]
+    last = lines[-1]
+    ended = [line for line in lines[:-1] if line[-1] in ".!?"]
+    if _LIST_LINE.match(last):
+        items = [line for line in lines[:-1] if _LIST_LINE.match(line)]
+        return bool(items) and sum(line[-1] in ".!?" for line in items) > 0.6 * len(items)
+    inner = len(re.findall(r"[a-z0-9)][.!?][\"”’)]?\s+[A-Z]", last))
+    if inner:
+        return True
+    if ended and len(ended) >= 0.5 * (len(lines) - 1):
+        return True
+    count = len(last.split())
+    return len(lines) == 1 and count >= 9 and last[0].isupper() and _has_verb(last)
+
+
+_VERBS = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|can|will|would|should|could|may|might|must|does|do|did|[a-z]{3,}ed|[a-z]{3,}s)\b"
+)
+
+
+def _has_verb(line: str) -> bool:
+    return bool(_VERBS.search(line))
+
+
+_ORDER_LEAST = ((8, -0.6), (14, -0.1), (25, 0.3), (50, 0.4), (10**9, 0.4))
+"""Below this plausibility an answer of up to so many neighbours counts as disordered; short ones vary more."""
+
+
+def disordered(judged: Judged) -> Finding | None:
+    if judged.is_code or len(judged.response_words) < 5:
+        return None
+    score, pairs = order_score(judged.prose)
+    least = next(value for most, value in _ORDER_LEAST if pairs < most)
+    if pairs >= 6 and score < least:
+        return Finding(
+            "disordered", 1, f"The words stand in an order that makes no sentences (“{clip(judged.prose, 70)}”)."
+        )
+    return None
+
+
+_NAMED = re.compile(
+    r"(?:answer|choice|option)(?: to choose)?(?:,? as a guess,?)?(?: is|:| would be| must be| should be)?:?\s*[\"“'*]*(\([A-Za-z]\)|[A-Z](?=[.)\s,:]|$))[\"”'*.]*"
+)
+
+
+def wrong_option(judged: Judged) -> Finding | None:
+    options = judged.options
+    if len(options) < 2:
+        return None
+    labels = {o.label for o in options if o.label}
+    low = judged.response.lower()
+    if labels:
+        named = [f"({m.strip('()').upper()})" for m in _NAMED.findall(judged.response)]
+        if named and named[-1] not in labels:
+            return Finding("wrong_option", 1, f"The answer names option {named[-1]}, which the task does not offer.")
+        if named or any(label in judged.response for label in labels):
+            return None
+    if any(o.text and _said(o, low) for o in options):
+        claimed = re.findall(
+            r"(?:answer|choice|option) is:? [\"“']?([^\n\"”]{1,80}?)[\"”']?(?:\.|$)", judged.response, re.M
+        )
+        if not claimed or any(_matches(o, claimed[-1].lower()) for o in options) or labels:
+            return None
+        return Finding(
+            "wrong_option", 1, f"The answer settles on “{clip(claimed[-1], 50)}”, which is not among the options."
+        )
+    if len(judged.response_words) <= 2 and labels & {f"({w.upper()})" for w in judged.response_words}:
+        return None
+    return Finding("wrong_option", 2, "The task offers options, and the answer names none of them.")
+
+
+def _said(option: Option, low: str) -> bool:
+    text = option.text.lower().rstrip(".")
+    return text in low or (
+        len(text.split()) > 3
+        and len(set(content_stems(text)) & set(content_stems(low))) >= 0.8 * len(set(content_stems(text)))
+    )
+
+
+def _matches(option: Option, claim: str) -> bool:
+    text = option.text.lower().rstrip(".")
+    return text in claim or claim in text or bool(set(content_stems(text)) & set(content_stems(claim)))
+
+
+def off_topic(judged: Judged) -> Finding | None:
+    own = len(judged.answer_stems)
+    if own < 5 or judged.task_bits < 8 or judged.is_code or _LANGUAGES.search(judged.instruction):
+        return None
+    least = min(7.0 if own < 40 else 11.0, 0.4 * judged.task_bits)
+    if judged.shared_bits >= least:
+        return None
+    names = sorted((s for s in judged.task_stems), key=len, reverse=True)
+    missing = [
+        w
+        for w in dict.fromkeys(_long_words(judged.instruction))
+        if stem(w) in names and stem(w) not in judged.answer_stems
+    ][:3]
+    return Finding(
+        "off_topic",
+        1,
+        f"The answer has next to nothing to do with the task: it mentions none of {', '.join(f'“{w}”' for w in missing) or 'its words'}.",
+    )
+
+
+def _long_words(text: str) -> list[str]:
+    found = re.findall(r"[A-Za-z][\w'’-]{3,}", text)
+    return sorted((w for w in found if w.lower() not in FUNCTION_WORDS), key=lambda w: -len(w))
+
+
+_DEMANDS = (
+    (
+        re.compile(r"\b(?:essay|article about|blog post|cover letter|speech)\b", re.I),
+        re.compile(r"\b(?:write|compose|draft|create|generate)\b", re.I),
+        40,
+        "an essay or a text of some length",
+    ),
+    (
+        re.compile(r"\b(?:story|paragraph|letter|email|dialogue|poem)\b", re.I),
+        re.compile(
+            r"\b(?:write|compose|draft|create|generate)\b[^.?!\n]{0,30}\b(?:story|paragraph|letter|email|dialogue|poem)",
+            re.I,
+        ),
+        12,
+        "a text of several sentences",
+    ),
+    (
+        re.compile(r"\b(?:step[- ]by[- ]step|in detail|detailed)\b", re.I),
+        re.compile(r"\b(?:explain|describe|write|give|guide|plan)\b", re.I),
+        12,
+        "a detailed answer",
+    ),
+    (
+        re.compile(r"\b(?:explain|describe|discuss|compare|why)\b", re.I),
+        re.compile(r"^(?:please )?(?:explain|describe|discuss|compare|why)\b", re.I),
+        4,
+        "an explanation",
+    ),
+)
+
+
+def too_short(judged: Judged) -> Finding | None:
+    count = len(judged.response_words)
+    head = judged.instruction[:400]
+    for cue, form, least, what in _DEMANDS:
+        if count < least and cue.search(head) and form.search(head) and not judged.options:
+            return Finding(
+                "too_short",
+                2,
+                f"The task asks for {what}, and the answer has only {count} {'word' if count == 1 else 'words'}.",
+            )
+    return None
+
+
+CHECKS: tuple[Check, ...] = (
+    empty,
+    markers,
+    refusal,
+    script,
+    echo,
+    looping,
+    disordered,
+    wrong_option,
+    truncated,
+    off_topic,
+    too_short,
+)
+"""In order of how plainly the fault can be told to a person; the first found decides the verdict."""

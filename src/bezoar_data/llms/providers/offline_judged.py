@@ -1,0 +1,100 @@
+"""What the offline judge is shown: the task and the answer between their markers, measured once for all checks."""
+
+# ruff: noqa: E501 - a reason the judge gives, and a long pattern, stay on one line
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from .offline_prompt import Option, read_options
+from .offline_text import content_stems, sentences, words
+from .offline_weights import weight
+
+_CODE = re.compile(r"```.*?(?:```|\Z)", re.S)
+_CODE_LINE = re.compile(
+    r"(?m)^(?:\s*(?:def |class |import |from \w+ import|return\b|for .*:$|if .*:$|#include|public |\}|\{|</?\w+[^>]*>)|.*[;{]\s*$)"
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One task with the answer to be judged. Measures are taken when first asked for and kept."""
+
+    instruction: str
+    response: str
+    system: str = ""
+    reference: str = ""
+
+    @cached_property
+    def response_words(self) -> list[str]:
+        return words(self.response)
+
+    @cached_property
+    def task_stems(self) -> frozenset[str]:
+        return frozenset(s for s in content_stems(self.instruction) if len(s) > 1 or s.isdigit())
+
+    @cached_property
+    def answer_stems(self) -> frozenset[str]:
+        return frozenset(s for s in content_stems(self.response) if len(s) > 1 or s.isdigit())
+
+    @cached_property
+    def options(self) -> tuple[Option, ...]:
+        return read_options(self.instruction)[0]
+
+    @cached_property
+    def prose(self) -> str:
+        """The answer without code blocks, whose words follow rules of their own."""
+        return _CODE.sub("\n", self.response) if "```" in self.response else self.response
+
+    @cached_property
+    def is_code(self) -> bool:
+        """Whether most lines look like a program that stands outside a code block."""
+        lines = [line for line in self.prose.split("\n") if line.strip()]
+        return bool(lines) and len(_CODE_LINE.findall(self.prose)) >= max(1, 0.3 * len(lines))
+
+    @cached_property
+    def parts(self) -> list[str]:
+        """Sentences and lines of the prose."""
+        return sentences(self.prose)
+
+    @cached_property
+    def shared_bits(self) -> float:
+        """How much the words that answer and task share say about a common topic."""
+        return sum(weight(s) for s in self.task_stems & self.answer_stems)
+
+    @cached_property
+    def task_bits(self) -> float:
+        return sum(weight(s) for s in self.task_stems)
+
+
+def _block(text: str, name: str, last: int) -> tuple[str, int] | None:
+    """The content of `<name>…</name>`, and where it ends. The closing tag looked for is the last one before `last`."""
+    start = text.find(f"<{name}>")
+    if start < 0:
+        return None
+    end = text.rfind(f"</{name}>", start, last)
+    if end < 0:
+        return None
+    return text[start + len(name) + 2 : end].strip("\n"), end
+
+
+def read_judged(messages: Sequence[Mapping[str, str]]) -> Judged | None:
+    """Finds the marked parts in the last user message; None when it holds no task and answer to judge."""
+    text = next((m.get("content", "") for m in reversed(messages) if m.get("role") == "user"), "")
+    answer_at = text.find("<response>")
+    if answer_at < 0:
+        return None
+    task = _block(text, "instruction", answer_at)
+    after = text.rfind("<reference>", answer_at)
+    response = _block(text[answer_at:], "response", len(text) if after < 0 else after - answer_at)
+    if response is None and after >= 0:
+        response = _block(text[answer_at:], "response", len(text))
+    if task is None or response is None:
+        return None
+    outside = text[:answer_at] + text[answer_at + response[1] :]
+    reference = _block(outside, "reference", len(outside))
+    system = _block(text[:answer_at], "system_message", answer_at)
+    return Judged(task[0], response[0], system[0] if system else "", reference[0] if reference else "")
