@@ -116,8 +116,9 @@ def check_template(card: Card, sections: Mapping[str, Any]) -> list[Problem]:
     try:
         tree = _environment().parse(card.body)
     except TemplateSyntaxError as error:
+        why = shown(str(error.message).replace("Jinja was", "it was"), 200)
         place = _place(card, error.lineno)
-        return [*problems[:1], Problem("bad-template", f"the template cannot be read: {error.message}", place)]
+        return [*problems[:1], Problem("bad-template", f"the template cannot be read: {why}", place)]
     return [*problems[:1], *_Checker(card, sections).check(tree)]
 
 
