@@ -195,7 +195,10 @@ def test_missing_facts_are_said_to_be_unknown(build: Callable[..., Any]) -> None
     made = build()
     lock = copy.deepcopy(made.lock)
     lock["cost"] = lock["usage"][0]["cost"] = None
-    lock["models"][0].update(output_licence={"id": "unknown", "commercial": "unknown"}, revision=None, sampling={})
+    lock["models"][0].update(
+        output_licence={"id": "unknown", "commercial": "unknown"}, revision=None, sampling={"stop": ()}
+    )
+    lock["models"][0]["demo"] = False
     lock["pipeline"]["limit"] = 12
     text = render_card(ORCA, lock, "feed", made.example, previous=None)
     for words in (

@@ -4,8 +4,10 @@ known. Each is a function from the run's facts to Markdown; a fact that nobody m
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bezoar_data.cards import markdown as md
 from bezoar_data.cards import sections_data as data
@@ -50,7 +52,7 @@ def summary(facts: Facts) -> str:
         judged = judge["accepted"] + judge["rejected"]
         parts.append(
             f"The judge {md.code(judge['name'])} accepted {md.number(judge['accepted'])} of {md.rows(judged)} "
-            f"({md.share(judge['accepted'], judged)}); rejected rows are part of the data."
+            f"({md.share(judge['accepted'], judged)}){'; rejected rows are part of the data' * bool(judge['rejected'])}."
         )
     paragraphs = [" ".join(parts)]
     if pipeline["description"]:
@@ -117,7 +119,7 @@ def models(facts: Facts) -> str:
                 md.code(model["role"]),
                 md.code(model["model"]) + (" (demonstration)" if model["demo"] else ""),
                 md.text(model["provider"]),
-                md.code(model["revision"]) if model["revision"] else "not pinned",
+                _revision(model),
                 _sampling(model["sampling"]),
                 _terms(model["output_licence"]),
                 md.text(model["output_licence"].get("commercial") or "unknown"),
@@ -147,7 +149,8 @@ def judge(facts: Facts) -> str:
             ratings = sorted(one["ratings"].items(), key=_by_rating)
             rows = [(md.text(rating), md.number(n)) for rating, n in ratings]
             parts.append(md.table(("Rating", "Rows"), rows, "lr"))
-    parts.append("Rejected rows stay in the data, so that they can be studied; training selects by the verdict.")
+    if any(one["rejected"] for one in facts.lock["judges"]):
+        parts.append("Rejected rows stay in the data, so that they can be studied; training selects by the verdict.")
     return "\n\n".join(parts)
 
 
@@ -266,8 +269,17 @@ def _short(value: str | None) -> str:
     return value[:16] if value else ""
 
 
-def _sampling(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{md.text(k)} {md.text(v)}" for k, v in values.items()) or "the provider's defaults"
+def _sampling(values: Mapping[str, Any]) -> str:
+    # A tuple that became a list in JSON reads the same; an empty one says nothing.
+    shown = {k: list(v) if isinstance(v, list | tuple) else v for k, v in values.items() if v not in (None, (), [])}
+    words = (f"{md.text(k)} {md.code(json.dumps(v, ensure_ascii=False, default=str))}" for k, v in shown.items())
+    return ", ".join(words) or "the provider's defaults"
+
+
+def _revision(model: Mapping[str, Any]) -> str:
+    if model["revision"]:
+        return md.code(model["revision"])
+    return "part of bezoar-data" if model["demo"] else "not pinned"
 
 
 def _terms(terms: Mapping[str, str | None]) -> str:
