@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from bezoar_data.llms.journal import Journal
     from bezoar_data.llms.journal_upkeep import Stats
+    from bezoar_data.spec.errors import InputError
 
 app = typer.Typer(
     help="Count, export, prune and redact the journal of answers.", no_args_is_help=True, rich_markup_mode=None
@@ -46,7 +47,7 @@ def export(
     Example: bezoar-data journal export --to answers.jsonl
     """
     if as_json and to is None:
-        raise typer.BadParameter("the entries themselves are JSON Lines on standard output; use it with --to")
+        raise _wrong("--json needs --to", "without it the entries themselves are on standard output, as JSON Lines")
     with _opened(journal) as opened:
         count = opened.export(sys.stdout if to is None else to)
     if to is not None:
@@ -71,7 +72,7 @@ def prune(
     Example: bezoar-data journal prune --older-than 90d --model gpt-4
     """
     if not (older_than or model or step or errors or redacted):
-        raise typer.BadParameter("give at least one condition: --older-than, --model, --step, --errors or --redacted")
+        raise _wrong("prune needs a condition", "give --older-than, --model, --step, --errors or --redacted")
     age = _age(older_than) if older_than else None
     with _opened(journal) as opened:
         count = opened.prune(older_than=age, model=model, step=step, errors=errors, redacted=redacted, dry_run=dry_run)
@@ -111,7 +112,7 @@ def redact(
             )
         keys += [key for found in behind.values() for key in found]
         outcome = opened.redact(keys)
-    lines = [f"{outcome.entries:,} entries redacted"]
+    lines = [f"redacted: {outcome.entries:,}"]
     lines += [f"not in the journal: {key}" for key in outcome.unknown]
     lines += [f"may still hold the content, delete it when you no longer need it: {copy}" for copy in outcome.copies]
     lines.append("run the pipelines that used them again: the rows then leave their datasets")
@@ -132,6 +133,12 @@ def _opened(path: Path) -> Journal:
     return journal
 
 
+def _wrong(message: str, hint: str) -> InputError:
+    from bezoar_data.spec.errors import InputError, Problem
+
+    return InputError(Problem("wrong_option", message, hint=hint))
+
+
 def _say(value: dict[str, Any], text: str, *, as_json: bool) -> None:
     from bezoar_data.llms.redact import redact
 
@@ -146,7 +153,7 @@ def _age(text: str) -> timedelta | datetime:
         day = datetime.fromisoformat(text.strip())
         return day if day.tzinfo else day.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"'{text}' is neither an age (90d, 12h, 30m) nor a day (2026-01-31)") from None
+        raise _wrong(f"'{text}' is neither an age nor a day", "write 90d, 12h, 30m or 2026-01-31") from None
 
 
 def _table(stats: Stats) -> str:

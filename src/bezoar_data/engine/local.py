@@ -5,7 +5,7 @@ goes on after an error that should end the run (distilabel 1.5.3). So no row van
 with its mark, the last step packs each row into one text column, and kept and dropped are parted afterwards.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
 
 import logging
 import os
@@ -18,7 +18,7 @@ from distilabel.steps.base import Step, StepInput
 
 from bezoar_data.engine.counts import Counts
 from bezoar_data.pipeline.compile import Compiled
-from bezoar_data.runs.row import RESERVED, Row
+from bezoar_data.runs.row import Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import BezoarError, InputError, Problem
 from bezoar_data.steps.base import RUN_ENDED
@@ -28,10 +28,6 @@ _PACKED = "row"
 
 class Pack(Step):
     """Each row as one JSON text, so that distilabel's writer has one column of one type to write."""
-
-    @property
-    def inputs(self) -> list[str]:
-        return [RESERVED]
 
     @property
     def outputs(self) -> list[str]:

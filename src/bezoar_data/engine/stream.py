@@ -77,6 +77,7 @@ class StreamEngine:
     async def run(self) -> None:
         """Walk every row of every source to its end. Raises what ended the run early, if anything did."""
         try:
+            self._load()
             for node in self._compiled.sources:
                 await self._read(node)
             await self._drain()
@@ -99,6 +100,14 @@ class StreamEngine:
             # Wake whoever waits for room in the window or for the last walk: there is nothing to wait for any more.
             self._window.release()
             self._idle.set()
+
+    def _load(self) -> None:
+        """Let every step prepare itself; those that ask a model ask through this run's gateway."""
+        loop = asyncio.get_running_loop()
+        for node in self._compiled.nodes:
+            if node.role is not None:
+                node.step.llm.bind(self._gateway, loop, node.id)
+            node.step.load()
 
     async def _read(self, node: Node) -> None:
         """Start a walk for each row of a source, as the window allows. Reading happens beside the loop."""

@@ -9,7 +9,7 @@ a pipeline file can be checked without importing distilabel. `reads` and `writes
 `"{name}_status"`.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
 
 import random
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -131,7 +131,7 @@ class GlobalRowStep(_Declared, GlobalStep):
         live = [r for r in rows if r.lineage.drop is None]
         live.sort(key=lambda r: r.lineage.order)
         decided = {id(r): settle(r, v, str(self.name)) for r, v in zip(live, self.run_rows(live), strict=True)}
-        yield [encode_for(self.outputs, out) for r in rows for out in (decided[id(r)] if id(r) in decided else [r])]
+        yield [encode_for(self.outputs, out) for r in rows for out in decided.get(id(r), [r])]
 
 
 @dataclass(frozen=True, slots=True)

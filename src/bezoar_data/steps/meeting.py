@@ -5,7 +5,7 @@ position. The streaming engine does the meeting itself (a union needs no waiting
 does the same for distilabel's own runners, which hand over the branches batch by batch.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

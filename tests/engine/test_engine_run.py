@@ -1,0 +1,323 @@
+"""Whole runs through the real command line, against a real server and with the embedded models."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from support.fault_server import FaultServer
+from support.projects import JUDGED, STEPS, Project, alive_in_group, kill_group
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture
+def server():
+    with FaultServer() as server:
+        yield server
+
+
+def test_the_shipped_pipeline_makes_a_judged_dataset_and_repeats_without_asking(tmp_path: Path):
+    project = Project(tmp_path)
+    pipeline = str(ROOT / "pipelines" / "orca.yaml")
+    first = project.bezoar("run", pipeline, "--json")
+    assert first.code == 0, first.err
+    counts = first.json["counts"]
+    assert counts["source"] >= 60
+    assert counts["source"] == counts["kept"] + counts["dropped"]
+    rows = project.kept("orca")
+    assert {"original_index", "inputs", "targets", "task_source", "task_name", "template_type", "system_message",
+            "explained_targets", "dataset_source", "gpt4_status", "gpt4_rating", "gpt4_reason"} <= set(rows[0])  # fmt: skip
+    verdicts = Counter(row["gpt4_status"] for row in rows)
+    assert set(verdicts) <= {"Accept", "Reject"}
+    assert all(json.loads(row["_bezoar"])["demo"] for row in rows)
+    before = project.files("orca")
+    again = project.bezoar("run", pipeline, "--json")
+    assert again.code == 0
+    assert again.json["asked"]["requests"] == 0
+    assert project.files("orca") == before
+
+
+def test_a_dataset_is_read_by_datasets_and_its_card_by_the_hub_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    project = Project(tmp_path)
+    assert project.bezoar("run", str(ROOT / "pipelines" / "orca.yaml"), "--limit", "20").code == 0
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    from datasets import load_dataset
+    from huggingface_hub import DatasetCard
+
+    folder = tmp_path / "runs" / "orca" / "dataset"
+    loaded = load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert set(loaded) == {"train", "validation"}
+    assert sum(len(split) for split in loaded.values()) == len(project.kept("orca"))
+    card = DatasetCard.load(folder / "README.md")
+    lock = json.loads((folder / "lock.json").read_text())
+    assert card.data.to_dict()["bezoar"]["demo"] is True
+    assert lock["demo"] is True
+
+
+def test_every_row_of_an_endpoint_run_comes_out_once_in_the_sources_order(project: Project, server: FaultServer):
+    project.rows(300)
+    project.models(server.url, limits={"concurrency": 64})
+    project.pipeline(JUDGED)
+    server.set(latency=0.01, slow_rate=0.05, slow=0.3)
+    done = project.run("--json")
+    assert done.code == 0, done.err
+    assert [row["original_index"] for row in project.kept()] == list(range(300))
+    assert server.stats()["requests"] == 600
+    assert server.stats()["peak"] <= 64
+
+
+def test_one_refused_prompt_drops_its_own_row_and_is_not_tried_again(project: Project, server: FaultServer):
+    project.rows(60, mark={17: "[[400]]"})
+    project.models(server.url)
+    project.pipeline(STEPS)
+    assert project.run().code == 0
+    (dropped,) = project.dropped()
+    assert (dropped["step"], dropped["reason"]) == ("orca-explain", "http_400")
+    assert len(project.kept()) == 59
+    assert server.stats()["requests"] == 60
+    assert project.run("--json").json["asked"]["requests"] == 0
+    assert project.run("--retry-failed", "--json").json["asked"]["requests"] == 1
+
+
+def test_every_row_survives_a_faulty_endpoint(project: Project, server: FaultServer):
+    project.rows(400)
+    project.models(server.url, limits={"concurrency": 32})
+    project.pipeline(STEPS)
+    server.set(rate_429=0.10, retry_after="0.2", rate_500=0.05, rate_cut=0.02, rate_garbage=0.01)
+    done = project.run("--json")
+    assert done.code == 0, done.err
+    assert len(project.kept()) == 400
+    assert server.stats()["requests"] <= 1.3 * 400
+
+
+def test_too_many_failed_rows_end_with_exit_code_1(project: Project, server: FaultServer):
+    project.rows(20, mark=dict.fromkeys(range(5), "[[422]]"))
+    project.models(server.url)
+    project.pipeline(STEPS)
+    done = project.run()
+    assert done.code == 1
+    assert "more rows failed (5)" in done.out
+    assert len(project.kept()) == 15
+
+
+@pytest.mark.parametrize("engine", ["stream", "local"])
+def test_a_refused_key_ends_the_run_at_once_and_is_shown_nowhere(project: Project, server: FaultServer, engine: str):
+    project.rows(40)
+    project.models(server.url, api_key_env="TEST_API_KEY")
+    project.pipeline(STEPS)
+    server.set(key="sk-the-right-one-0123456789")
+    secret = "sk-wrong-but-still-secret-9876543210"
+    started = time.monotonic()
+    done = project.run("--engine", engine, env={"TEST_API_KEY": secret})
+    assert done.code == 2
+    assert time.monotonic() - started < 30
+    assert "401" in done.err
+    assert "Traceback" not in done.err
+    assert not (project.folder / "runs" / "test" / "dataset").exists()
+    for path in project.folder.rglob("*"):
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes(), path
+    assert secret not in done.out + done.err
+
+
+def test_an_endpoint_that_is_not_there_ends_the_run_within_seconds(project: Project):
+    project.rows(5)
+    project.models("http://127.0.0.1:9/v1")
+    project.pipeline(STEPS)
+    done = project.run()
+    assert done.code == 2
+    assert "127.0.0.1:9" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_kill_9_half_way_loses_nothing_and_repeats_only_what_was_in_flight(project: Project, server: FaultServer):
+    project.rows(300)
+    project.models(server.url, limits={"concurrency": 16})
+    project.pipeline(JUDGED)
+    assert project.run("--out", "runs_whole/test").code == 0
+    server.set(latency=0.03)
+    process = project.start()
+    while server.stats()["requests"] < 250:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not alive_in_group(process.pid)
+    time.sleep(0.1)  # what was on its way reaches the server
+    sent, journalled = server.stats()["requests"], project.journalled("runs")
+    done = project.run("--json")
+    assert done.code == 0, done.err
+    counts = server.stats()["prompts"]
+    assert len(counts) == 600
+    assert sum(n - 1 for n in counts.values()) == sent - journalled
+    whole = project.files("../runs_whole/test")
+    assert project.files() == whole
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project: Project, server: FaultServer):
+    project.rows(200)
+    project.models(server.url, limits={"concurrency": 8})
+    project.pipeline(STEPS)
+    server.set(latency=0.05)
+    process = project.start()
+    while server.stats()["requests"] < 60:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    done = project.run("--json")
+    assert done.code == 0
+    assert max(server.stats()["prompts"].values()) == 1
+    assert len(project.kept()) == 200
+
+
+def test_a_run_stopped_half_way_leaves_the_last_finished_dataset(project: Project, server: FaultServer):
+    project.rows(40)
+    project.models(server.url, limits={"concurrency": 4})
+    project.pipeline(STEPS)
+    assert project.run().code == 0
+    before = project.files()
+    project.rows(80)
+    server.set(latency=0.2)
+    process = project.start()
+    while server.stats()["requests"] < 8:
+        time.sleep(0.02)
+    kill_group(process)
+    assert project.files() == before
+
+
+def test_a_slow_row_does_not_hold_up_the_others(project: Project, server: FaultServer):
+    project.rows(100, mark={0: "[[slow]]"})
+    project.models(server.url, limits={"concurrency": 10})
+    project.pipeline(STEPS)
+    server.set(latency=0.01, slow=3.0)
+    done = project.run("--json")
+    assert done.code == 0
+    assert done.json["seconds"] < 8  # start-up, and one slow answer beside which the others were got
+
+
+def test_limit_and_set_reach_the_source(project: Project, server: FaultServer):
+    project.rows(50)
+    (project.folder / "rows.jsonl").rename(project.folder / "other.jsonl")
+    project.rows(3)
+    project.models(server.url)
+    project.pipeline(STEPS)
+    done = project.run("--set", "steps.load_flan.path=other.jsonl", "--limit", "7", "--json")
+    assert done.code == 0, done.err
+    assert done.json["counts"] == {"source": 7, "kept": 7, "dropped": 0}
+
+
+def test_json_is_one_object_and_logs_go_to_standard_error(project: Project):
+    project.pipeline("  - use: load_flam\n")
+    project.models("http://127.0.0.1:9/v1")
+    done = project.run("--json")
+    assert done.code == 2
+    assert done.json["ok"] is False
+    (problem,) = done.json["problems"]
+    assert problem["line"] == 5
+    assert "load_flan" in problem["hint"]
+
+
+SAME = """\
+  - use: near_duplicates
+    with: {column: explained_targets, threshold: 0.8}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "mark"),
+    [
+        ("none dropped", 120, {}),
+        ("in the last batch", 105, {i: "[[400]]" for i in range(100, 105)}),
+        ("everywhere", 30, {i: "[[400]]" for i in range(30)}),
+        ("before a step that needs all rows", 120, {i: "[[422]]" for i in range(0, 120, 2)}),
+    ],
+)
+def test_both_engines_give_the_same_rows(project: Project, server: FaultServer, name: str, rows: int, mark):
+    project.rows(rows, mark)
+    project.models(server.url)
+    steps = STEPS + SAME + JUDGED.removeprefix(STEPS)
+    project.pipeline(steps, tolerate=1.0)
+    stream = project.run("--json", "--out", "runs/stream")
+    local = project.run("--json", "--out", "elsewhere/local", "--engine", "local")
+    assert (stream.code, local.code) == (0, 0), stream.err + local.err
+    assert stream.json["counts"] == local.json["counts"]
+    assert stream.json["steps"] == local.json["steps"]
+    assert [r["reason"] for r in project.dropped("stream")].count("http_400") == list(mark.values()).count("[[400]]")
+    there, here = project.files("../elsewhere/local"), project.files("stream")
+    assert {k: v for k, v in there.items() if k.endswith(".parquet")} == {
+        k: v for k, v in here.items() if k.endswith(".parquet")
+    }
+
+
+BRANCHES = """\
+  - use: load_flan
+    with: {path: rows.jsonl}
+  - use: orca.system_message
+  - {id: left, use: orca.explain, with: {model: teacher, into: left}}
+  - {id: right, use: orca.explain, after: orca-system_message, with: {model: judge, into: right}}
+  - use: near_duplicates
+    after: [left, right]
+    join: join
+    with: {column: inputs, threshold: 1.0}
+"""
+
+
+def test_rows_of_two_branches_are_joined_by_id_and_one_dropped_in_a_branch_is_dropped_once(
+    project: Project, server: FaultServer
+):
+    project.rows(50, mark={3: "[[400]]", 30: "[[400]]"})
+    project.models(server.url)
+    project.pipeline(BRANCHES)
+    done = project.run("--json")
+    assert done.code == 0, done.err
+    assert done.json["counts"] == {"source": 50, "kept": 48, "dropped": 2}
+    assert all(row["left"] and row["right"] for row in project.kept())
+    assert {(row["step"], row["reason"]) for row in project.dropped()} == {("left", "http_400")}
+
+
+def test_a_union_takes_all_rows_and_gives_each_an_id_of_its_own(project: Project, server: FaultServer):
+    project.rows(20)
+    project.models(server.url)
+    project.pipeline(BRANCHES.replace("join: join", "join: union").replace("near_duplicates", "orca.system_message")
+                     .replace("with: {column: inputs, threshold: 1.0}", "with: {into: again}"))  # fmt: skip
+    done = project.run("--json")
+    assert done.code == 0, done.err
+    rows = project.kept()
+    assert len({row["id"] for row in rows}) == len(rows) == 40
+    assert [row["original_index"] for row in rows] == [i for i in range(20) for _ in range(2)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_all_flan_cot_rows_come_out_once(project: Project, server: FaultServer, real_data: Path):
+    project.rows(1)
+    project.models(server.url, limits={"concurrency": 128})
+    project.pipeline(JUDGED)
+    done = project.run(
+        "--set", f"steps.load_flan.path={real_data / 'flan_cot'}", "--json", timeout=300,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    kept, dropped = project.kept(), project.dropped()
+    assert len(kept) + len(dropped) == 12_985
+    ids = [row["id"] for row in kept] + [row["id"] for row in dropped]
+    assert len(set(ids)) == 12_985
+    places = {(row["dataset_source"], row["original_index"]) for row in kept}
+    assert len(places) == len(kept)
+    folder = project.folder / "runs" / "test" / "dataset" / "data"
+    assert sum(pq.read_metadata(f).num_rows for f in folder.glob("*.parquet")) == len(kept)
