@@ -226,7 +226,9 @@ def test_json_text_reads_back_as_its_value(value: Any) -> None:
 @given(VALUES)
 def test_what_a_yaml_writer_writes_reads_back_with_every_place(value: Any) -> None:
     out = io.StringIO()
-    YAML(typ="safe", pure=True).dump(value, out)
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False  # between braces ruamel.yaml misreads its own `{?a: 1}`
+    writer.dump(value, out)
     document = parse_yaml(out.getvalue(), "f")
     lines = out.getvalue().split("\n")
 
