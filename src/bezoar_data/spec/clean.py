@@ -15,17 +15,20 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
-# Shapes in which providers hand out keys, passwords in addresses, and bearer tokens.
+# Shapes in which providers hand out keys, and bearer tokens. Names of models and their owners begin likewise
+# (hf-internal-testing, pplx-70b-online, xai-org): hence the lengths.
 _KEY = re.compile(
     r"""(?<![A-Za-z0-9])(?:
-        (?:sk|pk|rk|gsk|r8|hf|ghp|gho|ghu|ghs|ghr|github_pat|glpat|nvapi|xai|tgp|fw|csk|pplx)[-_][A-Za-z0-9_\-]{8,}
+        (?:sk|pk|rk)[-_](?:(?=[\w\-]*[0-9])[\w\-]{8,}|[\w\-]{16,})
+      | (?:hf|gh[opsru]|github_pat|gsk|r8|fw)_[A-Za-z0-9_]{10,}
+      | (?:xai|nvapi|glpat|pplx|csk|tgp)-[A-Za-z0-9_\-]{20,}
       | xox[abeprs]-[A-Za-z0-9\-]{8,}
       | AIza[A-Za-z0-9_\-]{20,}
       | A[KS]IA[A-Z0-9]{12,}
       | eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-.]{10,}
       | (?i:bearer)\s+[A-Za-z0-9_\-.=+/]{8,}
     )""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
