@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bezoar_data.cards.document import check_front, front_text, load_card, parse_card, write_card
@@ -117,6 +117,7 @@ values = st.recursive(
 )
 
 
+@example({"cost": 1e-05, "large": 1e22})
 @given(st.dictionaries(st.text("abcxyz_", min_size=1, max_size=6), values, min_size=1, max_size=4))
 def test_front_matter_that_we_write_reads_back_equal_in_both_yaml_versions(front: dict[str, object]) -> None:
     text = front_text(front)

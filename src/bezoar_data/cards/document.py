@@ -149,16 +149,26 @@ def check_front(card: Card, columns: Collection[str] | None = None) -> list[Prob
 
 def front_text(front: Mapping[str, Any]) -> str:
     """Front matter that we make, with both its fences. The same values give the same bytes."""
-    from ruamel.yaml import YAML
+    from ruamel.yaml import YAML, RoundTripRepresenter
 
+    # A class of its own: representers are added to the class, and other YAML must not change with ours.
+    class Plain(RoundTripRepresenter):
+        pass
+
+    Plain.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
+    Plain.add_representer(float, lambda dumper, v: dumper.represent_scalar("tag:yaml.org,2002:float", _float(v)))
     yaml = YAML(typ="rt", pure=True)
+    yaml.Representer = Plain
     yaml.width = 1_000_000
-    yaml.representer.add_representer(
-        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
     out = io.StringIO()
     yaml.dump(_quoted(dict(front)), out)
     return f"{FENCE}\n{out.getvalue()}{FENCE}\n"
+
+
+def _float(value: float) -> str:
+    """A number's text: to YAML 1.1, `1e-05` without a point is no number."""
+    mantissa, e, exponent = repr(value).partition("e")
+    return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}"
 
 
 def _check_texts(card: Card, key: str) -> list[Problem]:

@@ -52,8 +52,10 @@ def summary(facts: Facts) -> str:
         judged = judge["accepted"] + judge["rejected"]
         parts.append(
             f"The judge {md.code(judge['name'])} accepted {md.number(judge['accepted'])} of {md.rows(judged)} "
-            f"({md.share(judge['accepted'], judged)}){'; rejected rows are part of the data' * bool(judge['rejected'])}."
+            f"({md.share(judge['accepted'], judged)})."
         )
+        if judge["rejected"]:
+            parts.append("Rejected rows are part of the data.")
     paragraphs = [" ".join(parts)]
     if pipeline["description"]:
         paragraphs.insert(0, md.text(pipeline["description"]))
