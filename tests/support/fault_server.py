@@ -33,8 +33,11 @@ from types import TracebackType
 from typing import Any
 
 _MARK = re.compile(r"\[\[(\w+)\]\]")
-_WORDS = ("river stone amber light under quiet north paper seven garden iron cloud because summer where often "
-          "kitchen letter green across window thread always motion little harbour answer between").split()  # fmt: skip
+_WORDS = [
+    "river", "stone", "amber", "light", "under", "quiet", "north", "paper", "seven", "garden", "iron", "cloud",
+    "because", "summer", "where", "often", "kitchen", "letter", "green", "across", "window", "thread", "always",
+    "motion", "little", "harbour", "answer", "between",
+]  # fmt: skip
 
 
 @dataclass
@@ -276,7 +279,7 @@ class FaultServer:
         return self._get("/stats")
 
     def _get(self, path: str, data: bytes | None = None) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data, timeout=10) as response:
             found: dict[str, Any] = json.load(response)
         return found
 

@@ -1,0 +1,31 @@
+"""Short ways to a gateway over a fault server, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from bezoar_data.llms.ask import Answer, Ask
+from bezoar_data.llms.gateway import Gateway
+from bezoar_data.llms.transport import Patience
+from bezoar_data.spec.models_file import Model
+from support.fault_server import FaultServer
+
+QUICK = Patience(first_wait=0.02, at_start=0.6, alone=0.5, probe=0.2)
+"""Back-offs short enough for tests; everything else as users have it."""
+
+
+def model(server: FaultServer | str, **values: Any) -> Model:
+    url = server if isinstance(server, str) else server.url
+    return Model.model_validate({"provider": "openai", "model": "m", "base_url": url, **values})
+
+
+def user(text: str, **values: Any) -> Ask:
+    return Ask([{"role": "user", "content": text}], **values)
+
+
+async def ask_all(gateway: Gateway, texts: Iterable[str], role: str = "teacher") -> list[Answer | BaseException]:
+    """Answers or errors for the texts, asked at once."""
+    asks = (gateway.ask(role, user(text), step="s") for text in texts)
+    return await asyncio.gather(*asks, return_exceptions=True)
