@@ -132,14 +132,9 @@ def test_keys_are_known_by_their_shapes() -> None:
         assert looks_like_key(key)
         assert looks_like_key(f"before '{key}' after")
         assert mask_keys(f"before {key} after").startswith(("before [hidden]", "before https://[hidden]"))
-    for text in (
-        "OPENAI_API_KEY",
-        "HF_TOKEN",
-        "task-specific",
-        "org/Model-3.1-70B-Instruct",
-        "http://h:80/v1",
-        "me@x.org",
-    ):
+    ordinary = ["OPENAI_API_KEY", "HF_TOKEN", "task-specific", "sk-learn", "http://h:80/v1", "me@x.org", "bearer of it"]
+    names = ["org/Model-3.1-70B-Instruct", "hf-internal-testing/tiny-gpt2", "pplx-70b-online", "xai-org/grok-1"]
+    for text in ordinary + names:
         assert not looks_like_key(text)
         assert mask_keys(text) == text
 
