@@ -1,0 +1,143 @@
+"""The parts that count and wait: gate, pace, back-off, budget."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from email.utils import formatdate
+
+import pytest
+
+from bezoar_data.llms.budget import Budget, most_prompt_tokens
+from bezoar_data.llms.limits import Gate, Health, Pace, backoff, retry_after
+from bezoar_data.spec.errors import BudgetStop
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("12", 12.0), ("0.5", 0.5), ("-3", 0.0), ("soon", None), ("", None), (None, None), ("nan", None), ("inf", None)],
+)
+def test_retry_after_in_seconds(text: str | None, seconds: float | None) -> None:
+    assert retry_after(text) == seconds
+
+
+def test_retry_after_as_a_date() -> None:
+    now = 1_800_000_000.0
+    assert retry_after(formatdate(now + 30, usegmt=True), now) == 30
+    assert retry_after(formatdate(now - 30, usegmt=True), now) == 0
+
+
+def test_back_off_grows_is_bounded_and_leaves_the_global_generator_alone() -> None:
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    waits = [backoff(tries, base=1.0, ceiling=20.0) for tries in range(1, 50)]
+    assert random.random() == expected
+    for tries, wait in enumerate(waits, 1):
+        full = min(20.0, 2.0 ** (tries - 1))
+        assert full / 2 <= wait <= full
+
+
+async def test_a_gate_lets_in_by_order_of_arrival_and_survives_those_who_leave_the_line() -> None:
+    gate, entered = Gate(1), []
+
+    async def visit(name: int) -> None:
+        await gate.enter()
+        entered.append(name)
+        await asyncio.sleep(0)
+        gate.leave()
+
+    visits = [asyncio.create_task(visit(i)) for i in range(5)]
+    await asyncio.sleep(0)
+    visits[2].cancel()
+    await asyncio.gather(*visits, return_exceptions=True)
+    assert entered == [0, 1, 3, 4]
+    assert gate.in_flight == 0
+
+
+async def test_a_place_given_to_someone_who_was_just_cancelled_is_handed_on() -> None:
+    gate = Gate(1)
+    await gate.enter()
+    first, second = asyncio.create_task(gate.enter()), asyncio.create_task(gate.enter())
+    await asyncio.sleep(0)
+    gate.leave()
+    first.cancel()
+    async with asyncio.timeout(1):
+        await second
+    assert gate.in_flight == 1
+
+
+def test_a_gate_shrinks_once_for_a_crowd_and_never_below_one_then_grows_back() -> None:
+    clock = Clock()
+    gate = Gate(100, clock)
+    for _ in range(50):
+        gate.too_many()
+    assert gate.limit == 65
+    for _ in range(100):
+        clock.now += 1
+        gate.too_many()
+    assert gate.limit == 1
+    for _ in range(10_000):
+        gate.went_well()
+    assert gate.limit == 100
+
+
+async def test_a_pace_lets_pass_what_is_larger_than_its_store_and_collects_the_debt() -> None:
+    pace = Pace(60_000)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await pace.spend(300)
+    await pace.spend(1)
+    assert loop.time() - began == pytest.approx(0.3, abs=0.1)
+    pace.correct(-300)
+    began = loop.time()
+    await pace.spend(100)
+    assert loop.time() - began < 0.1
+
+
+def test_health_tells_one_bad_request_from_many() -> None:
+    clock = Clock()
+    health = Health(clock)
+    health.succeeded()
+    for _ in range(100):
+        health.failed(1, reached=True)
+    assert not health.away
+    for number in range(2, 9):
+        health.failed(number, reached=True)
+    assert health.away
+    clock.now += 5
+    assert health.trouble == 5
+    health.succeeded()
+    assert not health.away
+    assert health.trouble == 0
+
+
+async def test_a_budget_waits_for_money_set_aside_to_come_back_then_stops() -> None:
+    budget = Budget(1.0)
+    await budget.reserve(0.6)
+    waiting = asyncio.create_task(budget.reserve(0.6))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    budget.settle(0.6, 0.1)
+    await waiting
+    refused = asyncio.create_task(budget.reserve(0.6))
+    await asyncio.sleep(0)
+    budget.settle(0.6, 0.5)
+    with pytest.raises(BudgetStop):
+        await refused
+    await budget.reserve(0.4)
+    assert budget.spent + budget.reserved == pytest.approx(1.0)
+
+
+def test_a_prompt_has_at_least_its_bytes_in_the_estimate() -> None:
+    assert most_prompt_tokens([{"role": "user", "content": "é" * 10}], None) >= 20
+    bare = most_prompt_tokens([{"role": "user", "content": "x"}], None)
+    assert most_prompt_tokens([{"role": "user", "content": "x"}], {"type": "object"}) > bare
