@@ -58,7 +58,9 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
             return
         try:
             value, end = decoder.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError):
+        except Unreadable:
+            raise
+        except (ValueError, RecursionError):
             end = at + 1
         else:
             keys = {k.strip().casefold(): v for k, v in value.items()}

@@ -98,6 +98,7 @@ class LoadFlan(Source):
     )
 
     def facts(self) -> Sequence[SourceFacts]:
+        self._either()
         if self.hub:
             from bezoar_data.steps.sources.hub import hub_facts
 
@@ -108,6 +109,7 @@ class LoadFlan(Source):
         ]
 
     def read(self) -> Iterator[tuple[str, str, int, Columns]]:
+        self._either()
         selection = Selection(self.seed, self.per_task, self.quotas)
         # Reading a Hub dataset twice would download it twice; only quotas need to see all of it first.
         if not self.hub or self.quotas:
@@ -216,9 +218,11 @@ class LoadFlan(Source):
         return row
 
     def _files(self) -> list[SourceFile]:
-        if (self.path is None) == (self.hub is None) or not (self.path or self.hub):
-            raise InputError(Problem("missing-key", "load_flan needs either `path` or `hub`"))
         return find_files(self.path or [])
+
+    def _either(self) -> None:
+        if bool(self.path) == bool(self.hub):
+            raise InputError(Problem("missing-key", "load_flan needs either `path` or `hub`"))
 
     def _empty(self, message: str, hint: str) -> Problem:
         name = self.hub or (self.path if isinstance(self.path, str) else ", ".join(self.path or []))

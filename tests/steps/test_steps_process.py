@@ -1,0 +1,62 @@
+"""Our steps driven the way distilabel's own runner drives them: batches in, batches out, no row lost."""
+
+from bezoar_data.runs.row import Drop, Lineage, Row
+from bezoar_data.steps.judges.accept import JudgeAccept
+from bezoar_data.steps.orca.explain import OrcaExplain
+from bezoar_data.steps.orca.system_message import OrcaSystemMessage
+from support.scripted_llm import ScriptedLLM
+
+VERDICT = '{"reason": "Right.", "rating": 5, "status": "Accept"}'
+
+
+def rows(count: int) -> list[Row]:
+    columns = {"task_source": "CoT", "targets": "so", "system_message": "Explain."}
+    return [Row({"inputs": f"Q{i}", **columns}, Lineage(id=f"r{i}", order=(i,))) for i in range(count)]
+
+
+def teacher(messages: list[dict[str, str]]) -> str | None:
+    question = messages[-1]["content"]
+    if question == "Q1":
+        return ""
+    return None if question == "Q2" else f"Because of {question}."
+
+
+def run(step, given: list[Row]) -> list[Row]:
+    (batch,) = step.process([r.encode() for r in given])
+    return [Row.decode(r) for r in batch]
+
+
+def test_every_row_comes_out_once_kept_or_marked() -> None:
+    given = rows(5)
+    given[4].lineage = given[4].lineage.dropped(Drop("earlier", "bad"))
+    llm = ScriptedLLM(answer=teacher)
+    out = run(OrcaExplain(name="explain", llm=llm, retries=1), given)
+    assert [r.id for r in out] == [f"r{i}" for i in range(5)]
+    ended = [r.lineage.drop.reason if r.lineage.drop else r["explained_targets"] for r in out]
+    assert ended == ["Because of Q0.", "empty_answer", "no_usable_answer", "Because of Q3.", "bad"]
+    assert all("explained_targets" in r.columns for r in out), "later steps expect the column of dropped rows too"
+    asked = [m[-1]["content"] for m in llm.asked]
+    assert asked.count("Q1") == 2
+    assert "Q4" not in asked
+
+
+def test_the_answering_model_stands_in_the_lineage() -> None:
+    (out,) = run(OrcaExplain(name="explain", llm=ScriptedLLM(answer=teacher)), rows(1))
+    assert out.lineage.models == {"explain": "scripted"}
+
+
+def test_the_scheme_runs_from_step_to_step() -> None:
+    out = run(OrcaSystemMessage(name="system"), rows(2))
+    out = run(OrcaExplain(name="explain", llm=ScriptedLLM(answer=teacher), retries=0), out)
+    said = iter(["no verdict", VERDICT])
+    judge = JudgeAccept(name="judge", llm=ScriptedLLM(answer=lambda messages: next(said)))
+    first, second = run(judge, out)
+    assert (first["gpt4_status"], first["gpt4_rating"], first["gpt4_reason"]) == ("Accept", "5", "Right.")
+    assert second.lineage.drop is not None
+    assert (second.lineage.drop.step, second["gpt4_status"]) == ("explain", None)
+
+
+def test_a_plain_distilabel_script_needs_no_lineage_column() -> None:
+    step = OrcaExplain(name="explain", llm=ScriptedLLM(answer=teacher))
+    (batch,) = step.process([{"inputs": "Q0", "system_message": ""}])
+    assert batch[0]["explained_targets"] == "Because of Q0."
