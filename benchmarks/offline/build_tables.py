@@ -42,7 +42,11 @@ def rationales(folder: Path) -> Iterator[tuple[str, str]]:
 def main() -> None:
     folder = answers.data_folder()
     pairs = list(rationales(folder))
-    prose = [*dialogues(folder), *(r for q, r in pairs if not q.count("(A)")), *(q.split("\nOptions")[0] for q, _ in pairs)]
+    prose = [
+        *dialogues(folder),
+        *(r for q, r in pairs if not q.count("(A)")),
+        *(q.split("\nOptions")[0] for q, _ in pairs),
+    ]
     counts = Counter(t for text in prose for t in tokens(text))
     own = [t for t, _ in counts.most_common(600) if re.fullmatch(r"[A-Za-z']+|[^\w\s]", t)][:OWN_CLASSES]
     classes = [*own, *(c for c in CLASSES if c not in own)]
@@ -50,7 +54,7 @@ def main() -> None:
     single: Counter[str] = Counter()
     double: Counter[tuple[str, str]] = Counter()
     for text in prose:
-        row = ["^", *(t if t in known else shape(t) for t in tokens(text)), "$"]
+        row = ["<start>", *(t if t in known else shape(t) for t in tokens(text)), "<end>"]
         single.update(row)
         double.update(zip(row, row[1:], strict=False))
     total = sum(double.values())

@@ -15,7 +15,7 @@ from .offline_compose import Solution
 from .offline_numbers import Computed, evaluate, spell
 from .offline_prompt import Option, Prompt
 from .offline_stories import SMALL_WORD, story
-from .offline_text import NUMBER, Pick, quoted
+from .offline_text import NUMBER, Pick, listed, quoted
 
 _EXPRESSION = re.compile(
     r"(?<![\w.])[-(]*\$?\d[\d,.]*[)]*(?:\s*(?:\*\*|[-+*/x×÷^−–])\s*[-(]*\$?\d[\d,.]*[)]*)+(?![\w/])"
@@ -74,15 +74,14 @@ def arithmetic(prompt: Prompt, pick: Pick) -> Solution | None:
     if len(matches) != 1:
         return None
     best = matches[0]
-    others = tuple(
-        f"{o.name} is a different number from the {shown} that we worked out." for o in prompt.options if o is not best
-    )
+    rest = listed([o.name for o in prompt.options if o is not best], "or")
+    others = (f"None of the others, {rest}, states the {shown} that we worked out.",)
     return Solution(
         task,
         (*steps, f"Among the options, {best.name} is the one that states this value."),
         f"The answer is {best.name}.",
         note,
-        others[:4],
+        others,
     )
 
 

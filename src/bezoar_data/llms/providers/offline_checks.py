@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .offline_judged import Judged
+from .offline_judged import LIST_LINE, Judged
 from .offline_order import order_score
 from .offline_prompt import Option
-from .offline_text import FUNCTION_WORDS, clip, content_stems, stem
+from .offline_text import FUNCTION_WORDS, clip, content_stems, stem, words
+from .offline_weights import RAREST, weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,31 @@ def looping(judged: Judged) -> Finding | None:
             return Finding(
                 "looping", 1, f"The answer goes round in circles: “{gram}” comes back {max(grams.values())} times."
             )
+    block = _block_three_times(judged.response.lower().split())
+    if block:
+        return Finding("looping", 1, f"The answer repeats itself: “{clip(block, 70)}” comes three times in a row.")
     run = re.search(r"\b([\w'’]+)(?:\W+\1\b){3,}", judged.prose, re.I)
     if run and not run.group(1).isdigit():
         return Finding("looping", 1, f"The answer repeats the word “{run.group(1)}” again and again.")
     return None
+
+
+def _block_three_times(tokens: list[str]) -> str:
+    """A run of tokens said three times in a row, found in one pass: each trigram is as far from its last occurrence
+    as the block is long, and stays so for two blocks."""
+    seen: dict[tuple[str, str, str], int] = {}
+    run = distance = 0
+    for i, gram in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False)):
+        before = seen.get(gram)
+        seen[gram] = i
+        if before is None:
+            run = distance = 0
+            continue
+        run = run + 1 if i - before == distance else 1
+        distance = i - before
+        if run >= max(2 * distance - 2, 4):
+            return " ".join(tokens[i - distance + 1 : i + 1])
+    return ""
 
 
 def echo(judged: Judged) -> Finding | None:
@@ -126,7 +148,6 @@ _DANGLING = frozenset(
     " as if because than into onto its their his her my our your this these will would can could should may might must"
     " not also such when while where very so does do did between during through about after before under over".split()
 )
-_LIST_LINE = re.compile(r"^\s*(?:[-*•–]|\(?\w{1,2}[.)]|\d+\.|step \d+)", re.I)
 
 
 def truncated(judged: Judged) -> Finding | None:
@@ -140,7 +161,7 @@ def truncated(judged: Judged) -> Finding | None:
     if not prose:
         return None
     if not judged.is_code:
-        for left, right in ("()", "[]", "“”"):
+        for left, right in ("()", "[]"):
             if text.count(left) > text.count(right) and not re.search(r"[:;=]-?\($", text):
                 at = text.rfind(left)
                 if right not in text[at:]:
@@ -154,11 +175,27 @@ def truncated(judged: Judged) -> Finding | None:
     if judged.is_code or text.endswith("```") or not text[-1].isalnum():
         return None
     last_word = judged.response_words[-1]
-    if last_word in _DANGLING and len(judged.response_words) > 3:
+    if re.search(r"\banswer(?: is)?$", text):
+        return Finding("truncated", 2, "The answer breaks off just before it says what the answer is.")
+    if last_word.lower() in _DANGLING and (len(last_word) > 1 or last_word == "a") and len(judged.response_words) > 3:
         return Finding("truncated", 2, f"The answer ends on “{last_word}”, in the middle of a sentence.")
+    whole = _begun_word(judged, last_word)
+    if whole:
+        return Finding("truncated", 2, f"The answer breaks off inside a word (“{last_word}” for “{whole}”).")
     if _stops_short(judged, prose):
         return Finding("truncated", 2, f"The last sentence has no end (“…{tail}”).")
     return None
+
+
+def _begun_word(judged: Judged, last: str) -> str:
+    """A word of the task that the last word is only the beginning of."""
+    if len(judged.response_words) < 4 or len(last) < 2 or last.isdigit():
+        return ""
+    known = {w.lower() for w in words(judged.instruction)} | {w.lower() for w in judged.response_words[:-1]}
+    low = last.lower()
+    if low in known or low in FUNCTION_WORDS or weight(stem(low)) < RAREST:
+        return ""
+    return next((w for w in sorted(known) if w.startswith(low) and len(w) - len(low) >= 2), "")
 
 
 def _stops_short(judged: Judged, prose: str) -> bool:
@@ -166,8 +203,8 @@ def _stops_short(judged: Judged, prose: str) -> bool:
     lines = [line.strip() for line in prose.split("\n") if line.strip()]
     last = lines[-1]
     ended = [line for line in lines[:-1] if line[-1] in ".!?"]
-    if _LIST_LINE.match(last):
-        items = [line for line in lines[:-1] if _LIST_LINE.match(line)]
+    if LIST_LINE.match(last):
+        items = [line for line in lines[:-1] if LIST_LINE.match(line)]
         return bool(items) and sum(line[-1] in ".!?" for line in items) > 0.6 * len(items)
     inner = len(re.findall(r"[a-z0-9)][.!?][\"”’)]?\s+[A-Z]", last))
     if inner:
@@ -175,24 +212,23 @@ def _stops_short(judged: Judged, prose: str) -> bool:
     if ended and len(ended) >= 0.5 * (len(lines) - 1):
         return True
     count = len(last.split())
-    return len(lines) == 1 and count >= 9 and last[0].isupper() and _has_verb(last)
+    if last[0].isupper() and judged.grammar_share > 0.2 and count >= 4 and _AUXILIARY.search(last):
+        return len(lines) == 1 or count >= 9
+    return len(lines) == 1 and count >= 9 and last[0].isupper() and bool(_VERBS.search(last))
 
 
+_AUXILIARY = re.compile(r"\b(?:is|are|was|were|has|have|had|can|will|would|should|could|may|might|must|does|do|did)\b")
 _VERBS = re.compile(
     r"\b(?:is|are|was|were|has|have|had|can|will|would|should|could|may|might|must|does|do|did|[a-z]{3,}ed|[a-z]{3,}s)\b"
 )
 
 
-def _has_verb(line: str) -> bool:
-    return bool(_VERBS.search(line))
-
-
-_ORDER_LEAST = ((8, -0.6), (14, -0.1), (25, 0.3), (50, 0.4), (10**9, 0.4))
+_ORDER_LEAST = ((8, -0.6), (14, 0.1), (25, 0.2), (50, 0.25), (10**9, 0.2))
 """Below this plausibility an answer of up to so many neighbours counts as disordered; short ones vary more."""
 
 
 def disordered(judged: Judged) -> Finding | None:
-    if judged.is_code or len(judged.response_words) < 5:
+    if judged.is_code or len(judged.response_words) < 5 or judged.grammar_share < 0.15 or judged.is_list:
         return None
     score, pairs = order_score(judged.prose)
     least = next(value for most, value in _ORDER_LEAST if pairs < most)
@@ -203,9 +239,18 @@ def disordered(judged: Judged) -> Finding | None:
     return None
 
 
-_NAMED = re.compile(
-    r"(?:answer|choice|option)(?: to choose)?(?:,? as a guess,?)?(?: is|:| would be| must be| should be)?:?\s*[\"“'*]*(\([A-Za-z]\)|[A-Z](?=[.)\s,:]|$))[\"”'*.]*"
+_DEFERS = re.compile(
+    r"\bfacts? (?:itself|themselves) (?:is|are|have|has|would|must)\b|\bdeciding fact\b|\b(?:last word|final wording) (?:belongs )?to\b"
+    r"|\banswer is (?:therefore )?yes (?:only )?(?:if|when)\b|\b(?:can|could) be settled reliably\b|\bif they can, the answer is\b",
+    re.I,
 )
+
+
+def unanswered(judged: Judged) -> Finding | None:
+    match = _DEFERS.search(judged.response)
+    if match is None:
+        return None
+    return Finding("unanswered", 2, "The answer tells how one could find the answer, but does not give it.")
 
 
 def wrong_option(judged: Judged) -> Finding | None:
@@ -215,7 +260,7 @@ def wrong_option(judged: Judged) -> Finding | None:
     labels = {o.label for o in options if o.label}
     low = judged.response.lower()
     if labels:
-        named = [f"({m.strip('()').upper()})" for m in _NAMED.findall(judged.response)]
+        named = judged.named_labels
         if named and named[-1] not in labels:
             return Finding("wrong_option", 1, f"The answer names option {named[-1]}, which the task does not offer.")
         if named or any(label in judged.response for label in labels):
@@ -236,6 +281,10 @@ def wrong_option(judged: Judged) -> Finding | None:
 
 def _said(option: Option, low: str) -> bool:
     text = option.text.lower().rstrip(".")
+    if not any(c.isalpha() for c in text):
+        return bool(
+            re.search(rf"(?<![\w.]){re.escape(text)}(?![\w.]*\w)", low[-80:])
+        )  # a figure counts as a result, not midway
     return text in low or (
         len(text.split()) > 3
         and len(set(content_stems(text)) & set(content_stems(low))) >= 0.8 * len(set(content_stems(text)))
@@ -247,24 +296,28 @@ def _matches(option: Option, claim: str) -> bool:
     return text in claim or claim in text or bool(set(content_stems(text)) & set(content_stems(claim)))
 
 
+_MAKING = re.compile(
+    r"\b(?:write|come up|compose|invent|make up|brainstorm|suggest|design|create|generate|imagine|add|give me|tell me|plan|draft)\b",
+    re.I,
+)
+
+
 def off_topic(judged: Judged) -> Finding | None:
+    """Too few bits in common. Tasks that leave the subject open (a joke, some tips) cannot be judged this way."""
     own = len(judged.answer_stems)
-    if own < 5 or judged.task_bits < 8 or judged.is_code or _LANGUAGES.search(judged.instruction):
+    if own < 5 or judged.is_code or _LANGUAGES.search(judged.instruction):
+        return None
+    open_subject = len(judged.instruction) < 250 and not judged.options and _MAKING.search(judged.instruction)
+    if judged.task_bits < (60 if open_subject else 12):
         return None
     least = min(7.0 if own < 40 else 11.0, 0.4 * judged.task_bits)
-    if judged.shared_bits >= least:
+    if judged.shared_bits + judged.option_bits >= least:
         return None
-    names = sorted((s for s in judged.task_stems), key=len, reverse=True)
     missing = [
-        w
-        for w in dict.fromkeys(_long_words(judged.instruction))
-        if stem(w) in names and stem(w) not in judged.answer_stems
-    ][:3]
-    return Finding(
-        "off_topic",
-        1,
-        f"The answer has next to nothing to do with the task: it mentions none of {', '.join(f'“{w}”' for w in missing) or 'its words'}.",
-    )
+        w for w in dict.fromkeys(_long_words(judged.instruction)) if stem(w) in judged.task_stems - judged.answer_stems
+    ]
+    named = ", ".join(f"“{w}”" for w in missing[:3]) or "its words"
+    return Finding("off_topic", 1, f"The answer has next to nothing to do with the task: it mentions none of {named}.")
 
 
 def _long_words(text: str) -> list[str]:
@@ -327,6 +380,7 @@ CHECKS: tuple[Check, ...] = (
     wrong_option,
     truncated,
     off_topic,
+    unanswered,
     too_short,
 )
 """In order of how plainly the fault can be told to a person; the first found decides the verdict."""

@@ -24,7 +24,7 @@ def choice(prompt: Prompt, pick: Pick) -> Solution | None:
         (_what_is_asked(prompt, pick), *_reasons(prompt, best, common, near, pick)),
         _answer(best, guess, pick),
         pick.one(_GUESSING) if guess else pick.one(READING),
-        tuple(_why_not(o, common, pick) for o in options if o is not best)[:5] if prompt.style.shows_others else (),
+        _why_not_others(prompt, best, common, pick) if prompt.style.shows_others else (),
     )
 
 
@@ -140,12 +140,19 @@ def _answer(best: Option, guess: bool, pick: Pick) -> str:
     return pick.one(forms).format(best.name)
 
 
-def _why_not(option: Option, common: tuple[str, ...], pick: Pick) -> str:
+def _why_not_others(prompt: Prompt, best: Option, common: tuple[str, ...], pick: Pick) -> tuple[str, ...]:
+    rest = [clip(o.name, 60) for o in prompt.options if o is not best][:8]
     if common:
-        return f"{option.name} has fewer words in common with the task."
-    forms = (
-        "{} would need further words in the task to support it.",
-        "{} is possible in itself, but nothing in the wording points to it.",
-        "{} cannot be ruled out by the words alone.",
-    )
-    return pick.one(forms).format(option.name)
+        forms = (
+            "The other options, {}, have fewer words in common with the task.",
+            "Measured by the same words, {} fall behind.",
+        )
+    else:
+        forms = (
+            "The other options, {}, cannot be ruled out by the words alone.",
+            "Nothing in the wording points to {}, though nothing excludes them either.",
+            "To support {}, the task would have to say more than it does.",
+        )
+    if len(rest) == 1:
+        return (f"The other option, {rest[0]}, has less in the wording to support it.",) if common else ()
+    return (pick.one(forms).format(listed(rest)),)

@@ -122,9 +122,7 @@ def entailment(prompt: Prompt, pick: Pick) -> Solution | None:
             )
         ),
         pick.one(READING),
-        tuple(
-            f"{o.name} would need a different relation between the two texts." for o in prompt.options if o is not best
-        ),
+        _others(prompt.options, best, "would need a different relation between the two texts"),
     )
 
 
@@ -295,7 +293,7 @@ def sentiment(prompt: Prompt, pick: Pick) -> Solution | None:
             )
         ),
         note,
-        tuple(f"{o.name} does not agree with the balance of these words." for o in prompt.options if o is not best)[:3],
+        _others(prompt.options, best, "would need another balance of these words"),
     )
 
 
@@ -315,3 +313,8 @@ def _sentiment_option(options: Sequence[Option], positive: bool, mixed: bool) ->
             if low == cue or (len(cue) > 3 and low.startswith(cue)):
                 return option
     return None
+
+
+def _others(options: Sequence[Option], best: Option | None, why: str) -> tuple[str, ...]:
+    rest = [o.name for o in options if o is not best]
+    return (f"The other {'label' if len(rest) == 1 else 'labels'}, {listed(rest)}, {why}.",) if rest else ()

@@ -9,6 +9,7 @@ answers it was not written against: see docs/offline-models.md. Its rows are mar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -18,6 +19,8 @@ from .base import Completion, Provider, Refusal, Request
 from .offline_checks import CHECKS, Finding
 from .offline_judged import Judged, read_judged
 from .offline_text import Pick, clip, content_stems, count_tokens, cut_tokens, listed, quoted, stem, topic_words
+
+_GUESS = re.compile(r"\b(?:is|as|our|best|my) (?:only )?(?:a )?(?:best )?guess\b", re.I)
 
 Verdict = tuple[str, int, str]
 """Status, rating from 1 to 5, reason."""
@@ -53,6 +56,8 @@ def _praise(judged: Judged, pick: Pick) -> Verdict:
             3,
             f"The answer is short but complete (“{clip(judged.response.strip(), 50)}”); its form shows no fault, and only a fact check could say more.",
         )
+    if _GUESS.search(judged.response):
+        return "Accept", 3, "The answer is complete and on topic, and it says openly that its choice is a guess."
     share = judged.shared_bits / max(1.0, judged.task_bits)
     if share >= 0.35 and len(judged.response_words) >= 15:
         opening = pick.one(

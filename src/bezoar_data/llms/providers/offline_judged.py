@@ -10,13 +10,23 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .offline_prompt import Option, read_options
-from .offline_text import content_stems, sentences, words
+from .offline_text import FUNCTION_WORDS, TASK_WORDS, content_stems, sentences, stem, words
 from .offline_weights import weight
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _CODE_LINE = re.compile(
     r"(?m)^(?:\s*(?:def |class |import |from \w+ import|return\b|for .*:$|if .*:$|#include|public |\}|\{|</?\w+[^>]*>)|.*[;{]\s*$)"
 )
+
+
+_QUERY = re.compile(r"\bSELECT\b.+\bFROM\b|^def \w+\(|^#!", re.S | re.M)
+LIST_LINE = re.compile(r"^\s*(?:[-*•–]|\(?\w{1,2}[.)]|\d+\.|step \d+)", re.I)
+_NAMED = re.compile(
+    r"(?:answer|choice|option)(?: to choose)?(?:,? as a guess,?)?(?: is|:| would be| must be| should be)?:?\s*[\"“'*]*(\([A-Za-z]\)|[A-Z](?=[.)\s,:]|$))[\"”'*.]*"
+)
+"""How an answer names its option: "the answer is (B)", "option C"."""
+
+_WRAPPING = frozenset(stem(w) for w in TASK_WORDS)
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Judged:
 
     @cached_property
     def task_stems(self) -> frozenset[str]:
-        return frozenset(s for s in content_stems(self.instruction) if len(s) > 1 or s.isdigit())
+        stems = frozenset(s for s in content_stems(self.instruction) if len(s) > 1 or s.isdigit())
+        return stems - _WRAPPING
 
     @cached_property
     def answer_stems(self) -> frozenset[str]:
@@ -52,8 +63,16 @@ class Judged:
     @cached_property
     def is_code(self) -> bool:
         """Whether most lines look like a program that stands outside a code block."""
+        if _QUERY.search(self.prose):
+            return True
         lines = [line for line in self.prose.split("\n") if line.strip()]
         return bool(lines) and len(_CODE_LINE.findall(self.prose)) >= max(1, 0.3 * len(lines))
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Whether the answer is mostly a list: its items need not be sentences."""
+        lines = [line for line in self.prose.split("\n") if line.strip()]
+        return len(lines) >= 3 and sum(bool(LIST_LINE.match(line)) for line in lines) > 0.5 * len(lines)
 
     @cached_property
     def parts(self) -> list[str]:
@@ -61,9 +80,27 @@ class Judged:
         return sentences(self.prose)
 
     @cached_property
+    def grammar_share(self) -> float:
+        """Share of function words among the words of the prose: a third in sentences, next to none in lists."""
+        found = [w.lower() for w in words(self.prose)]
+        return sum(w in FUNCTION_WORDS for w in found) / max(1, len(found))
+
+    @cached_property
     def shared_bits(self) -> float:
         """How much the words that answer and task share say about a common topic."""
         return sum(weight(s) for s in self.task_stems & self.answer_stems)
+
+    @cached_property
+    def named_labels(self) -> list[str]:
+        """Labels of options that the answer settles on, in order."""
+        return [f"({m.strip('()').upper()})" for m in _NAMED.findall(self.response)]
+
+    @cached_property
+    def option_bits(self) -> float:
+        """Support for the option settled on: its own words or figures stand in the working that leads to it."""
+        label = self.named_labels[-1] if self.named_labels else ""
+        own = next((set(content_stems(o.text)) for o in self.options if o.label and o.label == label), set())
+        return sum(min(weight(s), 5.0) for s in own & self.answer_stems)
 
     @cached_property
     def task_bits(self) -> float:

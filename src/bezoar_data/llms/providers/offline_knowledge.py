@@ -95,7 +95,7 @@ def yes_no(prompt: Prompt, pick: Pick) -> Solution | None:
 
 def _subject_apart(question: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """The first phrase without a verb at its end: "Would a lobster survive" speaks of a lobster."""
-    if not names or " " not in names[0] or re.match(r"(?:is|are|was|were|has|have|had)\b", question, re.I):
+    if not names or names[0].count(" ") != 1 or re.match(r"(?:is|are|was|were|has|have|had)\b", question, re.I):
         return names
     subject, _, verb = names[0].rpartition(" ")
     return (subject, verb, *names[1:]) if verb.islower() and not verb.endswith("s") else names

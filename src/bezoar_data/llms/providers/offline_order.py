@@ -15,8 +15,8 @@ from pathlib import Path
 TABLE = Path(__file__).with_name("offline_order.txt")
 
 CLASSES = (
-    "^",
-    "$",
+    "<start>",
+    "<end>",
     "<num>",
     "<Cap>",
     "<ing>",
@@ -33,7 +33,7 @@ CLASSES = (
     "<mark>",
     "<code>",
 )
-"""Shapes of words that are not in the table themselves; `^` and `$` are the ends of the text."""
+"""Shapes of words that are not in the table themselves; `<start>` and `<end>` are the ends of the text."""
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d[\d.,]*|[^\w\s]|_+|\n+")
 _ENDINGS = (
@@ -79,12 +79,25 @@ def _table() -> tuple[dict[str, int], list[list[float]]]:
 
 
 def order_score(text: str) -> tuple[float, int]:
-    """Mean plausibility of neighbouring words, in bits over chance, and how many pairs it rests on."""
+    """Mean plausibility of neighbouring words, in bits over chance, and how many pairs it rests on.
+
+    Pairs of two numbers or signs are passed over: a sum reads the same in any order. One pair counts for at most
+    three bits, so that a single set phrase cannot make up for disorder elsewhere.
+    """
     index, table = _table()
-    row = [index["^"]]
+    sums = 0.0
+    pairs = 0
+    before, before_says = index["<start>"], True
     for token in tokens(text):
         at = index.get(token)
-        row.append(index[shape(token)] if at is None else at)
-    row.append(index["$"])
-    pairs = len(row) - 1
-    return sum(table[a][b] for a, b in zip(row, row[1:], strict=False)) / pairs, pairs  # noqa: RUF007 - the hot loop
+        if at is None:
+            at = index[shape(token)]
+        says = token[0].isalpha()
+        if says or before_says:
+            bits = table[before][at]
+            sums += bits if bits < 3 else 3
+            pairs += 1
+        before, before_says = at, says
+    if not pairs:
+        return 0.0, 0
+    return (sums + min(table[before][index["<end>"]], 3)) / (pairs + 1), pairs + 1

@@ -1,0 +1,160 @@
+"""How often the offline judge errs, on answers it was not written against, and how fast both offline models are.
+
+    BEZOAR_TEST_DATA=... python benchmarks/offline/measure.py
+
+Prints the figures of the held-out half and writes them to RESULTS.md beside this file. `--half development` prints
+those of the half the rules were written on, for comparison, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import sqrt
+from pathlib import Path
+
+import answers
+from answers import Item
+
+from bezoar_data.llms.providers.offline_judge import judge
+from bezoar_data.llms.providers.offline_judged import Judged
+from bezoar_data.llms.providers.offline_teacher import write_answer
+from bezoar_data.llms.providers.offline_text import Pick
+
+HERE = Path(__file__).parent
+FREE_FORM = ("dolly", "seed tasks", "mt_bench")
+
+
+def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95 % score interval for a share (Wilson 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    p = hits / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def rejected(item: Item) -> bool:
+    return judge(Judged(item.instruction, item.response), Pick("measure"))[0] == "Reject"
+
+
+def rate(errors: int, n: int) -> str:
+    low, high = wilson(errors, n)
+    return f"{100 * errors / n:.1f} % ({100 * low:.1f}-{100 * high:.1f}), {errors} of {n}" if n else "-"
+
+
+def counted(items: Iterable[Item], wrong: bool) -> dict[str, tuple[int, int]]:
+    """For each source: how many verdicts equal `wrong` (the status that is an error here), of how many."""
+    out: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for item in items:
+        out[item.source][0] += rejected(item) == wrong
+        out[item.source][1] += 1
+    return {source: (errors, n) for source, (errors, n) in out.items()}
+
+
+def together(counts: dict[str, tuple[int, int]], sources: Sequence[str] | None = None) -> str:
+    chosen = [v for k, v in counts.items() if sources is None or k in sources]
+    return rate(sum(e for e, _ in chosen), sum(n for _, n in chosen))
+
+
+def speeds(good: list[Item]) -> tuple[float, float, float]:
+    """Answers per second of the teacher over whole files of FLAN CoT, verdicts per second on its answers and on good ones."""
+    system = ("", "Work step by step and justify each step.", "Explain as if to a child of five.")
+    asked = [
+        [{"role": "system", "content": system[i % 3]}, {"role": "user", "content": item.instruction}]
+        for i, item in enumerate(good)
+    ]
+    start = time.perf_counter()
+    written = [write_answer(messages) for messages in asked]
+    teacher = len(written) / (time.perf_counter() - start)
+    start = time.perf_counter()
+    for item, text in zip(good, written, strict=True):
+        judge(Judged(item.instruction, text), Pick("speed"))
+    judged = len(written) / (time.perf_counter() - start)
+    start = time.perf_counter()
+    for item in good:
+        rejected(item)
+    return teacher, judged, len(good) / (time.perf_counter() - start)
+
+
+def report(*, held_out: bool) -> str:
+    good = answers.good_answers(held_out=held_out)
+    refusals = (HERE / "refusals.txt").read_text(encoding="utf-8").splitlines()
+    kept = counted(good, wrong=True)
+    spoilt = {name: list(make(good)) for name, make in answers.SPOILT.items()}
+    spoilt["refusal"] = list(answers.refused(good, refusals))
+    passed = {name: counted(items, wrong=False) for name, items in spoilt.items()}
+    sources = list(kept)
+    lines = [
+        "| answers | all | free-form (dolly, seed tasks, MT-Bench) | FLAN CoT |",
+        "|---|---|---|---|",
+    ]
+    flan = [s for s in sources if s not in FREE_FORM]
+    lines.append(
+        f"| **good, rejected (false reject)** | {together(kept)} | {together(kept, FREE_FORM)} | {together(kept, flan)} |"
+    )
+    for name, counts in passed.items():
+        lines.append(
+            f"| {name}, accepted (false accept) | {together(counts)} | {together(counts, FREE_FORM)} | {together(counts, flan)} |"
+        )
+    total = {
+        s: (sum(c[s][0] for c in passed.values() if s in c), sum(c[s][1] for c in passed.values() if s in c))
+        for s in sources
+    }
+    lines.append(
+        f"| **all spoilt, accepted** | {together(total)} | {together(total, FREE_FORM)} | {together(total, flan)} |"
+    )
+    ending = [i for i in spoilt["cut"] if answers.ends_a_sentence(i.response)]
+    inside = [i for i in spoilt["cut"] if not answers.ends_a_sentence(i.response)]
+    missed = sum(not rejected(i) for i in ending), sum(not rejected(i) for i in inside)
+    lines += [
+        "",
+        f"Of the cuts, those that fall at the end of a sentence are accepted {rate(missed[0], len(ending))}; the others {rate(missed[1], len(inside))}.",
+        f"Of the {len(refusals)} refusals, each counted once, these are accepted when given to a question on the weather:",
+        "",
+    ]
+    plain = [Item("", 0, "Why is the sky blue on some days and grey on others?", r, True) for r in refusals]
+    lines += [f"- {item.response}" for item in plain if not rejected(item)] or ["- none"]
+    lines += ["", "Errors by source (good rejected; swapped, cut and shuffled accepted):", ""]
+    lines += ["| source | good | swapped | cut | shuffled |", "|---|---|---|---|---|"]
+    for source in sources:
+        cells = [
+            rate(*kept[source]),
+            *(rate(*passed[name].get(source, (0, 0))) for name in ("swapped", "cut", "shuffled")),
+        ]
+        lines.append(f"| {source} | {' | '.join(cells)} |")
+    teacher, verdicts, on_good = speeds(good)
+    lines += [
+        "",
+        f"Speed, one core, {platform.machine()}, Python {platform.python_version()}: the teacher writes {teacher:,.0f} answers/s; the judge gives "
+        f"{verdicts:,.0f} verdicts/s on those (they are long) and {on_good:,.0f} on the good answers of the data.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+HEAD = """# The offline judge, measured
+
+    BEZOAR_TEST_DATA=... python benchmarks/offline/measure.py
+
+Held-out half: answers that played no part in writing the rules. Errors in percent, 95 % Wilson intervals in brackets.
+How the answers are made and spoilt is in `answers.py`; what the figures mean is in `docs/offline-models.md`.
+
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--half", choices=("held-out", "development"), default="held-out")
+    half = parser.parse_args().half
+    text = report(held_out=half == "held-out")
+    print(text)
+    if half == "held-out":
+        (HERE / "RESULTS.md").write_text(HEAD + text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
