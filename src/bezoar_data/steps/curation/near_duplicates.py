@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import regex  # type: ignore[import-untyped]
 from pydantic import Field
@@ -46,7 +46,7 @@ class NearDuplicates(GlobalRowStep):
     threshold: float = Field(default=0.8, gt=0, le=1, description="Similarity from which a row is a duplicate.")
     ngram: int = Field(default=3, ge=1, le=20, description="Words in one piece of the comparison.")
     num_perm: int = Field(
-        default=128, ge=16, le=1024, description="MinHash permutations: more find pairs near the threshold faster."
+        default=256, ge=16, le=1024, description="MinHash permutations: more find pairs near the threshold faster."
     )
 
     @property
@@ -54,13 +54,15 @@ class NearDuplicates(GlobalRowStep):
         return fill_columns(self.reads, {"column": self.column})
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
+        import numpy as np
         from rensa import RMinHash, RMinHashLSH
 
         columns = self.inputs
         index = RMinHashLSH(self.threshold, self.num_perm, bands(self.threshold, self.num_perm))
-        sketches: dict[int, Any] = {}
+        sketches = np.empty((len(rows), self.num_perm), dtype=np.uint32)
         # Estimates err by about sqrt(s(1-s)/n); well below the threshold there is no need to compare exactly.
         slack = _ESTIMATE_SLACK * (self.threshold * (1 - self.threshold) / self.num_perm) ** 0.5
+        least = (self.threshold - slack) * self.num_perm
 
         @lru_cache(maxsize=4096)
         def kept_grams(i: int) -> frozenset[str]:
@@ -73,13 +75,13 @@ class NearDuplicates(GlobalRowStep):
                 continue
             sketch = RMinHash(num_perm=self.num_perm, seed=42)
             sketch.update(sorted(grams))
-            near = [k for k in sorted(index.query(sketch)) if sketch.jaccard(sketches[k]) >= self.threshold - slack]
-            similar = [(jaccard(grams, kept_grams(k)), -k) for k in near]
-            best, negated = max(similar, default=(0.0, 0))
+            sketches[i] = sketch.digest()
+            found = np.sort(np.array(index.query(sketch), dtype=np.int64))
+            near = found[(sketches[found] == sketches[i]).sum(axis=1) >= least]
+            best, negated = max(((jaccard(grams, kept_grams(k)), -k) for k in near.tolist()), default=(0.0, 0))
             if best >= self.threshold:
                 yield Dropped("near_duplicate", f"of {rows[-negated].id}, similarity {best:.2f}")
                 continue
-            sketches[i] = sketch
             index.insert(i, sketch)
             yield Kept([row.columns])
 
