@@ -153,9 +153,9 @@ def committed_frames(wal: Path) -> tuple[int, bool]:
         return 0, False
     with wal.open("rb") as file:
         head = file.read(32)
-        magic, _, page = struct.unpack(">III", head[:12])
-        if magic not in (0x377F0682, 0x377F0683) or _wal_sum(head[:24], big=magic & 1 == 1) != head[24:32]:
+        if not wal_header_holds(head):
             return 0, True
+        page = int.from_bytes(head[8:12], "big")
         frames, last = (size - 32) // (24 + page), 0
         for number in range(frames):
             file.seek(32 + number * (24 + page))
@@ -167,11 +167,14 @@ def committed_frames(wal: Path) -> tuple[int, bool]:
         return last, False
 
 
-def _wal_sum(data: bytes, *, big: bool) -> bytes:
-    """SQLite's own checksum of the log's header (file format, section 4.1)."""
+def wal_header_holds(head: bytes) -> bool:
+    """Whether the log's 32 bytes of header are what SQLite wrote, by its own checksum (file format, section 4.1)."""
+    magic = int.from_bytes(head[:4], "big")
+    if len(head) < 32 or magic not in (0x377F0682, 0x377F0683):
+        return False
     first = second = 0
-    words = struct.unpack(f"{'>' if big else '<'}{len(data) // 4}I", data)
+    words = struct.unpack(f"{'>' if magic & 1 else '<'}6I", head[:24])
     for even, odd in zip(words[::2], words[1::2], strict=True):
         first = (first + even + second) & 0xFFFFFFFF
         second = (second + odd + first) & 0xFFFFFFFF
-    return struct.pack(">II", first, second)
+    return struct.pack(">II", first, second) == head[24:32]

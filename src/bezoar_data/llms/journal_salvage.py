@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.llms.journal_entry import COLUMNS, REALS, REDACTED, checksum, expand
-from bezoar_data.llms.journal_guard import wal_of
+from bezoar_data.llms.journal_guard import wal_header_holds, wal_of
 from bezoar_data.llms.journal_schema import APPLICATION_ID, connect, migrate, not_a_journal
 
 _TABLE_LEAF = 0x0D
@@ -85,6 +85,9 @@ def _fill(connection: sqlite3.Connection, damaged: Path, wal: bytes) -> int:
         if len(values) == 2:
             connection.execute("INSERT OR IGNORE INTO requests (hash, messages) VALUES (?, ?)", values)
             continue
+        there = connection.execute("SELECT key, checksum FROM answers WHERE id = ?", (rowid,)).fetchone()
+        if there == (values[0], values[-1]):
+            continue  # the same row from an older copy of its page
         put = connection.execute(f"INSERT OR IGNORE INTO answers (id, {columns}) VALUES (?, {marks})", (rowid, *values))  # noqa: S608
         if put.rowcount == 0:
             # The same row from an older page, or another one whose number was hit: the sweep below tells.
@@ -123,13 +126,14 @@ class _Pages:
         self._logged: list[tuple[int, bytes]] = []
         self._newest: dict[int, bytes] = {}
         step = 24 + self.size
-        for start in range(32, len(wal) - step + 1, step):
-            # Frames left over from an earlier round of the log are older than the file: their rows are already there.
-            if wal[start + 8 : start + 16] == wal[16:24]:
-                number = int.from_bytes(wal[start : start + 4], "big")
-                page = wal[start + 24 : start + step]
-                self._logged.append((number, page))
-                self._newest[number] = page
+        frames = [(wal[at : at + 24], wal[at + 24 : at + step]) for at in range(32, len(wal) - step + 1, step)]
+        # Frames of an earlier round of the log stand behind the current ones, and a flipped bit makes a current one
+        # look like them. All are read, for rows are believed by themselves; the current ones count as newer.
+        salt = wal[16:24] if wal_header_holds(wal[:32]) else frames[0][0][8:16] if frames else b""
+        for head, page in sorted(frames, key=lambda frame: frame[0][8:16] == salt):
+            number = int.from_bytes(head[:4], "big")
+            self._logged.append((number, page))
+            self._newest[number] = page
 
     def all(self) -> Iterator[tuple[int, bytes]]:
         for start in range(0, len(self._data), self.size):
