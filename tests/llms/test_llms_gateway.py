@@ -11,7 +11,7 @@ import pytest
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
-from bezoar_data.llms.transport import Stopped
+from bezoar_data.llms.watch import Stopped
 from bezoar_data.spec.errors import BudgetStop, InputError
 from support.fault_server import FaultServer
 from support.gateways import QUICK, ask_all, model, user

@@ -8,7 +8,7 @@ from typing import Any
 
 from bezoar_data.llms.ask import Answer, Ask
 from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.transport import Patience
+from bezoar_data.llms.watch import Patience
 from bezoar_data.spec.models_file import Model
 from support.fault_server import FaultServer
 

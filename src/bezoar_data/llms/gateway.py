@@ -22,7 +22,8 @@ from bezoar_data.llms.journal import Entry, Journal
 from bezoar_data.llms.key import KeyMaker
 from bezoar_data.llms.providers.base import Completion, Provider, Request, provider_class
 from bezoar_data.llms.tally import Count, Tally, cost_of
-from bezoar_data.llms.transport import Endpoint, Flight, Listen, NoAnswer, Patience, Stopped
+from bezoar_data.llms.transport import Endpoint, Flight
+from bezoar_data.llms.watch import Listen, NoAnswer, Patience, Stopped
 from bezoar_data.spec.errors import BezoarError, InputError, Problem, ProviderAway
 from bezoar_data.spec.models_file import Model
 
@@ -219,7 +220,7 @@ class Gateway:
                     away.append(error)
             if not left:
                 raise refusals[0]
-            if all(q.to.endpoint.given_up for q in left):
+            if all(q.to.endpoint.watch.given_up for q in left):
                 raise away[0]
             await asyncio.sleep(_LOOK_AGAIN)
             if self._ended is not None:
@@ -319,7 +320,7 @@ class Gateway:
         self, refusal: Refused, question: _Question, samples: tuple[int, ...], asked_at: float
     ) -> None:
         question.count.refused += len(samples)
-        if not question.to.endpoint.vouched(refusal):
+        if not question.to.endpoint.watch.vouched(refusal):
             return
         model = question.to.model
         for i in samples:
@@ -366,7 +367,7 @@ class Gateway:
     def _end(self, error: BezoarError) -> None:
         self._ended = error
         for endpoint in self._endpoints.values():
-            endpoint.end(error)
+            endpoint.watch.end(error)
 
 
 def _fallbacks(model: Model) -> list[Model]:
