@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from bezoar_data import __version__
 from bezoar_data.cli import journal, run, steps, validate
@@ -48,14 +49,15 @@ def options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. A user's mistake ends in one message and its exit code, never in a traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # distilabel and what it uses warn of their own code; nobody here can act on it.
+    warnings.simplefilter("default" if os.environ.get("BEZOAR_DEBUG") else "ignore")
     try:
         code = app(arguments, standalone_mode=False)
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        show = getattr(error, "show", None)  # with usage, where it is one of a command's options
+        show() if show is not None else typer.echo(error.format_message(), err=True)
         code = INPUT_WRONG
     except BezoarError as error:
         code = _tell(error, as_json="--json" in arguments)

@@ -77,7 +77,7 @@ def run(
         max_cost=max_cost if max_cost is not None else file.max_cost,
         retry_failed=retry_failed,
     )
-    card = card_writer(plan.card)
+    card = card_writer(plan.card, compiled.expected_columns, folder.dataset / "README.md")
     result = run_pipeline(compiled, folder, options, card=card, progress=Progress(quiet=as_json))
     if as_json:
         typer.echo(json.dumps(_as_json(result), ensure_ascii=False))

@@ -22,7 +22,9 @@ def list_steps(
 
     entries = load_catalogue()
     if as_json:
-        typer.echo(json.dumps({"steps": [{"use": e.use, "kind": e.kind, "summary": e.summary} for e in entries.values()]}))
+        typer.echo(
+            json.dumps({"steps": [{"use": e.use, "kind": e.kind, "summary": e.summary} for e in entries.values()]})
+        )
         return
     width = max(len(name) for name in entries)
     for name, entry in entries.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +12,30 @@ from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.spec.clean import shown
 from bezoar_data.spec.errors import Problem, did_you_mean
+from bezoar_data.spec.graph import written_steps
 from bezoar_data.spec.models_file import LoadedModels
 from bezoar_data.spec.pipeline_file import LoadedPipeline, PipelineFile, StepUse
-from bezoar_data.spec.yaml_text import YamlPath
+from bezoar_data.spec.yaml_text import Document, YamlPath
 from bezoar_data.steps.catalogue import StepEntry
 
 
 def topological(file: PipelineFile) -> tuple[int, ...]:
     """Indices of the steps, each after those it takes rows from, otherwise in the file's order."""
     index = {step.id: i for i, step in enumerate(file.steps)}
-    done: dict[int, None] = {}
-
-    def visit(i: int) -> None:
-        for parent in file.parents(i):
-            visit(index[parent])
-        done.setdefault(i)
-
-    for i in range(len(file.steps)):
-        visit(i)
+    waiting = {i: {index[p] for p in file.parents(i)} for i in range(len(file.steps))}
+    followers: dict[int, list[int]] = {i: [] for i in waiting}
+    for i, parents in waiting.items():
+        for parent in parents:
+            followers[parent].append(i)
+    ready = [i for i, parents in waiting.items() if not parents]
+    done: list[int] = []
+    while ready:
+        i = heapq.heappop(ready)
+        done.append(i)
+        for follower in followers[i]:
+            waiting[follower].discard(i)
+            if not waiting[follower]:
+                heapq.heappush(ready, follower)
     return tuple(done)
 
 
@@ -39,6 +47,19 @@ def check_steps(
     `models_wanted` says that no models file was named at all, which is a mistake where a step asks a model.
     """
     return list(_Walk(loaded, catalogue, models, models_wanted).problems())
+
+
+def check_written(document: Document, catalogue: Mapping[str, StepEntry]) -> list[Problem]:
+    """What can be told of the steps of a file with mistakes of its own: unknown ones, and settings they do not take."""
+    problems: list[Problem] = []
+    for step in written_steps(document.value):
+        use, settings = step.value.get("use"), step.value.get("with", {})
+        entry = catalogue.get(use) if isinstance(use, str) else None
+        if entry is not None and isinstance(settings, dict):
+            problems += _check_settings(document, step.index, entry, settings)
+        elif entry is None and isinstance(use, str):
+            problems.append(_unknown_step(document, step.index, use, catalogue))
+    return problems
 
 
 def check_keys(loaded: LoadedPipeline, catalogue: Mapping[str, StepEntry], models: LoadedModels) -> list[Problem]:
@@ -55,7 +76,7 @@ def check_keys(loaded: LoadedPipeline, catalogue: Mapping[str, StepEntry], model
         for i, one in enumerate((model, *model.fallbacks)):
             path: YamlPath = ("roles", role) if i == 0 else ("roles", role, "fallbacks", i - 1)
             for p in provider_class(one.provider)(one).problems():
-                problems.append(Problem(p.code, p.message, p.place or models.document.place(path), p.hint, p.level))
+                problems.append(replace(p, place=p.place or models.document.place(path)))
     return problems
 
 
@@ -84,30 +105,16 @@ class _Walk:
             entry = self._catalogue.get(use.use)
             self._columns[use.id] = None
             if entry is None:
-                yield self._unknown(i, use)
+                yield _unknown_step(self._document, i, use.use, self._catalogue)
                 continue
-            wrong = False
-            for keys, code, message, hint in entry.check_settings(dict(use.settings)):
-                wrong = True
-                path = ("steps", i, "with", *keys)
-                key = code in ("unknown-key", "missing-key")
-                yield self._document.problem(code, message, path, hint=hint, key=key)
+            wrong = _check_settings(self._document, i, entry, use.settings)
+            yield from wrong
             yield from self._check_place(i, use, entry)
             if not wrong:
                 yield from self._check_role(i, use, entry)
                 yield from self._check_files(i, use, entry)
                 yield from self._check_columns(i, use, entry)
         yield from self._check_end()
-
-    def _unknown(self, i: int, use: StepUse) -> Problem:
-        path: YamlPath = ("steps", i, "use")
-        if ":" in use.use:
-            message = f"'{shown(use.use)}' is not a registered step, and other steps cannot be run yet"
-            return self._document.problem("unknown-step", message, path, hint="see: bezoar-data steps list")
-        hint = did_you_mean(use.use, list(self._catalogue))
-        if not hint.startswith("did you mean"):
-            hint = "see: bezoar-data steps list"
-        return self._document.problem("unknown-step", f"there is no step '{shown(use.use)}'", path, hint=hint)
 
     def _check_place(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
         parents = self._file.parents(i)
@@ -184,6 +191,25 @@ class _Walk:
             hint = "let a last step come 'after:' all of them, with 'join: union' or 'join: join'"
             message = f"the pipeline ends in several steps ({names}); a dataset comes from one"
             yield self._document.problem("several-ends", message, ("steps", ends[0], "use"), hint=hint)
+
+
+def _unknown_step(document: Document, i: int, use: str, catalogue: Mapping[str, StepEntry]) -> Problem:
+    path: YamlPath = ("steps", i, "use")
+    if ":" in use:
+        message = f"'{shown(use)}' is not a registered step, and other steps cannot be run yet"
+        return document.problem("unknown-step", message, path, hint="see: bezoar-data steps list")
+    hint = did_you_mean(use, list(catalogue))
+    if not hint.startswith("did you mean"):
+        hint = "see: bezoar-data steps list"
+    return document.problem("unknown-step", f"there is no step '{shown(use)}'", path, hint=hint)
+
+
+def _check_settings(document: Document, i: int, entry: StepEntry, settings: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    for keys, code, message, hint in entry.check_settings(settings):
+        key = code in ("unknown-key", "missing-key")
+        problems.append(document.problem(code, message, ("steps", i, "with", *keys), hint=hint, key=key))
+    return problems
 
 
 def input_files(loaded: LoadedPipeline, i: int, entry: StepEntry) -> Iterator[tuple[str, Path]]:

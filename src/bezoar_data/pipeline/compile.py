@@ -102,7 +102,7 @@ class Compiled:
 
     @property
     def expected_columns(self) -> tuple[str, ...]:
-        """The columns the steps declare, for a dataset that ends without rows."""
+        """The columns the steps declare, besides those of the lineage."""
         return tuple(dict.fromkeys(column for n in self.nodes for column in n.step.outputs))
 
 

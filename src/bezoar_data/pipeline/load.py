@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bezoar_data.llms.providers.base import known_providers
-from bezoar_data.pipeline.check import check_keys, check_steps, topological
+from bezoar_data.pipeline.check import check_keys, check_steps, check_written, topological
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.spec.models_file import LoadedModels, load_models_file
-from bezoar_data.spec.pipeline_file import LoadedPipeline, load_pipeline_file
+from bezoar_data.spec.pipeline_file import LoadedPipeline, read_pipeline_file
 from bezoar_data.steps.catalogue import StepEntry, load_catalogue
 
 
@@ -36,12 +36,14 @@ def load(path: Path, *, overrides: Sequence[str] = (), models: Path | None = Non
 
     Raises `InputError` with every problem found.
     """
-    problems: list[Problem] = []
+    catalogue = load_catalogue()
+    read = read_pipeline_file(path, overrides)
+    problems = list(read.problems)
     loaded: LoadedPipeline | None = None
-    try:
-        loaded = load_pipeline_file(path, overrides)
-    except InputError as error:
-        problems += error.problems
+    if read.file is not None and not problems:
+        loaded = LoadedPipeline(read.file, read.document, path, read.overridden)
+    else:
+        problems += check_written(read.document, catalogue)
     models_path = models
     if models_path is None and loaded is not None and loaded.file.models is not None:
         models_path = loaded.resolve(loaded.file.models, ("models",))
@@ -57,7 +59,6 @@ def load(path: Path, *, overrides: Sequence[str] = (), models: Path | None = Non
     if card is not None and not card.is_file():
         hint = "write it, or leave 'card:' out for a plain one"
         problems.append(loaded.document.problem("missing-file", f"there is no card {card}", ("card",), hint=hint))
-    catalogue = load_catalogue()
     problems += check_steps(loaded, catalogue, read_models, models_wanted=models_path is None)
     if to_run and read_models is not None:
         problems += check_keys(loaded, catalogue, read_models)

@@ -120,18 +120,34 @@ class LoadedPipeline:
         return ("steps", index, "with", setting)
 
 
-def load_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> LoadedPipeline:
-    """Read and check a pipeline file, with `--set` overrides. Raises `InputError` with every mistake of both."""
-    path = Path(path)
-    document = load_yaml(path, lenient=True)
+@dataclass(frozen=True)
+class ReadPipeline:
+    """A pipeline file as far as it could be read. `file` is None where its own mistakes leave no `PipelineFile`."""
+
+    file: PipelineFile | None
+    document: Document
+    overridden: frozenset[YamlPath]
+    problems: tuple[Problem, ...]
+
+
+def read_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> ReadPipeline:
+    """Read and check a pipeline file, with `--set` overrides, and give back its mistakes with what could be read, so
+    that others can be looked for. Raises `InputError` where nothing can be read at all."""
+    document = load_yaml(Path(path), lenient=True)
     document, overridden, problems = apply_overrides(document, overrides)
     file, found = check(document, PipelineFile)
     problems += found
     problems += check_graph(document)
     problems += _check_splits(document)
-    if file is None or problems:
-        raise InputError(problems)
-    return LoadedPipeline(file, document, path, overridden)
+    return ReadPipeline(file, document, overridden, tuple(problems))
+
+
+def load_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> LoadedPipeline:
+    """Read and check a pipeline file, with `--set` overrides. Raises `InputError` with every mistake of both."""
+    read = read_pipeline_file(path, overrides)
+    if read.file is None or read.problems:
+        raise InputError(read.problems)
+    return LoadedPipeline(read.file, read.document, Path(path), read.overridden)
 
 
 def _check_splits(document: Document) -> list[Problem]:

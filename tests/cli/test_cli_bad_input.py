@@ -1,0 +1,138 @@
+"""What a person can get wrong: each gives one clear message with place and remedy, exit code 2, no traceback, and
+leaves nothing half-written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.projects import JUDGED, STEPS, Project
+
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path)
+    project.rows(3)
+    project.models(NOWHERE)
+    return project
+
+
+def refused(project: Project, *says: str, arguments: tuple[str, ...] = ()) -> str:
+    done = project.run(*arguments)
+    assert done.code == 2, done.out + done.err
+    assert "Traceback" not in done.err
+    for text in says:
+        assert text in done.err, done.err
+    assert not list(project.folder.rglob("dataset"))
+    assert not list(project.folder.rglob(".building"))
+    return done.err
+
+
+def test_a_pipeline_that_is_not_there(project: Project):
+    refused(project, "pipeline.yaml")
+
+
+def test_rows_that_are_not_there(project: Project):
+    (project.folder / "rows.jsonl").unlink()
+    project.pipeline()
+    refused(project, "pipeline.yaml:6:", "rows.jsonl")
+
+
+def test_an_unknown_key(project: Project):
+    project.pipeline(STEPS.replace("with: {path: rows.jsonl}", "with: {pth: rows.jsonl}"))
+    refused(project, "pipeline.yaml:6:12", "pth", "did you mean 'path'?")
+
+
+def test_an_unknown_step(project: Project):
+    project.pipeline(STEPS.replace("orca.explain", "orca.explian"))
+    refused(project, "pipeline.yaml:8:10", "did you mean 'orca.explain'?")
+
+
+def test_a_column_nobody_provides(project: Project):
+    judge = "  - use: judge.accept\n    with: {model: judge, response: answers}\n"
+    project.pipeline(STEPS + judge)
+    refused(project, "pipeline.yaml:11:", "'answers'")
+
+
+def test_a_column_written_twice(project: Project):
+    project.pipeline(JUDGED + "  - {id: again, use: judge.accept, with: {model: judge, as: gpt4}}\n")
+    refused(project, "gpt4_status", "give it another name")
+
+
+def test_a_role_without_a_model(project: Project):
+    project.pipeline(STEPS.replace("teacher", "techer"))
+    refused(project, "pipeline.yaml:9:", "did you mean 'teacher'?")
+
+
+def test_no_models_file(project: Project):
+    path = project.pipeline()
+    path.write_text(path.read_text().replace("models: models.yaml\n", ""))
+    refused(project, "--models FILE")
+
+
+def test_a_models_file_that_is_not_there(project: Project):
+    (project.folder / "models.yaml").unlink()
+    project.pipeline()
+    refused(project, "pipeline.yaml:3:9", "models.yaml")
+
+
+def test_an_empty_source(project: Project):
+    project.pipeline()
+    (project.folder / "rows.jsonl").write_text("")
+    refused(project, "rows.jsonl", "no rows")
+
+
+def test_every_bad_tsv_row_is_told_with_its_line(project: Project):
+    (project.folder / "cot.tsv").write_text("q\ta\tr\nno tabs here\nq\ta\tr\nq\ta\tr\ttoo many\n")
+    project.pipeline(STEPS.replace("rows.jsonl", "cot.tsv"))
+    refused(project, "cot.tsv:2", "cot.tsv:4")
+
+
+def test_a_key_variable_that_is_not_set(project: Project):
+    project.models(NOWHERE, api_key_env="NOT_SET_API_KEY")
+    project.pipeline()
+    refused(project, "NOT_SET_API_KEY")
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(project: Project):
+    project.pipeline("  - {use: load_flam}\n  - {use: orca.explain, wiht: {model: teacher}}\n", tolerate=3, sed=1)
+    err = refused(project)
+    for text in ("tolerate", "sed", "load_flam", "wiht"):
+        assert text in err, err
+
+
+def test_override_mistakes_are_told_like_the_files(project: Project):
+    project.pipeline()
+    refused(project, "load_flan", arguments=("--set", "steps.load_flam.path=x"))
+    refused(project, "path", arguments=("--set", "steps.load_flan.pth=x"))
+    refused(project, "nothere.jsonl", arguments=("--set", "steps.load_flan.path=nothere.jsonl"))
+
+
+def test_several_ends(project: Project):
+    project.pipeline(STEPS + "  - {id: b, use: judge.accept, after: orca-explain, with: {model: judge, as: b}}\n"
+                     "  - {id: c, use: judge.accept, after: orca-explain, with: {model: judge, as: c}}\n")  # fmt: skip
+    refused(project, "ends in several steps")
+
+
+def test_an_unwritable_run_folder(project: Project):
+    project.pipeline()
+    (project.folder / "file").write_text("")
+    refused(project, "file", arguments=("--out", "file/run"))
+
+
+def test_a_wrong_option_is_one_message(project: Project):
+    project.pipeline()
+    done = project.run("--limit", "0")
+    assert done.code == 2
+    assert "Traceback" not in done.err
+
+
+def test_problems_as_json(project: Project):
+    project.pipeline(STEPS.replace("orca.explain", "orca.explian"))
+    done = project.run("--json")
+    (problem,) = json.loads(done.out)["problems"]
+    assert (problem["code"], problem["line"], problem["column"]) == ("unknown-step", 8, 10)

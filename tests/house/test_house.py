@@ -1,0 +1,87 @@
+"""The house keeps its own rules: floors, types, style, and files that were generated from the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def tool(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_imports_go_down_the_floors_only():
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as m; m()"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_code_is_linted_and_formatted():
+    tool("ruff", "check", ".")
+    tool("ruff", "format", "--check", ".")
+
+
+@pytest.mark.timeout(300)
+def test_the_types_hold():
+    tool("mypy")
+
+
+def test_the_catalogue_of_steps_is_current():
+    tool("bezoar_data.steps.catalogue")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["steps", "list"], ["validate", "pipelines/orca.yaml"]]
+)
+def test_light_commands_import_nothing_heavy(arguments: list[str]):
+    probe = (
+        "import sys\n"
+        "from bezoar_data.cli.main import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'distilabel', 'datasets', 'pyarrow', 'torch', 'argilla', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_validating_a_file_never_imports_the_step_it_names(tmp_path: Path):
+    (tmp_path / "evil.py").write_text("open('was_here', 'w').close()\n")
+    (tmp_path / "p.yaml").write_text("name: p\nversion: 1\nsteps:\n  - use: evil:Step\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "bezoar_data.cli.main", "validate", "p.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stderr
+    assert not (tmp_path / "was_here").exists()
+
+
+def test_every_dependency_is_pinned_in_the_lock():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(d for group in project["optional-dependencies"].values() for d in group)]
+    names = {re.split(r"[\[=<>~!; ]", d, maxsplit=1)[0].lower().replace("_", "-") for d in wanted}
+    lines = (ROOT / "lock.txt").read_text().splitlines()
+    pinned = {line.split("==")[0].lower().replace("_", "-").replace(".", "-") for line in lines if "==" in line}
+    assert {n.replace(".", "-") for n in names} <= pinned, {n.replace(".", "-") for n in names} - pinned
+
+
+def test_the_readmes_commands_are_what_ci_runs():
+    readme = (ROOT / "README.md").read_text()
+    commands = re.findall(r"<!-- (run|test) command -->\n```bash\n(.+)\n```", readme)
+    assert [name for name, _ in commands] == ["run", "test"]
+    assert commands[0][1].endswith("bezoar-data run pipelines/orca.yaml")
+    assert commands[1][1].endswith("pytest")
