@@ -35,13 +35,25 @@ _MARKERS = re.compile(
     r"<\|[a-z_]+\|>|\[/?INST\]|<</?SYS>>|###\s*(?:Instruction|Response|System|Input|Human|Assistant)\b|\{\{[^}]{0,60}\}\}|</?s>"
     r"|<(?:human|bot|user|assistant)>\s*:|(?m:^(?:Human|Assistant|USER|ASSISTANT):\s)|\blorem ipsum\b"
 )
-_CANNOT = r"(?:can ?not|can['’]?t|am (?:not able|unable)|['’]m (?:not able|unable)|won['’]?t|will not|am not (?:comfortable|allowed|permitted)|['’]m not (?:comfortable|allowed|permitted)|must decline|have to decline|refuse|decline|do not feel|don['’]?t feel)"
-_HELP = r"(?:help|assist|answer|provide|fulfil|fulfill|comply|do that|do this|complete|generate|write|respond|discuss|engage|support|offer|give|share|create|process|continue|carry out|perform)"
+_NOT = (
+    r"(?:can(?: ?not|['’]t|t)|could(?: not|n['’]t)|will not|won['’]t|must (?:\w+ )?(?:decline|refuse)|have to (?:\w+ )?(?:decline|refuse|pass)|need to decline"
+    r"|(?:am|['’]m|are|was) (?:\w+ )?(?:unable|not (?:\w+ )?(?:able|allowed|permitted|comfortable|qualified|programmed|trained|designed|in a position|sure I can|going to))"
+    r"|(?:do not|don['’]t) (?:feel|think I should|have|know)|would (?:rather|prefer) (?:not|to)|['’]d (?:rather|prefer) (?:not|to)|refuse|decline)"
+)
+_DO = (
+    r"(?:help|assist|answer|provide|fulfil|fulfill|comply|do (?:that|this|so|it)|complete|generate|write|respond|reply|discuss|engage|support|offer|give|share|create"
+    r"|process|continue|carry out|perform|talk|say|tell|go into|access|the ability|(?:enough |the |any )?(?:information|knowledge|context)|(?:any )?idea|an opinion)"
+)
 _REFUSAL = re.compile(
-    rf"\bI(?:\s+\w+)?\s*{_CANNOT}\b[^.!?\n]{{0,40}}\b{_HELP}|\bas an? (?:AI|artificial intelligence|(?:large )?language model|virtual assistant|chatbot)\b"
-    rf"|\b(?:sorry|apolog\w+|regret)\b[^.!?\n]{{0,60}}\b(?:I|we)\b[^.!?\n]{{0,20}}\b{_CANNOT}"
-    r"|\bagainst my (?:guidelines|policy|policies|programming|principles)|\bI (?:do not|don['’]?t) have (?:access|the ability|enough information|personal)"
-    r"|\b(?:sorry|apolog\w+)\b[^.!?\n]{0,80}\b(?:request|not possible|not something|able to)\b|\bI(?:'m| am) just an? (?:AI|program|bot|language model)",
+    rf"\b(?:I|we)\b['’]?(?:\s+\w+)?\s*{_NOT}\b[^.!?\n]{{0,40}}\b{_DO}(?:ing)?\b"
+    r"|\bas an? (?:AI|artificial intelligence|(?:large )?language model|virtual assistant|chatbot)\b"
+    rf"|\b(?:sorry|apolog\w+|regret\w*|unfortunately|I['’]m afraid)\b[^.!?\n]{{0,60}}(?:\b(?:I|we)\b[^.!?\n]{{0,20}}{_NOT}|\bnot (?:possible|something|enough|able)\b|\brequest\b)"
+    r"|\bagainst (?:my|our|the) (?:\w+ )?(?:guidelines|polic\w+|programming|principles|rules)\b|\bviolat\w+ (?:my|our) \w+"
+    r"|\b(?:my|our) (?:training|guidelines|policy|policies|instructions|programming)\b[^.!?\n]{0,30}\b(?:not|prevent|forbid|prohibit)"
+    r"|\bI(?:['’]m| am) (?:just|only) an? |\bI have (?:no (?:idea|information|access|way of knowing)|been (?:instructed|told) not)"
+    r"|\b(?:beyond|outside(?: of)?) (?:my|our) (?:capabilit\w+|abilit\w+|scope|knowledge|reach)|\bI have to pass\b|\bassistant declined\b"
+    r"|^(?:sorry[!,. ]+)?(?:I (?:do not|don['’]t) know|let['’]s talk about something else|this (?:task|request) cannot be)"
+    r"|\bnot (?:be )?appropriate (?:for me )?to (?:answer|respond|discuss)|\b(?:no answer|nothing) can be given\b",
     re.I,
 )
 
@@ -228,7 +240,13 @@ _ORDER_LEAST = ((8, -0.6), (14, 0.1), (25, 0.2), (50, 0.25), (10**9, 0.2))
 
 
 def disordered(judged: Judged) -> Finding | None:
-    if judged.is_code or len(judged.response_words) < 5 or judged.grammar_share < 0.15 or judged.is_list:
+    if (
+        judged.is_code
+        or len(judged.response_words) < 5
+        or judged.grammar_share < 0.15
+        or judged.is_list
+        or judged.is_verse
+    ):
         return None
     score, pairs = order_score(judged.prose)
     least = next(value for most, value in _ORDER_LEAST if pairs < most)
@@ -303,12 +321,17 @@ _MAKING = re.compile(
 
 
 def off_topic(judged: Judged) -> Finding | None:
-    """Too few bits in common. Tasks that leave the subject open (a joke, some tips) cannot be judged this way."""
+    """Too few bits in common.
+
+    Tasks that leave the subject open (a joke, some tips) or work on a single word cannot be judged this way.
+    """
     own = len(judged.answer_stems)
-    if own < 5 or judged.is_code or _LANGUAGES.search(judged.instruction):
+    if own < (5 if judged.options else 8) or judged.is_code or _LANGUAGES.search(judged.instruction):
         return None
     open_subject = len(judged.instruction) < 250 and not judged.options and _MAKING.search(judged.instruction)
-    if judged.task_bits < (60 if open_subject else 12):
+    given = judged.instruction.rpartition("\n\n")[2]
+    bare_input = len(given) < 60 and given != judged.instruction and not judged.options
+    if open_subject or bare_input or judged.task_bits < 12:
         return None
     least = min(7.0 if own < 40 else 11.0, 0.4 * judged.task_bits)
     if judged.shared_bits + judged.option_bits >= least:

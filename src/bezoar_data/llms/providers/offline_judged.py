@@ -75,6 +75,12 @@ class Judged:
         return len(lines) >= 3 and sum(bool(LIST_LINE.match(line)) for line in lines) > 0.5 * len(lines)
 
     @cached_property
+    def is_verse(self) -> bool:
+        """Whether it stands in several short lines, as poems do: their sentences run over or are left out."""
+        lines = [line.split() for line in self.prose.split("\n") if line.strip()]
+        return len(lines) >= 3 and max(map(len, lines)) <= 10 and not any(c.isdigit() for c in self.prose)
+
+    @cached_property
     def parts(self) -> list[str]:
         """Sentences and lines of the prose."""
         return sentences(self.prose)
