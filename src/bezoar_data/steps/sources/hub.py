@@ -45,16 +45,24 @@ def hub_records(dataset: str, revision: str, config: str | None, split: str) -> 
 
     try:
         stream: Any = load_dataset(dataset, config, split=split, revision=revision, streaming=True)
+        for index, values in enumerate(stream):
+            yield Record(index, None, dict(values))
     except Exception as error:
         raise InputError(_problem(dataset, error)) from None
-    for index, values in enumerate(stream):
-        yield Record(index, None, dict(values))
+
+
+_KNOWN_FAULTS = {
+    "RepositoryNotFoundError": "there is no such dataset, or it is private",
+    "RevisionNotFoundError": "it has no such revision",
+    "GatedRepoError": "its owner has to grant access first",
+}
 
 
 def _problem(dataset: str, error: Exception) -> Problem:
-    # These libraries raise many kinds; their first line is made for people and names the remedy badly or not at all.
+    # These libraries raise many kinds, with messages that span screens; what people need is in the first line.
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    said = _KNOWN_FAULTS.get(type(error).__name__, first)
     hint = "check the name, `revision`, `config` and `split`; a private dataset needs HF_TOKEN"
     if isinstance(error, (ConnectionError, TimeoutError, OSError)) and not hasattr(error, "response"):
         hint = "is the Hub reachable? Local files need no network: give `path` instead of `hub`"
-    return Problem("hub-dataset", f"cannot read this Hub dataset: {first}", Place(dataset), hint)
+    return Problem("hub-dataset", f"cannot read this Hub dataset: {said}", Place(dataset), hint)

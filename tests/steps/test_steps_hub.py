@@ -1,0 +1,86 @@
+"""`load_flan` from a Hub dataset, through the real libraries and a small Hub of our own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_steps_load_flan import flan
+
+from support.fake_hub import COMMIT, FakeHub, fake_hub
+
+READ = """
+import json, sys
+from bezoar_data.spec.errors import InputError
+from bezoar_data.steps.sources.load_flan import LoadFlan
+def read(settings):
+    step = LoadFlan(name="load_flan", **settings)
+    try:
+        rows = [{**r.columns, "source": r.lineage.source, "id": r.id} for r in step.rows()]
+        (fact,) = step.facts()
+        return {"rows": rows, "revision": fact.revision, "licence": fact.licence, "url": fact.url}
+    except InputError as wrong:
+        return {"problems": [p.as_json() for p in wrong.problems]}
+print(json.dumps([read(settings) for settings in json.loads(sys.argv[1])]))
+"""
+
+ROWS = [flan(i, task_source="NIv2", task_name=f"task{i % 2}", template_type="zs_opt") for i in range(40)]
+
+
+@pytest.fixture
+def hub():
+    lines = "".join(json.dumps(r) + "\n" for r in ROWS)
+    files = {"README.md": b"---\nlicense: apache-2.0\n---\n", "train.jsonl": lines.encode()}
+    with fake_hub("somebody/flan", files, {"license": "apache-2.0"}) as served:
+        yield served
+
+
+def read(server: FakeHub, folder: Path, *settings: dict) -> list[dict]:
+    """Read in a process of its own: the libraries take the Hub's address when they are imported."""
+    env = {**os.environ, "HF_ENDPOINT": server.url, "HF_HOME": str(folder), "HF_HUB_OFFLINE": "0", "HF_TOKEN": ""}
+    given = json.dumps([{"hub": "somebody/flan", **one} for one in settings])
+    done = subprocess.run([sys.executable, "-c", READ, given], env=env, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_streams_a_dataset_pinned_to_its_commit(hub: FakeHub, tmp_path: Path) -> None:
+    (got,) = read(hub, tmp_path, {"revision": "v1", "limit": 30})
+    assert [r["inputs"] for r in got["rows"]] == [r["inputs"] for r in ROWS[:30]]
+    assert {r["source"] for r in got["rows"]} == {"somebody/flan"}
+    assert [r["original_index"] for r in got["rows"]] == list(range(30))
+    assert (got["revision"], got["licence"]) == (COMMIT, "apache-2.0")
+    assert any(f"/resolve/{COMMIT}/train.jsonl" in path for path in hub.requests)
+    assert not list(tmp_path.rglob("*.arrow")), "streamed, not downloaded whole"
+
+
+def test_caps_and_quotas_hold_for_hub_datasets_too(hub: FakeHub, tmp_path: Path) -> None:
+    capped, quota = read(hub, tmp_path, {"per_task": 3}, {"quotas": {"NIv2": 7}})
+    assert [r["original_index"] for r in capped["rows"]] == [0, 1, 2, 3, 4, 5]
+    assert len(quota["rows"]) == 7
+
+
+def test_each_wrong_name_is_one_plain_problem(hub: FakeHub, tmp_path: Path) -> None:
+    wrong = {"hub": "somebody/else"}, {"revision": "gone"}, {"split": "gone"}, {"config": "gone"}
+    found = [problem for got in read(hub, tmp_path, *wrong) for problem in got["problems"]]
+    assert [p["code"] for p in found] == ["hub-dataset"] * 4
+    assert "no such dataset" in found[0]["message"]
+    assert "no such revision" in found[1]["message"]
+    assert "Available splits: ['train']" in found[2]["message"]
+    assert "Available: ['default']" in found[3]["message"]
+
+
+def test_a_bad_row_is_told_by_its_number(hub: FakeHub, tmp_path: Path) -> None:
+    rows = [*ROWS[:3], {**ROWS[3], "inputs": None}]
+    hub.files["train.jsonl"] = "".join(json.dumps(r) + "\n" for r in rows).encode()
+    ((found,),) = (got["problems"] for got in read(hub, tmp_path, {}))
+    assert found["code"] == "missing-column"
+    assert "row 4" in found["message"]
+
+
+def test_a_dataset_that_cannot_be_read_to_its_end_is_told(hub: FakeHub, tmp_path: Path) -> None:
+    hub.files["train.jsonl"] += b"{broken\n"
+    ((found,),) = (got["problems"] for got in read(hub, tmp_path, {}))
+    assert found["code"] == "hub-dataset"
