@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from bezoar_data.llms import journal_guard as guard
 from bezoar_data.llms.journal_entry import Entry, JournalError, expand, key_bytes, pack, unpack
 from bezoar_data.llms.journal_policy import choose, fullest
-from bezoar_data.llms.journal_schema import check_identity, connect, header_lies, migrate
+from bezoar_data.llms.journal_schema import check_identity, connect, fetch, header_lies, lenient, migrate
 from bezoar_data.llms.journal_writer import STORED, Waiting, Writer, explain
 from bezoar_data.spec.errors import InputError, Place, Problem
 
@@ -104,8 +104,13 @@ class Journal:
             return entry
         with self._reads():
             found = self._reader.execute(_MESSAGES, (key_bytes(key),)).fetchone()
-        messages = expand(found[1], found[0]) if found else None
-        return entry if messages is None else replace(entry, messages=messages)
+        if found is None:
+            return entry
+        messages = expand(found[1], found[0])
+        if messages is None:
+            self._note("holds damaged messages: `trace` cannot show what was sent for some answers")
+            return entry
+        return replace(entry, messages=messages)
 
     def find(self, key: str, max_tokens: int | None, *, retry_failed: bool = False) -> Entry | None:
         """The entry that answers a question asked now with `max_tokens` (None: without a limit), without its
@@ -209,15 +214,18 @@ class Journal:
         # Waiting ones first: an entry that is committed between the two looks is then seen twice, not never.
         waiting = self._writer.pending(key)
         with self._reads():
-            rows = self._reader.execute(_SELECT, (key_bytes(key),)).fetchall()
+            rows = fetch(self._reader, _SELECT, (key_bytes(key),))
         entries = [entry for row in rows if (entry := unpack(row)) is not None]
         if len(entries) < len(rows):
             self._damaged += len(rows) - len(entries)
-            note = f"the journal {self.path} holds damaged answers: they are passed over and asked again"
-            if note not in self.notes:
-                self.notes.append(note)
+            self._note("holds damaged answers: they are passed over and asked again")
         entries.extend(waiting)
         return entries
+
+    def _note(self, what: str) -> None:
+        note = f"the journal {self.path} {what}"
+        if note not in self.notes:
+            self.notes.append(note)
 
     @contextmanager
     def _reads(self) -> Iterator[None]:
@@ -263,8 +271,9 @@ def _damage(path: Path, log: bytes) -> str | None:
         return "its write-ahead log has a broken header"
     try:
         with closing(connect(path)) as connection:
+            connection.text_factory = lenient
             if header_lies(connection):
-                return "its header contradicts its content"
+                return "its header or its tables' definitions are not what they were"
             check_identity(connection, path)
             if log:
                 read = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]

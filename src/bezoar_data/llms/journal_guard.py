@@ -30,8 +30,8 @@ NETWORK_FUSE = ("sshfs", "rclone", "s3fs", "gcsfuse", "goofys", "glusterfs", "ce
 WAIT_SECONDS = 600.0
 """How long an opener waits for another one that is checking or repairing the file."""
 
-FULL_CHECK_BYTES = 64 << 20
-"""A journal up to this size is checked whole each time it is opened (0.2 s); a larger one only when it was not closed
+FULL_CHECK_BYTES = 128 << 20
+"""A journal up to this size is checked whole each time it is opened (0.4 s); a larger one only when it was not closed
 properly: its rows' checksums still guard every answer read."""
 
 

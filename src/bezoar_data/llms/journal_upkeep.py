@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from bezoar_data.llms.journal_entry import COLUMNS, REDACTED, Entry, JournalError, expand, key_bytes, tomb, unpack
-from bezoar_data.llms.journal_schema import connect
+from bezoar_data.llms.journal_schema import connect, lenient
 from bezoar_data.llms.journal_writer import STORED, explain
 from bezoar_data.spec.errors import InputError, Place, Problem
 
@@ -233,6 +233,7 @@ def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
 def _reading(journal: Journal) -> Iterator[sqlite3.Connection]:
     try:
         with closing(connect(journal.path)) as connection:
+            connection.text_factory = lenient
             connection.execute("PRAGMA query_only=ON")
             connection.execute("BEGIN")
             yield connection
@@ -255,6 +256,7 @@ def _alone(journal: Journal) -> Iterator[sqlite3.Connection]:
             )
         try:
             with closing(connect(journal.path)) as connection:
+                connection.text_factory = lenient
                 yield connection
         except sqlite3.Error as error:
             raise explain(error, journal.path) from None

@@ -21,7 +21,7 @@ from typing import Any
 from bezoar_data.llms.journal_entry import COLUMNS, REDACTED, Entry, JournalError, Packed, squeeze, unpack
 from bezoar_data.llms.journal_guard import is_damage
 from bezoar_data.llms.journal_policy import choose
-from bezoar_data.llms.journal_schema import BUSY_SECONDS, connect
+from bezoar_data.llms.journal_schema import BUSY_SECONDS, connect, fetch
 
 GATHER_SECONDS = 0.002
 ENOUGH = 32
@@ -257,7 +257,7 @@ class Writer:
         for chunk in _chunks(list({w.packed.row[0] for w in group})):
             marks = ",".join("?" * len(chunk))
             sql = f"SELECT {STORED} FROM answers WHERE key IN ({marks}) ORDER BY id"  # noqa: S608
-            for row in self._connection.execute(sql, chunk).fetchall():
+            for row in fetch(self._connection, sql, chunk):
                 found = unpack(row)
                 if found is not None:
                     before.setdefault(row[0], []).append(found)
