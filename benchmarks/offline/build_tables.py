@@ -8,6 +8,7 @@ The tables hold counts of word classes and stems of common words, no text. Held-
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -56,7 +57,7 @@ def main() -> None:
     for text in prose:
         row = ["<start>", *(t if t in known else shape(t) for t in tokens(text)), "<end>"]
         single.update(row)
-        double.update(zip(row, row[1:], strict=False))
+        double.update(itertools.pairwise(row))
     total = sum(double.values())
     lines = [" ".join(classes)]
     for a in classes:

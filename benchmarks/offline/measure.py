@@ -6,6 +6,8 @@ Prints the figures of the held-out half and writes them to RESULTS.md beside thi
 those of the half the rules were written on, for comparison, and writes nothing.
 """
 
+# ruff: noqa: E501 - rows of the report stay on one line
+
 from __future__ import annotations
 
 import argparse
@@ -62,23 +64,23 @@ def together(counts: dict[str, tuple[int, int]], sources: Sequence[str] | None =
 
 
 def speeds(good: list[Item]) -> tuple[float, float, float]:
-    """Answers per second of the teacher over whole files of FLAN CoT, verdicts per second on its answers and on good ones."""
+    """Per second of processor time: answers of the teacher, verdicts on them, verdicts on the good answers."""
     system = ("", "Work step by step and justify each step.", "Explain as if to a child of five.")
     asked = [
         [{"role": "system", "content": system[i % 3]}, {"role": "user", "content": item.instruction}]
         for i, item in enumerate(good)
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     written = [write_answer(messages) for messages in asked]
-    teacher = len(written) / (time.perf_counter() - start)
-    start = time.perf_counter()
+    teacher = len(written) / (time.process_time() - start)
+    start = time.process_time()
     for item, text in zip(good, written, strict=True):
         judge(Judged(item.instruction, text), Pick("speed"))
-    judged = len(written) / (time.perf_counter() - start)
-    start = time.perf_counter()
+    judged = len(written) / (time.process_time() - start)
+    start = time.process_time()
     for item in good:
         rejected(item)
-    return teacher, judged, len(good) / (time.perf_counter() - start)
+    return teacher, judged, len(good) / (time.process_time() - start)
 
 
 def report(*, held_out: bool) -> str:
@@ -130,7 +132,7 @@ def report(*, held_out: bool) -> str:
     teacher, verdicts, on_good = speeds(good)
     lines += [
         "",
-        f"Speed, one core, {platform.machine()}, Python {platform.python_version()}: the teacher writes {teacher:,.0f} answers/s; the judge gives "
+        f"Speed by processor time of one core, {platform.machine()}, Python {platform.python_version()}: the teacher writes {teacher:,.0f} answers/s; the judge gives "
         f"{verdicts:,.0f} verdicts/s on those (they are long) and {on_good:,.0f} on the good answers of the data.",
     ]
     return "\n".join(lines) + "\n"

@@ -8,53 +8,23 @@ these rules: a fluent, complete, on-topic answer that is false passes.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from .offline_judged import LIST_LINE, Judged
+from .offline_judged import LIST_LINE, MAKING, Finding, Judged
 from .offline_order import order_score
 from .offline_prompt import Option
+from .offline_refusals import refusal
 from .offline_text import FUNCTION_WORDS, clip, content_stems, stem, words
 from .offline_weights import RAREST, weight
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A fault: its code, the rating it leaves (1 or 2), and the reason as a sentence."""
-
-    code: str
-    rating: int
-    reason: str
-
 
 Check = Callable[[Judged], Finding | None]
 
 _MARKERS = re.compile(
     r"<\|[a-z_]+\|>|\[/?INST\]|<</?SYS>>|###\s*(?:Instruction|Response|System|Input|Human|Assistant)\b|\{\{[^}]{0,60}\}\}|</?s>"
     r"|<(?:human|bot|user|assistant)>\s*:|(?m:^(?:Human|Assistant|USER|ASSISTANT):\s)|\blorem ipsum\b"
-)
-_NOT = (
-    r"(?:can(?: ?not|['’]t|t)|could(?: not|n['’]t)|will not|won['’]t|must (?:\w+ )?(?:decline|refuse)|have to (?:\w+ )?(?:decline|refuse|pass)|need to decline"
-    r"|(?:am|['’]m|are|was) (?:\w+ )?(?:unable|not (?:\w+ )?(?:able|allowed|permitted|comfortable|qualified|programmed|trained|designed|in a position|sure I can|going to))"
-    r"|(?:do not|don['’]t) (?:feel|think I should|have|know)|would (?:rather|prefer) (?:not|to)|['’]d (?:rather|prefer) (?:not|to)|refuse|decline)"
-)
-_DO = (
-    r"(?:help|assist|answer|provide|fulfil|fulfill|comply|do (?:that|this|so|it)|complete|generate|write|respond|reply|discuss|engage|support|offer|give|share|create"
-    r"|process|continue|carry out|perform|talk|say|tell|go into|access|the ability|(?:enough |the |any )?(?:information|knowledge|context)|(?:any )?idea|an opinion)"
-)
-_REFUSAL = re.compile(
-    rf"\b(?:I|we)\b['’]?(?:\s+\w+)?\s*{_NOT}\b[^.!?\n]{{0,40}}\b{_DO}(?:ing)?\b"
-    r"|\bas an? (?:AI|artificial intelligence|(?:large )?language model|virtual assistant|chatbot)\b"
-    rf"|\b(?:sorry|apolog\w+|regret\w*|unfortunately|I['’]m afraid)\b[^.!?\n]{{0,60}}(?:\b(?:I|we)\b[^.!?\n]{{0,20}}{_NOT}|\bnot (?:possible|something|enough|able)\b|\brequest\b)"
-    r"|\bagainst (?:my|our|the) (?:\w+ )?(?:guidelines|polic\w+|programming|principles|rules)\b|\bviolat\w+ (?:my|our) \w+"
-    r"|\b(?:my|our) (?:training|guidelines|policy|policies|instructions|programming)\b[^.!?\n]{0,30}\b(?:not|prevent|forbid|prohibit)"
-    r"|\bI(?:['’]m| am) (?:just|only) an? |\bI have (?:no (?:idea|information|access|way of knowing)|been (?:instructed|told) not)"
-    r"|\b(?:beyond|outside(?: of)?) (?:my|our) (?:capabilit\w+|abilit\w+|scope|knowledge|reach)|\bI have to pass\b|\bassistant declined\b"
-    r"|^(?:sorry[!,. ]+)?(?:I (?:do not|don['’]t) know|let['’]s talk about something else|this (?:task|request) cannot be)"
-    r"|\bnot (?:be )?appropriate (?:for me )?to (?:answer|respond|discuss)|\b(?:no answer|nothing) can be given\b",
-    re.I,
 )
 
 
@@ -66,14 +36,6 @@ def empty(judged: Judged) -> Finding | None:
             return None
         return Finding("empty", 1, f"The answer holds no word, only {clip(judged.response.strip(), 20)!r}.")
     return None
-
-
-def refusal(judged: Judged) -> Finding | None:
-    head = judged.response[:300]
-    match = _REFUSAL.search(head)
-    if not match or (len(judged.response_words) > 120 and match.start() > 80):
-        return None
-    return Finding("refusal", 1, f"The answer declines the task instead of doing it (“{clip(match.group(0), 60)}”).")
 
 
 def markers(judged: Judged) -> Finding | None:
@@ -91,12 +53,12 @@ _LANGUAGES = re.compile(
 
 
 def script(judged: Judged) -> Finding | None:
-    letters = sum(c.isalpha() for c in judged.response)
-    if letters < 8 or _LANGUAGES.search(judged.instruction):
-        return None
     foreign = len(_FOREIGN.findall(judged.response))
+    if foreign < 4 or _LANGUAGES.search(judged.instruction):
+        return None
+    letters = sum(map(str.isalpha, judged.response))
     asked = len(_FOREIGN.findall(judged.instruction))
-    if foreign > 0.3 * letters and asked < 0.1 * max(1, sum(c.isalpha() for c in judged.instruction)):
+    if foreign > 0.3 * letters and asked < 0.1 * max(1, sum(map(str.isalpha, judged.instruction))):
         return Finding(
             "script", 1, "The answer is written in another script than the task, which does not ask for one."
         )
@@ -109,30 +71,29 @@ def looping(judged: Judged) -> Finding | None:
         text, times = said.most_common(1)[0]
         if times >= 3 or (times == 2 and len(text.split()) >= 5 and 2 * times >= len(judged.parts)):
             return Finding("looping", 1, f"The answer repeats itself: “{clip(text, 70)}” stands in it {times} times.")
-    low = [w.lower() for w in judged.response_words]
-    if len(low) >= 12 and not judged.is_code:
-        grams = Counter(zip(low, low[1:], low[2:], low[3:], strict=False))
-        again = sum(n for n in grams.values() if n >= 3)
-        if again > 0.3 * (len(low) - 3):
-            gram = " ".join(grams.most_common(1)[0][0])
-            return Finding(
-                "looping", 1, f"The answer goes round in circles: “{gram}” comes back {max(grams.values())} times."
-            )
-    block = _block_three_times(judged.response.lower().split())
+    tokens = judged.response.lower().split()
+    trigrams = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
+    if len(set(trigrams)) > 0.9 * len(trigrams):
+        return None
+    block = _block_three_times(trigrams)
     if block:
         return Finding("looping", 1, f"The answer repeats itself: “{clip(block, 70)}” comes three times in a row.")
-    run = re.search(r"\b([\w'’]+)(?:\W+\1\b){3,}", judged.prose, re.I)
-    if run and not run.group(1).isdigit():
-        return Finding("looping", 1, f"The answer repeats the word “{run.group(1)}” again and again.")
+    if len(tokens) >= 12 and not judged.is_code:
+        grams = Counter(itertools.pairwise(trigrams))
+        again = sum(n for n in grams.values() if n >= 3)
+        if again > 0.3 * len(trigrams):
+            (first, second), times = grams.most_common(1)[0]
+            gram = " ".join((*first, second[-1]))
+            return Finding("looping", 1, f"The answer goes round in circles: “{gram}” comes back {times} times.")
     return None
 
 
-def _block_three_times(tokens: list[str]) -> str:
-    """A run of tokens said three times in a row, found in one pass: each trigram is as far from its last occurrence
+def _block_three_times(trigrams: list[tuple[str, str, str]]) -> str:
+    """A run of words said three times in a row, found in one pass: each trigram is as far from its last occurrence
     as the block is long, and stays so for two blocks."""
     seen: dict[tuple[str, str, str], int] = {}
     run = distance = 0
-    for i, gram in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False)):
+    for i, gram in enumerate(trigrams):
         before = seen.get(gram)
         seen[gram] = i
         if before is None:
@@ -141,7 +102,7 @@ def _block_three_times(tokens: list[str]) -> str:
         run = run + 1 if i - before == distance else 1
         distance = i - before
         if run >= max(2 * distance - 2, 4):
-            return " ".join(tokens[i - distance + 1 : i + 1])
+            return " ".join(g[0] for g in trigrams[i - distance + 1 : i + 1])
     return ""
 
 
@@ -314,12 +275,6 @@ def _matches(option: Option, claim: str) -> bool:
     return text in claim or claim in text or bool(set(content_stems(text)) & set(content_stems(claim)))
 
 
-_MAKING = re.compile(
-    r"\b(?:write|come up|compose|invent|make up|brainstorm|suggest|design|create|generate|imagine|add|give me|tell me|plan|draft)\b",
-    re.I,
-)
-
-
 def off_topic(judged: Judged) -> Finding | None:
     """Too few bits in common.
 
@@ -328,7 +283,7 @@ def off_topic(judged: Judged) -> Finding | None:
     own = len(judged.answer_stems)
     if own < (5 if judged.options else 8) or judged.is_code or _LANGUAGES.search(judged.instruction):
         return None
-    open_subject = len(judged.instruction) < 250 and not judged.options and _MAKING.search(judged.instruction)
+    open_subject = len(judged.instruction) < 250 and not judged.options and MAKING.search(judged.instruction)
     given = judged.instruction.rpartition("\n\n")[2]
     bare_input = len(given) < 60 and given != judged.instruction and not judged.options
     if open_subject or bare_input or judged.task_bits < 12:

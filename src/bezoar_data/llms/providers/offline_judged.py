@@ -26,6 +26,12 @@ _NAMED = re.compile(
 )
 """How an answer names its option: "the answer is (B)", "option C"."""
 
+MAKING = re.compile(
+    r"\b(?:write|come up|compose|invent|make up|brainstorm|suggest|design|create|generate|imagine|add|give me|tell me|plan|draft)\b",
+    re.I,
+)
+"""Asks for something to be made up: an answer to it may be about anything."""
+
 _WRAPPING = frozenset(stem(w) for w in TASK_WORDS)
 
 
@@ -88,7 +94,7 @@ class Judged:
     @cached_property
     def grammar_share(self) -> float:
         """Share of function words among the words of the prose: a third in sentences, next to none in lists."""
-        found = [w.lower() for w in words(self.prose)]
+        found = [w.lower() for w in (words(self.prose) if self.prose is not self.response else self.response_words)]
         return sum(w in FUNCTION_WORDS for w in found) / max(1, len(found))
 
     @cached_property
@@ -111,6 +117,15 @@ class Judged:
     @cached_property
     def task_bits(self) -> float:
         return sum(weight(s) for s in self.task_stems)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault: its code, the rating it leaves (1 or 2), and the reason as a sentence."""
+
+    code: str
+    rating: int
+    reason: str
 
 
 def _block(text: str, name: str, last: int) -> tuple[str, int] | None:
