@@ -264,6 +264,13 @@ def test_facts_name_hash_and_licence(tmp_path: Path) -> None:
     assert load(path=str(path)).facts()[0].licence is None
 
 
+def test_a_licence_given_by_file_covers_no_other_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_jsonl(tmp_path / f"{name}.jsonl", [flan()])
+    facts = load(path=str(tmp_path), licence={"a.jsonl": "CC0-1.0"}).facts()
+    assert [(f.name, f.licence) for f in facts] == [("a.jsonl", "CC0-1.0"), ("b.jsonl", None)]
+
+
 def test_a_file_that_changes_under_the_run_stops_it(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "a.jsonl", [flan(i) for i in range(3000)])
     rows = load(path=str(path)).rows()

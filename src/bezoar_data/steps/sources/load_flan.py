@@ -82,8 +82,10 @@ class LoadFlan(Source):
     revision: str | None = Field(default=None, description="The Hub dataset's commit, tag or branch.")
     config: str | None = Field(default=None, description="The Hub dataset's configuration.")
     split: str = Field(default="train", description="The Hub dataset's split.")
-    licence: str | None = Field(
-        default=None, description="The rows' licence as an SPDX id. For a Hub dataset, its card's unless given here."
+    licence: str | dict[str, str] | None = Field(
+        default=None,
+        description="The rows' licence as an SPDX id, or an id for each file by its name (other files then have none "
+        "stated). A Hub dataset has its card's unless one is given here.",
     )
     zero_shot_only: bool = Field(
         default=True, description="Leave out templates with worked examples (`template_type` not starting with zs)."
@@ -102,9 +104,9 @@ class LoadFlan(Source):
         if self.hub:
             from bezoar_data.steps.sources.hub import hub_facts
 
-            return [hub_facts(self.hub, self.revision, self.licence)]
+            return [hub_facts(self.hub, self.revision, self._licence(self.hub))]
         return [
-            SourceFacts(name=f.name, path=str(f.path), sha256=_sha256(f.path), licence=self.licence)
+            SourceFacts(name=f.name, path=str(f.path), sha256=_sha256(f.path), licence=self._licence(f.name))
             for f in self._files()
         ]
 
@@ -171,7 +173,7 @@ class LoadFlan(Source):
         if self.hub:
             from bezoar_data.steps.sources.hub import hub_facts, hub_records
 
-            revision = hub_facts(self.hub, self.revision, self.licence).revision
+            revision = hub_facts(self.hub, self.revision, self._licence(self.hub)).revision
             for record in hub_records(self.hub, revision, self.config, self.split):
                 yield self.hub, revision, Path(self.hub), record, record.values
             return
@@ -219,6 +221,9 @@ class LoadFlan(Source):
 
     def _files(self) -> list[SourceFile]:
         return find_files(self.path or [])
+
+    def _licence(self, source: str) -> str | None:
+        return self.licence.get(source) if isinstance(self.licence, dict) else self.licence
 
     def _either(self) -> None:
         if bool(self.path) == bool(self.hub):
