@@ -221,11 +221,24 @@ async def test_two_roles_on_one_endpoint_share_its_limit(server: FaultServer, jo
 
 async def test_concurrency_falls_to_what_the_endpoint_bears(server: FaultServer, journal: Journal) -> None:
     server.set(latency=0.05, capacity=10, retry_after="0.1")
-    async with Gateway({"teacher": model(server, limits={"concurrency": 60})}, journal, patience=QUICK) as gateway:
-        answers = await ask_all(gateway, texts(500))
+    async with Gateway({"teacher": model(server, limits={"concurrency": 200})}, journal, patience=QUICK) as gateway:
+        began = time.monotonic()
+        answers = await ask_all(gateway, texts(400))
+        seconds = time.monotonic() - began
         limit = gateway.snapshot()["endpoints"][0]["limit"]
     assert all(isinstance(a, Answer) for a in answers)
     assert limit < 40
+    assert seconds < 3 * 400 / 10 * 0.05
+
+
+async def test_a_spent_quota_is_waited_for_without_hammering(server: FaultServer, journal: Journal) -> None:
+    role = model(server, limits={"concurrency": 20})
+    async with Gateway({"teacher": role}, journal, patience=QUICK) as gateway:
+        await ask_all(gateway, texts(5))
+        server.set(down=2.0, down_status=429, retry_after="1")
+        answers = await ask_all(gateway, [f"later {i}" for i in range(300)])
+    assert all(isinstance(a, Answer) for a in answers)
+    assert server.stats()["requests"] < 300 + 20 + 10
 
 
 async def test_a_slow_row_holds_up_no_other(server: FaultServer, journal: Journal) -> None:

@@ -47,8 +47,9 @@ def retry_after(value: str | None, now: float | None = None) -> float | None:
 class Gate:
     """At most `limit` requests at once, first come first served.
 
-    The limit starts at the ceiling the user set, shrinks by a third when the endpoint says "too many" or times out
-    (once per second or round trip, whichever is longer: one crowd of refusals is one sign), and grows again by a
+    The limit starts at the ceiling the user set and shrinks by a third when the endpoint says "too many" or times out
+    (once per second or round trip, whichever is longer: one wave of refusals is one sign). When nothing but refusals
+    comes back, it falls to what is still in flight: those are the ones the endpoint took. It grows again by a
     thirty-second of the ceiling with each round trip that goes well.
     """
 
@@ -93,12 +94,15 @@ class Gate:
             self._limit = min(float(self.ceiling), self._limit + self._step / self._limit)
             self._admit()
 
-    def too_many(self, round_trip: float = 0.0) -> None:
-        """The endpoint said that this is too much."""
+    def too_many(self, round_trip: float = 0.0, *, crowd: bool = False) -> None:
+        """The endpoint said that this is too much. To be called before the request leaves, so that no other takes
+        its place first. `crowd`: it says nothing else any more."""
         now = self._clock()
         if now - self._shrunk >= max(1.0, round_trip):
             self._shrunk = now
             self._limit = max(1.0, self._limit * self.SHRINK)
+        if crowd:
+            self._limit = max(1.0, min(self._limit, self.in_flight - 1.0))
 
     def _take(self) -> None:
         self.in_flight += 1

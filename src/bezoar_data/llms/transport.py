@@ -131,6 +131,7 @@ class Endpoint:
             return completions
         except Transient as error:
             used = guess if error.may_have_cost else 0
+            self.watch.slow_down(case, error)
             raise
         except Refusal as refusal:
             raise self.watch.refused(refusal, request.model.model) from refusal

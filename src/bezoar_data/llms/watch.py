@@ -76,7 +76,7 @@ _OTHERS_WELL = 3
 _FEW = 4
 """At most so many requests are given up in a row without a success that vouches for the endpoint."""
 _CROWD = 8
-"""So many "too many requests" in a row hold everybody back, not only those who were told."""
+"""So many "too many requests" in a row speak for the endpoint, not for the requests that were told."""
 _IMPATIENT = 3
 """Tries of a request that another model could answer instead."""
 _WRONG_ADDRESS = (404, 405)
@@ -102,6 +102,7 @@ class Watch:
         self._probes = 0
         self._next_probe = 0.0
         self._held_until = 0.0
+        self._holds = 0
         self._began = 0.0
 
     @property
@@ -140,6 +141,7 @@ class Watch:
 
     def succeeded(self) -> None:
         self.health.succeeded()
+        self._holds = 0
         self._gate.went_well()
         if self._change is not None:
             self._wake()
@@ -173,21 +175,26 @@ class Watch:
             # Woken by a change; else look again when the next probe is due.
             await asyncio.wait([self._change], timeout=until + 0.001)
 
+    def slow_down(self, case: Case, error: Transient) -> None:
+        """Let fewer through after a failure that says so. Before the failed request leaves its place."""
+        if error.cause == "rate_limited":
+            now, gate = time.monotonic(), self._gate
+            self.health.too_many()
+            crowd = self.health.throttled >= _CROWD
+            gate.too_many(now - case.started, crowd=crowd)
+            if crowd and gate.in_flight <= 1:
+                # It takes nothing at all: a spent quota, not too many at once.
+                self._holds += 1
+                pause = self._backoff(self._holds, self._patience.probe)
+                self._held_until = max(self._held_until, now + max(pause, error.retry_after or 0.0))
+        elif error.cause in ("timeout", "unavailable"):
+            self._gate.too_many(time.monotonic() - case.started)
+
     def failed(self, case: Case, error: Transient, *, probe: bool) -> None:
         """Draw the conclusions of a failure for everybody."""
         health, now = self.health, time.monotonic()
-        if error.cause == "rate_limited":
-            health.too_many()
-            self._gate.too_many(now - case.started)
-            if health.throttled >= _CROWD:
-                pause = backoff(
-                    health.throttled // _CROWD, base=self._patience.first_wait, ceiling=self._patience.probe
-                )
-                self._held_until = max(self._held_until, now + max(pause, error.retry_after or 0.0))
-        else:
+        if error.cause != "rate_limited":
             health.failed(case.number, reached=error.cause not in ("connection", "cut", "timeout"))
-            if error.cause in ("timeout", "unavailable"):
-                self._gate.too_many(now - case.started)
         if not health.reached and health.unreached >= 3 and now - self._began >= self._patience.at_start:
             self.end(self._nobody(error))
         elif self._change is not None:
