@@ -15,7 +15,11 @@ Written by `python benchmarks/engine/bench.py`; the figures behind it stand in `
 repeats. "Window" is from the first request the server saw to the last answer it gave, "whole" is the process from start
 to end. The server has one core, everything measured has another; nothing else may use either. All contenders were given
 the same questions and had every answer checked against the one right one; runs with a wrong, missing or doubled row do
-not count. Peers run at the best of the settings listed under "Sweep".
+not count. Peers run at the best of the settings listed under "Sweep", in environments pinned by the lists in `peers/`.
+
+To be known when reading: distilabel runs several processes, which share the one measured core. Curator and Data
+Designer would download a table to count tokens with; a smaller local one stands in its place, which costs them less.
+Data Designer is 0.9.6: 0.9.7 asks for a certifi that the package index did not yet have when the lists were pinned.
 """
 
 
@@ -233,7 +237,7 @@ def _contender_table(found: Found, *, rates: bool = False, over: tuple[str, floa
     heads = ["who", "setting", "window"]
     heads += ["rows/s"] if rates else []
     heads += [f"over {over[0]}"] if over else []
-    heads += ["whole", "ours faster by: window", "whole", "most in flight", "server busy", "trouble"]
+    heads += ["whole", "we are faster by (window)", "(whole)", "most in flight", "server busy", "trouble"]
     rows = []
     for name, c in found["contenders"].items():
         window, whole = _mid(found, name, "window"), _mid(found, name, "whole")
