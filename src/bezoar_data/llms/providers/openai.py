@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
@@ -39,17 +39,21 @@ class OpenAI(Provider):
     """Chat completions at `base_url`, OpenAI's own by default."""
 
     kind = "openai"
+    home: ClassVar[str] = OPENAI
+    """The address when the models file names none."""
+    path: ClassVar[str] = "chat/completions"
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
-        self._url = _url(model.base_url or OPENAI, "chat/completions")
+        self._url = _url(model.base_url or self.home, self.path)
         self._session: aiohttp.ClientSession | None = None
         self._send: dict[str, Any] = {}
-        self._fixed = _fixed_body(model, official=urlsplit(self._url).hostname == "api.openai.com")
+        self._official = urlsplit(self._url).hostname == "api.openai.com"
+        self._fixed: dict[int, tuple[Model, dict[str, Any]]] = {}
 
     @property
     def address(self) -> str:
-        parts = urlsplit(self.model.base_url or OPENAI)
+        parts = urlsplit(self.model.base_url or self.home)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
     def problems(self) -> list[Problem]:
@@ -60,7 +64,7 @@ class OpenAI(Provider):
         if self.model.api_key_env:
             key = os.environ[self.model.api_key_env].strip()
             register_secret(key)
-            headers["Authorization"] = f"Bearer {key}"
+            headers.update(self._key_headers(key))
         self._send = {"headers": headers, "allow_redirects": False, "proxy": _proxy(self._url)}
         self._session = aiohttp.ClientSession(
             # The gate bounds what is in flight; a second bound here would only hide time spent in line.
@@ -77,10 +81,17 @@ class OpenAI(Provider):
             self._session = None
 
     async def complete(self, request: Request) -> Sequence[Completion]:
+        value, headers = await self._post(self._body(request))
+        return _completions(value, request.n, headers)
+
+    def _key_headers(self, key: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {key}"}
+
+    async def _post(self, body: dict[str, Any]) -> tuple[dict[str, Any], Mapping[str, str]]:
+        """Send a body; the JSON object that came back, and its headers. Every other end is a provider's error."""
         assert self._session is not None, "open() comes first"  # noqa: S101
-        body = orjson.dumps(self._body(request))
         try:
-            async with self._session.post(self._target, data=body, **self._send) as response:
+            async with self._session.post(self._target, data=orjson.dumps(body), **self._send) as response:
                 status, headers = response.status, response.headers
                 raw = await _read(response)
         except (aiohttp.ClientConnectorError, TimeoutError) as error:
@@ -88,11 +99,11 @@ class OpenAI(Provider):
         except (aiohttp.ClientError, ConnectionError, ValueError) as error:
             raise Transient("cut", _words(error)) from None
         if 200 <= status < 300:
-            return _completions(_parsed(raw), request.n, headers)
+            return _parsed(raw), headers
         raise _failure(status, raw, headers)
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body = {**self._fixed, "messages": request.messages}
+        body = {**self._values(request.model), "messages": request.messages}
         if request.n > 1:
             body["n"] = request.n
         if (seed := request.sample_seed) is not None:
@@ -100,9 +111,16 @@ class OpenAI(Provider):
         if request.schema is not None:
             form = {"name": "answer", "schema": request.schema, "strict": _is_strict(request.schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
-        if self.model.extra_body:
-            body.update(request.model.extra_body)
+        body.update(request.model.extra_body)
         return body
+
+    def _values(self, model: Model) -> dict[str, Any]:
+        """The fixed part of a request's body. Roles with one endpoint share this object, each with its own values."""
+        known = self._fixed.get(id(model))
+        if known is None:
+            # The model is kept with its values, or another could come to have its id.
+            known = self._fixed[id(model)] = (model, _fixed_body(model, official=self._official))
+        return known[1]
 
 
 def _fixed_body(model: Model, *, official: bool) -> dict[str, Any]:
