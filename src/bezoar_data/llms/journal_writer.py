@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -222,9 +223,9 @@ class Writer:
         with self._wake:
             for waiting in group:
                 entry = waiting.packed.entry
-                rest = [e for e in self._pending.pop(entry.key, ()) if e is not entry]
-                if rest:
-                    self._pending[entry.key] = rest
+                here = self._pending.pop(entry.key, ())
+                if len(here) > 1:
+                    self._pending[entry.key] = [e for e in here if e is not entry]
 
     def _commit(self, group: list[Waiting]) -> None:
         connection = self._connection
@@ -254,13 +255,16 @@ class Writer:
         """Which entries are to be written, and what stands for each: another run may have been faster, and a row must
         be made from the answer that every later look-up returns. Redacted keys stay redacted."""
         before: dict[bytes, list[Entry]] = {}
-        for chunk in _chunks(list({w.packed.row[0] for w in group})):
+        keys = {w.packed.row[0] for w in group}
+        for chunk in _chunks(list(keys)):
             marks = ",".join("?" * len(chunk))
             sql = f"SELECT {STORED} FROM answers WHERE key IN ({marks}) ORDER BY id"  # noqa: S608
             for row in fetch(self._connection, sql, chunk):
                 found = unpack(row)
                 if found is not None:
                     before.setdefault(row[0], []).append(found)
+        if not before and len(keys) == len(group):
+            return group  # nearly always
         rows = []
         for waiting in group:
             entry = waiting.packed.entry
@@ -279,7 +283,7 @@ def insert(connection: sqlite3.Connection, head: str, rows: Sequence[tuple[Any, 
     """Insert many rows with few statements: their sizes are powers of two, so that each is prepared once."""
     for chunk in _chunks(rows):
         marks = f"({','.join('?' * len(chunk[0]))})"
-        connection.execute(f"{head} VALUES {','.join([marks] * len(chunk))}", [v for row in chunk for v in row])
+        connection.execute(f"{head} VALUES {','.join([marks] * len(chunk))}", list(chain.from_iterable(chunk)))
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
