@@ -20,7 +20,7 @@ from .offline_checks import CHECKS, Finding
 from .offline_judged import Judged, read_judged
 from .offline_text import Pick, clip, content_stems, count_tokens, cut_tokens, listed, quoted, stem, topic_words
 
-_GUESS = re.compile(r"\b(?:is|as|our|best|my) (?:only )?(?:a )?(?:best )?guess\b", re.I)
+_GUESS = re.compile(r"\b(?:is|as|our|best|my) (?:only )?(?:a )?(?:\w+ )?guess\b", re.I)
 
 Verdict = tuple[str, int, str]
 """Status, rating from 1 to 5, reason."""

@@ -140,8 +140,12 @@ def _block(text: str, name: str, last: int) -> tuple[str, int] | None:
 
 
 def read_judged(messages: Sequence[Mapping[str, str]]) -> Judged | None:
-    """Finds the marked parts in the last user message; None when it holds no task and answer to judge."""
-    text = next((m.get("content", "") for m in reversed(messages) if m.get("role") == "user"), "")
+    """Finds the marked parts in the last user message that has them; None when there is no task and answer to judge.
+
+    A judge that is asked again gets further messages after the first, without the material.
+    """
+    said = [m.get("content", "") for m in messages if m.get("role") == "user"]
+    text = next((s for s in reversed(said) if "<response>" in s), "")
     answer_at = text.find("<response>")
     if answer_at < 0:
         return None

@@ -44,6 +44,12 @@ def textwork(prompt: Prompt, pick: Pick) -> Solution | None:
         return _done(prompt, pick, "The letters of each word are counted and compared.", value)
     target = given_text(prompt)
     if target and (
+        letter := re.search(r"(?:how (?:often|many times)|count|number of)\b.{0,30}\bletter ['\"“]?([a-z])\b", low)
+    ):
+        what = letter.group(1)
+        how = f"Going through {quoted(target)} letter by letter, each {quoted(what)} is counted."
+        return _done(prompt, pick, how, str(target.lower().count(what)))
+    if target and (
         counted := re.search(
             r"how many (words|letters|characters|vowels)|(?:count|number of) (?:the )?(?:number of )?(words|letters|characters|vowels)",
             low,
@@ -61,7 +67,7 @@ def textwork(prompt: Prompt, pick: Pick) -> Solution | None:
         return _done(prompt, pick, "Each small letter is replaced by its capital.", target.upper())
     if target and re.search(r"lower ?case|small letters", low):
         return _done(prompt, pick, "Each capital letter is replaced by its small form.", target.lower())
-    if target and re.search(r"(?:spell|write|type)\b.{0,20}\bbackwards?\b|reverse the (?:word|string|letters)", low):
+    if target and re.search(r"(?:spell|write|type)\b.{0,60}\bbackwards?\b|reverse the (?:word|string|letters)", low):
         return _done(prompt, pick, "The letters are written down from the last to the first.", target[::-1])
     return None
 
@@ -86,7 +92,16 @@ def _spell_list(items: list[str], prompt: Prompt) -> str:
 
 
 def _sorted(prompt: Prompt, pick: Pick, items: list[str], low: str) -> Solution:
-    down = bool(re.search(r"descend|largest to smallest|high(?:est)? to low|reverse", low))
+    down = bool(
+        re.search(
+            r"descend|(?:largest|biggest|longest|highest|high) to (?:the )?(?:smallest|shortest|lowest|low)|reverse",
+            low,
+        )
+    )
+    if re.search(r"\blengths?\b|\b(?:shortest|longest)\b|number of letters", low):
+        ordered = sorted(items, key=len, reverse=down)
+        how = f"The letters of each item are counted, and the {'longest' if down else 'shortest'} item is put first."
+        return _done(prompt, pick, how, _spell_list(ordered, prompt))
     if all(_is_number(i) for i in items):
         ordered = sorted(items, key=lambda i: float(i.replace(",", "")), reverse=down)
         how = f"The numbers are compared pair by pair and put in order, the {'largest' if down else 'smallest'} first."

@@ -79,7 +79,7 @@ _DETAIL = re.compile(
     r"\bdetail|\blong\b|thorough|at length|in full|complete answer|look(?:ing)? (?:anything )?up|elsewhere", re.I
 )
 _OPTION = re.compile(
-    r"multiple[- ]choice|correct (?:option|choice|answer)|other (?:options|choices|answers)|wrong (?:options|choices|ones)",
+    r"multiple[- ]choice|\boptions to choose|others (?:is|are) wrong|correct (?:option|choice|answer)|other (?:options|choices|answers)|wrong (?:options|choices|ones)",
     re.I,
 )
 _GUIDE = re.compile(r"guideline|definition|instructions? (?:led|that)|\brules\b", re.I)

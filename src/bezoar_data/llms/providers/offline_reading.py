@@ -12,7 +12,7 @@ from .offline_prompt import Prompt
 from .offline_text import Pick, clip, content_stems, listed, quoted, sentence, sentences, stem, topic_words
 
 _SUMMARY = re.compile(
-    r"summar|highlights|\btl;?dr\b|main (?:points?|idea)|\bgist\b|in (?:one|a few|two|three) (?:\w+ )?sentences?\b.*(?:article|text|above|passage)|shorten|condense|key points"
+    r"summar|\bsum up\b|\bwhat is (?:the |this )?(?:following |above )?(?:text|passage|article|paragraph|story) (?:mainly )?about|highlights|\btl;?dr\b|main (?:points?|idea)|\bgist\b|in (?:one|a few|two|three) (?:\w+ )?sentences?\b.*(?:article|text|above|passage)|shorten|condense|key points"
 )
 _HEADLINE = re.compile(r"\b(?:headline|title|subject line|heading)\b")
 _ASK_BACK = re.compile(
@@ -196,7 +196,21 @@ def _mid_sentence(text: str) -> str:
     return text[0].lower() + text[1:] if text.split(" ", 1)[0].lower() in _LOWERED - {"i"} else text
 
 
+_DATED = re.compile(
+    r"^(.{3,70}?) (was|were) (\w+(?:ed|ilt|orn|ent|ade|und|ten|wn|ung|un))\b(.*?),? (?:in|on) ((?:[A-Z][a-z]+ )?(?:\d{1,2}, )?\d{4})$"
+)
+_BECAUSE = re.compile(r"^(.{3,70}?) (is|are|was|were|can|will) (.{3,80}?),? because .{5,}$")
+
+
 def _question_about(line: str, pick: Pick) -> str:
+    dated = _DATED.match(line.rstrip(".!?"))
+    if dated:
+        subject, verb, done, more, _ = dated.groups()
+        return f"When {verb} {_mid_sentence(subject)} {done}{more}?"
+    caused = _BECAUSE.match(line.rstrip(".!?"))
+    if caused:
+        subject, verb, rest = caused.groups()
+        return f"Why {verb} {_mid_sentence(subject)} {rest}?"
     match = _IS.match(line.rstrip(".!?"))
     names = topic_words(line, 4)
     if match and len(match.group(1).split()) <= 8 and "," not in match.group(1):
@@ -227,7 +241,7 @@ _WH = {
 def extract(prompt: Prompt, pick: Pick) -> Solution | None:
     """The sentence of the passage that answers the question."""
     passage = prompt.passage
-    if prompt.options or len(passage) < _SHORT or passage == prompt.question:
+    if prompt.options or len(passage) < 15 or passage == prompt.question:
         return None
     lines = [s for s in sentences(passage[:12000]) if len(s) > 2]
     if not lines:

@@ -42,7 +42,7 @@ def story(text: str) -> Computed | None:
     )
     low, ask = facts.lower(), question.group(0).lower()
     noun = re.search(
-        r"how many ((?:[a-z]+ )??[a-z]+?)(?: (?:are|is|does|do|did|will|can|has|have|were|in|left|remain|must|would|should)\b|\?)",
+        r"how many ((?:[a-z]+ )??[a-z]+?(?: of [a-z]+)?)(?: (?:are|is|does|do|did|will|can|has|have|were|in|left|remain|must|would|should)\b|\?)",
         ask,
     )
     name = unit or (noun.group(1) if noun else "")

@@ -11,7 +11,7 @@ import re
 
 from .offline_compose import Solution
 from .offline_prompt import Prompt, given_text
-from .offline_text import Pick, listed, quoted, sentence, topic_words, with_article
+from .offline_text import Pick, listed, quoted, sentence, sentences, topic_words, with_article
 
 _TRANSLATE = re.compile(
     r"\btranslate\b (?:the|this|these|it|that|into|to|from|following|each|a)\b|\btranslate\s*[:\"“]|\btranslation (?:of|into|to)\b"
@@ -36,7 +36,7 @@ def from_data(prompt: Prompt, pick: Pick) -> Solution | None:
         names = [w.strip(" .'\"") for w in re.split(r"[,;#]| - ", keywords) if w.strip(" .'\"")]
         if 2 <= len(names) <= 8:
             return _joined(names, pick)
-    pairs = re.findall(r"([A-Za-z][\w ]{1,24}?)\s*[=\[]\s*([^,\]\n=]{1,60})\]?", prompt.passage or prompt.question)
+    pairs = re.findall(r"([A-Za-z][\w ]{1,24}?)\s*[=\[]\s*([^,;\]\n=]{1,60})\]?", prompt.passage or prompt.question)
     if len(pairs) >= 2 and re.search(r"sentence|text|describe|restaurant|data|attributes|verbaliz", low):
         return _verbalised([(k.strip(), v.strip()) for k, v in pairs][:8], pick)
     return None
@@ -160,6 +160,11 @@ _FORMAL = {
     "enough": "sufficient",
 }
 _PLAIN = {
+    "due to the fact that": "because",
+    "in order to": "to",
+    "at this point in time": "now",
+    "took the decision to": "decided to",
+    "made the decision to": "decided to",
     "purchase": "buy",
     "purchased": "bought",
     "assist": "help",
@@ -210,7 +215,11 @@ _PLAIN = {
 
 def rewrite(prompt: Prompt, pick: Pick) -> Solution | None:
     """The same sentence with other words, from a short list of swaps."""
-    if not _REWRITE.search(prompt.low) or prompt.options:
+    if (
+        not _REWRITE.search(prompt.low)
+        or prompt.options
+        or re.search(r"\btense\b|\bplural\b|\bpassive\b|\bactive\b", prompt.low)
+    ):
         return None
     source = given_text(prompt) or prompt.passage
     if not 8 <= len(source) <= 900:
@@ -227,18 +236,23 @@ def rewrite(prompt: Prompt, pick: Pick) -> Solution | None:
         changed.append(f"{quoted(found)} by {quoted(new)}")
         return new[0].upper() + new[1:] if found[0].isupper() else new
 
-    text = sentence(re.sub(r"\b(?:a lot of|lots of|prior to|[\w]+(?:['’]\w+)?)\b", swap, source))
-    if not changed:
+    text = sentence(
+        re.sub(
+            r"(?i)\b(?:a lot of|lots of|prior to|due to the fact that|in order to|at this point in time|took the decision to|made the decision to|[\w]+(?:['’]\w+)?)\b",
+            swap,
+            source,
+        )
+    )
+    polite = "polite" in prompt.low
+    if not changed and polite:
+        changed_step = "An order hurts where a request would not, so each order is put as a question."
+    elif not changed:
         text = _turned(text)
         changed_step = "No word had to go, so the change lies in the order: the parts of the sentence change places."
     else:
         changed_step = f"Here it is enough to replace {listed(list(dict.fromkeys(changed))[:4])}."
     if formal and "polite" in prompt.low and not re.search(r"(?i)\bplease\b|would you", text):
-        text = (
-            f"Would you be so kind as to consider this: {text[0].lower() + text[1:]}"
-            if not text.endswith("?")
-            else f"Please tell me: {text[0].lower() + text[1:]}"
-        )
+        text = _politely(text)
     manner = "a more formal way" if formal else "other words"
     return Solution(
         pick.one(
@@ -251,6 +265,25 @@ def rewrite(prompt: Prompt, pick: Pick) -> Solution | None:
         "The meaning is the same as before.",
         product=text,
     )
+
+
+_ORDERS = re.compile(
+    r"^(?:turn|send|bring|give|tell|come|go|open|close|stop|move|put|take|call|write|wait|be|help|show|let|leave|keep|make|clean|answer|get|sit|look|read)\b",
+    re.I,
+)
+
+
+def _politely(text: str) -> str:
+    """Orders become requests; anything else is left standing behind a friendly word."""
+    parts = sentences(text)
+    asked = [f"Could you please {p[0].lower()}{p[1:].rstrip('.!')}?" if _ORDERS.match(p) else p for p in parts]
+    if asked == parts:
+        return (
+            f"If I may say so, {text[0].lower()}{text[1:]}"
+            if not text.startswith(("I ", "I'"))
+            else f"If I may say so, {text}"
+        )
+    return " ".join(asked)
 
 
 def _turned(text: str) -> str:
