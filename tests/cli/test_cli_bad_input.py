@@ -27,8 +27,7 @@ def refused(project: Project, *says: str, arguments: tuple[str, ...] = ()) -> st
     assert "Traceback" not in done.err
     for text in says:
         assert text in done.err, done.err
-    assert not list(project.folder.rglob("dataset"))
-    assert not list(project.folder.rglob(".building"))
+    assert not (project.folder / "runs" / "test").exists()
     return done.err
 
 

@@ -44,11 +44,11 @@ def test_asks_again_for_an_unusable_answer_and_then_drops_the_row(bad, reason) -
     assert saved.asks[0].messages == saved.asks[2].messages
 
     lost = drive(explain(retries=1), ROW, [bad, bad])
-    assert lost.verdict == Dropped(reason, "asked 2 times", raw=bad.text.strip() or None)
+    assert lost.verdict == Dropped(reason, "asked 2 times", raw=bad.text.strip() or None, failed=True)
 
 
 def test_without_retries_asks_once() -> None:
-    assert drive(explain(retries=0), ROW, [""]).verdict == Dropped("empty_answer", "asked 1 times", raw=None)
+    assert drive(explain(retries=0), ROW, [""]).verdict == Dropped("empty_answer", "asked 1 times", failed=True)
 
 
 def test_keeps_a_cut_answer_if_told_to() -> None:

@@ -7,26 +7,27 @@ half way leaves the last finished dataset untouched, and the journal with every 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.lock import build_lock
 from bezoar_data.engine.progress import Progress
+from bezoar_data.engine.record import RunRecord
+from bezoar_data.engine.watch import RunWatch
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled
-from bezoar_data.runs.dataset import Written, write_dataset, write_dropped
+from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, lock_hash, replace_folder, write_json, write_text
 from bezoar_data.runs.spool import Spool
-from bezoar_data.spec.errors import DONE, TOO_MANY_FAILED, BezoarError
+from bezoar_data.spec.errors import DONE, TOO_MANY_FAILED, InputError
 
 Engine = Literal["stream", "local"]
 
@@ -63,51 +64,95 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
     Raises `InputError` (exit 2), `BudgetStop` (3), `ProviderAway` (5) or `Interrupted` (130); after each but the
     first, the same call goes on from the journal.
     """
-    started = time.time()
     counts = Counts(node.id for node in compiled.nodes)
-    with folder.held() as scratch:
+    with _nothing_half_written(folder), folder.held() as scratch:
+        record = RunRecord(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
-        tally: Mapping[str, Any] = {}
+        watch = RunWatch(counts, dict, lambda: expected_rows(compiled, options.limit))
         try:
             if options.engine == "local":
-                _run_local(compiled, spool, counts, scratch, folder, options)
+                Journal.open(folder.journal).close()
+                from bezoar_data.engine.local import run_local
+
+                progress.follow(watch, record.running)
+                run_local(compiled, spool, counts, scratch, limit=options.limit)
             else:
-                tally = _run_stream(compiled, spool, counts, folder, options, progress)
-        except BezoarError as error:
-            _note_end(folder, compiled, counts, started, options, error)
+                _run_stream(compiled, spool, counts, folder, options, progress, watch, record)
+        except BaseException as error:
+            record.stopped(watch.facts(), error)
             raise
         finally:
             progress.close()
-        result = _finish(compiled, folder, spool, counts, options, card, scratch, tally, started)
+        result = _finish(compiled, folder, spool, counts, options, card, scratch, watch, record)
         spool.close()
     return result
 
 
-def _run_stream(
-    compiled: Compiled, spool: Spool, counts: Counts, folder: RunFolder, options: Options, progress: Progress
-) -> Mapping[str, Any]:
-    async def main() -> Mapping[str, Any]:
-        from bezoar_data.engine.stream import StreamEngine
+@contextmanager
+def _nothing_half_written(folder: RunFolder) -> Iterator[None]:
+    """Where what was given was wrong, a run folder made only now goes again. The journal beside it stays."""
+    was_there = folder.path.exists()
+    try:
+        yield
+    except InputError:
+        if not was_there:
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
+
+def _run_stream(
+    compiled: Compiled,
+    spool: Spool,
+    counts: Counts,
+    folder: RunFolder,
+    options: Options,
+    progress: Progress,
+    watch: RunWatch,
+    record: RunRecord,
+) -> None:
+    from bezoar_data.engine.stream import StreamEngine
+
+    async def main() -> None:
         journal = Journal.open(folder.journal)
         try:
             for note in journal.notes:
                 progress.note(note)
-            gateway = Gateway(compiled.roles, journal, retry_failed=options.retry_failed, max_cost=options.max_cost)
+            gateway = Gateway(
+                compiled.roles,
+                journal,
+                retry_failed=options.retry_failed,
+                max_cost=options.max_cost,
+                listen=progress.heard,
+            )
             async with gateway:
-                window = 128 + 2 * sum(m.limits.concurrency for m in compiled.roles.values())
-                engine = StreamEngine(compiled, gateway, spool, counts, window=window, limit=options.limit)
-                progress.follow(counts, gateway.tally)
+                watch.asked = gateway.snapshot
+                engine = StreamEngine(compiled, gateway, spool, counts, window=_window(compiled), limit=options.limit)
+                progress.follow(watch, record.running)
                 restore = _on_interrupt(engine.stop)
                 try:
                     await engine.run()
                 finally:
                     restore()
-                return gateway.tally.snapshot()
         finally:
             journal.close()
 
-    return _run_loop(main)
+    _run_loop(main)
+
+
+def _window(compiled: Compiled) -> int:
+    """Rows in flight: enough to keep every endpoint busy while some rows are slow, and no more."""
+    return 128 + 2 * sum(model.limits.concurrency for model in compiled.roles.values())
+
+
+def expected_rows(compiled: Compiled, limit: int | None) -> int | None:
+    """How many rows the sources will give, once all of them know."""
+    total = 0
+    for node in compiled.sources:
+        expected = node.step.expected
+        if expected is None:
+            return None
+        total += expected if limit is None else min(expected, limit)
+    return total
 
 
 def _run_loop(main: Callable[[], Any]) -> Any:
@@ -147,15 +192,6 @@ def _on_interrupt(stop: Callable[[], None]) -> Callable[[], None]:
     return restore
 
 
-def _run_local(
-    compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, folder: RunFolder, options: Options
-) -> None:
-    from bezoar_data.engine.local import run_local
-
-    Journal.open(folder.journal).close()
-    run_local(compiled, spool, counts, scratch, limit=options.limit)
-
-
 def _finish(
     compiled: Compiled,
     folder: RunFolder,
@@ -164,9 +200,10 @@ def _finish(
     options: Options,
     card: CardWriter,
     scratch: Path,
-    tally: Mapping[str, Any],
-    started: float,
+    watch: RunWatch,
+    record: RunRecord,
 ) -> Result:
+    """Build the dataset, its lock and its card in the scratch folder, then move everything into place."""
     file = compiled.loaded.file
     building = scratch / "dataset"
     written = write_dataset(spool, building, splits=file.splits, seed=file.seed, expected=compiled.expected_columns)
@@ -181,40 +218,8 @@ def _finish(
     replace_folder(building, folder.dataset)
     dropped.replace(folder.dropped)
     write_text(folder.pipeline, compiled.resolved)
-    exit_code = _exit_code(compiled, counts, written)
-    seconds = time.time() - started
-    write_json(
-        folder.run_json,
-        {
-            **_run_facts(compiled, counts, started, options),
-            "state": "done",
-            "exit_code": exit_code,
-            "lock": name,
-            "rows_per_second": round(counts.steps[compiled.nodes[0].id].rows_in / seconds, 1),
-            "asked": dict(tally),
-        },
-    )
-    return Result(folder, lock, name, counts, tally, seconds, exit_code)
-
-
-def _exit_code(compiled: Compiled, counts: Counts, written: Written) -> int:
     total = sum(counts.steps[n.id].rows_in for n in compiled.sources)
-    return TOO_MANY_FAILED if counts.failed > compiled.loaded.file.tolerate * total else DONE
-
-
-def _note_end(
-    folder: RunFolder, compiled: Compiled, counts: Counts, started: float, options: Options, error: BezoarError
-) -> None:
-    """Say in run.json how a run ended that did not finish. The dataset stays the last finished one's."""
-    facts = _run_facts(compiled, counts, started, options)
-    write_json(folder.run_json, {**facts, "state": "stopped", "exit_code": error.exit_code, "reason": str(error)})
-
-
-def _run_facts(compiled: Compiled, counts: Counts, started: float, options: Options) -> dict[str, Any]:
-    return {
-        "name": compiled.loaded.file.name,
-        "engine": options.engine,
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.time() - started, 3),
-        "steps": {name: count.as_json() for name, count in counts.steps.items()},
-    }
+    exit_code = TOO_MANY_FAILED if counts.failed > file.tolerate * total else DONE
+    facts = watch.facts()
+    record.done(facts, exit_code, name)
+    return Result(folder, lock, name, counts, facts["asked"], facts["seconds"], exit_code)

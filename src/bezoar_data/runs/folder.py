@@ -54,6 +54,17 @@ class RunFolder:
     def journal(self) -> Path:
         return self.path.parent / "journal.sqlite"
 
+    def is_held(self) -> bool:
+        """Whether a run is writing to this folder now."""
+        try:
+            with (self.path / ".lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     @contextmanager
     def held(self) -> Iterator[Path]:
         """Hold the folder for one run and give its empty scratch folder. A second run there is refused: two would

@@ -24,6 +24,7 @@ from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.chat import ask_each
 from bezoar_data.runs.row import RESERVED, Columns, Drop, Lineage, Row, row_random, seed_id
 from bezoar_data.spec.errors import BezoarError
+from bezoar_data.steps.columns import fill_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class _Declared:
 
     def _columns(self, declared: Iterable[str]) -> list[str]:
         settings = {name: getattr(self, name) for name in type(self).model_fields}  # type: ignore[attr-defined]
-        return [c.format_map(settings) for c in declared]
+        return fill_columns(declared, settings)
 
     @property
     def inputs(self) -> list[str]:
@@ -151,6 +152,11 @@ class Source(_Declared, GeneratorStep):
 
     seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
     limit: int | None = Field(default=None, description="At most this many rows.")
+
+    @property
+    def expected(self) -> int | None:
+        """How many rows `read` gives, as soon as that is known: progress then tells the time left."""
+        return None
 
     def facts(self) -> Sequence[SourceFacts]:
         """The sources the rows come from, as `read` names them."""

@@ -88,14 +88,18 @@ def join_rows(rows: Sequence[Row]) -> Row:
 
 def branches_share(edges: Sequence[tuple[str, str]], parents: Sequence[str]) -> bool:
     """Whether two of the branches that end in `parents` start from a common step."""
-    before = {child: [p for p, c in edges if c == child] for _, child in edges}
-
-    def ancestors(step: str) -> set[str]:
-        return {step}.union(*(ancestors(p) for p in before.get(step, ())))
-
+    before: dict[str, list[str]] = {}
+    for parent, child in edges:
+        before.setdefault(child, []).append(parent)
     seen: set[str] = set()
-    for parent in parents:
-        mine = ancestors(parent)
+    for start in parents:
+        mine: set[str] = set()
+        left = [start]
+        while left:
+            step = left.pop()
+            if step not in mine:
+                mine.add(step)
+                left += before.get(step, ())
         if mine & seen:
             return True
         seen |= mine

@@ -16,7 +16,6 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, Verdict
-from bezoar_data.steps.columns import fill_columns
 
 # A word is a run of letters and digits; in scripts without spaces between words, each character counts as one.
 _WORD = regex.compile(
@@ -48,10 +47,6 @@ class NearDuplicates(GlobalRowStep):
     num_perm: int = Field(
         default=256, ge=16, le=1024, description="MinHash permutations: more find pairs near the threshold faster."
     )
-
-    @property
-    def inputs(self) -> list[str]:
-        return fill_columns(self.reads, {"column": self.column})
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         import numpy as np

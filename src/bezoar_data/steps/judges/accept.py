@@ -13,7 +13,6 @@ from pydantic import Field, NonNegativeInt, PrivateAttr
 from bezoar_data.llms.ask import Ask, Message
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, ModelStep, Turns
-from bezoar_data.steps.columns import fill_columns
 from bezoar_data.steps.judges.blocks import blocks
 from bezoar_data.steps.judges.rubric import DEFAULT, Rubric, load_rubric
 from bezoar_data.steps.judges.verdict import Unreadable, read_verdict
@@ -57,12 +56,6 @@ class JudgeAccept(ModelStep):
     _rubric: Rubric | None = PrivateAttr(default=None)
     _instructions: str = PrivateAttr(default="")
 
-    @property
-    def inputs(self) -> list[str]:
-        return fill_columns(
-            self.reads, {name: getattr(self, name) for name in ("instruction", "response", "system", "reference")}
-        )
-
     def load(self) -> None:
         super().load()
         self._loaded()
@@ -84,7 +77,7 @@ class JudgeAccept(ModelStep):
             else:
                 values = {"status": verdict.status, "rating": str(verdict.rating), "reason": verdict.reason}
                 return Kept([row.with_columns(**{f"{self.judge}_{k}": v for k, v in values.items()})])
-        return Dropped("unparsable_verdict", fault, raw=said)
+        return Dropped("unparsable_verdict", fault, raw=said, failed=True)
 
     def _messages(self, row: Row) -> tuple[Message, ...]:
         def text(column: str) -> str:

@@ -34,7 +34,7 @@ class OrcaExplain(ModelStep):
     def run_row(self, row: Row) -> Turns:
         question = row["inputs"]
         if not isinstance(question, str) or not question.strip():
-            return Dropped("empty_question", "there is nothing to answer in `inputs`")
+            return Dropped("empty_question", "there is nothing to answer in `inputs`", failed=True)
         messages = _messages(row["system_message"], question)
         fault = text = ""
         for attempt in range(self.retries + 1):
@@ -43,7 +43,7 @@ class OrcaExplain(ModelStep):
             fault = self._fault(answer)
             if not fault:
                 return Kept([row.with_columns(explained_targets=text)])
-        return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None)
+        return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None, failed=True)
 
     def _fault(self, answer: Answer) -> str:
         if answer.finish_reason == "content_filter":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PrivateAttr
 
 from bezoar_data.runs.row import Columns
 from bezoar_data.spec.errors import InputError, Place, Problem
@@ -99,6 +99,12 @@ class LoadFlan(Source):
         description="Rows to take of each sub-mix, by drawing tasks at random; a sub-mix not named is taken whole.",
     )
 
+    _expected: int | None = PrivateAttr(default=None)
+
+    @property
+    def expected(self) -> int | None:
+        return self._expected
+
     def facts(self) -> Sequence[SourceFacts]:
         self._either()
         if self.hub:
@@ -141,6 +147,7 @@ class LoadFlan(Source):
         if not seen:
             raise InputError(self._empty("there are no rows in it", "is it the right file?"))
         selection.close()
+        self._expected = seen - selection.left_out
         for submix, rows in selection.shortfalls.items():
             _log.warning("load_flan: the quota of %s asks for %d rows, there are %d", submix, self.quotas[submix], rows)
 

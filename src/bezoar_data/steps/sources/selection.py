@@ -29,6 +29,7 @@ class Selection:
     quotas: Mapping[Submix, int]
     _tasks: dict[tuple[Submix | None, str], list[tuple[int, int]]] = field(default_factory=dict)
     _chosen: set[int] = field(default_factory=set)
+    _limited: int = 0
     shortfalls: dict[Submix, int] = field(default_factory=dict)
     """After `close`: sub-mixes whose quota could not be met, with the rows they do give."""
 
@@ -45,6 +46,7 @@ class Selection:
     def offer(self, position: int, submix: Submix | None, task: str, inputs: str, targets: str) -> None:
         if not self.limits(submix):
             return
+        self._limited += 1
         room = min(n for n in (self.cap(submix), self._quota(submix)) if n is not None)
         if room == 0:
             return
@@ -69,6 +71,11 @@ class Selection:
             self._chosen.update(drawn)
             if len(drawn) < quota:
                 self.shortfalls[submix] = len(drawn)
+
+    @property
+    def left_out(self) -> int:
+        """After `close`: how many of the offered rows are not taken."""
+        return self._limited - len(self._chosen)
 
     def takes(self, position: int, submix: Submix | None) -> bool:
         return not self.limits(submix) or position in self._chosen
