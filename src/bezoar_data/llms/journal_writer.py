@@ -85,13 +85,12 @@ class Writer:
                 raise JournalError(f"the journal {self._path} is closed")
             self._queue.append(waiting)
             self._pending.setdefault(entry.key, []).append(entry)
-            enough = len(self._queue) >= ENOUGH
             if loop is None:
                 self._call()
-            elif self._scheduled is not loop:
-                self._scheduled = loop
-                loop.call_later(GATHER_SECONDS, self._due, loop)
-        if enough and loop is not None:
+                return
+            self._schedule(loop)
+            enough = len(self._queue) % ENOUGH == 0
+        if enough:
             self._flush(loop)
 
     def pending(self, key: str) -> Sequence[Entry]:
@@ -129,6 +128,12 @@ class Writer:
         self._called = True
         self._wake.notify()
 
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have this loop write in a moment what has gathered by then. The caller holds `_wake`."""
+        if self._scheduled is not loop:
+            self._scheduled = loop
+            loop.call_later(GATHER_SECONDS, self._due, loop)
+
     def _due(self, loop: asyncio.AbstractEventLoop) -> None:
         self._scheduled = None
         if self._queue:
@@ -138,7 +143,7 @@ class Writer:
         """Write what has gathered, in the event loop; leave it to the thread when that would take long."""
         if not self._turn.acquire(blocking=False):
             with self._wake:
-                self._call()
+                self._schedule(loop)  # the thread has the connection: in a moment it will be free
             return
         try:
             self._connection.execute(f"PRAGMA busy_timeout={int(IMPATIENT_SECONDS * 1000)}")
@@ -152,24 +157,30 @@ class Writer:
             self._turn.release()
         if self._since_checkpoint >= CHECKPOINT_ENTRIES:
             with self._wake:
-                self._call()
+                self._wake.notify()
 
     def _run(self) -> None:
         """The thread: what the event loop would have to wait for."""
         while True:
             with self._wake:
-                while not self._called and not self._closing:
+                while not (self._called or self._closing or self._since_checkpoint >= CHECKPOINT_ENTRIES):
                     self._wake.wait()
-                self._called = False
-                closing = self._closing
-            with self._turn:
-                self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-                while group := self._take():
-                    self._write(group, None, patient=True)
+                called, closing, self._called = self._called, self._closing, False
+            if called or closing:
+                self._drain()
             if closing:
                 return
             if self._since_checkpoint >= CHECKPOINT_ENTRIES:
                 self._checkpoint()
+
+    def _drain(self) -> None:
+        """Write what is waiting now. What comes meanwhile is the event loop's again."""
+        left = len(self._queue)
+        with self._turn:
+            self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+            while left > 0 and (group := self._take()):
+                self._write(group, None, patient=True)
+                left -= len(group)
 
     def _checkpoint(self) -> None:
         """Move the log into the file: most of it beside running transactions, the rest while they wait a moment, or a
