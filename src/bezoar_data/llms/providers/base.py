@@ -21,6 +21,7 @@ from bezoar_data.spec.models_file import Model
 KINDS: dict[str, str] = {
     "openai": "bezoar_data.llms.providers.openai:OpenAI",
     "openai-completions": "bezoar_data.llms.providers.openai_completions:OpenAICompletions",
+    "anthropic": "bezoar_data.llms.providers.anthropic:Anthropic",
     "offline-teacher": "bezoar_data.llms.providers.offline_teacher:OfflineTeacher",
     "offline-judge": "bezoar_data.llms.providers.offline_judge:OfflineJudge",
 }

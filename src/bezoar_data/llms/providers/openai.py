@@ -119,8 +119,11 @@ class OpenAI(Provider):
         known = self._fixed.get(id(model))
         if known is None:
             # The model is kept with its values, or another could come to have its id.
-            known = self._fixed[id(model)] = (model, _fixed_body(model, official=self._official))
+            known = self._fixed[id(model)] = (model, self._fixed_values(model))
         return known[1]
+
+    def _fixed_values(self, model: Model) -> dict[str, Any]:
+        return _fixed_body(model, official=self._official)
 
 
 def _fixed_body(model: Model, *, official: bool) -> dict[str, Any]:
