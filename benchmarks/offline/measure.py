@@ -14,7 +14,7 @@ import argparse
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from answers import Item
 from bezoar_data.llms.providers.offline_judge import judge
 from bezoar_data.llms.providers.offline_judged import Judged
 from bezoar_data.llms.providers.offline_teacher import write_answer
-from bezoar_data.llms.providers.offline_text import Pick
+from bezoar_data.llms.providers.offline_text import Pick, topic_phrases, topic_words
 
 HERE = Path(__file__).parent
 FREE_FORM = ("dolly", "seed tasks", "mt_bench")
@@ -70,17 +70,27 @@ def speeds(good: list[Item]) -> tuple[float, float, float]:
         [{"role": "system", "content": system[i % 3]}, {"role": "user", "content": item.instruction}]
         for i, item in enumerate(good)
     ]
-    start = time.process_time()
     written = [write_answer(messages) for messages in asked]
-    teacher = len(written) / (time.process_time() - start)
-    start = time.process_time()
-    for item, text in zip(good, written, strict=True):
-        judge(Judged(item.instruction, text), Pick("speed"))
-    judged = len(written) / (time.process_time() - start)
-    start = time.process_time()
-    for item in good:
-        rejected(item)
-    return teacher, judged, len(good) / (time.process_time() - start)
+    return (
+        per_second(lambda: [write_answer(messages) for messages in asked], len(asked)),
+        per_second(
+            lambda: [judge(Judged(i.instruction, t), Pick("speed")) for i, t in zip(good, written, strict=True)],
+            len(good),
+        ),
+        per_second(lambda: [rejected(item) for item in good], len(good)),
+    )
+
+
+def per_second(work: Callable[[], object], n: int) -> float:
+    """The best of three, by processor time: other programs on the machine then matter least."""
+    times = []
+    for _ in range(3):
+        topic_words.cache_clear()  # a run meets each prompt once, so what is kept by prompt must not help here
+        topic_phrases.cache_clear()
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return n / min(times)
 
 
 def report(*, held_out: bool) -> str:
@@ -132,7 +142,7 @@ def report(*, held_out: bool) -> str:
     teacher, verdicts, on_good = speeds(good)
     lines += [
         "",
-        f"Speed by processor time of one core, {platform.machine()}, Python {platform.python_version()}: the teacher writes {teacher:,.0f} answers/s; the judge gives "
+        f"Speed by processor time of one core (best of three), {platform.machine()}, Python {platform.python_version()}, {len(good):,} rows: the teacher writes {teacher:,.0f} answers/s; the judge gives "
         f"{verdicts:,.0f} verdicts/s on those (they are long) and {on_good:,.0f} on the good answers of the data.",
     ]
     return "\n".join(lines) + "\n"
@@ -144,6 +154,15 @@ HEAD = """# The offline judge, measured
 
 Held-out half: answers that played no part in writing the rules. Errors in percent, 95 % Wilson intervals in brackets.
 How the answers are made and spoilt is in `answers.py`; what the figures mean is in `docs/offline-models.md`.
+
+How the halves were kept apart, in full: the rules were written on the development half. The first measurement on the
+held-out half gave 2.4 % false rejects (15.9 % free-form) and 6.2 % false accepts (20.2 % free-form; refusals 16.1 %).
+On that news two things were changed, looking at development rows only: the off-topic check became more lenient with
+open tasks, and the refusal check wider. Each time the refusals used so far, with the list of those missed, became
+development material, and a new list was written before the change: 16.1 %, then 13.6 %, then the figure below. No
+verdict on a held-out answer was looked at, only tables like these. A few held-out rows (about twenty) were read at the
+start, to learn the formats. Refusals all come from one hand, so real ones may be
+missed more often than this says; AQuA repeats some questions with other numbers, so its halves are not wholly apart.
 
 """
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bezoar_data.llms.providers.base import Request, provider_class
+from bezoar_data.llms.providers.offline_judge import judge
+from bezoar_data.llms.providers.offline_judged import Judged
 from bezoar_data.llms.providers.offline_numbers import evaluate, spell
 from bezoar_data.llms.providers.offline_prompt import read_options, read_prompt
 from bezoar_data.llms.providers.offline_teacher import SKILLS, solve, write_answer
@@ -296,3 +299,13 @@ async def test_a_later_sample_alone_equals_itself_among_others() -> None:
     together = await cls(model).complete(Request(model=model, messages=messages, samples=(0, 1, 2, 3)))
     (alone,) = await cls(model).complete(Request(model=model, messages=messages, samples=(3,)))
     assert alone.text == together[3].text
+
+
+@pytest.mark.parametrize("piece", [" ", "\n", "(A) ", "Mr. ", "1 ", "a=", "Q:\n", '"', "how many ", "- a\n", "x", "."])
+def test_floods_of_one_thing_take_little_time(piece: str) -> None:
+    """A seed file may hold anything; one row must not stop a run. Patterns that backtrack would take minutes here."""
+    text = "a (A) b (B) c" + piece * (40_000 // len(piece)) + "z"
+    start = time.process_time()
+    ask(text)
+    judge(Judged(text, text), Pick("flood"))
+    assert time.process_time() - start < 3

@@ -124,6 +124,7 @@ _BY_GUESS = (
 
 
 def _answer(best: Option, guess: bool, pick: Pick) -> str:
+    forms: tuple[str, ...]
     if guess:
         forms = (
             "The answer, as a guess, is {}.",
@@ -142,6 +143,7 @@ def _answer(best: Option, guess: bool, pick: Pick) -> str:
 
 def _why_not_others(prompt: Prompt, best: Option, common: tuple[str, ...], pick: Pick) -> tuple[str, ...]:
     rest = [clip(o.name, 60) for o in prompt.options if o is not best][:8]
+    forms: tuple[str, ...]
     if common:
         forms = (
             "The other options, {}, have fewer words in common with the task.",

@@ -229,18 +229,18 @@ _SENTIMENT = re.compile(
 
 def sentiment(prompt: Prompt, pick: Pick) -> Solution | None:
     """Praise or complaint? Counted from a small list of words, with a look at the word before."""
-    low = prompt.text.lower()
-    if not _SENTIMENT.search(f"{low[:300]}\n{prompt.low}"):
+    labels = " ".join(o.text.lower() for o in prompt.options)
+    if prompt.options and not re.search(r"positiv|negativ|\byes\b|\bgood\b|\bhappy\b|\bno\b|\bsad\b", labels):
+        return None
+    if not _SENTIMENT.search(f"{prompt.text[:300].lower()}\n{prompt.low}"):
         return None
     material = (
         prompt.field("review", "sentence", "tweet", "comment", "text", "input") or prompt.passage or prompt.question
     )
-    labels = " ".join(o.text.lower() for o in prompt.options)
-    if prompt.options and not re.search(r"positiv|negativ|\byes\b|\bgood\b|\bhappy\b|\bno\b|\bsad\b", labels):
-        return None
     if re.search(r"summari|title|rewrite|generate|\bwrite\b", prompt.low):
         return None
-    praise, blame = [], []
+    praise: list[str] = []
+    blame: list[str] = []
     before = ""
     for word in WORD.findall(material):
         root, lower = stem(word), word.lower()

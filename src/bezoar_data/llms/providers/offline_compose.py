@@ -8,6 +8,7 @@ in a line. Keeping the two apart lets every skill serve every system message.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .offline_prompt import Prompt, Style
@@ -69,6 +70,10 @@ _CHECKS = (
 )
 
 
+_LINK = re.compile(r"^(?:So|Hence|Therefore|Taken together,|Thus)\s+")
+"""Words that tie a conclusion to what stands before it: nothing does when the option comes first."""
+
+
 def compose(prompt: Prompt, solution: Solution, pick: Pick) -> str:
     """The answer as one text of short paragraphs."""
     style = prompt.style
@@ -80,7 +85,7 @@ def compose(prompt: Prompt, solution: Solution, pick: Pick) -> str:
     opening = _opening(style, prompt, task, pick)
     blocks: list[str] = []
     if style.option_first and solution.others:
-        blocks = [answer, _join(opening, *steps), _others(solution), solution.note]
+        blocks = [sentence(_LINK.sub("", answer)), _join(opening, *steps), _others(solution), solution.note]
     elif style.steps:
         blocks = [opening, _numbered(steps), solution.product, _join(answer, solution.note)]
     elif style.child:

@@ -15,11 +15,11 @@ from .offline_weights import weight
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _CODE_LINE = re.compile(
-    r"(?m)^(?:\s*(?:def |class |import |from \w+ import|return\b|for .*:$|if .*:$|#include|public |\}|\{|</?\w+[^>]*>)|.*[;{]\s*$)"
+    r"(?m)^(?:[ \t]*(?:def |class |import |from \w+ import|return\b|for .*:$|if .*:$|#include|public |\}|\{|</?\w+[^>]*>)|.*[;{][ \t]*$)"
 )
 
 
-_QUERY = re.compile(r"\bSELECT\b.+\bFROM\b|^def \w+\(|^#!", re.S | re.M)
+_QUERY = re.compile(r"\bSELECT\b.{1,500}?\bFROM\b|^def \w+\(|^#!", re.S | re.M)
 LIST_LINE = re.compile(r"^\s*(?:[-*•–]|\(?\w{1,2}[.)]|\d+\.|step \d+)", re.I)
 _NAMED = re.compile(
     r"(?:answer|choice|option)(?: to choose)?(?:,? as a guess,?)?(?: is|:| would be| must be| should be)?:?\s*[\"“'*]*(\([A-Za-z]\)|[A-Z](?=[.)\s,:]|$))[\"”'*.]*"

@@ -104,7 +104,7 @@ _HEADER = re.compile(
 )
 _LETTERED_LINE = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]*)?(\(?[A-Za-z1-9][).:]|\([A-Za-z1-9]\))[ \t]+(\S[^\n]*)$")
 _DASHED_LINE = re.compile(r"(?m)^[ \t]*[-*•][ \t]*(\S[^\n]*)$")
-_INLINE = re.compile(r"(\([A-H]\))\s*(.+?)(?=\s*[;,]?\s*\([A-H]\)|\s*$)", re.S)
+_INLINE = re.compile(r"(\([A-H]\))\s*([^(]*(?:\((?![A-H]\))[^(]*)*)", re.S)
 _QUOTED = re.compile(r"(?:(?<=\s)|(?<=[(:,/]))[\"'“‘]([^\"'“”‘’\n]{1,40})[\"'”’](?=[\s,.;:?!)/]|$)")
 _EITHER = re.compile(
     r"(?:is it|choose|answer(?: with)?|reply(?: with)?|respond(?: with)?|output|return|as(?: either)?|either|classify\w*.{0,30}as)"
@@ -225,14 +225,20 @@ def read_prompt(system: str, text: str) -> Prompt:
     if match and len(match.group(1)) < len(body) - 8:
         definition = " ".join(match.group(1).split())
         body = body[match.end() :].strip()
-    body = _ANSWER_TAIL.sub("", body)
+    body = _without_tail(body)
     options, rest = read_options(body)
-    rest = _ANSWER_TAIL.sub("", rest)
+    rest = _without_tail(rest)
     fields = _read_fields(rest)
     question, passage = _question_and_passage(rest, fields, definition)
     if not options and len(question) < 600:
         options = read_labels(definition or question)
     return Prompt(system, text, read_style(system), question, passage, definition, options, fields)
+
+
+def _without_tail(text: str) -> str:
+    """The text without the label at its end that waits for the answer."""
+    text = text.rstrip()
+    return text[:-40] + _ANSWER_TAIL.sub("", text[-40:]) if len(text) > 40 else _ANSWER_TAIL.sub("", text)
 
 
 def _read_fields(text: str) -> tuple[tuple[str, str], ...]:

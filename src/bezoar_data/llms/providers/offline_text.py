@@ -133,17 +133,16 @@ def topic_phrases(text: str, most: int = 4) -> tuple[str, ...]:
 
 def sentences(text: str) -> list[str]:
     """Sentences and lines of a text, stripped, empty ones left out."""
-    parts = _SENTENCE_END.split(text)
     out: list[str] = []
-    for part in parts:
-        part = part.strip()
+    open_parts: list[str] = []
+    for part in map(str.strip, _SENTENCE_END.split(text)):
         if not part:
             continue
-        if out and _ABBREVIATION.search(out[-1]):
-            out[-1] = f"{out[-1]} {part}"
-        else:
-            out.append(part)
-    return out
+        open_parts.append(part)
+        if not _ABBREVIATION.search(part[-12:]):
+            out.append(" ".join(open_parts))
+            open_parts = []
+    return [*out, " ".join(open_parts)] if open_parts else out
 
 
 def clip(text: str, most: int = 160) -> str:

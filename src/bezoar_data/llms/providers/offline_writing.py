@@ -25,6 +25,12 @@ _REWRITE = re.compile(
 
 def from_data(prompt: Prompt, pick: Pick) -> Solution | None:
     """A sentence from keywords or from attribute pairs."""
+    if (
+        "=" not in prompt.text
+        and "[" not in prompt.text
+        and not re.search(r"(?i)keywords|concepts|words|things", prompt.text)
+    ):
+        return None
     low = prompt.text.lower()
     keywords = prompt.field("keywords", "concepts", "words", "concept set")
     found = re.search(
