@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -204,6 +208,41 @@ def test_the_same_request_repeats_whatever_else_happens() -> None:
     random.seed(99)
     ask("Something else entirely?")
     assert ask(question, seed=3) == first
+
+
+ANSWER_ALL = """
+import hashlib, json, sys
+from bezoar_data.llms.providers.offline_judge import Judged, Pick, judge
+from bezoar_data.llms.providers.offline_teacher import write_answer
+found = hashlib.sha256()
+for prompt in json.load(sys.stdin):
+    answer = write_answer([{"role": "user", "content": prompt}])
+    found.update(repr((answer, judge(Judged(prompt, answer), Pick(prompt)))).encode())
+print(found.hexdigest())
+"""
+
+
+def test_another_process_gives_the_same_answers() -> None:
+    """Sets have another order in each process: none of it may show."""
+    text = "The old mill by the river burned down in March because a lamp fell over. It had stood for ninety years."
+    forms = (
+        "What happened to the mill {}?",
+        "Which?\nOptions:\n- mill {}\n- river\n- lamp",
+        "Summarize the text above. {}",
+    )
+    prompts = json.dumps([f"{text}\n\n{form.format(i)}" for i in range(40) for form in forms])
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", ANSWER_ALL],
+            input=prompts,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(digests) == 1
 
 
 def test_seed_attempt_and_sample_give_other_answers() -> None:

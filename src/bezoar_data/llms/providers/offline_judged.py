@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import fsum  # exact, so that the order of a set cannot tip a verdict
 
 from .offline_prompt import Option, read_options
 from .offline_text import FUNCTION_WORDS, TASK_WORDS, content_stems, sentences, stem, words
@@ -100,7 +101,7 @@ class Judged:
     @cached_property
     def shared_bits(self) -> float:
         """How much the words that answer and task share say about a common topic."""
-        return sum(weight(s) for s in self.task_stems & self.answer_stems)
+        return fsum(weight(s) for s in self.task_stems & self.answer_stems)
 
     @cached_property
     def named_labels(self) -> list[str]:
@@ -112,11 +113,11 @@ class Judged:
         """Support for the option settled on: its own words or figures stand in the working that leads to it."""
         label = self.named_labels[-1] if self.named_labels else ""
         own = next((set(content_stems(o.text)) for o in self.options if o.label and o.label == label), set())
-        return sum(min(weight(s), 5.0) for s in own & self.answer_stems)
+        return fsum(min(weight(s), 5.0) for s in own & self.answer_stems)
 
     @cached_property
     def task_bits(self) -> float:
-        return sum(weight(s) for s in self.task_stems)
+        return fsum(weight(s) for s in self.task_stems)
 
 
 @dataclass(frozen=True, slots=True)

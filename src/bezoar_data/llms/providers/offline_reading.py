@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from math import fsum  # exact, so that the order of a set cannot tip the choice
 
 from .offline_compose import Solution
 from .offline_prompt import Prompt
@@ -254,7 +255,7 @@ def extract(prompt: Prompt, pick: Pick) -> Solution | None:
 
     def score(i: int) -> float:
         own = set(content_stems(lines[i]))
-        value = sum(1 + 1 / spread[r] for r in own & wanted) / (1 + 0.02 * len(own))
+        value = fsum(1 + 1 / spread[r] for r in own & wanted) / (1 + 0.02 * len(own))
         return value + (0.8 if kind and _WH[kind].search(lines[i]) else 0) - i * 1e-4
 
     best = lines[max(range(min(len(lines), 200)), key=score)]
