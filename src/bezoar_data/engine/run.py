@@ -7,6 +7,7 @@ half way leaves the last finished dataset untouched, and the journal with every 
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import signal
 import sys
@@ -65,7 +66,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
     first, the same call goes on from the journal.
     """
     counts = Counts(node.id for node in compiled.nodes)
-    with _nothing_half_written(folder), folder.held() as scratch:
+    with _calm_collector(), _nothing_half_written(folder), folder.held() as scratch:
         record = RunRecord(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
         watch = RunWatch(counts, dict, lambda: expected_rows(compiled, options.limit))
@@ -86,6 +87,21 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
         result = _finish(compiled, folder, spool, counts, options, card, scratch, watch, record)
         spool.close()
     return result
+
+
+@contextmanager
+def _calm_collector() -> Iterator[None]:
+    """Keep Python's garbage collector from walking all that was imported each time some rows have passed: what stands
+    now is set aside, and collections come less often. Measured at a fifth of a run's time."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -284,26 +285,14 @@ class Gateway:
             while left:
                 request = Request(to.model, ask.messages, ask.schema, left, ask.attempt)
                 asked_at = time.time()
+                keep = partial(self._keep, question, left, asked_at, got)
                 try:
-                    completions = await to.endpoint.complete(request, flight, count, patient=patient)
+                    await to.endpoint.complete(request, flight, count, keep, patient=patient)
                 except Refused as refusal:
                     flight.busy = True
                     await self._journal_refusal(refusal, question, left, asked_at)
                     raise
-                made = [
-                    self._entry(question, i, completion, asked_at)
-                    for i, completion in zip(left, completions, strict=False)
-                ]
-                for entry in made:
-                    count.book(entry.prompt_tokens or 0, entry.completion_tokens or 0, entry.cost)
-                count.answered += len(made)
-                self.tally.tick(len(made))
-                if len(made) == 1:
-                    stored = [await self._journal.put(made[0])]
-                else:
-                    stored = await asyncio.gather(*map(self._journal.put, made))
-                got.update((question.keys[i], entry) for i, entry in zip(left, stored, strict=False))
-                left = left[len(made) :]
+                left = tuple(i for i in left if question.keys[i] not in got)
                 flight.busy = False
             return got
         except asyncio.CancelledError:
@@ -315,6 +304,26 @@ class Gateway:
             for i in samples:
                 if (now := self._flights.get(question.keys[i])) is not None and now[0] is flight:
                     del self._flights[question.keys[i]]
+
+    async def _keep(
+        self,
+        question: _Question,
+        samples: tuple[int, ...],
+        asked_at: float,
+        got: dict[str, Entry],
+        completions: Sequence[Completion],
+    ) -> None:
+        """Book what came, and put it into the journal; `got` then holds what stands there."""
+        made = [self._entry(question, i, c, asked_at) for i, c in zip(samples, completions, strict=False)]
+        for entry in made:
+            question.count.book(entry.prompt_tokens or 0, entry.completion_tokens or 0, entry.cost)
+        question.count.answered += len(made)
+        self.tally.tick(len(made))
+        if len(made) == 1:
+            stored = [await self._journal.put(made[0])]
+        else:
+            stored = await asyncio.gather(*map(self._journal.put, made))
+        got.update((question.keys[i], entry) for i, entry in zip(samples, stored, strict=False))
 
     async def _journal_refusal(
         self, refusal: Refused, question: _Question, samples: tuple[int, ...], asked_at: float

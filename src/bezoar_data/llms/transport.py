@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,10 @@ class Flight:
     worst: float = 0.0
     """What one try can cost at most, in dollars; 0 without a budget."""
     task: asyncio.Task[Any] | None = None
+
+
+Keep = Callable[[Sequence[Completion]], Awaitable[None]]
+"""Puts completions where they are safe."""
 
 
 class Endpoint:
@@ -68,8 +72,13 @@ class Endpoint:
             "away_for": round(self.watch.away_for, 1),
         }
 
-    async def complete(self, request: Request, flight: Flight, count: Count, *, patient: bool) -> Sequence[Completion]:
+    async def complete(
+        self, request: Request, flight: Flight, count: Count, keep: Keep, *, patient: bool
+    ) -> Sequence[Completion]:
         """Completions for the request, sooner or later: at least one, at most `request.n`.
+
+        `keep` is awaited with them before their place among those in flight is given to another request: so no more
+        answers than the limit are ever out without being in the journal, and a kill repeats no more than that.
 
         Raises `Refused` when this request gets none, `ProviderAway` when none will (at once if not `patient`),
         `InputError` when nothing will ever be answered here, `BudgetStop`, `Stopped`.
@@ -84,7 +93,7 @@ class Endpoint:
         while True:
             probe = await watch.turn(patient)
             try:
-                completions = await self._send(request, flight, count, case, probe)
+                completions = await self._send(request, flight, count, keep, case, probe)
             except Transient as failure:
                 error = failure
             else:
@@ -102,7 +111,7 @@ class Endpoint:
             await watch.sleep(watch.next_try(case, error, patient))
 
     async def _send(
-        self, request: Request, flight: Flight, count: Count, case: Case, probe: bool
+        self, request: Request, flight: Flight, count: Count, keep: Keep, case: Case, probe: bool
     ) -> Sequence[Completion] | None:
         """One try, within the limits. None when the endpoint went away while this request stood in line."""
         guess = used = 0
@@ -128,6 +137,7 @@ class Endpoint:
             completions = await self._exchange(request, flight, count, case)
             used = _tokens_used(completions, guess)
             self.watch.succeeded()
+            await keep(completions)
             return completions
         except Transient as error:
             used = guess if error.may_have_cost else 0

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import orjson
+
 Columns = dict[str, Any]
 
 RESERVED = "_bezoar"
@@ -24,7 +26,19 @@ LINEAGE_COLUMNS = ("id", "content_hash", "seed_ids", "parent_ids")
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:
+        # What orjson does not take: integers beyond 64 bits, lone surrogates. Which of the two writes a value depends
+        # on the value alone, so equal values still give equal text.
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _loads(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except (UnicodeEncodeError, orjson.JSONDecodeError):
+        return json.loads(text)
 
 
 def digest(*parts: Any, length: int = 32) -> str:
@@ -122,7 +136,7 @@ class Lineage:
 
     @classmethod
     def from_json(cls, text: str) -> Lineage:
-        v = json.loads(text)
+        v = _loads(text)
         return cls(
             id=v["id"],
             order=tuple(v["order"]),
