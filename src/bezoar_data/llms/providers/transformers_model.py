@@ -1,0 +1,238 @@
+"""A causal language model in this process, generating for a batch of prompts at once.
+
+Each row of a batch has its own sampling values, its own length and its own random numbers, drawn from a seed made of
+its question alone: what a row is answered does not follow from who happened to be in its batch. Only rounding does:
+matrix products of other sizes differ in their last bits, which can tip a choice between two words that are equally
+likely; who needs every bit sets `limits.concurrency: 1`.
+
+Everything heavy is imported here when a model is loaded, never before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bezoar_data.llms.ask import Message
+from bezoar_data.llms.providers.base import Refusal
+from bezoar_data.llms.providers.prompt_template import PLAIN_STOP, PromptTemplate
+from bezoar_data.spec.models_file import Sampling
+
+MAX_TOKENS = 1024
+"""The longest answer where the models file sets no `max_tokens`."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One answer to be written: its prompt, how its words are chosen, and, once it ended, how."""
+
+    prompt: list[int]
+    sampling: Sampling
+    stop: tuple[str, ...]
+    most: int
+    """Tokens."""
+    seed: int
+    wanted: Callable[[], bool] = field(default=lambda: True)
+    """False once nobody waits for it any more."""
+    answer: list[int] = field(default_factory=list)
+    text: str = ""
+    reason: str = ""
+
+    @property
+    def greedy(self) -> bool:
+        return self.sampling.temperature == 0 or self.sampling.top_k == 1
+
+
+def row_seed(messages: Sequence[Message], seed: int | None, attempt: int, sample: int) -> int:
+    """The seed of one answer's random numbers. Without a seed in the models file it is no less determined."""
+    text = json.dumps([seed, attempt, sample, [[m["role"], m["content"]] for m in messages]])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") % 2**63
+
+
+class LocalModel:
+    """A model and its tokenizer on the best device there is. Not for several threads at once."""
+
+    def __init__(self, model: str, revision: str | None, settings: dict[str, Any], token: str | None) -> None:
+        import torch  # type: ignore[import-not-found,unused-ignore]
+        from transformers import (  # type: ignore[import-not-found,unused-ignore]
+            AutoModelForCausalLM,
+            AutoTokenizer,
+            BitsAndBytesConfig,
+            GenerationConfig,
+        )
+        from transformers.utils import logging  # type: ignore[import-not-found,unused-ignore]
+
+        # It would write over a run's own progress. The Hub's, for what takes long, stays.
+        logging.disable_progress_bar()
+        self._torch = torch
+        common = {"revision": revision or "main", "token": token, "trust_remote_code": False}
+        cuda = torch.cuda.is_available()
+        options: dict[str, Any] = {"use_safetensors": True, "device_map": "auto" if cuda else "cpu"}
+        # On a processor the small types are slow, and rounding in them shows in the answers.
+        options["dtype"] = settings.get("dtype") or ("auto" if cuda else "float32")
+        if settings.get("load_in_4bit"):
+            options["quantization_config"] = BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=torch.bfloat16 if cuda else torch.float32,
+            )
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(model, **common)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(model, **common, **options).eval()
+        self._ends = _end_tokens(self._model, self._tokenizer)
+        self._pad = self._tokenizer.pad_token_id
+        if self._pad is None:
+            self._pad = min(self._ends, default=0)
+        # A model's own generation defaults (a temperature, a penalty...) would act unseen: only its marks are kept.
+        self._model.generation_config = GenerationConfig(
+            pad_token_id=self._pad, eos_token_id=sorted(self._ends) or None, do_sample=False, num_beams=1
+        )
+        self._context = _context(self._model)
+
+    def row(
+        self, messages: Sequence[Message], sampling: Sampling, template: str | None, seed: int, wanted: Any = None
+    ) -> Row:
+        """A row for these messages. Raises `Refusal` when the template does not take them or they are too long."""
+        stop = sampling.stop
+        if template or self._tokenizer.chat_template:
+            try:
+                prompt = self._tokenizer.apply_chat_template(
+                    [dict(m) for m in messages], chat_template=template, tokenize=False, add_generation_prompt=True
+                )
+            except Exception as error:  # a stranger's program may fail in any way, and always fails so
+                raise Refusal(422, f"the chat template does not take these messages: {error}") from None
+            ids = self._tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        else:
+            stop = stop or PLAIN_STOP
+            ids = self._tokenizer(PromptTemplate().render(messages))["input_ids"]
+        room = self._context - len(ids)
+        if room < 1:
+            raise Refusal(413, f"a prompt of {len(ids)} tokens; the model takes {self._context}")
+        most = min(sampling.max_tokens or MAX_TOKENS, room)
+        return Row(list(ids), sampling, stop, most, seed, wanted or (lambda: True))
+
+    def generate(self, rows: Sequence[Row]) -> None:
+        """Write the answers of all rows. Raises `Refusal` when not even one fits into memory."""
+        torch = self._torch
+        try:
+            self._generate(rows)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise Refusal(413, f"no memory for a prompt of {len(rows[0].prompt)} tokens") from None
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            half = len(rows) // 2
+            self.generate(rows[:half])
+            self.generate(rows[half:])
+
+    def _generate(self, rows: Sequence[Row]) -> None:
+        from transformers import LogitsProcessorList, StoppingCriteriaList
+
+        torch, device = self._torch, self._model.device
+        width = max(len(row.prompt) for row in rows)
+        ids = torch.tensor([[self._pad] * (width - len(row.prompt)) + row.prompt for row in rows], device=device)
+        mask = torch.tensor([[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in rows], device=device)
+        for row in rows:
+            row.answer, row.text, row.reason = [], "", ""
+        with torch.inference_mode():
+            self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max(row.most for row in rows),
+                logits_processor=LogitsProcessorList([_Chooser(torch, rows, width, device)]),
+                stopping_criteria=StoppingCriteriaList([_Ends(self, rows)]),
+            )
+
+    def ends(self, row: Row, token: int) -> bool:
+        """Take a row's next token; whether that was its last."""
+        row.answer.append(token)
+        if token in self._ends:
+            row.reason = "stop"
+            row.text = self._text(row.answer[:-1])
+        elif row.stop and (cut := self._stopped(row)) is not None:
+            row.reason, row.text = "stop", cut
+        elif len(row.answer) >= row.most or not row.wanted():
+            row.reason = "length"
+            row.text = self._text(row.answer)
+        return bool(row.reason)
+
+    def _stopped(self, row: Row) -> str | None:
+        """The text before the first stop, if one stands in what was just written."""
+        longest = max(map(len, row.stop))
+        # A character may be several tokens; every token is at least a byte.
+        if not any(stop in self._text(row.answer[-(4 * longest + 8) :]) for stop in row.stop):
+            return None
+        text = self._text(row.answer)
+        return text[: min((at for stop in row.stop if (at := text.find(stop)) >= 0), default=len(text))]
+
+    def _text(self, ids: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+
+class _Chooser:
+    """Makes each row's own choice the likeliest word, which generation then takes.
+
+    Adding the noise of a Gumbel distribution to the logits and taking the largest is drawing from the softmax; the
+    noise of a row comes from the row's own generator.
+    """
+
+    def __init__(self, torch: Any, rows: Sequence[Row], width: int, device: Any) -> None:
+        self._torch, self._rows, self._width = torch, rows, width
+        self._generators = [
+            None if row.greedy else torch.Generator(device=device).manual_seed(row.seed) for row in rows
+        ]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        chosen = scores.clone()
+        for i, row in enumerate(self._rows):
+            if not row.reason:
+                chosen[i] = self._choose(row, self._generators[i], input_ids[i], scores[i].float())
+        return chosen
+
+    def _choose(self, row: Row, generator: Any, ids: Any, scores: Any) -> Any:
+        torch, values = self._torch, row.sampling
+        if values.repetition_penalty is not None:
+            said = ids[self._width - len(row.prompt) :].unique()  # without the padding, which others decide on
+            found = scores[said]
+            penalty = values.repetition_penalty
+            scores = scores.scatter(0, said, torch.where(found < 0, found * penalty, found / penalty))
+        if generator is None:
+            return scores
+        if values.temperature is not None:
+            scores = scores / values.temperature
+        if values.top_k is not None and 0 < values.top_k < len(scores):
+            scores = scores.masked_fill(scores < scores.topk(values.top_k).values[-1], -torch.inf)
+        if values.top_p is not None and values.top_p < 1:
+            ordered, order = scores.sort(descending=True)
+            before = ordered.softmax(0).cumsum(0) - ordered.softmax(0)
+            scores = scores.scatter(0, order, ordered.masked_fill(before >= values.top_p, -torch.inf))
+        noise = torch.empty_like(scores).exponential_(generator=generator)
+        return scores - noise.log()
+
+
+class _Ends:
+    """Tells generation which rows are done."""
+
+    def __init__(self, model: LocalModel, rows: Sequence[Row]) -> None:
+        self._model, self._rows = model, rows
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        tokens = input_ids[:, -1].tolist()
+        done = [bool(row.reason) or self._model.ends(row, token) for row, token in zip(self._rows, tokens, strict=True)]
+        return input_ids.new_tensor(done).bool()
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end an answer: the model's and the tokenizer's, which differ in many chat models."""
+    named = model.generation_config.eos_token_id if model.generation_config is not None else None
+    ids = named if isinstance(named, list) else [named]
+    return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
+
+
+def _context(model: Any) -> int:
+    config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+    return int(getattr(config, "max_position_embeddings", None) or 2**31)
