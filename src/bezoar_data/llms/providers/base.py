@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "openai-completions": "bezoar_data.llms.providers.openai_completions:OpenAICompletions",
     "anthropic": "bezoar_data.llms.providers.anthropic:Anthropic",
     "transformers": "bezoar_data.llms.providers.transformers:Transformers",
+    "litellm": "bezoar_data.llms.providers.litellm:LiteLLM",
     "offline-teacher": "bezoar_data.llms.providers.offline_teacher:OfflineTeacher",
     "offline-judge": "bezoar_data.llms.providers.offline_judge:OfflineJudge",
 }

@@ -1,0 +1,203 @@
+"""Endpoints that have no provider of their own here: Bedrock, Vertex, Azure, Gemini..., through litellm.
+
+litellm knows some hundred kinds of endpoint by the first part of a model's name (`gemini/...`, `bedrock/...`). It is
+used as a translator only: its retries, caches, price tables, logging and telemetry are off, and what it raises is put
+into this house's words. It needs the extra `litellm`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bezoar_data.llms.limits import retry_after
+from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, Unauthorised
+from bezoar_data.llms.providers.environment import quiet_libraries, register_environment
+from bezoar_data.llms.providers.openai import _completions, _is_strict, _key_problems
+from bezoar_data.llms.redact import redact, register_secret
+from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.spec.models_file import Model
+
+_ENVIRONMENT = {
+    "LITELLM_MODE": "PRODUCTION",  # else it reads a .env file it finds
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else importing it downloads a price table
+    "LITELLM_TELEMETRY": "False",
+}
+_TAKEN = frozenset(
+    {"api_base", "api_key", "base_url", "callbacks", "fallbacks", "max_retries", "messages", "model", "n",
+     "num_retries", "stream", "timeout"}
+)  # fmt: skip
+_DETAIL = 600
+_NOTHING_LEFT = ("insufficient_quota", "billing_hard_limit_reached", "credit balance")
+
+_UNREADABLE = "Empty or invalid response"
+"""How litellm tells of a body it cannot read. It calls that, and an endpoint nobody reaches, a server's error."""
+_NOBODY = ("APIConnectionError", "ConnectError", "ClientConnectorError", "ConnectTimeout")
+
+
+class LiteLLM(Provider):
+    """The endpoint that litellm finds for a model's name. `extra_body` holds further arguments of its completion."""
+
+    kind = "litellm"
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self._litellm: Any = None
+        self._takes: frozenset[str] = frozenset()
+        self._key: str | None = None
+
+    @property
+    def address(self) -> str:
+        return self.model.base_url or f"{self.model.model.partition('/')[0]} through litellm"
+
+    def problems(self) -> list[Problem]:
+        found = _key_problems(self.model)
+        if importlib.util.find_spec("litellm") is None:
+            message = "provider 'litellm' needs litellm, not installed here"
+            found.append(Problem("provider_not_installed", message, hint='pip install "bezoar-data[litellm]"'))
+        for name in sorted(_TAKEN & set(self.model.extra_body)):
+            message = f"extra_body of model '{self.model.model}' may not set '{name}'"
+            found.append(Problem("extra_body_taken", message, hint="leave it out"))
+        return found
+
+    async def open(self) -> None:
+        register_environment()
+        if self.model.api_key_env:
+            self._key = os.environ[self.model.api_key_env].strip()
+            register_secret(self._key)
+        # Seconds of work: not on the loop.
+        self._litellm = await asyncio.to_thread(_import)
+        try:
+            name, kind, _, _ = self._litellm.get_llm_provider(self.model.model, api_base=self.model.base_url)
+        except Exception as error:
+            message = f"litellm knows no endpoint for model '{self.model.model}': {_words(error)}"
+            hint = "its name begins with its provider's, as in gemini/... or bedrock/..."
+            raise InputError(Problem("unknown_model", message, hint=hint)) from None
+        self._takes = frozenset(self._litellm.get_supported_openai_params(name, custom_llm_provider=kind) or ())
+        if wrong := self._unsupported():
+            raise InputError(wrong)
+
+    async def close(self) -> None:
+        end = getattr(self._litellm, "close_litellm_async_clients", None)
+        if end is not None:
+            await end()
+
+    async def complete(self, request: Request) -> Sequence[Completion]:
+        # Where an endpoint gives one answer a request, the others are asked for in requests of their own.
+        n = request.n if "n" in self._takes else 1
+        try:
+            response = await self._litellm.acompletion(**self._arguments(request, n))
+            value = response.model_dump()
+        except Exception as error:
+            raise _failure(error) from None
+        return _completions(value, n, {})
+
+    def _arguments(self, request: Request, n: int) -> dict[str, Any]:
+        model, values = request.model, request.model.sampling
+        form = None
+        if request.schema is not None and "response_format" in self._takes:
+            schema = {"name": "answer", "schema": request.schema, "strict": _is_strict(request.schema)}
+            form = {"type": "json_schema", "json_schema": schema}
+        arguments = {
+            "model": model.model,
+            "messages": [dict(m) for m in request.messages],
+            "api_base": model.base_url,
+            "api_key": self._key,
+            "extra_headers": model.extra_headers or None,
+            "temperature": values.temperature,
+            "top_p": values.top_p,
+            "top_k": values.top_k,
+            "repetition_penalty": values.repetition_penalty,
+            "stop": list(values.stop) or None,
+            "max_tokens": values.max_tokens,
+            "seed": request.sample_seed if "seed" in self._takes else None,
+            "n": n if n > 1 else None,
+            "response_format": form,
+            **model.extra_body,
+        }
+        given = {name: value for name, value in arguments.items() if value is not None}
+        # The transport times requests and tries again; two of that would multiply.
+        return {**given, "timeout": model.limits.timeout + 5, "max_retries": 0, "num_retries": 0, "no-log": True}
+
+    def _unsupported(self) -> list[Problem]:
+        """Sampling values that this endpoint does not take. litellm itself would refuse them row by row."""
+        if self.model.extra_body.get("drop_params"):
+            return []
+        values = self.model.sampling
+        asked = {"temperature": values.temperature, "top_p": values.top_p, "stop": values.stop or None}
+        return [
+            Problem(
+                "unsupported_value",
+                f"model '{self.model.model}' does not take sampling.{name}, says litellm",
+                hint="leave it out, or let litellm drop such values: extra_body: {drop_params: true}",
+            )
+            for name, value in asked.items()
+            if value is not None and name not in self._takes
+        ]
+
+
+def _import() -> Any:
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    litellm: Any = importlib.import_module("litellm")
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    for name in ("callbacks", "input_callback", "success_callback", "failure_callback", "service_callback"):
+        setattr(litellm, name, [])
+    quiet_libraries()
+    return litellm
+
+
+def _failure(error: Exception) -> Exception:
+    """What litellm raises, in the words of a provider. It gives every error the class of an HTTP status."""
+    kind, detail, status = type(error).__name__, _words(error), getattr(error, "status_code", None)
+    if kind == "Timeout":
+        return Transient("timeout", detail)
+    if _unreached(error):
+        return Transient("connection", detail)
+    if kind == "APIResponseValidationError" or _UNREADABLE in detail or not isinstance(status, int):
+        return Transient("garbage", detail)
+    if status in (401, 402, 403) or any(sign in detail for sign in _NOTHING_LEFT):
+        return Unauthorised(f"HTTP {status}: {detail}")
+    if status == 429:
+        return Transient("rate_limited", detail, _wait(error))
+    if status in (408, 504):
+        return Transient("timeout", detail, _wait(error))
+    if status == 409:
+        return Transient("conflict", detail, _wait(error))
+    if status in (503, 529):
+        return Transient("unavailable", detail, _wait(error))
+    if status >= 500:
+        return Transient("server_error", detail, _wait(error))
+    return Refusal(status, detail)
+
+
+def _unreached(error: BaseException | None) -> bool:
+    """Whether somewhere below this error nobody was reached."""
+    for _ in range(8):
+        if error is None:
+            break
+        if type(error).__name__ in _NOBODY:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _wait(error: Exception) -> float | None:
+    for headers in (getattr(error, "litellm_response_headers", None), _headers_of(getattr(error, "response", None))):
+        if isinstance(headers, Mapping) and (found := headers.get("retry-after")):
+            return retry_after(str(found))
+    return None
+
+
+def _headers_of(response: Any) -> Any:
+    return getattr(response, "headers", None)
+
+
+def _words(error: BaseException) -> str:
+    # Redact before cutting: half a key is not recognised as one.
+    return " ".join(redact(str(error)).split())[:_DETAIL] or type(error).__name__
