@@ -8,19 +8,53 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from bezoar_data.engine.counts import Counts
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written, sha256_of
-from bezoar_data.runs.spool import Spool
+from bezoar_data.runs.row import Row
+from bezoar_data.runs.spool import Usage
 
 FORMAT = 1
 _SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")
+
+
+class Seen:
+    """What is counted from the finished rows themselves, while they are written: call it with each."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.sources: Counter[str] = Counter()
+        self._judges = {
+            column.removesuffix("_status"): node.id
+            for node in compiled.nodes
+            for column in node.step.outputs
+            if column.endswith("_status") and node.role is not None
+        }
+        self._status: dict[str, Counter[str]] = {name: Counter() for name in self._judges}
+        self._ratings: dict[str, Counter[str]] = {name: Counter() for name in self._judges}
+
+    def __call__(self, row: Row) -> None:
+        self.sources[row.lineage.source] += 1
+        if row.lineage.drop is None:
+            for name in self._judges:
+                if (status := row.get(f"{name}_status")) is not None:
+                    self._status[name][str(status)] += 1
+                    self._ratings[name][str(row.get(f"{name}_rating"))] += 1
+
+    def judges(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "step": step,
+                "accepted": self._status[name]["Accept"],
+                "rejected": self._status[name]["Reject"],
+                "ratings": dict(sorted(self._ratings[name].items())),
+            }
+            for name, step in self._judges.items()
+        ]
 
 
 def build_lock(
@@ -28,14 +62,13 @@ def build_lock(
     counts: Counts,
     written: Written,
     dropped: int,
-    spool: Spool,
-    journal: Path,
+    seen: Seen,
+    usage: tuple[Usage, ...],
     *,
     limit: int | None,
 ) -> dict[str, Any]:
     """The lock of a finished run. See `cards.render` for how each part is shown."""
     file = compiled.loaded.file
-    usage = spool.usage(journal)
     costs = [u.cost for u in usage]
     return {
         "format": FORMAT,
@@ -51,7 +84,7 @@ def build_lock(
         },
         "software": {name: _version(name) for name in _SOFTWARE},
         "steps": [{**_step(node), **counts.steps[node.id].as_json()} for node in compiled.nodes],
-        "sources": _sources(compiled, spool),
+        "sources": _sources(compiled, seen),
         "models": _models(compiled),
         "counts": {
             "source": sum(counts.steps[node.id].rows_in for node in compiled.sources),
@@ -70,7 +103,7 @@ def build_lock(
             for u in usage
         ],
         "cost": None if None in costs else round(sum(c or 0.0 for c in costs), 6),
-        "judges": _judges(compiled, spool),
+        "judges": seen.judges(),
         "columns": dict(written.columns),
         "mixed_columns": list(written.mixed),
         "data": [
@@ -109,9 +142,7 @@ def _hashes(node: Node) -> dict[str, Any]:
     return hashes
 
 
-def _sources(compiled: Compiled, spool: Spool) -> list[dict[str, Any]]:
-    rows: Counter[str] = Counter(row.lineage.source for row in spool.kept())
-    rows.update(row.lineage.source for row in spool.dropped())
+def _sources(compiled: Compiled, seen: Seen) -> list[dict[str, Any]]:
     return [
         {
             "step": node.id,
@@ -120,7 +151,7 @@ def _sources(compiled: Compiled, spool: Spool) -> list[dict[str, Any]]:
             "sha256": fact.sha256,
             "url": fact.url,
             "licence": fact.licence,
-            "rows": rows[fact.name],
+            "rows": seen.sources[fact.name],
         }
         for node in compiled.sources
         for fact in node.step.facts()
@@ -140,29 +171,4 @@ def _models(compiled: Compiled) -> list[dict[str, Any]]:
             "steps": [node.id for node in compiled.nodes if node.role == role],
         }
         for role, model in compiled.roles.items()
-    ]
-
-
-def _judges(compiled: Compiled, spool: Spool) -> list[dict[str, Any]]:
-    names: Mapping[str, str] = {
-        column.removesuffix("_status"): node.id
-        for node in compiled.nodes
-        for column in node.step.outputs
-        if column.endswith("_status") and node.role is not None
-    }
-    status: dict[str, Counter[str]] = {name: Counter() for name in names}
-    ratings: dict[str, Counter[str]] = {name: Counter() for name in names}
-    for row in spool.kept() if names else ():
-        for name in names:
-            status[name][str(row.get(f"{name}_status"))] += 1
-            ratings[name][str(row.get(f"{name}_rating"))] += 1
-    return [
-        {
-            "name": name,
-            "step": step,
-            "accepted": status[name]["Accept"],
-            "rejected": status[name]["Reject"],
-            "ratings": dict(sorted(ratings[name].items())),
-        }
-        for name, step in names.items()
     ]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bezoar_data.engine.counts import Counts
-from bezoar_data.engine.lock import build_lock
+from bezoar_data.engine.lock import Seen, build_lock
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.record import RunRecord
 from bezoar_data.engine.watch import RunWatch
@@ -222,10 +222,14 @@ def _finish(
     """Build the dataset, its lock and its card in the scratch folder, then move everything into place."""
     file = compiled.loaded.file
     building = scratch / "dataset"
-    written = write_dataset(spool, building, splits=file.splits, seed=file.seed, expected=compiled.expected_columns)
+    seen = Seen(compiled)
+    written = write_dataset(
+        spool, building, splits=file.splits, seed=file.seed, expected=compiled.expected_columns, tell=seen
+    )
     dropped = scratch / "dropped.parquet"
-    count = write_dropped(spool, dropped)
-    lock = build_lock(compiled, counts, written, count, spool, folder.journal, limit=options.limit)
+    count = write_dropped(spool, dropped, tell=seen)
+    usage = spool.usage(folder.journal)
+    lock = build_lock(compiled, counts, written, count, seen, usage, limit=options.limit)
     name = lock_hash(lock)
     previous = folder.dataset / "README.md"
     text = card(lock, name, written.first_row, previous.read_text("utf-8") if previous.exists() else None)

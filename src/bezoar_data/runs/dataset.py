@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,9 @@ from bezoar_data.runs.splits import TRAIN, SplitPlan
 from bezoar_data.runs.spool import Spool
 
 ROW_GROUP = 10_000
+"""Rows in a Parquet row group."""
+_CHUNK = 1_000
+"""Rows held as Python objects at once; Arrow holds those of a row group in far less."""
 _IDS = pa.list_(pa.string())
 _LEADING = {"id": pa.string(), "content_hash": pa.string()}
 _TRAILING = {"seed_ids": _IDS, "parent_ids": _IDS, RESERVED: pa.string()}
@@ -60,49 +64,88 @@ def publishable(row: Row) -> dict[str, Any]:
 
 
 def write_dataset(
-    spool: Spool, folder: Path, *, splits: Mapping[str, float], seed: int, expected: Sequence[str] = ()
+    spool: Spool,
+    folder: Path,
+    *,
+    splits: Mapping[str, float],
+    seed: int,
+    expected: Sequence[str] = (),
+    tell: Callable[[Row], None] | None = None,
 ) -> Written:
     """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`.
 
-    `expected` names the columns of a dataset without rows. The schema is the union over all rows: a first pass finds
-    it, a second writes. Bytes depend on the rows, the splits and the pyarrow version only.
+    `expected` names the columns of a dataset without rows; `tell` is told of each row. The schema is the union over
+    all rows: a first pass finds it, a second writes. Bytes depend on the rows, the splits and the pyarrow version only.
     """
     (folder / "data").mkdir(parents=True)
     schema, mixed, rows = _schema(spool, expected)
     plan = SplitPlan((r.lineage.seed_ids for r in spool.kept()), splits, seed) if splits else None
     names = plan.names if plan else (TRAIN,)
-    paths = {name: folder / "data" / f"{name}-00000-of-00001.parquet" for name in names}
-    counts = dict.fromkeys(names, 0)
-    pending: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    writers = {name: pq.ParquetWriter(path, schema, compression="zstd") for name, path in paths.items()}
-    first_row = None
-
-    def flush(name: str) -> None:
-        if pending[name]:
-            writers[name].write_table(_table(pending[name], schema, mixed), row_group_size=ROW_GROUP)
-            counts[name] += len(pending[name])
-            pending[name].clear()
-
-    try:
+    first_row: dict[str, Any] | None = None
+    with ExitStack() as open_files:
+        files = {name: _SplitFile(folder, name, schema, mixed) for name in names}
+        for file in files.values():
+            open_files.callback(file.close)
         for row in spool.kept():
+            if tell is not None:
+                tell(row)
             value = publishable(row)
-            first_row = first_row or value
-            name = plan.split_of(row.lineage.seed_ids) if plan else TRAIN
-            pending[name].append(value)
-            if len(pending[name]) == ROW_GROUP:
-                flush(name)
-        for name in names:
-            flush(name)
-    finally:
-        for writer in writers.values():
-            writer.close()
-    files = tuple(_describe(folder, paths[name], name, counts[name]) for name in names)
+            first_row = first_row or dict(value)
+            files[plan.split_of(row.lineage.seed_ids) if plan else TRAIN].add(value)
     columns = {f.name: str(f.type) for f in schema}
-    return Written(files=files, columns=columns, rows=rows, first_row=first_row, mixed=mixed)
+    described = tuple(file.describe(folder) for file in files.values())
+    return Written(files=described, columns=columns, rows=rows, first_row=first_row, mixed=mixed)
 
 
-def write_dropped(spool: Spool, path: Path) -> int:
-    """Write every dropped row: id, step, reason, detail, a model's raw text, and the row itself as JSON."""
+class _SplitFile:
+    """One split's Parquet file while it is written."""
+
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, mixed: Sequence[str]) -> None:
+        self._path = folder / "data" / f"{name}-00000-of-00001.parquet"
+        self._name = name
+        self._schema = schema
+        self._mixed = mixed
+        self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
+        self._pending: list[dict[str, Any]] = []
+        self._tables: list[pa.Table] = []
+        self._rows = 0
+
+    def add(self, value: dict[str, Any]) -> None:
+        self._pending.append(value)
+        self._rows += 1
+        if len(self._pending) == _CHUNK:
+            self._settle()
+        if self._rows % ROW_GROUP == 0:
+            self._write()
+
+    def close(self) -> None:
+        self._settle()
+        self._write()
+        self._writer.close()
+
+    def describe(self, folder: Path) -> DataFile:
+        return DataFile(
+            path=self._path.relative_to(folder).as_posix(),
+            split=self._name,
+            rows=self._rows,
+            bytes=self._path.stat().st_size,
+            sha256=sha256_of(self._path),
+        )
+
+    def _settle(self) -> None:
+        if self._pending:
+            self._tables.append(_table(self._pending, self._schema, self._mixed))
+            self._pending = []
+
+    def _write(self) -> None:
+        if self._tables:
+            self._writer.write_table(pa.concat_tables(self._tables).combine_chunks(), row_group_size=ROW_GROUP)
+            self._tables = []
+
+
+def write_dropped(spool: Spool, path: Path, *, tell: Callable[[Row], None] | None = None) -> int:
+    """Write every dropped row: id, step, reason, detail, a model's raw text, and the row itself as JSON. `tell` is
+    told of each row."""
     schema = pa.schema(
         [
             *((name, pa.string()) for name in ("id", "step", "reason", "detail", "raw")),
@@ -115,6 +158,9 @@ def write_dropped(spool: Spool, path: Path) -> int:
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for chunk in _chunks(spool.dropped()):
+            if tell is not None:
+                for row in chunk:
+                    tell(row)
             writer.write_table(pa.Table.from_pylist([_dropped_row(r) for r in chunk], schema=schema))
             count += len(chunk)
     return count
@@ -170,17 +216,7 @@ def _table(rows: list[dict[str, Any]], schema: pa.Schema, mixed: Sequence[str]) 
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _describe(folder: Path, path: Path, split: str, rows: int) -> DataFile:
-    return DataFile(
-        path=path.relative_to(folder).as_posix(),
-        split=split,
-        rows=rows,
-        bytes=path.stat().st_size,
-        sha256=sha256_of(path),
-    )
-
-
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     rows = iter(rows)
-    while chunk := list(islice(rows, ROW_GROUP)):
+    while chunk := list(islice(rows, _CHUNK)):
         yield chunk
