@@ -9,6 +9,7 @@ with its mark, the last step packs each row into one text column, and kept and d
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from distilabel.steps.base import Step, StepInput
 
 from bezoar_data.engine.counts import Counts
 from bezoar_data.pipeline.compile import Compiled
-from bezoar_data.runs.row import Row
+from bezoar_data.runs.row import MADE_FROM_MANY, Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import BezoarError, InputError, Problem
-from bezoar_data.steps.base import RUN_ENDED
+from bezoar_data.steps.base import RUN_ENDED, TAKEN_IN, GlobalModelStep
 
 _PACKED = "row"
 
@@ -59,16 +60,21 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
     rows = [r for split in distiset.values() for part in split.values() for r in part[_PACKED]] if distiset else []
     later = _columns_from(compiled)
     seen = set()
+    taken_in: Counter[str] = Counter()
     for text in rows:
         row = Row.decode(orjson.loads(text))
-        seen.add(row.lineage.order[0])
-        _part(row, later, spool, counts)
+        if row.lineage.order[0] < MADE_FROM_MANY:
+            seen.add(row.lineage.order[0])
+        if row.lineage.drop is not None and row.lineage.drop.reason == TAKEN_IN:
+            taken_in[row.lineage.drop.step] += 1
+        else:
+            _part(row, later, spool, counts)
     if len(seen) != expected:
         raise BezoarError(
             f"distilabel's runner gave back {len(seen)} of {expected} rows; nothing was written. "
             "Run without --engine local, which loses none"
         )
-    _count_rows(compiled, counts, spool)
+    _count_rows(compiled, counts, spool, taken_in)
     spool.flush()
 
 
@@ -105,13 +111,15 @@ def _part(row: Row, later: Mapping[str, set[str]], spool: Spool, counts: Counts)
         spool.drop(row)
 
 
-def _count_rows(compiled: Compiled, counts: Counts, spool: Spool) -> None:
-    """Rows in and out of each step, from the end back: what left the last step is what is kept."""
+def _count_rows(compiled: Compiled, counts: Counts, spool: Spool, taken_in: Counter[str]) -> None:
+    """Rows in and out of each step, from the end back: what left the last step is what is kept. `taken_in` are the
+    rows that steps took in as material for others, which count for the step before."""
     out = {node.id: 0 for node in compiled.nodes}
     out[compiled.last.id] = spool.count()
     for node in reversed(compiled.nodes):
         count = counts.steps[node.id]
         count.rows_out = out[node.id]
         count.rows_in = count.rows_out + count.dropped.total()
+        came = taken_in[node.id] if isinstance(node.step, GlobalModelStep) else count.rows_in
         for before in node.after:
-            out[before] = max(out[before], count.rows_in)
+            out[before] = max(out[before], came)

@@ -168,7 +168,7 @@ def _models(compiled: Compiled) -> list[dict[str, Any]]:
             "sampling": model.sampling.model_dump(exclude_none=True),
             "output_licence": model.output_licence.model_dump(),
             "demo": provider_class(model.provider).demo,
-            "steps": [node.id for node in compiled.nodes if node.role == role],
+            "steps": [node.id for node in compiled.nodes if role in node.roles.values()],
         }
         for role, model in compiled.roles.items()
     ]

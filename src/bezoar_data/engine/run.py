@@ -72,8 +72,10 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
         watch = RunWatch(counts, dict, lambda: expected_rows(compiled, options.limit))
         try:
             if options.engine == "local":
-                Journal.open(folder.journal).close()
                 from bezoar_data.engine.local import run_local
+
+                with Journal.open(folder.journal) as journal:
+                    _tell_notes(journal, progress)
 
                 progress.follow(watch, record.running)
                 run_local(compiled, spool, counts, scratch, limit=options.limit)
@@ -130,9 +132,8 @@ def _run_stream(
 
     async def main() -> None:
         journal = Journal.open(folder.journal)
+        told = _tell_notes(journal, progress)
         try:
-            for note in journal.notes:
-                progress.note(note)
             gateway = Gateway(
                 compiled.roles,
                 journal,
@@ -150,9 +151,17 @@ def _run_stream(
                 finally:
                     restore()
         finally:
+            _tell_notes(journal, progress, told)
             journal.close()
 
     _run_loop(main)
+
+
+def _tell_notes(journal: Journal, progress: Progress, told: int = 0) -> int:
+    """Say what the journal had to mend or pass over, from the `told`-th note on."""
+    for note in journal.notes[told:]:
+        progress.note(note)
+    return len(journal.notes)
 
 
 def _window(compiled: Compiled) -> int:

@@ -10,11 +10,12 @@ run, and then the answers in flight are awaited and journalled first.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from itertools import groupby, islice
-from typing import cast
+from typing import Any, cast
 
 from bezoar_data.engine.counts import Counts
-from bezoar_data.llms.ask import Refused
+from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import Drop, Lineage, Row
@@ -22,14 +23,18 @@ from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import BezoarError
 from bezoar_data.steps.base import (
     Dropped,
+    GlobalModelStep,
     GlobalRowStep,
+    Made,
     RowStep,
     Source,
     Verdict,
     broken,
+    next_wave,
     refused,
     replace_lineage,
     settle,
+    settle_made,
 )
 from bezoar_data.steps.meeting import UNMATCHED, Union, join_rows, united
 
@@ -139,6 +144,11 @@ class StreamEngine:
     async def _decide_all(self, node: Node) -> None:
         """Let a step that needs all rows decide those that wait before it, then start what goes on."""
         waiting = list(self._spool.kept(node.id))
+        if isinstance(node.step, GlobalModelStep):
+            for made in await self._make_all(node.step, waiting, node):
+                await self._begin(made, node)
+            self._spool.clear(node.id)
+            return
         step = cast(GlobalRowStep, node.step)
         verdicts = await asyncio.to_thread(lambda: list(step.run_rows(waiting)))
         for row, verdict in zip(waiting, verdicts, strict=True):
@@ -147,11 +157,45 @@ class StreamEngine:
                 await self._start(out, node)
         self._spool.clear(node.id)
 
+    async def _make_all(self, step: GlobalModelStep, rows: list[Row], node: Node) -> Sequence[Made]:
+        """Drive a step that makes rows out of all rows: wave after wave of questions, each answered as a whole."""
+        waves = step.run_all(rows)
+        asks, made = await asyncio.to_thread(next_wave, waves, None)
+        while made is None:
+            answers: list[Answer | Refused | None] = [None] * len(asks)
+            for i, ask in enumerate(asks):
+                await self._walk(self._answer(ask, node, answers, i))
+            await self._drain()
+            asks, made = await asyncio.to_thread(next_wave, waves, cast("list[Answer | Refused]", answers))
+        return made
+
+    async def _answer(self, ask: Ask, node: Node, answers: list[Answer | Refused | None], i: int) -> None:
+        """Get one question of a wave answered: a refusal is an answer too."""
+        try:
+            answers[i] = await self._gateway.ask(cast(str, node.role), ask, step=node.id)
+        except Refused as error:
+            answers[i] = error
+
+    async def _begin(self, made: Made, node: Node) -> None:
+        """Count a made row, and start it unless it was sorted out."""
+        self._counts.came(node.id)
+        row = settle_made(made, node.id)
+        if row.lineage.drop is not None:
+            self._drop(row)
+        else:
+            self._counts.went(node.id)
+            await self._start(row, node)
+
     async def _start(self, row: Row, node: Node) -> None:
+        await self._walk(self._leave(row, node))
+
+    async def _walk(self, way: Coroutine[Any, Any, None]) -> None:
+        """Start on a way as soon as the window has room for it."""
         await self._window.acquire()
         if self._ending:
+            way.close()
             return
-        walk = asyncio.create_task(self._leave(row, node))
+        walk = asyncio.create_task(way)
         self._walks.add(walk)
         self._idle.clear()
         walk.add_done_callback(self._walked)
