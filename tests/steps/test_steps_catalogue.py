@@ -125,7 +125,7 @@ def test_the_classes_say_the_same_columns_as_the_catalogue() -> None:
     for entry in load_catalogue().values():
         settings = {s.name: "text" for s in entry.settings if s.required and not s.role}
         fields = entry.fields(settings)
-        if entry.role_setting:
+        if entry.role_settings:
             fields["llm"] = ScriptedLLM(answer=lambda messages: "")
         step = entry.load_class()(name="step", **fields)
         assert (step.inputs, step.outputs) == entry.columns(settings), entry.use
@@ -133,7 +133,7 @@ def test_the_classes_say_the_same_columns_as_the_catalogue() -> None:
 
 def test_files_spell_settings_in_their_own_way() -> None:
     judge = find_step("judge.accept")
-    assert judge.role_setting == "model"
+    assert judge.role_settings == ("model",)
     assert judge.fields({"model": "m", "as": "me", "retries": 1}) == {"llm": "m", "judge": "me", "retries": 1}
     assert (judge.spelling("judge"), judge.spelling("llm"), judge.spelling("nothing")) == ("as", "model", None)
     assert judge.input_paths == ("rubric",)

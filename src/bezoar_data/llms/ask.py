@@ -17,13 +17,15 @@ class Ask:
     """One question to the step's model.
 
     `n` answers are wanted. `attempt` counts re-askings of the same question: it is part of the journal's key, or
-    asking again would return the same unusable answer for ever. `schema` is a JSON schema for structured output.
+    asking again would return the same unusable answer for ever. `schema` is a JSON schema for structured output. `to`
+    is the step's field that holds the model asked, for steps that ask more than one.
     """
 
     messages: Sequence[Message]
     schema: Mapping[str, Any] | None = None
     n: int = 1
     attempt: int = 0
+    to: str = "llm"
 
 
 @dataclass(frozen=True, slots=True)

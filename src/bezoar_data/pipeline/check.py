@@ -67,9 +67,10 @@ def check_keys(loaded: LoadedPipeline, catalogue: Mapping[str, StepEntry], model
     used: dict[str, None] = {}
     for use in loaded.file.steps:
         entry = catalogue.get(use.use)
-        role = use.settings.get(entry.role_setting) if entry and entry.role_setting else None
-        if isinstance(role, str) and role in models.file.roles:
-            used.setdefault(role)
+        for name in entry.role_settings if entry else ():
+            role = use.settings.get(name)
+            if isinstance(role, str) and role in models.file.roles:
+                used.setdefault(role)
     problems = []
     for role in used:
         model = models.file.roles[role]
@@ -111,7 +112,7 @@ class _Walk:
             yield from wrong
             yield from self._check_place(i, use, entry)
             if not wrong:
-                yield from self._check_role(i, use, entry)
+                yield from self._check_roles(i, use, entry)
                 yield from self._check_files(i, use, entry)
                 yield from self._check_columns(i, use, entry)
         yield from self._check_end()
@@ -127,19 +128,19 @@ class _Walk:
             message = f"'{use.use}' takes rows, but nothing comes before it"
             yield self._document.problem("no-rows", message, ("steps", i, "use"), hint=hint)
 
-    def _check_role(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
-        if entry.role_setting is None:
-            return
-        path = ("steps", i, "with", entry.role_setting)
-        role = use.settings.get(entry.role_setting)
-        if self._models_wanted:
-            hint = "add 'models: FILE' to the pipeline, or say --models FILE"
-            message = f"'{use.use}' asks a model, but no models file says who answers"
-            yield self._document.problem("no-models", message, path, hint=hint)
-        elif self._models is not None and role not in self._models.file.roles:
-            message = f"there is no role '{shown(str(role))}' in {self._models.path}"
-            hint = did_you_mean(str(role), list(self._models.file.roles))
-            yield self._document.problem("unknown-role", message, path, hint=hint)
+    def _check_roles(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
+        for name in entry.role_settings:
+            path = ("steps", i, "with", name)
+            role = use.settings.get(name)
+            if self._models_wanted:
+                hint = "add 'models: FILE' to the pipeline, or say --models FILE"
+                message = f"'{use.use}' asks a model, but no models file says who answers"
+                yield self._document.problem("no-models", message, path, hint=hint)
+                return
+            if self._models is not None and role not in self._models.file.roles:
+                message = f"there is no role '{shown(str(role))}' in {self._models.path}"
+                hint = did_you_mean(str(role), list(self._models.file.roles))
+                yield self._document.problem("unknown-role", message, path, hint=hint)
 
     def _check_files(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
         for name, path in input_files(self._loaded, i, entry):
@@ -157,7 +158,7 @@ class _Walk:
                     hint = did_you_mean(column, sorted(before))
                     yield self._document.problem("missing-column", message, self._said(i, use, column), hint=hint)
             for column in writes:
-                if column in before and column not in reads:
+                if column in before and column not in reads and not entry.makes:
                     message = f"the column '{shown(column)}' is there already; '{use.use}' would write over it"
                     path = self._said(i, use, column)
                     yield self._document.problem("column-twice", message, path, hint="give it another name")
@@ -168,7 +169,8 @@ class _Walk:
         elif entry.kind != "source":
             return
         optional = entry.optional_columns(dict(use.settings))
-        self._columns[use.id] = (before or set()) | set(writes) | set(optional)
+        carried = set() if entry.makes else before or set()
+        self._columns[use.id] = carried | set(writes) | set(optional)
 
     def _before(self, i: int) -> set[str] | None:
         parents = [self._columns[name] for name in self._file.parents(i)]

@@ -44,9 +44,15 @@ class Node:
     """The files the step reads, as (setting, path)."""
     step: Any
     """The distilabel step object."""
-    role: str | None
+    roles: Mapping[str, str]
+    """The roles it asks, by the step's field that holds each model. Empty: it asks none."""
     after: tuple[str, ...]
     following: tuple[str, ...]
+
+    @property
+    def role(self) -> str | None:
+        """The role it asks first of all, if it asks any."""
+        return next(iter(self.roles.values()), None)
 
     @property
     def is_source(self) -> bool:
@@ -97,7 +103,7 @@ class Compiled:
         """The models of the roles that steps use."""
         if self.plan.models is None:
             return {}
-        used = dict.fromkeys(n.role for n in self.nodes if n.role is not None)
+        used = dict.fromkeys(role for n in self.nodes for role in n.roles.values())
         return {role: self.plan.models.file.roles[role] for role in used}
 
     @property
@@ -126,16 +132,18 @@ def compile_pipeline(plan: Plan, journal: Path) -> Compiled:
         for i in plan.order:
             use, entry = file.steps[i], plan.entries[i]
             files = tuple(input_files(plan.loaded, i, entry))
-            role = use.settings.get(entry.role_setting) if entry.role_setting else None
+            roles = {field: use.settings[name] for name in entry.role_settings for field in entry.fields({name: ""})}
             try:
-                step = _make(plan, i, files, role, journal)
+                step = _make(plan, i, files, journal)
             except ValidationError as error:
                 problems += _problems(plan, i, error)
                 continue
             if use.join is not None:
                 nodes.append(_meeting(plan, i, *around(_meeting_id(use))))
             settings = _shareable(dict(use.settings), entry)
-            nodes.append(Node(use.id, use.use, entry.version, entry.kind, settings, files, step, role, *around(use.id)))
+            nodes.append(
+                Node(use.id, use.use, entry.version, entry.kind, settings, files, step, roles, *around(use.id))
+            )
     if problems:
         raise InputError(problems)
     steps = {node.id: node.step for node in nodes}
@@ -166,10 +174,10 @@ def _meeting(plan: Plan, i: int, after: tuple[str, ...], following: tuple[str, .
     assert use.join is not None  # noqa: S101
     kind = Union if use.join == "union" else Join
     step = kind(name=_meeting_id(use), shared=branches_share(plan.loaded.file.edges(), after))
-    return Node(str(step.name), use.join, 1, use.join, {}, (), step, None, after, following)
+    return Node(str(step.name), use.join, 1, use.join, {}, (), step, {}, after, following)
 
 
-def _make(plan: Plan, i: int, files: tuple[tuple[str, Path], ...], role: str | None, journal: Path) -> Any:
+def _make(plan: Plan, i: int, files: tuple[tuple[str, Path], ...], journal: Path) -> Any:
     use, entry = plan.loaded.file.steps[i], plan.entries[i]
     settings: dict[str, Any] = dict(use.settings)
     absolute: dict[str, list[str]] = {}
@@ -177,11 +185,12 @@ def _make(plan: Plan, i: int, files: tuple[tuple[str, Path], ...], role: str | N
         absolute.setdefault(name, []).append(str(path))
     for name, paths in absolute.items():
         settings[name] = paths if isinstance(settings[name], list | tuple) else paths[0]
-    if entry.role_setting is not None:
+    for name in entry.role_settings:
         from bezoar_data.llms.chat import ChatLLM
 
-        assert plan.models is not None and role is not None  # noqa: S101 (checked before)
-        settings[entry.role_setting] = ChatLLM(role=role, spec=plan.models.file.roles[role], journal=str(journal))
+        assert plan.models is not None  # noqa: S101 (checked before)
+        role = settings[name]
+        settings[name] = ChatLLM(role=role, spec=plan.models.file.roles[role], journal=str(journal))
     fields = entry.fields(settings)
     fields.setdefault("seed", plan.loaded.file.seed)
     return entry.load_class()(name=use.id, **fields)

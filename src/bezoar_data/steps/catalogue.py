@@ -79,12 +79,14 @@ class StepEntry:
     one_of: tuple[tuple[str, ...], ...] = ()
     """Groups of settings of which exactly one must be given."""
     extra: str | None = None
+    makes: bool = False
+    """Whether its rows are new ones, with no columns but those it writes."""
     example: str = ""
 
     @property
-    def role_setting(self) -> str | None:
-        """The name of the setting that names a role, if the step asks a model."""
-        return next((s.name for s in self.settings if s.role), None)
+    def role_settings(self) -> tuple[str, ...]:
+        """The names of the settings that name roles, if the step asks models; the main one first."""
+        return tuple(s.name for s in self.settings if s.role)
 
     @property
     def input_paths(self) -> tuple[str, ...]:

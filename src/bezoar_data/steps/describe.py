@@ -54,6 +54,7 @@ def describe(cls: type[Any]) -> StepEntry:
         schema=_schema(fields),
         one_of=getattr(cls, "one_of", ()),
         extra=cls.extra,
+        makes=getattr(cls, "makes", False),
         example=cls.example,
     )
 
@@ -86,13 +87,13 @@ def _fields(cls: type[Any]) -> dict[str, tuple[str, FieldInfo]]:
 def _schema(fields: dict[str, tuple[str, FieldInfo]]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, (field, info) in fields.items():
-        if field == "llm":
+        if _is_role(field, info):
             info = FieldInfo(annotation=str, description=info.description, min_length=1)
         given[name] = (info.annotation, info)
     model = create_model("settings", __config__=ConfigDict(extra="forbid"), **given)
     schema = model.model_json_schema()
     for prop in schema["properties"].values():
-        for ours in ("path", "names", "title"):
+        for ours in ("path", "names", "role", "title"):
             prop.pop(ours, None)
     schema.pop("title", None)
     return schema
@@ -106,14 +107,20 @@ def _setting(name: str, field: str, info: FieldInfo) -> Setting:
     return Setting(
         name=name,
         field=field,
-        type="role" if field == "llm" else _type(_schema({name: (field, info)})["properties"][name]),
+        type="role" if _is_role(field, info) else _type(_schema({name: (field, info)})["properties"][name]),
         description=info.description or "",
         required=info.is_required(),
         default=None if default is PydanticUndefined else default,
         path=path,
         names=tuple(names),
-        role=field == "llm",
+        role=_is_role(field, info),
     )
+
+
+def _is_role(field: str, info: FieldInfo) -> bool:
+    """Whether a setting names a role of the models file: `llm`, and whatever says so of itself."""
+    more = info.json_schema_extra
+    return field == "llm" or (isinstance(more, dict) and bool(more.get("role")))
 
 
 def _type(schema: dict[str, Any]) -> str:
