@@ -24,10 +24,14 @@ KINDS: dict[str, str] = {
     "anthropic": "bezoar_data.llms.providers.anthropic:Anthropic",
     "transformers": "bezoar_data.llms.providers.transformers:Transformers",
     "litellm": "bezoar_data.llms.providers.litellm:LiteLLM",
+    "distilabel": "bezoar_data.llms.providers.foreign:Foreign",
     "offline-teacher": "bezoar_data.llms.providers.offline_teacher:OfflineTeacher",
     "offline-judge": "bezoar_data.llms.providers.offline_judge:OfflineJudge",
 }
 """Kind in a models file -> `module:Class`. Imported when a run first needs it."""
+
+NAMED = frozenset({"distilabel"})
+"""Kinds that say more behind a colon: `distilabel:OpenAILLM`."""
 
 ENTRY_POINTS = "bezoar_data.providers"
 """Group under which other packages register kinds of their own."""
@@ -166,7 +170,8 @@ def known_providers() -> list[str]:
 
 def provider_class(kind: str) -> type[Provider]:
     """The class for a kind. Raises `InputError` for a kind nobody knows or whose package is not installed."""
-    target = KINDS.get(kind) or _plugins().get(kind)
+    family = kind.partition(":")[0]
+    target = KINDS.get(family if family in NAMED else kind) or _plugins().get(kind)
     if target is None:
         message = f"unknown provider '{kind}'"
         raise InputError(Problem("unknown_provider", message, hint=did_you_mean(kind, known_providers())))

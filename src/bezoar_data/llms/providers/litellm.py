@@ -11,14 +11,13 @@ import asyncio
 import importlib
 import importlib.util
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from bezoar_data.llms.limits import retry_after
-from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, Unauthorised
-from bezoar_data.llms.providers.environment import quiet_libraries, register_environment
+from bezoar_data.llms.providers.base import Completion, Provider, Request
+from bezoar_data.llms.providers.libraries import failure, quiet_libraries, register_environment, words
 from bezoar_data.llms.providers.openai import _completions, _is_strict, _key_problems
-from bezoar_data.llms.redact import redact, register_secret
+from bezoar_data.llms.redact import register_secret
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.spec.models_file import Model
 
@@ -31,12 +30,6 @@ _TAKEN = frozenset(
     {"api_base", "api_key", "base_url", "callbacks", "fallbacks", "max_retries", "messages", "model", "n",
      "num_retries", "stream", "timeout"}
 )  # fmt: skip
-_DETAIL = 600
-_NOTHING_LEFT = ("insufficient_quota", "billing_hard_limit_reached", "credit balance")
-
-_UNREADABLE = "Empty or invalid response"
-"""How litellm tells of a body it cannot read. It calls that, and an endpoint nobody reaches, a server's error."""
-_NOBODY = ("APIConnectionError", "ConnectError", "ClientConnectorError", "ConnectTimeout")
 
 
 class LiteLLM(Provider):
@@ -74,7 +67,7 @@ class LiteLLM(Provider):
         try:
             name, kind, _, _ = self._litellm.get_llm_provider(self.model.model, api_base=self.model.base_url)
         except Exception as error:
-            message = f"litellm knows no endpoint for model '{self.model.model}': {_words(error)}"
+            message = f"litellm knows no endpoint for model '{self.model.model}': {words(error)}"
             hint = "its name begins with its provider's, as in gemini/... or bedrock/..."
             raise InputError(Problem("unknown_model", message, hint=hint)) from None
         self._takes = frozenset(self._litellm.get_supported_openai_params(name, custom_llm_provider=kind) or ())
@@ -93,7 +86,7 @@ class LiteLLM(Provider):
             response = await self._litellm.acompletion(**self._arguments(request, n))
             value = response.model_dump()
         except Exception as error:
-            raise _failure(error) from None
+            raise failure(error) from None
         return _completions(value, n, {})
 
     def _arguments(self, request: Request, n: int) -> dict[str, Any]:
@@ -150,54 +143,3 @@ def _import() -> Any:
         setattr(litellm, name, [])
     quiet_libraries()
     return litellm
-
-
-def _failure(error: Exception) -> Exception:
-    """What litellm raises, in the words of a provider. It gives every error the class of an HTTP status."""
-    kind, detail, status = type(error).__name__, _words(error), getattr(error, "status_code", None)
-    if kind == "Timeout":
-        return Transient("timeout", detail)
-    if _unreached(error):
-        return Transient("connection", detail)
-    if kind == "APIResponseValidationError" or _UNREADABLE in detail or not isinstance(status, int):
-        return Transient("garbage", detail)
-    if status in (401, 402, 403) or any(sign in detail for sign in _NOTHING_LEFT):
-        return Unauthorised(f"HTTP {status}: {detail}")
-    if status == 429:
-        return Transient("rate_limited", detail, _wait(error))
-    if status in (408, 504):
-        return Transient("timeout", detail, _wait(error))
-    if status == 409:
-        return Transient("conflict", detail, _wait(error))
-    if status in (503, 529):
-        return Transient("unavailable", detail, _wait(error))
-    if status >= 500:
-        return Transient("server_error", detail, _wait(error))
-    return Refusal(status, detail)
-
-
-def _unreached(error: BaseException | None) -> bool:
-    """Whether somewhere below this error nobody was reached."""
-    for _ in range(8):
-        if error is None:
-            break
-        if type(error).__name__ in _NOBODY:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _wait(error: Exception) -> float | None:
-    for headers in (getattr(error, "litellm_response_headers", None), _headers_of(getattr(error, "response", None))):
-        if isinstance(headers, Mapping) and (found := headers.get("retry-after")):
-            return retry_after(str(found))
-    return None
-
-
-def _headers_of(response: Any) -> Any:
-    return getattr(response, "headers", None)
-
-
-def _words(error: BaseException) -> str:
-    # Redact before cutting: half a key is not recognised as one.
-    return " ".join(redact(str(error)).split())[:_DETAIL] or type(error).__name__

@@ -1,0 +1,297 @@
+"""Any LLM class of distilabel as a provider: `distilabel:OpenAILLM`, `distilabel:LlamaCppLLM`...
+
+For endpoints that distilabel has a class for and this house has not. The class does the asking; journal, limits,
+budget and retries are this house's, so its own retries are off. It tells neither why an answer ended nor, in some
+classes, how many tokens it took. Only classes that distilabel itself exports are made, never a path from a file, and
+keys come from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient
+from bezoar_data.llms.providers.libraries import failure, quiet_libraries, register_environment, words
+from bezoar_data.llms.providers.openai import _key_problems, _shares
+from bezoar_data.llms.redact import register_secret
+from bezoar_data.spec.errors import InputError, Problem, did_you_mean
+from bezoar_data.spec.models_file import Model
+
+MAX_TOKENS = 1024
+"""Said where the models file sets no `max_tokens`: distilabel's own default is 128, and cut answers do not show."""
+GENERATION = "generation_kwargs"
+_ABSTRACT = frozenset({"LLM", "AsyncLLM", "MixtureOfAgentsLLM"})
+"""The last takes other LLMs, which no models file can hold."""
+_NEVER = frozenset({"api_key", "token", "jobs_ids", "use_offline_batch_generation"})
+_NAMES = {
+    "model": ("model", "model_id", "model_path"),
+    "base_url": ("base_url", "host"),
+    "revision": ("revision",),
+    "extra_headers": ("default_headers",),
+    "api_key_env": ("api_key", "token"),
+}
+"""Under which names the classes take what a models file says."""
+_VALUES = {
+    "temperature": ("temperature",),
+    "top_p": ("top_p",),
+    "top_k": ("top_k",),
+    "repetition_penalty": ("repetition_penalty",),
+    "stop": ("stop", "stop_sequences"),
+    "max_tokens": ("max_new_tokens", "max_tokens"),
+    "seed": ("seed",),
+}
+
+
+class Foreign(Provider):
+    """One endpoint of a distilabel class. `extra_body` holds the class's settings, `generation_kwargs` among them."""
+
+    kind = "distilabel"
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self._llms: dict[str, asyncio.Future[Any]] = {}
+        self._thread: _LoopThread | None = None
+        # Models in this process are not made for several threads.
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bezoar-distilabel")
+
+    @property
+    def address(self) -> str:
+        return self.model.base_url or f"{self.model.provider} ({self.model.model})"
+
+    def problems(self) -> list[Problem]:
+        classes, name = _classes(), _name(self.model)
+        if name not in classes:
+            message = f"distilabel has no LLM class '{name}'" if name else "provider 'distilabel' wants a class's name"
+            hint = did_you_mean(name, sorted(classes)) if name else "as in distilabel:OpenAILLM"
+            return [Problem("unknown_class", message, hint=hint)]
+        return [*_key_problems(self.model), *_setting_problems(self.model, classes[name])]
+
+    async def open(self) -> None:
+        register_environment()
+        quiet_libraries()
+        await self._llm(self.model)
+
+    async def close(self) -> None:
+        for made in self._llms.values():
+            if made.done() and not made.cancelled() and made.exception() is None:
+                await asyncio.to_thread(made.result().unload)
+        self._llms.clear()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._thread is not None:
+            self._thread.end()
+            self._thread = None
+
+    async def complete(self, request: Request) -> Sequence[Completion]:
+        llm = await self._llm(request.model)
+        values = _generation(request, llm)
+        messages = [dict(m) for m in request.messages]
+        try:
+            if hasattr(llm, "agenerate"):
+                n = request.n if "num_generations" in _parameters(type(llm)) else 1
+                more = {"num_generations": n} if n > 1 else {}
+                output = await self._on_loop(llm.agenerate(input=messages, **more, **values))
+            else:
+                n = request.n
+                work = asyncio.get_running_loop().run_in_executor(
+                    self._pool, lambda: llm.generate(inputs=[messages], num_generations=n, **values)
+                )
+                output = (await work)[0]
+        except TypeError as error:
+            raise Refusal(422, words(error)) from None
+        except Exception as error:
+            if _is_validation(error):
+                raise Refusal(422, _validation(error)) from None
+            raise failure(error) from None
+        return _completions(output, n, _limit(values))
+
+    async def _on_loop(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Await on a loop of their own: a class that blocks its loop would hold up everything else on ours."""
+        if self._thread is None:
+            self._thread = _LoopThread()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._thread.loop))
+
+    async def _llm(self, model: Model) -> Any:
+        """The loaded LLM. Roles that share this object may differ in its settings."""
+        name = json.dumps([model.provider, model.revision, _settings(model)], sort_keys=True, default=str)
+        made = self._llms.get(name)
+        if made is None:
+            made = self._llms[name] = asyncio.ensure_future(asyncio.to_thread(_load, model))
+        return await asyncio.shield(made)
+
+
+class _LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="bezoar-distilabel-loop", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+def _classes() -> dict[str, Any]:
+    """The LLM classes that distilabel exports, by name."""
+    from distilabel.models import llms
+
+    found = ((name, getattr(llms, name)) for name in llms.__all__ if name not in _ABSTRACT)
+    return {name: made for name, made in found if inspect.isclass(made) and issubclass(made, llms.LLM)}
+
+
+def _load(model: Model) -> Any:
+    """Make and load the class. Raises `InputError` when that does not go."""
+    cls = _classes()[_name(model)]
+    try:
+        llm = cls(**_arguments(model, cls))
+        llm.load()
+    except ImportError as error:
+        message = f"provider '{model.provider}' cannot be loaded: {words(error)}"
+        raise InputError(Problem("provider_not_installed", message, hint="install what it needs")) from None
+    except Exception as error:
+        told = _validation(error) if _is_validation(error) else words(error)
+        message = f"provider '{model.provider}' does not take the entry of model '{model.model}': {told}"
+        hint = f"extra_body holds the settings of distilabel's {_name(model)}"
+        raise InputError(Problem("bad_setting", message, hint=hint)) from None
+    return llm
+
+
+def _arguments(model: Model, cls: Any) -> dict[str, Any]:
+    fields = cls.model_fields
+    arguments = _settings(model)
+    for said in ("model", "base_url", "revision", "extra_headers"):
+        if (value := getattr(model, said)) and (name := _first(_NAMES[said], fields)):
+            arguments.setdefault(name, value)
+    if model.api_key_env and (name := _first(_NAMES["api_key_env"], fields)):
+        from pydantic import SecretStr
+
+        key = os.environ[model.api_key_env].strip()
+        register_secret(key)
+        arguments[name] = SecretStr(key)
+    if "max_retries" in fields:
+        arguments.setdefault("max_retries", 0)  # the transport tries again; two of that would multiply
+    if "timeout" in fields:
+        arguments.setdefault("timeout", int(model.limits.timeout) + 5)
+    if "model_kwargs" in fields:
+        arguments["model_kwargs"] = {"use_safetensors": True, **(arguments.get("model_kwargs") or {})}
+    return arguments
+
+
+def _settings(model: Model) -> dict[str, Any]:
+    return {name: value for name, value in model.extra_body.items() if name != GENERATION}
+
+
+def _generation(request: Request, llm: Any) -> dict[str, Any]:
+    """The arguments of one generation: the models file's sampling values by the names the class knows."""
+    known, values = _parameters(type(llm)), request.model.sampling
+    given = dict(request.model.extra_body.get(GENERATION) or {})
+    sampling = {**values.model_dump(exclude_none=True), "seed": request.sample_seed}
+    sampling["stop"] = list(values.stop) or None
+    sampling["max_tokens"] = values.max_tokens or MAX_TOKENS
+    for name, value in sampling.items():
+        if value is not None and (under := _first(_VALUES[name], known)):
+            given.setdefault(under, value)
+    if request.sample_seed is not None and "seed" not in known and "extra_body" in known:
+        given["extra_body"] = {"seed": request.sample_seed, **(given.get("extra_body") or {})}
+    return given
+
+
+def _parameters(cls: Any) -> Mapping[str, Any]:
+    return inspect.signature(cls.agenerate if hasattr(cls, "agenerate") else cls.generate).parameters
+
+
+def _limit(values: Mapping[str, Any]) -> int | None:
+    name = _first(_VALUES["max_tokens"], values)
+    return None if name is None else values[name]
+
+
+def _completions(output: Any, n: int, most: int | None) -> list[Completion]:
+    texts = output.get("generations") if isinstance(output, dict) else None
+    if not isinstance(texts, list) or not texts or not isinstance(texts[0], str):
+        raise Transient("garbage", "the model gave no text")
+    texts = [text for text in texts[:n] if isinstance(text, str)]
+    counts = output.get("statistics") or {}
+    prompts, answers = counts.get("input_tokens") or [], counts.get("output_tokens") or []
+    shares = _shares((sum(prompts), sum(answers)) if prompts and answers else None, len(texts))
+    extra = {"logprobs": output["logprobs"]} if output.get("logprobs") else {}
+    own = answers if len(answers) == len(texts) else [None] * len(texts)
+    return [
+        Completion(
+            text,
+            # Nobody says why it ended; one as long as it may be was cut.
+            "length" if most is not None and used is not None and used >= most else "stop",
+            prompt,
+            answer if used is None else used,
+            extra=extra,
+        )
+        for text, used, (prompt, answer) in zip(texts, own, shares, strict=True)
+    ]
+
+
+def _setting_problems(model: Model, cls: Any) -> list[Problem]:
+    who, name = f"model '{model.model}'", _name(model)
+    fields, known, found = cls.model_fields, _parameters(cls), []
+    for setting in model.extra_body:
+        if setting in _NEVER:
+            message = f"extra_body of {who} may not set '{setting}'"
+            found.append(Problem("extra_body_taken", message, hint="a key's variable is named in api_key_env"))
+        elif setting not in fields:
+            message = f"extra_body of {who}: distilabel's {name} has no '{setting}'"
+            found.append(Problem("unknown_setting", message, hint=did_you_mean(setting, sorted(fields))))
+    if _says(model.extra_body, "trust_remote_code"):
+        message = f"extra_body of {who} asks for trust_remote_code"
+        found.append(Problem("remote_code", message, hint="code from a model's repository is not run here"))
+    generation = model.extra_body.get(GENERATION) or {}
+    if not isinstance(generation, dict):
+        found.append(Problem("bad_setting", f"generation_kwargs of {who} is no mapping", hint="write names and values"))
+        generation = {}
+    for setting in generation:
+        if setting not in known:
+            message = f"generation_kwargs of {who}: distilabel's {name} has no '{setting}'"
+            found.append(Problem("unknown_setting", message, hint=did_you_mean(setting, sorted(known))))
+    for said, names in _NAMES.items():
+        if getattr(model, said) and not _first(names, fields):
+            message = f"{who} has a '{said}', which distilabel's {name} does not take"
+            found.append(Problem("unsupported_value", message, hint="leave it out"))
+    for said, names in _VALUES.items():
+        if said not in ("seed", "max_tokens") and getattr(model.sampling, said) and not _first(names, known):
+            message = f"{who} has sampling.{said}, which distilabel's {name} does not take"
+            hint = "leave it out, or say it in extra_body.generation_kwargs as the class wants it"
+            found.append(Problem("unsupported_value", message, hint=hint))
+    return found
+
+
+def _says(value: Any, word: str) -> bool:
+    """Whether a setting of this name is on anywhere inside."""
+    if isinstance(value, dict):
+        return bool(value.get(word)) or any(_says(inner, word) for inner in value.values())
+    return isinstance(value, list) and any(_says(inner, word) for inner in value)
+
+
+def _name(model: Model) -> str:
+    return model.provider.partition(":")[2]
+
+
+def _first(names: Sequence[str], known: Any) -> str | None:
+    return next((name for name in names if name in known), None)
+
+
+def _is_validation(error: Exception) -> bool:
+    from pydantic import ValidationError
+
+    return isinstance(error, ValidationError)
+
+
+def _validation(error: Any) -> str:
+    """pydantic's errors without the values they are about: one of them may be a key."""
+    told = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in told)
