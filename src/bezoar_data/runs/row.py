@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,12 @@ Columns = dict[str, Any]
 
 RESERVED = "_bezoar"
 """The column that carries the lineage. No step may read or write it by itself."""
+
+MADE_FROM_MANY = 1 << 40
+"""Where the order of rows made from several begins: no source has so many rows."""
+
+SOURCES = "\n"
+"""What stands between the names of the sources of a row made from rows of several."""
 
 LINEAGE_COLUMNS = ("id", "content_hash", "seed_ids", "parent_ids")
 """Columns a finished dataset adds to those of its steps."""
@@ -116,6 +122,29 @@ class Lineage:
         """Lineage of the k-th row that `step` made from this row."""
         parents = (self.id,)
         return replace(self, id=made_id(parents, step, k), order=(*self.order, k), parent_ids=parents, drop=None)
+
+    @classmethod
+    def made_from(cls, parents: Sequence[Lineage], step: str, place: Sequence[int]) -> Lineage:
+        """Lineage of the row that `step` made from several others. `place` is its number among the rows the step makes
+        (a request and a position in its answer, say): with the parents it is the identity, alone it is the order.
+
+        The order stands behind that of all rows of the sources, apart for each step, as there is no one row it follows.
+        """
+        parent_ids = tuple(p.id for p in parents)
+        keys: dict[str, tuple[str, ...]] = {}
+        for parent in parents:
+            for asked, theirs in parent.keys.items():
+                keys[asked] = tuple(dict.fromkeys((*keys.get(asked, ()), *theirs)))
+        return cls(
+            id=digest("made", parent_ids, step, list(place)),
+            order=(MADE_FROM_MANY + int(digest(step, length=6), 16), *place),
+            seed_ids=tuple(dict.fromkeys(seed for p in parents for seed in p.seed_ids)),
+            parent_ids=parent_ids,
+            source=SOURCES.join(dict.fromkeys(name for p in parents for name in p.source.split(SOURCES))),
+            models={asked: model for p in parents for asked, model in p.models.items()},
+            keys=keys,
+            demo=any(p.demo for p in parents),
+        )
 
     def to_json(self) -> str:
         value: dict[str, Any] = {"id": self.id, "order": self.order, "seed_ids": self.seed_ids}

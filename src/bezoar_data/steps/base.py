@@ -4,6 +4,9 @@ A step of ours is written once, as `run_row`: a generator without input or outpu
 it wants a model's answer and ends in `Kept` or `Dropped`. The streaming engine drives it with asyncio; `process`
 drives the same generator for distilabel's own runners. A step knows neither its engine nor the command line.
 
+Two kinds of step see all rows at once: a `GlobalRowStep` gives each its verdict, a `GlobalModelStep` asks in waves and
+makes new rows out of several.
+
 Class facts (`use`, `version`, `reads`, `writes`) are declared, not computed, so that the catalogue can hold them and
 a pipeline file can be checked without importing distilabel. `reads` and `writes` may name settings in braces:
 `"{name}_status"`.
@@ -56,6 +59,29 @@ RUN_ENDED = "run_ended"
 
 Turns = Generator[Ask, Answer, Verdict]
 """What `run_row` is: yields questions, is sent answers, returns a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A row made out of several others, or (`dropped`) a candidate for one that was sorted out.
+
+    `parents` are the rows it was made from, `answers` what models said for it. `place` is its number among all that
+    the step makes: together with the parents it is the row's identity, so it must not depend on time.
+    """
+
+    parents: Sequence[Row]
+    place: tuple[int, ...]
+    columns: Columns
+    answers: Sequence[Answer] = ()
+    dropped: Dropped | None = None
+
+
+Waves = Generator[Sequence[Ask], Sequence[Answer | Refused], Sequence[Made]]
+"""What `run_all` is: yields a wave of questions, is sent the answer or refusal of each, returns what it made."""
+
+TAKEN_IN = "taken_in"
+"""Reason code of a row that a `GlobalModelStep` took in as material. It marks the row under distilabel's runners only,
+where no row may vanish, and never reaches a dataset."""
 
 
 class _Declared:
@@ -135,6 +161,46 @@ class GlobalRowStep(_Declared, GlobalStep):
         yield [encode_for(self.outputs, out) for r in rows for out in decided.get(id(r), [r])]
 
 
+class GlobalModelStep(GlobalRowStep):
+    """A step that makes new rows out of all rows by asking a model. Subclasses write `run_all`.
+
+    The rows that come to it are its material and end there, neither kept nor dropped; what it counts are the candidates
+    it makes, so that those in are those kept and those dropped. It asks in waves: all questions of a wave are answered
+    before it sees any, hence the result cannot depend on which answer came first.
+    """
+
+    llm: LLM = Field(description="Who answers: the name of a role in the models file.")
+
+    def load(self) -> None:
+        super().load()
+        self.llm.load()
+
+    def unload(self) -> None:
+        self.llm.unload()
+        super().unload()
+
+    def run_all(self, rows: Sequence[Row]) -> Waves:
+        """Make rows from `rows`, which come in the sources' order. Raises `InputError` for rows it cannot work with."""
+        raise NotImplementedError
+
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+        name = str(self.name)
+        rows = [Row.decode(r) if RESERVED in r else _adopt(r, i) for i, r in enumerate(inputs)]
+        live = sorted((r for r in rows if r.lineage.drop is None), key=lambda r: r.lineage.order)
+        mark = Drop(name, TAKEN_IN)
+        made: list[Row] = []
+        try:
+            waves = self.run_all(live)
+            asks, done = next_wave(waves, None)
+            while done is None:
+                asks, done = next_wave(waves, ask_each(self.llm, list(asks), step=name))
+            made = [settle_made(m, name) for m in done]
+        except BezoarError as error:
+            mark = Drop(name, RUN_ENDED, str(error), str(error.exit_code), failed=True)
+        marked = [r if r.lineage.drop else replace_lineage(r, r.lineage.dropped(mark)) for r in rows]
+        yield [encode_for(self.outputs, r) for r in (*marked, *made)]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
     """What a source is, for lineage, lock and card. `licence` is an SPDX id, or None where nobody said."""
@@ -201,6 +267,23 @@ def settle(row: Row, verdict: Verdict, step: str) -> list[Row]:
     if len(verdict.rows) != 1:
         raise ValueError(f"step '{step}' kept a row as {len(verdict.rows)} rows: say made=True for new rows")
     return [Row(dict(verdict.rows[0]), row.lineage)]
+
+
+def settle_made(made: Made, step: str) -> Row:
+    """The row that a `GlobalModelStep` made, with its lineage, and with the drop mark if it was sorted out."""
+    lineage = Lineage.made_from([p.lineage for p in made.parents], step, made.place)
+    for answer in made.answers:
+        lineage = lineage.answered(step, answer.model, answer.keys, demo=answer.demo)
+    row = Row(dict(made.columns), lineage)
+    return settle(row, made.dropped, step)[0] if made.dropped else row
+
+
+def next_wave(waves: Waves, answers: Sequence[Answer | Refused] | None) -> tuple[Sequence[Ask], Sequence[Made] | None]:
+    """The next wave's questions, given the answers to the last one (None to begin), or in the end what was made."""
+    try:
+        return (next(waves) if answers is None else waves.send(answers)), None
+    except StopIteration as end:
+        return (), end.value
 
 
 def refused(error: Refused) -> Dropped:
