@@ -16,6 +16,8 @@ class StepCount:
 
     rows_in: int = 0
     rows_out: int = 0
+    waiting: int = 0
+    """Rows that lie before a step that needs all rows, until it decides them."""
     dropped: Counter[str] = field(default_factory=Counter)
     failed: int = 0
 
@@ -35,6 +37,12 @@ class Counts:
 
     def came(self, step: str) -> None:
         self.steps[step].rows_in += 1
+
+    def wait(self, step: str) -> None:
+        self.steps[step].waiting += 1
+
+    def decided(self, step: str) -> None:
+        self.steps[step].waiting = 0
 
     def went(self, step: str, rows: int = 1) -> None:
         self.steps[step].rows_out += rows

@@ -22,7 +22,7 @@ from bezoar_data.pipeline.compile import Compiled
 from bezoar_data.runs.row import MADE_FROM_MANY, Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import BezoarError, InputError, Problem
-from bezoar_data.steps.base import RUN_ENDED, TAKEN_IN, GlobalModelStep
+from bezoar_data.steps.base import RUN_ENDED, TAKEN_IN
 
 _PACKED = "row"
 
@@ -120,6 +120,6 @@ def _count_rows(compiled: Compiled, counts: Counts, spool: Spool, taken_in: Coun
         count = counts.steps[node.id]
         count.rows_out = out[node.id]
         count.rows_in = count.rows_out + count.dropped.total()
-        came = taken_in[node.id] if isinstance(node.step, GlobalModelStep) else count.rows_in
+        came = taken_in[node.id] if getattr(node.step, "makes", False) else count.rows_in
         for before in node.after:
             out[before] = max(out[before], came)

@@ -90,7 +90,7 @@ def _table(facts: Mapping[str, Any]) -> Table:
     for name, count in facts["steps"].items():
         dropped = sum(count["dropped"].values())
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in list(count["dropped"].items())[:3])
-        waiting = max(0, count["rows_in"] - count["rows_out"] - dropped)
+        waiting = count["waiting"]
         cells = (name, f"{count['rows_in']:,}", f"{count['rows_out']:,}", f"{waiting:,}" if waiting else "", reasons)
         table.add_row(*(Text(clean_text(cell)) for cell in cells))
     return table

@@ -69,7 +69,8 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
     with _calm_collector(), _nothing_half_written(folder), folder.held() as scratch:
         record = RunRecord(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
-        watch = RunWatch(counts, dict, lambda: expected_rows(compiled, options.limit))
+        slow = [node.id for node in compiled.nodes if node.role is not None]
+        watch = RunWatch(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
         try:
             if options.engine == "local":
                 from bezoar_data.engine.local import run_local

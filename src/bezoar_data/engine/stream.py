@@ -29,6 +29,8 @@ from bezoar_data.steps.base import (
     RowStep,
     Source,
     Verdict,
+    as_made,
+    asked_as,
     broken,
     next_wave,
     refused,
@@ -110,8 +112,8 @@ class StreamEngine:
         """Let every step prepare itself; those that ask a model ask through this run's gateway."""
         loop = asyncio.get_running_loop()
         for node in self._compiled.nodes:
-            if node.role is not None:
-                node.step.llm.bind(self._gateway, loop, node.id)
+            for field in node.roles:
+                getattr(node.step, field).bind(self._gateway, loop, node.id)
             node.step.load()
 
     async def _read(self, node: Node) -> None:
@@ -140,6 +142,7 @@ class StreamEngine:
             else:
                 self._settle(join_rows(rows), Dropped(UNMATCHED, failed=True), node)
         self._spool.clear(node.id)
+        self._counts.decided(node.id)
 
     async def _decide_all(self, node: Node) -> None:
         """Let a step that needs all rows decide those that wait before it, then start what goes on."""
@@ -148,6 +151,7 @@ class StreamEngine:
             for made in await self._make_all(node.step, waiting, node):
                 await self._begin(made, node)
             self._spool.clear(node.id)
+        self._counts.decided(node.id)
             return
         step = cast(GlobalRowStep, node.step)
         verdicts = await asyncio.to_thread(lambda: list(step.run_rows(waiting)))
@@ -156,6 +160,7 @@ class StreamEngine:
             for out in self._settle(row, verdict, node):
                 await self._start(out, node)
         self._spool.clear(node.id)
+        self._counts.decided(node.id)
 
     async def _make_all(self, step: GlobalModelStep, rows: list[Row], node: Node) -> Sequence[Made]:
         """Drive a step that makes rows out of all rows: wave after wave of questions, each answered as a whole."""
@@ -224,6 +229,7 @@ class StreamEngine:
 
     async def _enter(self, row: Row, before: Node, node: Node) -> None:
         if node.is_barrier:
+            self._counts.wait(node.id)
             self._spool.keep(row, node.id, node.after.index(before.id))
             return
         self._counts.came(node.id)
@@ -246,14 +252,15 @@ class StreamEngine:
         try:
             ask = next(turns)
             while True:
-                if node.role is None:
+                if ask.to not in node.roles:
                     raise TypeError(f"step '{node.id}' asked a model but names none")
+                name = asked_as(node.id, ask)
                 try:
-                    answer = await self._gateway.ask(node.role, ask, step=node.id)
+                    answer = await self._gateway.ask(node.roles[ask.to], ask, step=name)
                 except Refused as error:
                     ask = turns.throw(error)
                 else:
-                    lineage = lineage.answered(node.id, answer.model, answer.keys, demo=answer.demo)
+                    lineage = lineage.answered(name, answer.model, answer.keys, demo=answer.demo)
                     ask = turns.send(answer)
         except StopIteration as end:
             return lineage, end.value
@@ -265,13 +272,18 @@ class StreamEngine:
             return lineage, broken(error)
 
     def _settle(self, row: Row, verdict: Verdict, node: Node) -> list[Row]:
-        """Count and spool a dropped row; give back those that go on."""
-        outs = settle(row, verdict, node.id)
-        if isinstance(verdict, Dropped):
-            self._drop(outs[0])
-            return []
-        self._counts.went(node.id, len(outs))
-        return outs
+        """Count and spool what was dropped; give back the rows that go on."""
+        outs = settle(row, as_made(node.step, row, verdict), node.id)
+        for _ in outs[1:] if node.step.makes else ():
+            self._counts.came(node.id)  # a step that makes rows counts candidates, of which one came already
+        going = []
+        for out in outs:
+            if out.lineage.drop is not None:
+                self._drop(out)
+            else:
+                going.append(out)
+        self._counts.went(node.id, len(going))
+        return going
 
     def _drop(self, row: Row) -> None:
         assert row.lineage.drop is not None  # noqa: S101

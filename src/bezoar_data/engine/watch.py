@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bezoar_data.engine.counts import Counts
@@ -15,14 +15,23 @@ RECENT = 30.0
 
 
 class RunWatch:
-    """Reads a run's counters; may be asked from any thread."""
+    """Reads a run's counters; may be asked from any thread.
+
+    `slow` names the steps that take the time, those that ask a model: time left is told from them, because rows that
+    wait before a step that needs all rows are half done, not undone.
+    """
 
     def __init__(
-        self, counts: Counts, asked: Callable[[], Mapping[str, Any]], expected: Callable[[], int | None]
+        self,
+        counts: Counts,
+        asked: Callable[[], Mapping[str, Any]],
+        expected: Callable[[], int | None],
+        slow: Sequence[str] = (),
     ) -> None:
         self._counts = counts
         self.asked = asked
         self._expected = expected
+        self._slow = slow or tuple(counts.steps)[-1:]
         self._started = time.monotonic()
         self._seen: deque[tuple[float, int]] = deque([(self._started, 0)])
 
@@ -31,26 +40,39 @@ class RunWatch:
         now = time.monotonic()
         last = list(self._counts.steps.values())[-1]
         done = last.rows_out + self._counts.dropped
-        self._seen.append((now, done))
+        work = self._work()
+        self._seen.append((now, work))
         while now - self._seen[0][0] > RECENT and len(self._seen) > 2:
             self._seen.popleft()
         then, before = self._seen[0]
-        rate = (done - before) / max(now - then, 1e-6)
+        pace = (work - before) / max(now - then, 1e-6)
+        rate = pace / len(self._slow)
         total = self._expected()
         asked = dict(self.asked())
-        left = max(0, total - done) if total is not None else None
+        left = max(0, total * len(self._slow) - work) if total is not None else None
         cost = asked.get("cost", 0.0)
         return {
             "seconds": round(now - self._started, 3),
             "rows": done,
             "rows_expected": total,
             "rows_per_second": round(rate, 2),
-            "seconds_left": round(left / rate, 1) if left is not None and rate > 0 else None,
-            "cost_projected": round(cost / done * total, 6) if total and done and cost else None,
+            "seconds_left": round(left / pace, 1) if left is not None and pace > 0 else None,
+            "cost_projected": round(cost / work * total * len(self._slow), 6) if total and work and cost else None,
             "failed": self._counts.failed,
-            "steps": {name: count.as_json() for name, count in self._counts.steps.items()},
+            "steps": {
+                name: {**count.as_json(), "waiting": count.waiting} for name, count in self._counts.steps.items()
+            },
             "asked": asked,
         }
+
+    def _work(self) -> int:
+        """Rows that are through each slow step, those dropped before it counted as through."""
+        work = dropped = 0
+        for name, count in self._counts.steps.items():
+            dropped += count.dropped.total()
+            if name in self._slow:
+                work += count.rows_out + dropped
+        return work
 
 
 def one_line(facts: Mapping[str, Any]) -> str:
