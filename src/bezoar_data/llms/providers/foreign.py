@@ -263,7 +263,8 @@ def _setting_problems(model: Model, cls: Any) -> list[Problem]:
             message = f"{who} has a '{said}', which distilabel's {name} does not take"
             found.append(Problem("unsupported_value", message, hint="leave it out"))
     for said, names in _VALUES.items():
-        if said not in ("seed", "max_tokens") and getattr(model.sampling, said) and not _first(names, known):
+        asked = getattr(model.sampling, said) not in (None, ())
+        if asked and said not in ("seed", "max_tokens") and not _first(names, known):
             message = f"{who} has sampling.{said}, which distilabel's {name} does not take"
             hint = "leave it out, or say it in extra_body.generation_kwargs as the class wants it"
             found.append(Problem("unsupported_value", message, hint=hint))
