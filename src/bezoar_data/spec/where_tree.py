@@ -1,0 +1,210 @@
+"""What a `where` expression says, as a tree, and what it says of one row: true, false or unknown (None)."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Value = str | int | float | bool
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+TEXT, NUMBER, TRUTH, LIST, OTHER = "text", "a number", "true or false", "a list", "a record or date"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    value: Value
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    column: Column
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    column: Column
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    op: str
+    left: Column | Literal | Length
+    right: Column | Literal | Length
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    operand: Column | Length
+    values: tuple[Literal, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    column: Column
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    inner: Node
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """`and` or `or` of two or more parts: kept flat, so that a long chain is no deep tree."""
+
+    op: str
+    parts: tuple[Node, ...]
+    at: int
+
+
+Operand = Column | Literal | Length
+Node = Column | Literal | Contains | Compare | In | IsNull | Not | Both
+
+
+class Mismatch(Exception):
+    """A comparison of unlike kinds, at a character of the expression."""
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+
+
+def columns_of(node: Node | Length) -> Iterator[Column]:
+    match node:
+        case Column():
+            yield node
+        case Length() | Contains() | IsNull():
+            yield node.column
+        case Compare():
+            yield from columns_of(node.left)
+            yield from columns_of(node.right)
+        case In():
+            yield from columns_of(node.operand)
+        case Not():
+            yield from columns_of(node.inner)
+        case Both():
+            for part in node.parts:
+                yield from columns_of(part)
+        case Literal():
+            pass
+
+
+def kind_of(value: Any) -> str | None:
+    """The kind of a value, None for null."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return TRUTH
+        case int() | float():
+            return NUMBER
+        case str():
+            return TEXT
+        case list() | tuple():
+            return LIST
+        case _:
+            return OTHER
+
+
+def check_comparison(op: str, left: str | None, right: str | None, at: int) -> None:
+    """Raises `Mismatch` if values of these kinds cannot be compared so. A kind None is null's: it fits all."""
+    for kind in (left, right):
+        if kind in (LIST, OTHER):
+            raise Mismatch(f"{kind} cannot be compared, only asked whether it 'is null'", at)
+    if left is not None and right is not None and left != right:
+        raise Mismatch(f"{left} is compared with {right}", at)
+    if op not in ("==", "!=") and TRUTH in (left, right):
+        raise Mismatch(f"'{op}' cannot compare truth values", at)
+
+
+def evaluate(node: Node | Length, row: Mapping[str, Any]) -> Any:
+    """The value of a node for a row. Raises `Mismatch`."""
+    match node:
+        case Literal():
+            return node.value
+        case Column():
+            return row.get(node.name)
+        case Length():
+            return _length(node, row)
+        case Compare():
+            left, right = evaluate(node.left, row), evaluate(node.right, row)
+            check_comparison(node.op, kind_of(left), kind_of(right), node.at)
+            return None if left is None or right is None else COMPARISONS[node.op](left, right)
+        case In():
+            return _in(node, row)
+        case Contains():
+            value = row.get(node.column.name)
+            if value is not None and not isinstance(value, str):
+                raise Mismatch(f"'contains' looks into text, '{node.column.name}' is {kind_of(value)}", node.at)
+            return None if value is None else node.text in value
+        case IsNull():
+            return row.get(node.column.name) is None
+        case Not():
+            inner = _truth(node.inner, row)
+            return None if inner is None else not inner
+        case Both():
+            return _both(node, row)
+
+
+def _truth(node: Node, row: Mapping[str, Any]) -> bool | None:
+    value = evaluate(node, row)
+    if value is None or isinstance(value, bool):
+        return value
+    raise Mismatch(f"{kind_of(value)} stands where true or false is needed", node.at)
+
+
+def _both(node: Both, row: Mapping[str, Any]) -> bool | None:
+    decisive = node.op == "or"
+    unknown = False
+    for part in node.parts:
+        value = _truth(part, row)
+        if value is decisive:
+            return decisive
+        unknown = unknown or value is None
+    return None if unknown else not decisive
+
+
+def _in(node: In, row: Mapping[str, Any]) -> bool | None:
+    value = evaluate(node.operand, row)
+    for literal in node.values:
+        check_comparison("==", kind_of(value), kind_of(literal.value), literal.at)
+    return None if value is None else any(value == literal.value for literal in node.values)
+
+
+def _length(node: Length, row: Mapping[str, Any]) -> int | None:
+    value = row.get(node.column.name)
+    kind = kind_of(value)
+    if kind not in (None, TEXT, LIST):
+        raise Mismatch(f"'length' measures text and lists, '{node.column.name}' is {kind}", node.at)
+    return None if value is None else len(value)
+
+
+def root_truth(node: Node, row: Mapping[str, Any]) -> bool | None:
+    """What the whole expression says of a row. Raises `Mismatch`, also if it is not about true or false."""
+    return _truth(node, row)
