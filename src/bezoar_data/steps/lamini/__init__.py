@@ -1,0 +1,1 @@
+"""The LaMini scheme: new instructions from examples of instructions and from topics, then short responses to them."""

@@ -1,0 +1,94 @@
+"""What the LaMini steps say to the teacher: a data file, so that a person can ask in other words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from bezoar_data.spec.base import Strict
+from bezoar_data.spec.check import validate
+from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+SHIPPED = Path(__file__).parent.parent / "text" / "lamini_prompts.yaml"
+
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class _Generate(Strict):
+    example_guided: _Text
+    topic_guided: _Text
+
+
+class _Respond(Strict):
+    system: str
+
+
+class PromptsFile(Strict):
+    """The texts of a prompts file. `example_guided` and `topic_guided` are templates, see the shipped file."""
+
+    version: Literal[1]
+    generate: _Generate
+    respond: _Respond
+
+    def ask_for_instructions(self, examples: Sequence[str], topics: Sequence[str], count: int) -> str:
+        """The request for `count` new instructions: topic-guided if there are topics."""
+        template = self._topic_guided if topics else self._example_guided
+        return template.render(examples=list(examples), topics=list(topics), count=count)
+
+    @cached_property
+    def _example_guided(self) -> Template:
+        return _template(self.generate.example_guided)
+
+    @cached_property
+    def _topic_guided(self) -> Template:
+        return _template(self.generate.topic_guided)
+
+
+def load_prompts(file: str | None) -> PromptsFile:
+    """A person's prompts file, or the shipped one. Raises `InputError` with every mistake in it."""
+    document = load_yaml(Path(file) if file else SHIPPED)
+    prompts = validate(document, PromptsFile)
+    problems = [
+        problem
+        for name in ("example_guided", "topic_guided")
+        for problem in _problems(document, ("generate", name), getattr(prompts.generate, name), name == "topic_guided")
+    ]
+    if problems:
+        raise InputError(problems)
+    return prompts
+
+
+def _problems(document: Document, path: YamlPath, text: str, topics: bool) -> list[Problem]:
+    """What is wrong with a template: tried out on a request, since only then all of it is read."""
+    from jinja2 import TemplateError
+
+    try:
+        said = _template(text).render(
+            examples=["(an example)"], count=20, **({"topics": ["(a topic)"]} if topics else {})
+        )
+    except TemplateError as error:
+        return [document.problem("bad-template", f"the template cannot be filled in: {error.message}", path)]
+    if "(an example)" not in said or (topics and "(a topic)" not in said):
+        missing = "examples" if "(an example)" not in said else "topics"
+        return [document.problem("bad-template", f"the template leaves out its {missing}", path)]
+    if "<example>" not in said:
+        hint = "ask for each instruction between <example> and </example>"
+        return [document.problem("bad-template", "the template does not ask for <example> tags", path, hint=hint)]
+    return []
+
+
+def _template(text: str) -> Template:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    # Not escaped: this becomes a prompt, not a page.
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    return environment.from_string(text)
