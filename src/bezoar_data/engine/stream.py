@@ -151,7 +151,7 @@ class StreamEngine:
             for made in await self._make_all(node.step, waiting, node):
                 await self._begin(made, node)
             self._spool.clear(node.id)
-        self._counts.decided(node.id)
+            self._counts.decided(node.id)
             return
         step = cast(GlobalRowStep, node.step)
         verdicts = await asyncio.to_thread(lambda: list(step.run_rows(waiting)))
@@ -274,7 +274,7 @@ class StreamEngine:
     def _settle(self, row: Row, verdict: Verdict, node: Node) -> list[Row]:
         """Count and spool what was dropped; give back the rows that go on."""
         outs = settle(row, as_made(node.step, row, verdict), node.id)
-        for _ in outs[1:] if node.step.makes else ():
+        for _ in outs[1:] if getattr(node.step, "makes", False) else ():
             self._counts.came(node.id)  # a step that makes rows counts candidates, of which one came already
         going = []
         for out in outs:

@@ -118,9 +118,21 @@ class Lineage:
     def dropped(self, drop: Drop) -> Lineage:
         return replace(self, drop=drop)
 
-    def child(self, step: str, k: int) -> Lineage:
-        """Lineage of the k-th row that `step` made from this row."""
-        parents = (self.id,)
+    def without(self, step: str) -> Lineage:
+        """This lineage as it was before `step` got answers."""
+
+        def others(names: Iterable[str]) -> list[str]:
+            return [n for n in names if n != step and not n.startswith(f"{step}.")]
+
+        return replace(
+            self,
+            models={n: self.models[n] for n in others(self.models)},
+            keys={n: self.keys[n] for n in others(self.keys)},
+        )
+
+    def child(self, step: str, k: int, parent: str | None = None) -> Lineage:
+        """Lineage of the k-th row that `step` made from this row, or through it from `parent`, another of its rows."""
+        parents = (parent or self.id,)
         return replace(self, id=made_id(parents, step, k), order=(*self.order, k), parent_ids=parents, drop=None)
 
     @classmethod

@@ -51,7 +51,29 @@ class Dropped:
     failed: bool = False
 
 
-Verdict = Kept | Dropped
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A row that a step made from the one it was given, or (`dropped`) a candidate for one that was sorted out.
+
+    `parent` is the place of an earlier child of the same verdict that this one was made from; None: the row itself.
+    `asked` holds the questions and answers it came of; None: all that were asked for the row.
+    """
+
+    columns: Columns
+    parent: int | None = None
+    asked: Sequence[tuple[Ask, Answer]] | None = None
+    dropped: Dropped | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The row ends here as material for new ones: at least one, kept or dropped. A child's place is its number among
+    its siblings, which with its parent is its identity, so it must not depend on time."""
+
+    rows: Sequence[Child]
+
+
+Verdict = Kept | Dropped | Children
 
 RUN_ENDED = "run_ended"
 """Reason code that carries an error which ends the whole run out of a child process of distilabel's runners; its
@@ -80,8 +102,8 @@ Waves = Generator[Sequence[Ask], Sequence[Answer | Refused], Sequence[Made]]
 """What `run_all` is: yields a wave of questions, is sent the answer or refusal of each, returns what it made."""
 
 TAKEN_IN = "taken_in"
-"""Reason code of a row that a `GlobalModelStep` took in as material. It marks the row under distilabel's runners only,
-where no row may vanish, and never reaches a dataset."""
+"""Reason code of a row that a step which makes rows took in as material. It marks the row under distilabel's runners
+only, where no row may vanish, and never reaches a dataset."""
 
 
 class _Declared:
@@ -94,6 +116,10 @@ class _Declared:
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[tuple[str, ...]] = ()
     optional_writes: ClassVar[tuple[str, ...]] = ()
+    makes: ClassVar[bool] = False
+    """Whether it takes rows in as material and makes new ones, with the columns it writes and no others. Such a step
+    counts what it makes: candidates in, candidates kept, candidates dropped. A `RowStep` of the kind ends in
+    `Children`; where it ends in `Dropped`, that is one candidate dropped."""
     extra: ClassVar[str | None] = None
     """The optional dependency group it needs, e.g. `language`."""
     example: ClassVar[str] = ""
@@ -168,6 +194,8 @@ class GlobalModelStep(GlobalRowStep):
     it makes, so that those in are those kept and those dropped. It asks in waves: all questions of a wave are answered
     before it sees any, hence the result cannot depend on which answer came first.
     """
+
+    makes: ClassVar[bool] = True
 
     llm: LLM = Field(description="Who answers: the name of a role in the models file.")
 
@@ -258,7 +286,9 @@ class Source(_Declared, GeneratorStep):
 
 
 def settle(row: Row, verdict: Verdict, step: str) -> list[Row]:
-    """The rows that go on after a verdict: the row itself, its children, or itself with the drop mark."""
+    """The rows that come of a verdict: the row itself, its children, or itself with the drop mark."""
+    if isinstance(verdict, Children):
+        return _settle_children(row, verdict.rows, step)
     if isinstance(verdict, Dropped):
         drop = Drop(step, verdict.reason, verdict.detail, verdict.raw, verdict.failed)
         return [Row(row.columns, row.lineage.dropped(drop))]
@@ -267,6 +297,33 @@ def settle(row: Row, verdict: Verdict, step: str) -> list[Row]:
     if len(verdict.rows) != 1:
         raise ValueError(f"step '{step}' kept a row as {len(verdict.rows)} rows: say made=True for new rows")
     return [Row(dict(verdict.rows[0]), row.lineage)]
+
+
+def _settle_children(row: Row, children: Sequence[Child], step: str) -> list[Row]:
+    before = row.lineage.without(step)
+    settled: list[Row] = []
+    for k, child in enumerate(children):
+        parent = row.id if child.parent is None else settled[child.parent].id
+        lineage = (row.lineage if child.asked is None else before).child(step, k, parent)
+        for ask, answer in child.asked or ():
+            lineage = lineage.answered(asked_as(step, ask), answer.model, answer.keys, demo=answer.demo)
+        made = Row(dict(child.columns), lineage)
+        settled += settle(made, child.dropped, step) if child.dropped else [made]
+    return settled
+
+
+def as_made(step: Any, row: Row, verdict: Verdict) -> Verdict:
+    """The verdict as a step that makes rows counts it: whatever it could not decide is one candidate dropped."""
+    if getattr(step, "makes", False) and not (isinstance(verdict, Children) and verdict.rows):
+        dropped = verdict if isinstance(verdict, Dropped) else broken(TypeError(f"made no row: {verdict!r:.200}"))
+        return Children([Child(row.columns, dropped=dropped)])
+    return verdict
+
+
+def asked_as(step: str, ask: Ask) -> str:
+    """The name a step's answers stand under in the lineage: its own; for another model than its main one, with that
+    model's field behind it."""
+    return step if ask.to == "llm" else f"{step}.{ask.to}"
 
 
 def settle_made(made: Made, step: str) -> Row:
@@ -329,25 +386,44 @@ def process_batch(step: RowStep, batch: Iterable[dict[str, Any]], llm: LLM | Non
             turns[i] = step.run_row(row)
             advance(i, None)
     while asks:
-        if llm is None:
-            raise TypeError(f"step '{name}' asked a model but has no llm")
         open_asks, asks = asks, {}
         try:
-            answers = ask_each(llm, list(open_asks.values()), step=name)
+            answers = _ask_round(step, llm, list(open_asks.values()))
         except BezoarError as error:
             ended = Dropped(RUN_ENDED, detail=str(error), raw=str(error.exit_code), failed=True)
             verdicts.update(dict.fromkeys(open_asks, ended))
             break
-        for i, answer in zip(open_asks, answers, strict=True):
+        for (i, ask), answer in zip(open_asks.items(), answers, strict=True):
             if isinstance(answer, Answer):
-                row = rows[i]
-                rows[i] = replace_lineage(row, row.lineage.answered(name, answer.model, answer.keys, demo=answer.demo))
+                row, asked = rows[i], asked_as(name, ask)
+                rows[i] = replace_lineage(row, row.lineage.answered(asked, answer.model, answer.keys, demo=answer.demo))
             advance(i, answer)
     return [
         encode_for(step.outputs, out)
         for i, row in enumerate(rows)
-        for out in (settle(row, verdicts[i], name) if i in verdicts else [row])
+        for out in (_carried(row, as_made(step, row, verdicts[i]), name) if i in verdicts else [row])
     ]
+
+
+def _carried(row: Row, verdict: Verdict, step: str) -> list[Row]:
+    """What goes on under distilabel's runners: with a row's children also the row itself, marked as taken in."""
+    outs = settle(row, verdict, step)
+    if isinstance(verdict, Children):
+        outs.insert(0, replace_lineage(row, row.lineage.dropped(Drop(step, TAKEN_IN))))
+    return outs
+
+
+def _ask_round(step: RowStep, llm: LLM | None, asks: Sequence[Ask]) -> list[Answer | Refused]:
+    """The answers to one round's questions, in order: each model of the step's gets its own together."""
+    answers: dict[int, Answer | Refused] = {}
+    for to in dict.fromkeys(ask.to for ask in asks):
+        model = llm if to == "llm" else getattr(step, to)
+        if model is None:
+            raise TypeError(f"step '{step.name}' asked a model but has no llm")
+        mine = [i for i, ask in enumerate(asks) if ask.to == to]
+        name = asked_as(str(step.name), asks[mine[0]])
+        answers.update(zip(mine, ask_each(model, [asks[i] for i in mine], step=name), strict=True))
+    return [answers[i] for i in range(len(asks))]
 
 
 def replace_lineage(row: Row, lineage: Lineage) -> Row:
