@@ -88,7 +88,6 @@ def _table(facts: Mapping[str, Any]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("dropped")
     for name, count in facts["steps"].items():
-        dropped = sum(count["dropped"].values())
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in list(count["dropped"].items())[:3])
         waiting = count["waiting"]
         cells = (name, f"{count['rows_in']:,}", f"{count['rows_out']:,}", f"{waiting:,}" if waiting else "", reasons)
