@@ -39,6 +39,10 @@ def test_the_catalogue_of_steps_is_current():
     tool("bezoar_data.steps.catalogue")
 
 
+def test_the_schemas_for_editors_are_current():
+    tool("bezoar_data.cli.main", "schema", "--check")
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["run", "--help"], ["steps", "list"], ["validate", "pipelines/orca.yaml"]]
 )
