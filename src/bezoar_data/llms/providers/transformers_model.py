@@ -23,6 +23,8 @@ from bezoar_data.spec.models_file import Sampling
 
 MAX_TOKENS = 1024
 """The longest answer where the models file sets no `max_tokens`."""
+_LIKELY = 1024
+"""So many words usually hold all the probability that `top_p` asks for."""
 
 
 @dataclass(slots=True)
@@ -207,11 +209,23 @@ class _Chooser:
         if values.top_k is not None and 0 < values.top_k < len(scores):
             scores = scores.masked_fill(scores < scores.topk(values.top_k).values[-1], -torch.inf)
         if values.top_p is not None and values.top_p < 1:
-            ordered, order = scores.sort(descending=True)
-            before = ordered.softmax(0).cumsum(0) - ordered.softmax(0)
-            scores = scores.scatter(0, order, ordered.masked_fill(before >= values.top_p, -torch.inf))
+            scores = self._nucleus(scores, values.top_p)
         noise = torch.empty_like(scores).exponential_(generator=generator)
         return scores - noise.log()
+
+    def _nucleus(self, scores: Any, top_p: float) -> Any:
+        """Only the likeliest words that together have this probability."""
+        torch = self._torch
+        every = torch.logsumexp(scores, 0)
+        # Sorting a whole vocabulary takes longer than a small model's step, and is hardly ever needed.
+        for count in (_LIKELY, len(scores)):
+            likely, order = scores.topk(min(count, len(scores)))
+            shares = (likely - every).exp()
+            reached = shares.cumsum(0)
+            if reached[-1] >= top_p:
+                break
+        kept = reached - shares < top_p
+        return torch.full_like(scores, -torch.inf).scatter(0, order[kept], likely[kept])
 
 
 class _Ends:
