@@ -1,0 +1,212 @@
+"""`evol_instruct.evolve`: instructions made harder or rarer over several epochs, and answered.
+
+As the authors of OpenBezoar did it (their published code), which follows WizardLM (arXiv 2304.12244): an evolution that
+fails is put back as it was and tried anew in the next epoch, one that succeeds takes the place of what it came from.
+
+In the authors' code an epoch ends for all rows before the next begins. That is not needed: what is drawn for a category
+in an epoch depends on the seed, the category and the epoch, and what becomes of an instruction on itself. So each row
+goes through its epochs on its own, with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from distilabel.models.llms.base import LLM
+from pydantic import Field, PositiveInt, PrivateAttr
+
+from bezoar_data.llms.ask import Answer, Ask, Refused
+from bezoar_data.runs.row import Columns, Row
+from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, Turns, refused
+from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
+from bezoar_data.steps.evol_instruct.eliminate import NO_GAIN, UNCLEAR, fault_of, read_comparison
+from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIPPED, PromptsFile, load_prompts
+
+Talk = Generator[Ask, Answer, Dropped | None]
+
+
+@dataclass(slots=True)
+class _Evolution:
+    """One evolution while it is made: the instruction it starts from, what came of it, and who was asked what."""
+
+    start: str
+    draw: Draw
+    instruction: str = ""
+    response: str = ""
+    asked: list[tuple[Ask, Answer]] = field(default_factory=list)
+
+    def hear(self, ask: Ask) -> Generator[Ask, Answer, Answer]:
+        answer = yield ask
+        self.asked.append((ask, answer))
+        return answer
+
+
+class EvolInstructEvolve(ModelStep):
+    """Evolve each instruction over several epochs, and answer what it evolved into.
+
+    Each epoch draws a strategy, in-depth (one of four operations, or five with `complicate_input`) or in-breadth, asks
+    the model for the evolved instruction, and for a response to that alone. The evolution is eliminated, and the
+    instruction goes into the next epoch as it was, if the response is a short apology (`difficult_response`) or says
+    nothing (`only_stop_words`), if the instruction holds words of our own prompt (`label_phrase`), or if the evaluator
+    finds both instructions equal (`no_information_gain`) or says nothing clear in all its attempts
+    (`unclear_comparison`). An answer that is empty or cut off by the token limit, or a refused request, ends the
+    evolution likewise.
+
+    The rows it gives are the evolutions that succeeded, one for each epoch; their parent is the row they evolved from,
+    a seed or an earlier evolution. Eliminated ones are dropped rows with their reason. So rows in are evolutions tried.
+    """
+
+    use: ClassVar[str] = "evol_instruct.evolve"
+    version: ClassVar[int] = 1
+    makes: ClassVar[bool] = True
+    spelled: ClassVar[dict[str, str]] = {"llm": "model"}
+    reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{category}")
+    writes: ClassVar[tuple[str, ...]] = (
+        "instruction",
+        "response",
+        "category",
+        "evolution_strategy",
+        "in-depth-evolving_operation",
+        "epoch",
+    )
+    example: ClassVar[str] = "- use: evol_instruct.evolve\n  with: {model: teacher, evaluator: evaluator, epochs: 3}\n"
+
+    evaluator: LLM = Field(
+        description="Who says whether an evolution gained anything: the name of a role in the models file.",
+        json_schema_extra={"role": True},
+    )
+    epochs: PositiveInt | dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default=3, description="How many epochs, for all or by category; a category that is not named gets none."
+    )
+    draw: Scope = Field(
+        default="per_epoch",
+        description="Draw once an epoch for a whole category, as OpenBezoar's authors did (per_epoch), or for each "
+        "instruction, as WizardLM did (per_instruction).",
+    )
+    complicate_input: bool = Field(
+        default=False, description="Also draw the operation that adds data to work on; neither code used it."
+    )
+    instruction: str = Field(default="instruction", min_length=1, description="The column of instructions to evolve.")
+    category: str = Field(default="category", description='The column of categories; "" if all rows are one.')
+    prompts: str | None = Field(
+        default=None,
+        description="A file of prompts, label phrases and stop words in place of the shipped one.",
+        json_schema_extra={"path": "input"},
+    )
+    comparisons: PositiveInt = Field(default=6, description="How often the evaluator is asked until it is clear.")
+    keep_truncated: bool = Field(
+        default=False, description="Go on with an answer that was cut by the token limit, as the authors did."
+    )
+
+    _file: PromptsFile | None = PrivateAttr(default=None)
+
+    def load(self) -> None:
+        super().load()
+        self.evaluator.load()
+        self._loaded()
+
+    def unload(self) -> None:
+        self.evaluator.unload()
+        super().unload()
+
+    def run_row(self, row: Row) -> Turns:
+        text = row[self.instruction]
+        if not isinstance(text, str) or not text.strip():
+            return Dropped("empty_instruction", f"there is nothing to evolve in `{self.instruction}`", failed=True)
+        category = row.get(self.category) if self.category else None
+        epochs = self._epochs(category)
+        if not epochs:
+            return Dropped("no_epochs", f"`epochs` gives none to the category {category!r}")
+        children: list[Child] = []
+        parent: int | None = None
+        for epoch in range(1, epochs + 1):
+            evolution = _Evolution(text, self._draw(row, category, epoch))
+            try:
+                fault = yield from self._evolve(evolution)
+            except Refused as error:
+                fault = refused(error)
+            columns = self._columns_of(evolution, category, epoch)
+            children.append(Child(columns, parent, tuple(evolution.asked), fault))
+            if fault is None:
+                text, parent = evolution.instruction, epoch - 1
+        return Children(children)
+
+    def _evolve(self, evolution: _Evolution) -> Talk:
+        """One evolution from its prompt to its elimination; gives back what speaks against it."""
+        file = self._loaded()
+        answer = yield from evolution.hear(_asking(self._prompt(evolution)))
+        evolution.instruction = _without_labels(answer.text, file.output_labels)
+        if not evolution.instruction:
+            return Dropped("empty_evolution", "the model gave no instruction", raw=answer.text or None, failed=True)
+        if self._is_cut(answer):
+            return Dropped("truncated_evolution", "cut by the token limit", raw=answer.text, failed=True)
+        answer = yield from evolution.hear(_asking(evolution.instruction))
+        evolution.response = answer.text.strip()
+        if self._is_cut(answer):
+            return Dropped("truncated_response", "cut by the token limit", raw=answer.text, failed=True)
+        fault = fault_of(evolution.instruction, evolution.response, file.label_phrases, file.stop_words)
+        return fault or (yield from self._compare(evolution))
+
+    def _compare(self, evolution: _Evolution) -> Talk:
+        """Ask the evaluator whether both instructions are equal, again with the next attempt until it is clear."""
+        prompt = self._loaded().compared(evolution.start, evolution.instruction)
+        said = ""
+        for attempt in range(self.comparisons):
+            answer = yield from evolution.hear(_asking(prompt, attempt=attempt, to="evaluator"))
+            said = answer.text
+            found = read_comparison(said)
+            if found == "not equal":
+                return None
+            if found == "equal":
+                return Dropped(NO_GAIN, "the evaluator finds both instructions equal", raw=said)
+        return Dropped(UNCLEAR, f"asked {self.comparisons} times", raw=said or None)
+
+    def _prompt(self, evolution: _Evolution) -> str:
+        file, draw = self._loaded(), evolution.draw
+        if draw.strategy == IN_DEPTH:
+            assert draw.operation is not None  # noqa: S101
+            return file.deeper(evolution.start, draw.operation)
+        return file.broader(evolution.start)
+
+    def _draw(self, row: Row, category: Any, epoch: int) -> Draw:
+        operations = (*OPERATIONS, COMPLICATE) if self.complicate_input else OPERATIONS
+        if self.draw == "per_epoch":
+            return draw_for_category(self.seed, str(self.name), str(category), epoch, operations)
+        return draw_for_row(self.seed, str(self.name), row.id, epoch, operations)
+
+    def _epochs(self, category: Any) -> int:
+        return self.epochs.get(str(category), 0) if isinstance(self.epochs, Mapping) else self.epochs
+
+    def _is_cut(self, answer: Answer) -> bool:
+        return answer.finish_reason == "length" and not self.keep_truncated
+
+    def _columns_of(self, evolution: _Evolution, category: Any, epoch: int) -> Columns:
+        return {
+            "instruction": evolution.instruction or evolution.start,
+            "response": evolution.response,
+            "category": category,
+            "evolution_strategy": evolution.draw.strategy,
+            "in-depth-evolving_operation": evolution.draw.operation,
+            "epoch": epoch,
+        }
+
+    def _loaded(self) -> PromptsFile:
+        if self._file is None:
+            self._file = load_prompts(Path(self.prompts) if self.prompts else SHIPPED)
+        return self._file
+
+
+def _asking(text: str, *, attempt: int = 0, to: str = "llm") -> Ask:
+    return Ask(({"role": "user", "content": text},), attempt=attempt, to=to)
+
+
+def _without_labels(text: str, labels: tuple[str, ...]) -> str:
+    """What the model wrote, without the headings it repeated at its beginning and the space around. Any further on
+    are left for the elimination to find."""
+    text = text.strip()
+    while label := next((m for m in labels if text.startswith(m)), None):
+        text = text[len(label) :].lstrip(": \t\n")
+    return text
