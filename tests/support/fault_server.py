@@ -66,6 +66,10 @@ class Faults:
     capacity: int = 0
     """More requests at once than this get 429."""
     words: int = 20
+    examples: int = 0
+    """To a prompt that speaks of <example> tags, answer with so many requests in them, some of them faulty."""
+    spread: float = 0.0
+    """Up to so many seconds more, differently for each request: answers come in another order with another `seed`."""
     no_usage: bool = False
     one_choice: bool = False
     """Ignore `n`, as some servers do."""
@@ -104,12 +108,37 @@ def answer_text(messages: Any, words: int, variant: int = 0) -> str:
     return " ".join(_WORDS[digest[i % 32] % len(_WORDS)] for i in range(words)) + "."
 
 
+def example_text(messages: Any, count: int, variant: int = 0) -> str:
+    """Requests between tags, always the same for these messages. Of each ten one is not closed, one empty, one said
+    before, one copied from the prompt and one numbered; one prompt in eight gets no tag at all."""
+    text = json.dumps(messages, sort_keys=True)
+    digest = hashlib.sha256(f"{variant}|{text}".encode()).digest()
+    if digest[0] % 8 == 0:
+        return "I would rather not."
+    shown = re.findall(r"<example>(.*?)</example>", messages[-1]["content"], re.DOTALL)
+    fresh = [f"Say what {_WORDS[digest[i % 32] % len(_WORDS)]} {digest.hex()[i : i + 5]} is." for i in range(count)]
+    lines = [f"<example>{said}</example>" for said in fresh]
+    for i in range(0, count - 9, 10):
+        lines[i + 1] = f"<example>{fresh[i + 1]}"
+        lines[i + 3] = "<example> </example>"
+        lines[i + 5] = f"<example>{fresh[i + 4].upper()}</example>"
+        lines[i + 7] = f"<example>{shown[0]}</example>"
+        lines[i + 9] = f"{i + 10}. <example>{i + 10}. {fresh[i + 9]}</example>"
+    return "\n".join(lines)
+
+
 def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
     limit = body.get("max_tokens") or body.get("max_completion_tokens") or 10**9
     seed = body.get("seed") or 0
     choices, used = [], 0
     for i in range(1 if faults.one_choice else body.get("n", 1)):
-        words = answer_text(body["messages"], faults.words, i + seed).split(" ")
+        wanted = faults.examples and "<example>" in body["messages"][-1]["content"]
+        text = (
+            example_text(body["messages"], faults.examples, i + seed)
+            if wanted
+            else answer_text(body["messages"], faults.words, i + seed)
+        )
+        words = text.split(" ")
         cut = len(words) > limit
         used += min(len(words), limit)
         choices.append(
@@ -172,6 +201,8 @@ def make_app(state: State) -> Any:
             await asyncio.sleep(3600)
         if faults.latency:
             await asyncio.sleep(faults.latency)
+        if faults.spread:
+            await asyncio.sleep(faults.spread * chance(faults.seed, "spread", prompt, 0))
         if kind == "slow" or hits("slow", faults.slow_rate):
             await asyncio.sleep(faults.slow)
         if hits("429", faults.rate_429):

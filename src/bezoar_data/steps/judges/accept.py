@@ -14,7 +14,7 @@ from bezoar_data.llms.ask import Ask, Message
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, ModelStep, Turns
 from bezoar_data.steps.judges.blocks import blocks
-from bezoar_data.steps.judges.rubric import DEFAULT, Rubric, load_rubric
+from bezoar_data.steps.judges.rubric import DEFAULT, NAMES, Rubric, load_rubric
 from bezoar_data.steps.judges.verdict import Unreadable, read_verdict
 
 _REQUEST = "Judge the response by the rubric. Reply with the JSON object only."
@@ -49,7 +49,7 @@ class JudgeAccept(ModelStep):
     rubric: str = Field(
         default=DEFAULT,
         description="What to judge by: the name of a shipped rubric, or a rubric file.",
-        json_schema_extra={"path": "input", "names": [DEFAULT]},
+        json_schema_extra={"path": "input", "names": [*NAMES]},
     )
     retries: NonNegativeInt = Field(default=2, description="How often an unclear verdict is asked for again.")
 

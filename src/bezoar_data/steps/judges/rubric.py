@@ -16,6 +16,8 @@ from bezoar_data.steps.judges.blocks import blocks
 
 SHIPPED = Path(__file__).parent.parent / "text" / "rubrics"
 DEFAULT = "answer-quality"
+NAMES = tuple(sorted(p.stem for p in SHIPPED.glob("*.yaml")))
+"""The rubrics that come along."""
 
 Status = Literal["Accept", "Reject"]
 
