@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.budget import Budget, most_prompt_tokens
@@ -26,7 +26,11 @@ from bezoar_data.llms.tally import Count, Tally, cost_of
 from bezoar_data.llms.transport import Endpoint, Flight
 from bezoar_data.llms.watch import Listen, NoAnswer, Patience, Stopped
 from bezoar_data.spec.errors import BezoarError, InputError, Problem, ProviderAway
-from bezoar_data.spec.models_file import Model
+from bezoar_data.spec.models_file import BATCH_PROVIDERS, Model
+
+if TYPE_CHECKING:
+    from bezoar_data.llms.batch import BatchEndpoint
+    from bezoar_data.llms.providers.openai import OpenAI
 
 _LOOK_AGAIN = 1.0
 """Seconds between two rounds through a line of models that are all away."""
@@ -38,7 +42,7 @@ class _Candidate:
 
     model: Model
     keys: KeyMaker
-    endpoint: Endpoint
+    endpoint: Endpoint | BatchEndpoint
     demo: bool
 
     @property
@@ -97,7 +101,7 @@ class Gateway:
         self._budget = None if max_cost is None else Budget(max_cost)
         self._patience = patience or Patience()
         self._listen = listen
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: dict[str, Endpoint | BatchEndpoint] = {}
         self._flights: dict[str, tuple[Flight, int | None]] = {}
         self._underway: set[Flight] = set()
         self._ended: BezoarError | None = None
@@ -176,6 +180,14 @@ class Gateway:
         return {**self.tally.snapshot(), "endpoints": endpoints, "budget": budget}
 
     def _candidate(self, role: str, model: Model, problems: list[Problem]) -> _Candidate | None:
+        if model.mode == "batch":
+            if model.provider not in BATCH_PROVIDERS:
+                message = f"provider '{model.provider}' of role '{role}' has no batch API"
+                hint = f"only {' and '.join(BATCH_PROVIDERS)} take mode: batch; leave it out"
+                problems.append(Problem("no_batch_api", message, hint=hint))
+                return None
+            if model.price is not None:
+                model = model.model_copy(update={"price": model.price.in_batches()})
         try:
             provider = provider_class(model.provider)(model)
         except InputError as error:
@@ -186,15 +198,22 @@ class Gateway:
             problems.extend(_budget_problems(role, model))
         # Two roles with one endpoint share its limits: to the provider they are one customer.
         name = model.model_dump_json(
-            include={"provider", "model", "base_url", "api_key_env", "extra_headers", "limits"}
+            include={"provider", "model", "base_url", "api_key_env", "extra_headers", "limits", "mode", "batch"}
         )
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             endpoint = self._endpoint(name, provider)
         return _Candidate(model, KeyMaker(model), endpoint, provider.demo)
 
-    def _endpoint(self, name: str, provider: Provider) -> Endpoint:
-        made = Endpoint(provider, budget=self._budget, patience=self._patience, listen=self._listen)
+    def _endpoint(self, name: str, provider: Provider) -> Endpoint | BatchEndpoint:
+        made: Endpoint | BatchEndpoint
+        how: dict[str, Any] = {"budget": self._budget, "patience": self._patience, "listen": self._listen}
+        if provider.model.mode == "batch":
+            from bezoar_data.llms.batch import batch_endpoint
+
+            made = batch_endpoint(cast("OpenAI", provider), self._journal.path, **how)
+        else:
+            made = Endpoint(provider, **how)
         self._endpoints[name] = made
         return made
 
@@ -292,7 +311,10 @@ class Gateway:
                     flight.busy = True
                     await self._journal_refusal(refusal, question, left, asked_at)
                     raise
-                left = tuple(i for i in left if question.keys[i] not in got)
+                if isinstance(to.endpoint, Endpoint):
+                    left = tuple(i for i in left if question.keys[i] not in got)
+                else:
+                    left = self._left(question, left, got)
                 flight.busy = False
             return got
         except asyncio.CancelledError:
@@ -305,16 +327,26 @@ class Gateway:
                 if (now := self._flights.get(question.keys[i])) is not None and now[0] is flight:
                     del self._flights[question.keys[i]]
 
+    def _left(self, question: _Question, samples: tuple[int, ...], got: dict[str, Entry]) -> tuple[int, ...]:
+        """The samples still to be asked for: another run that waits for the same batch may have written some down."""
+        for i in samples:
+            key = question.keys[i]
+            if key not in got:
+                entry = self._journal.find(key, question.to.max_tokens, retry_failed=self._retry_failed)
+                if entry is not None:
+                    got[key] = entry
+        return tuple(i for i in samples if question.keys[i] not in got)
+
     async def _keep(
         self,
         question: _Question,
         samples: tuple[int, ...],
         asked_at: float,
         got: dict[str, Entry],
-        completions: Sequence[Completion],
+        completions: Sequence[Completion | None],
     ) -> None:
-        """Book what came, and put it into the journal; `got` then holds what stands there."""
-        made = [self._entry(question, i, c, asked_at) for i, c in zip(samples, completions, strict=False)]
+        """Book what came, and put it into the journal; `got` then holds what stands there. None: not that one yet."""
+        made = [self._entry(question, i, c, asked_at) for i, c in zip(samples, completions, strict=False) if c]
         for entry in made:
             question.count.book(entry.prompt_tokens or 0, entry.completion_tokens or 0, entry.cost)
         question.count.answered += len(made)
@@ -323,7 +355,7 @@ class Gateway:
             stored = [await self._journal.put(made[0])]
         else:
             stored = await asyncio.gather(*map(self._journal.put, made))
-        got.update((question.keys[i], entry) for i, entry in zip(samples, stored, strict=False))
+        got.update((asked.key, entry) for asked, entry in zip(made, stored, strict=True))
 
     async def _journal_refusal(
         self, refusal: Refused, question: _Question, samples: tuple[int, ...], asked_at: float

@@ -135,6 +135,9 @@ class Provider(ABC):
     kind: ClassVar[str]
     demo: ClassVar[bool] = False
     """True for embedded models that only show the flow: rows they touch are marked and not published by default."""
+    revision: ClassVar[str | None] = None
+    """What stands in the journal's key where the models file names no revision: for embedded models, whose answers
+    change with this package, its version."""
     needs_network: ClassVar[bool] = True
 
     def __init__(self, model: Model) -> None:

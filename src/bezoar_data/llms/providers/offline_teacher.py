@@ -17,6 +17,7 @@ from .offline_comparing import entailment, same_meaning, sentiment
 from .offline_compose import Solution, compose
 from .offline_drafts import create
 from .offline_instructions import instructions
+from .offline_evolve import compare_prompts, evolve
 from .offline_knowledge import open_question, yes_no
 from .offline_lists import textwork
 from .offline_prompt import Prompt, read_prompt
@@ -27,6 +28,8 @@ from .offline_writing import from_data, rewrite, translate
 Skill = Callable[[Prompt, Pick], Solution | None]
 
 SKILLS: tuple[Skill, ...] = (
+    evolve,
+    compare_prompts,
     instructions,
     arithmetic,
     textwork,
