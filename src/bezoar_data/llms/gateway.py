@@ -203,6 +203,8 @@ class Gateway:
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             endpoint = self._endpoint(name, provider)
+        if model.revision is None and provider.revision is not None:
+            model = model.model_copy(update={"revision": provider.revision})
         return _Candidate(model, KeyMaker(model), endpoint, provider.demo)
 
     def _endpoint(self, name: str, provider: Provider) -> Endpoint | BatchEndpoint:

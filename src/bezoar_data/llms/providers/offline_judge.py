@@ -15,6 +15,8 @@ from typing import ClassVar
 
 import orjson
 
+from bezoar_data import __version__
+
 from .base import Completion, Provider, Refusal, Request
 from .offline_checks import CHECKS, Finding
 from .offline_judged import Judged, read_judged
@@ -93,6 +95,7 @@ class OfflineJudge(Provider):
 
     kind: ClassVar[str] = "offline-judge"
     demo: ClassVar[bool] = True
+    revision: ClassVar[str | None] = __version__
     needs_network: ClassVar[bool] = False
 
     async def complete(self, request: Request) -> Sequence[Completion]:

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
+from bezoar_data import __version__
+
 from .base import Completion, Provider, Request
 from .offline_arithmetic import arithmetic
 from .offline_choosing import choice
 from .offline_comparing import entailment, same_meaning, sentiment
 from .offline_compose import Solution, compose
 from .offline_drafts import create
-from .offline_instructions import instructions
 from .offline_evolve import compare_prompts, evolve
+from .offline_instructions import instructions
 from .offline_knowledge import open_question, yes_no
 from .offline_lists import textwork
 from .offline_prompt import Prompt, read_prompt
@@ -93,6 +95,7 @@ class OfflineTeacher(Provider):
 
     kind: ClassVar[str] = "offline-teacher"
     demo: ClassVar[bool] = True
+    revision: ClassVar[str | None] = __version__
     needs_network: ClassVar[bool] = False
 
     async def complete(self, request: Request) -> Sequence[Completion]:
