@@ -1,0 +1,95 @@
+"""`load_instructions`: seeds as people have them, and the ones we ship."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bezoar_data.spec.errors import InputError
+from bezoar_data.steps.sources.load_instructions import LoadInstructions
+
+SHIPPED = Path(__file__).parents[3] / "pipelines" / "seeds" / "dolly_like.jsonl"
+
+
+def load(path: Path, **settings: Any) -> list[dict[str, Any]]:
+    return [row.columns for row in LoadInstructions(name="load", path=str(path), **settings).rows()]
+
+
+def write(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_shipped_seeds_are_eight_of_each_of_dollys_categories_each_once():
+    rows = load(SHIPPED, keep=["response"])
+    assert len(rows) >= 60
+    assert set(Counter(r["category"] for r in rows).values()) == {8}
+    assert len({r["category"] for r in rows}) == 8
+    assert len({r["instruction"] for r in rows}) == len(rows)
+    assert all(r["response"].strip() for r in rows)
+    needs = {"closed_qa", "information_extraction", "summarization"}
+    assert all(r["context"] for r in rows if r["category"] in needs)
+
+
+def test_context_and_category_may_be_missing_and_other_columns_are_left_out(tmp_path: Path):
+    file = write(
+        tmp_path / "a.jsonl", {"instruction": " Sing. ", "response": "La."}, {"instruction": "Hum.", "context": None}
+    )
+    empty = {"context": "", "category": ""}
+    assert load(file) == [{"instruction": "Sing.", **empty}, {"instruction": "Hum.", **empty}]
+
+
+def test_columns_may_lie_inside_lists_and_mappings(tmp_path: Path):
+    file = write(
+        tmp_path / "tasks.jsonl",
+        {"name": "relation", "instruction": "Which?", "instances": [{"input": "day : night", "output": "opposites"}]},
+        {"name": "free", "instruction": "Sing.", "instances": []},
+    )
+    rows = load(file, context="instances.0.input", category="name")
+    assert rows == [
+        {"instruction": "Which?", "context": "day : night", "category": "relation"},
+        {"instruction": "Sing.", "context": "", "category": "free"},
+    ]
+
+
+def test_parquet_and_tsv_are_read_too(tmp_path: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"instruction": ["Sing."], "category": ["music"]}), tmp_path / "a.parquet")
+    (tmp_path / "b.tsv").write_text("instruction\tcontext\tcategory\nHum.\tlow\tmusic\n")
+    assert [r["instruction"] for r in load(tmp_path)] == ["Sing.", "Hum."]
+
+
+def test_only_the_categories_asked_for_are_taken_and_ids_stay_those_of_the_file(tmp_path: Path):
+    file = write(tmp_path / "a.jsonl", *({"instruction": f"Do {i}.", "category": "ab"[i % 2]} for i in range(6)))
+    whole = {r["instruction"]: r.id for r in LoadInstructions(name="load", path=str(file)).rows()}
+    some = list(LoadInstructions(name="load", path=str(file), categories=["b"]).rows())
+    assert [r["instruction"] for r in some] == ["Do 1.", "Do 3.", "Do 5."]
+    assert all(whole[r["instruction"]] == r.id for r in some)
+
+
+def test_bad_rows_are_all_told_with_their_lines(tmp_path: Path):
+    file = tmp_path / "bad.jsonl"
+    file.write_text('{"instruction": "Sing."}\n{"instruction": ""}\n{"prompt": "Hum."}\n{"instruction": 5}\noops\n')
+    with pytest.raises(InputError) as error:
+        load(file)
+    assert [p.place and p.place.line for p in error.value.problems] == [2, 3, 4, 5]
+    assert "the row has prompt" in error.value.problems[1].hint
+
+
+def test_a_source_without_a_usable_row_is_an_input_error(tmp_path: Path):
+    file = write(tmp_path / "a.jsonl", {"instruction": "Sing.", "category": "music"})
+    with pytest.raises(InputError, match="no rows"):
+        load(file, categories=["art"])
+
+
+def test_the_real_seed_files_are_read_as_they_are(real_data: Path):
+    assert len(load(real_data / "dolly" / "dolly_sample.jsonl")) == 100
+    tasks = load(real_data / "self_instruct_seed_tasks.jsonl", context="instances.0.input", category="name")
+    assert len(tasks) == 175
+    assert 50 < sum(1 for r in tasks if r["context"]) < 175
