@@ -135,3 +135,8 @@ def test_problems_as_json(project: Project):
     done = project.run("--json")
     (problem,) = json.loads(done.out)["problems"]
     assert (problem["code"], problem["line"], problem["column"]) == ("unknown-step", 8, 10)
+
+
+def test_distilabels_runner_takes_no_budget(project: Project):
+    project.pipeline()
+    refused(project, "cannot hold a budget", arguments=("--engine", "local", "--max-cost", "1"))

@@ -28,7 +28,7 @@ from bezoar_data.pipeline.compile import Compiled
 from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, lock_hash, replace_folder, write_json, write_text
 from bezoar_data.runs.spool import Spool
-from bezoar_data.spec.errors import DONE, TOO_MANY_FAILED, InputError
+from bezoar_data.spec.errors import DONE, TOO_MANY_FAILED, InputError, Problem
 
 Engine = Literal["stream", "local"]
 
@@ -65,10 +65,13 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
     Raises `InputError` (exit 2), `BudgetStop` (3), `ProviderAway` (5) or `Interrupted` (130); after each but the
     first, the same call goes on from the journal.
     """
+    if options.engine == "local":
+        _refuse_for_local(options)
     counts = Counts(node.id for node in compiled.nodes)
     with _calm_collector(), _nothing_half_written(folder), folder.held() as scratch:
         record = RunRecord(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
+        compiled.pipeline.save(scratch / "distilabel.yaml", overwrite=True, format="yaml")
         slow = [node.id for node in compiled.nodes if node.role is not None]
         watch = RunWatch(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
         try:
@@ -90,6 +93,19 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
         result = _finish(compiled, folder, spool, counts, options, card, scratch, watch, record)
         spool.close()
     return result
+
+
+def _refuse_for_local(options: Options) -> None:
+    """distilabel's runner asks from a process for each step: what must be exact over all of them cannot be promised."""
+    problems = []
+    if options.max_cost is not None:
+        hint = "leave --engine local out, or run without a budget"
+        problems.append(Problem("local-budget", "--engine local cannot hold a budget", hint=hint))
+    if options.retry_failed:
+        hint = "leave --engine local out"
+        problems.append(Problem("local-retry", "--engine local does not know --retry-failed", hint=hint))
+    if problems:
+        raise InputError(problems)
 
 
 @contextmanager
@@ -166,8 +182,11 @@ def _tell_notes(journal: Journal, progress: Progress, told: int = 0) -> int:
 
 
 def _window(compiled: Compiled) -> int:
-    """Rows in flight: enough to keep every endpoint busy while some rows are slow, and no more."""
-    return 128 + 2 * sum(model.limits.concurrency for model in compiled.roles.values())
+    """Rows in flight: enough to keep every endpoint busy while some rows are slow, and no more. A role asked in
+    batches needs all the rows of a batch at once."""
+    rows = 128 + 2 * sum(model.limits.concurrency for model in compiled.roles.values())
+    models = [m for model in compiled.roles.values() for m in (model, *model.fallbacks)]
+    return max(rows, 50_000) if any(m.mode == "batch" for m in models) else rows
 
 
 def expected_rows(compiled: Compiled, limit: int | None) -> int | None:
@@ -247,6 +266,7 @@ def _finish(
     write_text(building / "README.md", text)
     replace_folder(building, folder.dataset)
     dropped.replace(folder.dropped)
+    (scratch / "distilabel.yaml").replace(folder.distilabel)
     write_text(folder.pipeline, compiled.resolved)
     total = sum(counts.steps[n.id].rows_in for n in compiled.sources)
     exit_code = TOO_MANY_FAILED if counts.failed > file.tolerate * total else DONE
