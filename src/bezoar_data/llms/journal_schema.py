@@ -59,7 +59,40 @@ def _answers_and_requests(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[tuple[str, Migration], ...] = (("answers and requests", _answers_and_requests),)
+def _batches(connection: sqlite3.Connection) -> None:
+    # What was handed to a provider's batch API and is not yet among the answers. `state`: intended (perhaps handed in,
+    # nobody knows), working, collected (its results stand in `batch_items`). Numbers are never given twice: a run
+    # that reads on from the last number it saw misses nothing of another run's.
+    connection.execute(
+        """CREATE TABLE batches (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            nonce TEXT NOT NULL UNIQUE,
+            provider TEXT NOT NULL,
+            address TEXT NOT NULL,
+            model TEXT NOT NULL,
+            remote TEXT,
+            state TEXT NOT NULL,
+            requests INTEGER NOT NULL,
+            created_at REAL NOT NULL
+        )"""
+    )
+    connection.execute(
+        """CREATE TABLE batch_items (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            batch INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            keys BLOB NOT NULL,
+            max_tokens INTEGER,
+            result BLOB,
+            UNIQUE (batch, number)
+        )"""
+    )
+
+
+MIGRATIONS: tuple[tuple[str, Migration], ...] = (
+    ("answers and requests", _answers_and_requests),
+    ("batches handed to providers", _batches),
+)
 
 
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:

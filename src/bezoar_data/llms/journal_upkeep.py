@@ -223,6 +223,8 @@ def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
             for number, row in changed.items():
                 connection.execute(f"UPDATE answers SET {assign} WHERE id = ?", (*tomb(row, today), number))  # noqa: S608
             connection.executemany("DELETE FROM requests WHERE hash = ?", [(h,) for h in hashes])
+            # Results of batches that nobody has asked for yet hold the same content.
+            connection.executemany("DELETE FROM batch_items WHERE instr(keys, ?)", [(raw,) for raw in wanted])
         # Also when nothing changed: an earlier redaction may have been killed before it came to this.
         _rewrite(connection, journal.path)
     copies = sorted(journal.path.parent.glob(f"{journal.path.stem}.damaged-*"))

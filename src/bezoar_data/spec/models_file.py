@@ -18,6 +18,8 @@ from bezoar_data.spec.clean import looks_like_key, shown
 from bezoar_data.spec.errors import InputError, Problem, did_you_mean
 from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
 
+BATCH_PROVIDERS = ("openai", "anthropic")
+"""Kinds of endpoint that take `mode: batch`."""
 KEY_VARIABLE = r"^([A-Z][A-Z0-9_]*_API_KEY|HF_TOKEN)$"
 _KEY_HEADERS = re.compile(r"authoriz|cookie|api-?key|token|secret", re.IGNORECASE)
 
@@ -63,12 +65,40 @@ class Limits(Strict):
     )
 
 
+class Batching(Strict):
+    """How requests are gathered and fetched with `mode: batch`. Times are in seconds."""
+
+    gather: Annotated[float, Field(gt=0)] = Field(
+        default=2.0, description="A batch is handed in when no new request came for so many seconds."
+    )
+    poll: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="The longest time between two looks at a batch; the first looks come sooner."
+    )
+    tries: Annotated[int, Field(gt=0)] = Field(
+        default=3, description="How often a request is handed in that its batch left without an answer."
+    )
+    max_requests: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="The most requests in a batch, when that is less than the provider takes."
+    )
+    max_bytes: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="The largest batch in bytes, when that is less than the provider takes."
+    )
+
+
 class Price(Strict):
     """Money in US dollars per million tokens, and the day it was read: prices change."""
 
     input: Annotated[float, Field(ge=0)] = Field(description="US dollars for a million prompt tokens.")
     output: Annotated[float, Field(ge=0)] = Field(description="US dollars for a million answer tokens.")
     read: date = Field(description="the day this price was read, such as 2026-01-31: prices change.")
+    batch_discount: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="The share of the price that falls away with `mode: batch`; 0.5 is half price."
+    )
+
+    def in_batches(self) -> Price:
+        """What the same tokens cost in a batch."""
+        left = 1 - self.batch_discount
+        return self.model_copy(update={"input": self.input * left, "output": self.output * left})
 
 
 class OutputLicence(Strict):
@@ -94,8 +124,14 @@ class Model(Strict):
         description="the *name* of the environment variable that holds the key, such as OPENAI_API_KEY or HF_TOKEN; "
         "the key itself never stands in a file.",
     )
+    mode: Literal["direct", "batch"] = Field(
+        default="direct",
+        description="`batch`: gather requests and hand them in together through the provider's batch API: at half "
+        "price, answered within a day. `direct`: ask for each answer at once.",
+    )
     sampling: Sampling = Field(default=Sampling(), description="How answers are drawn.")
     limits: Limits = Field(default=Limits(), description="How hard the endpoint may be driven.")
+    batch: Batching = Field(default=Batching(), description="How batches are made, with `mode: batch`.")
     price: Price | None = Field(default=None, description="What it costs. Needed for a run with a budget.")
     output_licence: OutputLicence = Field(
         default=OutputLicence(id="unknown"), description="What the owner allows with the answers."
@@ -169,6 +205,10 @@ def _check_model(
             hint = did_you_mean(provider, sorted(providers))
             message = f"there is no provider '{shown(provider)}'"
             yield document.problem("unknown-provider", message, (*at, "provider"), hint=hint)
+    if model.get("mode") == "batch" and isinstance(provider, str) and provider not in BATCH_PROVIDERS:
+        message = f"provider '{shown(provider)}' has no batch API"
+        hint = f"only {' and '.join(BATCH_PROVIDERS)} take mode: batch; leave it out"
+        yield document.problem("no-batch-api", message, (*at, "mode"), hint=hint)
     url = model.get("base_url")
     if isinstance(url, str):
         wrong = _url_fault(url)

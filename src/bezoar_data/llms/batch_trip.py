@@ -1,0 +1,429 @@
+"""The way of batches: handed in, waited for, collected, delivered to those who wait; and found again after a kill.
+
+Each batch has a task of its own here, also those that an earlier run left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
+
+from bezoar_data.llms.batch_api import BatchAPI, Look
+from bezoar_data.llms.batch_store import COLLECTED, INTENDED, WORKING, Batch, BatchStore, Item, Turn
+from bezoar_data.llms.batch_watch import BatchWatch
+from bezoar_data.llms.providers.base import Refusal, Request, Transient
+from bezoar_data.llms.redact import redact
+from bezoar_data.spec.errors import BezoarError, InputError, Problem
+from bezoar_data.spec.models_file import Batching
+
+_SLICE = 1000
+"""So many results are written, read and delivered together."""
+_ROUNDS = 4
+"""So often results are collected that are fewer than the provider says, before it is taken at its word."""
+_GROWTH = 1.5
+_FIRST_LOOK = 1 / 12
+"""The first look at a batch comes after this share of the longest wait."""
+_DELIVER_WITHIN = 60.0
+
+
+class Unit:
+    """One request of a batch, and who waits for it."""
+
+    ELSEWHERE: ClassVar[object] = object()
+    """Outcome: another run has put the answer into the journal."""
+    AGAIN: ClassVar[object] = object()
+    """Outcome: another run has just handed in the same; look again."""
+
+    __slots__ = ("_future", "cancelled", "item", "kept", "keys", "max_tokens", "request", "size")
+
+    def __init__(self, request: Request, keys: tuple[str, ...], max_tokens: int | None) -> None:
+        loop = asyncio.get_running_loop()
+        self.request, self.keys, self.max_tokens = request, keys, max_tokens
+        self.item: Item | None = None
+        self.cancelled = ""
+        """The provider's name of its batch, when someone cancelled that there."""
+        self.size = 0
+        self._future: asyncio.Future[object] = loop.create_future()
+        self._future.add_done_callback(lambda f: f.cancelled() or f.exception())
+        self.kept: asyncio.Future[bool] = loop.create_future()
+        """Whether the outcome is where no kill can lose it."""
+
+    async def outcome(self) -> object:
+        """The line of results, None when there is none, `ELSEWHERE`, `AGAIN`. Raises what ended the run."""
+        return await self._future
+
+    @property
+    def over(self) -> bool:
+        return self._future.done()
+
+    def tell(self, outcome: object) -> None:
+        if not self._future.done():
+            self._future.set_result(outcome)
+
+    def fail(self, error: BezoarError) -> None:
+        if not self._future.done():
+            self._future.set_exception(error)
+            self.unsafe()
+
+    def safe(self) -> None:
+        if not self.kept.done():
+            self.kept.set_result(True)
+
+    def unsafe(self) -> None:
+        if not self.kept.done():
+            self.kept.set_result(False)
+
+    def safe_with(self, task: asyncio.Task[Any] | None) -> None:
+        """Safe once a task is done that was not cut short."""
+        if task is None:
+            self.safe()
+        else:
+            task.add_done_callback(lambda t: self.unsafe() if t.cancelled() else self.safe())
+
+
+@dataclass(slots=True, eq=False)
+class _Journey:
+    """A batch on its way, and those of its requests that someone waits for."""
+
+    batch: Batch
+    units: dict[int, Unit] = field(default_factory=dict)
+    joined: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    fresh: bool = False
+    """Handed in by this run: people were told of it."""
+    cancelled: bool = False
+
+    @property
+    def waiting(self) -> list[Unit]:
+        return [unit for unit in self.units.values() if not unit.over]
+
+
+class Trip:
+    """All batches of one endpoint that are on their way. `put_back` gets requests whose batch never came to be."""
+
+    def __init__(
+        self,
+        api: BatchAPI,
+        store: BatchStore,
+        turn: Turn,
+        watch: BatchWatch,
+        settings: Batching,
+        put_back: Callable[[Sequence[Unit]], None],
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._turn = turn
+        self._watch = watch
+        self._settings = settings
+        self._put_back = put_back
+        self._known: dict[tuple[str, int | None], Item] = {}
+        self._seen = 0
+        self._journeys: dict[int, _Journey] = {}
+        self._handing: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Take up what earlier runs left on its way."""
+        async with self._turn.taken():
+            await asyncio.to_thread(self._store.purge)
+        for batch in await asyncio.to_thread(self._store.open):
+            self._journeys[batch.id] = _Journey(batch)
+        self._learn(await asyncio.to_thread(self._store.items))
+        for journey in self._journeys.values():
+            self._tend(journey)
+
+    async def close(self, within: float) -> None:
+        """End what goes on here, and say what goes on at the provider."""
+        if self._handing is not None:
+            await asyncio.wait({self._handing}, timeout=within)
+        tasks = [t for t in (self._handing, *(j.task for j in self._journeys.values())) if t is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        left = [j.batch for j in self._journeys.values() if j.units and j.batch.state != COLLECTED]
+        if left:
+            requests = sum(batch.requests for batch in left)
+            batches = f"{len(left)} batch{'' if len(left) == 1 else 'es'}"
+            self._watch.tell(
+                f"still working on {batches} with {_requests(requests)}", then="the same command collects what is ready"
+            )
+        await asyncio.to_thread(self._store.close)
+
+    def state(self) -> dict[str, Any]:
+        """How many batches are out, with how many requests, and since when (seconds since the epoch)."""
+        out = [j.batch for j in self._journeys.values() if j.batch.state != COLLECTED]
+        return {
+            "open": len(out),
+            "requests": sum(batch.requests for batch in out),
+            "since": min((batch.created_at for batch in out), default=None),
+        }
+
+    def item_for(self, key: str, max_tokens: int | None) -> Item | None:
+        """The request on its way that brings this answer."""
+        return self._known.get((key, max_tokens))
+
+    def join(self, item: Item, request: Request) -> Unit:
+        """Wait for a request that is on its way."""
+        journey = self._journeys.get(item.batch)
+        if journey is None:
+            journey = self._journeys[item.batch] = _Journey(Batch(item.batch, "", None, COLLECTED, 0, time.time()))
+        unit = journey.units.get(item.id)
+        if unit is None or unit.over:
+            unit = Unit(request, item.keys, item.max_tokens)
+            unit.item = item
+            journey.units[item.id] = unit
+        journey.joined.set()
+        self._tend(journey)
+        return unit
+
+    def fail(self, error: BezoarError) -> None:
+        for journey in self._journeys.values():
+            for unit in journey.units.values():
+                unit.fail(error)
+
+    async def hand_in(self, units: Sequence[Unit]) -> None:
+        """Make a batch of these, unless another run has them on their way."""
+        self._handing = asyncio.create_task(self._hand_in(units))
+        try:
+            # Shielded: a run that ends lets this end first, to hear the batch's name.
+            await asyncio.shield(self._handing)
+        finally:
+            if self._handing.done():
+                self._handing = None
+
+    async def _hand_in(self, units: Sequence[Unit]) -> None:
+        nonce = f"bz{secrets.token_hex(10)}"
+        async with self._turn.taken():
+            wanted = [(unit.keys, unit.max_tokens) for unit in units]
+            theirs, ours = await asyncio.to_thread(self._store.intend, nonce, wanted, self._seen)
+            self._learn(theirs)
+            by_keys = {(item.keys, item.max_tokens): item for item in ours}
+            mine: list[Unit] = []
+            for unit in units:
+                unit.item = by_keys.get((unit.keys, unit.max_tokens))
+                if unit.item is None:
+                    unit.tell(Unit.AGAIN)
+                else:
+                    mine.append(unit)
+            if not mine:
+                return
+            batch = Batch(ours[0].batch, nonce, None, INTENDED, len(ours), time.time())
+            journey = self._journeys[batch.id] = _Journey(batch, {u.item.id: u for u in mine if u.item is not None})
+            self._learn(ours)
+            try:
+                remote = await self._submit(batch, mine)
+            except Transient:
+                pass  # it may exist: whoever tends the batch looks for it
+            except Refusal as refusal:
+                await asyncio.to_thread(self._store.forget, batch.id)
+                hint = "nothing of it was handed in: correct what it names, then run the same command again"
+                message = f"{self._api.provider.address} does not take the batch: {refusal}"
+                raise InputError(Problem("batch_refused", message, hint=hint)) from refusal
+            except BezoarError:
+                await asyncio.to_thread(self._store.forget, batch.id)
+                raise
+            else:
+                await self._named(journey, remote)
+        self._tend(journey)
+
+    async def _submit(self, batch: Batch, units: Sequence[Unit]) -> str:
+        """Hand a batch in; its name there. Raises `Transient` when it may or may not exist."""
+        names = [f"{batch.nonce}-{unit.item.number}" for unit in units if unit.item is not None]
+        lines = await asyncio.to_thread(
+            lambda: [self._api.line(name, unit.request) for name, unit in zip(names, units, strict=True)]
+        )
+        prepared = await self._watch.insist(lambda: self._api.prepare(batch.nonce, lines))
+        tries = 0
+        while True:
+            if self._watch.ended is not None:
+                raise self._watch.ended
+            try:
+                return await self._watch.once(lambda: self._api.hand_in(batch.nonce, prepared, lines))
+            except Transient as failure:
+                if failure.cause not in ("rate_limited", "connection"):
+                    raise
+                tries += 1
+                await self._watch.wait(failure, tries)
+
+    async def _named(self, journey: _Journey, remote: str) -> None:
+        batch = journey.batch
+        await asyncio.to_thread(self._store.handed_in, batch.id, remote)
+        journey.batch = Batch(batch.id, batch.nonce, remote, WORKING, batch.requests, batch.created_at)
+        journey.fresh = True
+        self._watch.tell(f"working on a batch of {_requests(batch.requests)}", batch=remote)
+
+    def _learn(self, items: Sequence[Item]) -> None:
+        for item in items:
+            self._seen = max(self._seen, item.id)
+            for key in item.keys:
+                self._known[key, item.max_tokens] = item
+
+    def _forget_item(self, item: Item) -> None:
+        for key in item.keys:
+            if self._known.get((key, item.max_tokens)) is item:
+                del self._known[key, item.max_tokens]
+
+    def _forget(self, journey: _Journey) -> list[Unit]:
+        """A batch that is none: what waited for it, with nothing known of it any more."""
+        self._journeys.pop(journey.batch.id, None)
+        for item in [item for item in self._known.values() if item.batch == journey.batch.id]:
+            self._forget_item(item)
+        return journey.waiting
+
+    def _tend(self, journey: _Journey) -> None:
+        if journey.task is None or journey.task.done():
+            journey.task = asyncio.create_task(self._guarded(journey))
+
+    async def _guarded(self, journey: _Journey) -> None:
+        try:
+            await self._go(journey)
+        except Exception as error:
+            if not journey.waiting or self._watch.ended is not None:
+                return  # nobody suffers from it now; whoever asks for one of its requests sees for himself
+            if isinstance(error, BezoarError):
+                self._watch.end(error)
+            else:
+                words = redact(f"{type(error).__name__}: {error}")
+                self._watch.end(BezoarError(f"waiting for a batch of {self._api.provider.address} broke: {words}"))
+
+    async def _go(self, journey: _Journey) -> None:
+        """A batch's way to its end, and on for those who come later."""
+        stored = await asyncio.to_thread(self._store.batch, journey.batch.id)
+        if stored is not None:
+            journey.batch = stored
+        if journey.batch.state == INTENDED and not await self._recover(journey):
+            self._put_back(self._forget(journey))
+            return
+        if journey.batch.state == WORKING and not journey.fresh:
+            requests = _requests(journey.batch.requests)
+            self._watch.tell(f"still working on a batch of {requests}", batch=journey.batch.remote or "")
+        look = await self._wait(journey) if journey.batch.state == WORKING else None
+        if look is not None and look.failed:
+            await self._failed(journey, look)
+            return
+        while True:
+            journey.joined.clear()
+            async with self._turn.taken():
+                stored = await asyncio.to_thread(self._store.batch, journey.batch.id)
+                if stored is not None and stored.state == WORKING and look is not None:
+                    await self._watch.insist(self._collecting(stored, look))
+                    await asyncio.to_thread(self._store.collected, stored.id)
+                    journey.cancelled = look.cancelled
+                await self._deliver(journey)
+                left = journey.batch
+                journey.batch = Batch(left.id, left.nonce, left.remote, COLLECTED, left.requests, left.created_at)
+            await journey.joined.wait()
+
+    async def _recover(self, journey: _Journey) -> bool:
+        """Find out whether an intended batch was handed in. False: it was not, and never will be.
+
+        Twice "not there" with some time in between: a provider may still be making a batch whose maker was killed.
+        """
+        absent, pause = 0, self._first_pause
+        while True:
+            async with self._turn.taken():
+                batch = await asyncio.to_thread(self._store.batch, journey.batch.id)
+                if batch is None:
+                    return False
+                if batch.state != INTENDED:
+                    journey.batch = batch
+                    return True
+                known = await asyncio.to_thread(self._store.known_remotes)
+                look = partial(self._api.find, batch.nonce, batch.created_at, batch.requests, known)
+                found = await self._watch.insist(look)
+                if found.remote is not None:
+                    journey.batch = batch
+                    await self._named(journey, found.remote)
+                    return True
+                absent = absent + 1 if found.sure else 0
+                if absent > 1:
+                    await asyncio.to_thread(self._store.forget, batch.id)
+                    return False
+            await self._watch.sleep(10 * self._watch.patience.first_wait if found.sure else pause)
+            pause = min(pause * _GROWTH, self._settings.poll)
+
+    @property
+    def _first_pause(self) -> float:
+        return self._settings.poll * _FIRST_LOOK
+
+    async def _wait(self, journey: _Journey) -> Look | None:
+        """Look at a batch until it is over. None when another run has collected it meanwhile."""
+        pause = self._first_pause
+        remote = journey.batch.remote or ""
+        while True:
+            await self._watch.sleep(pause)
+            stored = await asyncio.to_thread(self._store.batch, journey.batch.id)
+            if stored is None or stored.state != WORKING:
+                return None
+            try:
+                look = await self._watch.insist(lambda: self._api.look(remote))
+            except Refusal as refusal:
+                hint = "was it made with another key? Its answers can be collected with the key it was made with only"
+                message = f"{self._api.provider.address} does not know its batch {remote} any more: {refusal.detail}"
+                raise InputError(Problem("batch_unknown", message, hint=hint)) from refusal
+            if look.over:
+                return look
+            pause = min(pause * _GROWTH, self._settings.poll)
+
+    async def _failed(self, journey: _Journey, look: Look) -> None:
+        """The provider took none of the batch's requests. When it has too much to do, they are handed in later."""
+        batch = journey.batch
+        await asyncio.to_thread(self._store.forget, batch.id)
+        if look.full:
+            self._watch.tell("full for now", why=look.failed)
+            await self._watch.sleep(self._settings.poll)
+            self._put_back(self._forget(journey))
+            return
+        message = f"{self._api.provider.address} took none of the requests of batch {batch.remote}: {look.failed}"
+        hint = "nothing of it was billed: correct what it names, then run the same command again"
+        raise InputError(Problem("batch_failed", message, hint=hint))
+
+    def _collecting(self, batch: Batch, look: Look) -> Callable[[], Coroutine[Any, Any, None]]:
+        rounds = 0
+
+        async def collect() -> None:
+            nonlocal rounds
+            part: list[tuple[int, bytes]] = []
+            async with aclosing(self._api.results(look)) as results:
+                async for name, raw in results:
+                    nonce, _, number = name.rpartition("-")
+                    if nonce == batch.nonce and number.isdecimal():
+                        part.append((int(number), redact(raw.decode("utf-8", "replace")).encode()))
+                    if len(part) >= _SLICE:
+                        await asyncio.to_thread(self._store.keep_results, batch.id, part)
+                        part = []
+            await asyncio.to_thread(self._store.keep_results, batch.id, part)
+            rounds += 1
+            there = batch.requests - await asyncio.to_thread(self._store.unanswered, batch.id)
+            if look.finished is not None and there < min(look.finished, batch.requests) and rounds < _ROUNDS:
+                raise Transient("cut", f"{there} results of {look.finished}")
+
+        return collect
+
+    async def _deliver(self, journey: _Journey) -> None:
+        """Give results to those who wait, and forget them here once they are where no kill can lose them."""
+        waiting = journey.waiting
+        for start in range(0, len(waiting), _SLICE):
+            part = [u for u in waiting[start : start + _SLICE] if not u.over]
+            items = [unit.item for unit in part if unit.item is not None]
+            found = await asyncio.to_thread(self._store.results, items)
+            for unit in part:
+                assert unit.item is not None  # noqa: S101
+                self._forget_item(unit.item)
+                journey.units.pop(unit.item.id, None)
+                unit.cancelled = journey.batch.remote or "" if journey.cancelled else ""
+                unit.tell(found.get(unit.item.id, Unit.ELSEWHERE))
+            kept = [unit.kept for unit in part if unit.item is not None and unit.item.id in found]
+            if kept:
+                await asyncio.wait(kept, timeout=_DELIVER_WITHIN)
+            safe = [u.item for u in part if u.item is not None and u.kept.done() and u.kept.result()]
+            await asyncio.to_thread(self._store.done, safe)
+
+
+def _requests(count: int) -> str:
+    return f"{count:,} request{'' if count == 1 else 's'}"

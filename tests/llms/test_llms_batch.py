@@ -1,0 +1,301 @@
+"""Batches against a real server: every question is answered, and nothing is handed in twice without need."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bezoar_data.llms.ask import Answer, Refused
+from bezoar_data.llms.gateway import Gateway
+from bezoar_data.llms.journal import Journal
+from bezoar_data.spec.errors import BudgetStop, InputError, ProviderAway
+from bezoar_data.spec.models_file import Model
+from support.batch_server import KEY, BatchServer
+from support.gateways import QUICK, ask_all, user
+
+BATCH = {"gather": 0.1, "poll": 0.3}
+PRICE = {"input": 10.0, "output": 20.0, "read": "2026-01-31"}
+KINDS = ("openai", "anthropic")
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_API_KEY", KEY)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "journal.sqlite") as opened:
+        yield opened
+
+
+def model(server: BatchServer, kind: str = "openai", **values: Any) -> Model:
+    plain = {"provider": kind, "model": "m", "base_url": server.url, "api_key_env": "BATCH_API_KEY", "mode": "batch"}
+    limits = {"max_outage": 5}
+    return Model.model_validate({**plain, "batch": BATCH, "sampling": {"max_tokens": 64}, "limits": limits, **values})
+
+
+async def ask(server: BatchServer, journal: Journal, texts: Sequence[str], **values: Any) -> list[Any]:
+    kind = values.pop("kind", "openai")
+    more = {name: values.pop(name) for name in ("listen", "max_cost", "retry_failed") if name in values}
+    async with Gateway({"teacher": model(server, kind, **values)}, journal, patience=QUICK, **more) as gateway:
+        found = await ask_all(gateway, texts)
+        for answer in found:
+            if isinstance(answer, BaseException) and not isinstance(answer, Refused):
+                raise answer
+        return found
+
+
+def texts(count: int) -> list[str]:
+    return [f"question {i}" for i in range(count)]
+
+
+def left_over(journal: Journal) -> int:
+    with closing(sqlite3.connect(journal.path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM batch_items").fetchone()[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_many_questions_make_one_batch_and_are_answered_once(journal: Journal, kind: str) -> None:
+    with BatchServer(shuffled=True, doubled=True) as server:
+        found = await ask(server, journal, texts(40), kind=kind)
+        again = await ask(server, journal, texts(40), kind=kind)
+        stats = server.stats()
+    assert stats["batches"] == [40]
+    assert set(stats["prompts"].values()) == {1}
+    assert [a.text for a in again] == [a.text for a in found]
+    assert len({a.keys for a in found}) == 40
+    assert left_over(journal) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_answer_of_a_batch_is_that_of_its_own_question(journal: Journal, kind: str) -> None:
+    from support.fault_server import Faults, completion
+
+    with BatchServer(shuffled=True) as server:
+        found = await ask(server, journal, texts(20), kind=kind)
+    for i, answer in enumerate(found):
+        messages = [{"role": "user", "content": f"question {i}"}]
+        assert answer.text == completion({"messages": messages}, Faults())["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_a_batch_left_unanswered_goes_into_the_next(journal: Journal, kind: str) -> None:
+    marked = ["a [[500once]]", "b [[expire]]", "c [[lost]]", "d [[garbage]]"] if kind == "openai" else [
+        "a [[500once]]", "b [[expire]]", "c [[lost]]"]  # fmt: skip
+    with BatchServer() as server:
+        found = await ask(server, journal, [*texts(6), *marked], kind=kind)
+        stats = server.stats()
+    assert all(isinstance(a, Answer) for a in found)
+    assert stats["batches"] == [6 + len(marked), len(marked)]
+    assert {p for p, n in stats["prompts"].items() if n == 2} == set(marked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_refused_request_costs_its_own_row_only_and_is_not_asked_again(journal: Journal, kind: str) -> None:
+    with BatchServer() as server:
+        for _ in range(2):
+            found = await ask(server, journal, [*texts(5), "bad [[400]]"], kind=kind)
+            assert isinstance(found[5], Refused) and found[5].reason == "http_400"
+            assert all(isinstance(a, Answer) for a in found[:5])
+        stats = server.stats()
+        await ask(server, journal, ["bad [[400]]"], kind=kind, retry_failed=True)
+        assert server.stats()["prompts"]["bad [[400]]"] == 2
+    assert stats["batches"] == [6]
+    assert left_over(journal) == 0
+
+
+async def test_a_request_that_always_fails_is_given_up_after_its_tries(journal: Journal) -> None:
+    with BatchServer() as server:
+        found = await ask(server, journal, ["good", "bad [[500]]"], batch={**BATCH, "tries": 2})
+        stats = server.stats()
+    assert isinstance(found[1], Refused) and found[1].reason == "no_usable_answer"
+    assert stats["prompts"] == {"good": 1, "bad [[500]]": 2}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_faults_on_the_way_cost_no_second_batch(journal: Journal, kind: str) -> None:
+    with BatchServer(bad_polls=3, cut_downloads=2, short_downloads=1, busy=2) as server:
+        found = await ask(server, journal, texts(30), kind=kind)
+        stats = server.stats()
+    assert all(isinstance(a, Answer) for a in found)
+    assert stats["batches"] == [30]
+    assert stats["calls"]["download"] >= 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_batch_whose_making_was_never_heard_of_is_found_again(journal: Journal, kind: str) -> None:
+    with BatchServer(fail_after=1, delay=0.5) as server:
+        # Others of the same account, so that finding ours means looking through them.
+        await ask(server, journal, ["x", "y"], kind=kind, model="other")
+        server.set(fail_after=1, delay=0.5)
+        for n in range(3):
+            await ask(server, journal, texts(10 + n)[n:], kind=kind, batch=BATCH)
+        stats = server.stats()
+    assert sorted(stats["batches"]) == [1, 1, 2, 10]
+    assert set(stats["prompts"].values()) == {1}
+    assert stats["calls"]["list"] >= 2
+
+
+async def test_limits_of_a_batch_are_kept(journal: Journal) -> None:
+    with BatchServer() as server:
+        await ask(server, journal, texts(25), batch={**BATCH, "max_requests": 10})
+        assert server.stats()["batches"] == [10, 10, 5]
+        await ask(server, journal, [f"long {i} {'x' * 900}" for i in range(6)], batch={**BATCH, "max_bytes": 2500})
+        assert server.stats()["batches"] == [10, 10, 5, 2, 2, 2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_several_answers_to_one_question(journal: Journal, kind: str) -> None:
+    with BatchServer() as server:
+        async with Gateway({"teacher": model(server, kind)}, journal, patience=QUICK) as gateway:
+            answer = await gateway.ask("teacher", user("tell me", n=3), step="s")
+        stats = server.stats()
+    assert len(answer.samples) == len(set(answer.keys)) == 3
+    assert stats["batches"] == [1 if kind == "openai" else 3]
+    assert journal.stats().answers == 3
+
+
+async def test_a_batch_costs_half_and_the_journal_serves_both_modes(journal: Journal) -> None:
+    with BatchServer() as server:
+        found = await ask(server, journal, texts(3), price=PRICE)
+        entry = journal.get(found[0].keys[0])
+        assert entry is not None and entry.prompt_tokens is not None and entry.completion_tokens is not None
+        assert (entry.price_input, entry.price_output) == (5.0, 10.0)
+        assert entry.cost == pytest.approx((entry.prompt_tokens * 5 + entry.completion_tokens * 10) / 1e6)
+        direct = await ask(server, journal, texts(3), mode="direct")
+        assert [a.text for a in direct] == [a.text for a in found]
+        assert "direct" not in server.stats()["calls"]
+
+
+async def test_a_budget_hands_in_no_more_than_it_covers(journal: Journal) -> None:
+    with BatchServer() as server:
+        with pytest.raises(BudgetStop):
+            await ask(server, journal, texts(40), price={**PRICE, "output": 10_000.0}, max_cost=3.0)
+        first = server.stats()["batches"]
+        assert first[0] * 64 * 5_000 / 1e6 <= 3.0
+        assert 0 < sum(first) < 40
+        assert set(server.stats()["prompts"].values()) == {1}
+
+
+async def test_a_refused_submission_ends_the_run_and_is_forgotten(journal: Journal) -> None:
+    with BatchServer(refuse=400) as server:
+        with pytest.raises(InputError, match=r"does not take the batch.*you may not"):
+            await ask(server, journal, texts(3))
+        server.set()
+        assert len(await ask(server, journal, texts(3))) == 3
+        assert server.stats()["batches"] == [3]
+
+
+async def test_a_batch_that_fails_as_a_whole_ends_the_run(journal: Journal) -> None:
+    with BatchServer(invalid=1) as server:
+        with pytest.raises(InputError, match="batch_1: line 1: cannot take this"):
+            await ask(server, journal, texts(3))
+        await ask(server, journal, texts(3))
+        assert server.stats()["prompts"] == dict.fromkeys(texts(3), 1)
+
+
+async def test_a_full_queue_at_the_provider_is_waited_out(journal: Journal) -> None:
+    with BatchServer(full=2) as server:
+        assert len(await ask(server, journal, texts(3))) == 3
+        assert server.stats()["batches"] == [3, 3, 3]
+        assert set(server.stats()["prompts"].values()) == {1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_cancelled_batch_ends_the_run_resumable_with_its_answers_kept(journal: Journal, kind: str) -> None:
+    with BatchServer(cancelled=True) as server:
+        with pytest.raises(ProviderAway, match="batch_1 was cancelled"):
+            await ask(server, journal, texts(10), kind=kind)
+        server.set()
+        assert len(await ask(server, journal, texts(10), kind=kind)) == 10
+        counts = server.stats()["prompts"]
+    assert sum(counts.values()) == 15
+
+
+async def test_a_wrong_key_ends_the_run_without_showing_it(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_API_KEY", "wrong-key-9876543210")
+    with BatchServer() as server, pytest.raises(InputError, match="does not let us in") as caught:
+        await ask(server, journal, texts(3))
+    assert "wrong-key" not in str(caught.value)
+
+
+async def test_nobody_at_the_address_ends_the_run_within_seconds(journal: Journal) -> None:
+    with BatchServer() as server:
+        gone = model(server, base_url="http://127.0.0.1:9/v1")
+    async with Gateway({"teacher": gone}, journal, patience=QUICK) as gateway:
+        with pytest.raises(InputError, match="no answer from"):
+            await asyncio.wait_for(gateway.ask("teacher", user("x"), step="s"), 10)
+
+
+async def test_an_outage_longer_than_allowed_ends_the_run_resumable(journal: Journal) -> None:
+    with BatchServer(bad_polls=-1) as server:
+        with pytest.raises(ProviderAway, match="go on at the provider"):
+            await ask(server, journal, texts(3), limits={"max_outage": 1})
+        server.set()
+        assert len(await ask(server, journal, texts(3))) == 3
+        assert server.stats()["batches"] == [3]
+
+
+async def test_a_batch_the_provider_does_not_know_is_not_paid_again_by_itself(journal: Journal) -> None:
+    with BatchServer(forgotten=True) as server:
+        for _ in range(2):
+            with pytest.raises(InputError, match="does not know its batch batch_1"):
+                await ask(server, journal, texts(3))
+        assert server.stats()["batches"] == [3]
+
+
+async def test_stopping_leaves_the_batch_at_the_provider_and_says_so(journal: Journal) -> None:
+    heard: list[str] = []
+    with BatchServer(delay=-1) as server:
+        gateway = Gateway(
+            {"teacher": model(server)}, journal, patience=QUICK, listen=lambda what, facts: heard.append(what)
+        )
+        asked = asyncio.create_task(ask_all(gateway, texts(5)))
+        await asyncio.to_thread(server.wait_for, "look")
+        assert gateway.snapshot()["endpoints"][0]["batches"]["requests"] == 5
+        await asyncio.wait_for(gateway.stop(30.0), 2)
+        await gateway.close()
+        assert all(isinstance(a, BaseException) for a in await asked)
+        assert "still working on 1 batch with 5 requests" in heard
+        server.set()
+        assert len(await ask(server, journal, texts(5))) == 5
+        assert server.stats()["batches"] == [5]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_two_runs_at_once_share_a_batch_and_its_bill(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "journal.sqlite"
+    with BatchServer(delay=0.6) as server, Journal.open(path) as one, Journal.open(path) as two:
+        runs = [ask(server, journal, texts(30), kind=kind, price=PRICE) for journal in (one, two)]
+        left, right = await asyncio.gather(*runs)
+        stats = server.stats()
+        assert [a.text for a in left] == [a.text for a in right]
+        assert set(stats["prompts"].values()) == {1}
+        assert one.stats().answers == 30
+        assert left_over(one) == 0
+
+
+async def test_redacting_takes_results_nobody_collected_with_it(journal: Journal) -> None:
+    from bezoar_data.llms.batch_store import BatchStore
+
+    with BatchServer(delay=-1) as server:
+        await ask(server, journal, [])
+        store = BatchStore(journal.path, "openai", server.url, "m")
+        _, ours = store.intend("bz1", [(("ab" * 32,), 64), (("cd" * 32,), 64)], 0)
+        store.keep_results(ours[0].batch, [(0, b"a person's words"), (1, b"other words")])
+        journal.redact(["ab" * 32])
+        assert store.results(ours) == {ours[1].id: b"other words"}
+        store.close()
+
+
+def test_a_kind_without_a_batch_api_is_refused(journal: Journal) -> None:
+    wrong = Model.model_validate({"provider": "offline-teacher", "model": "m", "mode": "batch"})
+    with pytest.raises(InputError, match="has no batch API"):
+        Gateway({"teacher": wrong}, journal)
