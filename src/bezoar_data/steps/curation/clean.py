@@ -1,0 +1,104 @@
+"""`clean`: broken encodings mended, what is left of prompt templates taken out, white space put in order."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import regex  # type: ignore[import-untyped]
+from pydantic import Field
+
+from bezoar_data.runs.row import Row
+from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
+from bezoar_data.steps.curation.sorting import ColumnNames
+
+# Tokens of chat templates. They never stand in ordinary prose; where they do, they confuse whoever trains on them.
+_TOKENS = regex.compile(
+    r"<\|(?:im_start|im_end)\|>(?:[ \t]*(?:system|user|assistant)\b)?"
+    r"|<\|start_header_id\|>\s*\w*\s*<\|end_header_id\|>"
+    r"|<\|(?:endoftext|end|eot_id|eom_id|begin_of_text|end_of_text|system|user|assistant|prompter|answer|eos|bos|pad)\|>"
+    r"|\[/?INST\]|<</?SYS>>|\A\s*<s>|<s>(?=\s*(?:\[INST\]|<<SYS>>))|</s>(?=\s*(?:\Z|<s>|\[INST\]))"
+    r"|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>(?:[ \t]*(?:user|model)\b)?"
+    r"|<｜[^｜<>\n]{1,40}｜>"
+)
+# Headings of instruction templates, where they open or end the text.
+_HEAD = regex.compile(
+    r"\A\s*(?:#{2,3}\s*(?:Response|Answer|Output|Assistant|Instruction|Input)\s*:|(?:ASSISTANT|Assistant|AI|Response)\s*:)"
+    r"[ \t]*"
+)
+_TAIL = regex.compile(
+    r"\n\s*(?:#{2,3}\s*(?:Instruction|Input|Response|Human|User|Assistant|End)\s*:?|(?:USER|User|HUMAN|Human|ASSISTANT)\s*:)"
+    r"\s*\Z"
+)
+_TRAILING = regex.compile(r"[ \t\u00a0\u3000]+(?=\n|\Z)")
+_BLANK = regex.compile(r"\n{3,}")
+# Zero-width characters do nothing for a reader, save the joiners that emoji, Persian and Hindi need.
+_CONTROL = regex.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\u200b\u2060\ufff9-\ufffb]")
+
+
+class Clean(RowStep):
+    """Clean the text of columns and keep the row.
+
+    Mends text whose encoding was mistaken ("donâ€™t" is "don't"; by ftfy), takes out tokens and headings of prompt
+    templates (<|im_start|>, [INST], "### Response:" at the beginning), control characters, spaces at line ends and
+    more than one empty line. Case, quotes, accents and indentation stay as they are. Lists and records are cleaned
+    inside. A row whose column had text and has none left is dropped as `empty_after_cleaning`.
+    """
+
+    use: ClassVar[str] = "clean"
+    version: ClassVar[int] = 1
+    reads: ClassVar[tuple[str, ...]] = ("{column}",)
+    writes: ClassVar[tuple[str, ...]] = ("{column}",)
+    example: ClassVar[str] = "- use: clean\n  with: {column: [inputs, explained_targets]}\n"
+
+    column: ColumnNames = Field(description="The column to clean, or a list of columns.")
+    encoding: bool = Field(default=True, description="Mend mistaken encodings and half characters.")
+    templates: bool = Field(default=True, description="Take out tokens and headings of prompt templates.")
+    whitespace: bool = Field(default=True, description="Put white space and line ends in order.")
+
+    def run_row(self, row: Row) -> Turns:
+        cleaned: dict[str, Any] = {}
+        for column in self.inputs:
+            value = row.get(column)
+            cleaned[column] = self._clean(value)
+            if isinstance(value, str) and value.strip() and not cleaned[column].strip():
+                return Dropped("empty_after_cleaning", f"nothing is left of '{column}'")
+        return Kept([row.with_columns(**cleaned)])
+        yield  # a generator without questions
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._clean_text(value)
+        if isinstance(value, list | tuple):
+            return [self._clean(v) for v in value]
+        return {k: self._clean(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    def _clean_text(self, text: str) -> str:
+        if self.encoding and not text.isascii():
+            text = mend(text)
+        if self.templates:
+            before = None
+            while text != before:  # what a token hid can be another one
+                before = text
+                text = _TAIL.sub("", _HEAD.sub("", _TOKENS.sub("", text)))
+        if self.whitespace:
+            text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+            text = _BLANK.sub("\n\n", _TRAILING.sub("", text)).strip()
+        return text
+
+
+def mend(text: str) -> str:
+    """The text as it was before its bytes were read in the wrong encoding. Nothing else about it changes."""
+    import ftfy
+
+    config = ftfy.TextFixerConfig(
+        unescape_html=False,
+        remove_terminal_escapes=True,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        uncurl_quotes=False,
+        fix_line_breaks=False,
+        remove_control_chars=False,
+        normalization="NFC",
+        explain=False,
+    )
+    return ftfy.fix_text(text, config)

@@ -1,0 +1,63 @@
+"""`language`: rows in the languages wanted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, PrivateAttr
+
+from bezoar_data.runs.row import Row
+from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.steps.curation.sorting import SortingStep
+
+
+class Language(SortingStep):
+    """Sort out rows that are not in one of the languages wanted.
+
+    The detector (py3langid, 97 languages, its model inside the package) reads the whole text. Texts with fewer letters
+    than `least_letters` pass: nobody can tell the language of "42" or "Paris". The reason is `other_language`, with
+    the language found and its probability.
+    """
+
+    use: ClassVar[str] = "language"
+    version: ClassVar[int] = 1
+    extra: ClassVar[str | None] = "language"
+    example: ClassVar[str] = "- use: language\n  with: {column: explained_targets, languages: [en]}\n"
+
+    mark: str = Field(default="language_fault", description="The column that `action: mark` writes; null if it fits.")
+    languages: Annotated[list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]], Field(min_length=1)] = Field(
+        default=["en"], description="Languages that stay, by their ISO 639-1 codes."
+    )
+    sure: float = Field(
+        default=0.8, ge=0, le=1, description="A row goes if another language is found with this probability or more."
+    )
+    least_letters: int = Field(default=40, ge=0, description="Texts with fewer letters pass.")
+
+    _detector: Any = PrivateAttr(default=None)
+
+    def load(self) -> None:
+        super().load()
+        self._loaded()
+
+    def fault(self, row: Row, text: str) -> tuple[str, str] | None:
+        if sum(map(str.isalpha, text)) < self.least_letters:
+            return None
+        found, probability = self._loaded().classify(text)
+        if found in self.languages or probability < self.sure:
+            return None
+        return "other_language", f"{found} with probability {probability:.2f}"
+
+    def _loaded(self) -> Any:
+        if self._detector is None:
+            try:
+                from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped,import-not-found]
+            except ImportError:
+                hint = "pip install 'bezoar-data[language]'"
+                raise InputError(Problem("missing-extra", "the step 'language' needs a detector", hint=hint)) from None
+            self._detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+            unknown = sorted(set(self.languages) - set(self._detector.labels))
+            if unknown:
+                known = ", ".join(sorted(self._detector.labels))
+                message = f"the detector does not know the language '{unknown[0]}'"
+                raise InputError(Problem("unknown-language", message, hint=f"known: {known}"))
+        return self._detector

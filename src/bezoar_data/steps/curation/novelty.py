@@ -1,0 +1,70 @@
+"""`novelty`: instructions unlike the seeds and unlike each other (Self-Instruct, arXiv 2212.10560, section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from bezoar_data.measures.rouge import RougePool, count_words
+from bezoar_data.measures.words import words_of
+from bezoar_data.runs.row import Row
+from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.steps.base import Verdict
+from bezoar_data.steps.curation.sorting import GlobalSortingStep, joined
+from bezoar_data.steps.curation.texts import Item, checked_hub, read_items
+
+
+class Novelty(GlobalSortingStep):
+    """Sort out rows too like a seed or an earlier row that stayed.
+
+    Likeness is ROUGE-L (F-measure of the longest common subsequence of words, case and punctuation aside); a row goes
+    if it reaches `threshold`, as `like_a_seed` or `like_an_earlier_row`, with the nearest text and the likeness. The
+    result is that of comparing all pairs, found without doing so: rows without enough common words are ruled out by an
+    inverted index. Rows without words stay.
+    """
+
+    use: ClassVar[str] = "novelty"
+    version: ClassVar[int] = 1
+    example: ClassVar[str] = "- use: novelty\n  with: {column: instruction, seeds: seeds/dolly.jsonl}\n"
+
+    mark: str = Field(default="not_novel", description="The column that `action: mark` writes; null if the row is new.")
+    threshold: float = Field(default=0.7, gt=0, le=1, description="The ROUGE-L from which a row is not new.")
+    seeds: str | list[str] | None = Field(
+        default=None,
+        description="JSONL, Parquet, TSV or text files (one a line) of seeds to be unlike as well.",
+        json_schema_extra={"path": "input"},
+    )
+    hub: list[str] = Field(
+        default=[], description="Hub datasets of seeds: owner/name, owner/name:split or owner/name:config:split."
+    )
+    fields: list[str] = Field(
+        default=[], description="The seeds' fields that hold their text; else turns, prompt, question, instruction..."
+    )
+    earlier: bool = Field(default=True, description="Rows must be unlike earlier rows too, not only the seeds.")
+
+    _hub = field_validator("hub")(checked_hub)
+
+    def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
+        if not self.earlier and not self.seeds and not self.hub:
+            hint = "give `seeds` or `hub`, or leave `earlier` true"
+            raise InputError(Problem("missing-key", f"'{self.name}' compares rows with nothing", hint=hint))
+        columns = self.inputs
+        seeds: list[Item] = list(read_items(self.seeds, self.hub, self.fields)) if self.seeds or self.hub else []
+        said = [words_of(seed.text) for seed in seeds]
+        texts = [words_of(joined(row, columns)) for row in rows]
+        pool = RougePool(self.threshold, count_words([*said, *texts]))
+        for words in said:
+            pool.add(words)
+        names: list[str] = [str(seed) for seed in seeds]
+        for row, words in zip(rows, texts, strict=True):
+            nearest = pool.nearest(words)
+            if nearest is None:
+                if self.earlier:
+                    pool.add(words)
+                    names.append(row.id)
+                yield self.let_pass(row)
+                continue
+            reason = "like_a_seed" if nearest.index < len(seeds) else "like_an_earlier_row"
+            yield self.sort_out(row, reason, f"{names[nearest.index]}, ROUGE-L {nearest.similarity:.2f}")

@@ -1,0 +1,79 @@
+"""`refusals`: answers that decline the task instead of doing it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import regex  # type: ignore[import-untyped]
+from pydantic import Field, PrivateAttr
+
+from bezoar_data.runs.row import Row
+from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.steps.curation.sorting import SortingStep
+
+SHIPPED = Path(__file__).parents[1] / "text" / "refusals.txt"
+
+
+class Refusals(SortingStep):
+    """Sort out answers that decline the task, or speak of the model instead of it.
+
+    The first `head` characters are searched for set phrases of declining, such as "I'm sorry, but I cannot help with
+    that" or "As an AI language model". The phrases are regular expressions, one a line, in a file of their own; a file
+    of yours replaces it. What a phrase cannot tell, a judge can: `judge.accept`.
+    """
+
+    use: ClassVar[str] = "refusals"
+    version: ClassVar[int] = 1
+    example: ClassVar[str] = "- use: refusals\n  with: {column: explained_targets}\n"
+
+    mark: str = Field(default="refusal", description="The column that `action: mark` writes; null if all is well.")
+    head: int = Field(default=250, ge=1, description="Characters at the beginning that are searched.")
+    phrases: str | None = Field(
+        default=None,
+        description="A file of regular expressions, one a line, in place of the shipped one.",
+        json_schema_extra={"path": "input"},
+    )
+
+    _patterns: tuple[regex.Pattern[str], ...] | None = PrivateAttr(default=None)
+
+    def load(self) -> None:
+        super().load()
+        self._loaded()
+
+    def fault(self, row: Row, text: str) -> tuple[str, str] | None:
+        head = " ".join(text[: self.head].replace("\u2019", "'").split())
+        for pattern in self._loaded():
+            match = pattern.search(head)
+            if match:
+                return "refusal", f"'{match.group()[:100]}'"
+        return None
+
+    def _loaded(self) -> tuple[regex.Pattern[str], ...]:
+        if self._patterns is None:
+            self._patterns = load_phrases(Path(self.phrases) if self.phrases else SHIPPED)
+        return self._patterns
+
+
+@cache
+def load_phrases(path: Path) -> tuple[regex.Pattern[str], ...]:
+    """The file's expressions; empty lines and lines that start with # are none. Raises `InputError`."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(Problem("unreadable-file", f"cannot be read: {error}", Place(str(path)))) from None
+    patterns, problems = [], []
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.startswith("#"):
+            try:
+                patterns.append(regex.compile(line.strip(), regex.IGNORECASE))
+            except regex.error as error:
+                column = (error.pos or 0) + 1
+                message = f"not a regular expression: {error.msg}"
+                problems.append(Problem("bad-value", message, Place(str(path), number, column)))
+    if not patterns and not problems:
+        problems.append(Problem("empty-source", "there are no phrases in it", Place(str(path))))
+    if problems:
+        raise InputError(problems)
+    return tuple(patterns)

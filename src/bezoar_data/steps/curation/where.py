@@ -1,0 +1,58 @@
+"""`where`: rows for which an expression is true."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field, PrivateAttr, field_validator
+
+from bezoar_data.runs.row import Row
+from bezoar_data.spec.errors import InputError
+from bezoar_data.spec.where import Where, parse_where
+from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
+
+
+class WhereStep(RowStep):
+    """Keep the rows for which an expression is true, drop the others as `not_chosen`.
+
+    The language: comparisons (== != < <= > >=), and, or, not, in [...], length(column), contains(column, "text"), is
+    null, is not null, parentheses. What is compared with a null is unknown, and a row of which the whole is unknown
+    does not stay: say `column is null or ...` to keep it.
+    """
+
+    use: ClassVar[str] = "where"
+    version: ClassVar[int] = 1
+    example: ClassVar[str] = """\
+- use: where
+  with: {expression: 'gpt4_status == "Accept" and gpt4_rating >= 4'}
+"""
+
+    expression: str = Field(min_length=1, description="What must be true of a row that stays.")
+
+    _where: Where | None = PrivateAttr(default=None)
+
+    @field_validator("expression")
+    @classmethod
+    def _parses(cls, value: str) -> str:
+        try:
+            parse_where(value)
+        except InputError as error:
+            said = error.problems[0]
+            raise ValueError(f"{said.message}; {said.hint}" if said.hint else said.message) from None
+        return value
+
+    def model_post_init(self, context: Any) -> None:
+        super().model_post_init(context)
+        self._where = parse_where(self.expression)
+
+    @property
+    def inputs(self) -> list[str]:
+        return list(parse_where(self.expression).columns)
+
+    def run_row(self, row: Row) -> Turns:
+        where = self._where or parse_where(self.expression)
+        value = where.value(row.columns)
+        if value is True:
+            return Kept([row.columns])
+        return Dropped("not_chosen", f"{'unknown' if value is None else 'false'}: {self.expression[:200]}")
+        yield  # a generator without questions
