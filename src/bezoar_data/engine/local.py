@@ -58,7 +58,7 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
     datasets.disable_progress_bars()
     distiset = pipeline.run(use_cache=False)
     rows = [r for split in distiset.values() for part in split.values() for r in part[_PACKED]] if distiset else []
-    later = _columns_from(compiled)
+    later, behind, orders = _columns_from(compiled), _left_behind(compiled), _orders(compiled)
     seen = set()
     taken_in: Counter[str] = Counter()
     for text in rows:
@@ -68,6 +68,10 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
         if row.lineage.drop is not None and row.lineage.drop.reason == TAKEN_IN:
             taken_in[row.lineage.drop.step] += 1
         else:
+            if row.lineage.parent_ids:
+                where = row.lineage.drop.step if row.lineage.drop else compiled.last.id
+                held = {k: v for k, v in row.columns.items() if v is not None or k not in behind[where]}
+                row.columns = {k: held[k] for k in orders[where] if k in held} | held
             _part(row, later, spool, counts)
     if len(seen) != expected:
         raise BezoarError(
@@ -88,11 +92,41 @@ def _limit_sources(compiled: Compiled, limit: int | None) -> int:
 
 
 def _columns_from(compiled: Compiled) -> Mapping[str, set[str]]:
-    """For each step, the columns it and the steps after it make: empty ones on a row dropped there are not its own."""
+    """For each step, the columns it and the steps after it make: empty ones on a row dropped there are not its own.
+    What is dropped by a step that makes rows is a row it made, with all of the step's columns."""
     later: dict[str, set[str]] = {}
     for node in reversed(compiled.nodes):
-        later[node.id] = set(node.step.outputs).union(*(later[name] for name in node.following))
+        own = () if getattr(node.step, "makes", False) else node.step.outputs
+        later[node.id] = set(own).union(*(later[name] for name in node.following))
     return later
+
+
+def _left_behind(compiled: Compiled) -> Mapping[str, set[str]]:
+    """For each step, the columns that rows made on the way to it have no more. distilabel gives all rows of a batch the
+    same columns, so made rows get those of the rows they were made from back, empty."""
+    written: dict[str, set[str]] = {}
+    behind: dict[str, set[str]] = {}
+    for node in compiled.nodes:
+        own = set(node.step.outputs)
+        if hasattr(node.step, "optional_writes"):
+            own.update(node.step._columns(node.step.optional_writes))
+        before = set().union(*(written[name] for name in node.after))
+        gone = set().union(*(behind[name] for name in node.after))
+        if getattr(node.step, "makes", False):
+            before, gone = set(), gone | before
+        written[node.id], behind[node.id] = before | own, gone - own
+    return behind
+
+
+def _orders(compiled: Compiled) -> Mapping[str, tuple[str, ...]]:
+    """For each step, the columns of rows made on the way to it in the order they were made in. distilabel gives them
+    the order of whichever row comes first in a batch."""
+    orders: dict[str, tuple[str, ...]] = {}
+    for node in compiled.nodes:
+        makes = getattr(node.step, "makes", False)
+        before = () if makes else (column for name in node.after for column in orders[name])
+        orders[node.id] = tuple(dict.fromkeys((*before, *node.step.outputs)))
+    return orders
 
 
 def _part(row: Row, later: Mapping[str, set[str]], spool: Spool, counts: Counts) -> None:

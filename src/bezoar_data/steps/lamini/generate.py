@@ -184,16 +184,16 @@ class LaminiGenerate(GlobalModelStep):
     def _settled(self, request: _Request, known: set[str], room: int) -> list[Made]:
         """What a request made. `known` is what was said before, and grows; `room` is what the target leaves."""
 
-        def made(position: int, text: str | None, dropped: Dropped | None) -> Made:
+        def made(position: int, text: str, dropped: Dropped | None) -> Made:
             columns = {"instruction": text, "source": request.source}
             return Made(request.seeds, (request.number, position), columns, request.answers, dropped)
 
         if isinstance(request.outcome, Refused):
-            return [made(0, None, refused(request.outcome))]
+            return [made(0, "", refused(request.outcome))]
         if not request.candidates:
             assert request.outcome is not None  # noqa: S101 (every request is answered)
             detail = f"asked {len(request.answers)} times, nothing stands between <example> tags"
-            return [made(0, None, Dropped(NO_EXAMPLES, detail, request.outcome.text or None, failed=True))]
+            return [made(0, "", Dropped(NO_EXAMPLES, detail, request.outcome.text or None, failed=True))]
         found = []
         for position, candidate in enumerate(request.candidates):
             key = comparable(candidate.text)
