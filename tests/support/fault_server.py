@@ -66,6 +66,8 @@ class Faults:
     capacity: int = 0
     """More requests at once than this get 429."""
     words: int = 20
+    evolving: bool = False
+    """Evolve, compare and answer as the scheme of Evol-Instruct asks; some of it is to be eliminated."""
     examples: int = 0
     """To a prompt that speaks of <example> tags, answer with so many requests in them, some of them faulty."""
     spread: float = 0.0
@@ -127,16 +129,32 @@ def example_text(messages: Any, count: int, variant: int = 0) -> str:
     return "\n".join(lines)
 
 
+def evolved_text(messages: Any, words: int, variant: int = 0) -> str:
+    """What a writer and an evaluator of Evol-Instruct say, always the same for these messages: an instruction with
+    more words, a comparison, or an answer. Of each, some are such that one of the elimination rules holds."""
+    text = messages[-1]["content"]
+    kind = chance(variant, "evolve", text, 0)
+    plain = answer_text(messages, words, variant)
+    if "#Given Prompt#:" in text:
+        given = text.split("#Given Prompt#:", 1)[1].rsplit("#", 2)[0].strip()
+        return f"{given} {'See the given prompt.' if kind < 0.1 else plain}"
+    if "<<<" in text:
+        return "Equal" if kind < 0.1 else "Hard to tell." if kind < 0.2 else "Not Equal"
+    return "I am sorry." if kind < 0.1 else "That is it." if kind < 0.2 else plain
+
+
 def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
     limit = body.get("max_tokens") or body.get("max_completion_tokens") or 10**9
     seed = body.get("seed") or 0
     choices, used = [], 0
     for i in range(1 if faults.one_choice else body.get("n", 1)):
         wanted = faults.examples and "<example>" in body["messages"][-1]["content"]
+        asks_json = "JSON" in body["messages"][-1]["content"]
+        write = evolved_text if faults.evolving and not asks_json else answer_text
         text = (
             example_text(body["messages"], faults.examples, i + seed)
             if wanted
-            else answer_text(body["messages"], faults.words, i + seed)
+            else write(body["messages"], faults.words, i + seed)
         )
         words = text.split(" ")
         cut = len(words) > limit

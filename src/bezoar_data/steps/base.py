@@ -316,7 +316,7 @@ def as_made(step: Any, row: Row, verdict: Verdict) -> Verdict:
     """The verdict as a step that makes rows counts it: whatever it could not decide is one candidate dropped."""
     if getattr(step, "makes", False) and not (isinstance(verdict, Children) and verdict.rows):
         dropped = verdict if isinstance(verdict, Dropped) else broken(TypeError(f"made no row: {verdict!r:.200}"))
-        return Children([Child(row.columns, dropped=dropped)])
+        return Children([Child({c: row.columns.get(c) for c in step.outputs}, dropped=dropped)])
     return verdict
 
 
