@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from bezoar_data import __version__
-from bezoar_data.cli import journal, run, schema, status, steps, validate
+from bezoar_data.cli import export, journal, run, schema, status, steps, validate
 from bezoar_data.spec.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Start with: bezoar-data run pipelines/orca.yaml",
 )
+app.command("export")(export.export)
 app.command("run")(run.run)
 app.command("schema")(schema.schema)
 app.command("status")(status.status)

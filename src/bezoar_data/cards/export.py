@@ -1,0 +1,195 @@
+"""A dataset's rows in the formats trainers read: Alpaca, ShareGPT, messages, plain JSON Lines.
+
+Which column is prompt, answer or system message stands in the card's views; nothing is guessed. Rows stream from
+Parquet to the file, which is written beside its place and takes it when it is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.cards.document import Card, load_card
+from bezoar_data.cards.views import VIEW_KINDS, check_views
+from bezoar_data.runs.row import RESERVED
+from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
+
+_CHUNK = 1000
+_ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "model": "assistant"}
+_SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool"}
+
+Turns = list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How many rows were written, not chosen, and left out for want of a prompt or an answer."""
+
+    rows: int
+    left_out: int
+    without_text: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A row as training text: turns before the answer, the answer, and for a pair the worse one."""
+
+    prompt: Turns
+    answer: Turns
+    rejected: Turns | None = None
+
+
+def export_rows(
+    run: Path, form: str, out: Path, *, where: str | None = None, split: str | None = None, view: str | None = None
+) -> Exported:
+    """Write the rows of a run's or dataset's folder to `out`. Raises `InputError`."""
+    import orjson
+    import pyarrow.dataset as ds
+
+    from bezoar_data.spec.where import parse_where
+
+    folder = _dataset_folder(run)
+    files = _files(folder, split)
+    rows = ds.dataset([str(f) for f in files], format="parquet")
+    chosen = parse_where(where).arrow(rows.schema) if where else None
+    kind, columns = ("", {}) if form == "jsonl" else _view(load_card(folder / "README.md"), rows.schema.names, view)
+    if out.is_dir():
+        raise InputError(Problem("bad-out", "this is a folder, not a file", Place(str(out)), "name a file with --out"))
+    listed = out.suffix.lower() == ".json"
+    beside = out.with_name(f".{out.name}.{os.getpid()}.new")
+    written = without = 0
+    try:
+        with beside.open("wb") as file:
+            file.write(b"[\n" if listed else b"")
+            for row in _rows(rows, chosen):
+                value = _plain(row) if form == "jsonl" else _formatted(form, kind, columns, row)
+                if value is None:
+                    without += 1
+                    continue
+                file.write(b",\n" if listed and written else b"")
+                file.write(orjson.dumps(value, default=str) + (b"" if listed else b"\n"))
+                written += 1
+            file.write(b"\n]\n" if listed else b"")
+        beside.replace(out)
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise InputError(Problem("bad-out", f"cannot be written: {said}", Place(str(out)))) from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return Exported(written, rows.count_rows() - written - without, without)
+
+
+def _rows(rows: Any, chosen: Any) -> Iterator[dict[str, Any]]:
+    for batch in rows.to_batches(filter=chosen, batch_size=_CHUNK):
+        yield from batch.to_pylist()
+
+
+def _dataset_folder(run: Path) -> Path:
+    for folder in (run / "dataset", run):
+        if (folder / "data").is_dir():
+            return folder
+    hint = "name a run folder such as runs/orca; the run must have ended"
+    raise InputError(Problem("no-dataset", "there is no dataset in this folder", Place(str(run)), hint))
+
+
+def _files(folder: Path, split: str | None) -> list[Path]:
+    files = sorted((folder / "data").glob("*.parquet"))
+    names = list(dict.fromkeys(f.name.partition("-")[0] for f in files))
+    if not files:
+        raise InputError(Problem("no-dataset", "the dataset holds no Parquet files", Place(str(folder / "data"))))
+    if split is not None and split not in names:
+        message = f"the dataset has no split '{split}'"
+        raise InputError(Problem("unknown-split", message, Place(str(folder)), did_you_mean(split, names)))
+    # Training rows first, as everyone expects.
+    names.sort(key=lambda n: (n != "train", n))
+    return [f for n in names for f in files if f.name.partition("-")[0] == n and split in (None, n)]
+
+
+def _view(card: Card, columns: list[str], wanted: str | None) -> tuple[str, Mapping[str, str]]:
+    views = card.bezoar.get("views")
+    place = card.place(("bezoar", "views")) if views is not None else card.place()
+    if not views:
+        hint = "write under bezoar: views: {sft: {prompt: COLUMN, response: COLUMN}}, or use --format jsonl"
+        raise InputError(Problem("no-views", "the card does not say how columns become training text", place, hint))
+    problems = check_views(views, columns, lambda path: card.place(("bezoar", "views", *path)))
+    if problems:
+        raise InputError(problems)
+    if wanted is not None and wanted not in views:
+        hint = did_you_mean(wanted, list(views))
+        raise InputError(Problem("unknown-view", f"the card has no view '{wanted}'", place, hint))
+    kind = wanted or next(k for k in VIEW_KINDS if k in views)
+    return kind, views[kind]
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != RESERVED}
+
+
+def _formatted(form: str, kind: str, columns: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, Any] | None:
+    example = _example(kind, {role: row[column] for role, column in columns.items()})
+    if example is None:
+        return None
+    if form == "alpaca":
+        return _alpaca(example)
+    chosen = [*example.prompt, *example.answer]
+    if form == "messages":
+        if example.rejected is None:
+            return {"messages": chosen}
+        return {"prompt": example.prompt, "chosen": example.answer, "rejected": example.rejected}
+    if example.rejected is None:
+        return {"conversations": _sharegpt(chosen)}
+    pair = {"chosen": _sharegpt(example.answer)[0], "rejected": _sharegpt(example.rejected)[0]}
+    return {"conversations": _sharegpt(example.prompt), **pair}
+
+
+def _example(kind: str, parts: Mapping[str, Any]) -> _Example | None:
+    """The row as turns; None if its prompt or an answer is missing."""
+    if kind == "messages":
+        turns = _turns(parts["messages"], "user")
+        last = max((i for i, t in enumerate(turns) if t["role"] == "assistant"), default=-1)
+        return _Example(turns[:last], turns[last : last + 1]) if last > 0 else None
+    prompt = _turns(parts["prompt"], "user")
+    system = _turns(parts.get("system"), "system")
+    answer = _turns(parts["response" if kind == "sft" else "chosen"], "assistant")
+    rejected = _turns(parts["rejected"], "assistant") if kind == "preference" else None
+    if not prompt or not answer or rejected == []:
+        return None
+    # A pair may hold the whole conversation on both sides: what is beyond the prompt is the answer.
+    trim = [t[len(prompt) :] if t and t[: len(prompt)] == prompt else t for t in (answer, rejected)]
+    return _Example([*system, *prompt], trim[0] or answer, trim[1]) if all(trim[:1]) else None
+
+
+def _turns(value: Any, role: str) -> Turns:
+    """A column's value as turns: text is one turn, a list holds turns in either spelling. Empty text is none."""
+    if isinstance(value, str):
+        return [{"role": role, "content": value}] if value.strip() else []
+    turns: Turns = []
+    for turn in value or ():
+        said = turn.get("content", turn.get("value"))
+        name = str(turn.get("role", turn.get("from", role)))
+        if isinstance(said, str) and said.strip():
+            turns.append({"role": _ROLES.get(name, name), "content": said})
+    return turns
+
+
+def _alpaca(example: _Example) -> dict[str, Any]:
+    """Alpaca's three keys, and for what they cannot hold those that trainers have added: system, history, pairs."""
+    system = [t["content"] for t in example.prompt if t["role"] == "system"]
+    talk = [t["content"] for t in example.prompt if t["role"] != "system"]
+    value: dict[str, Any] = {"instruction": talk[-1] if talk else "", "input": ""}
+    if example.rejected is None:
+        value["output"] = example.answer[0]["content"]
+    else:
+        value |= {"chosen": example.answer[0]["content"], "rejected": example.rejected[0]["content"]}
+    if system:
+        value["system"] = "\n".join(system)
+    if len(talk) > 1:
+        value["history"] = [[talk[i], talk[i + 1]] for i in range(0, len(talk) - 2, 2)]
+    return value
+
+
+def _sharegpt(turns: Turns) -> Turns:
+    return [{"from": _SHAREGPT.get(t["role"], t["role"]), "value": t["content"]} for t in turns]
