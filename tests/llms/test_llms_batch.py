@@ -259,7 +259,9 @@ async def test_stopping_leaves_the_batch_at_the_provider_and_says_so(journal: Jo
         )
         asked = asyncio.create_task(ask_all(gateway, texts(5)))
         await asyncio.to_thread(server.wait_for, "look")
-        assert gateway.snapshot()["endpoints"][0]["batches"]["requests"] == 5
+        state = gateway.snapshot()["endpoints"][0]
+        assert (state["batches"], state["requests in batches"], state["in_flight"]) == (1, 5, 5)
+        assert state["since"] is not None
         await asyncio.wait_for(gateway.stop(30.0), 2)
         await gateway.close()
         assert all(isinstance(a, BaseException) for a in await asked)
@@ -299,3 +301,13 @@ def test_a_kind_without_a_batch_api_is_refused(journal: Journal) -> None:
     wrong = Model.model_validate({"provider": "offline-teacher", "model": "m", "mode": "batch"})
     with pytest.raises(InputError, match="has no batch API"):
         Gateway({"teacher": wrong}, journal)
+
+
+def test_distilabels_own_runner_does_not_ask_in_batches(tmp_path: Path) -> None:
+    from bezoar_data.llms.chat import ChatLLM
+
+    with BatchServer() as server:
+        llm = ChatLLM(role="teacher", spec=model(server), journal=str(tmp_path / "journal.sqlite"))
+        with pytest.raises(InputError, match="role 'teacher' has mode: batch"):
+            llm.load()
+        assert server.stats()["calls"] == {}

@@ -140,7 +140,7 @@ class BatchEndpoint:
 
     def state(self) -> dict[str, Any]:
         """What it is doing, for progress displays."""
-        under = self._trip.state() if self._trip is not None else {"open": 0, "requests": 0, "since": None}
+        under = self._trip.state() if self._trip is not None else {}
         return {
             "address": self.provider.address,
             "model": self.provider.model.model,
@@ -148,7 +148,8 @@ class BatchEndpoint:
             "limit": self._most_requests,
             "peak": self._peak,
             "away_for": round(self.watch.away_for, 1),
-            "batches": {**under, "gathering": len(self._queue)},
+            "gathering": len(self._queue),
+            **under,
         }
 
     async def _opened(self) -> None:

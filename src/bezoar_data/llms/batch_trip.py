@@ -126,6 +126,7 @@ class Trip:
         self._seen = 0
         self._journeys: dict[int, _Journey] = {}
         self._handing: asyncio.Task[None] | None = None
+        self._delivered: list[Unit] = []
 
     async def begin(self) -> None:
         """Take up what earlier runs left on its way."""
@@ -145,6 +146,7 @@ class Trip:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._clear()
         left = [j.batch for j in self._journeys.values() if j.units and j.batch.state != COLLECTED]
         if left:
             requests = sum(batch.requests for batch in left)
@@ -155,12 +157,13 @@ class Trip:
         await asyncio.to_thread(self._store.close)
 
     def state(self) -> dict[str, Any]:
-        """How many batches are out, with how many requests, and since when (seconds since the epoch)."""
+        """How many batches are out, with how many requests, and since when."""
         out = [j.batch for j in self._journeys.values() if j.batch.state != COLLECTED]
+        first = min((batch.created_at for batch in out), default=None)
         return {
-            "open": len(out),
-            "requests": sum(batch.requests for batch in out),
-            "since": min((batch.created_at for batch in out), default=None),
+            "batches": len(out),
+            "requests in batches": sum(batch.requests for batch in out),
+            "since": first and time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first)),
         }
 
     def item_for(self, key: str, max_tokens: int | None) -> Item | None:
@@ -418,11 +421,19 @@ class Trip:
                 journey.units.pop(unit.item.id, None)
                 unit.cancelled = journey.batch.remote or "" if journey.cancelled else ""
                 unit.tell(found.get(unit.item.id, Unit.ELSEWHERE))
-            kept = [unit.kept for unit in part if unit.item is not None and unit.item.id in found]
-            if kept:
-                await asyncio.wait(kept, timeout=_DELIVER_WITHIN)
-            safe = [u.item for u in part if u.item is not None and u.kept.done() and u.kept.result()]
-            await asyncio.to_thread(self._store.done, safe)
+            there = [unit for unit in part if unit.item is not None and unit.item.id in found]
+            self._delivered += there
+            if there:
+                await asyncio.wait([unit.kept for unit in there], timeout=_DELIVER_WITHIN)
+            await self._clear()
+
+    async def _clear(self) -> None:
+        """Forget what was delivered and is safe by now."""
+        safe = [u for u in self._delivered if u.kept.done() and u.kept.result()]
+        if safe:
+            await asyncio.to_thread(self._store.done, [u.item for u in safe if u.item is not None])
+        gone = set(map(id, safe))
+        self._delivered = [u for u in self._delivered if id(u) not in gone]
 
 
 def _requests(count: int) -> str:

@@ -66,6 +66,10 @@ class _Runtime:
             if self._thread is not None:
                 self._users += 1
                 return
+            if model.mode == "batch":
+                message = f"role '{role}' has mode: batch, and distilabel's own runner waits for each answer"
+                hint = "run it with --engine stream, or leave mode: batch out"
+                raise InputError(Problem("batch_needs_stream", message, hint=hint))
             opened = Journal.open(Path(journal))
             try:
                 gateway = Gateway({role: model}, opened)
