@@ -308,7 +308,7 @@ def test_every_skill_is_used_by_some_prompt() -> None:
         "Can a goat climb a tree?",
         "Why is the sea salty?",
     ]
-    by_scheme = {"instructions", "evolve", "compare_prompts"}  # tested with the prompts of their schemes
+    by_scheme = {"instructions", "invented", "evolve", "compare_prompts"}  # tested with the prompts of their schemes
     assert {skill_of(p) for p in prompts} == {skill.__name__ for skill in SKILLS} - by_scheme
 
 

@@ -19,7 +19,7 @@ from .offline_comparing import entailment, same_meaning, sentiment
 from .offline_compose import Solution, compose
 from .offline_drafts import create
 from .offline_evolve import compare_prompts, evolve
-from .offline_instructions import instructions
+from .offline_instructions import instructions, invented
 from .offline_knowledge import open_question, yes_no
 from .offline_lists import textwork
 from .offline_prompt import Prompt, read_prompt
@@ -33,6 +33,7 @@ SKILLS: tuple[Skill, ...] = (
     evolve,
     compare_prompts,
     instructions,
+    invented,
     arithmetic,
     textwork,
     entailment,
