@@ -297,6 +297,26 @@ async def test_redacting_takes_results_nobody_collected_with_it(journal: Journal
         store.close()
 
 
+async def test_a_repaired_journal_still_knows_the_batches_at_the_provider(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with BatchServer(delay=-1) as server:
+        with Journal.open(path) as journal:
+            async with Gateway({"teacher": model(server)}, journal, patience=QUICK) as gateway:
+                asked = asyncio.create_task(ask_all(gateway, texts(5)))
+                await asyncio.to_thread(server.wait_for, "look")
+            await asked
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw = bytearray(path.read_bytes())
+        raw[60:64] = (99).to_bytes(4, "big")  # the file's format version: its header no longer says what it is
+        path.write_bytes(raw)
+        server.set()
+        with Journal.open(path) as journal:
+            assert any("was damaged" in note for note in journal.notes)
+            assert len(await ask(server, journal, texts(5))) == 5
+        assert server.stats()["batches"] == [5]
+
+
 def test_a_kind_without_a_batch_api_is_refused(journal: Journal) -> None:
     wrong = Model.model_validate({"provider": "offline-teacher", "model": "m", "mode": "batch"})
     with pytest.raises(InputError, match="has no batch API"):

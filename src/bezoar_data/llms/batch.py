@@ -111,7 +111,11 @@ class BatchEndpoint:
                     await self._budget.reserve(flight.worst)
                     reserved = flight.worst
                 units = self._units(wanted)
-                errors = await asyncio.gather(*(self._settle(unit, wanted) for unit in units))
+                if len(units) == 1:
+                    # Nearly always; a task for each of tens of thousands of requests would be felt in memory.
+                    errors = [await self._settle(units[0], wanted)]
+                else:
+                    errors = await asyncio.gather(*(self._settle(unit, wanted) for unit in units))
                 failed = [error for error in errors if error is not None]
                 if failed:
                     self._judge(wanted, failed)

@@ -39,6 +39,7 @@ def repair(path: Path, reason: str, wal: bytes) -> str:
         connection.execute("PRAGMA journal_mode=WAL")
         migrate(connection)
         recovered = _fill(connection, path, wal)
+        _carry_batches(connection, path)
     if recovered == 0 and not _looks_like_ours(path):
         for leftover in (fresh, wal_of(fresh)):
             leftover.unlink(missing_ok=True)
@@ -101,6 +102,23 @@ def _fill(connection: sqlite3.Connection, damaged: Path, wal: bytes) -> int:
     recovered = connection.execute("SELECT count(*) FROM answers").fetchone()[0]
     connection.execute("COMMIT")
     return int(recovered)
+
+
+def _carry_batches(connection: sqlite3.Connection, damaged: Path) -> None:
+    """Bring over which batches are at a provider, as far as SQLite can still read that: forgotten, they would be
+    handed in and paid again. Their results are not: they have no checksum of ours, and can be collected again."""
+    try:
+        with closing(connect(damaged)) as old:
+            old.execute("PRAGMA query_only=ON")
+            batches = old.execute("SELECT * FROM batches").fetchall()
+            items = old.execute("SELECT id, batch, number, keys, max_tokens, NULL FROM batch_items").fetchall()
+    except sqlite3.Error:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany("INSERT OR IGNORE INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", batches)
+    connection.executemany("INSERT OR IGNORE INTO batch_items VALUES (?, ?, ?, ?, ?, ?)", items)
+    connection.execute("UPDATE batches SET state = 'working' WHERE state = 'collected' AND remote IS NOT NULL")
+    connection.execute("COMMIT")
 
 
 def carve(path: Path, wal: bytes) -> Iterator[tuple[int, tuple[Any, ...]]]:
