@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from bezoar_data.measures.contamination import ItemIndex
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
+from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.steps.curation.sorting import SortingStep
 from bezoar_data.steps.curation.texts import Item, checked_hub, read_items
 
@@ -57,12 +58,6 @@ class Decontaminate(SortingStep):
     _hub = field_validator("hub")(checked_hub)
     _items: tuple[list[Item], ItemIndex] | None = PrivateAttr(default=None)
 
-    @model_validator(mode="after")
-    def _something_to_compare_with(self) -> Decontaminate:
-        if not self.against and not self.hub:
-            raise ValueError("give `against` (files) or `hub`")
-        return self
-
     def load(self) -> None:
         super().load()
         self._loaded()
@@ -85,6 +80,9 @@ class Decontaminate(SortingStep):
 
     def _loaded(self) -> tuple[list[Item], ItemIndex]:
         if self._items is None:
+            if not self.against and not self.hub:
+                hint = "give `against` (files) or `hub`"
+                raise InputError(Problem("missing-key", f"'{self.name}' compares rows with nothing", hint=hint))
             items = list(read_items(self.against, self.hub, self.fields))
             words = (words_of(item.text) for item in items)
             self._items = items, ItemIndex(words, self.ngram, self.coverage, self.shortest)

@@ -1,11 +1,12 @@
 """Texts as vectors, by a model2vec or sentence-transformers model named by path or by its name on the Hub.
 
-Which library a model needs stands in its files: sentence-transformers lists its layers in `modules.json`, and a
-model2vec model that has such a file too is read by the lighter library.
+Which library a model needs stands in its files: sentence-transformers lists its layers in `modules.json`; where
+they are nothing but a table of vectors, model2vec reads the model, without torch.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -59,9 +60,12 @@ def _library_of(name: str) -> str:
             )
         except Exception:
             return "model2vec"
-    config = folder / "config.json"
-    static = config.is_file() and '"model2vec"' in config.read_text(encoding="utf-8", errors="replace")
-    return "sentence-transformers" if (folder / "modules.json").is_file() and not static else "model2vec"
+    try:
+        layers = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        kinds = {str(layer["type"]).rpartition(".")[2] for layer in layers}
+    except (OSError, ValueError, TypeError, KeyError):
+        return "model2vec"
+    return "model2vec" if kinds <= {"StaticEmbedding", "Normalize"} else "sentence-transformers"
 
 
 def _load(name: str, library: str) -> Any:

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PrivateAttr, model_validator
 
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
+from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.steps.curation.sorting import SortingStep
 
 
@@ -39,8 +40,6 @@ class Length(SortingStep):
     @model_validator(mode="after")
     def _bounds_make_sense(self) -> Length:
         bounds = [(unit, *self._bounds(unit)) for unit in ("characters", "words", "tokens")]
-        if all(least is None and most is None for _, least, most in bounds):
-            raise ValueError("give at least one bound, such as min_words or max_characters")
         for unit, least, most in bounds:
             if least is not None and most is not None and least > most:
                 raise ValueError(f"min_{unit} is larger than max_{unit}")
@@ -53,6 +52,9 @@ class Length(SortingStep):
 
     def load(self) -> None:
         super().load()
+        if all(bound is None for unit in ("characters", "words", "tokens") for bound in self._bounds(unit)):
+            hint = "give at least one bound, such as min_words or max_characters"
+            raise InputError(Problem("missing-key", f"'{self.name}' has nothing to measure", hint=hint))
         if self.tokenizer:
             self._tokens("")
 

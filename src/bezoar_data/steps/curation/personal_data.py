@@ -43,6 +43,10 @@ class PersonalData(RowStep):
         description="What to look for: email, phone, card, iban, ip, key.",
     )
 
+    @property
+    def outputs(self) -> list[str]:
+        return [self.mark] if self.action == "mark" else []
+
     def run_row(self, row: Row) -> Turns:
         counts: Counter[str] = Counter()
         masked = {c: self._masked(row[c], counts) for c in self.inputs if row.get(c) is not None}

@@ -25,6 +25,10 @@ class _Sorting:
     action: Literal["drop", "mark"]
     mark: str
 
+    @property
+    def outputs(self) -> list[str]:
+        return [self.mark] if self.action == "mark" else []
+
     def sort_out(self, row: Row, reason: str, detail: str) -> Verdict:
         if self.action == "drop":
             return Dropped(reason, detail)

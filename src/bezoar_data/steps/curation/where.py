@@ -17,7 +17,7 @@ class WhereStep(RowStep):
 
     The language: comparisons (== != < <= > >=), and, or, not, in [...], length(column), contains(column, "text"), is
     null, is not null, parentheses. What is compared with a null is unknown, and a row of which the whole is unknown
-    does not stay: say `column is null or ...` to keep it.
+    does not stay: say `column is null or ...` to keep it. A column that rows do not have ends the run as a mistake.
     """
 
     use: ClassVar[str] = "where"
@@ -45,12 +45,12 @@ class WhereStep(RowStep):
         super().model_post_init(context)
         self._where = parse_where(self.expression)
 
-    @property
-    def inputs(self) -> list[str]:
-        return list(parse_where(self.expression).columns)
-
     def run_row(self, row: Row) -> Turns:
         where = self._where or parse_where(self.expression)
+        # A misspelt column would be null in every row, and no row would stay.
+        unknown = where.check(row.columns)
+        if unknown:
+            raise InputError(unknown)
         value = where.value(row.columns)
         if value is True:
             return Kept([row.columns])
