@@ -120,7 +120,7 @@ def test_every_piece_of_every_answer_is_accounted_for(project: Project, server: 
 def test_a_refused_request_is_one_dropped_candidate_and_is_not_sent_again(project: Project, server: FaultServer):
     seeds(project, mark={4: "[[400]]"})
     project.models(server.url)
-    project.pipeline(LAMINI, **TOLERANT)
+    project.pipeline(LAMINI)  # refused requests are few beside all candidates
     done = project.run("--json")
     check(project, done, ids_of("rows.jsonl", 30))
     refused = [row for row in project.dropped() if row["reason"] == "http_400"]
@@ -214,6 +214,20 @@ def test_both_engines_give_the_same_rows_and_counts(project: Project, server: Fa
     assert {k: v for k, v in there.items() if k.endswith(".parquet")} == {
         k: v for k, v in here.items() if k.endswith(".parquet")
     }
+
+
+def test_seeds_of_two_files_are_each_counted_with_the_rows_made_from_them(project: Project, server: FaultServer):
+    seeds(project, 6)
+    other = project.folder / "other.jsonl"
+    other.write_text("".join(json.dumps({"instruction": f"Say {i} backwards."}) + "\n" for i in range(6)))
+    project.models(server.url)
+    project.pipeline(LAMINI.replace("rows.jsonl", "[rows.jsonl, other.jsonl]"), **TOLERANT)
+    done = project.run("--json")
+    check(project, done, ids_of("rows.jsonl", 6) | ids_of("other.jsonl", 6))
+    lock = json.loads((project.folder / "runs" / "test" / "dataset" / "lock.json").read_text())
+    made = done.json["steps"][1]["rows_in"]
+    assert all(0 < source["rows"] < made for source in lock["sources"])
+    assert sum(source["rows"] for source in lock["sources"]) > made  # most rows come of both
 
 
 def test_too_few_seeds_are_one_clear_message(project: Project, server: FaultServer):

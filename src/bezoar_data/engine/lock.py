@@ -15,7 +15,7 @@ from bezoar_data.engine.counts import Counts
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written, sha256_of
-from bezoar_data.runs.row import Row
+from bezoar_data.runs.row import SOURCES, Row
 from bezoar_data.runs.spool import Usage
 
 FORMAT = 1
@@ -37,7 +37,7 @@ class Seen:
         self._ratings: dict[str, Counter[str]] = {name: Counter() for name in self._judges}
 
     def __call__(self, row: Row) -> None:
-        self.sources[row.lineage.source] += 1
+        self.sources.update(row.lineage.source.split(SOURCES))
         if row.lineage.drop is None:
             for name in self._judges:
                 if (status := row.get(f"{name}_status")) is not None:

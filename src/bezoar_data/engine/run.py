@@ -24,7 +24,7 @@ from bezoar_data.engine.record import RunRecord
 from bezoar_data.engine.watch import RunWatch
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
-from bezoar_data.pipeline.compile import Compiled
+from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, lock_hash, replace_folder, write_json, write_text
 from bezoar_data.runs.spool import Spool
@@ -190,7 +190,9 @@ def _window(compiled: Compiled) -> int:
 
 
 def expected_rows(compiled: Compiled, limit: int | None) -> int | None:
-    """How many rows the sources will give, once all of them know."""
+    """How many rows the sources will give, once all of them know. None where a step makes rows of its own."""
+    if any(_makes(node) for node in compiled.nodes):
+        return None
     total = 0
     for node in compiled.sources:
         expected = node.step.expected
@@ -198,6 +200,10 @@ def expected_rows(compiled: Compiled, limit: int | None) -> int | None:
             return None
         total += expected if limit is None else min(expected, limit)
     return total
+
+
+def _makes(node: Node) -> bool:
+    return bool(getattr(node.step, "makes", False))
 
 
 def _run_loop(main: Callable[[], Any]) -> Any:
@@ -268,7 +274,8 @@ def _finish(
     dropped.replace(folder.dropped)
     (scratch / "distilabel.yaml").replace(folder.distilabel)
     write_text(folder.pipeline, compiled.resolved)
-    total = sum(counts.steps[n.id].rows_in for n in compiled.sources)
+    # Rows that the sources gave, and candidates that steps made: each of them may fail.
+    total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
     exit_code = TOO_MANY_FAILED if counts.failed > file.tolerate * total else DONE
     facts = watch.facts()
     record.done(facts, exit_code, name)
