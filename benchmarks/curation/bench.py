@@ -203,8 +203,8 @@ def main() -> None:
 
 NOVELTY = (
     "ROUGE-L against every earlier row that stayed, threshold 0.7, one core. Exact: rows without enough common words "
-    "are ruled out by an inverted index over their rarest words, the rest is compared by bit-parallel LCS. Work grows with "
-    "the square of the rows in the end, since the index's lists grow with them."
+    "are ruled out by an inverted index over their rarest words, the rest is compared by bit-parallel LCS. Work grows "
+    "with the square of the rows in the end, since the index's lists grow with them."
 )
 
 if __name__ == "__main__":

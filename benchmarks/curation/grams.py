@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import regex
@@ -14,8 +15,14 @@ _WORD = regex.compile(
 )
 
 
+_ASCII_WORD = re.compile(r"[0-9a-z_]+")
+
+
 def word_ngrams(text: str, n: int) -> frozenset[str]:
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-    if not words:
-        return frozenset()
-    return frozenset(" ".join(words[i : i + n]) for i in range(max(1, len(words) - n + 1)))
+    if text.isascii():
+        words = _ASCII_WORD.findall(text.lower())
+    else:
+        words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    if len(words) <= n:
+        return frozenset([" ".join(words)]) if words else frozenset()
+    return frozenset(map(" ".join, zip(*(words[k:] for k in range(n)), strict=False)))
