@@ -17,9 +17,9 @@ from pathlib import Path
 
 import answers
 
-from bezoar_data.llms.providers.offline_order import CLASSES, TABLE, shape, tokens
-from bezoar_data.llms.providers.offline_text import content_stems
-from bezoar_data.llms.providers.offline_weights import COMMON
+from bezoar_data.llms.offline.order import CLASSES, TABLE, shape, tokens
+from bezoar_data.llms.offline.text import content_stems
+from bezoar_data.llms.offline.weights import COMMON
 
 OWN_CLASSES = 130
 COMMON_STEMS = 1200

@@ -21,10 +21,10 @@ from pathlib import Path
 import answers
 from answers import Item
 
-from bezoar_data.llms.providers.offline_judge import judge
-from bezoar_data.llms.providers.offline_judged import Judged
-from bezoar_data.llms.providers.offline_teacher import write_answer
-from bezoar_data.llms.providers.offline_text import Pick, topic_phrases, topic_words
+from bezoar_data.llms.offline.judge import judge
+from bezoar_data.llms.offline.judged import Judged
+from bezoar_data.llms.offline.teacher import write_answer
+from bezoar_data.llms.offline.text import Pick, topic_phrases, topic_words
 
 HERE = Path(__file__).parent
 FREE_FORM = ("dolly", "seed tasks", "mt_bench")

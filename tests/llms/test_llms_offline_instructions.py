@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from bezoar_data.llms.providers.offline_prompt import read_prompt
-from bezoar_data.llms.providers.offline_teacher import solve, write_answer
-from bezoar_data.llms.providers.offline_text import Pick
+from bezoar_data.llms.offline.prompt import read_prompt
+from bezoar_data.llms.offline.teacher import solve, write_answer
+from bezoar_data.llms.offline.text import Pick
 from bezoar_data.steps.lamini.parse import read_candidates
 from bezoar_data.steps.lamini.prompts import load_prompts
 

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bezoar_data.llms.offline.judge import judge
+from bezoar_data.llms.offline.judged import Judged
+from bezoar_data.llms.offline.numbers import evaluate, spell
+from bezoar_data.llms.offline.prompt import read_options, read_prompt
+from bezoar_data.llms.offline.teacher import SKILLS, solve, write_answer
+from bezoar_data.llms.offline.text import Pick, count_tokens, cut_tokens, sentences, stem
 from bezoar_data.llms.providers.base import Request, provider_class
-from bezoar_data.llms.providers.offline_judge import judge
-from bezoar_data.llms.providers.offline_judged import Judged
-from bezoar_data.llms.providers.offline_numbers import evaluate, spell
-from bezoar_data.llms.providers.offline_prompt import read_options, read_prompt
-from bezoar_data.llms.providers.offline_teacher import SKILLS, solve, write_answer
-from bezoar_data.llms.providers.offline_text import Pick, count_tokens, cut_tokens, sentences, stem
 from bezoar_data.spec.models_file import Model
 
 ENTAILMENT = (
@@ -212,8 +212,8 @@ def test_the_same_request_repeats_whatever_else_happens() -> None:
 
 ANSWER_ALL = """
 import hashlib, json, sys
-from bezoar_data.llms.providers.offline_judge import Judged, Pick, judge
-from bezoar_data.llms.providers.offline_teacher import write_answer
+from bezoar_data.llms.offline.judge import Judged, Pick, judge
+from bezoar_data.llms.offline.teacher import write_answer
 found = hashlib.sha256()
 for prompt in json.load(sys.stdin):
     answer = write_answer([{"role": "user", "content": prompt}])

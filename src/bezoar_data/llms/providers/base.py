@@ -25,8 +25,8 @@ KINDS: dict[str, str] = {
     "transformers": "bezoar_data.llms.providers.transformers:Transformers",
     "litellm": "bezoar_data.llms.providers.litellm:LiteLLM",
     "distilabel": "bezoar_data.llms.providers.foreign:Foreign",
-    "offline-teacher": "bezoar_data.llms.providers.offline_teacher:OfflineTeacher",
-    "offline-judge": "bezoar_data.llms.providers.offline_judge:OfflineJudge",
+    "offline-teacher": "bezoar_data.llms.offline.teacher:OfflineTeacher",
+    "offline-judge": "bezoar_data.llms.offline.judge:OfflineJudge",
 }
 """Kind in a models file -> `module:Class`. Imported when a run first needs it."""
 

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from .offline_compose import READING, Solution
-from .offline_prompt import Option, Prompt
-from .offline_text import Pick, clip, content_stems, listed, quoted, sentences, stem, topic_words
+from .compose import READING, Solution
+from .prompt import Option, Prompt
+from .text import Pick, clip, content_stems, listed, quoted, sentences, stem, topic_words
 
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
 

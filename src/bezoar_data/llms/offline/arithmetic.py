@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from .offline_compose import Solution
-from .offline_numbers import Computed, evaluate, spell
-from .offline_prompt import Option, Prompt
-from .offline_stories import SMALL_WORD, story
-from .offline_text import NUMBER, Pick, listed, quoted
+from .compose import Solution
+from .numbers import Computed, evaluate, spell
+from .prompt import Option, Prompt
+from .stories import SMALL_WORD, story
+from .text import NUMBER, Pick, listed, quoted
 
 _EXPRESSION = re.compile(
     r"(?<![\w.])[-(]*\$?\d[\d,.]*[)]*(?:\s*(?:\*\*|[-+*/x×÷^−–])\s*[-(]*\$?\d[\d,.]*[)]*)+(?![\w/])"

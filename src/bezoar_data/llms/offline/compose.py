@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .offline_prompt import Prompt, Style
-from .offline_text import Pick, sentence
+from .prompt import Prompt, Style
+from .text import Pick, sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .offline_text import clip, sentences
+from .text import clip, sentences
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 
-from .offline_compose import Solution
-from .offline_prompt import Prompt
-from .offline_text import Pick, words
+from .compose import Solution
+from .prompt import Prompt
+from .text import Pick, words
 
 _ASKED = re.compile(r"\b(?:invent|write|create|think of|come up with|generate|give)\s+(\d{1,3})\b", re.I)
 _EXAMPLE = re.compile(r"<example>\s*(.+?)\s*</example>", re.S | re.I)

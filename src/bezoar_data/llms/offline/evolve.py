@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .offline_compose import Solution
-from .offline_prompt import Prompt
-from .offline_text import Pick, content_stems, topic_phrases, topic_words
+from .compose import Solution
+from .prompt import Prompt
+from .text import Pick, content_stems, topic_phrases, topic_words
 
 _ASKED = re.compile(r"#Given Prompt#:[ \t]*\n(?P<given>.*)\n\s*#(?P<kind>Rewritten|Created) Prompt#:\s*\Z", re.S)
 _WAY = re.compile(r"(?m)^- Change it in this way: (.+)$")

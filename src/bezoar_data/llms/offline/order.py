@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-TABLE = Path(__file__).with_name("offline_order.txt")
+TABLE = Path(__file__).with_name("order.txt")
 
 CLASSES = (
     "<start>",

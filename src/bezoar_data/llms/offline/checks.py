@@ -13,12 +13,12 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from .offline_judged import LIST_LINE, MAKING, Finding, Judged
-from .offline_order import order_score
-from .offline_prompt import Option
-from .offline_refusals import refusal
-from .offline_text import FUNCTION_WORDS, clip, content_stems, stem, words
-from .offline_weights import RAREST, weight
+from .judged import LIST_LINE, MAKING, Finding, Judged
+from .order import order_score
+from .prompt import Option
+from .refusals import refusal
+from .text import FUNCTION_WORDS, clip, content_stems, stem, words
+from .weights import RAREST, weight
 
 Check = Callable[[Judged], Finding | None]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
-from .offline_compose import Solution
-from .offline_prompt import Prompt
-from .offline_text import NUMBER, Pick, clip, listed, quoted, sentence, sentences, topic_phrases
+from .compose import Solution
+from .prompt import Prompt
+from .text import NUMBER, Pick, clip, listed, quoted, sentence, sentences, topic_phrases
 
 _YES_NO = re.compile(
     r"^(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|might|may|must)\b", re.I

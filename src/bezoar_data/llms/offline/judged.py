@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import fsum  # exact, so that the order of a set cannot tip a verdict
 
-from .offline_prompt import Option, read_options
-from .offline_text import FUNCTION_WORDS, TASK_WORDS, content_stems, sentences, stem, words
-from .offline_weights import weight
+from .prompt import Option, read_options
+from .text import FUNCTION_WORDS, TASK_WORDS, content_stems, sentences, stem, words
+from .weights import weight
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _CODE_LINE = re.compile(

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import re
 
-from .offline_judged import MAKING, Finding, Judged
-from .offline_text import clip
+from .judged import MAKING, Finding, Judged
+from .text import clip
 
 _NOT = (
     r"(?:can(?: ?not|['’]t|t)|could(?: not|n['’]t)|will not|won['’]t|must (?:\w+ )?(?:decline|refuse)|have to (?:\w+ )?(?:decline|refuse|pass)|need to decline"

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from .offline_numbers import Computed, spell
-from .offline_text import NUMBER
+from .numbers import Computed, spell
+from .text import NUMBER
 
 _SMALL = {
     w: str(i) for i, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from .offline_compose import Solution
-from .offline_prompt import Prompt, given_text
-from .offline_text import Pick, listed, quoted, sentence, sentences, topic_words, with_article
+from .compose import Solution
+from .prompt import Prompt, given_text
+from .text import Pick, listed, quoted, sentence, sentences, topic_words, with_article
 
 _TRANSLATE = re.compile(
     r"\btranslate\b (?:the|this|these|it|that|into|to|from|following|each|a)\b|\btranslate\s*[:\"“]|\btranslation (?:of|into|to)\b"

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import re
 
-from .offline_compose import Solution
-from .offline_prompt import Prompt, given_text
-from .offline_text import Pick, quoted
+from .compose import Solution
+from .prompt import Prompt, given_text
+from .text import Pick, quoted
 
 
 def textwork(prompt: Prompt, pick: Pick) -> Solution | None:

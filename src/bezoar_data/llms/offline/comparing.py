@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .offline_compose import READING, Solution
-from .offline_prompt import Option, Prompt
-from .offline_text import WORD, Pick, content_stems, listed, quoted, stem, topic_words
+from .compose import READING, Solution
+from .prompt import Option, Prompt
+from .text import WORD, Pick, content_stems, listed, quoted, stem, topic_words
 
 _NEGATION = frozenset(
     """

@@ -16,11 +16,11 @@ from typing import ClassVar
 import orjson
 
 from bezoar_data import __version__
+from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request
 
-from .base import Completion, Provider, Refusal, Request
-from .offline_checks import CHECKS, Finding
-from .offline_judged import Judged, read_judged
-from .offline_text import Pick, clip, content_stems, count_tokens, cut_tokens, listed, quoted, stem, topic_words
+from .checks import CHECKS, Finding
+from .judged import Judged, read_judged
+from .text import Pick, clip, content_stems, count_tokens, cut_tokens, listed, quoted, stem, topic_words
 
 _GUESS = re.compile(r"\b(?:is|as|our|best|my) (?:only )?(?:a )?(?:\w+ )?guess\b", re.I)
 

@@ -11,21 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from bezoar_data import __version__
+from bezoar_data.llms.providers.base import Completion, Provider, Request
 
-from .base import Completion, Provider, Request
-from .offline_arithmetic import arithmetic
-from .offline_choosing import choice
-from .offline_comparing import entailment, same_meaning, sentiment
-from .offline_compose import Solution, compose
-from .offline_drafts import create
-from .offline_evolve import compare_prompts, evolve
-from .offline_instructions import instructions, invented
-from .offline_knowledge import open_question, yes_no
-from .offline_lists import textwork
-from .offline_prompt import Prompt, read_prompt
-from .offline_reading import ask_back, extract, summary
-from .offline_text import Pick, conversation, count_tokens, cut_tokens
-from .offline_writing import from_data, rewrite, translate
+from .arithmetic import arithmetic
+from .choosing import choice
+from .comparing import entailment, same_meaning, sentiment
+from .compose import Solution, compose
+from .drafts import create
+from .evolve import compare_prompts, evolve
+from .instructions import instructions, invented
+from .knowledge import open_question, yes_no
+from .lists import textwork
+from .prompt import Prompt, read_prompt
+from .reading import ask_back, extract, summary
+from .text import Pick, conversation, count_tokens, cut_tokens
+from .writing import from_data, rewrite, translate
 
 Skill = Callable[[Prompt, Pick], Solution | None]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-COMMON = Path(__file__).with_name("offline_words.txt")
+COMMON = Path(__file__).with_name("words.txt")
 
 RAREST = 10.0
 

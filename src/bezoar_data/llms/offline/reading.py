@@ -8,9 +8,9 @@ import re
 from collections import Counter
 from math import fsum  # exact, so that the order of a set cannot tip the choice
 
-from .offline_compose import Solution
-from .offline_prompt import Prompt
-from .offline_text import Pick, clip, content_stems, listed, quoted, sentence, sentences, stem, topic_words
+from .compose import Solution
+from .prompt import Prompt
+from .text import Pick, clip, content_stems, listed, quoted, sentence, sentences, stem, topic_words
 
 _SUMMARY = re.compile(
     r"summar|\bsum up\b|\bwhat is (?:the |this )?(?:following |above )?(?:text|passage|article|paragraph|story) (?:mainly )?about|highlights|\btl;?dr\b|main (?:points?|idea)|\bgist\b|in (?:one|a few|two|three) (?:\w+ )?sentences?\b.*(?:article|text|above|passage)|shorten|condense|key points"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from .offline_compose import Solution
-from .offline_prompt import Prompt
-from .offline_text import Pick, clip, listed, quoted, topic_phrases, topic_words, with_article
+from .compose import Solution
+from .prompt import Prompt
+from .text import Pick, clip, listed, quoted, topic_phrases, topic_words, with_article
 
 _CREATE = re.compile(
     r"\b(?:write|generate|create|compose|draft|come up with|make up|brainstorm|suggest|plan|design|invent|imagine|list|name|give|tell me|propose|produce)\b"
