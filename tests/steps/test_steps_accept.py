@@ -22,9 +22,7 @@ def judge(**settings) -> JudgeAccept:
 def test_writes_status_rating_and_reason_as_text_under_the_judges_name() -> None:
     step = judge(judge="llama2")
     verdict = drive(step, ROW, [VERDICT]).verdict
-    assert verdict == Kept(
-        [{**ROW.columns, "llama2_status": "Accept", "llama2_rating": "5", "llama2_reason": "Right."}]
-    )
+    assert verdict == Kept({**ROW.columns, "llama2_status": "Accept", "llama2_rating": "5", "llama2_reason": "Right."})
     assert step.outputs == ["llama2_status", "llama2_rating", "llama2_reason"]
 
 
@@ -32,7 +30,7 @@ def test_a_rejected_row_stays() -> None:
     text = '{"reason": "Wrong.", "rating": 1, "status": "Reject"}'
     verdict = drive(judge(), ROW, [text]).verdict
     assert isinstance(verdict, Kept)
-    assert verdict.rows[0]["gpt4_status"] == "Reject"
+    assert verdict.columns["gpt4_status"] == "Reject"
 
 
 def test_shows_the_judge_the_material_between_tags_and_the_rubric() -> None:

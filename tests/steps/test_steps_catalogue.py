@@ -171,7 +171,7 @@ class Shout(RowStep):
     column: str = Field(description="What to shout.")
 
     def run_row(self, row):
-        return Kept([row.with_columns(shouted=row[self.column].upper())])
+        return Kept(row.with_columns(shouted=row[self.column].upper()))
         yield
 '''
 

@@ -14,7 +14,7 @@ def explain(**settings) -> OrcaExplain:
 
 def test_asks_the_question_under_its_system_message() -> None:
     driven = drive(explain(), ROW, ["  Because light scatters.\n"])
-    assert driven.verdict == Kept([{**ROW.columns, "explained_targets": "Because light scatters."}])
+    assert driven.verdict == Kept({**ROW.columns, "explained_targets": "Because light scatters."})
     assert [dict(m) for m in driven.asks[0].messages] == [
         {"role": "system", "content": "Explain."},
         {"role": "user", "content": "Why is the sky blue?"},
@@ -54,7 +54,7 @@ def test_without_retries_asks_once() -> None:
 def test_keeps_a_cut_answer_if_told_to() -> None:
     driven = drive(explain(keep_truncated=True), ROW, [answer("Because li", "length")])
     assert isinstance(driven.verdict, Kept)
-    assert driven.verdict.rows[0]["explained_targets"] == "Because li"
+    assert driven.verdict.columns["explained_targets"] == "Because li"
 
 
 @pytest.mark.parametrize("question", ["", "  ", None])

@@ -31,7 +31,7 @@ def drawn(step: OrcaSystemMessage, source: object, question: str, rows: int = 30
     for i in range(rows):
         verdict = drive(step, row(i, inputs=question, task_source=source)).verdict
         assert isinstance(verdict, Kept)
-        ids.append(verdict.rows[0]["system_message_id"])
+        ids.append(verdict.columns["system_message_id"])
     return ids
 
 
@@ -54,14 +54,14 @@ def test_the_draw_depends_on_seed_and_row_alone() -> None:
 def drawn_one(step: OrcaSystemMessage, position: int) -> int:
     verdict = drive(step, row(position, inputs="Why?", task_source="NIv2")).verdict
     assert isinstance(verdict, Kept)
-    return verdict.rows[0]["system_message_id"]
+    return verdict.columns["system_message_id"]
 
 
 def test_writes_the_published_column_only_unless_asked() -> None:
     given = row(inputs="Why?", task_source="CoT", targets="so")
     verdict = drive(OrcaSystemMessage(name="s"), given).verdict
     assert isinstance(verdict, Kept)
-    assert set(verdict.rows[0]) == {"inputs", "task_source", "targets", "system_message"}
+    assert set(verdict.columns) == {"inputs", "task_source", "targets", "system_message"}
 
 
 def test_there_are_sixteen_messages_and_the_first_is_empty() -> None:
@@ -85,7 +85,7 @@ def test_a_persons_own_messages_replace_ours(tmp_path: Path) -> None:
     )
     verdict = drive(OrcaSystemMessage(name="s", messages=str(own)), row(inputs="Why?", task_source="CoT")).verdict
     assert isinstance(verdict, Kept)
-    assert verdict.rows[0]["system_message"] == "Be brief."
+    assert verdict.columns["system_message"] == "Be brief."
 
 
 def test_a_wrong_message_file_is_told_line_by_line_before_any_row(tmp_path: Path) -> None:

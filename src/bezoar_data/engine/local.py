@@ -22,7 +22,7 @@ from bezoar_data.pipeline.compile import Compiled
 from bezoar_data.runs.row import MADE_FROM_MANY, Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import BezoarError, InputError, Problem
-from bezoar_data.steps.base import RUN_ENDED, TAKEN_IN
+from bezoar_data.steps.verdicts import RUN_ENDED, TAKEN_IN
 
 _PACKED = "row"
 

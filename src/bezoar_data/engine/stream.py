@@ -21,13 +21,11 @@ from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import Drop, Lineage, Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import BezoarError
-from bezoar_data.steps.base import (
+from bezoar_data.steps.base import GlobalModelStep, GlobalRowStep, RowStep, Source
+from bezoar_data.steps.meeting import UNMATCHED, Union, join_rows, united
+from bezoar_data.steps.verdicts import (
     Dropped,
-    GlobalModelStep,
-    GlobalRowStep,
     Made,
-    RowStep,
-    Source,
     Verdict,
     as_made,
     asked_as,
@@ -38,7 +36,6 @@ from bezoar_data.steps.base import (
     settle,
     settle_made,
 )
-from bezoar_data.steps.meeting import UNMATCHED, Union, join_rows, united
 
 GRACE = 30.0
 """Seconds that answers in flight are awaited for when a run is stopped."""

@@ -99,7 +99,7 @@ def test_marked_rows_stay_and_say_why_and_appeals_are_heard(tmp_path: Path):
     for one in rows:
         verdict = drive(step, one).verdict
         assert isinstance(verdict, Kept)
-        marks.append(verdict.rows[0]["contamination"])
+        marks.append(verdict.columns["contamination"])
     said = "contaminated: e.txt line 1, 100% of its words, such as 'one two three four five six seven eight'"
     assert marks == [said, None, None]
     assert "contamination" not in rows[0].columns

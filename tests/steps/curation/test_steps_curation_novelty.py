@@ -66,7 +66,7 @@ def test_marking_keeps_every_row():
     step = Novelty(name="n", column="text", action="mark", mark="seen")
     rows = [row(0, text="the same words here"), row(1, text="The same words, here")]
     kept = [v for v in step.run_rows(rows) if isinstance(v, Kept)]
-    assert [v.rows[0]["seen"] for v in kept] == [None, "like_an_earlier_row: row-0, ROUGE-L 1.00"]
+    assert [v.columns["seen"] for v in kept] == [None, "like_an_earlier_row: row-0, ROUGE-L 1.00"]
 
 
 def test_comparing_with_nothing_is_a_mistake():

@@ -25,14 +25,14 @@ def why(step: RowStep, text: Any) -> str | None:
     verdict = drive(step, given).verdict
     if isinstance(verdict, Dropped):
         return verdict.reason
-    assert list(verdict.rows) == [given.columns]
+    assert verdict.columns == given.columns
     return None
 
 
 def column(step: RowStep, text: Any, name: str = "text") -> Any:
     verdict = drive(step, row(0, text=text)).verdict
     assert isinstance(verdict, Kept)
-    return verdict.rows[0][name]
+    return verdict.columns[name]
 
 
 def answers(real_data: Path) -> list[str]:

@@ -40,7 +40,7 @@ def test_exact_duplicates_by_words_and_by_text():
 def test_exact_duplicates_keeps_columns_apart_and_marks():
     rows = [row(0, a="x y", b="z"), row(1, a="x", b="y z"), row(2, a="X y", b="z")]
     step = ExactDuplicates(name="e", column=["a", "b"], action="mark")
-    marks = [v.rows[0]["duplicate"] for v in step.run_rows(rows) if isinstance(v, Kept)]
+    marks = [v.columns["duplicate"] for v in step.run_rows(rows) if isinstance(v, Kept)]
     assert marks == [None, None, "exact_duplicate: of row-0"]
 
 

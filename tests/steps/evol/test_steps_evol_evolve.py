@@ -11,9 +11,10 @@ from distilabel.pipeline import Pipeline
 
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.runs.row import Lineage, Row, made_id
-from bezoar_data.steps.base import Child, Children, Dropped, settle
+from bezoar_data.steps.base import Child, Children, Dropped
 from bezoar_data.steps.evol_instruct.draw import IN_BREADTH, IN_DEPTH
 from bezoar_data.steps.evol_instruct.evolve import EvolInstructEvolve
+from bezoar_data.steps.verdicts import settle
 from support.drive import Driven, answer, drive
 from support.scripted_llm import ScriptedLLM
 

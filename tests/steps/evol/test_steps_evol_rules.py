@@ -126,7 +126,7 @@ def test_the_pool_joins_instruction_and_context_and_takes_its_slice_of_each_cate
     rows = [row(i, instruction=f"do {i}", context="it" if i % 2 else "", category="ab"[i > 4]) for i in range(8)]
     rows.append(row(8, instruction="do 8", context="", category="c"))
     verdicts = list(step.run_rows(rows))
-    kept = {i: v.rows[0]["instruction"] for i, v in enumerate(verdicts) if isinstance(v, Kept)}
+    kept = {i: v.columns["instruction"] for i, v in enumerate(verdicts) if isinstance(v, Kept)}
     assert kept == {1: "do 1\n\nit", 5: "do 5\n\nit"}
     assert {v.reason for v in verdicts if isinstance(v, Dropped)} == {"outside_slice"}
 
@@ -136,13 +136,13 @@ def test_the_pool_cuts_a_long_text_by_words_and_by_a_named_tokenizer(tmp_path: P
 
     long = row(0, instruction="one two three four five six", context="", category="a")
     step = EvolInstructPool(name="pool", max_tokens=4)
-    assert [v.rows[0]["instruction"] for v in step.run_rows([long])] == ["one two three"]
+    assert [v.columns["instruction"] for v in step.run_rows([long])] == ["one two three"]
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     exact = EvolInstructPool(name="exact", max_tokens=4, tokenizer=str(tmp_path))
     exact.load()
-    assert [v.rows[0]["instruction"] for v in exact.run_rows([long])] == ["one two three four"]
+    assert [v.columns["instruction"] for v in exact.run_rows([long])] == ["one two three four"]
 
 
 def test_a_tokenizer_that_is_not_there_is_a_clear_mistake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -23,7 +23,7 @@ def make(**settings: Any) -> LaminiRespond:
 
 def test_the_instruction_is_answered_under_a_message_that_asks_for_concise_answers():
     driven = drive(make(), row(instruction="Name a river.", source="example_guided"), [" The Po.\n"])
-    assert driven.verdict == Kept([{"instruction": "Name a river.", "source": "example_guided", "response": "The Po."}])
+    assert driven.verdict == Kept({"instruction": "Name a river.", "source": "example_guided", "response": "The Po."})
     (ask,) = driven.asks
     assert [m["role"] for m in ask.messages] == ["system", "user"]
     assert "concise" in ask.messages[0]["content"]

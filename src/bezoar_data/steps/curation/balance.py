@@ -43,4 +43,4 @@ class Balance(GlobalRowStep):
                 kept.add(i)
         for i, row in enumerate(rows):
             detail = f"{self.column} = {groups[i][:80]}: {most} of {sizes[groups[i]]} stay"
-            yield Kept([row.columns]) if i in kept else Dropped("over_represented", detail)
+            yield Kept(row.columns) if i in kept else Dropped("over_represented", detail)

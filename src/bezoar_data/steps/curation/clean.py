@@ -62,7 +62,7 @@ class Clean(RowStep):
             cleaned[column] = self._clean(value)
             if isinstance(value, str) and value.strip() and not cleaned[column].strip():
                 return Dropped("empty_after_cleaning", f"nothing is left of '{column}'")
-        return Kept([row.with_columns(**cleaned)])
+        return Kept(row.with_columns(**cleaned))
         yield  # a generator without questions
 
     def _clean(self, value: Any) -> Any:

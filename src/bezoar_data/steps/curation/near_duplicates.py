@@ -69,7 +69,7 @@ class NearDuplicates(GlobalRowStep):
         for i, row in enumerate(rows):
             grams = self._grams(row, columns)
             if not grams:
-                yield Kept([row.columns])
+                yield Kept(row.columns)
                 continue
             sketch = RMinHash(num_perm=self.num_perm, seed=42)
             sketch.update(list(grams))
@@ -83,7 +83,7 @@ class NearDuplicates(GlobalRowStep):
                     yield Dropped("near_duplicate", f"of {rows[-negated].id}, similarity {best:.2f}")
                     continue
             index.insert(i, sketch)
-            yield Kept([row.columns])
+            yield Kept(row.columns)
 
     def _grams(self, row: Row, columns: Sequence[str]) -> frozenset[str]:
         text = "\n".join(str(row[c]) for c in columns if row.get(c) is not None)

@@ -51,11 +51,11 @@ class PersonalData(RowStep):
         counts: Counter[str] = Counter()
         masked = {c: self._masked(row[c], counts) for c in self.inputs if row.get(c) is not None}
         if self.action == "mark":
-            return Kept([row.with_columns(**{self.mark: ", ".join(sorted(counts)) or None})])
+            return Kept(row.with_columns(**{self.mark: ", ".join(sorted(counts)) or None}))
         if not counts:
-            return Kept([row.columns])
+            return Kept(row.columns)
         if self.action == "mask":
-            return Kept([row.with_columns(**masked)])
+            return Kept(row.with_columns(**masked))
         return Dropped("personal_data", ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items())))
         yield  # a generator without questions
 

@@ -30,7 +30,7 @@ class Sample(GlobalRowStep):
         wanted = self.rows if self.rows is not None else round((self.fraction or 1.0) * len(rows))
         drawn = set(draw(rows, self.seed)[:wanted])
         for i, row in enumerate(rows):
-            yield Kept([row.columns]) if i in drawn else Dropped("not_sampled", f"{wanted} of {len(rows)} were drawn")
+            yield Kept(row.columns) if i in drawn else Dropped("not_sampled", f"{wanted} of {len(rows)} were drawn")
 
 
 def draw(rows: Sequence[Row], seed: int) -> list[int]:

@@ -32,10 +32,10 @@ class _Sorting:
     def sort_out(self, row: Row, reason: str, detail: str) -> Verdict:
         if self.action == "drop":
             return Dropped(reason, detail)
-        return Kept([row.with_columns(**{self.mark: f"{reason}: {detail}" if detail else reason})])
+        return Kept(row.with_columns(**{self.mark: f"{reason}: {detail}" if detail else reason}))
 
     def let_pass(self, row: Row) -> Verdict:
-        return Kept([row.columns if self.action == "drop" else row.with_columns(**{self.mark: None})])
+        return Kept(row.columns if self.action == "drop" else row.with_columns(**{self.mark: None}))
 
 
 class SortingStep(_Sorting, RowStep):

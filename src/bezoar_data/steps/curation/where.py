@@ -53,6 +53,6 @@ class WhereStep(RowStep):
             raise InputError(unknown)
         value = where.value(row.columns)
         if value is True:
-            return Kept([row.columns])
+            return Kept(row.columns)
         return Dropped("not_chosen", f"{'unknown' if value is None else 'false'}: {self.expression[:200]}")
         yield  # a generator without questions

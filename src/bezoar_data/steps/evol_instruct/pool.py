@@ -66,7 +66,7 @@ class EvolInstructPool(GlobalRowStep):
                 continue
             text = self._text_of(row)
             if text:
-                yield Kept([row.with_columns(instruction=text)])
+                yield Kept(row.with_columns(instruction=text))
             else:
                 yield Dropped("empty_instruction", "there is no text in `instruction`", failed=True)
 

@@ -76,7 +76,7 @@ class JudgeAccept(ModelStep):
                 messages = (*asked, *_correction(said, fault))
             else:
                 values = {"status": verdict.status, "rating": str(verdict.rating), "reason": verdict.reason}
-                return Kept([row.with_columns(**{f"{self.judge}_{k}": v for k, v in values.items()})])
+                return Kept(row.with_columns(**{f"{self.judge}_{k}": v for k, v in values.items()}))
         return Dropped("unparsable_verdict", fault, raw=said, failed=True)
 
     def _messages(self, row: Row) -> tuple[Message, ...]:

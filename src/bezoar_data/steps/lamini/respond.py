@@ -52,7 +52,7 @@ class LaminiRespond(ModelStep):
             text = answer.text.strip()
             fault = self._fault(answer)
             if not fault:
-                return Kept([row.with_columns(response=text)])
+                return Kept(row.with_columns(response=text))
         return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None, failed=True)
 
     def _fault(self, answer: Answer) -> str:

@@ -42,7 +42,7 @@ class OrcaExplain(ModelStep):
             text = answer.text.strip()
             fault = self._fault(answer)
             if not fault:
-                return Kept([row.with_columns(explained_targets=text)])
+                return Kept(row.with_columns(explained_targets=text))
         return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None, failed=True)
 
     def _fault(self, answer: Answer) -> str:

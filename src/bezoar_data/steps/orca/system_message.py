@@ -55,7 +55,7 @@ class OrcaSystemMessage(RowStep):
         written: dict[str, object] = {"system_message": file.text(number)}
         if self.write_id:
             written["system_message_id"] = number
-        return Kept([row.with_columns(**written)])
+        return Kept(row.with_columns(**written))
         yield  # a generator without questions
 
     def _loaded(self) -> MessagesFile:
