@@ -112,9 +112,11 @@ def _summary(result: Result) -> str:
     """What a person wants to know when a run is done, in plain lines."""
     lock = result.lock
     counts = lock["counts"]
+    # Steps that make rows let more come out than went in: "of" would be wrong then.
+    of = "of" if counts["kept"] + counts["dropped"] == counts["source"] else "made from"
     lines = [
-        f"{lock['pipeline']['name']}: {counts['kept']:,} rows kept, {counts['dropped']:,} dropped "
-        f"of {counts['source']:,}, in {result.seconds:.1f} s"
+        f"{lock['pipeline']['name']}: {counts['kept']:,} rows kept, {counts['dropped']:,} dropped, "
+        f"{of} {counts['source']:,}, in {result.seconds:.1f} s"
     ]
     for step in lock["steps"]:
         for reason, n in step["dropped"].items():

@@ -66,7 +66,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
     first, the same call goes on from the journal.
     """
     if options.engine == "local":
-        _refuse_for_local(options)
+        _refuse_for_local(compiled, options)
     counts = Counts(node.id for node in compiled.nodes)
     with _calm_collector(), _nothing_half_written(folder), folder.held() as scratch:
         record = RunRecord(folder, compiled.loaded.file.name, options.engine)
@@ -95,7 +95,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
     return result
 
 
-def _refuse_for_local(options: Options) -> None:
+def _refuse_for_local(compiled: Compiled, options: Options) -> None:
     """distilabel's runner asks from a process for each step: what must be exact over all of them cannot be promised."""
     problems = []
     if options.max_cost is not None:
@@ -104,6 +104,10 @@ def _refuse_for_local(options: Options) -> None:
     if options.retry_failed:
         hint = "leave --engine local out"
         problems.append(Problem("local-retry", "--engine local does not know --retry-failed", hint=hint))
+    for role, model in compiled.roles.items():
+        if model.mode == "batch":
+            hint = "leave --engine local out, or mode: batch"
+            problems.append(Problem("local-batch", f"--engine local cannot ask '{role}' in batches", hint=hint))
     if problems:
         raise InputError(problems)
 
