@@ -213,8 +213,13 @@ class Journal:
     def _entries(self, key: str) -> list[Entry]:
         # Waiting ones first: an entry that is committed between the two looks is then seen twice, not never.
         waiting = self._writer.pending(key)
-        with self._reads():
-            rows = fetch(self._reader, _SELECT, (key_bytes(key),))
+        with self._reading:  # as `_reads`, without what a context manager costs: this is asked for every question
+            if self._closed:
+                raise JournalError(f"the journal {self.path} is closed")
+            try:
+                rows = fetch(self._reader, _SELECT, (key_bytes(key),))
+            except sqlite3.Error as error:
+                raise explain(error, self.path) from None
         entries = [entry for row in rows if (entry := unpack(row)) is not None]
         if len(entries) < len(rows):
             self._damaged += len(rows) - len(entries)

@@ -69,7 +69,7 @@ def content_hash(columns: Mapping[str, Any]) -> str:
 
 def row_random(seed: int, step: str, row_id: str) -> random.Random:
     """A random generator for one row in one step: the same draws whatever the concurrency."""
-    return random.Random(digest("random", seed, step, row_id))
+    return random.Random(int(digest("random", seed, step, row_id), 16))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ dataset names), so every step that cares asks `submix_of` instead of comparing s
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal, get_args
 
 COLUMNS = ("inputs", "targets", "task_source", "task_name", "template_type")
@@ -37,8 +38,11 @@ _ENDINGS = re.compile(r"(submix|original|v2)$")
 
 def submix_of(task_source: object) -> Submix | None:
     """The sub-mix a `task_source` names, whatever its case and punctuation, or None if it names none."""
-    if not isinstance(task_source, str):
-        return None
+    return _submix_named(task_source) if isinstance(task_source, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _submix_named(task_source: str) -> Submix | None:
     word = re.sub(r"[^a-z0-9]", "", task_source.casefold())
     while word and word not in _SPELLINGS:
         shorter = _ENDINGS.sub("", word)

@@ -70,6 +70,8 @@ def _lettered_lines(text: str) -> tuple[str, ...]:
 
 
 def _inline(text: str) -> tuple[str, ...]:
+    if ")" not in text and "]" not in text:
+        return ()
     marks: list[re.Match[str]] = []
     for match in _INLINE.finditer(text):
         if ord(match["a"] or match["b"]) - ord("A") == len(marks):

@@ -54,11 +54,11 @@ class Anthropic(OpenAI):
             return [Problem("no_key_variable", message, hint="for Anthropic itself: api_key_env: ANTHROPIC_API_KEY")]
         return [*super().problems(), *_value_problems(self.model)]
 
-    async def open(self) -> None:
-        await super().open()
-        headers = {name.lower() for name in self._send["headers"]}
-        if "anthropic-version" not in headers:
-            self._send["headers"]["anthropic-version"] = VERSION
+    def _headers(self) -> dict[str, str]:
+        headers = super()._headers()
+        if not any(name.lower() == "anthropic-version" for name in headers):
+            headers["anthropic-version"] = VERSION
+        return headers
 
     async def complete(self, request: Request) -> Sequence[Completion]:
         """One completion, for the first sample: several would be several requests, each within the limits."""

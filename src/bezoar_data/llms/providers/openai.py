@@ -60,13 +60,10 @@ class OpenAI(Provider):
         return [*_address_problems(self.model), *_key_problems(self.model), *_body_problems(self.model)]
 
     async def open(self) -> None:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", **self.model.extra_headers}
-        if self.model.api_key_env:
-            key = os.environ[self.model.api_key_env].strip()
-            register_secret(key)
-            headers.update(self._key_headers(key))
-        self._send = {"headers": headers, "allow_redirects": False, "proxy": _proxy(self._url)}
+        self._send = {"allow_redirects": False, "proxy": _proxy(self._url)}
         self._session = aiohttp.ClientSession(
+            # Once for the session: headers given with each request are put together anew each time.
+            headers=self._headers(),
             # The gate bounds what is in flight; a second bound here would only hide time spent in line.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=300),
             # The transport times each request as a whole.
@@ -83,6 +80,15 @@ class OpenAI(Provider):
     async def complete(self, request: Request) -> Sequence[Completion]:
         value, headers = await self._post(self._body(request))
         return _completions(value, request.n, headers)
+
+    def _headers(self) -> dict[str, str]:
+        """What every request says of itself, the key among it."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json", **self.model.extra_headers}
+        if self.model.api_key_env:
+            key = os.environ[self.model.api_key_env].strip()
+            register_secret(key)
+            headers.update(self._key_headers(key))
+        return headers
 
     def _key_headers(self, key: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {key}"}
