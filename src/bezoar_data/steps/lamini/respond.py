@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, NonNegativeInt, PrivateAttr
+from pydantic import Field, PrivateAttr
 
-from bezoar_data.llms.ask import Answer, Ask, Message
+from bezoar_data.llms.ask import Message
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, ModelStep, Turns
+from bezoar_data.steps.answering import AnsweringStep
+from bezoar_data.steps.base import Dropped, Kept, Turns
 from bezoar_data.steps.lamini.prompts import load_prompts
 
 
-class LaminiRespond(ModelStep):
+class LaminiRespond(AnsweringStep):
     """Ask the teacher for a concise response to each instruction.
 
     The system message asks for an answer in as few words as the request allows (`system: ""` sends none). A response
@@ -28,11 +29,6 @@ class LaminiRespond(ModelStep):
     example: ClassVar[str] = "- use: lamini.respond\n  with: {model: teacher}\n"
 
     system: str | None = Field(default=None, description="The system message in place of the shipped one.")
-    retries: NonNegativeInt = Field(default=2, description="How often an unusable response is asked for again.")
-    keep_truncated: bool = Field(
-        default=False, description="Keep a response cut by the token limit instead of asking again."
-    )
-
     _system: str | None = PrivateAttr(default=None)
 
     def load(self) -> None:
@@ -46,23 +42,8 @@ class LaminiRespond(ModelStep):
         system = self._said()
         asked: Message = {"role": "user", "content": instruction}
         messages = ({"role": "system", "content": system}, asked) if system.strip() else (asked,)
-        fault = text = ""
-        for attempt in range(self.retries + 1):
-            answer = yield Ask(messages, attempt=attempt)
-            text = answer.text.strip()
-            fault = self._fault(answer)
-            if not fault:
-                return Kept(row.with_columns(response=text))
-        return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None, failed=True)
-
-    def _fault(self, answer: Answer) -> str:
-        if answer.finish_reason == "content_filter":
-            return "filtered_answer"
-        if not answer.text.strip():
-            return "empty_answer"
-        if answer.finish_reason == "length" and not self.keep_truncated:
-            return "truncated_answer"
-        return ""
+        text = yield from self.usable(messages)
+        return text if isinstance(text, Dropped) else Kept(row.with_columns(response=text))
 
     def _said(self) -> str:
         if self._system is None:

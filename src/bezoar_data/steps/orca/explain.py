@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, NonNegativeInt
-
-from bezoar_data.llms.ask import Answer, Ask, Message
+from bezoar_data.llms.ask import Message
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, ModelStep, Turns
+from bezoar_data.steps.answering import AnsweringStep
+from bezoar_data.steps.base import Dropped, Kept, Turns
 
 
-class OrcaExplain(ModelStep):
+class OrcaExplain(AnsweringStep):
     """Ask the teacher for an explained answer to each FLAN question.
 
     The question is `inputs`, asked under `system_message` (none if it is empty). An answer that is empty, was cut by
@@ -26,33 +25,13 @@ class OrcaExplain(ModelStep):
     writes: ClassVar[tuple[str, ...]] = ("explained_targets",)
     example: ClassVar[str] = "- use: orca.explain\n  with: {model: teacher}\n"
 
-    retries: NonNegativeInt = Field(default=2, description="How often an unusable answer is asked for again.")
-    keep_truncated: bool = Field(
-        default=False, description="Keep an answer cut by the token limit instead of asking again."
-    )
-
     def run_row(self, row: Row) -> Turns:
         question = row["inputs"]
         if not isinstance(question, str) or not question.strip():
             return Dropped("empty_question", "there is nothing to answer in `inputs`", failed=True)
         messages = _messages(row["system_message"], question)
-        fault = text = ""
-        for attempt in range(self.retries + 1):
-            answer = yield Ask(messages, attempt=attempt)
-            text = answer.text.strip()
-            fault = self._fault(answer)
-            if not fault:
-                return Kept(row.with_columns(explained_targets=text))
-        return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None, failed=True)
-
-    def _fault(self, answer: Answer) -> str:
-        if answer.finish_reason == "content_filter":
-            return "filtered_answer"
-        if not answer.text.strip():
-            return "empty_answer"
-        if answer.finish_reason == "length" and not self.keep_truncated:
-            return "truncated_answer"
-        return ""
+        text = yield from self.usable(messages)
+        return text if isinstance(text, Dropped) else Kept(row.with_columns(explained_targets=text))
 
 
 def _messages(system: str | None, question: str) -> tuple[Message, ...]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field, NonNegativeInt, PrivateAttr
+from pydantic import Field, NonNegativeInt
 
 from bezoar_data.runs.row import Columns
 from bezoar_data.spec.errors import InputError, Place, Problem
-from bezoar_data.steps.base import Source, SourceFacts
 from bezoar_data.steps.flan import (
     COLUMNS,
     ZERO_SHOT_WITH_OPTIONS,
@@ -28,7 +27,8 @@ from bezoar_data.steps.flan import (
     submix_of,
 )
 from bezoar_data.steps.multiple_choice import has_options
-from bezoar_data.steps.sources.readers import Faults, Record, SourceFile, extension, find_files, read_records, stem
+from bezoar_data.steps.sources.files import FileSource
+from bezoar_data.steps.sources.readers import Faults, Record, extension, read_records, stem
 from bezoar_data.steps.sources.selection import Selection
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class _Found:
     columns: Columns
 
 
-class LoadFlan(Source):
+class LoadFlan(FileSource):
     """FLAN rows from local files or a Hub dataset.
 
     Reads JSONL, Parquet and TSV with FLAN's columns (`inputs`, `targets`, `task_source`, `task_name`,
@@ -68,25 +68,8 @@ class LoadFlan(Source):
     version: ClassVar[int] = 1
     writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "original_index", "dataset_source")
     optional_writes: ClassVar[tuple[str, ...]] = ("reference_answer", "reference_rationale")
-    one_of: ClassVar[tuple[tuple[str, ...], ...]] = (("path", "hub"),)
     example: ClassVar[str] = "- use: load_flan\n  with: {path: seeds/flan.jsonl, per_task: 300}\n"
 
-    path: str | list[str] | None = Field(
-        default=None,
-        description="A JSONL, Parquet or TSV file, a folder of them, a glob, or a list of these.",
-        json_schema_extra={"path": "input"},
-    )
-    hub: str | None = Field(
-        default=None, pattern=r"^[\w.-]+(/[\w.-]+)?$", description="A dataset on the Hub instead of files: owner/name."
-    )
-    revision: str | None = Field(default=None, description="The Hub dataset's commit, tag or branch.")
-    config: str | None = Field(default=None, description="The Hub dataset's configuration.")
-    split: str = Field(default="train", description="The Hub dataset's split.")
-    licence: str | dict[str, str] | None = Field(
-        default=None,
-        description="The rows' licence as an SPDX id, or an id for each file by its name (other files then have none "
-        "stated). A Hub dataset has its card's unless one is given here.",
-    )
     zero_shot_only: bool = Field(
         default=True, description="Leave out templates with worked examples (`template_type` not starting with zs)."
     )
@@ -98,23 +81,6 @@ class LoadFlan(Source):
         default={},
         description="Rows to take of each sub-mix, by drawing tasks at random; a sub-mix not named is taken whole.",
     )
-
-    _expected: int | None = PrivateAttr(default=None)
-
-    @property
-    def expected(self) -> int | None:
-        return self._expected
-
-    def facts(self) -> Sequence[SourceFacts]:
-        self._either()
-        if self.hub:
-            from bezoar_data.steps.sources.hub import hub_facts
-
-            return [hub_facts(self.hub, self.revision, self._licence(self.hub))]
-        return [
-            SourceFacts(name=f.name, path=str(f.path), sha256=_sha256(f.path), licence=self._licence(f.name))
-            for f in self._files()
-        ]
 
     def read(self) -> Iterator[tuple[str, str, int, Columns]]:
         self._either()
@@ -226,16 +192,6 @@ class LoadFlan(Source):
                 row[name] = None
         return row
 
-    def _files(self) -> list[SourceFile]:
-        return find_files(self.path or [])
-
-    def _licence(self, source: str) -> str | None:
-        return self.licence.get(source) if isinstance(self.licence, dict) else self.licence
-
-    def _either(self) -> None:
-        if bool(self.path) == bool(self.hub):
-            raise InputError(Problem("missing-key", "load_flan needs either `path` or `hub`"))
-
     def _empty(self, message: str, hint: str) -> Problem:
         name = self.hub or (self.path if isinstance(self.path, str) else ", ".join(self.path or []))
         return Problem("empty-source", f"no rows: {message}", Place(name), hint)
@@ -264,10 +220,3 @@ def _text_fault(value: object, *, empty_allowed: bool) -> str | None:
 
 def _is_tsv(path: Path) -> bool:
     return (extension(path) or "").startswith(".tsv")
-
-
-def _sha256(path: Path) -> str:
-    import hashlib
-
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

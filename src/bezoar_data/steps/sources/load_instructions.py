@@ -7,22 +7,21 @@ are read to their end before the first row leaves, so that all bad rows are told
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from bezoar_data.runs.row import Columns
 from bezoar_data.spec.errors import InputError, Place, Problem
-from bezoar_data.steps.base import Source, SourceFacts
-from bezoar_data.steps.sources.readers import Faults, Record, SourceFile, find_files, read_records
+from bezoar_data.steps.sources.files import FileSource
+from bezoar_data.steps.sources.readers import Faults, Record, read_records
 
 COLUMNS = ("instruction", "context", "category")
 
 
-class LoadInstructions(Source):
+class LoadInstructions(FileSource):
     """Instructions from local files or a Hub dataset, with their context and category where they have them.
 
     `instruction`, `context` and `category` say what these columns are called in the source; a path such as
@@ -34,47 +33,13 @@ class LoadInstructions(Source):
     use: ClassVar[str] = "load_instructions"
     version: ClassVar[int] = 1
     writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "{keep}")
-    one_of: ClassVar[tuple[tuple[str, ...], ...]] = (("path", "hub"),)
     example: ClassVar[str] = "- use: load_instructions\n  with: {hub: databricks/databricks-dolly-15k}\n"
 
-    path: str | list[str] | None = Field(
-        default=None,
-        description="A JSONL, Parquet or TSV file, a folder of them, a glob, or a list of these.",
-        json_schema_extra={"path": "input"},
-    )
-    hub: str | None = Field(
-        default=None, pattern=r"^[\w.-]+(/[\w.-]+)?$", description="A dataset on the Hub instead of files: owner/name."
-    )
-    revision: str | None = Field(default=None, description="The Hub dataset's commit, tag or branch.")
-    config: str | None = Field(default=None, description="The Hub dataset's configuration.")
-    split: str = Field(default="train", description="The Hub dataset's split.")
-    licence: str | dict[str, str] | None = Field(
-        default=None,
-        description="The rows' licence as an SPDX id, or an id for each file by its name (other files then have none "
-        "stated). A Hub dataset has its card's unless one is given here.",
-    )
     instruction: str = Field(default="instruction", min_length=1, description="Where a row holds its instruction.")
     context: str = Field(default="context", description='Where a row holds its context; "" for nowhere.')
     category: str = Field(default="category", description='Where a row holds its category; "" for nowhere.')
     categories: list[str] = Field(default=[], description="Take only rows of these categories.")
     keep: list[str] = Field(default=[], description="Other columns to take along, as they are.")
-
-    _expected: int | None = PrivateAttr(default=None)
-
-    @property
-    def expected(self) -> int | None:
-        return self._expected
-
-    def facts(self) -> Sequence[SourceFacts]:
-        self._either()
-        if self.hub:
-            from bezoar_data.steps.sources.hub import hub_facts
-
-            return [hub_facts(self.hub, self.revision, self._licence(self.hub))]
-        return [
-            SourceFacts(name=f.name, path=str(f.path), sha256=_sha256(f.path), licence=self._licence(f.name))
-            for f in self._files()
-        ]
 
     def read(self) -> Iterator[tuple[str, str, int, Columns]]:
         self._either()
@@ -132,16 +97,6 @@ class LoadInstructions(Source):
             return None
         return row | {name: record.values.get(name) for name in self.keep}
 
-    def _files(self) -> list[SourceFile]:
-        return find_files(self.path or [])
-
-    def _licence(self, source: str) -> str | None:
-        return self.licence.get(source) if isinstance(self.licence, dict) else self.licence
-
-    def _either(self) -> None:
-        if bool(self.path) == bool(self.hub):
-            raise InputError(Problem("missing-key", "load_instructions needs either `path` or `hub`"))
-
 
 def _at(values: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path; None where the path leads nowhere. A column of that very name comes first."""
@@ -156,8 +111,3 @@ def _at(values: Mapping[str, Any], path: str) -> Any:
         else:
             return None
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

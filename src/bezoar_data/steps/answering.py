@@ -1,0 +1,40 @@
+"""Asking until an answer is usable: what steps share whose column is a model's plain answer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from pydantic import Field, NonNegativeInt
+
+from bezoar_data.llms.ask import Answer, Ask, Message
+from bezoar_data.steps.base import Dropped, ModelStep
+
+
+class AnsweringStep(ModelStep):
+    """A model step that wants plain text. An answer that is empty, was cut by the token limit or was stopped by the
+    provider's content filter is asked for again, and in the end drops the row with what the model said."""
+
+    retries: NonNegativeInt = Field(default=2, description="How often an unusable answer is asked for again.")
+    keep_truncated: bool = Field(
+        default=False, description="Keep an answer cut by the token limit instead of asking again."
+    )
+
+    def usable(self, messages: Sequence[Message]) -> Generator[Ask, Answer, str | Dropped]:
+        """The answer's text, or the verdict `empty_answer`, `truncated_answer` or `filtered_answer`."""
+        fault = text = ""
+        for attempt in range(self.retries + 1):
+            answer = yield Ask(messages, attempt=attempt)
+            text = answer.text.strip()
+            fault = self._fault(answer)
+            if not fault:
+                return text
+        return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None, failed=True)
+
+    def _fault(self, answer: Answer) -> str:
+        if answer.finish_reason == "content_filter":
+            return "filtered_answer"
+        if not answer.text.strip():
+            return "empty_answer"
+        if answer.finish_reason == "length" and not self.keep_truncated:
+            return "truncated_answer"
+        return ""
