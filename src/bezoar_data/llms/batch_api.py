@@ -125,7 +125,8 @@ class BatchAPI(ABC):
         assert session is not None, "open() comes first"  # noqa: S101
         if isinstance(more.get("data"), aiohttp.FormData):
             # The form names its own content type, with the mark that parts its fields.
-            send["headers"] = {k: v for k, v in send["headers"].items() if k.lower() != "content-type"}
+            more["data"] = more["data"]()
+            send["headers"] = {"Content-Type": more["data"].headers["Content-Type"]}
         try:
             async with session.request(method, self._address(path), **send, **more) as response:
                 if not 200 <= response.status < 300:
