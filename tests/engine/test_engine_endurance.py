@@ -17,6 +17,8 @@ import pytest
 from support.fault_server import FaultServer
 from support.projects import JUDGED, STEPS, Project, alive_in_group
 
+pytestmark = pytest.mark.slow
+
 PRICE = {"input": 1.0, "output": 2.0, "read": "2026-01-31"}
 
 
@@ -37,7 +39,6 @@ def wait_for_requests(server: FaultServer, process: subprocess.Popen[str], count
         time.sleep(0.02)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_provider_that_is_down_for_30_seconds_costs_no_row(project: Project, server: FaultServer):
     project.rows(400)
@@ -198,7 +199,6 @@ def test_a_full_disk_ends_with_a_message_and_room_lets_the_run_go_on(project: Pr
     assert server.stats()["requests"] <= 3000 + 2 * 64 + 300
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_ten_kills_at_random_moments_repeat_no_journalled_answer(project: Project, server: FaultServer):
     project.rows(1000)

@@ -17,6 +17,8 @@ from bezoar_data.runs.row import made_id, seed_id
 from support.fault_server import FaultServer
 from support.projects import Outcome, Project
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 EVOL = """\

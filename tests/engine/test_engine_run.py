@@ -240,6 +240,7 @@ SAME = """\
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rows", "mark"),
     [

@@ -17,6 +17,8 @@ import pytest
 from support.batch_server import KEY, BatchServer
 from support.projects import BEZOAR, JUDGED, Project, kill_group
 
+pytestmark = pytest.mark.slow
+
 ROWS = 30
 
 
@@ -63,7 +65,6 @@ def finished(project: Project, server: BatchServer) -> None:
     assert server.stats()["batches"] == batches
 
 
-@pytest.mark.slow
 def test_a_run_killed_before_anything_was_handed_in(project: Project) -> None:
     with BatchServer(hang_upload=1) as server:
         configure(project, server, "openai")
@@ -73,7 +74,6 @@ def test_a_run_killed_before_anything_was_handed_in(project: Project) -> None:
         finished(project, server)
 
 
-@pytest.mark.slow
 def test_a_run_killed_before_the_batch_was_made(project: Project, kind: str) -> None:
     with BatchServer(hang_before=1) as server:
         configure(project, server, kind)
@@ -84,7 +84,6 @@ def test_a_run_killed_before_the_batch_was_made(project: Project, kind: str) -> 
         finished(project, server)
 
 
-@pytest.mark.slow
 def test_a_run_killed_after_the_batch_was_made_and_before_it_heard_of_it(project: Project, kind: str) -> None:
     with BatchServer(hang_after=1, delay=4) as server:
         configure(project, server, kind)
@@ -107,7 +106,6 @@ def test_a_run_killed_while_it_waits(project: Project, kind: str) -> None:
         assert server.stats()["batches"] == [ROWS]
 
 
-@pytest.mark.slow
 def test_a_run_killed_in_the_middle_of_a_download(project: Project, kind: str) -> None:
     with BatchServer(hang_download=1) as server:
         configure(project, server, kind)
@@ -119,7 +117,6 @@ def test_a_run_killed_in_the_middle_of_a_download(project: Project, kind: str) -
         assert server.stats()["batches"] == [ROWS]
 
 
-@pytest.mark.slow
 def test_a_run_killed_at_any_moment_of_collecting(project: Project) -> None:
     # Batches of three, so that some are collected while others still wait.
     with BatchServer() as server:
@@ -156,7 +153,6 @@ def test_an_interrupted_run_says_that_the_batch_goes_on(project: Project, kind: 
         assert server.stats()["batches"] == [ROWS]
 
 
-@pytest.mark.slow
 def test_two_runs_at_once_and_one_of_them_killed(project: Project, kind: str) -> None:
     with BatchServer(delay=-1) as server:
         configure(project, server, kind)
