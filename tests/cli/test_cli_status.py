@@ -7,10 +7,13 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from support.fault_server import FaultServer
 from support.projects import STEPS, Project
 
 
+@pytest.mark.slow
 def test_a_run_is_seen_running_killed_stopped_and_done(tmp_path: Path):
     project = Project(tmp_path)
     project.rows(60)

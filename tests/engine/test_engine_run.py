@@ -144,6 +144,7 @@ def test_an_endpoint_that_is_not_there_ends_the_run_within_seconds(project: Proj
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_kill_9_half_way_loses_nothing_and_repeats_only_what_was_in_flight(project: Project, server: FaultServer):
     project.rows(300)
     project.models(server.url, limits={"concurrency": 16})

@@ -79,7 +79,7 @@ REALS = frozenset(i for i, name in enumerate(COLUMNS) if name in
 _encode_messages = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _encode_extra = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
-SMALL = 512
+SMALL = 160
 """Messages shorter than this many bytes are not worth compressing."""
 
 
