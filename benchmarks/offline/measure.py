@@ -15,7 +15,6 @@ import platform
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from math import sqrt
 from pathlib import Path
 
 import answers
@@ -25,19 +24,10 @@ from bezoar_data.llms.offline.judge import judge
 from bezoar_data.llms.offline.judged import Judged
 from bezoar_data.llms.offline.teacher import write_answer
 from bezoar_data.llms.offline.text import Pick, topic_phrases, topic_words
+from bezoar_data.measures.intervals import share
 
 HERE = Path(__file__).parent
 FREE_FORM = ("dolly", "seed tasks", "mt_bench")
-
-
-def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % score interval for a share (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    p = hits / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def rejected(item: Item) -> bool:
@@ -45,8 +35,8 @@ def rejected(item: Item) -> bool:
 
 
 def rate(errors: int, n: int) -> str:
-    low, high = wilson(errors, n)
-    return f"{100 * errors / n:.1f} % ({100 * low:.1f}-{100 * high:.1f}), {errors} of {n}" if n else "-"
+    found = share(errors, n)
+    return f"{100 * errors / n:.1f} % ({100 * found.low:.1f}-{100 * found.high:.1f}), {errors} of {n}" if n else "-"
 
 
 def counted(items: Iterable[Item], wrong: bool) -> dict[str, tuple[int, int]]:

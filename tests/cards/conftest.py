@@ -105,6 +105,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
                 }
             ],
             "cost": 0.0,
+            "contamination": None,
             "judges": [
                 {
                     "name": "gpt4",

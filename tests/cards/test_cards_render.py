@@ -13,8 +13,8 @@ import yaml
 from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 
-from bezoar_data.cards.document import parse_card
-from bezoar_data.cards.render import card_writer, render_card
+from bezoar_data.cards.render import describer, render_card
+from bezoar_data.spec.card_file import parse_card
 from bezoar_data.spec.errors import InputError
 from support.orca_rows import orca_row
 
@@ -309,19 +309,19 @@ def test_a_wrong_template_or_readme_is_refused_before_a_run(tmp_path: Path) -> N
     readme = tmp_path / "README.md"
     readme.write_text("---\nlicense: [\n---\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        card_writer(template)
+        describer(template)
     assert [(p.code, p.place and p.place.line) for p in caught.value.problems] == [
         ("wrong-type", 2),
         ("unknown-section", 4),
         ("undefined-value", 6),
     ]
     with pytest.raises(InputError) as caught:
-        card_writer(None, previous=readme)
+        describer(None, previous=readme)
     assert caught.value.problems[0].place and caught.value.problems[0].place.file == str(readme)
     with pytest.raises(InputError) as caught:
-        card_writer(ORCA, columns=("inputs", "system_message"))
+        describer(ORCA, columns=("inputs", "system_message"))
     assert [p.code for p in caught.value.problems] == ["unknown-column"]
-    assert card_writer(ORCA, columns=("inputs", "system_message", "explained_targets"), previous=tmp_path / "none")
+    assert describer(ORCA, columns=("inputs", "system_message", "explained_targets"), previous=tmp_path / "none")
 
 
 def test_sections_that_a_template_leaves_out_stand_at_the_end(build: Callable[..., Any], tmp_path: Path) -> None:
@@ -348,3 +348,40 @@ def test_sections_that_a_template_leaves_out_stand_at_the_end(build: Callable[..
         "How to use it",
         "Citation",
     ]
+
+
+def test_a_licence_that_follows_is_not_taken_for_a_persons_word(build: Callable[..., Any]) -> None:
+    made = build()
+    lock = copy.deepcopy(made.lock)
+    lock["sources"][0]["licence"] = "CC-BY-4.0"
+    first = render_card(ORCA, lock, "feed", made.example, previous=None)
+    lock["sources"][0]["licence"] = "CC-BY-NC-4.0"
+    second = render_card(ORCA, lock, "feed", made.example, previous=first)
+    found = [parse_card(text, "README.md") for text in (first, second)]
+    assert [card.front["license"] for card in found] == ["cc-by-4.0", "cc-by-nc-4.0"]
+    assert [card.bezoar["licence"]["commercial"] for card in found] == ["yes", "no"]
+    assert not any(card.bezoar["licence"]["stated"] for card in found)
+    assert "Contains material from flan, used under CC-BY-NC-4.0" in second.replace("\\", "")
+
+
+def test_the_example_is_shown_as_trainers_read_it(build: Callable[..., Any], tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": "Two and two?"}, {"role": "assistant", "content": "Four.\n# No heading"}]
+    made = build(rows=[{"talk": talk, "worse": talk[1:]} for _ in range(3)])
+    template = tmp_path / "card.md"
+    views = "{messages: {messages: talk}, preference: {prompt: talk, chosen: talk, rejected: worse}}"
+    template.write_text(f"---\nbezoar:\n  views: {views}\n---\n# {{{{ title }}}}\n", encoding="utf-8")
+    text = rendered(made, template)
+    assert "The same row as trainers read it by the view `messages`:\n\n- `user`: `Two and two?`\n- `assistant`" in text
+    assert "- `rejected: assistant`\n\n  ```text\n  Four.\n  # No heading\n  ```" in text
+    assert "No heading" not in headings(text)
+
+
+def test_the_card_tells_what_was_searched_for_personal_data(build: Callable[..., Any]) -> None:
+    plain = build()
+    assert "Not checked: rows may hold personal data" in rendered(plain)
+    assert "Personal data was not searched for." in rendered(plain)
+    search = {**plain.lock["steps"][2], "id": "mask", "use": "personal_data", "dropped": {}, "noted": {"masked": 1234}}
+    text = rendered(build(steps=[*plain.lock["steps"], search]))
+    assert "The step `mask` searched 11 rows: 1,234 masked." in text
+    assert "Not checked: rows may hold personal data" not in text
+    assert "Personal data was not searched for." not in text

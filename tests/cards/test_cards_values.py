@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from markdown_it import MarkdownIt
 from bezoar_data.cards import markdown as md
 from bezoar_data.cards.front import size_category
 from bezoar_data.cards.hub_types import hub_features
-from bezoar_data.cards.views import check_views
+from bezoar_data.spec.card_file import check_front, parse_card
 
 TYPES = (
     pa.string(),
@@ -64,6 +66,11 @@ def test_sizes_are_the_hubs_categories(rows: int, name: str) -> None:
 COLUMNS = ("system_message", "inputs", "explained_targets", "chosen", "rejected", "gap", "turns")
 
 
+def view_codes(views: object) -> list[str]:
+    card = parse_card(f"---\n{json.dumps({'bezoar': {'views': views}})}\n---\n", "card.md")
+    return [p.code for p in check_front(card, COLUMNS)]
+
+
 @pytest.mark.parametrize(
     "views",
     [
@@ -74,23 +81,24 @@ COLUMNS = ("system_message", "inputs", "explained_targets", "chosen", "rejected"
     ],
 )
 def test_right_views_pass(views: dict[str, dict[str, str]]) -> None:
-    assert check_views(views, COLUMNS) == []
+    assert view_codes(views) == []
 
 
 @pytest.mark.parametrize(
     ("views", "codes"),
     [
-        ([], ["bad-views"]),
-        (None, ["bad-views"]),
-        ({"stf": {}}, ["unknown-view"]),
-        ({"sft": "inputs"}, ["bad-view"]),
-        ({"sft": {}}, ["missing-key"]),
-        ({"sft": {"prompt": "input", "response": 3, "sytem": "x"}}, ["unknown-column", "wrong-type", "unknown-key"]),
+        ([], ["wrong-type"]),
+        (3, ["wrong-type"]),
+        ({"stf": {}}, ["unknown-key"]),
+        ({"sft": "inputs"}, ["wrong-type"]),
+        ({"sft": {}}, ["missing-key", "missing-key"]),
+        ({"sft": {"prompt": "inputs", "response": 3, "sytem": "x"}}, ["wrong-type", "unknown-key"]),
+        ({"sft": {"prompt": "input", "response": "answer"}}, ["unknown-column", "unknown-column"]),
         ({"preference": {"prompt": "inputs", "chosen": "chosen"}}, ["missing-key"]),
     ],
 )
 def test_wrong_views_are_named(views: object, codes: list[str]) -> None:
-    assert [p.code for p in check_views(views, COLUMNS)] == codes
+    assert view_codes(views) == codes
 
 
 foreign = st.text(st.characters(codec="utf-8"), max_size=40) | st.text(

@@ -62,6 +62,15 @@ def test_a_column_written_twice(project: Project):
     refused(project, "gpt4_status", "give it another name")
 
 
+def test_an_expression_that_cannot_be_read_or_names_no_column(project: Project):
+    wheres = "".join(
+        f"  - {{id: w{i}, use: where, with: {{expression: '{e}'}}}}\n"
+        for i, e in enumerate(["length(inputs) = 4", 'inputs == "a" and lenght(targets) > 1', "task_nam is not null"])
+    )
+    project.pipeline(STEPS + wheres)
+    refused(project, "pipeline.yaml:10:61", "write '=='", "11:64", "'length'", "pipeline.yaml:12:46", "'task_name'")
+
+
 def test_a_role_without_a_model(project: Project):
     project.pipeline(STEPS.replace("teacher", "techer"))
     refused(project, "pipeline.yaml:9:", "did you mean 'teacher'?")
@@ -138,5 +147,6 @@ def test_problems_as_json(project: Project):
 
 
 def test_distilabels_runner_takes_no_budget(project: Project):
+    project.models(NOWHERE, price={"input": 1, "output": 1, "read": "2026-01-31"})
     project.pipeline()
     refused(project, "cannot hold a budget", arguments=("--engine", "local", "--max-cost", "1"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.fault_server import FaultServer
-from support.projects import STEPS, Project
+from support.projects import STEPS, Project, wait_for_requests
 
 
 @pytest.mark.slow
@@ -21,9 +21,7 @@ def test_a_run_is_seen_running_killed_stopped_and_done(tmp_path: Path):
     with FaultServer(latency=0.3) as server:
         project.models(server.url, limits={"concurrency": 4})
         process = project.start()
-        while server.stats()["requests"] < 12:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+        wait_for_requests(server, process, 12)
         time.sleep(1.1)
         seen = project.bezoar("status", "runs/test", "--json").json
         assert (seen["state"], seen["pid"]) == ("running", process.pid)
@@ -32,11 +30,9 @@ def test_a_run_is_seen_running_killed_stopped_and_done(tmp_path: Path):
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         assert project.bezoar("status", "runs/test", "--json").json["state"] == "killed"
+        before = server.stats()["requests"]
         process = project.start()
-        time.sleep(3)
-        while server.stats()["requests"] < 30:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+        wait_for_requests(server, process, before + 4)
         os.kill(process.pid, signal.SIGINT)
         process.communicate(timeout=20)
         assert project.bezoar("status", "runs/test", "--json").json["state"] == "stopped"

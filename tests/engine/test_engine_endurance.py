@@ -10,33 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from support.fault_server import FaultServer
-from support.projects import JUDGED, STEPS, Project, alive_in_group
+from support.projects import JUDGED, STEPS, Project, alive_in_group, wait_for_requests
 
 pytestmark = pytest.mark.slow
 
 PRICE = {"input": 1.0, "output": 2.0, "read": "2026-01-31"}
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project")
-
-
-@pytest.fixture
-def server():
-    with FaultServer() as server:
-        yield server
-
-
-def wait_for_requests(server: FaultServer, process: subprocess.Popen[str], count: int) -> None:
-    while server.stats()["requests"] < count:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
 
 
 @pytest.mark.timeout(180)

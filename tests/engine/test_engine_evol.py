@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from bezoar_data.runs.row import made_id, seed_id
 from support.fault_server import FaultServer
-from support.projects import Outcome, Project
+from support.projects import Outcome, Project, both_engines_agree, counts_add_up, wait_for_requests
 
 pytestmark = pytest.mark.slow
 
@@ -40,11 +39,6 @@ ELIMINATED = {
     "no_information_gain",
     "unclear_comparison",
 }
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project")
 
 
 @pytest.fixture
@@ -78,14 +72,8 @@ def models(project: Project, server: FaultServer, concurrency: int = 32) -> None
 def check(project: Project, done: Outcome, seeds: set[str], run: str = "test") -> list[dict[str, Any]]:
     """Counts add up at every step, each evolution is there once, and each chain of parents ends in a seed. Gives back
     the rows kept."""
-    assert done.code == 0, done.err
+    steps = counts_add_up(done, apart=("pool", "evol_instruct-pool", EVOLVE, "evolve"))
     kept, dropped = project.kept(run), project.dropped(run)
-    steps = done.json["steps"]
-    for step in steps:
-        assert step["rows_in"] == step["rows_out"] + sum(step["dropped"].values()), step
-    for before, after in pairwise(s for s in steps if s["id"] not in ("pool", "evol_instruct-pool")):
-        if after["id"] not in (EVOLVE, "evolve"):
-            assert before["rows_out"] == after["rows_in"], (before, after)
     evolve = next(s for s in steps if s["id"] in (EVOLVE, "evolve"))
     assert evolve["rows_in"] == 3 * len(seeds) == len(kept) + len(dropped)
     rows = {row["id"]: row for row in (*kept, *dropped)}
@@ -168,9 +156,7 @@ def test_kill_9_half_way_repeats_nothing_that_was_journalled(project: Project, s
     models(project, server, concurrency=8)
     server.set(evolving=True, latency=0.03)
     process = project.start()
-    while server.stats()["requests"] < whole // 2:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    wait_for_requests(server, process, whole // 2)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     time.sleep(0.1)  # what was on its way reaches the server
@@ -179,10 +165,7 @@ def test_kill_9_half_way_repeats_nothing_that_was_journalled(project: Project, s
     done = project.run("--json")
     assert done.code == 0, done.err
     assert server.stats()["requests"] == whole + sent - journalled
-    there, here = project.files("../whole/test"), project.files()
-    assert {k: v for k, v in there.items() if k.endswith(".parquet")} == {
-        k: v for k, v in here.items() if k.endswith(".parquet")
-    }
+    assert project.parquet() == project.parquet("../whole/test")
 
 
 def test_a_refused_request_costs_one_evolution_and_no_other(project: Project, server: FaultServer):
@@ -197,15 +180,7 @@ def test_a_refused_request_costs_one_evolution_and_no_other(project: Project, se
 
 def test_distilabels_own_runner_makes_the_same_rows_and_counts(project: Project, server: FaultServer):
     prepare(project, server, 12, mark={3: "[[400]]"})
-    stream = project.run("--json", "--out", "runs/stream")
-    local = project.run("--json", "--out", "elsewhere/local", "--engine", "local")
-    assert (stream.code, local.code) == (0, 0), stream.err + local.err
-    assert stream.json["counts"] == local.json["counts"]
-    assert stream.json["steps"] == local.json["steps"]
-    there, here = project.files("../elsewhere/local"), project.files("stream")
-    assert {k: v for k, v in there.items() if k.endswith(".parquet")} == {
-        k: v for k, v in here.items() if k.endswith(".parquet")
-    }
+    both_engines_agree(project)
 
 
 def test_a_role_that_the_models_file_lacks_is_told_at_its_line(project: Project, server: FaultServer):

@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from bezoar_data.runs.row import seed_id
 from support.fault_server import FaultServer
-from support.projects import Outcome, Project
+from support.projects import Outcome, Project, both_engines_agree, counts_add_up, wait_for_requests
 
 pytestmark = pytest.mark.slow
 
@@ -56,14 +55,8 @@ def seeds(project: Project, count: int = 30, mark: dict[int, str] | None = None)
 
 def check(project: Project, done: Outcome, seed_ids: set[str], run: str = "test") -> list[dict[str, Any]]:
     """Counts add up at every step, and no row is without its lineage. Gives back the rows kept."""
-    assert done.code == 0, done.err
+    steps = counts_add_up(done, apart=("lamini-generate", "generate"))
     kept, dropped = project.kept(run), project.dropped(run)
-    steps = done.json["steps"]
-    for step in steps:
-        assert step["rows_in"] == step["rows_out"] + sum(step["dropped"].values()), step
-    # From the step that makes the rows on, what leaves one step is what comes to the next.
-    for before, after in pairwise(steps[1:]):
-        assert before["rows_out"] == after["rows_in"], (before, after)
     assert steps[0]["rows_out"] == len(seed_ids)
     assert steps[1]["rows_in"] == len(kept) + len(dropped)
     assert steps[-1]["rows_out"] == len(kept)
@@ -170,9 +163,7 @@ def test_kill_9_half_way_repeats_only_what_was_in_flight_and_gives_the_same_byte
     for moment in (9, asked // 2):  # in a wave of generating, and while rows are answered and judged
         server.set(examples=20, latency=0.03)
         process = project.start()
-        while server.stats()["requests"] < moment:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
+        wait_for_requests(server, process, moment)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     time.sleep(0.1)  # what was on its way reaches the server
@@ -191,9 +182,7 @@ def test_ctrl_c_in_the_middle_of_a_wave_stops_at_once_and_the_same_command_goes_
     project.pipeline(LAMINI, **TOLERANT)
     server.set(examples=20, latency=0.3)
     process = project.start()
-    while server.stats()["requests"] < 3:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    wait_for_requests(server, process, 3)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -207,15 +196,7 @@ def test_both_engines_give_the_same_rows_and_counts(project: Project, server: Fa
     seeds(project, mark={4: "[[400]]"})
     project.models(server.url, limits={"concurrency": 32})
     project.pipeline(LAMINI, **TOLERANT)
-    stream = project.run("--json", "--out", "runs/stream")
-    local = project.run("--json", "--out", "elsewhere/local", "--engine", "local")
-    assert (stream.code, local.code) == (0, 0), stream.err + local.err
-    assert stream.json["counts"] == local.json["counts"]
-    assert stream.json["steps"] == local.json["steps"]
-    there, here = project.files("../elsewhere/local"), project.files("stream")
-    assert {k: v for k, v in there.items() if k.endswith(".parquet")} == {
-        k: v for k, v in here.items() if k.endswith(".parquet")
-    }
+    both_engines_agree(project)
 
 
 def test_seeds_of_two_files_are_each_counted_with_the_rows_made_from_them(project: Project, server: FaultServer):

@@ -13,27 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.fault_server import FaultServer
-from support.projects import JUDGED, STEPS, Project, alive_in_group, kill_group
+from support.projects import JUDGED, STEPS, Project, alive_in_group, counts_add_up, kill_group, wait_for_requests
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project")
-
-
-@pytest.fixture
-def server():
-    with FaultServer() as server:
-        yield server
 
 
 def test_the_shipped_pipeline_makes_a_judged_dataset_and_repeats_without_asking(tmp_path: Path):
     project = Project(tmp_path)
     pipeline = str(ROOT / "pipelines" / "orca.yaml")
     first = project.bezoar("run", pipeline, "--json")
-    assert first.code == 0, first.err
+    counts_add_up(first)
+    assert first.json["seconds"] < 60
     counts = first.json["counts"]
     assert counts["source"] >= 60
     assert counts["source"] == counts["kept"] + counts["dropped"]
@@ -49,6 +39,21 @@ def test_the_shipped_pipeline_makes_a_judged_dataset_and_repeats_without_asking(
     assert again.code == 0
     assert again.json["asked"]["requests"] == 0
     assert project.files("orca") == before
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_sample(tmp_path: Path):
+    found = []
+    for number, seed in enumerate((1, 2, 1)):
+        project = Project(tmp_path / str(number))
+        settings = (f"seed={seed}", "steps.load_flan.per_task.NIv2=1", "steps.load_flan.quotas.CoT=8")
+        options = (part for setting in settings for part in ("--set", setting))
+        done = project.bezoar("run", str(ROOT / "pipelines" / "orca.yaml"), *options)
+        assert done.code == 0, done.err
+        found.append(project.files("orca"))
+    assert found[0] == found[2]
+    data = "dataset/data/train-00000-of-00001.parquet"
+    assert found[0][data] != found[1][data]
 
 
 def test_a_dataset_is_read_by_datasets_and_its_card_by_the_hub_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -152,9 +157,7 @@ def test_kill_9_half_way_loses_nothing_and_repeats_only_what_was_in_flight(proje
     assert project.run("--out", "runs_whole/test").code == 0
     server.set(latency=0.03)
     process = project.start()
-    while server.stats()["requests"] < 250:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    wait_for_requests(server, process, 250)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert not alive_in_group(process.pid)
@@ -175,9 +178,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project: Project, ser
     project.pipeline(STEPS)
     server.set(latency=0.05)
     process = project.start()
-    while server.stats()["requests"] < 60:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    wait_for_requests(server, process, 60)
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -197,8 +198,7 @@ def test_a_run_stopped_half_way_leaves_the_last_finished_dataset(project: Projec
     project.rows(80)
     server.set(latency=0.2)
     process = project.start()
-    while server.stats()["requests"] < 8:
-        time.sleep(0.02)
+    wait_for_requests(server, process, 8)
     kill_group(process)
     assert project.files() == before
 
@@ -319,9 +319,14 @@ def test_all_flan_cot_rows_come_out_once(project: Project, server: FaultServer, 
     done = project.run(
         "--set", f"steps.load_flan.path={real_data / 'flan_cot'}", "--json", timeout=300,
     )  # fmt: skip
-    assert done.code == 0, done.err
+    steps = counts_add_up(done)
     kept, dropped = project.kept(), project.dropped()
-    assert len(kept) + len(dropped) == 12_985
+    assert len(kept) + len(dropped) == 12_985 == steps[0]["rows_in"]
+    for row in (*kept, *dropped):
+        lineage = json.loads(row["_bezoar"])
+        assert row["seed_ids"] == [row["id"]] == lineage["seed_ids"]
+        assert {"orca-explain", "judge-accept"} >= set(lineage["keys"]) == set(lineage["models"])
+    assert all(set(json.loads(row["_bezoar"])["keys"]) == {"orca-explain", "judge-accept"} for row in kept)
     ids = [row["id"] for row in kept] + [row["id"] for row in dropped]
     assert len(set(ids)) == 12_985
     places = {(row["dataset_source"], row["original_index"]) for row in kept}

@@ -44,7 +44,15 @@ def test_the_schemas_for_editors_are_current():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["steps", "list"], ["validate", "pipelines/orca.yaml"]]
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["plan", "--help"],
+        ["steps", "list"],
+        ["steps", "show", "distilabel:UltraFeedback"],
+        ["validate"],
+    ],
 )
 def test_light_commands_import_nothing_heavy(arguments: list[str]):
     probe = (
@@ -59,19 +67,6 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_validating_a_file_never_imports_the_step_it_names(tmp_path: Path):
-    (tmp_path / "evil.py").write_text("open('was_here', 'w').close()\n")
-    (tmp_path / "p.yaml").write_text("name: p\nversion: 1\nsteps:\n  - use: evil:Step\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "bezoar_data.cli.main", "validate", "p.yaml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2, done.stderr
-    assert not (tmp_path / "was_here").exists()
-
-
 def test_every_dependency_is_pinned_in_the_lock():
     import tomllib
 
@@ -80,7 +75,8 @@ def test_every_dependency_is_pinned_in_the_lock():
     names = {re.split(r"[\[=<>~!; ]", d, maxsplit=1)[0].lower().replace("_", "-") for d in wanted}
     lines = (ROOT / "lock.txt").read_text().splitlines()
     pinned = {line.split("==")[0].lower().replace("_", "-").replace(".", "-") for line in lines if "==" in line}
-    assert {n.replace(".", "-") for n in names} <= pinned, {n.replace(".", "-") for n in names} - pinned
+    names = {n.replace(".", "-") for n in names} - {project["name"]}  # a group may be made of others
+    assert names <= pinned, names - pinned
 
 
 def test_the_readmes_commands_are_what_ci_runs():

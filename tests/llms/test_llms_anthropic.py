@@ -185,12 +185,12 @@ async def test_an_address_without_its_version_gets_it(server: AnthropicServer) -
 @pytest.mark.parametrize(
     ("values", "code"),
     [
-        ({"base_url": None, "api_key_env": None}, "no_key_variable"),
-        ({"api_key_env": "NOT_SET_API_KEY"}, "no_key"),
-        ({"sampling": {"temperature": 1.5}}, "bad_temperature"),
-        ({"sampling": {"repetition_penalty": 1.1}}, "no_repetition_penalty"),
-        ({"extra_body": {"system": "x"}}, "extra_body_taken"),
-        ({"extra_body": {"stream": True}}, "extra_body_taken"),
+        ({"base_url": None, "api_key_env": None}, "no-key-variable"),
+        ({"api_key_env": "NOT_SET_API_KEY"}, "no-key"),
+        ({"sampling": {"temperature": 1.5}}, "bad-temperature"),
+        ({"sampling": {"repetition_penalty": 1.1}}, "no-repetition-penalty"),
+        ({"extra_body": {"system": "x"}}, "extra-body-taken"),
+        ({"extra_body": {"stream": True}}, "extra-body-taken"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_sent(values: dict[str, Any], code: str) -> None:

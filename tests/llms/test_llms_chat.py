@@ -25,18 +25,6 @@ from support.fault_server import FaultServer
 from support.gateways import model, user
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: FaultServer) -> FaultServer:
-    running.set()
-    return running
-
-
 def chat(server: FaultServer, folder: Path, **values: Any) -> ChatLLM:
     return ChatLLM(role="teacher", spec=model(server, **values), journal=str(folder / "journal.sqlite"))
 

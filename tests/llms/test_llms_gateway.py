@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,25 +15,6 @@ from support.fault_server import FaultServer
 from support.gateways import QUICK, ask_all, model, user
 
 PRICE = {"input": 1.0, "output": 2.0, "read": "2026-01-01"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: FaultServer) -> FaultServer:
-    running.set()
-    return running
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal.open(tmp_path / "journal.sqlite")
-    yield opened
-    opened.close()
 
 
 async def test_a_second_gateway_answers_from_the_journal_without_a_request(
@@ -202,8 +181,8 @@ def test_a_budget_needs_prices_and_limits_of_every_model(server: FaultServer, jo
     roles = {"teacher": model(server), "judge": model(server, price=PRICE, fallbacks=[dict(model(server))])}
     with pytest.raises(InputError) as error:
         Gateway(roles, journal, max_cost=1.0)
-    assert [p.code for p in error.value.problems] == ["no_price", "no_max_tokens", "no_max_tokens", "no_price",
-                                                      "no_max_tokens"]  # fmt: skip
+    assert [p.code for p in error.value.problems] == ["no-price", "no-max-tokens", "no-max-tokens", "no-price",
+                                                      "no-max-tokens"]  # fmt: skip
 
 
 def test_every_problem_of_every_role_is_told_at_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +194,7 @@ def test_every_problem_of_every_role_is_told_at_once(journal: Journal, monkeypat
     }
     with pytest.raises(InputError) as error:
         Gateway(roles, journal)
-    assert [p.code for p in error.value.problems] == ["no_key", "bad_base_url", "unknown_provider"]
+    assert [p.code for p in error.value.problems] == ["no-key", "bad-base-url", "unknown-provider"]
     assert "SOME_API_KEY" in error.value.problems[0].message
     assert error.value.problems[2].hint == "did you mean 'openai'?"
 

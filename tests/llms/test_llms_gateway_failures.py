@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,25 +15,6 @@ from bezoar_data.llms.watch import Patience
 from bezoar_data.spec.errors import INPUT_WRONG, PROVIDER_AWAY, InputError, ProviderAway
 from support.fault_server import FaultServer
 from support.gateways import QUICK, ask_all, model, user
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: FaultServer) -> FaultServer:
-    running.set()
-    return running
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal.open(tmp_path / "journal.sqlite")
-    yield opened
-    opened.close()
 
 
 def texts(n: int) -> list[str]:

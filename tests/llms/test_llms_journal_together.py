@@ -120,6 +120,30 @@ def test_two_processes_migrate_an_empty_file_once(path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM migrations").fetchone() == (len(schema.MIGRATIONS),)
 
 
+def test_processes_that_open_a_new_journal_at_once_all_get_it(tmp_path: Path) -> None:
+    code = (
+        "import random, sys, time\nfrom pathlib import Path\n"
+        "from bezoar_data.llms.journal import Journal\nfrom support.journal_entries import entry_of\n"
+        "print(flush=True)\nstart = float(sys.stdin.readline())\n"
+        "for i in range(40):\n"
+        "    time.sleep(max(0, start + i * 0.06 - time.time()) + random.random() * 0.004)\n"
+        "    with Journal.open(Path(sys.argv[1]) / f'{i}.sqlite') as journal:\n"
+        "        journal.put_many([entry_of(n) for n in range(5)])\n"
+    )
+    tests = str(Path(__file__).parents[1])
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=-1, stdout=-1, stderr=-1, cwd=tests)
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    start = f"{time.time() + 0.2}\n".encode()
+    with ThreadPoolExecutor(3) as pool:
+        errors = list(pool.map(lambda process: process.communicate(start)[1], processes))
+    assert [error.decode() for error in errors] == [""] * 3
+
+
 def test_a_new_migration_is_applied_once_and_keeps_all_entries(path: Path) -> None:
     with Journal.open(path) as journal:
         journal.put_many([entry_of(n) for n in range(10)])

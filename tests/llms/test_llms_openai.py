@@ -16,7 +16,6 @@ from bezoar_data.llms.providers.base import (
     Completion,
     Provider,
     Refusal,
-    Request,
     Transient,
     Unauthorised,
     known_providers,
@@ -25,43 +24,14 @@ from bezoar_data.llms.providers.base import (
 from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.spec.errors import InputError
 from bezoar_data.spec.models_file import Model
+from support.endpoint import Endpoint, serving
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 
 
-class Endpoint:
-    """A real server that answers every request with what the test says, and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.answer: Callable[[], web.Response] = lambda: ok("hello")
-        self.body: dict[str, Any] = {}
-        self.headers: dict[str, str] = {}
-        self.url = ""
-
-    async def serve(self, request: web.Request) -> web.Response:
-        self.body, self.headers = await request.json(), dict(request.headers)
-        return self.answer()
-
-    async def ask(self, *, samples: tuple[int, ...] = (0,), attempt: int = 0, schema: Any = None, **values: Any) -> Any:
-        model = Model.model_validate({"provider": "openai", "model": "m", "base_url": self.url, **values})
-        provider = OpenAI(model)
-        assert provider.problems() == []
-        await provider.open()
-        try:
-            return await provider.complete(
-                Request(model, [{"role": "user", "content": "hi"}], schema, samples, attempt)
-            )
-        finally:
-            await provider.close()
-
-
 @pytest_asyncio.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
-    made = Endpoint()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", made.serve)
-    async with TestServer(app) as server:
-        made.url = str(server.make_url("/v1"))
+    async with serving("openai", "/chat/completions", lambda: ok("hello")) as made:
         yield made
 
 
@@ -284,12 +254,12 @@ async def test_an_echoed_key_is_not_passed_on(endpoint: Endpoint, monkeypatch: p
 @pytest.mark.parametrize(
     ("values", "code"),
     [
-        ({"base_url": None}, "no_key_variable"),
-        ({"base_url": "ftp://x/v1"}, "bad_base_url"),
-        ({"base_url": "http://x:port/v1"}, "bad_base_url"),
-        ({"base_url": "http://me:secret@x/v1"}, "secret_in_file"),
-        ({"api_key_env": "NOT_SET_API_KEY"}, "no_key"),
-        ({"extra_body": {"stream": True}}, "extra_body_taken"),
+        ({"base_url": None}, "no-key-variable"),
+        ({"base_url": "ftp://x/v1"}, "bad-base-url"),
+        ({"base_url": "http://x:port/v1"}, "bad-base-url"),
+        ({"base_url": "http://me:secret@x/v1"}, "secret-in-file"),
+        ({"api_key_env": "NOT_SET_API_KEY"}, "no-key"),
+        ({"extra_body": {"stream": True}}, "extra-body-taken"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_sent(values: dict[str, Any], code: str) -> None:
@@ -324,4 +294,4 @@ def test_a_kind_whose_package_is_missing_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(provider_class.__globals__["KINDS"], "odd", "no_such_package.odd:Odd")
     with pytest.raises(InputError) as error:
         provider_class("odd")
-    assert error.value.problems[0].code == "provider_not_installed"
+    assert error.value.problems[0].code == "provider-not-installed"

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from bezoar_data.llms.providers.base import Refusal, Request, Transient, provider_class
-from bezoar_data.llms.providers.openai_completions import OpenAICompletions
+from bezoar_data.llms.providers.base import Refusal, Transient, provider_class
 from bezoar_data.llms.providers.prompt_template import PromptTemplate
 from bezoar_data.spec.models_file import Model
+from support.endpoint import Endpoint, serving
 
 TALK = [
     {"role": "system", "content": "Be short."},
     {"role": "user", "content": "Name a river. {{ 7 * 7 }}"},
 ]
-
-
-class Endpoint:
-    def __init__(self) -> None:
-        self.answer: Callable[[], web.Response] = lambda: said(" Ob")
-        self.body: dict[str, Any] = {}
-        self.url = ""
-
-    async def serve(self, request: web.Request) -> web.Response:
-        self.body = await request.json()
-        return self.answer()
-
-    async def ask(self, messages: Any = TALK, *, samples: tuple[int, ...] = (0,), **values: Any) -> Any:
-        model = Model.model_validate({"provider": "openai-completions", "model": "m", "base_url": self.url, **values})
-        provider = OpenAICompletions(model)
-        assert provider.problems() == []
-        await provider.open()
-        try:
-            return await provider.complete(Request(model, messages, None, samples))
-        finally:
-            await provider.close()
 
 
 def said(*texts: str, **values: Any) -> web.Response:
@@ -50,11 +28,7 @@ def said(*texts: str, **values: Any) -> web.Response:
 
 @pytest_asyncio.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
-    made = Endpoint()
-    app = web.Application()
-    app.router.add_post("/v1/completions", made.serve)
-    async with TestServer(app) as server:
-        made.url = str(server.make_url("/v1"))
+    async with serving("openai-completions", "/completions", lambda: said(" Ob")) as made:
         yield made
 
 
@@ -73,14 +47,16 @@ async def test_a_template_of_the_models_file_makes_the_prompt_and_is_not_sent(en
         "{% endfor %}\n"
         "{% if tools %}{{ tools | tojson }}{% endif %}{% if add_generation_prompt %}=>{% endif %}"
     )
-    await endpoint.ask(extra_body={"chat_template": template, "min_p": 0.1})
+    await endpoint.ask(TALK, extra_body={"chat_template": template, "min_p": 0.1})
     prompt = "1|system|Be short.\n2|user|Name a river. {{ 7 * 7 }}\n=>"
     assert endpoint.body == {"model": "m", "prompt": prompt, "min_p": 0.1}
 
 
 async def test_answers_are_read_without_the_prompts_last_blank(endpoint: Endpoint) -> None:
     endpoint.answer = lambda: said(" Ob", "  two", "Don", logprobs={"tokens": ["x"]})
-    made = await endpoint.ask(samples=(0, 1, 2), extra_body={"logprobs": 3}, sampling={"stop": ["END"], "seed": 4})
+    made = await endpoint.ask(
+        TALK, samples=(0, 1, 2), extra_body={"logprobs": 3}, sampling={"stop": ["END"], "seed": 4}
+    )
     assert [c.text for c in made] == ["Ob", " two", "Don"]
     assert [c.prompt_tokens for c in made] == [9, 0, 0]
     assert sum(c.completion_tokens for c in made) == 4
@@ -93,13 +69,13 @@ async def test_answers_are_read_without_the_prompts_last_blank(endpoint: Endpoin
 async def test_answers_that_are_none_are_worth_another_try(endpoint: Endpoint, body: str) -> None:
     endpoint.answer = lambda: web.Response(text=body, content_type="application/json")
     with pytest.raises(Transient):
-        await endpoint.ask()
+        await endpoint.ask(TALK)
 
 
 async def test_messages_that_a_template_refuses_cost_one_row_and_send_nothing(endpoint: Endpoint) -> None:
     template = "{% if messages[0].role == 'system' %}{{ raise_exception('no system, please') }}{% endif %}"
     with pytest.raises(Refusal, match="no system, please"):
-        await endpoint.ask(extra_body={"chat_template": template})
+        await endpoint.ask(TALK, extra_body={"chat_template": template})
     assert endpoint.body == {}
 
 
@@ -123,10 +99,10 @@ def test_a_template_cannot_leave_its_sandbox(text: str) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({"chat_template": "{% for %}"}, "bad_template"),
-        ({"chat_template": ["x"]}, "bad_template"),
-        ({"prompt": "x"}, "extra_body_taken"),
-        ({"messages": []}, "extra_body_taken"),
+        ({"chat_template": "{% for %}"}, "bad-template"),
+        ({"chat_template": ["x"]}, "bad-template"),
+        ({"prompt": "x"}, "extra-body-taken"),
+        ({"messages": []}, "extra-body-taken"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_sent(body: dict[str, Any], code: str) -> None:

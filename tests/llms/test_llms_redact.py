@@ -76,6 +76,7 @@ def test_no_secret_survives_between_any_texts(secret: str, before: str, after: s
         "hf_" + "AbCdEf" * 6,
         "gsk_" + "a1B2" * 12,
         "ghp_" + "a1B2" * 9,
+        "ghu_" + "a1B2" * 9,
         "AIza" + "Sy0-_" * 7,
         "AKIA" + "ABCD0123" * 2,
         "xai-" + "a1b2" * 16,

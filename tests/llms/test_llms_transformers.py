@@ -322,7 +322,7 @@ def test_without_its_packages_it_says_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     first, *_, last = done.stdout.splitlines()
     code, message, hint = first.split("|")
-    assert code == "provider_not_installed"
+    assert code == "provider-not-installed"
     assert "torch" in message
     assert hint == 'pip install "bezoar-data[train]"'
     assert last == "False"
@@ -331,13 +331,13 @@ def test_without_its_packages_it_says_what_to_install(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "code"),
     [
-        ({"base_url": "http://x/v1"}, "no_address"),
-        ({"extra_body": {"load_in_4bits": True}}, "unknown_setting"),
-        ({"extra_body": {"load_in_4bit": "yes"}}, "bad_setting"),
-        ({"extra_body": {"dtype": "float8"}}, "bad_setting"),
-        ({"extra_body": {"trust_remote_code": True}}, "unknown_setting"),
+        ({"base_url": "http://x/v1"}, "no-address"),
+        ({"extra_body": {"load_in_4bits": True}}, "unknown-setting"),
+        ({"extra_body": {"load_in_4bit": "yes"}}, "bad-setting"),
+        ({"extra_body": {"dtype": "float8"}}, "bad-setting"),
+        ({"extra_body": {"trust_remote_code": True}}, "unknown-setting"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_loaded(values: dict[str, Any], code: str) -> None:
     found = Transformers(model("m", **values)).problems()
-    assert [p.code for p in found if p.code != "provider_not_installed"] == [code]
+    assert [p.code for p in found if p.code != "provider-not-installed"] == [code]

@@ -13,12 +13,12 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from bezoar_data.spec.base import Strict
-from bezoar_data.spec.check import check, known_keys, validate
-from bezoar_data.spec.errors import InputError, Place
+from bezoar_data.spec.check import check, known_keys, load_checked
+from bezoar_data.spec.errors import InputError, Place, Problem
 from bezoar_data.spec.models_file import Model, ModelsFile, load_models_file
 from bezoar_data.spec.pipeline_file import LoadedPipeline, PipelineFile, load_pipeline_file
 from bezoar_data.spec.render import render_problems
-from bezoar_data.spec.yaml_text import parse_yaml
+from bezoar_data.spec.yaml_text import Document, parse_yaml
 
 
 class Inner(Strict):
@@ -86,7 +86,9 @@ def test_each_kind_of_mistake_in_words(text: str, problem: tuple[str, str, str, 
 
 def test_a_right_document_becomes_its_model() -> None:
     text = "either: [1, 2]\ninner: [{size: 3}]\nby_name: {a: {kind: small}}\neven: 4\n"
-    value = validate(parse_yaml(text, "f"), Outer)
+    value, problems = check(parse_yaml(text, "f"), Outer)
+    assert value is not None
+    assert not problems
     assert value.either == (1, 2)
     assert value.inner == (Inner(size=3),)
     assert value.by_name["a"].kind == "small"
@@ -94,11 +96,25 @@ def test_a_right_document_becomes_its_model() -> None:
 
 def test_problems_of_reading_and_of_meaning_come_together_without_echo() -> None:
     document = parse_yaml("even: !!int 3\neven: 4\nword: 7\n", "f", lenient=True)
-    with pytest.raises(InputError) as caught:
-        validate(document, Outer)
-    places = [(p.code, p.place) for p in caught.value.problems]
+    value, problems = check(document, Outer)
+    assert value is None
+    places = [(p.code, p.place) for p in problems]
     # The tagged value has no type of its own any more: only the tag is told.
     assert places == [("tag", Place("f", 1, 7)), ("duplicate-key", Place("f", 2, 1)), ("wrong-type", Place("f", 3, 7))]
+
+
+def test_a_file_is_read_with_what_is_wrong_with_its_values_together(tmp_path: Path) -> None:
+    def sizes(value: Outer, document: Document) -> list[Problem]:
+        return [document.problem("bad-value", f"{i.size} is too large", ("inner",)) for i in value.inner if i.size > 5]
+
+    path = tmp_path / "f.yaml"
+    for text, codes in (("inner: [{size: 9}, {size: 8}]", ["bad-value"] * 2), ("inner: [{size: x}]", ["wrong-type"])):
+        path.write_text(text)
+        with pytest.raises(InputError) as caught:
+            load_checked(path, Outer, sizes)
+        assert [p.code for p in caught.value.problems] == codes
+    path.write_text("inner: [{size: 3}]")
+    assert load_checked(path, Outer, sizes).inner == (Inner(size=3),)
 
 
 def test_known_keys_are_found_through_lists_mappings_and_unions() -> None:

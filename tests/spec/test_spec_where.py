@@ -2,11 +2,12 @@ import math
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bezoar_data.spec.errors import InputError, Place
 from bezoar_data.spec.where import parse_where
+from bezoar_data.spec.yaml_text import load_yaml
 
 ROW: dict[str, object] = {
     "status": "Accept",
@@ -114,6 +115,36 @@ def test_a_mistake_in_a_file_has_its_column_there(tmp_path):
     assert str(error.value.problems[0].place) == f"{file}:2:32"
 
 
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("e: rating > 4 and ratting\n", "1:19"),
+        ("e: 'rating > 4\n  and ratting'\n", "2:7"),
+        ("e: >-\n  rating > 4\n\n  and ratting\n", "4:7"),
+        ("e: |\n    rating > 4\n      and ratting < 2\n", "3:11"),
+        ('e: "rating \\x3e 4 and ratting"\n', "1:4"),
+        ("e: rating >\n", "1:12"),
+    ],
+)
+def test_a_mistake_has_its_line_and_column_however_yaml_folds_the_text(tmp_path, written: str, place: str):
+    (tmp_path / "p.yaml").write_text(written)
+    document = load_yaml(tmp_path / "p.yaml")
+    try:
+        (problem,) = parse_where(document.value["e"], document.place(("e",))).check(["rating"])
+    except InputError as error:
+        (problem,) = error.problems
+    assert str(problem.place) == f"{tmp_path}/p.yaml:{place}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "at"),
+    [('length(text) == "a"', 13), ("ok and flag > true", 12), ("rating in [1, 'a']", 11), ('not (1 == "1")', 7)],
+)
+def test_what_no_row_can_answer_is_told_without_one(expression: str, at: int):
+    (problem,) = parse_where(expression).check(None)
+    assert f"(character {at + 1})" in problem.message
+
+
 def test_unknown_columns_are_told_all_at_once_with_the_nearest_known():
     where = parse_where('ratting > 3 and contains(texxt, "a") and ratting < 9')
     found = where.check(["rating", "text"])
@@ -209,6 +240,7 @@ SCHEMA = pa.schema(
 
 @settings(max_examples=300, deadline=None)
 @given(expression=EXPRESSIONS, rows=st.lists(ROWS, min_size=1, max_size=8))
+@example(expression="f in [-0.0]", rows=[{"i": None, "f": 0.0, "t": None, "b": None, "l": None}])
 def test_rows_and_arrow_agree(expression: str, rows: list[dict]):
     where = parse_where(expression)
     expected = [n for n, row in enumerate(rows) if where.matches(row)]

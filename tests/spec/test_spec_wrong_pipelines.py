@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.spec.pipeline_file import load_pipeline_file
-
-MARK = re.compile(r"§([a-z0-9-]+)§")
+from support.marks import expected
 
 HEAD = "name: a\nversion: 1\n"
 STEPS = HEAD + "steps:\n"
@@ -103,18 +101,6 @@ CASES = {
     ),
 }
 CASES["many at once, of reading and of meaning"] = "§missing-key§" + CASES["many at once, of reading and of meaning"]
-
-
-def expected(marked: str) -> tuple[str, list[tuple[str, int, int]]]:
-    """The text without its marks, and the problems they stand for."""
-    found = []
-    plain = ""
-    at = 0
-    for mark in MARK.finditer(marked):
-        plain += marked[at : mark.start()]
-        at = mark.end()
-        found.append((mark.group(1), plain.count("\n") + 1, len(plain.rpartition("\n")[2]) + 1))
-    return plain + marked[at:], sorted(found)
 
 
 def problems_of(path: Path) -> tuple[Problem, ...]:

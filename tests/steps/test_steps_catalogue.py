@@ -40,6 +40,10 @@ def test_examples_are_settings_the_step_takes() -> None:
 
 def something(setting: Setting) -> object:
     """A value a required setting takes."""
+    if setting.type == "list of text":
+        return ["one", "other"]
+    if setting.type.startswith("mapping to one of"):
+        return {"text": {setting.type.split()[-1]: 1}}
     return 1 if setting.type in ("whole number", "number") else "text"
 
 

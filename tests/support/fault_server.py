@@ -68,8 +68,12 @@ class Faults:
     words: int = 20
     evolving: bool = False
     """Evolve, compare and answer as the scheme of Evol-Instruct asks; some of it is to be eliminated."""
+    tasks: bool = False
+    """Answer distilabel's tasks in the form that each of them reads."""
     examples: int = 0
     """To a prompt that speaks of <example> tags, answer with so many requests in them, some of them faulty."""
+    offline: bool = False
+    """Answer as the embedded offline models do, and count tokens as they do."""
     spread: float = 0.0
     """Up to so many seconds more, differently for each request: answers come in another order with another `seed`."""
     no_usage: bool = False
@@ -101,10 +105,11 @@ def chance(seed: int, fault: str, prompt: str, nth: int) -> float:
 
 
 def answer_text(messages: Any, words: int, variant: int = 0) -> str:
-    """The answer to these messages, always the same: judge-shaped JSON when JSON is asked for, else plain words."""
+    """The answer to these messages, always the same: judge-shaped JSON when JSON is asked for, else plain words;
+    words also for a prompt with `[[unparsable]]`."""
     text = json.dumps(messages, sort_keys=True)
     digest = hashlib.sha256(f"{variant}|{text}".encode()).digest()
-    if "JSON" in text:
+    if "JSON" in text and "[[unparsable]]" not in text:
         rating = 1 + digest[0] % 5
         return json.dumps({"status": "Accept" if rating >= 3 else "Reject", "rating": rating, "reason": "as seen"})
     return " ".join(_WORDS[digest[i % 32] % len(_WORDS)] for i in range(words)) + "."
@@ -156,6 +161,11 @@ def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
             if wanted
             else write(body["messages"], faults.words, i + seed)
         )
+        if faults.tasks:
+            from task_answers import task_text  # beside this file, which runs as a script
+
+            said = hashlib.sha256(json.dumps(body["messages"], sort_keys=True).encode()).hexdigest()
+            text = task_text(body["messages"], answer_text(said, faults.words, i + seed), i + seed)
         words = text.split(" ")
         cut = len(words) > limit
         used += min(len(words), limit)
@@ -174,6 +184,22 @@ def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
     return made if faults.no_usage else {**made, "usage": usage}
 
 
+async def offline_completion(body: dict[str, Any]) -> dict[str, Any]:
+    """What the embedded teacher, or to a prompt that asks for JSON the embedded judge, would say."""
+    from bezoar_data.llms.offline.judge import OfflineJudge
+    from bezoar_data.llms.offline.teacher import OfflineTeacher
+    from bezoar_data.llms.providers.base import Request
+    from bezoar_data.spec.models_file import Model
+
+    model = Model(provider="offline", model=body["model"], sampling={"max_tokens": body.get("max_tokens")})  # type: ignore[arg-type]
+    kind = OfflineJudge if "JSON" in body["messages"][-1]["content"] else OfflineTeacher
+    said = (await kind(model).complete(Request(model, body["messages"])))[0]
+    message = {"role": "assistant", "content": said.text}
+    used = {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens}
+    choice = {"index": 0, "message": message, "finish_reason": said.finish_reason}
+    return {"object": "chat.completion", "model": body["model"], "choices": [choice], "usage": used}
+
+
 def make_app(state: State) -> Any:
     from aiohttp import web
 
@@ -189,6 +215,8 @@ def make_app(state: State) -> Any:
 
     async def serve(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         faults = state.faults
+        if "prompt" in body:  # plain completions: the prompt stands for the messages, in what is counted and answered
+            body["messages"] = [{"role": "user", "content": body["prompt"]}]
         prompt = "\n".join(m["content"] for m in body["messages"])
         state.seen[prompt] += 1
         nth = state.seen[prompt]
@@ -238,7 +266,7 @@ def make_app(state: State) -> Any:
         if kind == "garbage" or hits("garbage", faults.rate_garbage):
             state.statuses["garbage"] += 1
             return web.Response(text="<html>upstream hiccup</html>")
-        made = completion(body, faults)
+        made = await offline_completion(body) if faults.offline else completion(body, faults)
         if kind == "empty" or hits("empty", faults.rate_empty):
             state.statuses["empty"] += 1
             made["choices"] = []
@@ -251,6 +279,8 @@ def make_app(state: State) -> Any:
             return web.Response(text='{"choices":' + "[" * 100_000 + "]" * 100_000 + "}")
         elif kind == "redirect":
             return web.Response(status=307, headers={"Location": "http://127.0.0.1:9/elsewhere"})
+        if "prompt" in body:
+            made["choices"] = [{**choice, "text": choice["message"]["content"]} for choice in made["choices"]]
         state.statuses["200"] += 1
         return web.Response(body=json.dumps(made).encode(), content_type="application/json")
 
@@ -276,6 +306,7 @@ def make_app(state: State) -> Any:
 
     app = web.Application(client_max_size=64 * 2**20)
     app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_post("/v1/completions", chat)
     app.router.add_get("/stats", stats)
     app.router.add_post("/configure", configure)
     return app

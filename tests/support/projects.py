@@ -8,13 +8,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+
+from support.fault_server import FaultServer
 
 BEZOAR = (sys.executable, "-m", "bezoar_data.cli.main")
 
@@ -127,6 +131,39 @@ class Project:
         paths = [p for p in (folder / "dataset").rglob("*") if p.is_file()]
         return {str(p.relative_to(folder)): p.read_bytes() for p in [*paths, folder / "dropped.parquet"]}
 
+    def parquet(self, run: str = "test") -> dict[str, bytes]:
+        """The bytes of the rows alone."""
+        return {name: content for name, content in self.files(run).items() if name.endswith(".parquet")}
+
+
+def counts_add_up(done: Outcome, apart: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Each step of a run that ended well keeps or drops what came, and what left the step before it came, except to the
+    steps `apart`, which count what they make. Gives back the steps."""
+    assert done.code == 0, done.err
+    steps: list[dict[str, Any]] = done.json["steps"]
+    for step in steps:
+        assert step["rows_in"] == step["rows_out"] + sum(step["dropped"].values()), step
+    for before, after in pairwise(steps):
+        assert after["id"] in apart or before["rows_out"] == after["rows_in"], (before, after)
+    return steps
+
+
+def both_engines_agree(project: Project) -> None:
+    """The project's pipeline gives the same counts, rows and bytes under our engine and under distilabel's runner."""
+    stream = project.run("--json", "--out", "runs/stream")
+    local = project.run("--json", "--out", "elsewhere/local", "--engine", "local")
+    assert (stream.code, local.code) == (0, 0), stream.err + local.err
+    assert stream.json["counts"] == local.json["counts"]
+    assert stream.json["steps"] == local.json["steps"]
+    assert project.parquet("../elsewhere/local") == project.parquet("stream")
+
+
+def wait_for_requests(server: FaultServer, process: subprocess.Popen[str], count: int) -> None:
+    """Until the server was asked `count` times by a run that is under way."""
+    while server.stats()["requests"] < count:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
 
 def kill_group(process: subprocess.Popen[str]) -> None:
     """`kill -9` for the process and everything it started."""
@@ -149,3 +186,33 @@ def alive_in_group(pid: int) -> Sequence[int]:
             if int(fields[2]) == pid and fields[0] != "Z":
                 found.append(int(entry.name))
     return found
+
+
+def run_here(project: Project, steps: str | None = None, **more: Any) -> dict[str, Any]:
+    """Run a project in this process, its folder being the current one, and give the report as JSON has it."""
+    from bezoar_data.api import load_pipeline
+
+    if steps is not None:
+        project.pipeline(steps, tolerate=1.0)
+    return load_pipeline("pipeline.yaml", **more).run(quiet=True).as_json()
+
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>{{ 'assistant' if messages and messages[-1].role == 'user' else 'user' }}\n"
+)
+
+
+def with_writer(project: Project, url: str) -> None:
+    """A role that may be asked for the user's turn."""
+    body = {"chat_template": CHATML, "stop": ["<|im_end|>"]}
+    entry = {
+        "provider": "openai-completions",
+        "model": "base",
+        "base_url": url,
+        "extra_body": body,
+        "sampling": {"seed": 7},
+    }
+    chat = {"provider": "openai", "model": "tester", "base_url": url}
+    roles = {"teacher": chat, "judge": chat, "writer": entry}
+    (project.folder / "models.yaml").write_text(f"version: 1\nroles: {json.dumps(roles)}\n")

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.cards.document import Card, load_card
-from bezoar_data.cards.views import VIEW_KINDS, check_views
+from bezoar_data.runs.messages import Turns, turns_of
+from bezoar_data.runs.published import data_files, dataset_folder
 from bezoar_data.runs.row import RESERVED
-from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
+from bezoar_data.spec.card_file import Card, check_front, load_card
+from bezoar_data.spec.card_front import VIEW_KINDS
+from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean, raise_errors
 
 _CHUNK = 1000
-_ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "model": "assistant"}
 _SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool"}
-
-Turns = list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class _Example:
     prompt: Turns
     answer: Turns
     rejected: Turns | None = None
+    margin: float | None = None
 
 
 def export_rows(
@@ -51,8 +51,8 @@ def export_rows(
 
     from bezoar_data.spec.where import parse_where
 
-    folder = _dataset_folder(run)
-    files = _files(folder, split)
+    folder = dataset_folder(run)
+    files = data_files(folder, split)
     rows = ds.dataset([str(f) for f in files], format="parquet")
     chosen = parse_where(where).arrow(rows.schema) if where else None
     kind, columns = ("", {}) if form == "jsonl" else _view(load_card(folder / "README.md"), rows.schema.names, view)
@@ -87,36 +87,13 @@ def _rows(rows: Any, chosen: Any) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _dataset_folder(run: Path) -> Path:
-    for folder in (run / "dataset", run):
-        if (folder / "data").is_dir():
-            return folder
-    hint = "name a run folder such as runs/orca; the run must have ended"
-    raise InputError(Problem("no-dataset", "there is no dataset in this folder", Place(str(run)), hint))
-
-
-def _files(folder: Path, split: str | None) -> list[Path]:
-    files = sorted((folder / "data").glob("*.parquet"))
-    names = list(dict.fromkeys(f.name.partition("-")[0] for f in files))
-    if not files:
-        raise InputError(Problem("no-dataset", "the dataset holds no Parquet files", Place(str(folder / "data"))))
-    if split is not None and split not in names:
-        message = f"the dataset has no split '{split}'"
-        raise InputError(Problem("unknown-split", message, Place(str(folder)), did_you_mean(split, names)))
-    # Training rows first, as everyone expects.
-    names.sort(key=lambda n: (n != "train", n))
-    return [f for n in names for f in files if f.name.partition("-")[0] == n and split in (None, n)]
-
-
 def _view(card: Card, columns: list[str], wanted: str | None) -> tuple[str, Mapping[str, str]]:
     views = card.bezoar.get("views")
     place = card.place(("bezoar", "views")) if views is not None else card.place()
     if not views:
         hint = "write under bezoar: views: {sft: {prompt: COLUMN, response: COLUMN}}, or use --format jsonl"
         raise InputError(Problem("no-views", "the card does not say how columns become training text", place, hint))
-    problems = check_views(views, columns, lambda path: card.place(("bezoar", "views", *path)))
-    if problems:
-        raise InputError(problems)
+    raise_errors(check_front(card, columns))
     if wanted is not None and wanted not in views:
         hint = did_you_mean(wanted, list(views))
         raise InputError(Problem("unknown-view", f"the card has no view '{wanted}'", place, hint))
@@ -138,41 +115,30 @@ def _formatted(form: str, kind: str, columns: Mapping[str, str], row: Mapping[st
     if form == "messages":
         if example.rejected is None:
             return {"messages": chosen}
-        return {"prompt": example.prompt, "chosen": example.answer, "rejected": example.rejected}
+        pair: dict[str, Any] = {"prompt": example.prompt, "chosen": example.answer, "rejected": example.rejected}
+        return pair if example.margin is None else {**pair, "margin": example.margin}
     if example.rejected is None:
         return {"conversations": _sharegpt(chosen)}
-    pair = {"chosen": _sharegpt(example.answer)[0], "rejected": _sharegpt(example.rejected)[0]}
-    return {"conversations": _sharegpt(example.prompt), **pair}
+    sides = {"chosen": _sharegpt(example.answer)[0], "rejected": _sharegpt(example.rejected)[0]}
+    return {"conversations": _sharegpt(example.prompt), **sides}
 
 
 def _example(kind: str, parts: Mapping[str, Any]) -> _Example | None:
     """The row as turns; None if its prompt or an answer is missing."""
     if kind == "messages":
-        turns = _turns(parts["messages"], "user")
+        turns = turns_of(parts["messages"], "user")
         last = max((i for i, t in enumerate(turns) if t["role"] == "assistant"), default=-1)
         return _Example(turns[:last], turns[last : last + 1]) if last > 0 else None
-    prompt = _turns(parts["prompt"], "user")
-    system = _turns(parts.get("system"), "system")
-    answer = _turns(parts["response" if kind == "sft" else "chosen"], "assistant")
-    rejected = _turns(parts["rejected"], "assistant") if kind == "preference" else None
+    prompt = turns_of(parts["prompt"], "user")
+    system = turns_of(parts.get("system"), "system")
+    answer = turns_of(parts["response" if kind == "sft" else "chosen"], "assistant")
+    rejected = turns_of(parts["rejected"], "assistant") if kind == "preference" else None
     if not prompt or not answer or rejected == []:
         return None
     # A pair may hold the whole conversation on both sides: what is beyond the prompt is the answer.
     trim = [t[len(prompt) :] if t and t[: len(prompt)] == prompt else t for t in (answer, rejected)]
-    return _Example([*system, *prompt], trim[0] or answer, trim[1]) if all(trim[:1]) else None
-
-
-def _turns(value: Any, role: str) -> Turns:
-    """A column's value as turns: text is one turn, a list holds turns in either spelling. Empty text is none."""
-    if isinstance(value, str):
-        return [{"role": role, "content": value}] if value.strip() else []
-    turns: Turns = []
-    for turn in value or ():
-        said = turn.get("content", turn.get("value"))
-        name = str(turn.get("role", turn.get("from", role)))
-        if isinstance(said, str) and said.strip():
-            turns.append({"role": _ROLES.get(name, name), "content": said})
-    return turns
+    margin = parts.get("margin")
+    return _Example([*system, *prompt], trim[0] or answer, trim[1], margin) if all(trim[:1]) else None
 
 
 def _alpaca(example: _Example) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bezoar_data.cards.hub_types import hub_features
-from bezoar_data.cards.licence import UNKNOWN, Licence
+from bezoar_data.cards.licences.lineage import OTHER, Licence
+from bezoar_data.cards.sections_judge import against_people
 from bezoar_data.spec.clean import clean_text, mask_keys
 
 FORMAT = 1
@@ -20,8 +21,6 @@ MADE = ("size_categories", "configs", "dataset_info", "bezoar")
 """The keys that a run alone writes."""
 
 _FIRST = ("license", "license_name", "license_link", "language", "pretty_name")
-_TAGS = ("synthetic", "distilabel", "bezoar-data")
-_DEMO_TAG = "demo"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 _HUB = "https://huggingface.co/datasets/"
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
@@ -35,11 +34,11 @@ def build_front(
 
     `person` holds the keys a person wrote, without those in `MADE`; `own` is what they wrote under `bezoar:`.
     """
-    front: dict[str, Any] = {"license": UNKNOWN, **{k: person[k] for k in _FIRST if k in person}}
+    front: dict[str, Any] = {**_licence_keys(licence), **{k: person[k] for k in _FIRST if k in person}}
     front["size_categories"] = [size_category(lock["counts"]["kept"])]
     if "task_categories" in person:
         front["task_categories"] = person["task_categories"]
-    front["tags"] = _tags(person.get("tags"), lock["demo"])
+    front["tags"] = _tags(person.get("tags"), synthetic=bool(lock["models"]), demo=lock["demo"])
     if sources := _source_datasets(person.get("source_datasets"), lock["sources"]):
         front["source_datasets"] = sources
     front["configs"] = _configs(lock["data"])
@@ -50,15 +49,22 @@ def build_front(
     return front
 
 
+def _licence_keys(licence: Licence) -> dict[str, str]:
+    """The Hub's keys for a licence that nobody stated: what follows from the parts."""
+    if licence.hub == OTHER and not licence.stated:
+        return {"license": OTHER, "license_name": licence.result}
+    return {"license": licence.hub}
+
+
 def size_category(rows: int) -> str:
     """The Hub's size category of so many rows."""
     return next((name for bound, name in _SIZES if rows < bound), _LARGER)
 
 
-def _tags(written: Any, demo: bool) -> list[str]:
+def _tags(written: Any, *, synthetic: bool, demo: bool) -> list[str]:
     # A person may have kept the tags of an earlier render, the demo mark among them.
-    made = (*_TAGS, *((_DEMO_TAG,) if demo else ()))
-    return [*(tag for tag in _list(written) if tag not in (*_TAGS, _DEMO_TAG)), *made]
+    ours = {"synthetic": synthetic, "distilabel": True, "bezoar-data": True, "demo": demo}
+    return [*(tag for tag in _list(written) if tag not in ours), *(tag for tag, holds in ours.items() if holds)]
 
 
 def _source_datasets(written: Any, sources: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -126,6 +132,8 @@ def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, lic
         made["views"] = own["views"]
     if own.get("fields"):
         made["fields"] = own["fields"]
+    if own.get("terms"):
+        made["terms"] = own["terms"]
     made["sources"] = [
         {key: source[key] for key in ("name", "revision", "sha256", "url", "licence", "rows")}
         for source in lock["sources"]
@@ -139,15 +147,29 @@ def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, lic
         "commercial": licence.commercial,
         "stated": licence.stated,
         "reasons": list(licence.reasons),
+        "conflicts": list(licence.conflicts),
+        "attribution": list(licence.attribution),
     }
     made["judge"] = [
-        {**{key: judge[key] for key in ("name", "step", "accepted", "rejected")}, "reliability": "not measured"}
+        {
+            **{key: judge[key] for key in ("name", "step", "accepted", "rejected")},
+            "reliability": _reliability(lock, judge["name"]) or "not measured",
+        }
         for judge in lock["judges"]
     ]
-    made["review"] = "none"
-    made["contamination"] = "not checked"
-    views_and_fields = {key: made.pop(key) for key in ("views", "fields") if key in made}
-    return {**_cleaned(made), **views_and_fields}
+    made["review"] = lock.get("review") or "none"
+    made["contamination"] = lock.get("contamination") or "not checked"
+    a_persons = {key: made.pop(key) for key in ("views", "fields", "terms") if key in made}
+    return {**_cleaned(made), **a_persons}
+
+
+def _reliability(lock: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """How far a judge agrees with people, as far as that was measured."""
+    measures = ("rows", "agreement", "kappa", "weighted_kappa")
+    return [
+        {"columns": one["columns"], **{key: one[key] for key in measures if key in one}}
+        for one in against_people(lock.get("judging") or {}, name)
+    ]
 
 
 def _cleaned(value: Any) -> Any:

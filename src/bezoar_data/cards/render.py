@@ -14,10 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.cards.document import Card, check_front, front_text, load_card, parse_card
+from bezoar_data.cards import croissant
 from bezoar_data.cards.facts import Facts
 from bezoar_data.cards.front import MADE, build_front
-from bezoar_data.cards.licence import UNKNOWN, licence_of
+from bezoar_data.cards.licences.lineage import UNKNOWN, licence_of
 from bezoar_data.cards.parts import (
     hash_of,
     merge,
@@ -31,18 +31,19 @@ from bezoar_data.cards.sections import SECTIONS
 from bezoar_data.cards.specimen import SPECIMEN_HASH, specimen_lock
 from bezoar_data.cards.template import VALUES, check_template, render_body
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
-from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.spec.card_file import Card, check_front, load_card, parse_card
+from bezoar_data.spec.card_text import front_text
+from bezoar_data.spec.errors import InputError, Problem, raise_errors
 
 DEFAULT_TEMPLATE = "default_card.md"
 README = "dataset/README.md"
 
-CardWriter = Callable[[Mapping[str, Any], str, Mapping[str, Any] | None, str | None], str]
+Describe = Callable[[Mapping[str, Any], str, Mapping[str, Any] | None, str | None], Mapping[str, str]]
 
 
-def card_writer(
-    template: Path | None, columns: Collection[str] | None = None, previous: Path | None = None
-) -> CardWriter:
-    """What renders a run's card from (lock, its hash, an example row, the card as it stood).
+def describer(template: Path | None, columns: Collection[str] | None = None, previous: Path | None = None) -> Describe:
+    """What makes the files that describe a dataset, its card and its Croissant, from (lock, its hash, an example row,
+    the card as it stood): texts by file name.
 
     The template is read and checked here, before a run has cost anything, and so is the README that stands in the
     place, `previous`, which a person may have edited. `columns` are those the pipeline will write, where they are
@@ -52,13 +53,18 @@ def card_writer(
     problems = check_card(card, columns)
     if previous is not None and previous.exists():
         problems += check_front(load_card(previous))
-    if problems:
-        raise InputError(problems)
+    raise_errors(problems)
 
-    def write(lock: Mapping[str, Any], lock_hash: str, example: Mapping[str, Any] | None, previous: str | None) -> str:
-        return _render(card, lock, lock_hash, example, previous)
+    def describe(
+        lock: Mapping[str, Any], lock_hash: str, example: Mapping[str, Any] | None, previous: str | None
+    ) -> dict[str, str]:
+        text = _render(card, lock, lock_hash, example, previous)
+        return {
+            "README.md": text,
+            croissant.FILE: croissant.croissant_text(lock, lock_hash, parse_card(text, README).front),
+        }
 
-    return write
+    return describe
 
 
 def render_card(
@@ -75,9 +81,7 @@ def render_card(
     dataset without rows. `previous` is the README of the last build in this place, or None. Raises `InputError`.
     """
     card = read_template(template)
-    problems = check_card(card)
-    if problems:
-        raise InputError(problems)
+    raise_errors(check_card(card))
     return _render(card, lock, lock_hash, example, previous)
 
 
@@ -96,7 +100,7 @@ def check_card(card: Card, columns: Collection[str] | None = None) -> list[Probl
     """
     known = None if columns is None else (*columns, *LINEAGE_COLUMNS, RESERVED)
     problems = check_front(card, known) + check_template(card, SECTIONS)
-    if not problems:
+    if not any(p.level == "error" for p in problems):
         try:
             _body(card, Facts.of(specimen_lock(), SPECIMEN_HASH, None, card))
         except InputError as error:
@@ -107,26 +111,25 @@ def check_card(card: Card, columns: Collection[str] | None = None) -> list[Probl
 def _render(
     card: Card, lock: Mapping[str, Any], lock_hash: str, example: Mapping[str, Any] | None, previous: str | None
 ) -> str:
-    if problems := check_front(card, tuple(lock["columns"])):
-        raise InputError(problems)
+    raise_errors(check_front(card, tuple(lock["columns"])))
     written = {k: v for k, v in card.front.items() if k not in MADE}
     fresh = _front(card, written, lock, lock_hash)
     record = {k: hash_of(v) for k, v in fresh.items() if k not in MADE}
-    front, old = fresh, None
+    person, old = written, None
     if previous:
         last = parse_card(previous, README)
-        if problems := check_front(last):
-            raise InputError(problems)
+        raise_errors(check_front(last))
         old = take_apart(last.body)
         before = {k: v for k, v in last.front.items() if k not in MADE}
-        front = _front(card, merge_front(written, fresh, before, old.front_record), lock, lock_hash)
-    body = recorded(take_apart(_body(card, Facts.of(lock, lock_hash, example, card, front))))
+        person = merge_front(written, fresh, before, old.front_record)
+    front = _front(card, person, lock, lock_hash)
+    body = recorded(take_apart(_body(card, Facts.of(lock, lock_hash, example, card, person))))
     return front_text(front) + "\n" + put_together(merge(body, old) if old else body, record)
 
 
 def _front(card: Card, person: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str) -> dict[str, Any]:
     stated = person.get("license")
-    licence = licence_of(lock, None if stated == UNKNOWN else stated)
+    licence = licence_of(lock, None if stated == UNKNOWN else stated, card.bezoar.get("terms"))
     return build_front(person, card.bezoar, lock, lock_hash, licence)
 
 

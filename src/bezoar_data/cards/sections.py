@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.cards import markdown as md
+from bezoar_data.cards import sections_checks as checks
 from bezoar_data.cards import sections_data as data
 from bezoar_data.cards.facts import Facts
+from bezoar_data.cards.licences.lineage import UNKNOWN
+from bezoar_data.cards.sections_judge import against_people
+from bezoar_data.cards.sections_judge import judge as judged_by
+from bezoar_data.cards.sections_review import reviewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,33 +136,11 @@ def models(facts: Facts) -> str:
     )
 
 
-def judge(facts: Facts) -> str:
-    if not facts.lock["judges"]:
-        return "No judge took part."
-    parts = []
-    models_of = {step: m["model"] for m in facts.lock["models"] for step in m["steps"]}
-    for one in facts.lock["judges"]:
-        judged = one["accepted"] + one["rejected"]
-        model = models_of.get(one["step"])
-        who = f"The judge {md.code(one['name'])}" + (f" is the model {md.code(model)}." if model else ".")
-        verdicts = (
-            f"It accepted {md.number(one['accepted'])} and rejected {md.number(one['rejected'])} of {md.rows(judged)}: "
-            f"{md.share(one['accepted'], judged)} accepted."
-            if judged
-            else "It judged no row."
-        )
-        parts.append(f"{who} {verdicts} Its agreement with people has not been measured.")
-        if one["ratings"]:
-            ratings = sorted(one["ratings"].items(), key=_by_rating)
-            rows = [(md.text(rating), md.number(n)) for rating, n in ratings]
-            parts.append(md.table(("Rating", "Rows"), rows, "lr"))
-    if any(one["rejected"] for one in facts.lock["judges"]):
-        parts.append("Rejected rows stay in the data, so that they can be studied; training selects by the verdict.")
-    return "\n\n".join(parts)
-
-
 def review(facts: Facts) -> str:
-    return "None yet: no person has checked these rows."
+    found = facts.lock.get("review")
+    if not found:
+        return "None yet: no person has checked these rows."
+    return "\n\n".join(reviewed(found, facts.lock["counts"]["kept"]))
 
 
 def licence(facts: Facts) -> str:
@@ -165,17 +148,11 @@ def licence(facts: Facts) -> str:
     lines = [
         f"**Licence: {md.text(found.result)}.** **Commercial use: {found.commercial}.**",
         "\n".join(f"- {md.text(reason)}" for reason in found.reasons),
-        "This is information gathered by software, not legal advice.",
     ]
+    if found.attribution:
+        lines += ["Whoever passes the data on names:", "\n".join(f"- {md.text(a)}" for a in found.attribution)]
+    lines.append("This is information gathered by software, not legal advice.")
     return "\n\n".join(lines)
-
-
-def contamination(facts: Facts) -> str:
-    return "Not checked: rows may overlap with the questions of public benchmarks."
-
-
-def personal_data(facts: Facts) -> str:
-    return "Not checked: rows may hold personal data that stood in a source or that a model made up."
 
 
 def cost(facts: Facts) -> str:
@@ -213,9 +190,16 @@ def limitations(facts: Facts) -> str:
     if lock["models"]:
         points.append("Model answers can be wrong, biased or made up, and read well all the same.")
     if lock["judges"]:
-        points.append("Verdicts are a model's; how often they agree with a person's is not known.")
-    points.append("No person has reviewed the rows; overlap with benchmarks and personal data were not checked.")
-    if not facts.licence.stated:
+        judging = lock.get("judging") or {}
+        known = all(against_people(judging, one["name"]) for one in lock["judges"])
+        told = "stands in the section on the judge" if known else "is not known"
+        points.append(f"Verdicts are a model's; how often they agree with a person's {told}.")
+    if seen := (lock.get("review") or {}).get("rows"):
+        points.append(f"People reviewed {md.number(seen)} of {md.rows(lock['counts']['kept'])}; nobody saw the others.")
+    else:
+        points.append("No person has reviewed the rows.")
+    points += checks.limits(lock)
+    if facts.licence.result == UNKNOWN:
         points.append("The licence is unknown: settle it before you use the data for more than looking at it.")
     if lock["pipeline"].get("limit") is not None:
         points.append("Only a part of the sources was used.")
@@ -234,11 +218,11 @@ SECTIONS: Mapping[str, Section] = {
     "splits": Section("Splits", data.splits),
     "sources": Section("Sources", sources),
     "models": Section("Models", models),
-    "judge": Section("Judge", judge),
+    "judge": Section("Judge", judged_by),
     "review": Section("Human review", review),
     "licence": Section("Licence", licence),
-    "contamination": Section("Contamination", contamination),
-    "personal_data": Section("Personal data", personal_data),
+    "contamination": Section("Contamination", checks.contamination),
+    "personal_data": Section("Personal data", checks.personal_data),
     "cost": Section("Cost", cost),
     "limitations": Section("Limitations", limitations),
     "use": Section("How to use it", data.use),
@@ -297,11 +281,3 @@ def _money(value: float | None) -> str:
     if value is None:
         return "unknown"
     return f"${value:,.2f}" if value == 0 or value >= 1 else f"${value:.6f}".rstrip("0")
-
-
-def _by_rating(item: tuple[str, int]) -> tuple[int, float, str]:
-    """Highest rating first, words last."""
-    try:
-        return (0, -float(item[0]), item[0])
-    except ValueError:
-        return (1, 0.0, item[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bezoar_data.cards import markdown as md
@@ -41,16 +42,32 @@ def example(facts: Facts) -> str:
     if facts.example is None:
         return "There is no example: the dataset has no rows."
     # Each value stands in a list item: indented so, no line of it can be taken for a line of the card itself.
-    items = []
-    for name, value in facts.example.items():
-        if name == RESERVED:
+    items = [_item(name, value) for name, value in facts.example.items() if name != RESERVED]
+    parts = ["The first row, without its lineage column; long texts are cut.", "\n".join(items)]
+    for kind, view in facts.views.items():
+        read = [_item(role, value) for role, value in _as_read(view, facts.example)]
+        parts += [f"The same row as trainers read it by the view {md.code(kind)}:", "\n".join(read)]
+    return "\n\n".join(parts)
+
+
+def _item(name: str, value: Any) -> str:
+    shown = _shown(value)
+    if "\n" in shown or len(shown) > _INLINE:
+        return f"- {md.code(name)}\n\n{md.block(shown, indent='  ')}\n"
+    return f"- {md.code(name)}: {_inline(value, shown)}"
+
+
+def _as_read(view: Mapping[str, str], row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The row's training text by a view: each part with its role, conversations turn by turn."""
+    for role, column in view.items():
+        value = row.get(column)
+        if not isinstance(value, list):
+            yield role, value
             continue
-        shown = _shown(value)
-        if "\n" in shown or len(shown) > _INLINE:
-            items.append(f"- {md.code(name)}\n\n{md.block(shown, indent='  ')}\n")
-        else:
-            items.append(f"- {md.code(name)}: {_inline(value, shown)}")
-    return "The first row, without its lineage column; long texts are cut.\n\n" + "\n".join(items)
+        for turn in value:
+            speaker = turn.get("role") if isinstance(turn, dict) else None
+            part = speaker if role == "messages" else f"{role}: {speaker}"
+            yield str(part), turn.get("content") if isinstance(turn, dict) else turn
 
 
 def splits(facts: Facts) -> str:

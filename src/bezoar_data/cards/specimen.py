@@ -90,8 +90,26 @@ def specimen_lock() -> dict[str, Any]:
         ),
         "cost": None,
         "judges": _AnyLength(
-            [{"name": "judge", "step": "step", "accepted": 1, "rejected": 0, "ratings": _AnyKey({"5": 1})}]
+            [
+                {
+                    "name": "judge",
+                    "step": "step",
+                    "kind": "accept",
+                    "accepted": 1,
+                    "rejected": 0,
+                    "ratings": _AnyKey({"5": 1}),
+                    "unjudged": _AnyKey(),
+                }
+            ]
         ),
+        "judging": {
+            "attributes": [],
+            "comparisons": [],
+            "repeated": [],
+            "agreement": [],
+            "people": {"agreement": [], "calibration": []},
+        },
+        "contamination": None,
         "columns": _AnyKey(id="string"),
         "mixed_columns": [],
         "data": _AnyLength(

@@ -18,9 +18,9 @@ from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bezoar_data.cards import markdown
-from bezoar_data.cards.document import Card
 from bezoar_data.cards.markdown import Markdown
 from bezoar_data.cards.parts import MARKER
+from bezoar_data.spec.card_file import Card
 from bezoar_data.spec.clean import shown
 from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
 

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from bezoar_data.cli.options import AsJson
+
 Format = Literal["alpaca", "sharegpt", "messages", "jsonl"]
 
 
@@ -23,7 +25,7 @@ def export(
         Path | None,
         typer.Option("--out", help="The file to write; RUN-FORMAT.jsonl here otherwise. One in .json is one list."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a run's rows as Alpaca, ShareGPT, messages or plain JSON Lines.
 

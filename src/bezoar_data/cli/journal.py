@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bezoar_data.cli.options import AsJson
+
 if TYPE_CHECKING:
     from bezoar_data.llms.journal import Journal
     from bezoar_data.llms.journal_upkeep import Stats
@@ -21,7 +23,6 @@ app = typer.Typer(
 )
 
 At = Annotated[Path, typer.Option("--journal", help="The journal: it lies beside the run folders.", metavar="PATH")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 DEFAULT = Path("runs/journal.sqlite")
 
 
@@ -104,7 +105,7 @@ def redact(
         if unknown:
             raise InputError(
                 Problem(
-                    "unknown_row",
+                    "unknown-row",
                     f"no run beside {journal} has the row {i}",
                     hint="nothing was changed: ids stand in the column `id` of the dataset and of dropped.parquet",
                 )
@@ -136,7 +137,7 @@ def _opened(path: Path) -> Journal:
 def _wrong(message: str, hint: str) -> InputError:
     from bezoar_data.spec.errors import InputError, Problem
 
-    return InputError(Problem("wrong_option", message, hint=hint))
+    return InputError(Problem("wrong-option", message, hint=hint))
 
 
 def _say(value: dict[str, Any], text: str, *, as_json: bool) -> None:

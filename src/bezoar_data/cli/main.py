@@ -15,8 +15,25 @@ import typer
 from typer.exceptions import TyperException
 
 from bezoar_data import __version__
-from bezoar_data.cli import export, journal, run, schema, status, steps, validate
-from bezoar_data.spec.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError
+from bezoar_data.cli import (
+    card,
+    export,
+    init,
+    journal,
+    judge,
+    plan,
+    preview,
+    publish,
+    review,
+    run,
+    schema,
+    shipped,
+    status,
+    steps,
+    train,
+    validate,
+)
+from bezoar_data.spec.errors import INPUT_WRONG, INTERRUPTED, BezoarError, ProblemsError
 
 app = typer.Typer(
     name="bezoar-data",
@@ -25,15 +42,26 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Start with: bezoar-data run pipelines/orca.yaml",
+    epilog="Start with: bezoar-data init my-data",
 )
 app.command("export")(export.export)
+app.command("init")(init.init)
+app.command("plan")(plan.plan)
+app.command("preview")(preview.preview)
+app.command("publish")(publish.publish)
+app.command("pull")(publish.pull)
 app.command("run")(run.run)
 app.command("schema")(schema.schema)
 app.command("status")(status.status)
+app.command("train")(train.train)
 app.command("validate")(validate.validate)
+app.add_typer(shipped.group("pipelines"), name="pipelines")
+app.add_typer(shipped.group("recipes"), name="recipes")
+app.add_typer(card.app, name="card")
 app.add_typer(steps.app, name="steps")
 app.add_typer(journal.app, name="journal")
+app.add_typer(judge.app, name="judge")
+app.add_typer(review.app, name="review")
 
 
 def _version(wanted: bool) -> None:
@@ -77,15 +105,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _tell(error: BezoarError, *, as_json: bool) -> int:
     from bezoar_data.llms.redact import redact
-    from bezoar_data.spec.render import render_problems
+    from bezoar_data.spec.render import in_order, render_problems
 
-    problems = error.problems if isinstance(error, InputError) else ()
+    problems = error.problems if isinstance(error, ProblemsError) else ()
     if as_json:
         value = {
             "ok": False,
             "exit_code": error.exit_code,
             "error": str(error),
-            "problems": [p.as_json() for p in problems],
+            "problems": [p.as_json() for p in in_order(problems)],
         }
         typer.echo(redact(json.dumps(value, ensure_ascii=False)))
     elif problems:

@@ -1,4 +1,4 @@
-"""`bezoar-data schema`: the JSON schemas of pipeline and models files, for editors."""
+"""`bezoar-data schema`: the JSON schemas of the files a person writes, for editors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def schema(
     out: Annotated[Path, typer.Option(help="Folder the files stand in.")] = Path("schemas"),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; end with 1 if a file is not current.")] = False,
 ) -> None:
-    """Write the JSON schemas that let an editor complete and check pipeline and models files.
+    """Write the JSON schemas that let an editor complete and check pipelines, models files, recipes and cards.
 
     In a file's first line, `# yaml-language-server: $schema=../schemas/pipeline.schema.json` tells the editor.
 

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from bezoar_data.cli.options import AsJson
+
 
 def status(
     run: Annotated[Path, typer.Argument(help="The run folder, e.g. runs/orca.", metavar="RUN")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show how a run stands: running, done, stopped or killed, with rows, rates, requests and money.
 

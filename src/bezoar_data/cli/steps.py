@@ -7,20 +7,23 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.cli.options import AsJson
+
 app = typer.Typer(help="List the steps and show how each is used.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")
 def list_steps(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """List all steps, with a line on each.
+    """List all steps, with a line on each: ours, then distilabel's.
 
     Example: bezoar-data steps list
     """
     from bezoar_data.steps.catalogue import load_catalogue
+    from bezoar_data.steps.foreign.known import distilabel_steps
 
-    entries = load_catalogue()
+    entries = {**load_catalogue(), **distilabel_steps()}
     if as_json:
         typer.echo(
             json.dumps({"steps": [{"use": e.use, "kind": e.kind, "summary": e.summary} for e in entries.values()]})
@@ -34,11 +37,11 @@ def list_steps(
 @app.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="The step's name in pipeline files.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a step's columns, settings and an example.
 
-    Example: bezoar-data steps show judge.accept
+    Examples: bezoar-data steps show judge.accept; bezoar-data steps show distilabel:UltraFeedback
     """
     from bezoar_data.steps.catalogue import find_step
 
@@ -48,17 +51,13 @@ def show(
         return
     typer.echo(f"{entry.use} ({entry.kind} step, version {entry.version})\n")
     typer.echo(f"{entry.doc}\n")
-    for title, columns in (
-        ("reads", entry.reads),
-        ("writes", entry.writes),
-        ("may write", entry.optional_writes),
-    ):
-        if columns:
-            typer.echo(f"{title}: {', '.join(columns)}")
+    for line in entry.columns_in_words():
+        typer.echo(line)
     if entry.settings:
         typer.echo("\nsettings:")
     for setting in entry.settings:
         default = "required" if setting.required else f"default {json.dumps(setting.default, ensure_ascii=False)}"
-        typer.echo(f"  {setting.name} ({setting.type}, {default})\n      {setting.description}")
+        about = f"\n      {setting.description}" if setting.description else ""
+        typer.echo(f"  {setting.name} ({setting.type}, {default}){about}")
     if entry.example:
         typer.echo(f"\nexample:\n{entry.example}")

@@ -1,40 +1,83 @@
-"""`bezoar-data validate`: every mistake of a pipeline and what it names, before anything is spent."""
+"""`bezoar-data validate`: every mistake of the files a person writes, before anything is spent."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bezoar_data.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from bezoar_data.cli.checking import Findings
+    from bezoar_data.spec.kinds import Kind
+
+_ONE_AND_MANY: dict[Kind, tuple[str, str]] = {
+    "pipeline": ("pipeline", "pipelines"),
+    "models": ("models file", "models files"),
+    "recipe": ("recipe", "recipes"),
+    "card": ("card", "cards"),
+}
+
 
 def validate(
-    pipelines: Annotated[list[Path], typer.Argument(help="Pipeline files.", metavar="PIPELINE...")],
-    models: Annotated[
-        Path | None, typer.Option(help="Models file to use instead of the one the pipeline names.")
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Files, or folders to search through. Default: pipelines, models, recipes and cards here.",
+            metavar="PATH...",
+        ),
     ] = None,
+    models: Annotated[Path | None, typer.Option(help="Models file to use instead of the one a pipeline names.")] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting to change first.", metavar="KEY=VALUE")
+        list[str] | None,
+        typer.Option("--set", help="A setting of the pipelines to change first.", metavar="KEY=VALUE"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as mistakes.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Check pipeline files with their models, card and inputs. Runs nothing, imports no step, sends nothing.
+    """Check pipelines, models files, recipes and cards, and what they name. Runs nothing, imports no step, sends
+    nothing. Ends with 2 if there are mistakes.
+
+    What only this machine lacks, such as a key in the environment, is a warning: CI has no keys.
 
     Example: bezoar-data validate pipelines/orca.yaml
     """
-    from bezoar_data.pipeline.load import load
-    from bezoar_data.spec.errors import InputError, Problem
+    from bezoar_data.cli.checking import check_files
+    from bezoar_data.spec.errors import InputError
+    from bezoar_data.spec.render import render_problems
 
-    problems: list[Problem] = []
-    for path in pipelines:
-        try:
-            load(path, overrides=overrides or (), models=models)
-        except InputError as error:
-            problems += error.problems
-    if problems:
-        raise InputError(problems)
+    found = check_files(paths or _folders(), overrides=overrides or (), models=models)
+    if found.errors or (strict and found.problems):
+        raise InputError(found.problems)
     if as_json:
-        typer.echo(json.dumps({"ok": True, "problems": []}))
-    else:
-        typer.echo(f"{len(pipelines)} pipeline{'s' if len(pipelines) > 1 else ''} checked: no mistakes found")
+        files = [{"file": str(path), "kind": kind} for path, kind in found.files]
+        problems = [p.as_json() for p in found.problems]
+        typer.echo(json.dumps({"ok": True, "files": files, "problems": problems}, ensure_ascii=False))
+        return
+    if found.problems:
+        typer.echo(render_problems(found.problems), err=True)
+    typer.echo(_summary(found))
+
+
+def _folders() -> list[Path]:
+    """The folders of a project that are here. Raises `InputError` where there is none."""
+    from bezoar_data.spec.errors import InputError, Problem
+    from bezoar_data.spec.kinds import FOLDERS
+
+    found = [Path(name) for name in FOLDERS if Path(name).is_dir()]
+    if not found:
+        message = f"none of the folders {', '.join(FOLDERS)} is here"
+        raise InputError(Problem("nothing-to-check", message, hint="name files or folders: bezoar-data validate PATH"))
+    return found
+
+
+def _summary(found: Findings) -> str:
+    counts = Counter(kind for _, kind in found.files)
+    parts = [f"{n} {one if n == 1 else many}" for kind, (one, many) in _ONE_AND_MANY.items() if (n := counts[kind])]
+    warned = len(found.problems)
+    warnings = f", {warned} warning{'s' if warned > 1 else ''}" if warned else ""
+    return f"{', '.join(parts)}: no mistakes found{warnings}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bezoar_data.runs.row import Drop
+from bezoar_data.runs.row import Drop, Lineage
 
 
 @dataclass(slots=True)
@@ -19,21 +19,38 @@ class StepCount:
     waiting: int = 0
     """Rows that lie before a step that needs all rows, until it decides them."""
     dropped: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    """Rows that went on although the step failed at them, by reason."""
+    noted: Counter[str] = field(default_factory=Counter)
+    """Rows that went on although the step found something in them, by reason."""
     failed: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        counted = {
             "rows_in": self.rows_in,
             "rows_out": self.rows_out,
             "dropped": dict(sorted(self.dropped.items())),
         }
+        more = {"missed": self.missed, "noted": self.noted}
+        return counted | {name: dict(sorted(n.items())) for name, n in more.items() if n}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a step found in a row and reports with facts. `kept` says that the row went on all the same."""
+
+    row: str
+    order: tuple[int, ...]
+    mark: Drop
+    kept: bool
 
 
 class Counts:
-    """Counters of one run, by step id in topological order."""
+    """Counters of one run, by step id in topological order, and what steps report of single rows."""
 
     def __init__(self, steps: Iterable[str]) -> None:
         self.steps: Mapping[str, StepCount] = {step: StepCount() for step in steps}
+        self._findings: list[Finding] = []
 
     def came(self, step: str) -> None:
         self.steps[step].rows_in += 1
@@ -47,10 +64,28 @@ class Counts:
     def went(self, step: str, rows: int = 1) -> None:
         self.steps[step].rows_out += rows
 
-    def drop(self, mark: Drop) -> None:
+    def drop(self, mark: Drop, row: Lineage | None = None) -> None:
         count = self.steps[mark.step]
+        self._find(mark, row, kept=False)
         count.dropped[mark.reason] += 1
         count.failed += mark.failed
+
+    def miss(self, mark: Drop) -> None:
+        count = self.steps[mark.step]
+        count.missed[mark.reason] += 1
+        count.failed += mark.failed
+
+    def note(self, mark: Drop, row: Lineage) -> None:
+        self.steps[mark.step].noted[mark.reason] += 1
+        self._find(mark, row, kept=True)
+
+    def _find(self, mark: Drop, row: Lineage | None, *, kept: bool) -> None:
+        if mark.facts is not None and row is not None:
+            self._findings.append(Finding(row.id, row.order, mark, kept))
+
+    def findings(self, step: str) -> list[Finding]:
+        """What a step reports, in the order of the rows: whatever the concurrency, the same."""
+        return sorted((f for f in self._findings if f.mark.step == step), key=lambda f: (f.order, f.row))
 
     @property
     def dropped(self) -> int:

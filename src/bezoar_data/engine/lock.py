@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.judging import Judging, judges_in
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written, sha256_of
@@ -27,34 +29,18 @@ class Seen:
 
     def __init__(self, compiled: Compiled) -> None:
         self.sources: Counter[str] = Counter()
-        self._judges = {
-            column.removesuffix("_status"): node.id
+        self.judges = [
+            judge
             for node in compiled.nodes
-            for column in node.step.outputs
-            if column.endswith("_status") and node.role is not None
-        }
-        self._status: dict[str, Counter[str]] = {name: Counter() for name in self._judges}
-        self._ratings: dict[str, Counter[str]] = {name: Counter() for name in self._judges}
+            if not node.is_source
+            for judge in judges_in(_written(node), node.id, asks=node.role is not None)
+        ]
+        self.judging = Judging(self.judges)
 
     def __call__(self, row: Row) -> None:
         self.sources.update(row.lineage.source.split(SOURCES))
         if row.lineage.drop is None:
-            for name in self._judges:
-                if (status := row.get(f"{name}_status")) is not None:
-                    self._status[name][str(status)] += 1
-                    self._ratings[name][str(row.get(f"{name}_rating"))] += 1
-
-    def judges(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                "step": step,
-                "accepted": self._status[name]["Accept"],
-                "rejected": self._status[name]["Reject"],
-                "ratings": dict(sorted(self._ratings[name].items())),
-            }
-            for name, step in self._judges.items()
-        ]
+            self.judging.add(row.columns, row.lineage.seed_ids, row.lineage.missed)
 
 
 def build_lock(
@@ -64,10 +50,15 @@ def build_lock(
     dropped: int,
     seen: Seen,
     usage: tuple[Usage, ...],
+    contamination: dict[str, Any] | None,
     *,
     limit: int | None,
+    people: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The lock of a finished run. See `cards.render` for how each part is shown."""
+    """The lock of a finished run. See `cards.render` for how each part is shown.
+
+    `people` is what was measured against labels that people gave (`runs.measured`).
+    """
     file = compiled.loaded.file
     costs = [u.cost for u in usage]
     return {
@@ -81,6 +72,7 @@ def build_lock(
             "splits": dict(file.splits),
             "tolerate": file.tolerate,
             "limit": limit,
+            **({"review": file.review.model_dump()} if file.review else {}),
         },
         "software": {name: _version(name) for name in _SOFTWARE},
         "steps": [{**_step(node), **counts.steps[node.id].as_json()} for node in compiled.nodes],
@@ -103,7 +95,9 @@ def build_lock(
             for u in usage
         ],
         "cost": None if None in costs else round(sum(c or 0.0 for c in costs), 6),
-        "judges": seen.judges(),
+        "judges": seen.judging.judges(),
+        "judging": {**seen.judging.measured(), "people": dict(people)},
+        "contamination": contamination,
         "columns": dict(written.columns),
         "mixed_columns": list(written.mixed),
         "data": [
@@ -112,6 +106,10 @@ def build_lock(
         ],
         "demo": any(model["demo"] for model in _models(compiled)),
     }
+
+
+def _written(node: Node) -> list[str]:
+    return list(getattr(node.step, "outputs", ()))
 
 
 def _version(name: str) -> str | None:

@@ -6,44 +6,33 @@ half way leaves the last finished dataset untouched, and the journal with every 
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import shutil
-import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.drive import Options, drive, tell_notes
 from bezoar_data.engine.lock import Seen, build_lock
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.record import RunRecord
+from bezoar_data.engine.reviewing import Reviewing
 from bezoar_data.engine.watch import RunWatch
-from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, lock_hash, replace_folder, write_json, write_text
+from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import DONE, TOO_MANY_FAILED, InputError, Problem
 
-Engine = Literal["stream", "local"]
-
-CardWriter = Callable[[Mapping[str, Any], str, Mapping[str, Any] | None, str | None], str]
-"""Renders the card from (lock, its hash, an example row, the card as it stood): cards live above the engine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a run may be told besides its files."""
-
-    engine: Engine = "stream"
-    limit: int | None = None
-    max_cost: float | None = None
-    retry_failed: bool = False
+Describe = Callable[[Mapping[str, Any], str, Mapping[str, Any] | None, str | None], Mapping[str, str]]
+"""Makes the files that describe a dataset, by their names, from (lock, its hash, an example row, the card as it stood):
+cards live above the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,7 @@ class Result:
     exit_code: int
 
 
-def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWriter, progress: Progress) -> Result:
+def run(compiled: Compiled, folder: RunFolder, options: Options, *, describe: Describe, progress: Progress) -> Result:
     """Run a pipeline to its end and leave its files in `folder`.
 
     Raises `InputError` (exit 2), `BudgetStop` (3), `ProviderAway` (5) or `Interrupted` (130); after each but the
@@ -79,18 +68,19 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, card: CardWr
                 from bezoar_data.engine.local import run_local
 
                 with Journal.open(folder.journal) as journal:
-                    _tell_notes(journal, progress)
+                    tell_notes(journal, progress)
 
                 progress.follow(watch, record.running)
                 run_local(compiled, spool, counts, scratch, limit=options.limit)
             else:
-                _run_stream(compiled, spool, counts, folder, options, progress, watch, record)
+                where = folder.journal
+                drive(compiled, spool, counts, where, options, progress=progress, watch=watch, save=record.running)
         except BaseException as error:
             record.stopped(watch.facts(), error)
             raise
         finally:
             progress.close()
-        result = _finish(compiled, folder, spool, counts, options, card, scratch, watch, record)
+        result = _finish(compiled, folder, spool, counts, options, describe, scratch, watch, record)
         spool.close()
     return result
 
@@ -108,6 +98,11 @@ def _refuse_for_local(compiled: Compiled, options: Options) -> None:
         if model.mode == "batch":
             hint = "leave --engine local out, or mode: batch"
             problems.append(Problem("local-batch", f"--engine local cannot ask '{role}' in batches", hint=hint))
+    from bezoar_data.engine.local import uneven_meetings
+
+    for node in uneven_meetings(compiled):
+        message = f"--engine local hangs where branches of unequal length meet, as before '{node.following[0]}'"
+        problems.append(Problem("local-meeting", message, hint="leave --engine local out"))
     if problems:
         raise InputError(problems)
 
@@ -139,60 +134,6 @@ def _nothing_half_written(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _run_stream(
-    compiled: Compiled,
-    spool: Spool,
-    counts: Counts,
-    folder: RunFolder,
-    options: Options,
-    progress: Progress,
-    watch: RunWatch,
-    record: RunRecord,
-) -> None:
-    from bezoar_data.engine.stream import StreamEngine
-
-    async def main() -> None:
-        journal = Journal.open(folder.journal)
-        told = _tell_notes(journal, progress)
-        try:
-            gateway = Gateway(
-                compiled.roles,
-                journal,
-                retry_failed=options.retry_failed,
-                max_cost=options.max_cost,
-                listen=progress.heard,
-            )
-            async with gateway:
-                watch.asked = gateway.snapshot
-                engine = StreamEngine(compiled, gateway, spool, counts, window=_window(compiled), limit=options.limit)
-                progress.follow(watch, record.running)
-                restore = _on_interrupt(engine.stop)
-                try:
-                    await engine.run()
-                finally:
-                    restore()
-        finally:
-            _tell_notes(journal, progress, told)
-            journal.close()
-
-    _run_loop(main)
-
-
-def _tell_notes(journal: Journal, progress: Progress, told: int = 0) -> int:
-    """Say what the journal had to mend or pass over, from the `told`-th note on."""
-    for note in journal.notes[told:]:
-        progress.note(note)
-    return len(journal.notes)
-
-
-def _window(compiled: Compiled) -> int:
-    """Rows in flight: enough to keep every endpoint busy while some rows are slow, and no more. A role asked in
-    batches needs all the rows of a batch at once."""
-    rows = 128 + 2 * sum(model.limits.concurrency for model in compiled.roles.values())
-    models = [m for model in compiled.roles.values() for m in (model, *model.fallbacks)]
-    return max(rows, 50_000) if any(m.mode == "batch" for m in models) else rows
-
-
 def expected_rows(compiled: Compiled, limit: int | None) -> int | None:
     """How many rows the sources will give, once all of them know. None where a step makes rows of its own."""
     if any(_makes(node) for node in compiled.nodes):
@@ -210,50 +151,13 @@ def _makes(node: Node) -> bool:
     return bool(getattr(node.step, "makes", False))
 
 
-def _run_loop(main: Callable[[], Any]) -> Any:
-    """Run to the end, also where a loop is running already (a notebook): then on a thread of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(main())
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: asyncio.run(main())).result()
-
-
-def _on_interrupt(stop: Callable[[], None]) -> Callable[[], None]:
-    """Ctrl-C and SIGTERM stop the run cleanly; a second one leaves at once. Gives back what undoes it."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def first() -> None:
-        for number in signals:
-            loop.remove_signal_handler(number)
-        print("stopping: waiting for answers in flight (again to leave at once)", file=sys.stderr)  # noqa: T201
-        stop()
-
-    try:
-        for number in signals:
-            loop.add_signal_handler(number, first)
-    except (ValueError, RuntimeError, NotImplementedError):
-        return lambda: None  # not the main thread: its owner handles signals
-
-    def restore() -> None:
-        for number in signals:
-            with suppress(ValueError):
-                loop.remove_signal_handler(number)
-
-    return restore
-
-
 def _finish(
     compiled: Compiled,
     folder: RunFolder,
     spool: Spool,
     counts: Counts,
     options: Options,
-    card: CardWriter,
+    describe: Describe,
     scratch: Path,
     watch: RunWatch,
     record: RunRecord,
@@ -262,18 +166,30 @@ def _finish(
     file = compiled.loaded.file
     building = scratch / "dataset"
     seen = Seen(compiled)
+    reviewing = Reviewing.of(folder.review, seen.judges)
     written = write_dataset(
-        spool, building, splits=file.splits, seed=file.seed, expected=compiled.expected_columns, tell=seen
+        spool,
+        building,
+        splits=file.splits,
+        seed=file.seed,
+        expected=compiled.expected_columns,
+        tell=seen,
+        review=reviewing.columns if reviewing.answers else None,
     )
     dropped = scratch / "dropped.parquet"
     count = write_dropped(spool, dropped, tell=seen)
     usage = spool.usage(folder.journal)
-    lock = build_lock(compiled, counts, written, count, seen, usage, limit=options.limit)
+    people = reviewing.measured(read_measured(folder.reliability, {f.path: f.sha256 for f in written.files}))
+    overlap = contamination(compiled, counts, building)
+    lock = build_lock(compiled, counts, written, count, seen, usage, overlap, limit=options.limit, people=people)
+    if (reviewed := reviewing.as_json()) is not None:
+        lock["review"] = reviewed
     name = lock_hash(lock)
     previous = folder.dataset / "README.md"
-    text = card(lock, name, written.first_row, previous.read_text("utf-8") if previous.exists() else None)
+    texts = describe(lock, name, written.first_row, previous.read_text("utf-8") if previous.exists() else None)
     write_json(building / "lock.json", lock)
-    write_text(building / "README.md", text)
+    for file_name, text in texts.items():
+        write_text(building / file_name, text)
     replace_folder(building, folder.dataset)
     dropped.replace(folder.dropped)
     (scratch / "distilabel.yaml").replace(folder.distilabel)

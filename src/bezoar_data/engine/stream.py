@@ -10,22 +10,26 @@ run, and then the answers in flight are awaited and journalled first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.walkers import Walkers
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import Drop, Lineage, Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import BezoarError
-from bezoar_data.steps.base import GlobalModelStep, GlobalRowStep, RowStep, Source
+from bezoar_data.steps.base import GlobalMakingStep, GlobalRowStep, RowStep, Source
 from bezoar_data.steps.meeting import UNMATCHED, Union, join_rows, united
 from bezoar_data.steps.verdicts import (
+    Children,
     Dropped,
     Made,
+    Turns,
     Verdict,
     as_made,
     asked_as,
@@ -35,12 +39,18 @@ from bezoar_data.steps.verdicts import (
     replace_lineage,
     settle,
     settle_made,
+    take_turn,
 )
 
 GRACE = 30.0
 """Seconds that answers in flight are awaited for when a run is stopped."""
 
+_ASIDE = 1000
+"""Rows that a step which runs beside the loop has under way at most: each may hold a thread."""
+
 _CHUNK = 256
+
+_T = TypeVar("_T")
 
 
 class Interrupted(BezoarError):
@@ -68,11 +78,10 @@ class StreamEngine:
         self._counts = counts
         self._limit = limit
         self._ranks = {node.id: rank for rank, node in enumerate(compiled.nodes)}
-        self._window = asyncio.Semaphore(window)
-        self._walks: set[asyncio.Task[None]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._walkers = Walkers(window, self._end)
         self._ending: BaseException | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bezoar-aside")
+        self._aside_rows = asyncio.Semaphore(_ASIDE)
 
     def stop(self) -> None:
         """End the run: no new row starts, answers in flight are awaited for `GRACE` seconds and journalled."""
@@ -90,20 +99,18 @@ class StreamEngine:
                 await self._drain()
         except BaseException as error:
             self._end(error)
+        self._thread.shutdown(wait=False, cancel_futures=True)
         if self._ending is not None:
             await self._gateway.stop(GRACE)
-            for walk in self._walks:
-                walk.cancel()
-            await asyncio.gather(*self._walks, return_exceptions=True)
+            await self._walkers.stop()
             raise self._ending
+        await self._walkers.stop()
         self._spool.flush()
 
     def _end(self, error: BaseException) -> None:
         if self._ending is None:
             self._ending = error
-            # Wake whoever waits for room in the window or for the last walk: there is nothing to wait for any more.
-            self._window.release()
-            self._idle.set()
+            self._walkers.end()
 
     def _load(self) -> None:
         """Let every step prepare itself; those that ask a model ask through this run's gateway."""
@@ -114,16 +121,15 @@ class StreamEngine:
             node.step.load()
 
     async def _read(self, node: Node) -> None:
-        """Start a walk for each row of a source, as the window allows. Reading happens beside the loop."""
+        """Start a walk for each row of a source that it can use, as the window allows. Reading happens beside the
+        loop."""
         rows = islice(cast(Source, node.step).rows(), self._limit)
         while not self._ending:
             chunk = await asyncio.to_thread(lambda: list(islice(rows, _CHUNK)))
             if not chunk:
                 return
             for row in chunk:
-                self._counts.came(node.id)
-                self._counts.went(node.id)
-                await self._start(row, node)
+                await self._begin(row, node)
 
     async def _join(self, node: Node) -> None:
         """Put the rows that wait before a join together by id. A row dropped in one branch is gone: its twins of the
@@ -144,9 +150,9 @@ class StreamEngine:
     async def _decide_all(self, node: Node) -> None:
         """Let a step that needs all rows decide those that wait before it, then start what goes on."""
         waiting = list(self._spool.kept(node.id))
-        if isinstance(node.step, GlobalModelStep):
+        if isinstance(node.step, GlobalMakingStep):
             for made in await self._make_all(node.step, waiting, node):
-                await self._begin(made, node)
+                await self._begin(settle_made(made, node.id), node)
             self._spool.clear(node.id)
             self._counts.decided(node.id)
             return
@@ -159,14 +165,14 @@ class StreamEngine:
         self._spool.clear(node.id)
         self._counts.decided(node.id)
 
-    async def _make_all(self, step: GlobalModelStep, rows: list[Row], node: Node) -> Sequence[Made]:
+    async def _make_all(self, step: GlobalMakingStep, rows: list[Row], node: Node) -> Sequence[Made]:
         """Drive a step that makes rows out of all rows: wave after wave of questions, each answered as a whole."""
         waves = step.run_all(rows)
         asks, made = await asyncio.to_thread(next_wave, waves, None)
         while made is None:
             answers: list[Answer | Refused | None] = [None] * len(asks)
             for i, ask in enumerate(asks):
-                await self._walk(self._answer(ask, node, answers, i))
+                await self._walkers.start(self._answer(ask, node, answers, i))
             await self._drain()
             asks, made = await asyncio.to_thread(next_wave, waves, cast("list[Answer | Refused]", answers))
         return made
@@ -178,10 +184,9 @@ class StreamEngine:
         except Refused as error:
             answers[i] = error
 
-    async def _begin(self, made: Made, node: Node) -> None:
-        """Count a made row, and start it unless it was sorted out."""
+    async def _begin(self, row: Row, node: Node) -> None:
+        """Count a row that a source gave or a step made, and start it unless it was sorted out."""
         self._counts.came(node.id)
-        row = settle_made(made, node.id)
         if row.lineage.drop is not None:
             self._drop(row)
         else:
@@ -189,29 +194,10 @@ class StreamEngine:
             await self._start(row, node)
 
     async def _start(self, row: Row, node: Node) -> None:
-        await self._walk(self._leave(row, node))
-
-    async def _walk(self, way: Coroutine[Any, Any, None]) -> None:
-        """Start on a way as soon as the window has room for it."""
-        await self._window.acquire()
-        if self._ending:
-            way.close()
-            return
-        walk = asyncio.create_task(way)
-        self._walks.add(walk)
-        self._idle.clear()
-        walk.add_done_callback(self._walked)
-
-    def _walked(self, walk: asyncio.Task[None]) -> None:
-        self._walks.discard(walk)
-        self._window.release()
-        if not self._walks:
-            self._idle.set()
-        if not walk.cancelled() and (error := walk.exception()) is not None:
-            self._end(error)
+        await self._walkers.start(self._leave(row, node))
 
     async def _drain(self) -> None:
-        await self._idle.wait()
+        await self._walkers.drain()
         if self._ending:
             raise self._ending
 
@@ -235,32 +221,37 @@ class StreamEngine:
             branch = node.after.index(before.id)
             await self._leave(united(row, node.id, branch, shared=cast(Union, node.step).shared), node)
             return
-        lineage, verdict = await self._decide(row, node)
+        step = cast(RowStep, node.step)
+        if not step.aside:
+            lineage, verdict = await self._decide(row, node, step.run_row(row))
+        else:
+            async with self._aside_rows:
+                lineage, verdict = await self._decide(row, node, step.run_row(row), aside=True)
         outs = self._settle(replace_lineage(row, lineage), verdict, node)
         if len(outs) == 1:
             await self._leave(outs[0], node)
         elif outs:
             await asyncio.gather(*(self._leave(out, node) for out in outs))
 
-    async def _decide(self, row: Row, node: Node) -> tuple[Lineage, Verdict]:
+    async def _decide(self, row: Row, node: Node, turns: Turns, *, aside: bool = False) -> tuple[Lineage, Verdict]:
         """Drive a step's generator: ask for it, send it what came back, until it says its verdict."""
         lineage = row.lineage
-        turns = cast(RowStep, node.step).run_row(row)
+        reply: Answer | Refused | None = None
         try:
-            ask = next(turns)
             while True:
+                # Beside the loop, on one thread: such steps are not made to run twice at once.
+                ask, verdict = await self._aside(take_turn, turns, reply) if aside else take_turn(turns, reply)
+                if ask is None:
+                    return lineage, cast(Verdict, verdict)
                 if ask.to not in node.roles:
                     raise TypeError(f"step '{node.id}' asked a model but names none")
                 name = asked_as(node.id, ask)
                 try:
-                    answer = await self._gateway.ask(node.roles[ask.to], ask, step=name)
+                    reply = await self._gateway.ask(node.roles[ask.to], ask, step=name)
                 except Refused as error:
-                    ask = turns.throw(error)
+                    reply = error
                 else:
-                    lineage = lineage.answered(name, answer.model, answer.keys, demo=answer.demo)
-                    ask = turns.send(answer)
-        except StopIteration as end:
-            return lineage, end.value
+                    lineage = lineage.answered(name, reply.model, reply.keys, demo=reply.demo)
         except Refused as error:
             return lineage, refused(error)
         except BezoarError:
@@ -268,23 +259,31 @@ class StreamEngine:
         except Exception as error:
             return lineage, broken(error)
 
+    async def _aside(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
     def _settle(self, row: Row, verdict: Verdict, node: Node) -> list[Row]:
         """Count and spool what was dropped; give back the rows that go on."""
-        outs = settle(row, as_made(node.step, row, verdict), node.id)
-        for _ in outs[1:] if getattr(node.step, "makes", False) else ():
-            self._counts.came(node.id)  # a step that makes rows counts candidates, of which one came already
+        verdict = as_made(node.step, row, verdict)
+        outs = settle(row, verdict, node.id)
+        for _ in outs[1:] if isinstance(verdict, Children) else ():
+            self._counts.came(node.id)  # of rows made of one, each counts as one that came; the first came already
         going = []
         for out in outs:
             if out.lineage.drop is not None:
                 self._drop(out)
             else:
                 going.append(out)
+                for miss in out.lineage.missed[len(row.lineage.missed) :]:
+                    self._counts.miss(miss)
+                for note in out.lineage.noted[len(row.lineage.noted) :]:
+                    self._counts.note(note, out.lineage)
         self._counts.went(node.id, len(going))
         return going
 
     def _drop(self, row: Row) -> None:
         assert row.lineage.drop is not None  # noqa: S101
-        self._counts.drop(row.lineage.drop)
+        self._counts.drop(row.lineage.drop, row.lineage)
         self._spool.drop(row, self._ranks[row.lineage.drop.step])
 
     def _spool_row(self, row: Row, node: Node) -> None:

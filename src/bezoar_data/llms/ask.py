@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from bezoar_data.spec.errors import BezoarError
 
 Message = Mapping[str, str]
 """A chat message: `{"role": "system" | "user" | "assistant", "content": text}`."""
+
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
+
+def canonical_messages(messages: Sequence[Message]) -> bytes:
+    """Messages as JSON with sorted keys and no spaces: what the journal's key is taken over and what it stores."""
+    try:
+        return orjson.dumps(messages, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # lone surrogates: orjson refuses them, and writes all other text as json does
+        return _encode(messages).encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,15 @@ from typing import Any
 from bezoar_data.llms.ask import Ask, Refused
 from bezoar_data.llms.batch_api import BatchAPI
 from bezoar_data.llms.batch_store import BatchStore, Turn
-from bezoar_data.llms.batch_trip import Trip, Unit
+from bezoar_data.llms.batch_trip import Trip
+from bezoar_data.llms.batch_unit import Unit
 from bezoar_data.llms.batch_watch import BatchWatch
 from bezoar_data.llms.budget import Budget
+from bezoar_data.llms.flight import Flight
 from bezoar_data.llms.key import KeyMaker
 from bezoar_data.llms.providers.base import Completion, ProviderError, Refusal, Request, Transient, Unauthorised
 from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.llms.tally import Count, cost_of
-from bezoar_data.llms.transport import Flight
 from bezoar_data.llms.watch import NO_USABLE_ANSWER, Listen, Patience
 from bezoar_data.spec.errors import BezoarError, ProviderAway
 from bezoar_data.spec.models_file import Model

@@ -18,7 +18,8 @@ import aiohttp
 import orjson
 
 from bezoar_data.llms.providers.base import Completion, Request, Transient
-from bezoar_data.llms.providers.openai import OpenAI, _failure, _parsed, _url, _words
+from bezoar_data.llms.providers.http import endpoint_url, failure_of, parsed, words
+from bezoar_data.llms.providers.openai import OpenAI
 
 LONGEST_LINE = 64 * 2**20
 """Bytes of one result. An answer is text a model wrote token by token: more than this is no answer."""
@@ -99,7 +100,7 @@ class BatchAPI(ABC):
     async def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         """The JSON object at a path below the API's address. Every other end is a provider's error."""
         async with self._asked(method, path, **more) as response:
-            return _parsed(await response.read())
+            return parsed(await response.read())
 
     async def _lines(self, path: str) -> AsyncGenerator[bytes, None]:
         """The lines of a download. One that is no JSON means that the download was cut or garbled."""
@@ -130,19 +131,19 @@ class BatchAPI(ABC):
         try:
             async with session.request(method, self._address(path), **send, **more) as response:
                 if not 200 <= response.status < 300:
-                    raise _failure(response.status, await response.content.read(2**20), response.headers)
+                    raise failure_of(response.status, await response.content.read(2**20), response.headers)
                 yield response
         except (aiohttp.ClientConnectorError, ConnectionRefusedError) as error:
-            raise Transient("connection", _words(error)) from None
+            raise Transient("connection", words(error)) from None
         except TimeoutError:
             raise Transient("timeout", "no answer in time") from None
         except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            raise Transient("cut", _words(error)) from None
+            raise Transient("cut", words(error)) from None
 
     def _address(self, path: str) -> str:
         """Below the API's own address: what an answer names elsewhere never gets the key."""
         base = self.provider._url.removesuffix(self.provider.path).rstrip("/")
-        return _url(base, path)
+        return endpoint_url(base, path)
 
 
 def _name(raw: bytes) -> str:

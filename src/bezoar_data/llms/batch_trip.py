@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from bezoar_data.llms.batch_api import BatchAPI, Look
+from bezoar_data.llms.batch_collect import Collecting
 from bezoar_data.llms.batch_store import COLLECTED, INTENDED, WORKING, Batch, BatchStore, Item, Turn
+from bezoar_data.llms.batch_unit import Journey, Unit
 from bezoar_data.llms.batch_watch import BatchWatch
 from bezoar_data.llms.providers.base import Refusal, Request, Transient
 from bezoar_data.llms.redact import redact
@@ -23,85 +23,11 @@ from bezoar_data.spec.errors import BezoarError, InputError, Problem
 from bezoar_data.spec.models_file import Batching
 
 _SLICE = 1000
-"""So many results are written, read and delivered together."""
-_ROUNDS = 4
-"""So often results are collected that are fewer than the provider says, before it is taken at its word."""
+"""So many results are read and delivered together."""
 _GROWTH = 1.5
 _FIRST_LOOK = 1 / 12
 """The first look at a batch comes after this share of the longest wait."""
 _DELIVER_WITHIN = 60.0
-
-
-class Unit:
-    """One request of a batch, and who waits for it."""
-
-    ELSEWHERE: ClassVar[object] = object()
-    """Outcome: another run has put the answer into the journal."""
-    AGAIN: ClassVar[object] = object()
-    """Outcome: another run has just handed in the same; look again."""
-
-    __slots__ = ("_future", "cancelled", "item", "kept", "keys", "max_tokens", "request", "size")
-
-    def __init__(self, request: Request, keys: tuple[str, ...], max_tokens: int | None) -> None:
-        loop = asyncio.get_running_loop()
-        self.request, self.keys, self.max_tokens = request, keys, max_tokens
-        self.item: Item | None = None
-        self.cancelled = ""
-        """The provider's name of its batch, when someone cancelled that there."""
-        self.size = 0
-        self._future: asyncio.Future[object] = loop.create_future()
-        self._future.add_done_callback(lambda f: f.cancelled() or f.exception())
-        self.kept: asyncio.Future[bool] = loop.create_future()
-        """Whether the outcome is where no kill can lose it."""
-
-    async def outcome(self) -> object:
-        """The line of results, None when there is none, `ELSEWHERE`, `AGAIN`. Raises what ended the run."""
-        return await self._future
-
-    @property
-    def over(self) -> bool:
-        return self._future.done()
-
-    def tell(self, outcome: object) -> None:
-        if not self._future.done():
-            self._future.set_result(outcome)
-
-    def fail(self, error: BezoarError) -> None:
-        if not self._future.done():
-            self._future.set_exception(error)
-            self.unsafe()
-
-    def safe(self) -> None:
-        if not self.kept.done():
-            self.kept.set_result(True)
-
-    def unsafe(self) -> None:
-        if not self.kept.done():
-            self.kept.set_result(False)
-
-    def safe_with(self, task: asyncio.Task[Any] | None) -> None:
-        """Safe once a task is done that was not cut short."""
-        if task is None:
-            self.safe()
-        else:
-            task.add_done_callback(lambda t: self.unsafe() if t.cancelled() else self.safe())
-
-
-@dataclass(slots=True, eq=False)
-class _Journey:
-    """A batch on its way, and those of its requests that someone waits for."""
-
-    batch: Batch
-    units: dict[int, Unit] = field(default_factory=dict)
-    joined: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-    fresh: bool = False
-    """Handed in by this run: people were told of it."""
-    cancelled: bool = False
-
-    @property
-    def waiting(self) -> list[Unit]:
-        return [unit for unit in self.units.values() if not unit.over]
 
 
 class Trip:
@@ -124,7 +50,7 @@ class Trip:
         self._put_back = put_back
         self._known: dict[tuple[str, int | None], Item] = {}
         self._seen = 0
-        self._journeys: dict[int, _Journey] = {}
+        self._journeys: dict[int, Journey] = {}
         self._handing: asyncio.Task[None] | None = None
         self._delivered: list[Unit] = []
 
@@ -133,7 +59,7 @@ class Trip:
         async with self._turn.taken():
             await asyncio.to_thread(self._store.purge)
         for batch in await asyncio.to_thread(self._store.open):
-            self._journeys[batch.id] = _Journey(batch)
+            self._journeys[batch.id] = Journey(batch)
         self._learn(await asyncio.to_thread(self._store.items))
         for journey in self._journeys.values():
             self._tend(journey)
@@ -174,7 +100,7 @@ class Trip:
         """Wait for a request that is on its way."""
         journey = self._journeys.get(item.batch)
         if journey is None:
-            journey = self._journeys[item.batch] = _Journey(Batch(item.batch, "", None, COLLECTED, 0, time.time()))
+            journey = self._journeys[item.batch] = Journey(Batch(item.batch, "", None, COLLECTED, 0, time.time()))
         unit = journey.units.get(item.id)
         if unit is None or unit.over:
             unit = Unit(request, item.keys, item.max_tokens)
@@ -216,7 +142,7 @@ class Trip:
             if not mine:
                 return
             batch = Batch(ours[0].batch, nonce, None, INTENDED, len(ours), time.time())
-            journey = self._journeys[batch.id] = _Journey(batch, {u.item.id: u for u in mine if u.item is not None})
+            journey = self._journeys[batch.id] = Journey(batch, {u.item.id: u for u in mine if u.item is not None})
             self._learn(ours)
             try:
                 remote = await self._submit(batch, mine)
@@ -226,7 +152,7 @@ class Trip:
                 await asyncio.to_thread(self._store.forget, batch.id)
                 hint = "nothing of it was handed in: correct what it names, then run the same command again"
                 message = f"{self._api.provider.address} does not take the batch: {refusal}"
-                raise InputError(Problem("batch_refused", message, hint=hint)) from refusal
+                raise InputError(Problem("batch-refused", message, hint=hint)) from refusal
             except BezoarError:
                 await asyncio.to_thread(self._store.forget, batch.id)
                 raise
@@ -253,7 +179,7 @@ class Trip:
                 tries += 1
                 await self._watch.wait(failure, tries)
 
-    async def _named(self, journey: _Journey, remote: str) -> None:
+    async def _named(self, journey: Journey, remote: str) -> None:
         batch = journey.batch
         await asyncio.to_thread(self._store.handed_in, batch.id, remote)
         journey.batch = Batch(batch.id, batch.nonce, remote, WORKING, batch.requests, batch.created_at)
@@ -271,18 +197,18 @@ class Trip:
             if self._known.get((key, item.max_tokens)) is item:
                 del self._known[key, item.max_tokens]
 
-    def _forget(self, journey: _Journey) -> list[Unit]:
+    def _forget(self, journey: Journey) -> list[Unit]:
         """A batch that is none: what waited for it, with nothing known of it any more."""
         self._journeys.pop(journey.batch.id, None)
         for item in [item for item in self._known.values() if item.batch == journey.batch.id]:
             self._forget_item(item)
         return journey.waiting
 
-    def _tend(self, journey: _Journey) -> None:
+    def _tend(self, journey: Journey) -> None:
         if journey.task is None or journey.task.done():
             journey.task = asyncio.create_task(self._guarded(journey))
 
-    async def _guarded(self, journey: _Journey) -> None:
+    async def _guarded(self, journey: Journey) -> None:
         try:
             await self._go(journey)
         except Exception as error:
@@ -294,7 +220,7 @@ class Trip:
                 words = redact(f"{type(error).__name__}: {error}")
                 self._watch.end(BezoarError(f"waiting for a batch of {self._api.provider.address} broke: {words}"))
 
-    async def _go(self, journey: _Journey) -> None:
+    async def _go(self, journey: Journey) -> None:
         """A batch's way to its end, and on for those who come later."""
         stored = await asyncio.to_thread(self._store.batch, journey.batch.id)
         if stored is not None:
@@ -314,7 +240,7 @@ class Trip:
             async with self._turn.taken():
                 stored = await asyncio.to_thread(self._store.batch, journey.batch.id)
                 if stored is not None and stored.state == WORKING and look is not None:
-                    await self._watch.insist(self._collecting(stored, look))
+                    await self._watch.insist(Collecting(self._api, self._store, stored, look))
                     await asyncio.to_thread(self._store.collected, stored.id)
                     journey.cancelled = look.cancelled
                 await self._deliver(journey)
@@ -322,7 +248,7 @@ class Trip:
                 journey.batch = Batch(left.id, left.nonce, left.remote, COLLECTED, left.requests, left.created_at)
             await journey.joined.wait()
 
-    async def _recover(self, journey: _Journey) -> bool:
+    async def _recover(self, journey: Journey) -> bool:
         """Find out whether an intended batch was handed in. False: it was not, and never will be.
 
         Twice "not there" with some time in between: a provider may still be making a batch whose maker was killed.
@@ -354,7 +280,7 @@ class Trip:
     def _first_pause(self) -> float:
         return self._settings.poll * _FIRST_LOOK
 
-    async def _wait(self, journey: _Journey) -> Look | None:
+    async def _wait(self, journey: Journey) -> Look | None:
         """Look at a batch until it is over. None when another run has collected it meanwhile."""
         pause = self._first_pause
         remote = journey.batch.remote or ""
@@ -368,12 +294,12 @@ class Trip:
             except Refusal as refusal:
                 hint = "was it made with another key? Its answers can be collected with the key it was made with only"
                 message = f"{self._api.provider.address} does not know its batch {remote} any more: {refusal.detail}"
-                raise InputError(Problem("batch_unknown", message, hint=hint)) from refusal
+                raise InputError(Problem("batch-unknown", message, hint=hint)) from refusal
             if look.over:
                 return look
             pause = min(pause * _GROWTH, self._settings.poll)
 
-    async def _failed(self, journey: _Journey, look: Look) -> None:
+    async def _failed(self, journey: Journey, look: Look) -> None:
         """The provider took none of the batch's requests. When it has too much to do, they are handed in later."""
         batch = journey.batch
         await asyncio.to_thread(self._store.forget, batch.id)
@@ -384,31 +310,9 @@ class Trip:
             return
         message = f"{self._api.provider.address} took none of the requests of batch {batch.remote}: {look.failed}"
         hint = "nothing of it was billed: correct what it names, then run the same command again"
-        raise InputError(Problem("batch_failed", message, hint=hint))
+        raise InputError(Problem("batch-failed", message, hint=hint))
 
-    def _collecting(self, batch: Batch, look: Look) -> Callable[[], Coroutine[Any, Any, None]]:
-        rounds = 0
-
-        async def collect() -> None:
-            nonlocal rounds
-            part: list[tuple[int, bytes]] = []
-            async with aclosing(self._api.results(look)) as results:
-                async for name, raw in results:
-                    nonce, _, number = name.rpartition("-")
-                    if nonce == batch.nonce and number.isdecimal():
-                        part.append((int(number), redact(raw.decode("utf-8", "replace")).encode()))
-                    if len(part) >= _SLICE:
-                        await asyncio.to_thread(self._store.keep_results, batch.id, part)
-                        part = []
-            await asyncio.to_thread(self._store.keep_results, batch.id, part)
-            rounds += 1
-            there = batch.requests - await asyncio.to_thread(self._store.unanswered, batch.id)
-            if look.finished is not None and there < min(look.finished, batch.requests) and rounds < _ROUNDS:
-                raise Transient("cut", f"{there} results of {look.finished}")
-
-        return collect
-
-    async def _deliver(self, journey: _Journey) -> None:
+    async def _deliver(self, journey: Journey) -> None:
         """Give results to those who wait, and forget them here once they are where no kill can lose them."""
         waiting = journey.waiting
         for start in range(0, len(waiting), _SLICE):

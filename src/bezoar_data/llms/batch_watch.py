@@ -71,7 +71,7 @@ class BatchWatch:
             self._not_found += 1
             if self._not_found >= _NOT_FOUND:
                 message = f"{self._provider.address} does not know the model '{self._provider.model.model}'"
-                wrong = InputError(Problem("not_found", message, hint=f"it says: {refusal.detail}"))
+                wrong = InputError(Problem("not-found", message, hint=f"it says: {refusal.detail}"))
                 self.end(wrong)
                 return wrong
         return Refused(f"http_{refusal.status}", refusal.detail)
@@ -116,7 +116,7 @@ class BatchWatch:
         if not self._reached and trouble >= self.patience.at_start:
             message = f"no answer from {address}: {failure.detail or failure.cause}"
             hint = "is the address right, and does the server run?"
-            self.end(NoAnswer(Problem("no_answer", message, hint=hint)))
+            self.end(NoAnswer(Problem("no-answer", message, hint=hint)))
         elif trouble >= max(self._provider.model.limits.max_outage, 1.0):
             self.end(
                 ProviderAway(

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bezoar_data.llms.ask import Message
-from bezoar_data.spec.errors import BudgetStop
+from bezoar_data.spec.errors import BudgetStop, Problem
+from bezoar_data.spec.models_file import Model
 
 _PER_MESSAGE = 16
 _PER_REQUEST = 64
@@ -88,3 +89,17 @@ class Budget:
             f"the budget of ${self.cap:.4g} stopped the run: ${self.spent:.4g} spent, and the next request could cost "
             f"${worst:.4g}. The same command with a larger budget goes on from here"
         )
+
+
+def budget_problems(role: str, model: Model) -> list[Problem]:
+    """What a model lacks that a run with a budget must know before it asks: its price, and its longest answer."""
+    who = f"model '{model.model}' of role '{role}'"
+    found = []
+    if model.price is None:
+        found.append(
+            Problem("no-price", f"{who} has no price, and there is a budget", hint="add price: {input, output, read}")
+        )
+    if model.sampling.max_tokens is None:
+        hint = "set sampling.max_tokens: without it nobody can say what a request may cost"
+        found.append(Problem("no-max-tokens", f"{who} has no max_tokens, and there is a budget", hint=hint))
+    return found

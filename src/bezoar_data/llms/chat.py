@@ -69,7 +69,7 @@ class _Runtime:
             if model.mode == "batch":
                 message = f"role '{role}' has mode: batch, and distilabel's own runner waits for each answer"
                 hint = "run it with --engine stream, or leave mode: batch out"
-                raise InputError(Problem("batch_needs_stream", message, hint=hint))
+                raise InputError(Problem("batch-needs-stream", message, hint=hint))
             opened = Journal.open(Path(journal))
             try:
                 gateway = Gateway({role: model}, opened)
@@ -165,7 +165,7 @@ class ChatLLM(AsyncLLM):
     def generate_outputs(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:  # type: ignore[override]
         if self.use_offline_batch_generation:
             message = f"role '{self.role}' uses distilabel's offline batch generation"
-            raise InputError(Problem("offline_batch", message, hint="leave use_offline_batch_generation out"))
+            raise InputError(Problem("offline-batch", message, hint="leave use_offline_batch_generation out"))
         return self.generate(inputs, num_generations)
 
     async def agenerate(self, input: Any, num_generations: int = 1) -> Any:  # type: ignore[override]
@@ -210,8 +210,8 @@ class ChatLLM(AsyncLLM):
         messages, structure = formatted if isinstance(formatted, tuple) else (formatted, None)
         if not all(isinstance(m.get("content"), str) for m in messages):
             message = f"role '{self.role}' was asked with a message that is not plain text"
-            raise InputError(Problem("not_text", message, hint="images and tool calls are not supported"))
-        return Ask(messages, _schema(structure or self.structured_output), n)
+            raise InputError(Problem("not-text", message, hint="images and tool calls are not supported"))
+        return Ask(messages, structure_schema(structure or self.structured_output), n)
 
     def _output(self, output: _Output, n: int) -> dict[str, Any]:
         if isinstance(output, Refused):
@@ -273,14 +273,14 @@ def _foreign_answer(llm: LLM, texts: Sequence[str | None]) -> Answer | Refused:
     return Answer(tuple(Sample(text or "", "unknown", "") for text in texts), llm.model_name)
 
 
-def _schema(structure: Any) -> dict[str, Any] | None:
+def structure_schema(structure: Any) -> dict[str, Any] | None:
     """The JSON schema in distilabel's ways to ask for structured output."""
     if not structure:
         return None
     schema = structure.get("schema")
     if structure.get("format", "json") != "json" or not schema:
         message = f"structured output of the form '{structure.get('format')}' is not supported"
-        raise InputError(Problem("structured_output", message, hint="use {format: json, schema: ...}"))
+        raise InputError(Problem("structured-output", message, hint="use {format: json, schema: ...}"))
     if inspect.isclass(schema) and issubclass(schema, BaseModel):
         return schema.model_json_schema()
     found: dict[str, Any] = json.loads(schema) if isinstance(schema, str) else schema

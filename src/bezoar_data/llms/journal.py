@@ -65,7 +65,7 @@ class Journal:
         path = Path(path)
         if not create and not path.exists():
             raise InputError(
-                Problem("no_journal", f"there is no journal at {path}", Place(str(path)), "name one with --journal")
+                Problem("no-journal", f"there is no journal at {path}", Place(str(path)), "name one with --journal")
             )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,10 +79,10 @@ class Journal:
             notes: list[str] = []
             if hold.alone():
                 notes = _prepare(path)
+                _make(path)
             hold.share()
-            with closing(connect(path, create=True)) as connection:
+            with closing(connect(path)) as connection:
                 check_identity(connection, path)
-                connection.execute("PRAGMA journal_mode=WAL")
                 migrate(connection)
             return cls(path, hold, notes)
         except OSError as error:
@@ -246,7 +246,7 @@ class Journal:
 def _unusable(path: Path, why: str) -> InputError:
     return InputError(
         Problem(
-            "journal_unusable",
+            "journal-unusable",
             f"the journal {path} cannot be opened: {why}",
             Place(str(path)),
             "it needs a folder on a local disk that may be written; name another with --out",
@@ -267,6 +267,15 @@ def _prepare(path: Path) -> list[str]:
         return [_repair(path, "it was empty", log)] if log else ["the journal was empty and starts afresh"]
     reason = _damage(path, log)
     return [_repair(path, reason, log)] if reason else []
+
+
+def _make(path: Path) -> None:
+    """The file with its log and tables, if they are not there. Nobody else may have it open: of two that change a
+    file's way of logging at once, SQLite tells one that it is locked, and does not wait."""
+    with closing(connect(path, create=True)) as connection:
+        check_identity(connection, path)
+        connection.execute("PRAGMA journal_mode=WAL")
+        migrate(connection)
 
 
 def _damage(path: Path, log: bytes) -> str | None:

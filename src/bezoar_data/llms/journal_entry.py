@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bezoar_data.llms.ask import Message
+from bezoar_data.llms.ask import Message, canonical_messages
 from bezoar_data.llms.redact import redact
 from bezoar_data.spec.errors import BezoarError
 
@@ -76,11 +76,11 @@ REALS = frozenset(i for i, name in enumerate(COLUMNS) if name in
                   ("price_input", "price_output", "cost", "asked_at", "answered_at"))  # fmt: skip
 """Positions of the columns that hold floats: SQLite keeps a whole number among them as an integer in the file."""
 
-_encode_messages = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _encode_extra = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
-SMALL = 160
-"""Messages shorter than this many bytes are not worth compressing."""
+SMALL = 384
+"""Messages shorter than this many bytes are not compressed: it would save some fifty bytes of an entry, for the time
+that writing the rest of it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def pack(entry: Entry) -> Packed:
         entry = replace(entry, text=text, detail=detail)
     request = messages = None
     if entry.messages is not None:
-        messages = redact(_encode_messages(entry.messages)).encode("utf-8", "surrogatepass")
+        messages = _redacted(canonical_messages(entry.messages))
         request = request_hash(messages)
     row = (
         key_bytes(entry.key), request, text, entry.finish_reason, entry.error, detail, entry.provider, entry.model,
@@ -183,6 +183,12 @@ def _real(value: float | None) -> float | None:
     if value is None or value != value:
         return None
     return float(value) + 0.0
+
+
+def _redacted(raw: bytes) -> bytes:
+    text = raw.decode("utf-8", "surrogatepass")
+    clean = redact(text)
+    return raw if clean is text else clean.encode("utf-8", "surrogatepass")
 
 
 def _clean(text: str) -> str:

@@ -41,7 +41,7 @@ def refuse_network(folder: Path) -> None:
     if kind is not None and is_network(kind):
         raise InputError(
             Problem(
-                "journal_on_network",
+                "journal-on-network",
                 f"the journal cannot be kept on a network file system ({kind}): {folder}",
                 Place(str(folder)),
                 "name a folder on a local disk with --out, and copy the finished dataset afterwards",

@@ -170,7 +170,7 @@ def check_identity(connection: sqlite3.Connection, path: Path, newest: int = len
     if version > newest:
         raise InputError(
             Problem(
-                "journal_newer",
+                "journal-newer",
                 f"the journal {path} has format {version}; this version of bezoar-data knows {newest}",
                 Place(str(path)),
                 "use the newer bezoar-data that wrote it, or another --out: nothing in the file was changed",
@@ -181,7 +181,7 @@ def check_identity(connection: sqlite3.Connection, path: Path, newest: int = len
 def not_a_journal(path: Path) -> InputError:
     return InputError(
         Problem(
-            "not_a_journal",
+            "not-a-journal",
             f"{path} is not a journal of bezoar-data",
             Place(str(path)),
             "the file was left as it is: move it away, or name another folder with --out",

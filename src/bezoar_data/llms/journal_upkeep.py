@@ -73,7 +73,7 @@ class Redaction:
 
 def stats(journal: Journal) -> Stats:
     """Count entries, tokens and money, in all and for each model in each step."""
-    with _reading(journal) as connection:
+    with reading(journal) as connection:
         groups = tuple(
             Group(*row)
             for row in connection.execute(
@@ -114,7 +114,7 @@ def stats(journal: Journal) -> Stats:
 def entries(journal: Journal) -> Iterator[Entry]:
     """Every whole entry with its messages, in the order written: a consistent view, whatever is written meanwhile."""
     columns = ", ".join(f"a.{name}" for name in (*COLUMNS, "checksum"))
-    with _reading(journal) as connection:
+    with reading(journal) as connection:
         rows = connection.execute(
             f"SELECT {columns}, r.messages FROM answers a LEFT JOIN requests r ON r.hash = a.request ORDER BY a.id"  # noqa: S608
         )
@@ -141,7 +141,7 @@ def export(journal: Journal, to: str | Path | IO[str]) -> int:
         partial.replace(target)
     except OSError as error:
         raise InputError(
-            Problem("export_unwritable", f"cannot write {target}: {error.strerror or error}", Place(str(target)))
+            Problem("export-unwritable", f"cannot write {target}: {error.strerror or error}", Place(str(target)))
         ) from None
     finally:
         partial.unlink(missing_ok=True)
@@ -181,7 +181,7 @@ def prune(
         raise ValueError("prune needs a condition: it would empty the journal")
     where, values = " AND ".join(conditions), values + more
     if dry_run:
-        with _reading(journal) as connection:
+        with reading(journal) as connection:
             count = connection.execute(f"SELECT count(*) FROM answers WHERE {where}", values).fetchone()[0]  # noqa: S608
             return int(count)
     with _alone(journal) as connection:
@@ -232,7 +232,8 @@ def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
 
 
 @contextmanager
-def _reading(journal: Journal) -> Iterator[sqlite3.Connection]:
+def reading(journal: Journal) -> Iterator[sqlite3.Connection]:
+    """A connection that sees the journal as it is now and changes nothing."""
     try:
         with closing(connect(journal.path)) as connection:
             connection.text_factory = lenient
@@ -250,7 +251,7 @@ def _alone(journal: Journal) -> Iterator[sqlite3.Connection]:
         if not alone:
             raise InputError(
                 Problem(
-                    "journal_in_use",
+                    "journal-in-use",
                     f"another run is using the journal {journal.path}",
                     Place(str(journal.path)),
                     "nothing was changed: wait until it ends, or interrupt it, then try again",

@@ -25,7 +25,7 @@ from bezoar_data.llms.journal_policy import choose
 from bezoar_data.llms.journal_schema import BUSY_SECONDS, connect, fetch
 
 GATHER_SECONDS = 0.002
-ENOUGH = 32
+ENOUGH = 64
 """So many waiting answers are written at once. A busy loop would otherwise come round to it only when every request
 in flight waits for the journal, and from then on all of them would move in step, with the network idle between."""
 
@@ -35,8 +35,9 @@ GROUP = 256
 IMPATIENT_SECONDS = 0.01
 """How long the event loop waits for another process's transaction before it leaves the group to the thread."""
 
-CHECKPOINT_ENTRIES = 1000
-"""So many answers later the log (some ten megabytes) is moved into the file."""
+CHECKPOINT_ENTRIES = 2000
+"""So many answers later the log (some twenty megabytes) is moved into the file: a page that many of them changed
+is then moved once."""
 
 REMEMBERED = 8192
 """Hashes of requests known to be stored: samples of one prompt come together."""
@@ -249,8 +250,9 @@ class Writer:
                 request, messages = packed.request, packed.messages
                 if request is not None and messages is not None and request not in self._known_requests:
                     new[request] = squeeze(messages) if request not in new else new[request]
-            insert(connection, "INSERT OR IGNORE INTO requests (hash, messages)", list(new.items()))
+            # Answers first: they then stand nearer to the file's start, and more of them are left of one cut short.
             insert(connection, f"INSERT INTO answers ({STORED})", [w.packed.row for w in rows])
+            insert(connection, "INSERT OR IGNORE INTO requests (hash, messages)", list(new.items()))
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import Any
 
-from bezoar_data.llms.ask import Ask
+from bezoar_data.llms.ask import Ask, canonical_messages
 from bezoar_data.spec.models_file import Model
 
 LENGTH_LIMITS = frozenset(
@@ -40,17 +40,29 @@ class KeyMaker:
     __slots__ = ("_tail",)
 
     def __init__(self, model: Model) -> None:
-        self._tail = f',"model":{_encode(model_part(model))},"sample":'
+        self._tail = f'}},"model":{_encode(model_part(model))},"sample":'.encode("utf-8", "surrogatepass")
 
     def key(self, ask: Ask, sample: int) -> str:
         """The key of this question's `sample`-th answer (counted from 0): 64 hex digits."""
-        text = f'{{"ask":{_encode(_ask_part(ask))}{self._tail}{sample}}}'
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return _digest(self._head(ask), sample)
 
     def keys(self, ask: Ask) -> list[str]:
         """The keys of all `ask.n` answers, in order, for the price of little more than one."""
-        head = f'{{"ask":{_encode(_ask_part(ask))}{self._tail}'.encode("utf-8", "surrogatepass")
-        return [hashlib.sha256(b"%b%d}" % (head, sample)).hexdigest() for sample in range(ask.n)]
+        head = self._head(ask)
+        return [_digest(head, sample) for sample in range(ask.n)]
+
+    def _head(self, ask: Ask) -> bytes:
+        """The JSON object whose hash is a key, up to the sample's number. Its names stand in sorted order."""
+        schema = b""
+        if ask.schema is not None:
+            schema = b',"schema":' + _encode(ask.schema).encode("utf-8", "surrogatepass")
+        return b'{"ask":{"attempt":%d,"messages":%b%b%b' % (
+            ask.attempt, canonical_messages(ask.messages), schema, self._tail
+        )  # fmt: skip
+
+
+def _digest(head: bytes, sample: int) -> str:
+    return hashlib.sha256(b"%b%d}" % (head, sample)).hexdigest()
 
 
 def request_key(model: Model, ask: Ask, sample: int) -> str:
@@ -76,11 +88,4 @@ def model_part(model: Model) -> dict[str, Any]:
             del body["options"]
     if body:
         part["body"] = body
-    return part
-
-
-def _ask_part(ask: Ask) -> dict[str, Any]:
-    part: dict[str, Any] = {"messages": ask.messages, "attempt": ask.attempt}
-    if ask.schema is not None:
-        part["schema"] = ask.schema
     return part

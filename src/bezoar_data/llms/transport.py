@@ -10,10 +10,10 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.llms.budget import Budget
+from bezoar_data.llms.flight import Flight
 from bezoar_data.llms.limits import Gate, Pace
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, Unauthorised
 from bezoar_data.llms.redact import redact
@@ -21,20 +21,6 @@ from bezoar_data.llms.tally import Count, cost_of
 from bezoar_data.llms.watch import Case, Listen, Patience, Watch
 from bezoar_data.spec.errors import BezoarError, InputError, Problem
 from bezoar_data.spec.models_file import Model
-
-
-@dataclass(slots=True, eq=False)
-class Flight:
-    """One request on its way through all its tries, as the gateway watches it.
-
-    `busy` is true from sending until the answer is in the journal: what a clean stop waits for.
-    """
-
-    busy: bool = False
-    worst: float = 0.0
-    """What one try can cost at most, in dollars; 0 without a budget."""
-    task: asyncio.Task[Any] | None = None
-
 
 Keep = Callable[[Sequence[Completion]], Awaitable[None]]
 """Puts completions where they are safe."""

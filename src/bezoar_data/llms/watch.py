@@ -279,14 +279,14 @@ class Watch:
         health.refused(not_found=refusal.status in _WRONG_ADDRESS)
         if refusal.status in _WRONG_ADDRESS and not health.successes and health.not_found >= _NOT_FOUND:
             message = f"{self._address} does not know the model '{model}', or is not the right address"
-            wrong = InputError(Problem("not_found", message, hint=f"it says: {refusal.detail}"))
+            wrong = InputError(Problem("not-found", message, hint=f"it says: {refusal.detail}"))
             self.end(wrong)
             return wrong
         return Refused(f"http_{refusal.status}", refusal.detail)
 
     def _nobody(self, error: Transient) -> NoAnswer:
         message = f"no answer from {self._address}: {error.detail or error.cause}"
-        return NoAnswer(Problem("no_answer", message, hint="is the address right, and does the server run?"))
+        return NoAnswer(Problem("no-answer", message, hint="is the address right, and does the server run?"))
 
     def _away(self, why: str) -> ProviderAway:
         return ProviderAway(

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from bezoar_data.spec.keys import IN_ROWS
+
 KINDS = ("email", "phone", "card", "iban", "ip", "key")
 
 
@@ -59,19 +61,6 @@ _PHONE = re.compile(
     )(?![\w-]|\.\d)""",
     re.VERBOSE | re.ASCII,
 )
-_KEY = re.compile(
-    r"""(?<![A-Za-z0-9])(?:
-        (?:sk|pk|rk)[-_](?=[\w-]*\d)[\w-]{16,}
-      | (?:hf|gh[opsru]|github_pat|gsk|r8)_[A-Za-z0-9_]{20,}
-      | (?:xai|nvapi|glpat|pplx)-[\w-]{20,}
-      | xox[abeprs]-[A-Za-z0-9-]{10,}
-      | AIza[\w-]{35}
-      | A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])
-      | eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}
-      | -----BEGIN\ (?:[A-Z]+\ )?PRIVATE\ KEY-----[^-]+-----END\ (?:[A-Z]+\ )?PRIVATE\ KEY-----
-    )""",
-    re.VERBOSE | re.ASCII,
-)
 
 
 def _spans(pattern: re.Pattern[str], good: Callable[[str], bool]) -> Callable[[str], Iterator[tuple[int, int]]]:
@@ -107,5 +96,5 @@ _FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
     "card": _spans(_CARD, _card),
     "iban": _spans(_IBAN, _iban),
     "ip": lambda text: (m.span() for p in (_IPV4, _IPV6) for m in p.finditer(text) if _ip(m.group())),
-    "key": _spans(_KEY, lambda t: True),
+    "key": _spans(IN_ROWS, lambda t: True),
 }

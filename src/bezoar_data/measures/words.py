@@ -1,7 +1,8 @@
-"""Words of a text as measures count them: the same for overlap, novelty and contamination."""
+"""Words of a text as measures count them: the same for overlap, near-duplicates, novelty and contamination."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +14,15 @@ import regex  # type: ignore[import-untyped]
 _WORD = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+", regex.VERSION1
 )
+# The same for plain text, for which Python's own engine is several times faster.
+_ASCII_WORD = re.compile("[0-9a-z]+")
 
 
 def words_of(text: str) -> list[str]:
     """The text's words in order, whatever their case; punctuation falls away."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    found: list[str] = _WORD.findall(text.casefold())
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    found: list[str] = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
     return found
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.llms.providers.base import provider_class
+from bezoar_data.pipeline.lookup import check_foreign, entry_of, find_entry, unknown_step
+from bezoar_data.pipeline.templates import check_template
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.spec.clean import shown
-from bezoar_data.spec.errors import Problem, did_you_mean
+from bezoar_data.spec.errors import InputError, Problem, did_you_mean
 from bezoar_data.spec.graph import written_steps
 from bezoar_data.spec.models_file import LoadedModels
+from bezoar_data.spec.paths import from_here, nearby
 from bezoar_data.spec.pipeline_file import LoadedPipeline, PipelineFile, StepUse
+from bezoar_data.spec.where import parse_where
 from bezoar_data.spec.yaml_text import Document, YamlPath
 from bezoar_data.steps.catalogue import StepEntry
+from bezoar_data.steps.foreign.entry import ForeignEntry
 
 
 def topological(file: PipelineFile) -> tuple[int, ...]:
@@ -39,14 +43,25 @@ def topological(file: PipelineFile) -> tuple[int, ...]:
     return tuple(done)
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedSteps:
+    """What one walk along the DAG found."""
+
+    problems: tuple[Problem, ...]
+    columns: Mapping[str, frozenset[str] | None]
+    """The columns of the rows that leave each step, by its id; None where they cannot be told."""
+
+
 def check_steps(
     loaded: LoadedPipeline, catalogue: Mapping[str, StepEntry], models: LoadedModels | None, *, models_wanted: bool
-) -> list[Problem]:
+) -> CheckedSteps:
     """Every problem of the steps: unknown ones, their settings, roles, files and columns, and how they end.
 
     `models_wanted` says that no models file was named at all, which is a mistake where a step asks a model.
     """
-    return list(_Walk(loaded, catalogue, models, models_wanted).problems())
+    walk = _Walk(loaded, catalogue, models, models_wanted)
+    problems = tuple(walk.problems())
+    return CheckedSteps(problems, {name: None if c is None else frozenset(c) for name, c in walk.columns.items()})
 
 
 def check_written(document: Document, catalogue: Mapping[str, StepEntry]) -> list[Problem]:
@@ -54,30 +69,13 @@ def check_written(document: Document, catalogue: Mapping[str, StepEntry]) -> lis
     problems: list[Problem] = []
     for step in written_steps(document.value):
         use, settings = step.value.get("use"), step.value.get("with", {})
-        entry = catalogue.get(use) if isinstance(use, str) else None
+        given = settings if isinstance(settings, dict) else {}
+        entry = find_entry(catalogue, use, given, starts=step.index == 0) if isinstance(use, str) else None
         if entry is not None and isinstance(settings, dict):
-            problems += _check_settings(document, step.index, entry, settings)
+            problems += check_settings(document, step.index, entry, settings)
+            problems += _check_expressions(document, step.index, entry, settings, None)
         elif entry is None and isinstance(use, str):
-            problems.append(_unknown_step(document, step.index, use, catalogue))
-    return problems
-
-
-def check_keys(loaded: LoadedPipeline, catalogue: Mapping[str, StepEntry], models: LoadedModels) -> list[Problem]:
-    """What the endpoints in use lack before they can be asked: a key in the environment, an address."""
-    used: dict[str, None] = {}
-    for use in loaded.file.steps:
-        entry = catalogue.get(use.use)
-        for name in entry.role_settings if entry else ():
-            role = use.settings.get(name)
-            if isinstance(role, str) and role in models.file.roles:
-                used.setdefault(role)
-    problems = []
-    for role in used:
-        model = models.file.roles[role]
-        for i, one in enumerate((model, *model.fallbacks)):
-            path: YamlPath = ("roles", role) if i == 0 else ("roles", role, "fallbacks", i - 1)
-            for p in provider_class(one.provider)(one).problems():
-                problems.append(replace(p, place=p.place or models.document.place(path)))
+            problems.append(unknown_step(document, step.index, use, catalogue))
     return problems
 
 
@@ -97,24 +95,28 @@ class _Walk:
         self._catalogue = catalogue
         self._models = models
         self._models_wanted = models_wanted
-        self._columns: dict[str, set[str] | None] = {}
-        """Columns of the rows that leave a step; None where a mistake before makes them unknown."""
+        self.columns: dict[str, dict[str, str] | None] = {}
+        """Columns of the rows that leave a step, each with the id of the step that wrote it last; None where a
+        mistake before makes them unknown."""
 
     def problems(self) -> Iterator[Problem]:
         for i in topological(self._file):
             use = self._file.steps[i]
-            entry = self._catalogue.get(use.use)
-            self._columns[use.id] = None
+            entry = entry_of(self._catalogue, self._file, i)
+            self.columns[use.id] = None
             if entry is None:
-                yield _unknown_step(self._document, i, use.use, self._catalogue)
+                yield unknown_step(self._document, i, use.use, self._catalogue)
                 continue
-            wrong = _check_settings(self._document, i, entry, use.settings)
+            wrong = check_settings(self._document, i, entry, use.settings)
             yield from wrong
+            yield from check_foreign(self._document, i, use, entry)
             yield from self._check_place(i, use, entry)
             if not wrong:
                 yield from self._check_roles(i, use, entry)
                 yield from self._check_files(i, use, entry)
                 yield from self._check_columns(i, use, entry)
+                yield from check_template(self._document, i, entry, use.settings)
+            yield from _check_expressions(self._document, i, entry, use.settings, self._before(i))
         yield from self._check_end()
 
     def _check_place(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
@@ -129,6 +131,8 @@ class _Walk:
             yield self._document.problem("no-rows", message, ("steps", i, "use"), hint=hint)
 
     def _check_roles(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
+        if isinstance(entry, ForeignEntry) and not entry.seen:
+            return  # whether its `model` names a role is known when a run imports it
         for name in entry.role_settings:
             path = ("steps", i, "with", name)
             role = use.settings.get(name)
@@ -146,37 +150,73 @@ class _Walk:
         for name, path in input_files(self._loaded, i, entry):
             if not path.exists() and not any(c in str(path) for c in "*?["):
                 at = self._loaded.setting_path(use.id, name)
-                yield self._document.problem("missing-file", f"there is no file {shown(str(path))}", at)
+                message = f"there is no file '{shown(from_here(path), 200)}'"
+                yield self._document.problem("missing-file", message, at, hint=nearby(path))
+            elif (setting := entry.setting(name)) is not None and path.is_file():
+                try:
+                    setting.read(Path(from_here(path)))
+                except InputError as error:
+                    yield from error.problems
 
     def _check_columns(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
         reads, writes = entry.columns(dict(use.settings))
-        before = self._before(i)
-        if before is not None:
+        branches = [self.columns[name] for name in self._file.parents(i)]
+        known = [b for b in branches if b is not None]
+        if branches and len(known) == len(branches):
+            yield from self._check_meeting(i, use, known)
+            before = {column: by for branch in known for column, by in branch.items()}
+            # A row of a union comes from one branch, a joined one has the columns of all.
+            sure = set.intersection(*map(set, known)) if use.join == "union" else set(before)
             for column in reads:
-                if column not in before:
-                    message = f"no step before provides the column '{shown(column)}' that '{use.use}' reads"
-                    hint = did_you_mean(column, sorted(before))
-                    yield self._document.problem("missing-column", message, self._said(i, use, column), hint=hint)
+                if column not in sure:
+                    yield self._missing(i, use, column, before)
             for column in writes:
-                if column in before and column not in reads and not entry.makes:
+                if column in before and column not in reads and not entry.makes and entry.kind != "source":
                     message = f"the column '{shown(column)}' is there already; '{use.use}' would write over it"
                     path = self._said(i, use, column)
                     yield self._document.problem("column-twice", message, path, hint="give it another name")
-            for column in (*LINEAGE_COLUMNS, RESERVED):
-                if column in writes:
-                    message = f"'{column}' is kept for lineage and cannot be written"
-                    yield self._document.problem("reserved-column", message, self._said(i, use, column))
-        elif entry.kind != "source":
+        elif entry.kind == "source":
+            before = {}
+        else:
             return
-        optional = entry.optional_columns(dict(use.settings))
-        carried = set() if entry.makes else before or set()
-        self._columns[use.id] = carried | set(writes) | set(optional)
+        for column in (*LINEAGE_COLUMNS, RESERVED):
+            if column in writes:
+                message = f"'{column}' is kept for lineage and cannot be written"
+                yield self._document.problem("reserved-column", message, self._said(i, use, column))
+        carried = {} if entry.makes and not entry.carries else before
+        if isinstance(entry, ForeignEntry):
+            if not entry.leaves_known:
+                return
+            removed = entry.removed(use.settings, set(carried))
+            carried = {column: by for column, by in carried.items() if column not in removed}
+        written = (*writes, *entry.optional_columns(dict(use.settings)))
+        self.columns[use.id] = {**carried, **dict.fromkeys(written, use.id)}
 
     def _before(self, i: int) -> set[str] | None:
-        parents = [self._columns[name] for name in self._file.parents(i)]
-        if not parents or any(p is None for p in parents):
-            return None
-        return set().union(*(p for p in parents if p is not None))
+        """The columns of the rows that reach a step, those of one branch of a union included; None: not known."""
+        branches = [self.columns[name] for name in self._file.parents(i)]
+        return None if None in branches or not branches else {c for branch in branches for c in branch or ()}
+
+    def _missing(self, i: int, use: StepUse, column: str, before: Mapping[str, str]) -> Problem:
+        if column in before:
+            message = f"not every branch provides the column '{shown(column)}' that '{use.use}' reads"
+            hint = f"'{before[column]}' writes it; the rows of the other branches would not have it"
+        else:
+            message = f"no step before provides the column '{shown(column)}' that '{use.use}' reads"
+            hint = did_you_mean(column, sorted(before))
+        return self._document.problem("missing-column", message, self._said(i, use, column), hint=hint)
+
+    def _check_meeting(self, i: int, use: StepUse, branches: Sequence[Mapping[str, str]]) -> Iterator[Problem]:
+        """Equal rows that are joined have one value for each column: two steps of different branches may not write
+        the same one."""
+        if use.join != "join":
+            return
+        for column in dict.fromkeys(c for branch in branches for c in branch):
+            by = sorted({branch[column] for branch in branches if column in branch})
+            if len(by) > 1:
+                message = f"the column '{shown(column)}' differs between the branches: {', '.join(by)} wrote it"
+                hint = "give it another name in one branch, or write it before they part"
+                yield self._document.problem("column-twice", message, ("steps", i, "after"), hint=hint)
 
     def _said(self, i: int, use: StepUse, column: str) -> YamlPath:
         """Where the file names a column: the setting that holds it, else the step."""
@@ -195,23 +235,25 @@ class _Walk:
             yield self._document.problem("several-ends", message, ("steps", ends[0], "use"), hint=hint)
 
 
-def _unknown_step(document: Document, i: int, use: str, catalogue: Mapping[str, StepEntry]) -> Problem:
-    path: YamlPath = ("steps", i, "use")
-    if ":" in use:
-        message = f"'{shown(use)}' is not a registered step, and other steps cannot be run yet"
-        return document.problem("unknown-step", message, path, hint="see: bezoar-data steps list")
-    hint = did_you_mean(use, list(catalogue))
-    if not hint.startswith("did you mean"):
-        hint = "see: bezoar-data steps list"
-    return document.problem("unknown-step", f"there is no step '{shown(use)}'", path, hint=hint)
-
-
-def _check_settings(document: Document, i: int, entry: StepEntry, settings: Mapping[str, Any]) -> list[Problem]:
+def check_settings(document: Document, i: int, entry: StepEntry, settings: Mapping[str, Any]) -> list[Problem]:
     problems = []
     for keys, code, message, hint in entry.check_settings(settings):
         key = code in ("unknown-key", "missing-key")
         problems.append(document.problem(code, message, ("steps", i, "with", *keys), hint=hint, key=key))
     return problems
+
+
+def _check_expressions(
+    document: Document, i: int, entry: StepEntry, settings: Mapping[str, Any], columns: Collection[str] | None
+) -> Iterator[Problem]:
+    """What is wrong with the `where` expressions of a step whose rows have these columns, if it is known."""
+    for name in entry.expressions:
+        expression = settings.get(name)
+        if isinstance(expression, str) and expression:
+            try:
+                yield from parse_where(expression, document.place(("steps", i, "with", name))).check(columns)
+            except InputError as error:
+                yield from error.problems
 
 
 def input_files(loaded: LoadedPipeline, i: int, entry: StepEntry) -> Iterator[tuple[str, Path]]:

@@ -7,7 +7,7 @@ runners take `Compiled.pipeline`.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from bezoar_data.pipeline.check import input_files
-from bezoar_data.pipeline.load import Plan
+from bezoar_data.pipeline.load import Checked
+from bezoar_data.pipeline.modules import Unrun, make_step, may_plan, module_file, placed, unrun, with_modules
+from bezoar_data.pipeline.quiet import import_distilabel
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.spec.pipeline_file import LoadedPipeline, StepUse
 from bezoar_data.steps.catalogue import StepEntry
@@ -68,7 +70,7 @@ class Node:
 class Compiled:
     """A pipeline ready to run. `nodes` are in topological order."""
 
-    plan: Plan
+    checked: Checked
     nodes: tuple[Node, ...]
     pipeline: Pipeline
     resolved: str
@@ -76,7 +78,7 @@ class Compiled:
 
     @property
     def loaded(self) -> LoadedPipeline:
-        return self.plan.loaded
+        return self.checked.loaded
 
     @cached_property
     def _by_id(self) -> Mapping[str, Node]:
@@ -101,10 +103,10 @@ class Compiled:
     @cached_property
     def roles(self) -> Mapping[str, Model]:
         """The models of the roles that steps use."""
-        if self.plan.models is None:
+        if self.checked.models is None:
             return {}
         used = dict.fromkeys(role for n in self.nodes for role in n.roles.values())
-        return {role: self.plan.models.file.roles[role] for role in used}
+        return {role: self.checked.models.file.roles[role] for role in used}
 
     @property
     def expected_columns(self) -> tuple[str, ...]:
@@ -112,15 +114,19 @@ class Compiled:
         return tuple(dict.fromkeys(column for n in self.nodes for column in n.step.outputs))
 
 
-def compile_pipeline(plan: Plan, journal: Path) -> Compiled:
-    """Make the step objects and the distilabel pipeline. `journal` is where answers are kept.
+def compile_pipeline(checked: Checked, journal: Path, *, to_run: bool = True) -> Compiled:
+    """Make the step objects and the distilabel pipeline. `journal` is where answers are kept. The modules of steps that
+    are not ours are imported here, which runs their code; not so without `to_run`: then an `Unrun` stands for each step
+    that only a run may run, and the distilabel pipeline is not whole.
 
     Raises `InputError` for settings that only the step itself can judge.
     """
+    import_distilabel()
     from distilabel.pipeline import Pipeline
 
-    file = plan.loaded.file
-    edges = _edges(plan)
+    checked = with_modules(checked) if to_run else checked
+    file = checked.loaded.file
+    edges = _edges(checked)
     pipeline = Pipeline(name=file.name)
     nodes: list[Node] = []
 
@@ -129,35 +135,63 @@ def compile_pipeline(plan: Plan, journal: Path) -> Compiled:
 
     problems: list[Problem] = []
     with pipeline:
-        for i in plan.order:
-            use, entry = file.steps[i], plan.entries[i]
-            files = tuple(input_files(plan.loaded, i, entry))
-            roles = {field: use.settings[name] for name in entry.role_settings for field in entry.fields({name: ""})}
+        for i in checked.order:
+            use, entry = file.steps[i], checked.entries[i]
+            files = tuple(input_files(checked.loaded, i, entry))
+            roles = {s.field: use.settings[s.name] for s in entry.settings if s.role}
             try:
-                step = _make(plan, i, files, journal)
+                step = _make(checked, i, files, journal) if to_run or may_plan(entry) else unrun(use, entry)
             except ValidationError as error:
-                problems += _problems(plan, i, error)
+                problems += _problems(checked, i, error)
                 continue
+            except InputError as error:
+                problems += placed(checked, i, error)
+                continue
+            if (module := module_file(entry)) is not None:
+                files = (*files, ("use", module))
             if use.join is not None:
-                nodes.append(_meeting(plan, i, *around(_meeting_id(use))))
+                nodes.append(_meeting(checked, i, *around(_meeting_id(use))))
             settings = _shareable(dict(use.settings), entry)
             nodes.append(
                 Node(use.id, use.use, entry.version, entry.kind, settings, files, step, roles, *around(use.id))
             )
     if problems:
         raise InputError(problems)
+    sources = [n for n in nodes if n.is_source]
+    for rank, node in enumerate(sources):
+        node.step.stand(rank)
+    if problems := _names_twice(checked, sources):
+        raise InputError(problems)
     steps = {node.id: node.step for node in nodes}
     for parent, child in edges:
+        if isinstance(steps[parent], Unrun) or isinstance(steps[child], Unrun):
+            continue
         steps[parent].connect(steps[child])
-    return Compiled(plan, tuple(nodes), pipeline, _resolved(plan))
+    return Compiled(checked, tuple(nodes), pipeline, _resolved(checked))
 
 
-def _edges(plan: Plan) -> tuple[tuple[str, str], ...]:
+def _names_twice(checked: Checked, sources: Sequence[Node]) -> list[Problem]:
+    """Sources that read under one name: rows are known by it, so theirs would have the same ids."""
+    problems = []
+    taken: dict[str, str] = {}
+    for node in sources if len(sources) > 1 else ():
+        mine = node.step.names()
+        twice = next((name for name in mine if name in taken), None)
+        if twice is not None:
+            i = next(i for i, use in enumerate(checked.loaded.file.steps) if use.id == node.id)
+            message = f"'{twice}' is the name of a source of '{taken[twice]}' too; their rows would get the same ids"
+            hint = "start once and branch with 'after:', or give a pattern from further above, e.g. data/**/*.jsonl"
+            problems.append(checked.loaded.document.problem("same-name", message, ("steps", i, "use"), hint=hint))
+        taken |= dict.fromkeys(mine, node.id)
+    return problems
+
+
+def _edges(checked: Checked) -> tuple[tuple[str, str], ...]:
     """The file's edges, with those into a step after several others led through the meeting before it."""
     edges: list[tuple[str, str]] = []
-    for i, use in enumerate(plan.loaded.file.steps):
+    for i, use in enumerate(checked.loaded.file.steps):
         into = _meeting_id(use) if use.join is not None else use.id
-        edges += [(parent, into) for parent in plan.loaded.file.parents(i)]
+        edges += [(parent, into) for parent in checked.loaded.file.parents(i)]
         if use.join is not None:
             edges.append((into, use.id))
     return tuple(edges)
@@ -167,18 +201,18 @@ def _meeting_id(use: StepUse) -> str:
     return f"{use.id}-{use.join}"
 
 
-def _meeting(plan: Plan, i: int, after: tuple[str, ...], following: tuple[str, ...]) -> Node:
+def _meeting(checked: Checked, i: int, after: tuple[str, ...], following: tuple[str, ...]) -> Node:
     from bezoar_data.steps.meeting import Join, Union, branches_share
 
-    use = plan.loaded.file.steps[i]
+    use = checked.loaded.file.steps[i]
     assert use.join is not None  # noqa: S101
     kind = Union if use.join == "union" else Join
-    step = kind(name=_meeting_id(use), shared=branches_share(plan.loaded.file.edges(), after))
+    step = kind(name=_meeting_id(use), shared=branches_share(checked.loaded.file.edges(), after))
     return Node(str(step.name), use.join, 1, use.join, {}, (), step, {}, after, following)
 
 
-def _make(plan: Plan, i: int, files: tuple[tuple[str, Path], ...], journal: Path) -> Any:
-    use, entry = plan.loaded.file.steps[i], plan.entries[i]
+def _make(checked: Checked, i: int, files: tuple[tuple[str, Path], ...], journal: Path) -> Any:
+    use, entry = checked.loaded.file.steps[i], checked.entries[i]
     settings: dict[str, Any] = dict(use.settings)
     absolute: dict[str, list[str]] = {}
     for name, path in files:
@@ -188,17 +222,15 @@ def _make(plan: Plan, i: int, files: tuple[tuple[str, Path], ...], journal: Path
     for name in entry.role_settings:
         from bezoar_data.llms.chat import ChatLLM
 
-        assert plan.models is not None  # noqa: S101 (checked before)
+        assert checked.models is not None  # noqa: S101 (checked before)
         role = settings[name]
-        settings[name] = ChatLLM(role=role, spec=plan.models.file.roles[role], journal=str(journal))
-    fields = entry.fields(settings)
-    fields.setdefault("seed", plan.loaded.file.seed)
-    return entry.load_class()(name=use.id, **fields)
+        settings[name] = ChatLLM(role=role, spec=checked.models.file.roles[role], journal=str(journal))
+    return make_step(entry, use.id, settings, checked.loaded.file.seed)
 
 
-def _problems(plan: Plan, i: int, error: ValidationError) -> list[Problem]:
+def _problems(checked: Checked, i: int, error: ValidationError) -> list[Problem]:
     """What a step said against its settings, at the lines that hold them."""
-    document, entry = plan.loaded.document, plan.entries[i]
+    document, entry = checked.loaded.document, checked.entries[i]
     found = []
     for one in error.errors(include_url=False, include_input=False):
         name = entry.spelling(str(one["loc"][0])) if one["loc"] else None
@@ -219,13 +251,13 @@ def _shareable(settings: dict[str, Any], entry: StepEntry) -> dict[str, Any]:
     return {k: name_of(v) if k in entry.input_paths else v for k, v in settings.items()}
 
 
-def _resolved(plan: Plan) -> str:
+def _resolved(checked: Checked) -> str:
     from ruamel.yaml import YAML
 
-    file = plan.loaded.file
+    file = checked.loaded.file
     value = file.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     value = {"name": file.name, "version": file.version, **value, "seed": file.seed}
-    for step, entry in zip(value["steps"], plan.entries, strict=True):
+    for step, entry in zip(value["steps"], checked.entries, strict=True):
         if "with" in step:
             step["with"] = _shareable(step["with"], entry)
     yaml = YAML(typ="safe", pure=True)

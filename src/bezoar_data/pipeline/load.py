@@ -6,20 +6,22 @@ is found and reported together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bezoar_data.llms.providers.base import known_providers
-from bezoar_data.pipeline.check import check_keys, check_steps, check_written, topological
-from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.pipeline.check import check_steps, check_written, topological
+from bezoar_data.pipeline.check_models import check_models, used_roles
+from bezoar_data.pipeline.lookup import check_trust, entry_of
+from bezoar_data.spec.errors import InputError, Problem, raise_errors
 from bezoar_data.spec.models_file import LoadedModels, load_models_file
 from bezoar_data.spec.pipeline_file import LoadedPipeline, read_pipeline_file
 from bezoar_data.steps.catalogue import StepEntry, load_catalogue
 
 
 @dataclass(frozen=True)
-class Plan:
+class Checked:
     """A pipeline file that was checked against the catalogue, with what it names. `order` is topological."""
 
     loaded: LoadedPipeline
@@ -29,12 +31,37 @@ class Plan:
     """Indices into the file's steps, each step after those it takes rows from."""
     entries: tuple[StepEntry, ...]
     """The catalogue's entry of each step, by its index in the file."""
+    step_columns: Mapping[str, frozenset[str] | None]
+    """The columns of the rows that leave each step, by its id; None where they cannot be told."""
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def columns(self) -> frozenset[str] | None:
+        """The columns of the dataset, those of the lineage aside; None where they cannot be told."""
+        taken = {parent for parent, _ in self.loaded.file.edges()}
+        return next(self.step_columns[s.id] for s in self.loaded.file.steps if s.id not in taken)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that steps use and the models file has."""
+        return () if self.models is None else used_roles(self.loaded.file, self.entries, self.models)
 
 
-def load(path: Path, *, overrides: Sequence[str] = (), models: Path | None = None, to_run: bool = False) -> Plan:
-    """Read and check a pipeline and what it names. With `to_run`, missing keys and inputs are mistakes too.
+def load(
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    models: Path | None = None,
+    max_cost: float | None = None,
+    to_run: bool = False,
+    trust_code: bool = False,
+) -> Checked:
+    """Read and check a pipeline and what it names.
 
-    Raises `InputError` with every problem found.
+    `max_cost` is a budget in place of the file's own: with either, models need a price. With `to_run`, what this
+    machine lacks, such as a key in the environment, is an error and not a warning, and so are steps that run text as
+    code, unless `trust_code` says that they may. Raises `InputError` with every
+    problem found if one of them is an error.
     """
     catalogue = load_catalogue()
     read = read_pipeline_file(path, overrides)
@@ -59,13 +86,18 @@ def load(path: Path, *, overrides: Sequence[str] = (), models: Path | None = Non
     if card is not None and not card.is_file():
         hint = "write it, or leave 'card:' out for a plain one"
         problems.append(loaded.document.problem("missing-file", f"there is no card {card}", ("card",), hint=hint))
-    problems += check_steps(loaded, catalogue, read_models, models_wanted=models_path is None)
-    if to_run and read_models is not None:
-        problems += check_keys(loaded, catalogue, read_models)
-    if any(p.level == "error" for p in problems):
-        raise InputError(problems)
-    entries = tuple(catalogue[use.use] for use in loaded.file.steps)
-    return Plan(loaded, read_models, card, topological(loaded.file), entries)
+    steps = check_steps(loaded, catalogue, read_models, models_wanted=models_path is None)
+    problems += steps.problems
+    found = [entry_of(catalogue, loaded.file, i) for i in range(len(loaded.file.steps))]
+    if read_models is not None:
+        budget = max_cost is not None or loaded.file.max_cost is not None
+        roles = used_roles(loaded.file, found, read_models)
+        problems += check_models(roles, read_models, budget=budget, to_run=to_run)
+    if to_run:
+        problems += check_trust(loaded.document, loaded.file, trust_code)
+    raise_errors(problems)
+    entries = tuple(entry for entry in found if entry is not None)
+    return Checked(loaded, read_models, card, topological(loaded.file), entries, steps.columns, tuple(problems))
 
 
 def _placed(error: InputError, loaded: LoadedPipeline | None) -> Sequence[Problem]:

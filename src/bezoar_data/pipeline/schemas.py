@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
-from bezoar_data.spec.schema import models_schema, pipeline_schema
-from bezoar_data.steps.catalogue import load_catalogue
+from bezoar_data.spec.schema import card_schema, models_schema, pipeline_schema, recipe_schema
+from bezoar_data.spec.yaml_text import parse_yaml
+from bezoar_data.steps.catalogue import StepEntry, load_catalogue
 
 
 def schema_texts() -> Mapping[str, str]:
     """The text of each schema file, by its name."""
-    steps = {name: dict(entry.schema) for name, entry in load_catalogue().items()}
-    schemas = {"pipeline.schema.json": pipeline_schema(steps), "models.schema.json": models_schema()}
+    steps = {name: _settings(entry) for name, entry in load_catalogue().items()}
+    schemas = {
+        "pipeline.schema.json": pipeline_schema(steps),
+        "models.schema.json": models_schema(),
+        "recipe.schema.json": recipe_schema(),
+        "card.schema.json": card_schema(),
+    }
     return {name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
+
+
+def _settings(entry: StepEntry) -> Mapping[str, Any]:
+    """The schema of a step's settings. What its example in the catalogue sets are examples of the settings too."""
+    written = parse_yaml(entry.example, "example").value if entry.example else []
+    given: dict[str, Any] = {}
+    for use in written if isinstance(written, list) else []:
+        if use.get("use") == entry.use:
+            given |= use.get("with", {})
+    properties = {
+        name: {**field, "examples": [given[name]]} if name in given and "examples" not in field else field
+        for name, field in entry.schema["properties"].items()
+    }
+    return {**entry.schema, "properties": properties}

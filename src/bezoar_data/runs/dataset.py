@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import RESERVED, Row, content_hash
 from bezoar_data.runs.splits import TRAIN, SplitPlan
 from bezoar_data.runs.spool import Spool
@@ -50,13 +51,14 @@ class Written:
     """Columns whose values had no common type and were written as JSON text."""
 
 
-def publishable(row: Row) -> dict[str, Any]:
-    """A kept row as it stands in the dataset: ids first, then its columns, then lineage."""
+def publishable(row: Row, review: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A kept row as it stands in the dataset: ids first, then its columns, what people said of it, then lineage."""
     lineage = row.lineage
     return {
         "id": lineage.id,
         "content_hash": content_hash(row.columns),
         **row.columns,
+        **(review or {}),
         "seed_ids": list(lineage.seed_ids),
         "parent_ids": list(lineage.parent_ids),
         RESERVED: lineage.to_json(),
@@ -71,14 +73,16 @@ def write_dataset(
     seed: int,
     expected: Sequence[str] = (),
     tell: Callable[[Row], None] | None = None,
+    review: Callable[[Row], Mapping[str, Any]] | None = None,
 ) -> Written:
     """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`.
 
-    `expected` names the columns of a dataset without rows; `tell` is told of each row. The schema is the union over
+    `expected` names the columns of a dataset without rows; `tell` is told of each row; `review` gives what people said
+    of it, as `REVIEW_COLUMNS`. The schema is the union over
     all rows: a first pass finds it, a second writes. Bytes depend on the rows, the splits and the pyarrow version only.
     """
     (folder / "data").mkdir(parents=True)
-    schema, mixed, rows = _schema(spool, expected)
+    schema, mixed, rows = _schema(spool, expected, reviewed=review is not None)
     plan = SplitPlan((r.lineage.seed_ids for r in spool.kept()), splits, seed) if splits else None
     names = plan.names if plan else (TRAIN,)
     first_row: dict[str, Any] | None = None
@@ -89,7 +93,7 @@ def write_dataset(
         for row in spool.kept():
             if tell is not None:
                 tell(row)
-            value = publishable(row)
+            value = publishable(row, review(row) if review is not None else None)
             first_row = first_row or dict(value)
             files[plan.split_of(row.lineage.seed_ids) if plan else TRAIN].add(value)
     columns = {f.name: str(f.type) for f in schema}
@@ -188,7 +192,7 @@ def _dropped_row(row: Row) -> dict[str, Any]:
     }
 
 
-def _schema(spool: Spool, expected: Sequence[str]) -> tuple[pa.Schema, tuple[str, ...], int]:
+def _schema(spool: Spool, expected: Sequence[str], *, reviewed: bool) -> tuple[pa.Schema, tuple[str, ...], int]:
     found: dict[str, pa.DataType] = {}
     mixed: list[str] = []
     rows = 0
@@ -205,6 +209,8 @@ def _schema(spool: Spool, expected: Sequence[str]) -> tuple[pa.Schema, tuple[str
     if not rows:
         found = {name: pa.string() for name in expected}
     body = {name: pa.string() if name in mixed or pa.types.is_null(t) else t for name, t in found.items()}
+    if reviewed:
+        body.update((name, pa.int64() if name == "review_people" else pa.string()) for name in REVIEW_COLUMNS)
     return pa.schema({**_LEADING, **body, **_TRAILING}.items()), tuple(dict.fromkeys(mixed)), rows
 
 

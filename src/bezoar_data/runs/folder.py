@@ -34,6 +34,11 @@ class RunFolder:
         return self.path / "review.parquet"
 
     @property
+    def reliability(self) -> Path:
+        """What was measured of the judges against labels that people gave."""
+        return self.path / "reliability.json"
+
+    @property
     def pipeline(self) -> Path:
         return self.path / "pipeline.yaml"
 

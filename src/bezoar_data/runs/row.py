@@ -20,8 +20,15 @@ Columns = dict[str, Any]
 RESERVED = "_bezoar"
 """The column that carries the lineage. No step may read or write it by itself."""
 
+_NAMES = "columns"
+_HELD = "held"
+
+SOURCE_SPAN = 1 << 32
+"""How far apart the orders of a pipeline's sources begin: the first row of its second source stands here. No source has
+so many rows, so no two rows have one order, and all rows of a source come before those of the next."""
+
 MADE_FROM_MANY = 1 << 40
-"""Where the order of rows made from several begins: no source has so many rows."""
+"""Where the order of rows made from several begins: behind all rows of all sources."""
 
 SOURCES = "\n"
 """What stands between the names of the sources of a row made from rows of several."""
@@ -38,6 +45,14 @@ def canonical(value: Any) -> str:
         # What orjson does not take: integers beyond 64 bits, lone surrogates. Which of the two writes a value depends
         # on the value alone, so equal values still give equal text.
         return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _as_it_stands(value: Any) -> str:
+    """JSON with the keys in their order."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False)
 
 
 def _loads(text: str) -> Any:
@@ -85,6 +100,14 @@ class Drop:
     detail: str = ""
     raw: str | None = None
     failed: bool = False
+    facts: Mapping[str, Any] | None = None
+    """What a report tells of it, as JSON's values."""
+
+    def to_json(self) -> dict[str, Any]:
+        value = asdict(self)
+        if self.facts is None:
+            del value["facts"]
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +116,8 @@ class Lineage:
 
     `order` is the row's path of positions (source, row, child...): sorting by it gives the source's order.
     `models` and `keys` name, for each step that asked a model, the model that answered and the journal's keys.
+    `missed` tells which steps failed at the row without ending it (a judge without a readable verdict), and why;
+    `noted` what steps found in the row that goes on all the same (marked only, or kept on appeal).
     """
 
     id: str
@@ -104,6 +129,8 @@ class Lineage:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     demo: bool = False
     drop: Drop | None = None
+    missed: tuple[Drop, ...] = ()
+    noted: tuple[Drop, ...] = ()
 
     def answered(self, step: str, model: str, keys: Iterable[str], *, demo: bool) -> Lineage:
         """This lineage after `step` got an answer from `model` under the journal's `keys`."""
@@ -117,6 +144,12 @@ class Lineage:
 
     def dropped(self, drop: Drop) -> Lineage:
         return replace(self, drop=drop)
+
+    def missing(self, miss: Drop) -> Lineage:
+        return replace(self, missed=(*self.missed, miss))
+
+    def noting(self, note: Drop) -> Lineage:
+        return replace(self, noted=(*self.noted, note))
 
     def without(self, step: str) -> Lineage:
         """This lineage as it was before `step` got answers."""
@@ -133,7 +166,9 @@ class Lineage:
     def child(self, step: str, k: int, parent: str | None = None) -> Lineage:
         """Lineage of the k-th row that `step` made from this row, or through it from `parent`, another of its rows."""
         parents = (parent or self.id,)
-        return replace(self, id=made_id(parents, step, k), order=(*self.order, k), parent_ids=parents, drop=None)
+        order = (*self.order, k)
+        made = replace(self, id=made_id(parents, step, k), order=order, parent_ids=parents)
+        return replace(made, drop=None, missed=(), noted=())
 
     @classmethod
     def made_from(cls, parents: Sequence[Lineage], step: str, place: Sequence[int]) -> Lineage:
@@ -171,13 +206,19 @@ class Lineage:
         if self.demo:
             value["demo"] = True
         if self.drop:
-            d = self.drop
-            value["drop"] = asdict(d)
+            value["drop"] = self.drop.to_json()
+        if self.missed:
+            value["missed"] = [miss.to_json() for miss in self.missed]
+        if self.noted:
+            value["noted"] = [note.to_json() for note in self.noted]
         return canonical(value)
 
     @classmethod
     def from_json(cls, text: str) -> Lineage:
-        v = _loads(text)
+        return cls._from_value(_loads(text))
+
+    @classmethod
+    def _from_value(cls, v: Mapping[str, Any]) -> Lineage:
         return cls(
             id=v["id"],
             order=tuple(v["order"]),
@@ -188,6 +229,8 @@ class Lineage:
             keys={step: tuple(keys) for step, keys in v.get("keys", {}).items()},
             demo=v.get("demo", False),
             drop=Drop(**v["drop"]) if "drop" in v else None,
+            missed=tuple(Drop(**miss) for miss in v.get("missed", ())),
+            noted=tuple(Drop(**note) for note in v.get("noted", ())),
         )
 
 
@@ -213,10 +256,25 @@ class Row:
         return {**self.columns, **columns}
 
     def encode(self) -> Columns:
-        """The row as distilabel carries it: columns and the reserved JSON column."""
-        return {**self.columns, RESERVED: self.lineage.to_json()}
+        """The row as distilabel carries it: columns and the reserved JSON column, which names them in their order. A
+        dropped row has empty columns and holds its values there: they may be of other types than those of the rows that
+        were kept, and distilabel wants one type in a column (1.5.3)."""
+        more = f'"{_NAMES}":{canonical(list(self.columns))}'
+        columns = self.columns
+        if self.lineage.drop is not None:
+            more += f',"{_HELD}":{_as_it_stands(columns)}'
+            columns = dict.fromkeys(columns)
+        return {**columns, RESERVED: f"{self.lineage.to_json()[:-1]},{more}}}"}
 
     @classmethod
     def decode(cls, columns: Mapping[str, Any]) -> Row:
+        """The row that distilabel carried. It gives all rows of a batch the same columns: empty ones that were not the
+        row's own are taken away, and the order is the row's."""
         plain = dict(columns)
-        return cls(columns=plain, lineage=Lineage.from_json(plain.pop(RESERVED)))
+        value = _loads(plain.pop(RESERVED))
+        if _HELD in value:
+            held = {name: value[_HELD][name] for name in value[_NAMES]}
+            return cls(columns=held, lineage=Lineage._from_value(value))
+        own = {name: plain[name] for name in value.get(_NAMES, ()) if name in plain}
+        others = plain if _NAMES not in value else {k: v for k, v in plain.items() if v is not None and k not in own}
+        return cls(columns={**own, **others}, lineage=Lineage._from_value(value))

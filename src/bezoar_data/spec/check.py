@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -19,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from bezoar_data.spec.clean import looks_like_key, shown
 from bezoar_data.spec.errors import InputError, Problem, did_you_mean
-from bezoar_data.spec.yaml_text import MAX_PROBLEMS, Document, YamlPath
+from bezoar_data.spec.yaml_text import MAX_PROBLEMS, Document, YamlPath, load_yaml
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,9 +51,13 @@ _BOUNDS = {
 }
 
 
-def validate(document: Document, model: type[M]) -> M:
-    """The document as an instance of `model`. Raises `InputError` with every mistake found."""
+def load_checked(path: Path, model: type[M], more: Callable[[M, Document], Iterable[Problem]]) -> M:
+    """A YAML file as an instance of `model`. `more` finds what is wrong with its values taken together. Raises
+    `InputError` with every mistake found."""
+    document = load_yaml(path)
     value, problems = check(document, model)
+    if value is not None and not problems:
+        problems = list(more(value, document))
     if value is None or problems:
         raise InputError(problems)
     return value
@@ -170,6 +175,8 @@ def _problem(
     def problem(code: str, message: str, hint: str = "", *, key: bool = False, at: YamlPath = path) -> Problem:
         return Problem(code, message, document.place(at, key=key), hint, secret=secret)
 
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _tag_problem(document, path, error)
     if kind == "extra_forbidden":
         return problem(
             "unknown-key", f"unknown key {name}", did_you_mean(str(path[-1]), _spare(document, model, path)), key=True
@@ -208,6 +215,19 @@ def _problem(
         return problem(kind.replace("_", "-"), str(context["message"]), str(context.get("hint", "")))
     words = error["msg"].replace("Input should be", "should be").replace("Value error, ", "")
     return problem("bad-value", f"{name}: {shown(words, 200)}")
+
+
+def _tag_problem(document: Document, path: YamlPath, error: ErrorDetails) -> Problem:
+    """The key that tells which of several kinds a mapping is: it names none of them, or is missing."""
+    context = error.get("ctx", {})
+    key = str(context["discriminator"]).strip("'")
+    if error["type"] == "union_tag_not_found":
+        message = f"the key '{key}' is missing in {_name(path)}"
+        return document.problem("missing-key", message, path, key=True)
+    tag, expected = str(context["tag"]), str(context["expected_tags"])
+    near = did_you_mean(tag, re.findall(r"'([^']*)'", expected))
+    message = f"'{key}' should be one of {expected}, not {describe(tag)}"
+    return document.problem("bad-value", message, (*path, key), hint=near if near.startswith("did") else "")
 
 
 def _length_problem(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from bezoar_data.spec.keys import WIDE
+
 # Control characters (C0, DEL, C1), line separators, bidirectional marks, invisible characters and tags, surrogates.
 # The zero-width joiner and non-joiner stay: Persian, Hindi and emoji need them.
 _UNSAFE = re.compile(
@@ -15,21 +17,6 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
-# Shapes in which providers hand out keys, and bearer tokens. Names of models and their owners begin likewise
-# (hf-internal-testing, pplx-70b-online, xai-org): hence the lengths.
-_KEY = re.compile(
-    r"""(?<![A-Za-z0-9])(?:
-        (?:sk|pk|rk)[-_](?:(?=[\w\-]*[0-9])[\w\-]{8,}|[\w\-]{16,})
-      | (?:hf|gh[opsru]|github_pat|gsk|r8|fw)_[A-Za-z0-9_]{10,}
-      | (?:xai|nvapi|glpat|pplx|csk|tgp)-[A-Za-z0-9_\-]{20,}
-      | xox[abeprs]-[A-Za-z0-9\-]{8,}
-      | AIza[A-Za-z0-9_\-]{20,}
-      | A[KS]IA[A-Z0-9]{12,}
-      | eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-.]{10,}
-      | (?i:bearer)\s+[A-Za-z0-9_\-.=+/]{8,}
-    )""",
-    re.VERBOSE | re.ASCII,
-)
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 HIDDEN = "[hidden]"
@@ -62,12 +49,12 @@ def clean_markup(text: str) -> str:
 
 def looks_like_key(text: str) -> bool:
     """Whether the text holds something shaped like an API key, a bearer token or a password in an address."""
-    return bool(_KEY.search(text) or _USERINFO.search(text))
+    return bool(WIDE.search(text) or _USERINFO.search(text))
 
 
 def mask_keys(text: str) -> str:
     """The text with everything shaped like a key replaced. The key's *name* stays, so that a message makes sense."""
-    return _USERINFO.sub(HIDDEN, _KEY.sub(HIDDEN, text))
+    return _USERINFO.sub(HIDDEN, WIDE.sub(HIDDEN, text))
 
 
 def shown(value: str, limit: int = 60) -> str:

@@ -72,27 +72,49 @@ class BezoarError(Exception):
 
     exit_code = TOO_MANY_FAILED
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a traceback."""
+        from bezoar_data.spec.clean import clean_text, mask_keys
 
-class InputError(BezoarError):
-    """What was given is wrong: a file, an option, a key, a source. Holds every problem found, not the first."""
+        return [clean_text(mask_keys(f"bezoar-data: {self}"))]
 
-    exit_code = INPUT_WRONG
+
+class ProblemsError(BezoarError):
+    """An error that holds every problem found, not the first."""
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(p.message for p in self.problems))
+
+    def _render_traceback_(self) -> list[str]:
+        from bezoar_data.spec.render import render_problems
+
+        return render_problems(self.problems).split("\n")
+
+
+class InputError(ProblemsError):
+    """What was given is wrong: a file, an option, a key, a source."""
+
+    exit_code = INPUT_WRONG
+
+
+class PolicyRefused(ProblemsError):
+    """A policy forbids it, for each of these reasons."""
+
+    exit_code = POLICY_REFUSED
+
+
+def raise_errors(problems: Iterable[Problem]) -> None:
+    """Raise `InputError` with all of these if one is an error; warnings alone stop nothing."""
+    found = tuple(problems)
+    if any(p.level == "error" for p in found):
+        raise InputError(found)
 
 
 class BudgetStop(BezoarError):
     """The next request could pass the budget. The same command with a larger one goes on."""
 
     exit_code = BUDGET_STOPPED
-
-
-class PolicyRefused(BezoarError):
-    """A policy forbids it; the message names each reason."""
-
-    exit_code = POLICY_REFUSED
 
 
 class ProviderAway(BezoarError):

@@ -28,40 +28,48 @@ class Sampling(Strict):
     """Sampling values that change an answer, hence part of the journal's key (`max_tokens` alone is not)."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
-        default=None, description="How freely the model chooses its words, from 0 to 2."
+        default=None, description="How freely the model chooses its words, from 0 to 2.", examples=[0.7]
     )
     top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        default=None, description="Choose among the likeliest words that together have this probability."
+        default=None,
+        description="Choose among the likeliest words that together have this probability.",
+        examples=[0.95],
     )
     top_k: Annotated[int, Field(ge=-1)] | None = Field(
-        default=None, description="Choose among this many likeliest words; -1 is all."
+        default=None, description="Choose among this many likeliest words; -1 is all.", examples=[40]
     )
     repetition_penalty: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="Above 1, words said before become less likely."
+        default=None, description="Above 1, words said before become less likely.", examples=[1.1]
     )
-    seed: int | None = Field(default=None, description="The endpoint's own seed, where it has one.")
-    stop: tuple[str, ...] = Field(default=(), description="Texts at which an answer ends.")
+    seed: int | None = Field(default=None, description="The endpoint's own seed, where it has one.", examples=[7])
+    stop: tuple[str, ...] = Field(default=(), description="Texts at which an answer ends.", examples=[["\n\n"]])
     max_tokens: Annotated[int, Field(gt=0)] | None = Field(
-        default=None, description="The longest answer, in tokens. Needed for a run with a budget."
+        default=None, description="The longest answer, in tokens. Needed for a run with a budget.", examples=[1024]
     )
 
 
 class Limits(Strict):
     """How hard an endpoint may be driven. Times are in seconds."""
 
-    concurrency: Annotated[int, Field(gt=0)] = Field(default=32, description="The most requests in flight at once.")
+    concurrency: Annotated[int, Field(gt=0)] = Field(
+        default=32, description="The most requests in flight at once.", examples=[32]
+    )
     requests_per_minute: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="The most requests in a minute."
+        default=None, description="The most requests in a minute.", examples=[500]
     )
     tokens_per_minute: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="The most tokens in a minute, prompts and answers together."
+        default=None, description="The most tokens in a minute, prompts and answers together.", examples=[200000]
     )
-    timeout: Annotated[float, Field(gt=0)] = Field(default=120.0, description="Seconds until one request is given up.")
+    timeout: Annotated[float, Field(gt=0)] = Field(
+        default=120.0, description="Seconds until one request is given up.", examples=[120]
+    )
     total_timeout: Annotated[float, Field(gt=0)] = Field(
-        default=600.0, description="Seconds until a question is given up, all its requests together."
+        default=600.0, description="Seconds until a question is given up, all its requests together.", examples=[600]
     )
     max_outage: Annotated[float, Field(ge=0)] = Field(
-        default=600.0, description="Seconds that a run waits for an endpoint that is away before it ends, resumable."
+        default=600.0,
+        description="Seconds that a run waits for an endpoint that is away before it ends, resumable.",
+        examples=[600],
     )
 
 
@@ -69,30 +77,40 @@ class Batching(Strict):
     """How requests are gathered and fetched with `mode: batch`. Times are in seconds."""
 
     gather: Annotated[float, Field(gt=0)] = Field(
-        default=2.0, description="A batch is handed in when no new request came for so many seconds."
+        default=2.0, description="A batch is handed in when no new request came for so many seconds.", examples=[2]
     )
     poll: Annotated[float, Field(gt=0)] = Field(
-        default=60.0, description="The longest time between two looks at a batch; the first looks come sooner."
+        default=60.0,
+        description="The longest time between two looks at a batch; the first looks come sooner.",
+        examples=[60],
     )
     tries: Annotated[int, Field(gt=0)] = Field(
-        default=3, description="How often a request is handed in that its batch left without an answer."
+        default=3, description="How often a request is handed in that its batch left without an answer.", examples=[3]
     )
     max_requests: Annotated[int, Field(gt=0)] | None = Field(
-        default=None, description="The most requests in a batch, when that is less than the provider takes."
+        default=None,
+        description="The most requests in a batch, when that is less than the provider takes.",
+        examples=[10000],
     )
     max_bytes: Annotated[int, Field(gt=0)] | None = Field(
-        default=None, description="The largest batch in bytes, when that is less than the provider takes."
+        default=None,
+        description="The largest batch in bytes, when that is less than the provider takes.",
+        examples=[50000000],
     )
 
 
 class Price(Strict):
     """Money in US dollars per million tokens, and the day it was read: prices change."""
 
-    input: Annotated[float, Field(ge=0)] = Field(description="US dollars for a million prompt tokens.")
-    output: Annotated[float, Field(ge=0)] = Field(description="US dollars for a million answer tokens.")
-    read: date = Field(description="the day this price was read, such as 2026-01-31: prices change.")
+    input: Annotated[float, Field(ge=0)] = Field(description="US dollars for a million prompt tokens.", examples=[0.15])
+    output: Annotated[float, Field(ge=0)] = Field(description="US dollars for a million answer tokens.", examples=[0.6])
+    read: date = Field(
+        description="the day this price was read, such as 2026-01-31: prices change.", examples=["2026-01-31"]
+    )
     batch_discount: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.5, description="The share of the price that falls away with `mode: batch`; 0.5 is half price."
+        default=0.5,
+        description="The share of the price that falls away with `mode: batch`; 0.5 is half price.",
+        examples=[0.5],
     )
 
     def in_batches(self) -> Price:
@@ -104,41 +122,78 @@ class Price(Strict):
 class OutputLicence(Strict):
     """What the model's owner allows with its *outputs*. `commercial: unknown` is a real answer."""
 
-    id: str = Field(description="The licence or terms of the outputs: an SPDX id, or a name of yours.")
-    commercial: Literal["yes", "no", "unknown"] = Field(
-        default="unknown", description="Whether outputs may be used commercially."
+    id: str = Field(
+        description="The licence or terms of the outputs: an SPDX id, or a name of yours.",
+        examples=["Apache-2.0", "LicenseRef-our-terms"],
     )
-    url: str | None = Field(default=None, description="Where the terms stand.")
-    note: str | None = Field(default=None, description="What a person should know of them.")
+    commercial: Literal["yes", "no", "unknown"] = Field(
+        default="unknown", description="Whether outputs may be used commercially.", examples=["unknown"]
+    )
+    url: str | None = Field(default=None, description="Where the terms stand.", examples=["https://example.org/terms"])
+    note: str | None = Field(
+        default=None,
+        description="What a person should know of them.",
+        examples=["The terms limit the use of outputs for competing models."],
+    )
 
 
 class Model(Strict):
     """One endpoint that answers. `api_key_env` is the *name* of an environment variable, never a key."""
 
-    provider: Annotated[str, Field(min_length=1)] = Field(description="The kind of endpoint: openai, offline...")
-    model: Annotated[str, Field(min_length=1)] = Field(description="The model's id, as its provider names it.")
-    revision: str | None = Field(default=None, description="The model's revision, where it has one.")
-    base_url: str | None = Field(default=None, description="The endpoint's address: http(s)://host/v1.")
+    provider: Annotated[str, Field(min_length=1)] = Field(
+        description="The kind of endpoint: openai, offline...", examples=["openai", "anthropic", "offline-teacher"]
+    )
+    model: Annotated[str, Field(min_length=1)] = Field(
+        description="The model's id, as its provider names it.", examples=["gpt-4o-mini"]
+    )
+    revision: str | None = Field(default=None, description="The model's revision, where it has one.", examples=["main"])
+    base_url: str | None = Field(
+        default=None,
+        description="The endpoint's address: http(s)://host/v1.",
+        examples=["https://api.openai.com/v1", "http://localhost:8000/v1"],
+    )
     api_key_env: Annotated[str, Field(pattern=KEY_VARIABLE)] | None = Field(
         default=None,
         description="the *name* of the environment variable that holds the key, such as OPENAI_API_KEY or HF_TOKEN; "
         "the key itself never stands in a file.",
+        examples=["OPENAI_API_KEY"],
     )
     mode: Literal["direct", "batch"] = Field(
         default="direct",
         description="`batch`: gather requests and hand them in together through the provider's batch API: at half "
         "price, answered within a day. `direct`: ask for each answer at once.",
+        examples=["batch"],
     )
-    sampling: Sampling = Field(default=Sampling(), description="How answers are drawn.")
-    limits: Limits = Field(default=Limits(), description="How hard the endpoint may be driven.")
-    batch: Batching = Field(default=Batching(), description="How batches are made, with `mode: batch`.")
-    price: Price | None = Field(default=None, description="What it costs. Needed for a run with a budget.")
+    sampling: Sampling = Field(
+        default=Sampling(), description="How answers are drawn.", examples=[{"temperature": 0.7, "max_tokens": 1024}]
+    )
+    limits: Limits = Field(
+        default=Limits(), description="How hard the endpoint may be driven.", examples=[{"concurrency": 32}]
+    )
+    batch: Batching = Field(
+        default=Batching(), description="How batches are made, with `mode: batch`.", examples=[{"poll": 60}]
+    )
+    price: Price | None = Field(
+        default=None,
+        description="What it costs. Needed for a run with a budget.",
+        examples=[{"input": 0.15, "output": 0.6, "read": "2026-01-31"}],
+    )
     output_licence: OutputLicence = Field(
-        default=OutputLicence(id="unknown"), description="What the owner allows with the answers."
+        default=OutputLicence(id="unknown"),
+        description="What the owner allows with the answers.",
+        examples=[{"id": "Apache-2.0", "commercial": "yes"}],
     )
-    extra_headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers to send along; no keys.")
-    extra_body: dict[str, Any] = Field(default_factory=dict, description="Fields to add to each request.")
-    fallbacks: tuple[Model, ...] = Field(default=(), description="Who is asked when this one cannot answer, in order.")
+    extra_headers: dict[str, str] = Field(
+        default_factory=dict, description="HTTP headers to send along; no keys.", examples=[{"X-Title": "my project"}]
+    )
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="Fields to add to each request.", examples=[{"top_k": 40}]
+    )
+    fallbacks: tuple[Model, ...] = Field(
+        default=(),
+        description="Who is asked when this one cannot answer, in order.",
+        examples=[[{"provider": "openai", "model": "gpt-4o"}]],
+    )
 
 
 class ModelsFile(Strict):
@@ -146,12 +201,19 @@ class ModelsFile(Strict):
 
     model_config = ConfigDict(title="Models file of bezoar-data")
 
-    version: Literal[1] = Field(description="The version of this file format: 1.")
-    description: str = Field(default="", description="Who answers here, in a sentence.")
+    version: Literal[1] = Field(description="The version of this file format: 1.", examples=[1])
+    description: str = Field(
+        default="",
+        description="Who answers here, in a sentence.",
+        examples=["A small model teaches, a larger one judges"],
+    )
     roles: Annotated[
         dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")], Model],
         Field(min_length=1),
-    ] = Field(description="Names that pipelines use (letters, digits, '_', '-'), and the model that answers for each.")
+    ] = Field(
+        description="Names that pipelines use (letters, digits, '_', '-'), and the model that answers for each.",
+        examples=[{"teacher": {"provider": "offline-teacher", "model": "offline-teacher"}}],
+    )
 
 
 @dataclass(frozen=True)

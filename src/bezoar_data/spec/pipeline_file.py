@@ -18,6 +18,7 @@ from bezoar_data.spec.check import check
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.spec.graph import check_graph, default_id
 from bezoar_data.spec.overrides import apply_overrides
+from bezoar_data.spec.paths import tidy
 from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
 
 STEP_ID = r"^[a-zA-Z0-9_-]+$"
@@ -32,28 +33,52 @@ class StepUse(Strict):
     model_config = ConfigDict(title="Step")
 
     use: Annotated[str, Field(pattern=USE)] = Field(
-        description="which step: a registered name such as orca.explain, distilabel:ClassName, or my.module:ClassName."
+        description="which step: a registered name such as orca.explain, distilabel:ClassName, or my.module:ClassName.",
+        examples=["orca.explain"],
     )
     id: Annotated[str, Field(pattern=STEP_ID)] = Field(
         default_factory=lambda written: default_id(written["use"]),
         description="The step's name in this pipeline: letters, digits, '_' and '-'. "
         "By default the step's own name, with '-' for '.'.",
+        examples=["explain-again"],
     )
     after: str | tuple[str, ...] | None = Field(
         default=None,
         description="The id, or list of ids, of the steps whose rows this one takes. By default the step written "
         "before it; an empty list starts anew, for a second source.",
+        examples=["load_flan", ["first", "second"], []],
     )
     join: Literal["union", "join"] | None = Field(
         default=None,
         description="How rows of several steps meet: 'union' takes all rows, 'join' puts the columns of equal rows "
         "together.",
+        examples=["union"],
     )
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="For steps that are not ours: the step's name of a column, and the row's name of it.",
+        examples=[{"instruction": "inputs"}],
     )
-    settings: dict[str, Any] = Field(default_factory=dict, alias="with", description="The step's settings.")
+    writes: tuple[str, ...] | None = Field(
+        default=None,
+        description="For steps of a module of your own: the columns it writes, so that the steps after it can be "
+        "checked without importing it.",
+        examples=[["score"]],
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict, alias="with", description="The step's settings.", examples=[{"model": "teacher"}]
+    )
+
+
+class ReviewGate(Strict):
+    """What people must have done before the dataset may be published."""
+
+    rows: Annotated[int, Field(gt=0)] = Field(
+        default=1, description="The least number of rows that people reviewed.", examples=[200]
+    )
+    kappa: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        default=None, description="The least agreement of each judge with people, as Cohen's kappa.", examples=[0.6]
+    )
 
 
 class PipelineFile(Strict):
@@ -62,29 +87,44 @@ class PipelineFile(Strict):
     model_config = ConfigDict(title="Pipeline of bezoar-data")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)] = Field(
-        description="lower-case letters, digits, '_' and '-', starting with a letter or digit."
+        description="lower-case letters, digits, '_' and '-', starting with a letter or digit.", examples=["orca"]
     )
-    version: Literal[1] = Field(description="The version of this file format: 1.")
-    description: str = Field(default="", description="What the pipeline makes, in a sentence.")
+    version: Literal[1] = Field(description="The version of this file format: 1.", examples=[1])
+    description: str = Field(
+        default="", description="What the pipeline makes, in a sentence.", examples=["Explanation tuning on FLAN rows"]
+    )
     card: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="The card this run fills in: a path relative to this file."
+        default=None,
+        description="The card this run fills in: a path relative to this file.",
+        examples=["../cards/orca.md"],
     )
     models: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="The models file that says who answers: a path relative to this file."
+        default=None,
+        description="The models file that says who answers: a path relative to this file.",
+        examples=["models/offline.yaml"],
     )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(default=42, description="The seed of all random choices.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=42, description="The seed of all random choices.", examples=[42]
+    )
     splits: dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9_]+$")], _Fraction] = Field(
         default_factory=dict,
         description="Names of splits (letters, digits and '_') and the fraction of rows each gets; the rest is train.",
+        examples=[{"validation": 0.2}],
     )
     tolerate: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.05, description="The fraction of rows that may fail before the run counts as failed."
+        default=0.05, description="The fraction of rows that may fail before the run counts as failed.", examples=[0.05]
     )
     max_cost: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="The most that the run may cost, in US dollars."
+        default=None, description="The most that the run may cost, in US dollars.", examples=[5.0]
+    )
+    review: ReviewGate | None = Field(
+        default=None,
+        description="What people must have reviewed before `publish` lets the dataset through.",
+        examples=[{"rows": 200, "kappa": 0.6}],
     )
     steps: Annotated[tuple[StepUse, ...], Field(min_length=1)] = Field(
-        description="The steps. A list is a chain: each takes the rows of the one before it."
+        description="The steps. A list is a chain: each takes the rows of the one before it.",
+        examples=[[{"use": "load_flan", "with": {"path": "seeds/flan.jsonl"}}, {"use": "orca.system_message"}]],
     )
 
     def parents(self, index: int) -> tuple[str, ...]:
@@ -112,7 +152,7 @@ class LoadedPipeline:
         """A path written in this file at `at`: relative to the file's folder, or to the current one if by `--set`."""
         if any(at[: len(o)] == o for o in self.overridden):
             return Path(path)
-        return self.path.parent / path
+        return tidy(self.path.parent / path)
 
     def setting_path(self, step_id: str, setting: str) -> YamlPath:
         """Where a step's setting stands, for `document.place` and `resolve`."""

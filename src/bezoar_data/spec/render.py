@@ -23,11 +23,16 @@ WIDTH = 100
 
 def render_problems(problems: Iterable[Problem]) -> str:
     """All problems, sorted by place, each as a few lines of plain text. Nothing in it can steer a terminal."""
-    ordered = sorted(dict.fromkeys(problems), key=_order)
+    ordered = in_order(problems)
     blocks = [_render(problem) for problem in ordered[:MOST]]
     if len(ordered) > MOST:
         blocks.append(f"… and {len(ordered) - MOST} more")
     return "\n".join(blocks)
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems sorted by place, each once."""
+    return tuple(sorted(dict.fromkeys(problems), key=_order))
 
 
 def _order(problem: Problem) -> tuple[int, str, int, int]:

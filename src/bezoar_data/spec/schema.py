@@ -7,8 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bezoar_data.spec.card_front import CardFront
 from bezoar_data.spec.models_file import ModelsFile
 from bezoar_data.spec.pipeline_file import PipelineFile
+from bezoar_data.spec.recipe_file import RecipeFile
+from bezoar_data.spec.trainer_settings import DPO, LORA, QUANTISATION, SFT, shared_settings, trainer_settings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -29,7 +32,7 @@ def pipeline_schema(steps: Mapping[str, Mapping[str, Any]] | None = None) -> dic
         step["allOf"] = [
             {
                 "if": {"properties": {"use": {"const": name}}, "required": ["use"]},
-                "then": {"properties": {"with": dict(settings)}},
+                "then": {"properties": {"with": with_examples(settings)}},
             }
             for name, settings in sorted(steps.items())
         ]
@@ -39,6 +42,43 @@ def pipeline_schema(steps: Mapping[str, Mapping[str, Any]] | None = None) -> dic
 def models_schema() -> dict[str, Any]:
     """The JSON schema of models files."""
     return _schema(ModelsFile)
+
+
+def card_schema() -> dict[str, Any]:
+    """The JSON schema of the front matter of cards."""
+    return _schema(CardFront)
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON schema of recipes, with the settings of the training libraries."""
+    schema = _schema(RecipeFile)
+    definitions = schema["$defs"]
+    shared = "SharedSettings"
+    for name, settings in {shared: shared_settings(), **trainer_settings()}.items():
+        definitions[name] = {"description": f"Settings of {name}.", **with_examples(settings)}
+    for owner, key, name in (
+        (schema, "training", shared),
+        (schema, "adapter", LORA),
+        (schema, "quantisation", QUANTISATION),
+        (definitions["SftStage"], "training", SFT),
+        (definitions["SftStage"], "adapter", LORA),
+        (definitions["DpoStage"], "training", DPO),
+        (definitions["DpoStage"], "adapter", LORA),
+    ):
+        said = owner["properties"][key]
+        kept = {k: v for k, v in said.items() if k in ("description", "examples", "default")}
+        wanted: dict[str, Any] = {"$ref": f"#/$defs/{name}"}
+        owner["properties"][key] = {**kept, **({"anyOf": [wanted, {"type": "null"}]} if "anyOf" in said else wanted)}
+    return schema
+
+
+def with_examples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of some settings, with the default as the example of those that have none."""
+    properties = {
+        name: field if "examples" in field else {**field, "examples": [field.get("default")]}
+        for name, field in settings.get("properties", {}).items()
+    }
+    return {**settings, "properties": properties}
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The `where` language: one small way to choose rows, in pipelines, recipes and on the command line.
 
-    gpt4_status == "Accept" and gpt4_rating >= 4
+    gpt4_status == "Accept" and gpt4_rating in ["4", "5"]
     length(response) < 2000 and not contains(response, "TODO")
     category in ["qa", "summary"] and reviewer is not null
 
@@ -21,12 +21,13 @@ An expression runs on a row (`matches`) and as a pyarrow expression (`arrow`) wi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
-from bezoar_data.spec.where_tree import Mismatch, Node, columns_of, root_truth
+from bezoar_data.spec.where_tree import Mismatch, Node, check_kinds, columns_of, root_truth
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,8 +58,17 @@ class Where:
         except Mismatch as error:
             raise InputError(problem(error.message, self.text, error.at, self.place)) from None
 
-    def check(self, columns: Collection[str]) -> list[Problem]:
-        """A problem for each column named that is not one of these."""
+    def check(self, columns: Collection[str] | None) -> list[Problem]:
+        """What is wrong whatever the rows hold: a problem for each column named that is not one of these (None: the
+        columns are not known), and for the first comparison of unlike kinds."""
+        try:
+            check_kinds(self.tree)
+            unlike = []
+        except Mismatch as error:
+            unlike = [problem(error.message, self.text, error.at, self.place)]
+        return [*self._unknown(columns), *unlike] if columns is not None else unlike
+
+    def _unknown(self, columns: Collection[str]) -> list[Problem]:
         known = list(columns)
         missing = {c.name: c for c in reversed(list(columns_of(self.tree))) if c.name not in known}
         return [
@@ -73,7 +83,7 @@ class Where:
         """
         from bezoar_data.spec.where_arrow import compile_arrow
 
-        problems = self.check(schema.names)
+        problems = self._unknown(schema.names)
         if problems:
             raise InputError(problems)
         try:
@@ -103,11 +113,29 @@ def problem(message: str, text: str, at: int, place: Place | None, hint: str = "
 
 
 def _within(place: Place | None, text: str, at: int) -> Place | None:
-    """The place of a character, where the expression stands on one line of the file as it is."""
+    """The place of a character of an expression that starts at `place`: there itself, if it is written with escapes.
+
+    YAML may fold lines and take away indentation, but leaves every other character as it is, so these are counted.
+    """
     from bezoar_data.spec.errors import source_line
 
-    if place is None or place.column is None:
+    wanted = deque(c for c in text[: at + 1] if not c.isspace())
+    if place is None or place.line is None or place.column is None or not wanted:
         return place
+    number, start = place.line, place.column - 1
     line = source_line(place) or ""
-    start = line.find(text, place.column - 1)
-    return Place(place.file, place.line, start + at + 1) if start >= 0 else place
+    if (mark := line[start : start + 1]) and mark in "|>":
+        number, start = number + 1, 0
+    elif mark and mark in "'\"":
+        start += 1
+    while (found := source_line(Place(place.file, number))) is not None:
+        for column in range(start, len(found)):
+            if found[column].isspace():
+                continue
+            if found[column] != wanted[0]:
+                return place
+            wanted.popleft()
+            if not wanted:
+                return Place(place.file, number, column + 1 + (at == len(text)))
+        number, start = number + 1, 0
+    return place

@@ -127,7 +127,7 @@ class _Compiler:
         if kind == NUMBER:
             whole = self._is_whole(node.operand)
             values = [exact for v in values if (exact := _nearest(v, whole=whole)[0]) is not None]
-            values += [-0.0] if not whole and 0 in values else []  # Arrow looks for bits here, and zero has two forms
+            values += [0.0, -0.0] if not whole and 0 in values else []  # Arrow looks for bits, and zero has two forms
         operand = self._operand(node.operand)
         found = operand.isin(values) if values else pc.scalar(False)
         return self._unless_null(operand, found)

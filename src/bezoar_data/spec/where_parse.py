@@ -5,21 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bezoar_data.spec import where_tree as tree
 from bezoar_data.spec.errors import did_you_mean
-from bezoar_data.spec.where_tree import (
-    COMPARISONS,
-    Both,
-    Column,
-    Compare,
-    Contains,
-    In,
-    IsNull,
-    Length,
-    Literal,
-    Node,
-    Not,
-    Operand,
-)
 
 LONGEST = 20_000
 DEEPEST = 100
@@ -61,7 +48,7 @@ class _Token:
         return "the end" if self.kind == "end" else f"'{self.text}'"
 
 
-def parse(text: str) -> Node:
+def parse(text: str) -> tree.Node:
     """The tree of an expression. Raises `Fault`."""
     if len(text) > LONGEST:
         raise Fault(f"the expression is longer than {LONGEST:,} characters", 0)
@@ -104,7 +91,7 @@ class _Parser:
         self._next = 0
         self._depth = 0
 
-    def whole(self) -> Node:
+    def whole(self) -> tree.Node:
         node = self._or()
         if self._peek().kind != "end":
             token = self._peek()
@@ -113,27 +100,27 @@ class _Parser:
             raise Fault(f"{token} is too much", token.at, "join comparisons with 'and' or 'or'")
         return node
 
-    def _or(self) -> Node:
+    def _or(self) -> tree.Node:
         return self._chain("or", self._and)
 
-    def _and(self) -> Node:
+    def _and(self) -> tree.Node:
         return self._chain("and", self._not)
 
-    def _chain(self, word: str, part: object) -> Node:
+    def _chain(self, word: str, part: object) -> tree.Node:
         at = self._peek().at
         parts = [part()]  # type: ignore[operator]
         while self._word(word):
             parts.append(part())  # type: ignore[operator]
-        return parts[0] if len(parts) == 1 else Both(word, tuple(parts), at)
+        return parts[0] if len(parts) == 1 else tree.Both(word, tuple(parts), at)
 
-    def _not(self) -> Node:
+    def _not(self) -> tree.Node:
         token = self._peek()
         self._depth += 1
         if self._depth > DEEPEST:
             raise Fault(f"more than {DEEPEST} levels of parentheses and 'not'", token.at)
         try:
             if self._word("not"):
-                return Not(self._not(), token.at)
+                return tree.Not(self._not(), token.at)
             if self._sign("("):
                 node = self._or()
                 self._expect(")")
@@ -142,10 +129,10 @@ class _Parser:
         finally:
             self._depth -= 1
 
-    def _comparison(self) -> Node:
+    def _comparison(self) -> tree.Node:
         left = self._operand()
         token = self._peek()
-        if isinstance(left, Contains):
+        if isinstance(left, tree.Contains):
             return left
         if self._is_comparison(token):
             self._advance()
@@ -153,87 +140,87 @@ class _Parser:
                 hint = "write 'is null' or 'is not null'"
                 raise Fault(f"nothing is '{token.text} null': what a null is compared with is unknown", token.at, hint)
             right = self._operand()
-            if isinstance(right, Contains):
+            if isinstance(right, tree.Contains):
                 raise Fault("only columns, values and lengths are compared", right.at)
             if self._is_comparison(self._peek()):
                 hint = "write 'a < x and x < b'"
                 raise Fault("comparisons cannot be chained", self._peek().at, hint)
-            return Compare(token.text, left, right, token.at)
+            return tree.Compare(token.text, left, right, token.at)
         if self._word("is"):
             negated = self._word("not")
             if not self._word("null"):
                 raise Fault(f"'null' is missing before {self._peek()}", self._peek().at, "'is' goes with null only")
-            if not isinstance(left, Column):
+            if not isinstance(left, tree.Column):
                 raise Fault("only a column can be null", left.at)
-            return Not(IsNull(left, token.at), token.at) if negated else IsNull(left, token.at)
+            return tree.Not(tree.IsNull(left, token.at), token.at) if negated else tree.IsNull(left, token.at)
         negated = token.kind == "word" and token.text == "not" and self._tokens[self._next + 1].text == "in"
         if negated:
             self._advance()
         if self._word("in"):
-            if isinstance(left, Literal):
+            if isinstance(left, tree.Literal):
                 raise Fault("before 'in' stands a column or a length", left.at)
-            node = In(left, self._list(), token.at)
-            return Not(node, token.at) if negated else node
-        if isinstance(left, Length) or (isinstance(left, Literal) and not isinstance(left.value, bool)):
+            node = tree.In(left, self._list(), token.at)
+            return tree.Not(node, token.at) if negated else node
+        if isinstance(left, tree.Length) or (isinstance(left, tree.Literal) and not isinstance(left.value, bool)):
             raise Fault("this is compared with nothing", left.at, "add a comparison such as '> 10'")
         return left
 
-    def _list(self) -> tuple[Literal, ...]:
+    def _list(self) -> tuple[tree.Literal, ...]:
         self._expect("[")
-        values: list[Literal] = []
+        values: list[tree.Literal] = []
         while not self._sign("]"):
             if values:
                 self._expect(",")
             token = self._peek()
             value = self._operand()
-            if not isinstance(value, Literal):
+            if not isinstance(value, tree.Literal):
                 raise Fault("a list holds texts, numbers, true and false only", token.at, "put texts in quotes")
             values.append(value)
         if not values:
             raise Fault("the list is empty: nothing is in it", self._tokens[self._next - 2].at)
         return tuple(values)
 
-    def _operand(self) -> Operand | Contains:
+    def _operand(self) -> tree.Operand | tree.Contains:
         token = self._advance()
         match token.kind:
             case "number":
-                return Literal(_number(token), token.at)
+                return tree.Literal(_number(token), token.at)
             case "text":
-                return Literal(_text(token), token.at)
+                return tree.Literal(_text(token), token.at)
             case "quoted":
-                return Column(token.text, token.at)
+                return tree.Column(token.text, token.at)
             case "word" if token.text in ("true", "false"):
-                return Literal(token.text == "true", token.at)
+                return tree.Literal(token.text == "true", token.at)
             case "word" if token.text in _WORDS:
                 hint = "a column of this name stands in backticks"
                 raise Fault(f"a column or value is missing before {token}", token.at, hint)
             case "word" if self._peek().text == "(" and self._peek().kind == "sign":
                 return self._function(token)
             case "word":
-                return Column(token.text, token.at)
+                return tree.Column(token.text, token.at)
         raise Fault(f"a column or value is missing before {token}", token.at)
 
-    def _function(self, name: _Token) -> Length | Contains:
+    def _function(self, name: _Token) -> tree.Length | tree.Contains:
         if name.text not in _FUNCTIONS:
             raise Fault(f"there is no function '{name.text}'", name.at, did_you_mean(name.text, _FUNCTIONS))
         self._expect("(")
         token = self._peek()
         column = self._operand()
-        if not isinstance(column, Column):
+        if not isinstance(column, tree.Column):
             raise Fault(f"'{name.text}' needs a column", token.at, "a column's name stands without quotes")
         if name.text == "length":
             self._expect(")")
-            return Length(column, name.at)
+            return tree.Length(column, name.at)
         self._expect(",")
         token = self._peek()
         text = self._operand()
-        if not isinstance(text, Literal) or not isinstance(text.value, str):
+        if not isinstance(text, tree.Literal) or not isinstance(text.value, str):
             raise Fault("'contains' needs a text in quotes", token.at)
         self._expect(")")
-        return Contains(column, text.value, name.at)
+        return tree.Contains(column, text.value, name.at)
 
     def _is_comparison(self, token: _Token) -> bool:
-        return token.kind == "sign" and token.text in COMPARISONS
+        return token.kind == "sign" and token.text in tree.COMPARISONS
 
     def _peek(self) -> _Token:
         return self._tokens[self._next]

@@ -34,9 +34,19 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
+class _OfColumn:
     column: Column
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Length(_OfColumn):
+    """How long a text or list is."""
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull(_OfColumn):
+    """Whether there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +68,6 @@ class Compare:
 class In:
     operand: Column | Length
     values: tuple[Literal, ...]
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull:
-    column: Column
     at: int
 
 
@@ -141,6 +145,34 @@ def check_comparison(op: str, left: str | None, right: str | None, at: int) -> N
         raise Mismatch(f"{left} is compared with {right}", at)
     if op not in ("==", "!=") and TRUTH in (left, right):
         raise Mismatch(f"'{op}' cannot compare truth values", at)
+
+
+def check_kinds(node: Node) -> None:
+    """Raises `Mismatch` for the first comparison that is one of unlike kinds whatever a row holds."""
+    match node:
+        case Compare():
+            check_comparison(node.op, _written_kind(node.left), _written_kind(node.right), node.at)
+        case In():
+            kinds = {_written_kind(node.operand), *(kind_of(v.value) for v in node.values)} - {None}
+            for literal in node.values:
+                for kind in sorted(k for k in kinds if k is not None):
+                    check_comparison("==", kind, kind_of(literal.value), literal.at)
+        case Not():
+            check_kinds(node.inner)
+        case Both():
+            for part in node.parts:
+                check_kinds(part)
+
+
+def _written_kind(node: Operand) -> str | None:
+    """The kind an operand has in every row; None for a column, which may hold any."""
+    match node:
+        case Literal():
+            return kind_of(node.value)
+        case Length():
+            return NUMBER
+        case Column():
+            return None
 
 
 def evaluate(node: Node | Length, row: Mapping[str, Any]) -> Any:

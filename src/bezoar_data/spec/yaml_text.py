@@ -15,12 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bezoar_data.spec.clean import shown
 from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.spec.paths import nearby
 from bezoar_data.spec.yaml_faults import explain_fault
 
 MAX_BYTES = 5_000_000
@@ -133,7 +133,7 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        wrong("missing-file", f"there is no file '{name}'", _nearby(path))
+        wrong("missing-file", f"there is no file '{name}'", nearby(path))
     except PermissionError:
         wrong("unreadable-file", f"the file '{name}' may not be read", "check its permissions")
     except (OSError, ValueError) as error:
@@ -357,15 +357,3 @@ class _Reader:
     def stop(self, problem: Problem) -> NoReturn:
         self.problems.append(problem)
         raise _Stop
-
-
-def _nearby(path: Path) -> str:
-    """A hint naming a file of the same folder that may be meant."""
-    from bezoar_data.spec.errors import did_you_mean
-
-    try:
-        names = [p.name for p in islice(path.parent.iterdir(), 200)]
-    except (OSError, ValueError):
-        return ""
-    hint = did_you_mean(path.name, names)
-    return hint if hint.startswith("did you mean") else ""

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 
 from pydantic import Field, NonNegativeInt
 
-from bezoar_data.llms.ask import Answer, Ask, Message
+from bezoar_data.llms.ask import Answer, Ask, Message, Sample
 from bezoar_data.steps.base import Dropped, ModelStep
 
 
@@ -25,16 +25,17 @@ class AnsweringStep(ModelStep):
         for attempt in range(self.retries + 1):
             answer = yield Ask(messages, attempt=attempt)
             text = answer.text.strip()
-            fault = self._fault(answer)
+            fault = self.fault_of(answer.samples[0])
             if not fault:
                 return text
         return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None, failed=True)
 
-    def _fault(self, answer: Answer) -> str:
-        if answer.finish_reason == "content_filter":
+    def fault_of(self, sample: Sample) -> str:
+        """Why one answer cannot be used: `filtered_answer`, `empty_answer`, `truncated_answer`; empty if it can."""
+        if sample.finish_reason == "content_filter":
             return "filtered_answer"
-        if not answer.text.strip():
+        if not sample.text.strip():
             return "empty_answer"
-        if answer.finish_reason == "length" and not self.keep_truncated:
+        if sample.finish_reason == "length" and not self.keep_truncated:
             return "truncated_answer"
         return ""

@@ -4,8 +4,8 @@ A step of ours is written once, as `run_row`: a generator without input or outpu
 it wants a model's answer and ends in `Kept` or `Dropped`. The streaming engine drives it with asyncio; `process`
 drives the same generator for distilabel's own runners. A step knows neither its engine nor the command line.
 
-Two kinds of step see all rows at once: a `GlobalRowStep` gives each its verdict, a `GlobalModelStep` asks in waves and
-makes new rows out of several.
+Three kinds of step see all rows at once: a `GlobalRowStep` gives each its verdict, a `GlobalMakingStep` makes new rows
+out of several, and a `GlobalModelStep` asks a model for them, in waves.
 
 Class facts (`use`, `version`, `reads`, `writes`) are declared, not computed, so that the catalogue can hold them and
 a pipeline file can be checked without importing distilabel. `reads` and `writes` may name settings in braces:
@@ -21,13 +21,15 @@ from typing import Any, ClassVar
 
 from distilabel.models.llms.base import LLM
 from distilabel.steps.base import GeneratorStep, GlobalStep, Step, StepInput
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from bezoar_data.llms.ask import Ask
 from bezoar_data.llms.chat import ask_each
-from bezoar_data.runs.row import RESERVED, Columns, Drop, Lineage, Row, row_random, seed_id
+from bezoar_data.runs.row import RESERVED, SOURCE_SPAN, Columns, Drop, Lineage, Row, row_random, seed_id
 from bezoar_data.spec.errors import BezoarError
 from bezoar_data.steps.columns import fill_columns
-from bezoar_data.steps.stock import adopt, encode_for, process_batch
+from bezoar_data.steps.forecast import Words, stand_in
+from bezoar_data.steps.stock import adopt, carried, encode_for, passed_by, process_batch
 from bezoar_data.steps.verdicts import (
     RUN_ENDED,
     TAKEN_IN,
@@ -49,6 +51,7 @@ __all__ = [
     "Child",
     "Children",
     "Dropped",
+    "GlobalMakingStep",
     "GlobalModelStep",
     "GlobalRowStep",
     "Kept",
@@ -77,6 +80,8 @@ class _Declared:
     """Whether it takes rows in as material and makes new ones, with the columns it writes and no others. Such a step
     counts what it makes: candidates in, candidates kept, candidates dropped. A `RowStep` of the kind ends in
     `Children`; where it ends in `Dropped`, that is one candidate dropped."""
+    carries: ClassVar[bool] = False
+    """Whether the rows it makes have all columns of the rows they are made from, besides those it writes."""
     extra: ClassVar[str | None] = None
     """The optional dependency group it needs, e.g. `language`."""
     example: ClassVar[str] = ""
@@ -85,6 +90,27 @@ class _Declared:
     def _columns(self, declared: Iterable[str]) -> list[str]:
         settings = {name: getattr(self, name) for name in type(self).model_fields}  # type: ignore[attr-defined]
         return fill_columns(declared, settings)
+
+    def likely_kept(self) -> tuple[float, float]:
+        """The least and the largest share of its rows (of the candidates it makes) that it may keep, said without
+        knowing rows or answers. `plan` assumes them until there is a run to learn from. They are ours."""
+        return 0.6, 1.0
+
+    def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+        """A text such as a model may answer, which the step can read, for `plan`. See `steps.forecast`.
+
+        Not `good`: one that speaks against what the row is made into, where what the step asks next depends on that.
+        """
+        return stand_in(ask, words)
+
+    def shared_draw(self, columns: Columns) -> object:
+        """What names the random draw that made a row with these columns, if other rows share it: such rows are alike,
+        and many of them tell `plan` as much as one. None where each row has a draw of its own."""
+        return None
+
+    def order_notes(self) -> Sequence[str]:
+        """What a person should know of the order in which it asks: who waits for whom. For `plan`."""
+        return ()
 
     @property
     def inputs(self) -> list[str]:
@@ -103,6 +129,11 @@ class RowStep(_Declared, Step):
     def run_row(self, row: Row) -> Turns:
         """Decide one row. Must not change `row`. An exception is a bug of the step and drops only this row."""
         raise NotImplementedError
+
+    @property
+    def aside(self) -> bool:
+        """Whether its turns may take long: the streaming engine then takes them in a thread beside its loop."""
+        return False
 
     def random(self, row: Row) -> random.Random:
         """This row's own random generator in this step: seeded by (seed, step, row id)."""
@@ -126,6 +157,9 @@ class ModelStep(RowStep):
         self.llm.unload()
         super().unload()
 
+    def likely_kept(self) -> tuple[float, float]:
+        return 0.96, 1.0
+
 
 class GlobalRowStep(_Declared, GlobalStep):
     """A step that must see all rows before it can decide any. Subclasses write `run_rows`."""
@@ -137,22 +171,67 @@ class GlobalRowStep(_Declared, GlobalStep):
         raise NotImplementedError
 
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
-        rows = [Row.decode(r) for r in inputs]
-        live = [r for r in rows if r.lineage.drop is None]
+        rows = [(given, Row.decode(given)) for given in inputs]
+        live = [r for _, r in rows if r.lineage.drop is None]
         live.sort(key=lambda r: r.lineage.order)
-        decided = {id(r): settle(r, v, str(self.name)) for r, v in zip(live, self.run_rows(live), strict=True)}
-        yield [encode_for(self.outputs, out) for r in rows for out in decided.get(id(r), [r])]
+        verdicts = {id(r): v for r, v in zip(live, self.run_rows(live), strict=True)}
+        yield [
+            out
+            for given, r in rows
+            for out in (
+                [encode_for(self.outputs, o) for o in carried(r, verdicts[id(r)], str(self.name))]
+                if id(r) in verdicts
+                else [passed_by(self.outputs, given)]
+            )
+        ]
 
 
-class GlobalModelStep(GlobalRowStep):
-    """A step that makes new rows out of all rows by asking a model. Subclasses write `run_all`.
+class GlobalMakingStep(GlobalRowStep):
+    """A step that makes new rows out of all rows. Subclasses write `run_all`.
 
     The rows that come to it are its material and end there, neither kept nor dropped; what it counts are the candidates
-    it makes, so that those in are those kept and those dropped. It asks in waves: all questions of a wave are answered
-    before it sees any, hence the result cannot depend on which answer came first.
+    it makes, so that those in are those kept and those dropped.
     """
 
     makes: ClassVar[bool] = True
+
+    def at_most(self, rows: int) -> None:
+        """Make about so many rows and no more, by the same first questions as before: for the preview of a few rows.
+        A step with a field `target` needs nothing more than that."""
+        if (target := getattr(self, "target", None)) is not None:
+            self.target = min(target, rows)
+
+    def run_all(self, rows: Sequence[Row]) -> Waves:
+        """Make rows from `rows`, which come in the sources' order. Raises `InputError` for rows it cannot work with."""
+        raise NotImplementedError
+
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+        name = str(self.name)
+        llm: LLM | None = getattr(self, "llm", None)
+        rows = [Row.decode(r) if RESERVED in r else adopt(r, i) for i, r in enumerate(inputs)]
+        live = sorted((r for r in rows if r.lineage.drop is None), key=lambda r: r.lineage.order)
+        mark = Drop(name, TAKEN_IN)
+        made: list[Row] = []
+        try:
+            waves = self.run_all(live)
+            asks, done = next_wave(waves, None)
+            while done is None:
+                if llm is None:
+                    raise TypeError(f"step '{name}' asked a model but has no llm")
+                asks, done = next_wave(waves, ask_each(llm, list(asks), step=name))
+            made = [settle_made(m, name) for m in done]
+        except BezoarError as error:
+            mark = Drop(name, RUN_ENDED, str(error), str(error.exit_code), failed=True)
+        marked = [r if r.lineage.drop else replace_lineage(r, r.lineage.dropped(mark)) for r in rows]
+        yield [encode_for(self.outputs, r) for r in (*marked, *made)]
+
+
+class GlobalModelStep(GlobalMakingStep):
+    """A step that asks a model to make new rows out of all rows.
+
+    It asks in waves: all questions of a wave are answered before it sees any, hence the result cannot depend on which
+    answer came first.
+    """
 
     llm: LLM = Field(description="Who answers: the name of a role in the models file.")
 
@@ -164,26 +243,8 @@ class GlobalModelStep(GlobalRowStep):
         self.llm.unload()
         super().unload()
 
-    def run_all(self, rows: Sequence[Row]) -> Waves:
-        """Make rows from `rows`, which come in the sources' order. Raises `InputError` for rows it cannot work with."""
-        raise NotImplementedError
-
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
-        name = str(self.name)
-        rows = [Row.decode(r) if RESERVED in r else adopt(r, i) for i, r in enumerate(inputs)]
-        live = sorted((r for r in rows if r.lineage.drop is None), key=lambda r: r.lineage.order)
-        mark = Drop(name, TAKEN_IN)
-        made: list[Row] = []
-        try:
-            waves = self.run_all(live)
-            asks, done = next_wave(waves, None)
-            while done is None:
-                asks, done = next_wave(waves, ask_each(self.llm, list(asks), step=name))
-            made = [settle_made(m, name) for m in done]
-        except BezoarError as error:
-            mark = Drop(name, RUN_ENDED, str(error), str(error.exit_code), failed=True)
-        marked = [r if r.lineage.drop else replace_lineage(r, r.lineage.dropped(mark)) for r in rows]
-        yield [encode_for(self.outputs, r) for r in (*marked, *made)]
+    def likely_kept(self) -> tuple[float, float]:
+        return 0.7, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +260,19 @@ class SourceFacts:
 
 
 class Source(_Declared, GeneratorStep):
-    """A step that starts rows. Subclasses write `read`, which yields the same rows in the same order each time."""
+    """A step that starts rows. Subclasses write `read`, which yields the same rows in the same order each time, and
+    `decide` if not every row that is read can be used."""
 
     seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
-    limit: int | None = Field(default=None, description="At most this many rows.")
+    limit: int | None = Field(
+        default=None, description="At most this many rows of the source, the first ones.", examples=[1000]
+    )
+
+    _rank: int = PrivateAttr(default=0)
+
+    def stand(self, rank: int) -> None:
+        """Say which of the pipeline's sources it is, from 0: its rows come after those of the ones before it."""
+        self._rank = rank
 
     @property
     def expected(self) -> int | None:
@@ -213,18 +283,30 @@ class Source(_Declared, GeneratorStep):
         """The sources the rows come from, as `read` names them."""
         raise NotImplementedError
 
+    def names(self) -> Sequence[str]:
+        """The names of these sources: a row is known by its source's name and its place there."""
+        return [fact.name for fact in self.facts()]
+
     def read(self) -> Iterator[tuple[str, str, int, Columns]]:
         """Yield (source name, revision, index in the source, columns). Raises `InputError` for a bad source."""
         raise NotImplementedError
 
+    def decide(self, columns: Columns) -> Kept | Dropped:
+        """What becomes of a row as it was read: by default it is kept as it is. A row has the same columns before and
+        after, or some of those the step writes."""
+        return Kept(columns)
+
     def rows(self) -> Iterator[Row]:
-        """The source's rows with their lineage, in order, cut to `limit`."""
+        """The source's rows with their lineage, in order, cut to `limit`; those it cannot use carry a drop mark, and
+        the columns they were read with. All of them count against the limit, so it cuts the source where a person
+        who counts its rows would."""
+        first = self._rank * SOURCE_SPAN
         for position, (name, revision, index, columns) in enumerate(self.read()):
             if self.limit is not None and position >= self.limit:
                 return
             identity = seed_id(name, revision, index)
-            lineage = Lineage(id=identity, order=(position,), seed_ids=(identity,), source=name)
-            yield Row(columns=columns, lineage=lineage)
+            lineage = Lineage(id=identity, order=(first + position,), seed_ids=(identity,), source=name)
+            yield settle(Row(columns, lineage), self.decide(columns), str(self.name))[0]
 
     def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:  # type: ignore[override]
         batch: list[dict[str, Any]] = []
@@ -232,7 +314,7 @@ class Source(_Declared, GeneratorStep):
         for position, row in enumerate(self.rows()):
             if position < offset:
                 continue
-            batch.append(row.encode())
+            batch.append(encode_for(self.outputs, row))
             if len(batch) == self.batch_size:
                 if previous:
                     yield previous, False

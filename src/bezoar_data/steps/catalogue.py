@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from bezoar_data.spec.errors import InputError, Problem, did_you_mean
+from bezoar_data.spec.settings_check import SettingFault, check_settings
 from bezoar_data.steps.columns import fill_columns
 
 Kind = Literal["source", "row", "model", "global"]
@@ -31,8 +32,9 @@ _FORMAT = 1
 class Setting:
     """One setting of a step. `name` is how pipeline files spell it, `field` what the class calls it.
 
-    `role` marks the setting that names a role of the models file; `path` says that the value is a path the step reads
-    (`input`) or writes (`output`), unless it is one of `names`, which stand for things the step brings along.
+    `role` marks the setting that names a role of the models file, `where` one that holds an expression; `path` says
+    that the value is a path the step reads (`input`) or writes (`output`), unless it is one of `names`, which stand
+    for things the step brings along. `form` is the function, as `module:name`, that reads such a file.
     """
 
     name: str
@@ -44,19 +46,18 @@ class Setting:
     path: Literal["input", "output"] | None = None
     names: tuple[str, ...] = ()
     role: bool = False
+    where: bool = False
+    form: str | None = None
 
+    def read(self, path: Path) -> None:
+        """Read a file that the setting names, where its form is one of ours. Raises `InputError` for what is wrong in
+        it. Imports no step: the forms stand apart from them."""
+        if self.form is not None and self.form.startswith(f"{HERE}."):
+            from importlib import import_module
+            from operator import attrgetter
 
-@dataclass(frozen=True, slots=True)
-class SettingFault:
-    """What is wrong with a step's settings, at a path of keys inside them (empty: with the settings as a whole)."""
-
-    path: tuple[str | int, ...]
-    code: str
-    message: str
-    hint: str = ""
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.path, self.code, self.message, self.hint))
+            module, _, name = self.form.partition(":")
+            attrgetter(name)(import_module(module))(path)
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class StepEntry:
     extra: str | None = None
     makes: bool = False
     """Whether its rows are new ones, with no columns but those it writes."""
+    carries: bool = False
+    """Whether such rows have all columns of those they are made from nevertheless."""
     example: str = ""
 
     @property
@@ -93,6 +96,11 @@ class StepEntry:
         """The names of the settings that hold paths the step reads."""
         return tuple(s.name for s in self.settings if s.path == "input")
 
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """The names of the settings that hold `where` expressions."""
+        return tuple(s.name for s in self.settings if s.where)
+
     def is_path(self, name: str, value: str) -> bool:
         """Whether this value of a path setting is a path, and not the name of a thing the step brings along."""
         setting = self.setting(name)
@@ -103,9 +111,7 @@ class StepEntry:
 
     def check_settings(self, settings: Mapping[str, Any]) -> list[SettingFault]:
         """Everything that is wrong with these settings, spelled as in a pipeline file."""
-        from bezoar_data.steps.settings_check import check_settings
-
-        return check_settings(self, settings)
+        return check_settings(self.use, self.schema, settings, self.one_of)
 
     def fields(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The same settings under the names the class calls them."""
@@ -126,6 +132,10 @@ class StepEntry:
         values = {s.field: s.default for s in self.settings} | self.fields(settings)
         return fill_columns(self.optional_writes, values)
 
+    def columns_in_words(self) -> list[str]:
+        """What it reads and writes, a line for each."""
+        return columns_in_words(self.reads, self.writes, self.optional_writes)
+
     def load_class(self) -> type[Any]:
         """The step's class. Imports its module, and with it distilabel."""
         from importlib import import_module
@@ -143,6 +153,13 @@ class StepEntry:
         settings = tuple(Setting(**{**s, "names": tuple(s["names"])}) for s in value["settings"])
         one_of = tuple(tuple(group) for group in value["one_of"])
         return cls(**{**value, **tuples, "settings": settings, "one_of": one_of})
+
+
+def columns_in_words(
+    reads: Sequence[str], writes: Sequence[str], may_write: Sequence[str], may_read: Sequence[str] = ()
+) -> list[str]:
+    parts = (("reads", reads), ("may read", may_read), ("writes", writes), ("may write", may_write))
+    return [f"{title}: {', '.join(columns)}" for title, columns in parts if columns]
 
 
 @cache
@@ -175,7 +192,11 @@ def load_catalogue() -> Mapping[str, StepEntry]:
 
 
 def find_step(use: str) -> StepEntry:
-    """The step of that name. Raises `InputError` that names the nearest one."""
+    """The step of that name, ours or distilabel's. Raises `InputError` that names the nearest one."""
+    from bezoar_data.steps.foreign.known import PREFIX, find_distilabel_step
+
+    if use.startswith(PREFIX):
+        return find_distilabel_step(use)
     entries = load_catalogue()
     if use not in entries:
         raise InputError(Problem("unknown-step", f"there is no step '{use}'", hint=did_you_mean(use, list(entries))))
@@ -213,13 +234,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--package", default=HERE, help="the package whose steps to describe")
     options = parser.parse_args(arguments)
     path, entries = describe_package(options.package)
-    text = render(entries)
-    if options.write:
-        path.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path}: {len(entries)} steps\n")
-    elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-        sys.stderr.write(f"{path} is not current; run this again with --write\n")
-        return 1
+    texts = {path: render(entries)}
+    if options.package == HERE:
+        from bezoar_data.steps.foreign.describe import render as render_distilabel
+        from bezoar_data.steps.foreign.known import FILE as DISTILABEL
+
+        texts[DISTILABEL] = render_distilabel()
+    for path, text in texts.items():
+        if options.write:
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path} is written\n")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            sys.stderr.write(f"{path} is not current; run this again with --write\n")
+            return 1
     return 0
 
 

@@ -6,6 +6,7 @@ It stands apart from the steps because the catalogue fills the same declarations
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from string import Formatter
 from typing import Any
 
@@ -13,17 +14,23 @@ from typing import Any
 def fill_columns(declared: Iterable[str], settings: Mapping[str, Any]) -> list[str]:
     """The column names meant by `declared`, each once, in order.
 
-    A name whose setting is empty means "this column is not used" and falls away; a name that is nothing but a
-    setting holding a list of columns stands for all of them.
+    A name whose setting is empty means "this column is not used" and falls away; a setting that holds a list stands
+    for a column each, and so does one that says something for each of several columns. `"{prefix:_}rating"` is for a
+    prefix that may be empty: `rating`, or `mine_rating`.
     """
     columns: list[str] = []
     for name in declared:
-        fields = [field for _, field, _, _ in Formatter().parse(name) if field]
-        values = {field: settings[field] for field in fields}
-        if any(value is None or value == "" for value in values.values()):
-            continue
-        if len(fields) == 1 and name == f"{{{fields[0]}}}" and isinstance(values[fields[0]], (list, tuple)):
-            columns.extend(values[fields[0]])
-        else:
-            columns.append(name.format_map(values))
+        pieces = [
+            part
+            for literal, setting, spec, _ in Formatter().parse(name)
+            for part in ([literal], *([] if setting is None else [_values(settings[setting], spec or "")]))
+        ]
+        columns.extend(map("".join, product(*pieces)))
     return list(dict.fromkeys(columns))
+
+
+def _values(value: Any, spec: str) -> list[str]:
+    if spec == "_":
+        return [f"{value}_" if value else ""]
+    many = value if isinstance(value, list | tuple | Mapping) else [value]
+    return [str(one) for one in many if one is not None and one != ""]

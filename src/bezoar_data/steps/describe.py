@@ -13,6 +13,7 @@ from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from bezoar_data.spec.settings_check import type_in_words
 from bezoar_data.steps.base import GlobalRowStep, ModelStep, RowStep, Source
 from bezoar_data.steps.catalogue import FILE, Kind, Setting, StepEntry
 
@@ -55,6 +56,7 @@ def describe(cls: type[Any]) -> StepEntry:
         one_of=getattr(cls, "one_of", ()),
         extra=cls.extra,
         makes=getattr(cls, "makes", False),
+        carries=getattr(cls, "carries", False),
         example=cls.example,
     )
 
@@ -93,7 +95,7 @@ def _schema(fields: dict[str, tuple[str, FieldInfo]]) -> dict[str, Any]:
     model = create_model("settings", __config__=ConfigDict(extra="forbid"), **given)
     schema = model.model_json_schema()
     for prop in schema["properties"].values():
-        for ours in ("path", "names", "role", "title"):
+        for ours in ("path", "names", "form", "role", "where", "title"):
             prop.pop(ours, None)
     schema.pop("title", None)
     return schema
@@ -104,16 +106,19 @@ def _setting(name: str, field: str, info: FieldInfo) -> Setting:
     more = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     path: Any = more.get("path")
     names: Any = more.get("names", ())
+    form: Any = more.get("form")
     return Setting(
         name=name,
         field=field,
-        type="role" if _is_role(field, info) else _type(_schema({name: (field, info)})["properties"][name]),
+        type="role" if _is_role(field, info) else type_in_words(_schema({name: (field, info)})["properties"][name]),
         description=info.description or "",
         required=info.is_required(),
         default=None if default is PydanticUndefined else default,
         path=path,
         names=tuple(names),
         role=_is_role(field, info),
+        where=bool(more.get("where")),
+        form=form,
     )
 
 
@@ -121,18 +126,3 @@ def _is_role(field: str, info: FieldInfo) -> bool:
     """Whether a setting names a role of the models file: `llm`, and whatever says so of itself."""
     more = info.json_schema_extra
     return field == "llm" or (isinstance(more, dict) and bool(more.get("role")))
-
-
-def _type(schema: dict[str, Any]) -> str:
-    """A JSON schema's type in words: `text or list of text`."""
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(t for part in schema["anyOf"] if (t := _type(part)) != "nothing"))
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
-    kind = schema.get("type", "any")
-    if kind == "array":
-        return f"list of {_type(schema.get('items', {}))}"
-    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return f"mapping to {_type(schema['additionalProperties'])}"
-    words = {"string": "text", "integer": "whole number", "boolean": "true or false", "null": "nothing"}
-    return words.get(kind, str(kind))

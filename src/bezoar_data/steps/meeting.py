@@ -83,7 +83,12 @@ def join_rows(rows: Sequence[Row]) -> Row:
     first: Lineage = rows[0].lineage
     drop = next((r.lineage.drop for r in rows if r.lineage.drop is not None), None)
     demo = any(r.lineage.demo for r in rows)
-    return Row(columns, replace(first, models=models, keys=keys, demo=demo, drop=drop))
+    missed = tuple(dict.fromkeys(miss for r in rows for miss in r.lineage.missed))
+    noted: list[Drop] = []
+    for row in rows:
+        noted += [note for note in row.lineage.noted if note not in noted]
+    together = replace(first, models=models, keys=keys, demo=demo, drop=drop, missed=missed, noted=tuple(noted))
+    return Row(columns, together)
 
 
 def branches_share(edges: Sequence[tuple[str, str]], parents: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ loses its place where a batch comes back shorter than expected (1.5.3).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.chat import ask_each
@@ -26,6 +26,7 @@ from bezoar_data.steps.verdicts import (
     refused,
     replace_lineage,
     settle,
+    take_turn,
 )
 
 if TYPE_CHECKING:
@@ -40,23 +41,28 @@ def encode_for(outputs: Iterable[str], row: Row) -> dict[str, Any]:
     return {**row.encode(), **missing}
 
 
+def passed_by(outputs: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
+    """A row that came with a drop mark, as it came and with the step's output columns."""
+    return {**dict.fromkeys(outputs), **given}
+
+
 def process_batch(step: RowStep, batch: Iterable[dict[str, Any]], llm: LLM | None) -> list[dict[str, Any]]:
     """One batch through `run_row` without an event loop of ours: all open questions of the batch are asked together,
     round after round, until every row has its verdict. Rows without lineage (a plain distilabel script) get one."""
     name = str(step.name)
-    rows = [Row.decode(r) if RESERVED in r else adopt(r, i) for i, r in enumerate(batch)]
+    given = list(batch)
+    rows = [Row.decode(r) if RESERVED in r else adopt(r, i) for i, r in enumerate(given)]
     turns: dict[int, Turns] = {}
     verdicts: dict[int, Verdict] = {}
     asks: dict[int, Ask] = {}
 
     def advance(i: int, answer: Answer | Refused | None) -> None:
         try:
-            if isinstance(answer, Refused):
-                asks[i] = turns[i].throw(answer)
+            ask, verdict = take_turn(turns[i], answer)
+            if ask is not None:
+                asks[i] = ask
             else:
-                asks[i] = next(turns[i]) if answer is None else turns[i].send(answer)
-        except StopIteration as end:
-            verdicts[i] = end.value
+                verdicts[i] = cast(Verdict, verdict)
         except Refused as error:
             verdicts[i] = refused(error)
         except Exception as error:
@@ -80,17 +86,22 @@ def process_batch(step: RowStep, batch: Iterable[dict[str, Any]], llm: LLM | Non
                 rows[i] = replace_lineage(row, row.lineage.answered(asked, answer.model, answer.keys, demo=answer.demo))
             advance(i, answer)
     return [
-        encode_for(step.outputs, out)
+        out
         for i, row in enumerate(rows)
-        for out in (_carried(row, as_made(step, row, verdicts[i]), name) if i in verdicts else [row])
+        for out in (
+            [encode_for(step.outputs, o) for o in carried(row, as_made(step, row, verdicts[i]), name)]
+            if i in verdicts
+            else [passed_by(step.outputs, given[i])]
+        )
     ]
 
 
-def _carried(row: Row, verdict: Verdict, step: str) -> list[Row]:
+def carried(row: Row, verdict: Verdict, step: str) -> list[Row]:
     """What goes on under distilabel's runners: with a row's children also the row itself, marked as taken in."""
     outs = settle(row, verdict, step)
     if isinstance(verdict, Children):
-        outs.insert(0, replace_lineage(row, row.lineage.dropped(Drop(step, TAKEN_IN))))
+        mark = Drop(step, TAKEN_IN, detail=str(len(outs)))
+        outs.insert(0, replace_lineage(row, row.lineage.dropped(mark)))
     return outs
 
 

@@ -6,8 +6,8 @@ runners, settle verdicts the same way.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.llms.ask import Answer, Ask, Refused
@@ -15,23 +15,32 @@ from bezoar_data.runs.row import Columns, Drop, Lineage, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The row goes on as itself, with these columns."""
-
-    columns: Columns
-
-
-@dataclass(frozen=True, slots=True)
 class Dropped:
     """The row ends here. `reason` is a code people count by; `detail` explains this one; `raw` is a model's text.
 
     `failed=True` says that something went wrong, as against a row sorted out on purpose: it counts against `tolerate`.
+    `facts` are JSON's values for a report.
     """
 
     reason: str
     detail: str = ""
     raw: str | None = None
     failed: bool = False
+    facts: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The row goes on as itself, with these columns.
+
+    `missed` tells what the step failed to do for it, where the row is worth keeping all the same: it stands in the
+    row's lineage, and counts against `tolerate` if it is marked as failed. `noted` tells what the step found in a row
+    that it would otherwise have dropped.
+    """
+
+    columns: Columns
+    missed: Dropped | None = None
+    noted: Dropped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,9 @@ RUN_ENDED = "run_ended"
 """Reason code that carries an error which ends the whole run out of a child process of distilabel's runners; its
 `raw` is the exit code. It never reaches a dataset: the run raises it."""
 
+STEP_ERROR = "step_error"
+"""Reason code of a row that made its step raise."""
+
 Turns = Generator[Ask, Answer, Verdict]
 """What `run_row` is: yields questions, is sent answers, returns a verdict."""
 
@@ -86,7 +98,10 @@ Waves = Generator[Sequence[Ask], Sequence[Answer | Refused], Sequence[Made]]
 
 TAKEN_IN = "taken_in"
 """Reason code of a row that a step which makes rows took in as material. It marks the row under distilabel's runners
-only, where no row may vanish, and never reaches a dataset."""
+only, where no row may vanish, and never reaches a dataset. Its detail is the number of rows made of that row alone."""
+
+OVER_TARGET = "over_target"
+"""Reason code of a candidate beyond the number of rows that a step is to make: nothing else speaks against it."""
 
 
 def settle(row: Row, verdict: Verdict, step: str) -> list[Row]:
@@ -94,9 +109,14 @@ def settle(row: Row, verdict: Verdict, step: str) -> list[Row]:
     if isinstance(verdict, Children):
         return _settle_children(row, verdict.rows, step)
     if isinstance(verdict, Dropped):
-        drop = Drop(step, verdict.reason, verdict.detail, verdict.raw, verdict.failed)
-        return [Row(row.columns, row.lineage.dropped(drop))]
-    return [Row(dict(verdict.columns), row.lineage)]
+        return [Row(row.columns, row.lineage.dropped(_mark(step, verdict)))]
+    lineage = row.lineage.missing(_mark(step, verdict.missed)) if verdict.missed else row.lineage
+    lineage = lineage.noting(_mark(step, verdict.noted)) if verdict.noted else lineage
+    return [Row(dict(verdict.columns), lineage)]
+
+
+def _mark(step: str, dropped: Dropped) -> Drop:
+    return Drop(step, dropped.reason, dropped.detail, dropped.raw, dropped.failed, dropped.facts)
 
 
 def _settle_children(row: Row, children: Sequence[Child], step: str) -> list[Row]:
@@ -127,7 +147,7 @@ def asked_as(step: str, ask: Ask) -> str:
 
 
 def settle_made(made: Made, step: str) -> Row:
-    """The row that a `GlobalModelStep` made, with its lineage, and with the drop mark if it was sorted out."""
+    """The row that a `GlobalMakingStep` made, with its lineage, and with the drop mark if it was sorted out."""
     lineage = Lineage.made_from([p.lineage for p in made.parents], step, made.place)
     for answer in made.answers:
         lineage = lineage.answered(step, answer.model, answer.keys, demo=answer.demo)
@@ -143,6 +163,16 @@ def next_wave(waves: Waves, answers: Sequence[Answer | Refused] | None) -> tuple
         return (), end.value
 
 
+def take_turn(turns: Turns, reply: Answer | Refused | None) -> tuple[Ask | None, Verdict | None]:
+    """A step's next question, given the answer or refusal of the last (None to begin), or in the end its verdict."""
+    try:
+        if isinstance(reply, Refused):
+            return turns.throw(reply), None
+        return (next(turns) if reply is None else turns.send(reply)), None
+    except StopIteration as end:
+        return None, end.value
+
+
 def refused(error: Refused) -> Dropped:
     """The verdict on a row whose request the provider refused and whose step did not handle it."""
     return Dropped(reason=error.reason, detail=error.detail, failed=True)
@@ -150,8 +180,8 @@ def refused(error: Refused) -> Dropped:
 
 def broken(error: Exception) -> Dropped:
     """The verdict on a row that made its step raise: a bug in the step, or a column it did not expect."""
-    return Dropped(reason="step_error", detail=f"{type(error).__name__}: {error}", failed=True)
+    return Dropped(reason=STEP_ERROR, detail=f"{type(error).__name__}: {error}", failed=True)
 
 
 def replace_lineage(row: Row, lineage: Lineage) -> Row:
-    return replace(row, lineage=lineage)
+    return Row(row.columns, lineage)

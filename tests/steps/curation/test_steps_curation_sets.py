@@ -13,7 +13,6 @@ from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept
 from bezoar_data.steps.curation.balance import Balance
 from bezoar_data.steps.curation.exact_duplicates import ExactDuplicates
-from bezoar_data.steps.curation.near_duplicates import word_ngrams
 from bezoar_data.steps.curation.sample import Sample
 from bezoar_data.steps.curation.semantic_duplicates import SemanticDuplicates
 from support.drive import row
@@ -125,11 +124,3 @@ def test_without_its_library_the_step_says_what_to_install(monkeypatch: pytest.M
     with pytest.raises(InputError) as error:
         SemanticDuplicates(name="s", column="text", model=str(tmp_path)).load()
     assert error.value.problems[0].hint == "pip install 'bezoar-data[semantic]'"
-
-
-@pytest.mark.parametrize("n", [1, 3, 8])
-def test_plain_text_is_cut_into_the_same_words_as_any_other(n: int):
-    """Plain text takes a faster way: a word that is not plain, set before it, must make no other difference."""
-    for text in ("One two-three four_five SIX 7 e8; nine's ten?", "", " ", "one", "a b c d e f g h", "\x00a\x1fb"):
-        both = word_ngrams(f"é {text}", n)
-        assert word_ngrams(f"e {text}", n) == {g.replace("é", "e", 1) if g.startswith("é") else g for g in both}

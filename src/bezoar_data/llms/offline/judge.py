@@ -10,7 +10,7 @@ answers it was not written against: see docs/offline-models.md. Its rows are mar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import orjson
@@ -19,8 +19,9 @@ from bezoar_data import __version__
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request
 
 from .checks import CHECKS, Finding
-from .judged import Judged, read_judged
-from .text import Pick, clip, content_stems, count_tokens, cut_tokens, listed, quoted, stem, topic_words
+from .judged import Judged, agreement, read_judged
+from .scoring import compare, read_compared, score
+from .text import Pick, clip, count_tokens, cut_tokens, listed, quoted, stem, topic_words
 
 _GUESS = re.compile(r"\b(?:is|as|our|best|my) (?:only )?(?:a )?(?:\w+ )?guess\b", re.I)
 
@@ -45,7 +46,7 @@ def faults(judged: Judged) -> list[Finding]:
 def _praise(judged: Judged, pick: Pick) -> Verdict:
     shared = [w for w in topic_words(judged.instruction[:3000], 12) if stem(w) in judged.answer_stems][:3]
     about = listed([quoted(w) for w in shared])
-    agrees = _agreement(judged)
+    agrees = agreement(judged)
     if agrees is not None and agrees < 0.2:
         return (
             "Accept",
@@ -84,14 +85,9 @@ def _praise(judged: Judged, pick: Pick) -> Verdict:
     )
 
 
-def _agreement(judged: Judged) -> float | None:
-    """Share of the reference's content words that the answer holds; None without a reference of some length."""
-    wanted = set(content_stems(judged.reference))
-    return len(wanted & judged.answer_stems) / len(wanted) if len(wanted) >= 8 else None
-
-
 class OfflineJudge(Provider):
-    """Answers with a JSON object of `reason`, `rating` and `status` about what stands between the judge's markers."""
+    """Answers with a JSON object about what stands between the judge's markers: `reason`, `rating` and `status`; with
+    scores instead, where the schema asks for attributes; with `reason` and `better`, where there are two responses."""
 
     kind: ClassVar[str] = "offline-judge"
     demo: ClassVar[bool] = True
@@ -99,19 +95,38 @@ class OfflineJudge(Provider):
     needs_network: ClassVar[bool] = False
 
     async def complete(self, request: Request) -> Sequence[Completion]:
-        judged = read_judged(request.messages)
-        if judged is None:
-            raise Refusal(
-                400, "the offline judge needs a task in <instruction> and an answer in <response> in the user message"
-            )
+        answer = _answerer(request)
         asked = sum(count_tokens(m.get("content", "")) for m in request.messages)
         done = []
         for position, sample in enumerate(request.samples):
-            pick = Pick(judged.instruction, judged.response, request.model.sampling.seed, sample, request.attempt)
-            status, rating, reason = judge(judged, pick)
-            text = orjson.dumps({"reason": reason, "rating": rating, "status": status}).decode()
+            text = orjson.dumps(answer(sample)).decode()
             text, cut = cut_tokens(text, request.max_tokens) if request.max_tokens else (text, False)
             done.append(
                 Completion(text, "length" if cut else "stop", asked if position == 0 else 0, count_tokens(text))
             )
         return done
+
+
+def _answerer(request: Request) -> Callable[[int], dict[str, object]]:
+    """What answers each sample of the request. Raises `Refusal` where there is nothing to judge."""
+
+    def pick(judged: Judged, sample: int) -> Pick:
+        return Pick(judged.instruction, judged.response, request.model.sampling.seed, sample, request.attempt)
+
+    compared = read_compared(request.messages)
+    if compared is not None:
+        ratings = tuple(judge(one, pick(one, 0))[1] for one in compared)
+        return lambda sample: compare(*compared, (ratings[0], ratings[1]))
+    judged = read_judged(request.messages)
+    if judged is None:
+        raise Refusal(
+            400, "the offline judge needs a task in <instruction> and an answer in <response> in the user message"
+        )
+    if "helpfulness" in (request.schema or {}).get("properties", {}):
+        return lambda sample: score(judged, judge(judged, pick(judged, sample))[1], pick(judged, sample))
+
+    def accept(sample: int) -> dict[str, object]:
+        status, rating, reason = judge(judged, pick(judged, sample))
+        return {"reason": reason, "rating": rating, "status": status}
+
+    return accept

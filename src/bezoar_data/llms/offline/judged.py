@@ -120,6 +120,12 @@ class Judged:
         return fsum(weight(s) for s in self.task_stems)
 
 
+def agreement(judged: Judged) -> float | None:
+    """Share of the reference's content words that the answer holds; None without a reference of some length."""
+    wanted = set(content_stems(judged.reference))
+    return len(wanted & judged.answer_stems) / len(wanted) if len(wanted) >= 8 else None
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A fault: its code, the rating it leaves (1 or 2), and the reason as a sentence."""

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 
 from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised
-from bezoar_data.llms.providers.openai import OpenAI, _failure, _url
+from bezoar_data.llms.providers.http import endpoint_url, failure_of
+from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.spec.errors import Problem
 from bezoar_data.spec.models_file import Model
 
@@ -46,12 +47,12 @@ class Anthropic(OpenAI):
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
-        self._url = _url(_with_version(model.base_url or ANTHROPIC), self.path)
+        self._url = endpoint_url(_with_version(model.base_url or ANTHROPIC), self.path)
 
     def problems(self) -> list[Problem]:
         if self.model.base_url is None and self.model.api_key_env is None:
             message = f"model '{self.model.model}' names no api_key_env"
-            return [Problem("no_key_variable", message, hint="for Anthropic itself: api_key_env: ANTHROPIC_API_KEY")]
+            return [Problem("no-key-variable", message, hint="for Anthropic itself: api_key_env: ANTHROPIC_API_KEY")]
         return [*super().problems(), *_value_problems(self.model)]
 
     def _headers(self) -> dict[str, str]:
@@ -69,7 +70,7 @@ class Anthropic(OpenAI):
                 raise Unauthorised(str(refusal)) from None
             raise
         if value.get("type") == "error":
-            raise _failure(500, orjson.dumps(value), headers)
+            raise failure_of(500, orjson.dumps(value), headers)
         return [_completion(value, request.schema, headers)]
 
     def _key_headers(self, key: str) -> dict[str, str]:
@@ -188,11 +189,11 @@ def _value_problems(model: Model) -> list[Problem]:
     found = []
     if values.temperature is not None and values.temperature > 1:
         message = f"{who} has a temperature of {values.temperature:g}; Anthropic's models take 0 to 1"
-        found.append(Problem("bad_temperature", message, hint="set sampling.temperature to at most 1"))
+        found.append(Problem("bad-temperature", message, hint="set sampling.temperature to at most 1"))
     if values.repetition_penalty is not None:
         message = f"{who} has a repetition_penalty, which Anthropic's API does not take"
-        found.append(Problem("no_repetition_penalty", message, hint="leave it out"))
+        found.append(Problem("no-repetition-penalty", message, hint="leave it out"))
     if "system" in model.extra_body:
         message = f"extra_body of {who} may not set 'system'"
-        found.append(Problem("extra_body_taken", message, hint="system texts are the steps'"))
+        found.append(Problem("extra-body-taken", message, hint="system texts are the steps'"))
     return found

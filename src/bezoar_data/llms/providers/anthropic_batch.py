@@ -18,7 +18,7 @@ import orjson
 from bezoar_data.llms.batch_api import BatchAPI, Found, Look, told
 from bezoar_data.llms.providers.anthropic import _NO_MONEY, _completion
 from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised
-from bezoar_data.llms.providers.openai import _failure
+from bezoar_data.llms.providers.http import failure_of
 
 _STATUS = {
     "invalid_request_error": 400,
@@ -102,7 +102,7 @@ class AnthropicBatch(BatchAPI):
             error = told(value, "result", "error")
             inner = told(error, "error") if isinstance(told(error, "error"), Mapping) else error
             status = _STATUS.get(str(told(inner, "type")), 500) if isinstance(inner, Mapping) else 500
-            failure = _failure(status, orjson.dumps({"error": inner}), {})
+            failure = failure_of(status, orjson.dumps({"error": inner}), {})
             if isinstance(failure, Refusal) and _NO_MONEY in failure.detail:
                 raise Unauthorised(str(failure))
             raise failure

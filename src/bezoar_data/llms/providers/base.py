@@ -9,6 +9,7 @@ ever be answered with this key), `Transient` (the same request may be answered l
 from __future__ import annotations
 
 import importlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ KINDS: dict[str, str] = {
     "offline-judge": "bezoar_data.llms.offline.judge:OfflineJudge",
 }
 """Kind in a models file -> `module:Class`. Imported when a run first needs it."""
+
+EMBEDDED = frozenset({"offline-teacher", "offline-judge"})
+"""Kinds that need nothing: no address, no key, no money. Their tables take a while to import."""
 
 NAMED = frozenset({"distilabel"})
 """Kinds that say more behind a colon: `distilabel:OpenAILLM`."""
@@ -166,6 +170,21 @@ class Provider(ABC):
         """
 
 
+def key_problems(model: Model) -> list[Problem]:
+    """What is wrong with the environment variable that holds a model's key, if it names one."""
+    variable = model.api_key_env
+    if variable is None:
+        return []
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        message = f"the environment variable {variable} is not set: model '{model.model}' needs a key"
+        return [Problem("no-key", message, hint=f"export {variable}=...")]
+    if not key.isascii() or not key.isprintable() or " " in key:
+        message = f"the value of the environment variable {variable} cannot be a key: it holds blanks or odd characters"
+        return [Problem("bad-key", message, hint="copy it again")]
+    return []
+
+
 def known_providers() -> list[str]:
     """Every kind a models file may name: the built-in ones and those that installed packages register."""
     return sorted({*KINDS, *_plugins()})
@@ -177,15 +196,20 @@ def provider_class(kind: str) -> type[Provider]:
     target = KINDS.get(family if family in NAMED else kind) or _plugins().get(kind)
     if target is None:
         message = f"unknown provider '{kind}'"
-        raise InputError(Problem("unknown_provider", message, hint=did_you_mean(kind, known_providers())))
+        raise InputError(Problem("unknown-provider", message, hint=did_you_mean(kind, known_providers())))
     module, _, name = target.partition(":")
     try:
         found: type[Provider] = getattr(importlib.import_module(module), name)
     except ImportError as error:
         message = f"provider '{kind}' cannot be loaded: {error}"
         hint = "install what it needs, or name another provider"
-        raise InputError(Problem("provider_not_installed", message, hint=hint)) from error
+        raise InputError(Problem("provider-not-installed", message, hint=hint)) from error
     return found
+
+
+def own_class(kind: str) -> type[Provider] | None:
+    """The class for a kind of this package; None for one of other packages, whose code nobody asked to run yet."""
+    return provider_class(kind) if kind.partition(":")[0] in KINDS else None
 
 
 def _plugins() -> dict[str, str]:

@@ -17,9 +17,9 @@ from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient
+from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, key_problems
+from bezoar_data.llms.providers.chat_format import split_bill
 from bezoar_data.llms.providers.libraries import failure, quiet_libraries, register_environment, words
-from bezoar_data.llms.providers.openai import _key_problems, _shares
 from bezoar_data.llms.redact import register_secret
 from bezoar_data.spec.errors import InputError, Problem, did_you_mean
 from bezoar_data.spec.models_file import Model
@@ -70,8 +70,8 @@ class Foreign(Provider):
         if name not in classes:
             message = f"distilabel has no LLM class '{name}'" if name else "provider 'distilabel' wants a class's name"
             hint = did_you_mean(name, sorted(classes)) if name else "as in distilabel:OpenAILLM"
-            return [Problem("unknown_class", message, hint=hint)]
-        return [*_key_problems(self.model), *_setting_problems(self.model, classes[name])]
+            return [Problem("unknown-class", message, hint=hint)]
+        return [*key_problems(self.model), *_setting_problems(self.model, classes[name])]
 
     async def open(self) -> None:
         register_environment()
@@ -156,12 +156,12 @@ def _load(model: Model) -> Any:
         llm.load()
     except ImportError as error:
         message = f"provider '{model.provider}' cannot be loaded: {words(error)}"
-        raise InputError(Problem("provider_not_installed", message, hint="install what it needs")) from None
+        raise InputError(Problem("provider-not-installed", message, hint="install what it needs")) from None
     except Exception as error:
         told = _validation(error) if _is_validation(error) else words(error)
         message = f"provider '{model.provider}' does not take the entry of model '{model.model}': {told}"
         hint = f"extra_body holds the settings of distilabel's {_name(model)}"
-        raise InputError(Problem("bad_setting", message, hint=hint)) from None
+        raise InputError(Problem("bad-setting", message, hint=hint)) from None
     return llm
 
 
@@ -221,7 +221,7 @@ def _completions(output: Any, n: int, most: int | None) -> list[Completion]:
     texts = [text for text in texts[:n] if isinstance(text, str)]
     counts = output.get("statistics") or {}
     prompts, answers = counts.get("input_tokens") or [], counts.get("output_tokens") or []
-    shares = _shares((sum(prompts), sum(answers)) if prompts and answers else None, len(texts))
+    shares = split_bill((sum(prompts), sum(answers)) if prompts and answers else None, len(texts))
     extra = {"logprobs": output["logprobs"]} if output.get("logprobs") else {}
     own = answers if len(answers) == len(texts) else [None] * len(texts)
     return [
@@ -243,31 +243,31 @@ def _setting_problems(model: Model, cls: Any) -> list[Problem]:
     for setting in model.extra_body:
         if setting in _NEVER:
             message = f"extra_body of {who} may not set '{setting}'"
-            found.append(Problem("extra_body_taken", message, hint="a key's variable is named in api_key_env"))
+            found.append(Problem("extra-body-taken", message, hint="a key's variable is named in api_key_env"))
         elif setting not in fields:
             message = f"extra_body of {who}: distilabel's {name} has no '{setting}'"
-            found.append(Problem("unknown_setting", message, hint=did_you_mean(setting, sorted(fields))))
+            found.append(Problem("unknown-setting", message, hint=did_you_mean(setting, sorted(fields))))
     if _says(model.extra_body, "trust_remote_code"):
         message = f"extra_body of {who} asks for trust_remote_code"
-        found.append(Problem("remote_code", message, hint="code from a model's repository is not run here"))
+        found.append(Problem("remote-code", message, hint="code from a model's repository is not run here"))
     generation = model.extra_body.get(GENERATION) or {}
     if not isinstance(generation, dict):
-        found.append(Problem("bad_setting", f"generation_kwargs of {who} is no mapping", hint="write names and values"))
+        found.append(Problem("bad-setting", f"generation_kwargs of {who} is no mapping", hint="write names and values"))
         generation = {}
     for setting in generation:
         if setting not in known:
             message = f"generation_kwargs of {who}: distilabel's {name} has no '{setting}'"
-            found.append(Problem("unknown_setting", message, hint=did_you_mean(setting, sorted(known))))
+            found.append(Problem("unknown-setting", message, hint=did_you_mean(setting, sorted(known))))
     for said, names in _NAMES.items():
         if getattr(model, said) and not _first(names, fields):
             message = f"{who} has a '{said}', which distilabel's {name} does not take"
-            found.append(Problem("unsupported_value", message, hint="leave it out"))
+            found.append(Problem("unsupported-value", message, hint="leave it out"))
     for said, names in _VALUES.items():
         asked = getattr(model.sampling, said) not in (None, ())
         if asked and said not in ("seed", "max_tokens") and not _first(names, known):
             message = f"{who} has sampling.{said}, which distilabel's {name} does not take"
             hint = "leave it out, or say it in extra_body.generation_kwargs as the class wants it"
-            found.append(Problem("unsupported_value", message, hint=hint))
+            found.append(Problem("unsupported-value", message, hint=hint))
     return found
 
 

@@ -14,9 +14,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from bezoar_data.llms.providers.base import Completion, Provider, Request
+from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
+from bezoar_data.llms.providers.chat_format import is_strict, read_completions
 from bezoar_data.llms.providers.libraries import failure, quiet_libraries, register_environment, words
-from bezoar_data.llms.providers.openai import _completions, _is_strict, _key_problems
 from bezoar_data.llms.redact import register_secret
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.spec.models_file import Model
@@ -48,13 +48,13 @@ class LiteLLM(Provider):
         return self.model.base_url or f"{self.model.model.partition('/')[0]} through litellm"
 
     def problems(self) -> list[Problem]:
-        found = _key_problems(self.model)
+        found = key_problems(self.model)
         if importlib.util.find_spec("litellm") is None:
             message = "provider 'litellm' needs litellm, not installed here"
-            found.append(Problem("provider_not_installed", message, hint='pip install "bezoar-data[litellm]"'))
+            found.append(Problem("provider-not-installed", message, hint='pip install "bezoar-data[litellm]"'))
         for name in sorted(_TAKEN & set(self.model.extra_body)):
             message = f"extra_body of model '{self.model.model}' may not set '{name}'"
-            found.append(Problem("extra_body_taken", message, hint="leave it out"))
+            found.append(Problem("extra-body-taken", message, hint="leave it out"))
         return found
 
     async def open(self) -> None:
@@ -69,7 +69,7 @@ class LiteLLM(Provider):
         except Exception as error:
             message = f"litellm knows no endpoint for model '{self.model.model}': {words(error)}"
             hint = "its name begins with its provider's, as in gemini/... or bedrock/..."
-            raise InputError(Problem("unknown_model", message, hint=hint)) from None
+            raise InputError(Problem("unknown-model", message, hint=hint)) from None
         self._takes = frozenset(self._litellm.get_supported_openai_params(name, custom_llm_provider=kind) or ())
         if wrong := self._unsupported():
             raise InputError(wrong)
@@ -87,13 +87,13 @@ class LiteLLM(Provider):
             value = response.model_dump()
         except Exception as error:
             raise failure(error) from None
-        return _completions(value, n, {})
+        return read_completions(value, n, {})
 
     def _arguments(self, request: Request, n: int) -> dict[str, Any]:
         model, values = request.model, request.model.sampling
         form = None
         if request.schema is not None and "response_format" in self._takes:
-            schema = {"name": "answer", "schema": request.schema, "strict": _is_strict(request.schema)}
+            schema = {"name": "answer", "schema": request.schema, "strict": is_strict(request.schema)}
             form = {"type": "json_schema", "json_schema": schema}
         arguments = {
             "model": model.model,
@@ -124,7 +124,7 @@ class LiteLLM(Provider):
         asked = {"temperature": values.temperature, "top_p": values.top_p, "stop": values.stop or None}
         return [
             Problem(
-                "unsupported_value",
+                "unsupported-value",
                 f"model '{self.model.model}' does not take sampling.{name}, says litellm",
                 hint="leave it out, or let litellm drop such values: extra_body: {drop_params: true}",
             )

@@ -17,22 +17,29 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from bezoar_data.llms.limits import retry_after
-from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, Unauthorised
-from bezoar_data.llms.redact import redact, register_secret
+from bezoar_data.llms.providers.base import (
+    Completion,
+    Provider,
+    Request,
+    Transient,
+    key_problems,
+)
+from bezoar_data.llms.providers.chat_format import is_strict, read_completions
+from bezoar_data.llms.providers.http import (
+    CONNECT_WITHIN,
+    address_problems,
+    endpoint_url,
+    failure_of,
+    parsed,
+    proxy_for,
+    read_body,
+    words,
+)
+from bezoar_data.llms.redact import register_secret
 from bezoar_data.spec.errors import Problem
 from bezoar_data.spec.models_file import Model
 
 OPENAI = "https://api.openai.com/v1"
-LARGEST_BODY = 32 * 2**20
-"""Bytes. An answer is text a model wrote token by token: more than this is no answer."""
-CONNECT_WITHIN = 8.0
-_DETAIL = 600
-"""Characters of an error that are worth keeping."""
-_TRY_LATER = {408: "timeout", 409: "conflict", 425: "conflict", 429: "rate_limited", 503: "unavailable",
-              504: "timeout", 524: "timeout", 529: "unavailable"}  # fmt: skip
-_NOTHING_LEFT = ("insufficient_quota", "billing_hard_limit_reached")
-"""Error codes that come as "too many requests" and never end by waiting."""
 
 
 class OpenAI(Provider):
@@ -45,7 +52,7 @@ class OpenAI(Provider):
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
-        self._url = _url(model.base_url or self.home, self.path)
+        self._url = endpoint_url(model.base_url or self.home, self.path)
         self._session: aiohttp.ClientSession | None = None
         self._send: dict[str, Any] = {}
         self._official = urlsplit(self._url).hostname == "api.openai.com"
@@ -57,10 +64,10 @@ class OpenAI(Provider):
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
     def problems(self) -> list[Problem]:
-        return [*_address_problems(self.model), *_key_problems(self.model), *_body_problems(self.model)]
+        return [*address_problems(self.model), *key_problems(self.model), *_body_problems(self.model)]
 
     async def open(self) -> None:
-        self._send = {"allow_redirects": False, "proxy": _proxy(self._url)}
+        self._send = {"allow_redirects": False, "proxy": proxy_for(self._url)}
         self._session = aiohttp.ClientSession(
             # Once for the session: headers given with each request are put together anew each time.
             headers=self._headers(),
@@ -79,7 +86,7 @@ class OpenAI(Provider):
 
     async def complete(self, request: Request) -> Sequence[Completion]:
         value, headers = await self._post(self._body(request))
-        return _completions(value, request.n, headers)
+        return read_completions(value, request.n, headers)
 
     def _headers(self) -> dict[str, str]:
         """What every request says of itself, the key among it."""
@@ -99,14 +106,14 @@ class OpenAI(Provider):
         try:
             async with self._session.post(self._target, data=orjson.dumps(body), **self._send) as response:
                 status, headers = response.status, response.headers
-                raw = await _read(response)
+                raw = await read_body(response)
         except (aiohttp.ClientConnectorError, TimeoutError) as error:
-            raise Transient("connection", _words(error)) from None
+            raise Transient("connection", words(error)) from None
         except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            raise Transient("cut", _words(error)) from None
+            raise Transient("cut", words(error)) from None
         if 200 <= status < 300:
-            return _parsed(raw), headers
-        raise _failure(status, raw, headers)
+            return parsed(raw), headers
+        raise failure_of(status, raw, headers)
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = {**self._values(request.model), "messages": request.messages}
@@ -115,7 +122,7 @@ class OpenAI(Provider):
         if (seed := request.sample_seed) is not None:
             body["seed"] = seed
         if request.schema is not None:
-            form = {"name": "answer", "schema": request.schema, "strict": _is_strict(request.schema)}
+            form = {"name": "answer", "schema": request.schema, "strict": is_strict(request.schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         body.update(request.model.extra_body)
         return body
@@ -147,204 +154,9 @@ def _fixed_body(model: Model, *, official: bool) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _is_strict(schema: Any) -> bool:
-    """Whether OpenAI takes a schema as strict: every object closed, all its properties required."""
-    if isinstance(schema, Mapping):
-        if "properties" in schema:
-            closed = schema.get("additionalProperties") is False
-            if not closed or set(schema.get("required", ())) != set(schema["properties"]):
-                return False
-        return all(map(_is_strict, schema.values()))
-    return all(map(_is_strict, schema)) if isinstance(schema, list | tuple) else True
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    length = response.content_length
-    if length is not None and length <= LARGEST_BODY and "Content-Encoding" not in response.headers:
-        return await response.read()
-    parts, size = [], 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > LARGEST_BODY:
-            response.close()
-            raise Transient("garbage", f"a body of more than {LARGEST_BODY >> 20} MiB")
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _parsed(raw: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        shown = redact(raw[:80].decode("utf-8", "replace"))
-        raise Transient("garbage", f"not JSON ({error.msg}): {shown!r}") from None
-    if not isinstance(value, dict):
-        raise Transient("garbage", f"a JSON {type(value).__name__}, not an object")
-    return value
-
-
-def _completions(value: dict[str, Any], wanted: int, headers: Mapping[str, str]) -> list[Completion]:
-    choices = value.get("choices")
-    if not choices and value.get("error"):
-        # Some hosts answer 200 and tell the true status inside.
-        error = value["error"]
-        code = error.get("code") if isinstance(error, dict) else None
-        raise _failure(code if isinstance(code, int) and 400 <= code < 600 else 500, orjson.dumps(value), headers)
-    usage = _usage(value.get("usage"))
-    if not isinstance(choices, list) or not choices:
-        raise Transient("garbage", "an answer without choices", billed=usage)
-    request_id = value.get("id")
-    made = [_completion(choice, usage) for choice in choices[:wanted]]
-    name = request_id if isinstance(request_id, str) else headers.get("x-request-id", "")
-    counted = _shares(usage, len(made))
-    return [
-        Completion(text, reason, prompt, answer, name, extra)
-        for (text, reason, extra), (prompt, answer) in zip(made, counted, strict=True)
-    ]
-
-
-def _completion(choice: Any, usage: tuple[int, int] | None) -> tuple[str, str, dict[str, Any]]:
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(message, dict):
-        raise Transient("garbage", "a choice without a message", billed=usage)
-    reason = choice.get("finish_reason")
-    reason = reason if isinstance(reason, str) and reason else "unknown"
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str))
-    if not isinstance(content, str):
-        refusal = message.get("refusal")
-        if isinstance(refusal, str) and refusal:
-            content, reason = refusal, "refusal"
-        elif reason in ("length", "content_filter"):
-            content = ""  # a whole answer of its kind: all tokens went into thinking, or nothing may be said
-        else:
-            raise Transient("garbage", "a message without content", billed=usage)
-    extra: dict[str, Any] = {}
-    if choice.get("logprobs"):
-        extra["logprobs"] = choice["logprobs"]
-    thinking = message.get("reasoning_content") or message.get("reasoning")
-    if isinstance(thinking, str):
-        extra["reasoning"] = thinking
-    return content, reason, extra
-
-
-def _usage(value: Any) -> tuple[int, int] | None:
-    """(prompt, completion) tokens billed, if the endpoint tells both."""
-    if not isinstance(value, dict):
-        return None
-    prompt, answer = value.get("prompt_tokens"), value.get("completion_tokens")
-    if type(prompt) is not int or type(answer) is not int or prompt < 0 or answer < 0:
-        return None
-    return prompt, answer
-
-
-def _shares(usage: tuple[int, int] | None, n: int) -> list[tuple[int | None, int | None]]:
-    """A bill split over its samples: the prompt to the first, the answers' tokens evenly. The sum stays the bill."""
-    if usage is None:
-        return [(None, None)] * n
-    prompt, answer = usage
-    each, rest = divmod(answer, n)
-    return [(prompt if i == 0 else 0, each + (i < rest)) for i in range(n)]
-
-
-def _failure(status: int, raw: bytes, headers: Mapping[str, str]) -> Exception:
-    detail, code = _error_text(raw)
-    if 300 <= status < 400:
-        where = redact(headers.get("Location", "another address"))[:200]
-        return Unauthorised(f"HTTP {status}: it points to {where}; name the final address as base_url")
-    if status in (401, 402, 403) or code in _NOTHING_LEFT:
-        return Unauthorised(f"HTTP {status}: {detail}")
-    cause: Any = _TRY_LATER.get(status) or ("server_error" if status >= 500 else None)
-    if cause is None:
-        return Refusal(status, detail)
-    return Transient(cause, f"HTTP {status}: {detail}", _wait(headers))
-
-
-def _error_text(raw: bytes) -> tuple[str, str]:
-    """The message and the code in an error's body, in any of the shapes servers give it; without secrets."""
-    code = ""
-    try:
-        value = orjson.loads(raw[: 2**20])
-        for name in ("error", "detail", "message"):
-            if isinstance(value, dict) and value.get(name):
-                if isinstance(found := value.get("code"), str):
-                    code = found
-                value = value[name]
-        if isinstance(value, dict) and isinstance(found := value.get("code") or value.get("type"), str):
-            code = found
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    except orjson.JSONDecodeError:
-        text = raw[: 4 * _DETAIL].decode("utf-8", "replace")
-    # Redact before cutting: half a key is not recognised as one.
-    text = " ".join(redact(text).split())
-    return (text[:_DETAIL] or "no explanation"), code
-
-
-def _wait(headers: Mapping[str, str]) -> float | None:
-    try:
-        return max(0.0, float(headers["retry-after-ms"]) / 1000)
-    except (KeyError, ValueError):
-        return retry_after(headers.get("Retry-After"))
-
-
-def _words(error: BaseException) -> str:
-    return redact(str(error))[:_DETAIL] or type(error).__name__
-
-
-def _url(base: str, path: str) -> str:
-    parts = urlsplit(base)
-    trimmed = parts.path.rstrip("/")
-    return urlunsplit(parts._replace(path=trimmed if trimmed.endswith(path) else f"{trimmed}/{path}", fragment=""))
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy the environment names for this address. Looked up once: aiohttp would do it for each request."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(url)
-    if parts.hostname in (None, "localhost", "127.0.0.1", "::1") or proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme)
-
-
-def _address_problems(model: Model) -> list[Problem]:
-    if model.base_url is None:
-        if model.api_key_env is None:
-            message = f"model '{model.model}' names neither base_url nor api_key_env"
-            return [Problem("no_key_variable", message, hint="for OpenAI itself: api_key_env: OPENAI_API_KEY")]
-        return []
-    try:
-        parts = urlsplit(model.base_url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        hint = "an address looks like http://localhost:8000/v1"
-        return [Problem("bad_base_url", f"'{redact(model.base_url)}' is no address of a server", hint=hint)]
-    if parts.username is not None or parts.password is not None:
-        message = f"base_url of model '{model.model}' holds a user name or password"
-        return [Problem("secret_in_file", message, hint="put the key in an environment variable: api_key_env")]
-    return []
-
-
-def _key_problems(model: Model) -> list[Problem]:
-    variable = model.api_key_env
-    if variable is None:
-        return []
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        message = f"the environment variable {variable} is not set: model '{model.model}' needs a key"
-        return [Problem("no_key", message, hint=f"export {variable}=...")]
-    if not key.isascii() or not key.isprintable() or " " in key:
-        message = f"the value of the environment variable {variable} cannot be a key: it holds blanks or odd characters"
-        return [Problem("bad_key", message, hint="copy it again")]
-    return []
-
-
 def _body_problems(model: Model) -> list[Problem]:
     taken = sorted({"stream", "messages", "n"} & set(model.extra_body))
     return [
-        Problem("extra_body_taken", f"extra_body of model '{model.model}' may not set '{name}'", hint="leave it out")
+        Problem("extra-body-taken", f"extra_body of model '{model.model}' may not set '{name}'", hint="leave it out")
         for name in taken
     ]

@@ -14,7 +14,8 @@ import orjson
 
 from bezoar_data.llms.batch_api import BatchAPI, Found, Look, told
 from bezoar_data.llms.providers.base import Completion, Request, Transient
-from bezoar_data.llms.providers.openai import _completions, _failure
+from bezoar_data.llms.providers.chat_format import read_completions
+from bezoar_data.llms.providers.http import failure_of
 from bezoar_data.llms.redact import redact
 
 MARK = "bezoar_batch"
@@ -102,8 +103,8 @@ class OpenAIBatch(BatchAPI):
         if isinstance(name := response.get("request_id"), str):
             named["x-request-id"] = name
         if not 200 <= status < 300:
-            raise _failure(status, orjson.dumps(body), named)
-        return _completions(body, request.n, named)
+            raise failure_of(status, orjson.dumps(body), named)
+        return read_completions(body, request.n, named)
 
 
 def _id(value: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bezoar_data.llms.providers.base import Completion, Request
-from bezoar_data.llms.providers.openai import OpenAI, _completions
+from bezoar_data.llms.providers.chat_format import read_completions
+from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.llms.providers.prompt_template import PLAIN, PLAIN_STOP, PromptTemplate
 from bezoar_data.spec.errors import Problem
 from bezoar_data.spec.models_file import Model
@@ -33,17 +34,17 @@ class OpenAICompletions(OpenAI):
         found = super().problems()
         who, body = f"extra_body of model '{self.model.model}'", self.model.extra_body
         for name in sorted({"prompt", "echo"} & set(body)):
-            found.append(Problem("extra_body_taken", f"{who} may not set '{name}'", hint="leave it out"))
+            found.append(Problem("extra-body-taken", f"{who} may not set '{name}'", hint="leave it out"))
         try:
             self._template(self.model)
         except (ValueError, TypeError) as error:
             hint = "it is a Jinja template over `messages`, as in a tokenizer's tokenizer_config.json"
-            found.append(Problem("bad_template", f"chat_template in {who} cannot be read: {error}", hint=hint))
+            found.append(Problem("bad-template", f"chat_template in {who} cannot be read: {error}", hint=hint))
         return found
 
     async def complete(self, request: Request) -> Sequence[Completion]:
         value, headers = await self._post(self._body(request))
-        return _completions(_as_chat(value), request.n, headers)
+        return read_completions(_as_chat(value), request.n, headers)
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = super()._body(request)

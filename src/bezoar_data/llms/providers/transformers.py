@@ -227,7 +227,7 @@ def _load(model: Model) -> LocalModel:
         lines = redact(str(error)).strip().splitlines() or [type(error).__name__]
         message = f"model '{model.model}' cannot be loaded: {lines[0]}"
         hint = "its name, revision and access right? Weights must be safetensors, and no code of its own is run"
-        raise InputError(Problem("model_not_loaded", message, hint=hint)) from error
+        raise InputError(Problem("model-not-loaded", message, hint=hint)) from error
 
 
 def _identity(model: Model) -> str:
@@ -251,7 +251,7 @@ def _missing(packages: Sequence[str]) -> list[str]:
 
 def _not_installed(missing: Sequence[str]) -> Problem:
     message = f"provider 'transformers' needs {' and '.join(missing)}, not installed here"
-    return Problem("provider_not_installed", message, hint='pip install "bezoar-data[train]"')
+    return Problem("provider-not-installed", message, hint='pip install "bezoar-data[train]"')
 
 
 def _setting_problems(model: Model) -> list[Problem]:
@@ -260,11 +260,11 @@ def _setting_problems(model: Model) -> list[Problem]:
         kind: Any = SETTINGS.get(name)
         if kind is None:
             message = f"{who} has '{name}', which provider 'transformers' does not know"
-            found.append(Problem("unknown_setting", message, hint=did_you_mean(name, list(SETTINGS))))
+            found.append(Problem("unknown-setting", message, hint=did_you_mean(name, list(SETTINGS))))
         elif not isinstance(value, kind) or (name == "dtype" and value not in _DTYPES):
             right = ", ".join(_DTYPES) if name == "dtype" else "true or false" if kind is bool else "a text"
-            found.append(Problem("bad_setting", f"'{name}' in {who} is not right", hint=f"it is {right}"))
+            found.append(Problem("bad-setting", f"'{name}' in {who} is not right", hint=f"it is {right}"))
     if model.base_url is not None:
         message = f"model '{model.model}' has a base_url, but provider 'transformers' runs it in this process"
-        found.append(Problem("no_address", message, hint="leave base_url out, or name provider 'openai'"))
+        found.append(Problem("no-address", message, hint="leave base_url out, or name provider 'openai'"))
     return found

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, field_validator
 
-from bezoar_data.measures.contamination import ItemIndex
+from bezoar_data.measures.contamination import ItemIndex, Match
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.steps.curation.sorting import SortingStep
-from bezoar_data.steps.curation.texts import Item, checked_hub, read_items
+from bezoar_data.steps.base import Dropped, Turns
+from bezoar_data.steps.curation.sorting import SortingStep, joined
+from bezoar_data.steps.curation.texts import Item, TextSet, checked_hub, read_sets
+
+FOUND, ALLOWED = "contaminated", "kept_on_appeal"
+_REPORTED = 20
+"""Items of one row that its report names; a row that holds more is a list of test items."""
 
 
 class Decontaminate(SortingStep):
@@ -56,34 +63,64 @@ class Decontaminate(SortingStep):
     allow: list[str] = Field(default=[], description="Ids of rows that stay whatever is found in them.")
 
     _hub = field_validator("hub")(checked_hub)
-    _items: tuple[list[Item], ItemIndex] | None = PrivateAttr(default=None)
+    _index: ItemIndex | None = PrivateAttr(default=None)
+    _sets: tuple[TextSet, ...] = PrivateAttr(default=())
+    _items: tuple[Item, ...] = PrivateAttr(default=())
 
     def load(self) -> None:
         super().load()
         self._loaded()
 
-    def fault(self, row: Row, text: str) -> tuple[str, str] | None:
-        items, index = self._loaded()
+    def sets(self) -> tuple[TextSet, ...]:
+        """What rows are compared with. Raises `InputError` for what cannot be read."""
+        self._loaded()
+        return self._sets
+
+    def run_row(self, row: Row) -> Turns:
+        found = self._find(row)
+        if not found:
+            return self.let_pass(row)
+        detail = self._detail(found)
+        facts = {
+            "items": len(found),
+            "sets": sorted({self._items[match.item].source for match in found}),
+            "matches": [self._told(match) for match in found[:_REPORTED]],
+        }
         if row.id in self.allow:
-            return None
+            return replace(self.let_pass(row), noted=Dropped(ALLOWED, detail, facts=facts))
+        return self.sort_out(row, FOUND, detail, facts)
+        yield  # a generator without questions
+
+    def _find(self, row: Row) -> list[Match]:
+        """The items found in a row, each once, those most covered first."""
+        index = self._loaded()
         # Each column by itself, too: a short item may be all that one of them says.
         columns = self.inputs
-        texts = [text, *(text_of(row.get(c)) for c in columns if len(columns) > 1)]
-        found = [match for one in texts for match in index.find(words_of(one))]
-        if not found:
-            return None
-        best = max(found, key=lambda m: (m.coverage, -m.item))
-        sets = {items[m.item].source for m in found}
-        more = f", and {len({m.item for m in found}) - 1} more" if len({m.item for m in found}) > 1 else ""
-        more += f" of {', '.join(sorted(sets))}" if len(sets) > 1 else ""
-        return "contaminated", f"{items[best.item]}, {best.coverage:.0%} of its words, such as '{best.run}'{more}"
+        texts = [joined(row, columns), *(text_of(row.get(c)) for c in columns if len(columns) > 1)]
+        best: dict[int, Match] = {}
+        for match in (m for text in texts for m in index.find(words_of(text))):
+            if match.item not in best or match.coverage > best[match.item].coverage:
+                best[match.item] = match
+        return sorted(best.values(), key=lambda m: (-m.coverage, m.item))
 
-    def _loaded(self) -> tuple[list[Item], ItemIndex]:
-        if self._items is None:
+    def _detail(self, found: Sequence[Match]) -> str:
+        best = found[0]
+        sets = {self._items[m.item].source for m in found}
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        more += f" of {', '.join(sorted(sets))}" if len(sets) > 1 else ""
+        return f"{self._items[best.item]}, {best.coverage:.0%} of its words, such as '{best.run}'{more}"
+
+    def _told(self, match: Match) -> dict[str, Any]:
+        item = self._items[match.item]
+        return {"set": item.source, "item": item.label, "coverage": round(match.coverage, 4), "ngram": match.run}
+
+    def _loaded(self) -> ItemIndex:
+        if self._index is None:
             if not self.against and not self.hub:
                 hint = "give `against` (files) or `hub`"
                 raise InputError(Problem("missing-key", f"'{self.name}' compares rows with nothing", hint=hint))
-            items = list(read_items(self.against, self.hub, self.fields))
-            words = (words_of(item.text) for item in items)
-            self._items = items, ItemIndex(words, self.ngram, self.coverage, self.shortest)
-        return self._items
+            self._sets = tuple(read_sets(self.against, self.hub, self.fields))
+            self._items = tuple(item for one in self._sets for item in one.items)
+            words = (words_of(item.text) for item in self._items)
+            self._index = ItemIndex(words, self.ngram, self.coverage, self.shortest)
+        return self._index

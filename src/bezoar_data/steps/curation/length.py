@@ -25,14 +25,20 @@ class Length(SortingStep):
     example: ClassVar[str] = "- use: length\n  with: {column: explained_targets, min_words: 5, max_characters: 8000}\n"
 
     mark: str = Field(default="length_fault", description="The column that `action: mark` writes; null if all is well.")
-    min_characters: NonNegativeInt | None = Field(default=None, description="The fewest characters.")
-    max_characters: NonNegativeInt | None = Field(default=None, description="The most characters.")
-    min_words: NonNegativeInt | None = Field(default=None, description="The fewest words.")
-    max_words: NonNegativeInt | None = Field(default=None, description="The most words.")
-    min_tokens: NonNegativeInt | None = Field(default=None, description="The fewest tokens; needs `tokenizer`.")
-    max_tokens: NonNegativeInt | None = Field(default=None, description="The most tokens; needs `tokenizer`.")
+    min_characters: NonNegativeInt | None = Field(default=None, description="The fewest characters.", examples=[20])
+    max_characters: NonNegativeInt | None = Field(default=None, description="The most characters.", examples=[8000])
+    min_words: NonNegativeInt | None = Field(default=None, description="The fewest words.", examples=[3])
+    max_words: NonNegativeInt | None = Field(default=None, description="The most words.", examples=[1000])
+    min_tokens: NonNegativeInt | None = Field(
+        default=None, description="The fewest tokens; needs `tokenizer`.", examples=[5]
+    )
+    max_tokens: NonNegativeInt | None = Field(
+        default=None, description="The most tokens; needs `tokenizer`.", examples=[2048]
+    )
     tokenizer: str | None = Field(
-        default=None, description="Whose tokens: a tokenizer.json file, a folder that holds one, or a model on the Hub."
+        default=None,
+        description="Whose tokens: a tokenizer.json file, a folder that holds one, or a model on the Hub.",
+        examples=["openlm-research/open_llama_3b_v2"],
     )
 
     _tokenizer: Any = PrivateAttr(default=None)

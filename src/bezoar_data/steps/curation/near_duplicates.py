@@ -6,24 +6,21 @@ exactly, so that a dropped row really is as similar as its reason says.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import regex  # type: ignore[import-untyped]
 from pydantic import Field
 
+from bezoar_data.measures.shingles import ngram_hashes
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, Verdict
 
-# A word is a run of letters and digits; in scripts without spaces between words, each character counts as one.
-_WORD = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}_]+", regex.VERSION1
-)
-# The same for plain text, for which Python's own engine is several times faster.
-_ASCII_WORD = re.compile(r"[0-9a-z_]+")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SEED = 42
 _RECALL = 0.99
 _ESTIMATE_SLACK = 5.0
 """Standard errors by which an estimate may fall short before the exact comparison is skipped."""
@@ -38,7 +35,7 @@ class NearDuplicates(GlobalRowStep):
     """
 
     use: ClassVar[str] = "near_duplicates"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("{column}",)
     example: ClassVar[str] = "- use: near_duplicates\n  with: {column: explained_targets, threshold: 0.8}\n"
 
@@ -51,57 +48,85 @@ class NearDuplicates(GlobalRowStep):
         default=256, ge=16, le=1024, description="MinHash permutations: more find pairs near the threshold faster."
     )
 
-    def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
-        import numpy as np
-        from rensa import RMinHash, RMinHashLSH
+    def likely_kept(self) -> tuple[float, float]:
+        return 0.7, 1.0
 
+    def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         columns = self.inputs
-        index = RMinHashLSH(self.threshold, self.num_perm, bands(self.threshold, self.num_perm))
-        sketches = np.empty((len(rows), self.num_perm), dtype=np.uint32)
+        texts = ("\n".join([str(v) for c in columns if (v := row.get(c)) is not None]) for row in rows)
+        found = self._find(*ngram_hashes(texts, self.ngram))
+        for i, row in enumerate(rows):
+            if i in found:
+                first, similarity = found[i]
+                yield Dropped("near_duplicate", f"of {rows[first].id}, similarity {similarity:.2f}")
+            else:
+                yield Kept(row.columns)
+
+    def _find(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> dict[int, tuple[int, float]]:
+        """The near-duplicates among rows of n-grams: for each the row that stays for it, and their similarity."""
+        import numpy as np
+
+        # Most rows share a band with no other and are done with. From here on rows are counted among the rest.
+        count = bands(self.threshold, self.num_perm)
+        sizes = np.diff(starts)
+        flags = self._share_a_band(hashes, starts, count) & (sizes > 0)
+        sharing = np.flatnonzero(flags).tolist()
+        hashes, starts = hashes[np.repeat(flags, sizes)], np.cumsum([0, *sizes[flags]])
+        sketches = self._sketches(hashes, starts)
         # Estimates err by about sqrt(s(1-s)/n); well below the threshold there is no need to compare exactly.
         slack = _ESTIMATE_SLACK * (self.threshold * (1 - self.threshold) / self.num_perm) ** 0.5
         least = (self.threshold - slack) * self.num_perm
 
         @lru_cache(maxsize=4096)
-        def kept_grams(i: int) -> frozenset[str]:
-            return self._grams(rows[i], columns)
+        def grams(k: int) -> frozenset[int]:
+            return frozenset(hashes[starts[k] : starts[k + 1]].tolist())
 
-        for i, row in enumerate(rows):
-            grams = self._grams(row, columns)
-            if not grams:
-                yield Kept(row.columns)
-                continue
-            sketch = RMinHash(num_perm=self.num_perm, seed=42)
-            sketch.update(list(grams))
-            sketches[i] = sketch.digest()
-            candidates = index.query(sketch)
+        found: dict[int, tuple[int, float]] = {}
+        # Of most bands only one row stays: a list for each would take longer than all the rest.
+        first: dict[bytes, int] = {}
+        more: dict[bytes, list[int]] = {}
+        width = self.num_perm // count * sketches.itemsize
+        for k, sketch in enumerate(sketches):
+            in_bands = sketch.view(f"V{width}").tolist()
+            seen = [band for band in in_bands if band in first]
+            candidates = sorted({c for band in seen for c in (first[band], *more.get(band, ()))})
             if candidates:
-                found = np.sort(np.array(candidates, dtype=np.int64))
-                near = found[(sketches[found] == sketches[i]).sum(axis=1) >= least]
-                best, negated = max(((jaccard(grams, kept_grams(k)), -k) for k in near.tolist()), default=(0.0, 0))
+                alike = (sketches[candidates] == sketch).sum(axis=1) >= least
+                near = [c for c, close in zip(candidates, alike.tolist(), strict=True) if close]
+                best, negated = max(((jaccard(grams(k), grams(c)), -c) for c in near), default=(0.0, 0))
                 if best >= self.threshold:
-                    yield Dropped("near_duplicate", f"of {rows[-negated].id}, similarity {best:.2f}")
+                    found[sharing[k]] = sharing[-negated], best
                     continue
-            index.insert(i, sketch)
-            yield Kept(row.columns)
+            for band in seen:
+                more.setdefault(band, []).append(k)
+            for band in in_bands:
+                first.setdefault(band, k)
+        return found
 
-    def _grams(self, row: Row, columns: Sequence[str]) -> frozenset[str]:
-        text = "\n".join(str(row[c]) for c in columns if row.get(c) is not None)
-        return word_ngrams(text, self.ngram)
+    def _share_a_band(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+        import numpy as np
+        from rensa import RMinHash, RMinHashLSH
+
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts.astype(np.uint64), self.num_perm, _SEED)
+        index = RMinHashLSH(self.threshold, self.num_perm, count)
+        return np.array(index.query_duplicate_flags_matrix_one_shot(matrix), dtype=bool)
+
+    def _sketches(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """The rows' MinHash values, `num_perm` of each."""
+        import numpy as np
+        from rensa import RMinHash
+
+        sketches = np.empty((len(starts) - 1, self.num_perm), np.uint32)
+        # A few at a time: rensa gives the values out as lists of Python's numbers, ten times their size.
+        for a in range(0, len(sketches), 1000):
+            offsets = starts[a : a + 1001].astype(np.uint64)
+            part = hashes[offsets[0] : offsets[-1]]
+            matrix = RMinHash.digest_matrix_from_flat_token_hashes(part, offsets - offsets[0], self.num_perm, _SEED)
+            sketches[a : a + 1000] = matrix.to_rows()
+        return sketches
 
 
-def word_ngrams(text: str, n: int) -> frozenset[str]:
-    """The text's runs of n words, case and punctuation aside; all its words as one run if it has fewer than n."""
-    if text.isascii():
-        words = _ASCII_WORD.findall(text.lower())
-    else:
-        words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-    if len(words) <= n:
-        return frozenset([" ".join(words)]) if words else frozenset()
-    return frozenset(map(" ".join, zip(*(words[k:] for k in range(n)), strict=False)))
-
-
-def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+def jaccard(a: frozenset[int], b: frozenset[int]) -> float:
     shared = len(a & b)
     return shared / (len(a) + len(b) - shared)
 

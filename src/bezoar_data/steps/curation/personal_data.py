@@ -51,12 +51,14 @@ class PersonalData(RowStep):
         counts: Counter[str] = Counter()
         masked = {c: self._masked(row[c], counts) for c in self.inputs if row.get(c) is not None}
         if self.action == "mark":
-            return Kept(row.with_columns(**{self.mark: ", ".join(sorted(counts)) or None}))
+            columns = row.with_columns(**{self.mark: ", ".join(sorted(counts)) or None})
+            return Kept(columns, noted=Dropped("personal_data") if counts else None)
         if not counts:
             return Kept(row.columns)
+        found = ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
         if self.action == "mask":
-            return Kept(row.with_columns(**masked))
-        return Dropped("personal_data", ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items())))
+            return Kept(row.with_columns(**masked), noted=Dropped("masked", found))
+        return Dropped("personal_data", found)
         yield  # a generator without questions
 
     def _masked(self, value: Any, counts: Counter[str]) -> Any:

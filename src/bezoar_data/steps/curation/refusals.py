@@ -33,6 +33,7 @@ class Refusals(SortingStep):
     phrases: str | None = Field(
         default=None,
         description="A file of regular expressions, one a line, in place of the shipped one.",
+        examples=["refusals.txt"],
         json_schema_extra={"path": "input"},
     )
 

@@ -24,7 +24,9 @@ class Sample(GlobalRowStep):
     example: ClassVar[str] = "- use: sample\n  with: {rows: 1000}\n"
 
     rows: PositiveInt | None = Field(default=None, description="How many rows to keep.")
-    fraction: float | None = Field(default=None, gt=0, le=1, description="The share of rows to keep, rounded to rows.")
+    fraction: float | None = Field(
+        default=None, gt=0, le=1, description="The share of rows to keep, rounded to rows.", examples=[0.1]
+    )
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         wanted = self.rows if self.rows is not None else round((self.fraction or 1.0) * len(rows))

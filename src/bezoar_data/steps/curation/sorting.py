@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,12 +29,16 @@ class _Sorting:
     def outputs(self) -> list[str]:
         return [self.mark] if self.action == "mark" else []
 
-    def sort_out(self, row: Row, reason: str, detail: str) -> Verdict:
-        if self.action == "drop":
-            return Dropped(reason, detail)
-        return Kept(row.with_columns(**{self.mark: f"{reason}: {detail}" if detail else reason}))
+    def likely_kept(self) -> tuple[float, float]:
+        return (0.6, 1.0) if self.action == "drop" else (1.0, 1.0)
 
-    def let_pass(self, row: Row) -> Verdict:
+    def sort_out(self, row: Row, reason: str, detail: str, facts: Mapping[str, Any] | None = None) -> Verdict:
+        if self.action == "drop":
+            return Dropped(reason, detail, facts=facts)
+        mark = f"{reason}: {detail}" if detail else reason
+        return Kept(row.with_columns(**{self.mark: mark}), noted=Dropped(reason, facts=facts))
+
+    def let_pass(self, row: Row) -> Kept:
         return Kept(row.columns if self.action == "drop" else row.with_columns(**{self.mark: None}))
 
 

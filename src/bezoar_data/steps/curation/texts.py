@@ -10,6 +10,8 @@ from typing import Any
 
 from bezoar_data.measures.words import text_of
 from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.steps.base import SourceFacts
+from bezoar_data.steps.sources.files import sha256_of_file
 from bezoar_data.steps.sources.readers import Faults, find_files, read_lines, read_records
 
 USUAL_FIELDS = (
@@ -35,9 +37,10 @@ HUB = r"^[\w.-]+(/[\w.-]+)?(@[\w.-]+)?(:[\w.-]+(:[\w.-]+)?)?$"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One text: the set it belongs to, and its number there (from 0), field and turn."""
+    """One text: the set it belongs to, the row (from 0) of the set, and what people call that row, field and turn."""
 
     source: str
+    row: int
     label: str
     text: str
 
@@ -45,41 +48,61 @@ class Item:
         return f"{self.source} {self.label}"
 
 
+@dataclass(frozen=True, slots=True)
+class TextSet:
+    """The texts of one file or Hub dataset, and which state of it they are."""
+
+    facts: SourceFacts
+    items: tuple[Item, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many of its rows have texts: a question of several turns is one."""
+        return len({item.row for item in self.items})
+
+
 def read_items(paths: str | Sequence[str] | None, hub: Sequence[str], fields: Sequence[str]) -> Iterator[Item]:
-    """All texts, in order. Raises `InputError` for what cannot be read, rows without the fields, and nothing at all."""
+    """All texts, in order. Raises as `read_sets` does."""
+    for one in read_sets(paths, hub, fields):
+        yield from one.items
+
+
+def read_sets(paths: str | Sequence[str] | None, hub: Sequence[str], fields: Sequence[str]) -> Iterator[TextSet]:
+    """Each set with its texts, in order. Raises `InputError` for what cannot be read, rows without the fields, and
+    nothing at all."""
     for path in [paths] if isinstance(paths, str) else paths or []:
-        yield from _items_of_path(path, fields)
+        yield from _sets_of_path(path, fields)
     for dataset in hub:
-        yield from _items_of_hub(dataset, fields)
+        yield _set_of_hub(dataset, fields)
 
 
-def _items_of_path(path: str, fields: Sequence[str]) -> Iterator[Item]:
+def _sets_of_path(path: str, fields: Sequence[str]) -> Iterator[TextSet]:
     faults = Faults()
     if path.lower().endswith(".txt") and Path(path).is_file():
-        found = 0
-        for number, line in read_lines(Path(path), faults):
-            if line.strip():
-                found += 1
-                yield Item(Path(path).name, f"line {number}", line)
+        name = Path(path).name
+        lines = enumerate(read_lines(Path(path), faults))
+        items = tuple(Item(name, i, f"line {number}", line) for i, (number, line) in lines if line.strip())
         faults.raise_if_any()
-        if not found:
+        if not items:
             raise InputError(Problem("empty-source", "there are no texts in it", Place(path)))
+        yield TextSet(SourceFacts(name, sha256=sha256_of_file(Path(path))), items)
         return
     for file in find_files(path):
         records = (r.values for r in read_records(file.path, faults, tsv_columns=fields))
-        yield from _items(file.name, str(file.path), records, fields)
+        items = tuple(_items(file.name, str(file.path), records, fields))
         faults.raise_if_any()
+        yield TextSet(SourceFacts(file.name, sha256=sha256_of_file(file.path)), items)
 
 
-def _items_of_hub(dataset: str, fields: Sequence[str]) -> Iterator[Item]:
+def _set_of_hub(dataset: str, fields: Sequence[str]) -> TextSet:
     from bezoar_data.steps.sources.hub import hub_facts, hub_records
 
     name, _, part = dataset.partition(":")
     name, _, revision = name.partition("@")
     config, _, split = part.rpartition(":")
-    commit = hub_facts(name, revision or None, None).revision
-    records = (r.values for r in hub_records(name, commit, config or None, split or "test"))
-    yield from _items(name, dataset, records, fields)
+    facts = hub_facts(name, revision or None, None)
+    records = (r.values for r in hub_records(name, facts.revision, config or None, split or "test"))
+    return TextSet(facts, tuple(_items(name, dataset, records, fields)))
 
 
 def _items(source: str, place: str, records: Iterator[Mapping[str, Any]], fields: Sequence[str]) -> Iterator[Item]:
@@ -101,7 +124,7 @@ def _items(source: str, place: str, records: Iterator[Mapping[str, Any]], fields
                 if text.strip():
                     found += 1
                     more = (f" {field}" if len(wanted) > 1 else "") + (f" {k + 1}" if len(parts) > 1 else "")
-                    yield Item(source, f"{label}{more}", text)
+                    yield Item(source, index, f"{label}{more}", text)
     if not found:
         raise InputError(Problem("empty-source", "there are no texts in it", Place(place)))
 

@@ -17,17 +17,20 @@ class WhereStep(RowStep):
 
     The language: comparisons (== != < <= > >=), and, or, not, in [...], length(column), contains(column, "text"), is
     null, is not null, parentheses. What is compared with a null is unknown, and a row of which the whole is unknown
-    does not stay: say `column is null or ...` to keep it. A column that rows do not have ends the run as a mistake.
+    does not stay: say `column is null or ...` to keep it. A column that no step before provides is a mistake, told
+    before the run; one that only some rows have is null in the others.
     """
 
     use: ClassVar[str] = "where"
     version: ClassVar[int] = 1
     example: ClassVar[str] = """\
 - use: where
-  with: {expression: 'gpt4_status == "Accept" and gpt4_rating >= 4'}
+  with: {expression: 'gpt4_status == "Accept" and gpt4_rating in ["4", "5"]'}
 """
 
-    expression: str = Field(min_length=1, description="What must be true of a row that stays.")
+    expression: str = Field(
+        min_length=1, description="What must be true of a row that stays.", json_schema_extra={"where": True}
+    )
 
     _where: Where | None = PrivateAttr(default=None)
 
@@ -47,10 +50,6 @@ class WhereStep(RowStep):
 
     def run_row(self, row: Row) -> Turns:
         where = self._where or parse_where(self.expression)
-        # A misspelt column would be null in every row, and no row would stay.
-        unknown = where.check(row.columns)
-        if unknown:
-            raise InputError(unknown)
         value = where.value(row.columns)
         if value is True:
             return Kept(row.columns)

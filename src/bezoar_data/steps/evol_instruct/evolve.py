@@ -10,7 +10,7 @@ goes through its epochs on its own, with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -24,9 +24,13 @@ from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, Turns
 from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
 from bezoar_data.steps.evol_instruct.eliminate import NO_GAIN, UNCLEAR, fault_of, read_comparison
 from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIPPED, PromptsFile, load_prompts
+from bezoar_data.steps.forecast import Words, stand_in
 from bezoar_data.steps.verdicts import refused
 
 Talk = Generator[Ask, Answer, Dropped | None]
+
+_ADDED = 20
+"""Tokens that an evolution in depth typically adds; its prompt asks for 10 to 20 words."""
 
 
 @dataclass(slots=True)
@@ -95,7 +99,8 @@ class EvolInstructEvolve(ModelStep):
     prompts: str | None = Field(
         default=None,
         description="A file of prompts, label phrases and stop words in place of the shipped one.",
-        json_schema_extra={"path": "input"},
+        examples=["evol_prompts.yaml"],
+        json_schema_extra={"path": "input", "form": "bezoar_data.steps.evol_instruct.prompts:load_prompts"},
     )
     comparisons: PositiveInt = Field(default=6, description="How often the evaluator is asked until it is clear.")
     keep_truncated: bool = Field(
@@ -134,6 +139,29 @@ class EvolInstructEvolve(ModelStep):
             if fault is None:
                 text, parent = evolution.instruction, epoch - 1
         return Children(children)
+
+    def likely_kept(self) -> tuple[float, float]:
+        return 0.7, 1.0
+
+    def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+        if ask.to == "evaluator":
+            # An evolution that fails leaves the row as it was: the next epoch asks something else.
+            return "Not Equal" if good else "Equal"
+        file, text = self._loaded(), ask.messages[-1]["content"]
+        given = file.to_deepen(text)
+        if given is not None:
+            return f"{given} {words(_ADDED)}"
+        given = file.to_broaden(text)
+        return stand_in(ask, words) if given is None else words(len(given.split()) * 4 // 3 or 1)
+
+    def shared_draw(self, columns: Columns) -> object:
+        return (columns["category"], columns["epoch"]) if self.draw == "per_epoch" and "epoch" in columns else None
+
+    def order_notes(self) -> Sequence[str]:
+        if self.epochs == 1:
+            return ()
+        once = "what is drawn once an epoch for a category follows from the seed, " if self.draw == "per_epoch" else ""
+        return (f"the epochs of a row follow each other; {once}so no row waits for another's epoch to end",)
 
     def _evolve(self, evolution: _Evolution) -> Talk:
         """One evolution from its prompt to its elimination; gives back what speaks against it."""

@@ -41,12 +41,15 @@ class EvolInstructPool(GlobalRowStep):
         default=None,
         description="For each category wanted, the first row and the one after the last, counted within the category.",
     )
-    per_category: PositiveInt | None = Field(default=None, description="At most so many rows of each category.")
+    per_category: PositiveInt | None = Field(
+        default=None, description="At most so many rows of each category.", examples=[100]
+    )
     max_tokens: PositiveInt = Field(default=1024, description="The most tokens of a text; the rest is cut off.")
     tokenizer: str | None = Field(
         default=None,
         description="Whose tokens: a tokenizer.json, a folder that holds one, or a model on the Hub. Without, a token "
         "counts as three quarters of a word.",
+        examples=["openlm-research/open_llama_3b_v2"],
     )
 
     _tokenizer: Any = PrivateAttr(default=None)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bezoar_data.spec.base import Strict
-from bezoar_data.spec.check import validate
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
+from bezoar_data.spec.check import load_checked
+from bezoar_data.spec.errors import Problem
+from bezoar_data.spec.yaml_text import Document, YamlPath
 
 SHIPPED = Path(__file__).parent.parent / "text" / "evol_prompts.yaml"
 
@@ -51,6 +52,14 @@ class PromptsFile(Strict):
         """The prompt that asks for a rarer one of the same field."""
         return _fill(self.in_breadth, {"instruction": instruction})
 
+    def to_deepen(self, prompt: str) -> str | None:
+        """The instruction that a prompt of `deeper` holds; None for another prompt."""
+        return _blank(self.in_depth.prompt, prompt, "instruction")
+
+    def to_broaden(self, prompt: str) -> str | None:
+        """The instruction that a prompt of `broader` holds; None for another prompt."""
+        return _blank(self.in_breadth, prompt, "instruction")
+
     def compared(self, first: str, second: str) -> str:
         """The prompt that asks whether two instructions are equal."""
         return _fill(self.comparison, {"first": first, "second": second})
@@ -58,12 +67,7 @@ class PromptsFile(Strict):
 
 def load_prompts(path: Path) -> PromptsFile:
     """Read a file of prompts. Raises `InputError` with every mistake in it."""
-    document = load_yaml(path)
-    file = validate(document, PromptsFile)
-    problems = _problems(file, document)
-    if problems:
-        raise InputError(problems)
-    return file
+    return load_checked(path, PromptsFile, _problems)
 
 
 def _problems(file: PromptsFile, document: Document) -> list[Problem]:
@@ -81,6 +85,26 @@ def _problems(file: PromptsFile, document: Document) -> list[Problem]:
             message = f"there are no words for the operation '{operation}'"
             problems.append(document.problem("missing-key", message, ("in_depth", "operations")))
     return problems
+
+
+def _blank(template: str, text: str, name: str) -> str | None:
+    """What stands in a template's blank in a text that was made of it; None for a text that was not."""
+    found = _filled(template).fullmatch(text)
+    return found[name] if found else None
+
+
+@lru_cache(maxsize=16)
+def _filled(template: str) -> re.Pattern[str]:
+    pieces = _BLANK.split(template)  # literal, name, literal, name...
+    seen: set[str] = set()
+    pattern = ""
+    for i, piece in enumerate(pieces):
+        if i % 2 == 0:
+            pattern += re.escape(piece)
+        else:
+            pattern += f"(?P={piece})" if piece in seen else f"(?P<{piece}>.*)"
+            seen.add(piece)
+    return re.compile(pattern, re.DOTALL)
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

@@ -6,35 +6,45 @@ kept whatever the verdict, and training selects by it.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PrivateAttr
+from pydantic import Field, PositiveInt, field_validator
 
-from bezoar_data.llms.ask import Ask, Message
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, ModelStep, Turns
-from bezoar_data.steps.judges.blocks import blocks
-from bezoar_data.steps.judges.rubric import DEFAULT, NAMES, Rubric, load_rubric
-from bezoar_data.steps.judges.verdict import Unreadable, read_verdict
+from bezoar_data.steps.base import Dropped, Kept, Turns
+from bezoar_data.steps.judges.judging import JudgingStep
+from bezoar_data.steps.judges.rubric import Rubric, load_rubric, shipped
+from bezoar_data.steps.judges.verdict import Verdict, read_verdict
 
+DEFAULT = "answer-quality"
 _REQUEST = "Judge the response by the rubric. Reply with the JSON object only."
-_LONGEST_QUOTE = 2000
 
 
-class JudgeAccept(ModelStep):
+class JudgeAccept(JudgingStep):
     """Have a model accept or reject each answer, with a rating and a reason.
 
     The judge sees the instruction and the response, and the system message and a reference answer where there are
     any, under a rubric. It is asked for JSON; an answer that holds no clear verdict is asked for again with what was
-    wrong with it, and a row that never gets one is dropped as `unparsable_verdict`, with the judge's words. The column
-    settings fit the Orca scheme; set them for others, and set `system` or `reference` to "" to judge without.
+    wrong with it. A row that never gets one stays, with empty columns, and counts as failed (`unparsable_verdict`); its
+    lineage keeps the judge's words. Several judges stand side by side under names of their own, see `judge.panel`.
+
+    With `samples`, each row is judged several times and the majority decides; the rating is the median of those of the
+    winning side, and all of them stand in a column of their own, so that the judge's agreement with itself is known.
+
+    The column settings fit the Orca scheme; set them for others, and set `system` or `reference` to "" to judge
+    without.
     """
 
     use: ClassVar[str] = "judge.accept"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    judges: ClassVar[Literal["accept", "attributes", "compare"]] = "accept"
     spelled: ClassVar[dict[str, str]] = {"llm": "model", "judge": "as"}
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{response}", "{system}", "{reference}")
     writes: ClassVar[tuple[str, ...]] = ("{judge}_status", "{judge}_rating", "{judge}_reason")
+    optional_writes: ClassVar[tuple[str, ...]] = ("{judge}_samples",)
     example: ClassVar[str] = "- use: judge.accept\n  with: {model: judge, as: gpt4}\n"
 
     judge: str = Field(
@@ -49,57 +59,72 @@ class JudgeAccept(ModelStep):
     rubric: str = Field(
         default=DEFAULT,
         description="What to judge by: the name of a shipped rubric, or a rubric file.",
-        json_schema_extra={"path": "input", "names": [*NAMES]},
+        json_schema_extra={
+            "path": "input",
+            "names": [*shipped(Rubric)],
+            "form": "bezoar_data.steps.judges.rubric:Rubric.read",
+        },
     )
-    retries: NonNegativeInt = Field(default=2, description="How often an unclear verdict is asked for again.")
+    samples: PositiveInt = Field(
+        default=1, description="How often each row is judged; an odd number. Needs a temperature above 0."
+    )
 
-    _rubric: Rubric | None = PrivateAttr(default=None)
-    _instructions: str = PrivateAttr(default="")
+    @field_validator("samples")
+    @classmethod
+    def _odd(cls, samples: int) -> int:
+        if samples % 2 == 0:
+            raise ValueError(f"{samples} verdicts can end in a tie: take an odd number")
+        return samples
 
     def load(self) -> None:
         super().load()
-        self._loaded()
+        _ = self._guide
 
     def run_row(self, row: Row) -> Turns:
-        rubric = self._loaded()
-        asked = self._messages(row)
-        messages = asked
-        said = ""
-        fault = ""
-        for attempt in range(self.retries + 1):
-            answer = yield Ask(messages, schema=rubric.verdict_schema(), attempt=attempt)
-            said = answer.text
-            try:
-                verdict = read_verdict(said, rubric.ratings)
-            except Unreadable as unreadable:
-                fault = str(unreadable)
-                messages = (*asked, *_correction(said, fault))
-            else:
-                values = {"status": verdict.status, "rating": str(verdict.rating), "reason": verdict.reason}
-                return Kept(row.with_columns(**{f"{self.judge}_{k}": v for k, v in values.items()}))
-        return Dropped("unparsable_verdict", fault, raw=said, failed=True)
+        rubric, instructions = self._guide
+        columns = {
+            "system_message": self.system,
+            "instruction": self.instruction,
+            "response": self.response,
+            "reference": self.reference,
+        }
+        messages = self.messages(instructions, row, columns, _REQUEST)
 
-    def _messages(self, row: Row) -> tuple[Message, ...]:
-        def text(column: str) -> str:
-            value = row.get(column) if column else None
-            return "" if value is None else str(value)
+        def read(said: str, shown: str) -> Verdict:
+            return read_verdict(said, rubric.ratings, shown)
 
-        material = blocks(text(self.instruction), text(self.response), text(self.system), text(self.reference))
-        return (
-            {"role": "system", "content": self._instructions},
-            {"role": "user", "content": f"{material}\n\n{_REQUEST}"},
-        )
+        found = yield from self.verdicts(messages, rubric.verdict_schema(), read, _REQUEST, samples=self.samples)
+        verdicts = [one for one in found if isinstance(one, Verdict)]
+        chosen = majority(verdicts, self.samples)
+        if isinstance(chosen, Dropped):
+            unread = next((one for one in found if isinstance(one, Dropped)), chosen)
+            return self._with_samples(self.unjudged(row, unread), verdicts)
+        values = (chosen.status, str(chosen.rating), chosen.reason)
+        return self._with_samples(Kept(row.with_columns(**dict(zip(self.outputs, values, strict=True)))), verdicts)
 
-    def _loaded(self) -> Rubric:
-        if self._rubric is None:
-            self._rubric = load_rubric(self.rubric)
-            self._instructions = self._rubric.instructions()
-        return self._rubric
+    def _with_samples(self, kept: Kept, verdicts: Sequence[Verdict]) -> Kept:
+        if self.samples == 1:
+            return kept
+        said = [{"status": v.status, "rating": str(v.rating), "reason": v.reason} for v in verdicts]
+        return Kept({**kept.columns, f"{self.judge}_samples": said}, kept.missed)
+
+    @cached_property
+    def _guide(self) -> tuple[Rubric, str]:
+        """The rubric, and the instructions it makes."""
+        rubric = load_rubric(self.rubric, Rubric)
+        return rubric, rubric.instructions()
 
 
-def _correction(said: str, fault: str) -> tuple[dict[str, Any], ...]:
-    again = {"role": "user", "content": f"That verdict cannot be used: {fault}. {_REQUEST}"}
-    if not said.strip():
-        # Some providers refuse an empty assistant turn.
-        return ()
-    return ({"role": "assistant", "content": said[:_LONGEST_QUOTE]}, again)
+def majority(verdicts: Sequence[Verdict], asked: int) -> Verdict | Dropped:
+    """The verdict of more than half of those asked for: unreadable ones are no votes, but count.
+
+    The rating is the median of the winning side's (the lower one of two), the reason that of its first verdict nearest
+    to that rating.
+    """
+    votes = Counter(v.status for v in verdicts)
+    status, count = votes.most_common(1)[0] if votes else ("Reject", 0)
+    if 2 * count <= asked:
+        return Dropped("no_majority", f"{count} of {asked} verdicts", failed=True)
+    winners = [v for v in verdicts if v.status == status]
+    rating = sorted(v.rating for v in winners)[(len(winners) - 1) // 2]
+    return Verdict(status, rating, next(v.reason for v in winners if v.rating == rating))

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
-TAGS = ("system_message", "instruction", "response", "reference")
+TAGS = ("system_message", "instruction", "response", "first_response", "second_response", "reference")
+"""In the order in which they are shown."""
 
+_ALWAYS = frozenset(TAGS) - {"system_message", "reference"}
 _TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)
 
 
-def blocks(instruction: str, response: str, system_message: str | None = None, reference: str | None = None) -> str:
-    """The pieces between tags; a piece that is empty is left out, save the two that are judged."""
-    pieces = (system_message, instruction, response, reference)
+def blocks(pieces: Mapping[str, Any]) -> str:
+    """The pieces, by tag, between their tags. A system message or a reference that is empty is left out."""
+    texts = {tag: as_text(pieces[tag]) for tag in TAGS if tag in pieces}
     return "\n\n".join(
-        f"<{tag}>\n{escaped(text or '')}\n</{tag}>"
-        for tag, text in zip(TAGS, pieces, strict=True)
-        if (text and text.strip()) or tag in ("instruction", "response")
+        f"<{tag}>\n{escaped(text)}\n</{tag}>" for tag, text in texts.items() if text.strip() or tag in _ALWAYS
     )
+
+
+def as_text(value: Any) -> str:
+    """A column's value for a judge to read: text as it is, a conversation turn by turn, nothing as an empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple) and value and all(isinstance(turn, Mapping) for turn in value):
+        return "\n\n".join(f"[{turn.get('role', '')}]\n{turn.get('content', '')}" for turn in value)
+    return str(value)
 
 
 def escaped(text: str) -> str:

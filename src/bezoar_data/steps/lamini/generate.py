@@ -20,10 +20,11 @@ from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Row, row_random
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.steps.base import Dropped, GlobalModelStep, Made, Waves
+from bezoar_data.steps.forecast import Words
 from bezoar_data.steps.lamini.parse import NO_EXAMPLES, Candidate, comparable, read_candidates
 from bezoar_data.steps.lamini.prompts import PromptsFile, load_prompts
 from bezoar_data.steps.lamini.topics import load_topics, topics_from_categories
-from bezoar_data.steps.verdicts import refused
+from bezoar_data.steps.verdicts import OVER_TARGET, refused
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ TOPIC_GUIDED = "topic_guided"
 
 _SPARE = 4
 """Without `max_requests`, the requests made are at most so many times those that would do if nothing were dropped."""
+_TYPICAL = 25
+"""Tokens of a typical instruction that a model invents. Ours."""
 
 
 @dataclass
@@ -77,6 +80,7 @@ class LaminiGenerate(GlobalModelStep):
     max_requests: PositiveInt | None = Field(
         default=None,
         description="The most requests to make; by default four times what the target needs if nothing is dropped.",
+        examples=[400],
     )
     topic_share: float = Field(default=0.5, ge=0, le=1, description="The share of requests that give topics.")
     examples: PositiveInt = Field(default=3, description="How many examples a request shows.")
@@ -90,17 +94,20 @@ class LaminiGenerate(GlobalModelStep):
         description="Seeds with a `context` beside the instruction: never shown, or shown with it below.",
     )
     topics: str | None = Field(
-        default=None, description="A file of topics, one a line, in place of the shipped list.",
+        default=None,
+        description="A file of topics, one a line, in place of the shipped list.",
+        examples=["topics.txt"],
         json_schema_extra={"path": "input"},
-    )  # fmt: skip
+    )
     categories: str | None = Field(
         default=None,
         description="Choose the topics from this file of Wikipedia's categories instead (see docs/lamini.md).",
+        examples=["categories.tsv"],
         json_schema_extra={"path": "input"},
     )
     prompts: str | None = Field(
-        default=None, description="A file of prompts in place of the shipped one.",
-        json_schema_extra={"path": "input"},
+        default=None, description="A file of prompts in place of the shipped one.", examples=["lamini_prompts.yaml"],
+        json_schema_extra={"path": "input", "form": "bezoar_data.steps.lamini.prompts:load_prompts"},
     )  # fmt: skip
 
     _prompts: PromptsFile | None = PrivateAttr(default=None)
@@ -113,7 +120,7 @@ class LaminiGenerate(GlobalModelStep):
 
     def run_all(self, rows: Sequence[Row]) -> Waves:
         pool = self._pool(rows)
-        most = self.max_requests or _SPARE * math.ceil(self.target / self.count)
+        most = self.most_requests
         known = {comparable(text) for _, text in pool}
         made: list[Made] = []
         kept = asked = 0
@@ -139,6 +146,21 @@ class LaminiGenerate(GlobalModelStep):
                 "%s: %d of %d instructions after %d requests, the most allowed", self.name, kept, self.target, asked
             )
         return made
+
+    def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+        return "\n".join(f"<example>{words(_TYPICAL)}</example>" for _ in range(self.count))
+
+    def order_notes(self) -> Sequence[str]:
+        first = min(self.wave, self.most_requests, math.ceil(self.target / self.count))
+        return (
+            f"it asks in waves of up to {self.wave} requests, the first of {first}: each wave waits for the last "
+            "answer of the one before",
+        )
+
+    @property
+    def most_requests(self) -> int:
+        """The most requests it makes, re-askings aside."""
+        return self.max_requests or _SPARE * math.ceil(self.target / self.count)
 
     def _pool(self, rows: Sequence[Row]) -> list[tuple[Row, str]]:
         """The rows that can serve as examples, each with its text. Raises `InputError` for fewer than are shown."""
@@ -200,7 +222,7 @@ class LaminiGenerate(GlobalModelStep):
             key = comparable(candidate.text)
             reason = candidate.fault or ("seen_before" if key in known else "")
             if not reason and room <= 0:
-                reason = "over_target"
+                reason = OVER_TARGET
             if not reason:
                 known.add(key)
                 room -= 1

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from bezoar_data.spec.base import Strict
-from bezoar_data.spec.check import validate
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
+from bezoar_data.spec.check import load_checked
+from bezoar_data.spec.errors import Problem
+from bezoar_data.spec.yaml_text import Document, YamlPath
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -54,19 +54,18 @@ class PromptsFile(Strict):
 
 def load_prompts(file: str | None) -> PromptsFile:
     """A person's prompts file, or the shipped one. Raises `InputError` with every mistake in it."""
-    document = load_yaml(Path(file) if file else SHIPPED)
-    prompts = validate(document, PromptsFile)
-    problems = [
-        problem
-        for name in ("example_guided", "topic_guided")
-        for problem in _problems(document, ("generate", name), getattr(prompts.generate, name), name == "topic_guided")
+    return load_checked(Path(file) if file else SHIPPED, PromptsFile, _problems)
+
+
+def _problems(prompts: PromptsFile, document: Document) -> list[Problem]:
+    texts = prompts.generate
+    return [
+        *_template_problems(document, ("generate", "example_guided"), texts.example_guided, False),
+        *_template_problems(document, ("generate", "topic_guided"), texts.topic_guided, True),
     ]
-    if problems:
-        raise InputError(problems)
-    return prompts
 
 
-def _problems(document: Document, path: YamlPath, text: str, topics: bool) -> list[Problem]:
+def _template_problems(document: Document, path: YamlPath, text: str, topics: bool) -> list[Problem]:
     """What is wrong with a template: tried out on a request, since only then all of it is read."""
     from jinja2 import TemplateError
 

@@ -6,11 +6,15 @@ from typing import ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from bezoar_data.llms.ask import Message
+from bezoar_data.llms.ask import Ask, Message
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
 from bezoar_data.steps.base import Dropped, Kept, Turns
+from bezoar_data.steps.forecast import Words, stand_in
 from bezoar_data.steps.lamini.prompts import load_prompts
+
+_CONCISE = 45
+"""Tokens of a typical answer that was to be concise. Ours."""
 
 
 class LaminiRespond(AnsweringStep):
@@ -28,7 +32,11 @@ class LaminiRespond(AnsweringStep):
     writes: ClassVar[tuple[str, ...]] = ("response",)
     example: ClassVar[str] = "- use: lamini.respond\n  with: {model: teacher}\n"
 
-    system: str | None = Field(default=None, description="The system message in place of the shipped one.")
+    system: str | None = Field(
+        default=None,
+        description="The system message in place of the shipped one.",
+        examples=["Answer in one sentence."],
+    )
     _system: str | None = PrivateAttr(default=None)
 
     def load(self) -> None:
@@ -44,6 +52,9 @@ class LaminiRespond(AnsweringStep):
         messages = ({"role": "system", "content": system}, asked) if system.strip() else (asked,)
         text = yield from self.usable(messages)
         return text if isinstance(text, Dropped) else Kept(row.with_columns(response=text))
+
+    def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+        return stand_in(ask, words, tokens=_CONCISE)
 
     def _said(self) -> str:
         if self._system is None:

@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bezoar_data.spec.base import Strict
-from bezoar_data.spec.check import validate
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.yaml_text import Document, load_yaml
+from bezoar_data.spec.check import load_checked
+from bezoar_data.spec.errors import Problem
+from bezoar_data.spec.yaml_text import Document
 from bezoar_data.steps.flan import SUBMIXES, Submix
+from bezoar_data.steps.multiple_choice import has_options
 
 SHIPPED = Path(__file__).parent.parent / "text" / "orca_messages.yaml"
 
@@ -44,29 +45,20 @@ class MessagesFile(Strict):
     def text(self, number: int) -> str:
         return next(m.text for m in self.messages if m.id == number)
 
-    def choices(self, submix: Submix | None, other: Submix, *, multiple_choice: bool) -> tuple[int, ...]:
-        """The ids to draw from for a row of `submix`; one without an assignment is treated as `other`."""
+    def ids(self, submix: Submix | None, other: Submix, question: str) -> Ids:
+        """The ids to draw from for a question of `submix`; one without an assignment is treated as `other`."""
         assigned = (self.assignment.get(submix) if submix else None) or self.assignment[other]
-        if multiple_choice and assigned.multiple_choice is not None:
+        if assigned.multiple_choice is not None and has_options(question):
             return assigned.multiple_choice
         return assigned.messages
 
 
-def load_messages(path: Path, other: Submix) -> MessagesFile:
+def load_messages(path: Path, other: Submix = "T0") -> MessagesFile:
     """Read a file of system messages. Raises `InputError` with every mistake in it."""
-    document = load_yaml(path)
-    file = validate(document, MessagesFile)
-    problems = list(_problems(file, document))
-    if other not in file.assignment:
-        hint = f"known sub-mixes: {', '.join(s for s in SUBMIXES if s in file.assignment)}"
-        message = f"there is no assignment for '{other}', which rows of an unknown sub-mix are to be treated as"
-        problems.append(document.problem("missing-key", message, ("assignment",), hint=hint))
-    if problems:
-        raise InputError(problems)
-    return file
+    return load_checked(path, MessagesFile, lambda file, document: _problems(file, document, other))
 
 
-def _problems(file: MessagesFile, document: Document) -> list[Problem]:
+def _problems(file: MessagesFile, document: Document, other: Submix) -> list[Problem]:
     problems = []
     known: set[int] = set()
     for i, message in enumerate(file.messages):
@@ -80,4 +72,8 @@ def _problems(file: MessagesFile, document: Document) -> list[Problem]:
                 if number not in known:
                     path = ("assignment", submix, key, i)
                     problems.append(document.problem("bad-value", f"there is no message with the id {number}", path))
+    if other not in file.assignment:
+        hint = f"known sub-mixes: {', '.join(s for s in SUBMIXES if s in file.assignment)}"
+        said = f"there is no assignment for '{other}', which rows of an unknown sub-mix are to be treated as"
+        problems.append(document.problem("missing-key", said, ("assignment",), hint=hint))
     return problems

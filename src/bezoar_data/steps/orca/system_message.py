@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Kept, RowStep, Turns
 from bezoar_data.steps.flan import Submix, submix_of
-from bezoar_data.steps.multiple_choice import has_options
 from bezoar_data.steps.orca.messages import SHIPPED, MessagesFile, load_messages
 
 
@@ -31,7 +31,8 @@ class OrcaSystemMessage(RowStep):
     messages: str | None = Field(
         default=None,
         description="A file of system messages and their assignment, in place of the shipped one.",
-        json_schema_extra={"path": "input"},
+        examples=["messages.yaml"],
+        json_schema_extra={"path": "input", "form": "bezoar_data.steps.orca.messages:load_messages"},
     )
     other: Submix = Field(
         default="T0", description="Rows of a sub-mix that has no messages of its own get those of this one."
@@ -40,25 +41,20 @@ class OrcaSystemMessage(RowStep):
         default=False, description="Also write `system_message_id`, a column the published Orca data does not have."
     )
 
-    _file: MessagesFile | None = PrivateAttr(default=None)
-
     def load(self) -> None:
         super().load()
-        self._loaded()
+        _ = self._file
 
     def run_row(self, row: Row) -> Turns:
-        file = self._loaded()
-        options = has_options(row["inputs"])
-        number = self.random(row).choice(
-            file.choices(submix_of(row["task_source"]), self.other, multiple_choice=options)
-        )
+        file = self._file
+        ids = file.ids(submix_of(row["task_source"]), self.other, row["inputs"])
+        number = ids[0] if len(ids) == 1 else self.random(row).choice(ids)
         written: dict[str, object] = {"system_message": file.text(number)}
         if self.write_id:
             written["system_message_id"] = number
         return Kept(row.with_columns(**written))
         yield  # a generator without questions
 
-    def _loaded(self) -> MessagesFile:
-        if self._file is None:
-            self._file = load_messages(Path(self.messages) if self.messages else SHIPPED, self.other)
-        return self._file
+    @cached_property
+    def _file(self) -> MessagesFile:
+        return load_messages(Path(self.messages) if self.messages else SHIPPED, self.other)

@@ -39,12 +39,14 @@ def _resolve(dataset: str, revision: str | None) -> tuple[str, str | None]:
     return str(info.sha), stated if isinstance(stated, str) and stated not in ("other", "unknown") else None
 
 
-def hub_records(dataset: str, revision: str, config: str | None, split: str) -> Iterator[Record]:
-    """The rows of one split, streamed. Raises `InputError` for a wrong name, configuration or split."""
+def hub_records(
+    dataset: str, revision: str, config: str | None, split: str, data_dir: str | None = None
+) -> Iterator[Record]:
+    """The rows of one split, streamed. Raises `InputError` for a wrong name, configuration, split or folder."""
     from datasets import load_dataset
 
     try:
-        stream: Any = load_dataset(dataset, config, split=split, revision=revision, streaming=True)
+        stream: Any = load_dataset(dataset, config, data_dir=data_dir, split=split, revision=revision, streaming=True)
         for index, values in enumerate(stream):
             yield Record(index, None, dict(values))
     except Exception as error:

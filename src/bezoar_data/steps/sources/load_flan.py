@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from pydantic import Field, NonNegativeInt
 
 from bezoar_data.runs.row import Columns
-from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.flan import (
     COLUMNS,
     ZERO_SHOT_WITH_OPTIONS,
@@ -27,8 +27,8 @@ from bezoar_data.steps.flan import (
     submix_of,
 )
 from bezoar_data.steps.multiple_choice import has_options
-from bezoar_data.steps.sources.files import FileSource
-from bezoar_data.steps.sources.readers import Faults, Record, extension, read_records, stem
+from bezoar_data.steps.sources.files import FileSource, Sourced
+from bezoar_data.steps.sources.readers import Faults, extension, stem
 from bezoar_data.steps.sources.selection import Selection
 
 _log = logging.getLogger(__name__)
@@ -130,53 +130,44 @@ class LoadFlan(FileSource):
         """All usable rows in order; bad ones go to `faults`."""
         position = 0
         few_shot = 0
-        for source, revision, file, record, columns in self._rows_of_sources(faults):
-            if not self._check(columns, faults, file, record):
+        for found, columns in self._rows_of_sources(faults):
+            if not self._check(columns, faults, found):
                 continue
             if self.zero_shot_only and not is_zero_shot(columns["template_type"]):
                 few_shot += 1
                 continue
             submix = submix_of(columns["task_source"])
-            yield _Found(position, source, revision, record.index, submix, self._finish(columns, source, record.index))
+            source, index = found.source, found.record.index
+            yield _Found(position, source, found.revision, index, submix, self._finish(columns, source, index))
             position += 1
         if few_shot:
             _log.info("load_flan: left out %d few-shot rows (zero_shot_only: false takes them)", few_shot)
 
-    def _rows_of_sources(self, faults: Faults) -> Iterator[tuple[str, str, Path, Record, Columns]]:
-        if self.hub:
-            from bezoar_data.steps.sources.hub import hub_facts, hub_records
+    def _rows_of_sources(self, faults: Faults) -> Iterator[tuple[Sourced, Columns]]:
+        references = not self.hub and any(_is_tsv(f.path) for f in self._files())
+        for found in self._records(faults, need=COLUMNS, tsv_columns=_COT_COLUMNS):
+            columns = found.record.values
+            if columns.keys() == set(_COT_COLUMNS) and _is_tsv(found.file):
+                columns = _from_cot(columns, found.file)
+            elif references:
+                # One file with reference columns gives them to all rows: a dataset has one set of columns.
+                columns = {"reference_answer": None, "reference_rationale": None, **columns}
+            yield found, columns
 
-            revision = hub_facts(self.hub, self.revision, self._licence(self.hub)).revision
-            for record in hub_records(self.hub, revision, self.config, self.split):
-                yield self.hub, revision, Path(self.hub), record, record.values
-            return
-        files = self._files()
-        references = any(_is_tsv(f.path) for f in files)
-        for file in files:
-            for record in read_records(file.path, faults, need=COLUMNS, tsv_columns=_COT_COLUMNS):
-                columns = record.values
-                if columns.keys() == set(_COT_COLUMNS) and _is_tsv(file.path):
-                    columns = _from_cot(columns, file.path)
-                elif references:
-                    # One file with reference columns gives them to all rows: a dataset has one set of columns.
-                    columns = {"reference_answer": None, "reference_rationale": None, **columns}
-                yield file.name, "", file.path, record, columns
-
-    def _check(self, columns: Columns, faults: Faults, file: Path, record: Record) -> bool:
-        where = "" if record.line else f" in row {record.index + 1}"
+    def _check(self, columns: Columns, faults: Faults, found: Sourced) -> bool:
+        where, file, line = found.where, found.file, found.record.line
         missing = [c for c in COLUMNS if columns.get(c) is None]
         if missing:
             names = ", ".join(f"'{c}'" for c in missing)
-            hint = f"a FLAN row has {', '.join(COLUMNS)}"
-            faults.add("missing-column", f"no {names}{where}", file, record.line, hint)
+            faults.add("missing-column", f"no {names}{where}", file, line, f"a FLAN row has {', '.join(COLUMNS)}")
             return False
         for name in COLUMNS:
             fault = _text_fault(columns[name], empty_allowed=name == "targets")
             if fault:
-                faults.add("bad-row", f"'{name}'{where} {fault}", file, record.line)
+                faults.add("bad-row", f"'{name}'{where} {fault}", file, line)
                 return False
         if type(columns.get("original_index", 0)) is not int:
-            faults.add("bad-row", f"'original_index'{where} is not a whole number", file, record.line)
+            faults.add("bad-row", f"'original_index'{where} is not a whole number", file, line)
             return False
         return True
 
@@ -191,10 +182,6 @@ class LoadFlan(FileSource):
             elif name in columns:
                 row[name] = None
         return row
-
-    def _empty(self, message: str, hint: str) -> Problem:
-        name = self.hub or (self.path if isinstance(self.path, str) else ", ".join(self.path or []))
-        return Problem("empty-source", f"no rows: {message}", Place(name), hint)
 
 
 def _from_cot(columns: Mapping[str, Any], path: Path) -> Columns:

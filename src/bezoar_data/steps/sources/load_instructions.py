@@ -8,15 +8,13 @@ are read to their end before the first row leaves, so that all bad rows are told
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from bezoar_data.runs.row import Columns
-from bezoar_data.spec.errors import InputError, Place, Problem
-from bezoar_data.steps.sources.files import FileSource
-from bezoar_data.steps.sources.readers import Faults, Record, read_records
+from bezoar_data.steps.sources.files import FileSource, Sourced
+from bezoar_data.steps.sources.readers import Faults
 
 COLUMNS = ("instruction", "context", "category")
 
@@ -42,44 +40,19 @@ class LoadInstructions(FileSource):
     keep: list[str] = Field(default=[], description="Other columns to take along, as they are.")
 
     def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        self._either()
-        if not self.hub:
-            # A Hub dataset is not looked through beforehand: that would download it twice.
-            faults = Faults()
-            self._expected = sum(1 for _ in self._found(faults))
-            faults.raise_if_any()
-        empty = True
-        for found in self._found(Faults(at_once=True)):
-            empty = False
-            yield found
-        if empty:
-            name = self.hub or (self.path if isinstance(self.path, str) else ", ".join(self.path or []))
-            hint = "see `categories`" if self.categories else "is it the right file?"
-            raise InputError(Problem("empty-source", "no rows: there is no instruction in it", Place(name), hint))
+        hint = "see `categories`" if self.categories else "is it the right file?"
+        yield from self._looked_through(self._found, "there is no instruction in it", hint)
 
     def _found(self, faults: Faults) -> Iterator[tuple[str, str, int, Columns]]:
         """The usable rows in order; bad ones go to `faults`."""
         wanted = set(self.categories)
-        for source, revision, file, record in self._records(faults):
-            row = self._row(record, file, faults)
+        for found in self._records(faults, need=[self.instruction.partition(".")[0]], tsv_columns=COLUMNS):
+            row = self._row(found, faults)
             if row is not None and (not wanted or row["category"] in wanted):
-                yield source, revision, record.index, row
+                yield found.source, found.revision, found.record.index, row
 
-    def _records(self, faults: Faults) -> Iterator[tuple[str, str, Path, Record]]:
-        if self.hub:
-            from bezoar_data.steps.sources.hub import hub_facts, hub_records
-
-            revision = hub_facts(self.hub, self.revision, self._licence(self.hub)).revision
-            for record in hub_records(self.hub, revision, self.config, self.split):
-                yield self.hub, revision, Path(self.hub), record
-            return
-        need = [self.instruction.partition(".")[0]]
-        for file in self._files():
-            for record in read_records(file.path, faults, need=need, tsv_columns=COLUMNS):
-                yield file.name, "", file.path, record
-
-    def _row(self, record: Record, file: Path, faults: Faults) -> Columns | None:
-        where = "" if record.line else f" in row {record.index + 1}"
+    def _row(self, found: Sourced, faults: Faults) -> Columns | None:
+        record, where = found.record, found.where
         row: Columns = {}
         for column in COLUMNS:
             name: str = getattr(self, column)
@@ -89,11 +62,11 @@ class LoadInstructions(FileSource):
             if not isinstance(value, str):
                 said = "no" if value is None else "no text in"
                 hint = f"`{column}` says where it is; the row has {', '.join(record.values)}"
-                faults.add("missing-column", f"{said} '{name}'{where}", file, record.line, hint)
+                faults.add("missing-column", f"{said} '{name}'{where}", found.file, record.line, hint)
                 return None
             row[column] = value.strip()
         if not row["instruction"]:
-            faults.add("bad-row", f"'{self.instruction}'{where} is empty", file, record.line)
+            faults.add("bad-row", f"'{self.instruction}'{where} is empty", found.file, record.line)
             return None
         return row | {name: record.values.get(name) for name in self.keep}
 

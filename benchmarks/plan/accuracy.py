@@ -1,0 +1,91 @@
+"""How often do the requests and the cost of a run lie where the plan said, and how wide is what it said?
+
+    python benchmarks/plan/accuracy.py
+
+Each shipped pipeline that asks models is planned and run against a local endpoint with prices that answers as the
+embedded offline models do, counting tokens by their own rule: once knowing nothing, and under other seeds once the
+journal and the lock of that first run are there. Results go to RESULTS.md beside this file.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from bezoar_data import load_pipeline  # noqa: E402
+from bezoar_data.pipeline.load import load  # noqa: E402
+from bezoar_data.pipeline.plan import plan_pipeline  # noqa: E402
+from bezoar_data.pipeline.plan_values import Interval  # noqa: E402
+from bezoar_data.runs.folder import RunFolder  # noqa: E402
+from support.fault_server import FaultServer  # noqa: E402
+
+PIPELINES = ("orca", "lamini", "evol-instruct")
+SEEDS = range(1, 21)
+PRICE = {"input": 0.5, "output": 2.0, "read": "2026-11-20"}
+
+
+def main() -> None:
+    lines = ["# How near plans come", "", (__doc__ or "").partition("\n\n    python")[0], ""]
+    lines += [
+        "| pipeline | known | runs | requests inside | cost inside | requests, high to low | cost, high to low |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    with FaultServer(offline=True) as server, tempfile.TemporaryDirectory() as folder:
+        models = Path(folder) / "models.yaml"
+        roles = {
+            role: model(role, server.url, most) for role, most in (("teacher", 1024), ("judge", 512), ("evaluator", 32))
+        }
+        models.write_text(json.dumps({"version": 1, "roles": roles}))
+        for name in PIPELINES:
+            first = Path(folder) / name / "first" / name
+            fresh = [compare(name, models, Path(folder) / name / f"fresh-{seed}" / name, seed) for seed in SEEDS]
+            compare(name, models, first, 42)
+            known = []
+            for seed in SEEDS:
+                copy = Path(folder) / name / f"known-{seed}"
+                shutil.copytree(first.parent, copy)
+                known.append(compare(name, models, copy / name, seed))
+            lines += [line(name, "nothing", fresh), line(name, "one run, another seed", known)]
+            print("\n".join(lines[-2:]))
+    lines += ["", NOTE, ""]
+    (HERE / "RESULTS.md").write_text("\n".join(lines))
+
+
+NOTE = """\
+Inside should be nine of ten. Where the endpoint's rules write the same instruction for many seeds, as the offline
+teacher does in evolving in breadth, answers are in the journal that no plan could know of: a run then takes less than
+planned."""
+
+
+def model(role: str, url: str, most: int) -> dict[str, object]:
+    return {"provider": "openai", "model": role, "base_url": url, "price": PRICE, "sampling": {"max_tokens": most}}
+
+
+def compare(name: str, models: Path, out: Path, seed: int) -> tuple[tuple[Interval, float], tuple[Interval, float]]:
+    """The planned intervals of requests and cost, each with what the run took."""
+    path = ROOT / "pipelines" / f"{name}.yaml"
+    made = plan_pipeline(load(path, models=models, overrides=[f"seed={seed}"]), RunFolder(out))
+    asked = load_pipeline(path, models=models, set={"seed": seed}, out=out).run(quiet=True).as_json()["asked"]
+    assert made.requests is not None and made.cost is not None
+    return (made.requests, asked["requests"]), (made.cost, asked["cost"])
+
+
+def line(name: str, known: str, runs: list[tuple[tuple[Interval, float], tuple[Interval, float]]]) -> str:
+    inside, width = [], []
+    for pairs in zip(*runs, strict=True):
+        inside.append(sum(interval.low <= took <= interval.high for interval, took in pairs))
+        ratios = [interval.high / interval.low for interval, _ in pairs]
+        width.append(f"{median(ratios):.2f} (at most {max(ratios):.2f})")
+    return f"| {name} | {known} | {len(runs)} | {inside[0]} | {inside[1]} | {width[0]} | {width[1]} |"
+
+
+if __name__ == "__main__":
+    main()

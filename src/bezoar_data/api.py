@@ -1,0 +1,179 @@
+"""The Python API: the command line's main commands as methods of one object, for scripts and notebooks.
+
+    from bezoar_data import load_pipeline
+
+    pipeline = load_pipeline("pipelines/orca.yaml", limit=20)
+    pipeline.validate()         # every mistake, as values
+    pipeline.plan()             # what a run would ask and cost
+    pipeline.preview(5)         # a few rows through the whole pipeline
+    run = pipeline.run()        # the dataset and its card
+    run.load_dataset()
+
+The command line calls the same methods. A mistake in a file raises `InputError`, which holds every problem with file,
+line and column; what else may end a run is told at each method. In a notebook each result shows itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from bezoar_data.pipeline.compile import Compiled
+    from bezoar_data.pipeline.load import Checked
+    from bezoar_data.reports.plan_report import PlanReport
+    from bezoar_data.reports.preview_report import PreviewReport
+    from bezoar_data.reports.run_report import RunReport
+    from bezoar_data.reports.validation import Validation
+    from bezoar_data.runs.folder import RunFolder
+
+__all__ = ["Pipeline", "load_pipeline"]
+
+
+def load_pipeline(
+    path: str | Path,
+    *,
+    models: str | Path | None = None,
+    set: Mapping[str, Any] | Sequence[str] = (),
+    limit: int | None = None,
+    out: str | Path | None = None,
+    max_cost: float | None = None,
+    trust_code: bool = False,
+) -> Pipeline:
+    """A pipeline file, with what may be said besides it. Nothing is read or checked yet.
+
+    `models` is a models file instead of the one the pipeline names. `set` changes settings: a mapping such as
+    `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `limit` is the most
+    rows taken from each source, `out` the run folder (default `runs/NAME`; the journal lies beside it), `max_cost` the
+    most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as code do so.
+    """
+    if isinstance(set, Mapping):
+        overrides = tuple(f"{name}={json.dumps(value)}" for name, value in set.items())
+    else:
+        overrides = (set,) if isinstance(set, str) else tuple(set)
+    return Pipeline(
+        path=Path(path),
+        models=Path(models) if models is not None else None,
+        overrides=overrides,
+        limit=limit,
+        out=Path(out) if out is not None else None,
+        max_cost=max_cost,
+        trust_code=trust_code,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline file and what may be said besides it: see `load_pipeline`, which makes one."""
+
+    path: Path
+    models: Path | None = None
+    overrides: tuple[str, ...] = ()
+    limit: int | None = None
+    out: Path | None = None
+    max_cost: float | None = None
+    trust_code: bool = False
+
+    def validate(self) -> Validation:
+        """Check the file with its models, card and inputs. Runs nothing, imports no step, sends nothing, and does not
+        raise for mistakes: they are what it gives."""
+        from bezoar_data.cards.agree import check_pipeline_card
+        from bezoar_data.reports.validation import Validation
+        from bezoar_data.spec.errors import InputError
+        from bezoar_data.spec.render import in_order
+
+        try:
+            checked = self._load(to_run=False)
+        except InputError as error:
+            return Validation((self.path,), in_order(error.problems))
+        return Validation((self.path,), in_order([*checked.warnings, *check_pipeline_card(checked)]))
+
+    def plan(self, *, retry_failed: bool = False, tokenizer: str | None = None) -> PlanReport:
+        """What `run` would ask, cost and write, as intervals for each step and model. Sends nothing, writes nothing.
+
+        `retry_failed` plans to send requests again that a provider refused for good; `tokenizer` names the
+        tokenizer.json (or the folder that holds one) that counts prompts. Raises `InputError`.
+        """
+        checked = self._load(to_run=False)
+        from bezoar_data.pipeline.quiet import import_distilabel
+
+        import_distilabel()
+        from bezoar_data.pipeline.plan import plan_pipeline
+        from bezoar_data.reports.plan_report import PlanReport
+
+        plan = plan_pipeline(
+            checked,
+            self._folder(checked),
+            limit=self.limit,
+            max_cost=self.max_cost,
+            retry_failed=retry_failed,
+            tokenizer=tokenizer,
+        )
+        return PlanReport(plan)
+
+    def preview(self, rows: int = 5, *, retry_failed: bool = False, quiet: bool = False) -> PreviewReport:
+        """Take a few rows of each source through the whole pipeline, and show what was asked, answered, parsed and
+        decided. Writes nothing but the journal, where the run then finds the answers. Raises what `run` raises."""
+        checked, folder, compiled = self._compile()
+        from bezoar_data.engine.drive import Options
+        from bezoar_data.engine.preview import preview
+        from bezoar_data.engine.progress import Progress
+        from bezoar_data.reports.preview_report import PreviewReport
+
+        options = Options("stream", self.limit, self._budget(checked), retry_failed)
+        return PreviewReport(preview(compiled, folder.journal, rows, options, progress=Progress(quiet=quiet)))
+
+    def run(
+        self,
+        *,
+        engine: Literal["stream", "local"] = "stream",
+        retry_failed: bool = False,
+        quiet: bool = False,
+    ) -> RunReport:
+        """Make the rows, judge them, write the dataset and its card. The same call again goes on after an
+        interruption, and pays for nothing twice.
+
+        `engine="local"` takes distilabel's own runner. `retry_failed` sends requests again that a provider refused for
+        good. `quiet` shows no progress. Raises `InputError`, `BudgetStop`, `ProviderAway`, or `Interrupted` after
+        Ctrl-C, which waits for answers in flight.
+        """
+        checked, folder, compiled = self._compile()
+        from bezoar_data.cards.render import describer
+        from bezoar_data.engine.drive import Options
+        from bezoar_data.engine.progress import Progress
+        from bezoar_data.engine.run import run
+        from bezoar_data.reports.run_report import RunReport
+
+        options = Options(engine, self.limit, self._budget(checked), retry_failed)
+        describe = describer(checked.card, checked.columns, folder.dataset / "README.md")
+        return RunReport(run(compiled, folder, options, describe=describe, progress=Progress(quiet=quiet)))
+
+    def _load(self, *, to_run: bool) -> Checked:
+        from bezoar_data.pipeline.load import load
+
+        return load(
+            self.path,
+            overrides=self.overrides,
+            models=self.models,
+            max_cost=self.max_cost,
+            to_run=to_run,
+            trust_code=self.trust_code,
+        )
+
+    def _compile(self) -> tuple[Checked, RunFolder, Compiled]:
+        checked = self._load(to_run=True)
+        from bezoar_data.pipeline.compile import compile_pipeline
+
+        folder = self._folder(checked)
+        return checked, folder, compile_pipeline(checked, folder.journal)
+
+    def _folder(self, checked: Checked) -> RunFolder:
+        from bezoar_data.runs.folder import RunFolder
+
+        return RunFolder(self.out or Path("runs") / checked.loaded.file.name)
+
+    def _budget(self, checked: Checked) -> float | None:
+        return self.max_cost if self.max_cost is not None else checked.loaded.file.max_cost

@@ -1,0 +1,264 @@
+"""A dataset's Croissant: the same facts as the card, as JSON-LD that other tools load the rows by.
+
+Croissant 1.1 (MLCommons) with its responsible-AI terms (`rai:`) and provenance (`prov:`). Everything is made from the
+lock and the card's front matter; what nobody said is left out, and what was not checked is said to be unchecked. There
+are no dates in it, so that the same dataset has the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bezoar_data.cards.facts import meanings_of
+from bezoar_data.cards.front import declared_data
+from bezoar_data.cards.hub_types import hub_features
+from bezoar_data.cards.licences.lineage import UNKNOWN
+from bezoar_data.spec.clean import clean_text, mask_keys
+
+FILE = "croissant.json"
+VERSION = "http://mlcommons.org/croissant/1.1"
+
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "equivalentProperty": "cr:equivalentProperty",
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "prov": "http://www.w3.org/ns/prov#",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+_TYPES = {
+    "string": "sc:Text",
+    "large_string": "sc:Text",
+    "bool": "sc:Boolean",
+    **{f"{sign}int{bits}": "sc:Integer" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": "sc:Float" for bits in (16, 32, 64)},
+}
+_SPDX_ID = re.compile(r"[A-Za-z0-9.+-]+\Z")
+
+
+def croissant_text(lock: Mapping[str, Any], lock_hash: str, front: Mapping[str, Any]) -> str:
+    """The Croissant's text. `front` is the rendered card's front matter."""
+    return json.dumps(_cleaned(_dataset(lock, lock_hash, front)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _dataset(lock: Mapping[str, Any], lock_hash: str, front: Mapping[str, Any]) -> dict[str, Any]:
+    pipeline, own = lock["pipeline"], front["bezoar"]
+    licence, meanings = own["licence"], meanings_of(lock, own)
+    title = str(front.get("pretty_name") or pipeline["name"])
+    dataset: dict[str, Any] = {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": VERSION,
+        "name": re.sub(r"[^A-Za-z0-9_.-]+", "-", pipeline["name"]).strip("-") or "dataset",
+        "alternateName": title,
+        "description": pipeline["description"] or f"{title}, made by the pipeline {pipeline['name']}.",
+        "version": f"{pipeline['version']}.0.0+{lock_hash}",
+        "citeAs": f"{title}, version {pipeline['version']}, build {lock_hash}, made with bezoar-data.",
+        "keywords": list(front.get("tags") or ()),
+        "inLanguage": front.get("language"),
+        "license": _licence_address(licence["result"]),
+        "conditionsOfAccess": f"Commercial use: {licence['commercial']}. {' '.join(licence['reasons'])}",
+        "creditText": " ".join(licence["attribution"]) or None,
+        "isBasedOn": [source["url"] or source["name"] for source in lock["sources"]],
+        "distribution": [_file(file) for file in declared_data(lock["data"])],
+        "recordSet": [_records(file, lock["columns"], meanings) for file in declared_data(lock["data"])],
+        **_responsible(lock, own),
+        **_provenance(lock, lock_hash),
+    }
+    return {key: value for key, value in dataset.items() if value not in (None, [], "")}
+
+
+def _licence_address(result: str) -> str | None:
+    if result == UNKNOWN:
+        return None
+    spdx = _SPDX_ID.match(result) and not result.startswith("LicenseRef-")
+    return f"https://spdx.org/licenses/{result}.html" if spdx else result
+
+
+def _file(file: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file["path"],
+        "name": file["path"],
+        "contentUrl": file["path"],
+        "contentSize": f"{file['bytes']} B",
+        "encodingFormat": "application/x-parquet",
+        "sha256": file["sha256"],
+    }
+
+
+def _records(file: Mapping[str, Any], columns: Mapping[str, str], meanings: Mapping[str, str]) -> dict[str, Any]:
+    """The rows of one file. A dataset's file holds one split, or a numbered part of it."""
+    part = re.search(r"-(\d{5})-of-(\d{5})", file["path"])
+    name = file["split"] if part is None or int(part[2]) == 1 else f"{file['split']}-{int(part[1])}"
+    fields = [_field(name, column, kind, file["path"], meanings) for column, kind in columns.items()]
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "description": f"{file['rows']} rows of the split {file['split']}.",
+        "key": {"@id": f"{name}/id"} if "id" in columns else None,
+        "field": fields,
+    }
+
+
+def _field(records: str, column: str, kind: str, file: str, meanings: Mapping[str, str]) -> dict[str, Any]:
+    feature = (hub_features({column: kind}) or [{}])[0]
+    inner = feature.get("list", feature.get("large_list"))
+    parts = inner if isinstance(inner, list) else feature.get("struct")
+    source = {"fileObject": {"@id": file}, "extract": {"column": column}}
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": f"{records}/{column}", "name": column}
+    if column in meanings:
+        field["description"] = meanings[column]
+    if isinstance(parts, list):
+        field["subField"] = [
+            {
+                "@type": "cr:Field",
+                "@id": f"{records}/{column}/{part['name']}",
+                "name": part["name"],
+                "dataType": _TYPES.get(str(part.get("dtype")), "sc:Text"),
+                "source": {**source, "transform": {"jsonPath": part["name"]}},
+            }
+            for part in parts
+        ]
+    else:
+        field["dataType"] = _TYPES.get(str(inner if inner is not None else feature.get("dtype")), "sc:Text")
+        field["source"] = source
+    if inner is not None:
+        field.update(isArray=True, arrayShape="-1")
+    return field
+
+
+def _responsible(lock: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The responsible-AI terms that a run can answer for."""
+    models = [f"{m['model']} ({m['role']})" for m in lock["models"] if m["steps"]]
+    judges = [
+        f"{j['name']}: {j['accepted']} accepted, {j['rejected']} rejected; reliability: {_short(r)}"
+        for j, r in zip(lock["judges"], _reliabilities(own, lock), strict=True)
+    ]
+    limits = ["Model answers can be wrong, biased or made up."] if models else []
+    if lock["demo"]:
+        limits.append("Demonstration data: made by fixed rules, not by language models.")
+    return {
+        "rai:dataCollection": f"Made by the steps {', '.join(step['id'] for step in lock['steps'])}.",
+        "rai:dataCollectionType": ["Machine generated"] if models else None,
+        "rai:dataPreprocessingProtocol": [
+            f"{step['id']} ({step['use']} {step['version']}): {step['rows_in']} rows in, {step['rows_out']} out"
+            for step in lock["steps"]
+        ],
+        "rai:machineAnnotationTools": models,
+        "rai:dataAnnotationAnalysis": judges,
+        "rai:dataAnnotationProtocol": f"Human review: {_short(own.get('review') or 'none')}.",
+        "rai:dataLimitations": limits,
+        "rai:personalSensitiveInformation": _personal(lock),
+        "rai:dataBiases": None,  # nobody measured any
+    }
+
+
+def _reliabilities(own: Mapping[str, Any], lock: Mapping[str, Any]) -> Sequence[Any]:
+    judges = own.get("judge") or []
+    known = {j.get("name"): j.get("reliability") for j in judges if isinstance(j, Mapping)}
+    return [known.get(judge["name"]) or "not measured" for judge in lock["judges"]]
+
+
+def _personal(lock: Mapping[str, Any]) -> str:
+    steps = [step for step in lock["steps"] if step["use"] == "personal_data"]
+    if not steps:
+        return "Not checked for personal data."
+    done = "; ".join(f"{s['id']}: action {s['settings'].get('action', 'mark')}" for s in steps)
+    return f"Searched for e-mail addresses, phone and card numbers and keys ({done})."
+
+
+def _provenance(lock: Mapping[str, Any], lock_hash: str) -> dict[str, Any]:
+    """Where it comes from, in the words of W3C's PROV: sources, the activity of each step, the software and models."""
+    sources = [
+        {
+            "@type": "prov:Entity",
+            "@id": source["url"] or f"urn:sha256:{source['sha256']}",
+            "name": source["name"],
+            "version": source["revision"],
+            "license": source["licence"],
+            "sha256": source["sha256"],
+        }
+        for source in lock["sources"]
+    ]
+    models = {
+        step: {"@type": "prov:SoftwareAgent", "name": model["model"], "version": model["revision"]}
+        for model in lock["models"]
+        for step in model["steps"]
+    }
+    activities = [
+        {
+            "@type": "prov:Activity",
+            "@id": f"urn:bezoar:{lock_hash}:{step['id']}",
+            "name": step["id"],
+            "description": step["use"],
+            "prov:wasInformedBy": [{"@id": f"urn:bezoar:{lock_hash}:{before}"} for before in step["after"]],
+            "prov:wasAssociatedWith": _without_none(models.get(step["id"], {})),
+        }
+        for step in lock["steps"]
+    ]
+    software = [
+        {"@type": "prov:SoftwareAgent", "name": name, "softwareVersion": version}
+        for name, version in lock["software"].items()
+        if version
+    ]
+    return {
+        "prov:wasDerivedFrom": [_without_none(source) for source in sources],
+        "prov:wasGeneratedBy": [_without_none(activity) for activity in activities],
+        "prov:wasAttributedTo": software,
+    }
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, [], {})}
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(mask_keys(value), one_line=True)
+    if isinstance(value, Mapping):
+        return {key: _cleaned(v) for key, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_cleaned(v) for v in value]
+    return value

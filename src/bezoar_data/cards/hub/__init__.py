@@ -1,0 +1,1 @@
+"""Datasets on the Hugging Face Hub: publishing one, and fetching one without trusting it."""

@@ -1,0 +1,78 @@
+"""The Hub's client, and what goes wrong there in the house's words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bezoar_data.llms.redact import redact
+from bezoar_data.spec.errors import InputError, Place, Problem, ProviderAway
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+KIND = "dataset"
+
+
+def hub() -> HfApi:
+    """The client. Its token comes from `HF_TOKEN` or the Hub's own login, and is never read here."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import disable_progress_bars
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    return HfApi(library_name="bezoar-data")
+
+
+@contextmanager
+def told(repo: str) -> Iterator[None]:
+    """Turn the Hub's errors into ours: `InputError` for what a person can mend, `ProviderAway` for what passes."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        yield
+    except HFValidationError as error:
+        raise _wrong(repo, "repo-name", redact(str(error)), "name it as ORGANISATION/NAME") from None
+    except LocalEntryNotFoundError as error:
+        raise ProviderAway(f"the Hub cannot be reached: {redact(str(error))}. The same command goes on") from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        raise _of_status(repo, status, redact(str(error))) from None
+    except OSError as error:
+        raise ProviderAway(f"the Hub cannot be reached: {redact(str(error))}. The same command goes on") from None
+    except Exception as error:
+        if not _of_transport(error) and not _of_transport(error.__cause__):
+            raise
+        raise ProviderAway(f"the Hub cannot be reached: {redact(str(error))}. The same command goes on") from None
+
+
+def _of_transport(error: BaseException | None) -> bool:
+    """Whether the client's own transport raised it; a failed upload stands behind a plain `RuntimeError`."""
+    return isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("httpx2", "httpcore2")
+
+
+def _of_status(repo: str, status: int, text: str) -> InputError | ProviderAway:
+    said = " ".join(text.split())[:300]
+    if status == 401:
+        hint = "put a token into HF_TOKEN, or sign in with `hf auth login`"
+        return _wrong(repo, "hub-unauthorised", f"the Hub wants a valid token: {said}", hint)
+    if status == 403:
+        return _wrong(
+            repo, "hub-forbidden", f"the Hub refuses: {said}", "use a token that may write to this repository"
+        )
+    if status == 404:
+        hint = "check the name and the revision, and that your token may read it"
+        return _wrong(repo, "hub-not-found", f"the Hub has no such repository, revision or file: {said}", hint)
+    if status in (409, 412):
+        return _wrong(
+            repo, "hub-conflict", "somebody else changed the repository meanwhile", "run the same command again"
+        )
+    if status == 429 or status >= 500:
+        return ProviderAway(f"the Hub is not able to answer now ({status}). The same command goes on: {said}")
+    return _wrong(repo, "hub-refused", f"the Hub refused ({status}): {said}", "")
+
+
+def _wrong(repo: str, code: str, message: str, hint: str) -> InputError:
+    return InputError(Problem(code, message, Place(repo), hint))

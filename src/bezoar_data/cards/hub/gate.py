@@ -1,0 +1,106 @@
+"""What forbids to publish a dataset: demo rows, an unknown licence, a card that is not true, personal data, a review
+that the pipeline asks for and nobody has done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.cards.check import check_dataset
+from bezoar_data.cards.licences.lineage import UNKNOWN
+from bezoar_data.cards.sections_judge import against_people
+from bezoar_data.measures.personal import find_personal
+from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
+from bezoar_data.spec.card_file import load_card
+from bezoar_data.spec.errors import Place, Problem
+
+
+def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
+    """Why the dataset may not be published, one problem for each concern that is not allowed; empty: it may.
+
+    Concerns are `demo`, `unknown-licence`, `failed-checks`, `personal-data` and `review`. Raises
+    `InputError` where there is no dataset.
+    """
+    problems = [] if "failed-checks" in allowed else _failed_checks(dataset)
+    own = load_card(dataset / "README.md").bezoar
+    place = Place(str(dataset / "README.md"))
+    if own.get("demo") and "demo" not in allowed:
+        problems.append(_refusal("demo", "these rows were made by embedded demo models, to show the flow", place))
+    licence = own.get("licence") or {}
+    if "unknown-licence" not in allowed and (licence.get("result") in (None, UNKNOWN) or licence.get("conflicts")):
+        said = "its licence is unknown" if not licence.get("conflicts") else "its licences are in conflict"
+        problems.append(_refusal("unknown-licence", f"{said}; the card's section 'Licence' tells why", place))
+    if "personal-data" not in allowed and (found := _personal_data(dataset)):
+        told = ", ".join(f"{kind} in {rows} row{'s' if rows > 1 else ''}" for kind, rows in sorted(found.items()))
+        problems.append(_refusal("personal-data", f"there may be personal data: {told}", Place(str(dataset / "data"))))
+    if "review" not in allowed:
+        problems += [_refusal("review", message, place) for message in unreviewed(dataset)]
+    return problems
+
+
+def unreviewed(dataset: Path) -> list[str]:
+    """What the pipeline's `review` asks for and people have not done yet, in words."""
+    try:
+        lock = json.loads((dataset / "lock.json").read_text("utf-8"))
+        wanted = lock["pipeline"].get("review")
+    except (OSError, ValueError, KeyError, AttributeError):
+        return []  # a lock that cannot be read is told of by the checks
+    if not wanted:
+        return []
+    rows = (lock.get("review") or {}).get("rows", 0)
+    missing = []
+    if rows < wanted["rows"]:
+        missing.append(f"the pipeline asks for {wanted['rows']:,} reviewed rows; there are {rows:,}")
+    if wanted.get("kappa") is not None:
+        missing += list(_disagreeing(lock, wanted["kappa"]))
+    return missing
+
+
+def _disagreeing(lock: Mapping[str, Any], least: float) -> Iterator[str]:
+    for judge in lock["judges"]:
+        found = [
+            one["kappa"]["value"]
+            for one in against_people(lock.get("judging") or {}, judge["name"])
+            if one["columns"][1].startswith("review_")
+        ]
+        value = found[-1] if found else None
+        if value is None or value < least:
+            told = "is not known" if value is None else f"is {value:.2f}"
+            yield f"the pipeline asks for a kappa of {least:g} between the judge {judge['name']} and people; it {told}"
+
+
+def _failed_checks(dataset: Path) -> list[Problem]:
+    found = [problem for problem in check_dataset(dataset) if problem.level == "error"]
+    if not found:
+        return []
+    message = f"the card claims what is not so, in {len(found)} place{'s' if len(found) > 1 else ''}"
+    return [_refusal("failed-checks", message, Place(str(dataset))), *found]
+
+
+def _personal_data(dataset: Path) -> Counter[str]:
+    """In how many rows each kind was found, in any text of the published rows."""
+    import pyarrow.parquet as pq
+
+    rows: Counter[str] = Counter()
+    for file in sorted((dataset / "data").glob("*.parquet")):
+        for batch in pq.ParquetFile(file).iter_batches(1000):
+            for row in batch.to_pylist():
+                texts = (v for k, v in row.items() if k not in LINEAGE_COLUMNS and k != RESERVED)
+                rows.update({found.kind for value in texts for text in _texts(value) for found in find_personal(text)})
+    return rows
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for v in value.values() for text in _texts(v)]
+    return [text for v in value for text in _texts(v)] if isinstance(value, list) else []
+
+
+def _refusal(concern: str, message: str, place: Place) -> Problem:
+    return Problem(f"refused-{concern}", message, place, f"publish it all the same with --allow {concern}")

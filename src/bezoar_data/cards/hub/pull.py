@@ -1,0 +1,96 @@
+"""Fetching a published dataset: its files are held against its lock and card before they are put in place.
+
+Nothing that was fetched is run, and no path of it leads out of its folder: only the files that its lock names, and the
+few that every dataset has, are fetched at all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from bezoar_data.cards.check import check_dataset
+from bezoar_data.cards.hub.client import KIND, hub, told
+from bezoar_data.runs.folder import lock_hash, replace_folder, write_json
+from bezoar_data.spec.errors import InputError, Place, PolicyRefused, Problem
+
+_ALWAYS = ("lock.json", "README.md", "croissant.json")
+_SOMETIMES = ("pipeline.yaml", "contamination.jsonl")
+_DATA = re.compile(r"data/[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
+_LOCK_NAME = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What was fetched: where it lies, the commit, and the lock's hash."""
+
+    folder: Path
+    commit: str
+    lock: str
+    rows: int
+
+
+def pull(repo: str, revision: str | None, out: Path) -> Pulled:
+    """Fetch a dataset into `out`/dataset. `revision` is a tag, branch or commit; a lock's hash is held to its word.
+
+    Raises `InputError`, `ProviderAway`, and `PolicyRefused` for a dataset that is not what its card claims.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".pulling-") as scratch:
+        building = Path(scratch) / "dataset"
+        commit = _fetch(repo, revision, building)
+        name = _verify(repo, revision, building)
+        pipeline = building / _SOMETIMES[0]
+        if pipeline.exists():
+            shutil.move(pipeline, out / pipeline.name)
+        rows = int(json.loads((building / "lock.json").read_text("utf-8"))["counts"]["kept"])
+        replace_folder(building, out / "dataset")
+    write_json(out / "pulled.json", {"repo": repo, "revision": revision, "commit": commit, "lock": name})
+    return Pulled(out / "dataset", commit, name, rows)
+
+
+def _fetch(repo: str, revision: str | None, building: Path) -> str:
+    with told(repo):
+        api = hub()
+        info = api.dataset_info(repo, revision=revision)
+        commit = str(info.sha)
+        there = {sibling.rfilename for sibling in info.siblings or ()}
+        if missing := [name for name in _ALWAYS if name not in there]:
+            raise InputError(
+                Problem("no-lock", f"this is no dataset of bezoar-data: it lacks {', '.join(missing)}", Place(repo))
+            )
+
+        def fetch(path: str) -> None:
+            api.hf_hub_download(repo, path, repo_type=KIND, revision=commit, local_dir=building)
+
+        fetch("lock.json")
+        for path in [*_ALWAYS[1:], *(n for n in _SOMETIMES if n in there), *_named(repo, building / "lock.json")]:
+            fetch(path)
+    shutil.rmtree(building / ".cache", ignore_errors=True)
+    return commit
+
+
+def _named(repo: str, lock: Path) -> list[str]:
+    """The data's files by the lock, each of them inside `data/`."""
+    try:
+        paths = [str(file["path"]) for file in json.loads(lock.read_text("utf-8"))["data"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(Problem("no-lock", f"its lock.json cannot be read: {error!r}", Place(repo))) from None
+    for path in paths:
+        if not _DATA.fullmatch(path) or ".." in PurePosixPath(path).parts:
+            raise PolicyRefused(Problem("path-outside", f"its lock names a file outside of data/: {path}", Place(repo)))
+    return paths
+
+
+def _verify(repo: str, revision: str | None, building: Path) -> str:
+    problems = [problem for problem in check_dataset(building) if problem.level == "error"]
+    name = lock_hash(json.loads((building / "lock.json").read_text("utf-8")))
+    if revision is not None and _LOCK_NAME.fullmatch(revision) and revision != name:
+        problems.append(Problem("lock-differs", f"asked for build {revision}, the Hub gave build {name}", Place(repo)))
+    if problems:
+        raise PolicyRefused(problems)
+    return name

@@ -1,0 +1,224 @@
+"""What a card says of the data's licence: the result, a verdict on commercial use, and the reasons in plain sentences.
+
+Everything a run's lock names is a part: each source, each model whose answers stand in the rows, each judge, and what
+people corrected. The parts' terms come from the lock and from the table of known ones; `combine` says what follows. A
+missing fact gives `unknown`, which is a real answer, and never `yes`. It is information, not legal advice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bezoar_data.cards.licences.combine import Outcome, allowed_under, combine, worst
+from bezoar_data.cards.licences.known import Book, KnownSource, known
+from bezoar_data.spec.clean import clean_text
+from bezoar_data.spec.licence_terms import LicenceTerms, Verdict
+
+UNKNOWN: Verdict = "unknown"
+OTHER = "other"
+"""The Hub's word for a licence that is not in its list."""
+
+HUB = "https://huggingface.co/datasets/"
+_HUB_NAMES = {"ODC-By-1.0": "odc-by", "ODbL-1.0": "odbl", "PDDL-1.0": "pddl"}
+_NOT_OF_THEHUB = ("AND", "OR", "WITH", "LicenseRef-")
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A licence with its reasons: plain sentences, without markup."""
+
+    result: str
+    """An SPDX expression, the author's own words, or `unknown`."""
+    commercial: Verdict
+    reasons: tuple[str, ...]
+    stated: bool
+    """Whether the card's author stated it."""
+    conflicts: tuple[str, ...] = ()
+    attribution: tuple[str, ...] = ()
+    """Who is to be named, a sentence each."""
+
+    @property
+    def hub(self) -> str:
+        """The value of the Hub's key `license`."""
+        if self.result == UNKNOWN:
+            return UNKNOWN
+        if any(word in self.result for word in _NOT_OF_THEHUB):
+            return OTHER
+        return _HUB_NAMES.get(self.result, self.result.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One thing the data is made of: the ways in which its terms can be kept, and a sentence that tells them."""
+
+    ways: tuple[frozenset[str], ...]
+    sentence: str
+    commercial: Verdict = "yes"
+    """What was stated beside the terms, where it says less than they do."""
+    attribution: str | None = None
+
+
+def licence_of(lock: Mapping[str, Any], stated: Any, own: Mapping[str, Any] | None = None) -> Licence:
+    """The licence of a dataset.
+
+    `stated` is the `license` of the card's author: a name, a list of names, or None. `own` is the card's
+    `bezoar: terms:`.
+    """
+    book = known().with_own(own or {})
+    used = [model for model in lock["models"] if model["steps"]]
+    judging = {judge["step"] for judge in (*lock["judges"], *_other_judges(lock))}
+    sources = [part for source in lock["sources"] for part in _source_parts(source, book)]
+    models = [_model_part(model, judging.issuperset(model["steps"]), book) for model in used]
+    parts = [*sources, *models, *_people(lock)]
+    outcome = combine([part.ways for part in parts], book)
+    commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
+    outcome = Outcome(outcome.expression, commercial, outcome.conflicts)
+    names = [str(n) for n in (stated if isinstance(stated, list) else [stated]) if n not in (None, UNKNOWN)]
+    sentences = tuple(_line(part.sentence) for part in parts)
+    attribution = tuple(dict.fromkeys(_line(part.attribution) for part in parts if part.attribution))
+    made = _as_stated(" AND ".join(names), outcome, book) if names else _as_derived(outcome)
+    result, verdict, first, conflicts, last = made
+    reasons = (_line(first), *sentences, *(f"Conflict: {_line(c)}." for c in conflicts), _line(last))
+    return Licence(clean_text(result, one_line=True), verdict, reasons, bool(names), conflicts, attribution)
+
+
+def _as_derived(outcome: Outcome) -> tuple[str, Verdict, str, tuple[str, ...], str]:
+    if outcome.conflicts:
+        first = "The terms of what this data is made of contradict each other, so there is no licence for the whole."
+    elif outcome.expression is None:
+        first = "Not all terms of what this data is made of are known, so its licence is unknown."
+    else:
+        first = f"{outcome.expression} follows from the terms of what this data is made of."
+    result = outcome.expression or UNKNOWN
+    return result, outcome.commercial, first, outcome.conflicts, _verdict_sentence(outcome.commercial)
+
+
+def _as_stated(name: str, outcome: Outcome, book: Book) -> tuple[str, Verdict, str, tuple[str, ...], str]:
+    """The author's own statement, held against what follows from the parts."""
+    ways = book.alternatives(name)
+    conflicts = outcome.conflicts
+    first = f"{name}, as stated by the card's author"
+    if not ways or outcome.expression is None:
+        first += "; it was not confirmed by the terms below."
+    elif against := allowed_under(outcome.expression, ways, book):
+        conflicts = (*conflicts, f"the author states {name}, but {against}")
+        first += "; the terms below do not allow it."
+    else:
+        first += "; the terms below allow it."
+    said = min((worst((book.terms(n) or LicenceTerms()).commercial for n in way) for way in ways), default=UNKNOWN)
+    verdict = worst([outcome.commercial, said, *((UNKNOWN,) if conflicts else ())])
+    return name, verdict, first, conflicts, _verdict_sentence(verdict)
+
+
+def _verdict_sentence(verdict: Verdict) -> str:
+    return {
+        "yes": "Every part allows commercial use, so commercial use of the whole is allowed.",
+        "no": "At least one part forbids commercial use, so commercial use of the whole is not allowed.",
+        "unknown": "No part is known to forbid commercial use, but not every part is known to allow it: it is unknown.",
+    }[verdict]
+
+
+def _source_parts(source: Mapping[str, Any], book: Book) -> list[_Part]:
+    url = source["url"] or ""
+    name = url.removeprefix(HUB) if url.startswith(HUB) else source["name"]
+    known_as = book.sources.get(name)
+    stated = source["licence"]
+    licence = stated or (known_as.licence if known_as else None)
+    ways = book.alternatives(licence) if licence else ()
+    says = f"its licence is stated as {stated}" if stated else "nobody has stated its licence"
+    if known_as and not stated:
+        says += f", but it is known to be {known_as.licence}"
+    if known_as and stated and book.alternatives(known_as.licence) != ways:
+        says += f", but it is known as {known_as.licence}: which of them holds is unknown"
+        ways = ()
+    if licence and not ways and "known as" not in says:
+        says += ", which is no licence that could be read"
+    parts = [
+        _Part(
+            ways, f"Source {name}: {says}{_limits(ways, book)}.", attribution=_credit(name, url, ways, known_as, book)
+        )
+    ]
+    if known_as and known_as.parts:
+        text = f"Source {name}: it holds parts under licences of their own, which are not known here."
+        parts.append(_Part((), text))
+    for terms in known_as.made_with if known_as else ():
+        text = f"Source {name}: it holds answers of a model under {terms}{_limits((frozenset([terms]),), book)}."
+        parts.append(_Part((frozenset([terms]),), text))
+    return parts
+
+
+def _credit(
+    name: str, url: str, ways: Sequence[frozenset[str]], known_as: KnownSource | None, book: Book
+) -> str | None:
+    names = sorted(frozenset().union(*ways)) if ways else []
+    if not any((book.terms(n) or LicenceTerms()).attribution for n in names):
+        return None
+    maker = f" by {known_as.by}" if known_as else ""
+    address = f" ({url})" if url else ""
+    return f"Contains material from {name}{maker}{address}, used under {' or '.join(names)}; changes were made."
+
+
+def _other_judges(lock: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    judging = lock.get("judging") or {}
+    return [*judging.get("attributes", ()), *judging.get("comparisons", ())]
+
+
+def _model_part(model: Mapping[str, Any], judges: bool, book: Book) -> _Part:
+    """A licence of open weights binds who passes the weights on, not who uses answers, unless it forbids commerce.
+    Terms of use bind answers too."""
+    terms = model["output_licence"]
+    role = f"{model['role']}, a judge" if judges and model["role"] != "judge" else model["role"]
+    who = f"Model {model['model']} ({role})"
+    name = terms.get("id") or UNKNOWN
+    note = f" {terms['note']}" if terms.get("note") else ""
+    guessed = ""
+    if name == UNKNOWN and (found := book.model_terms(model["model"])):
+        name, guessed = found, ", going by the model's name"
+    ways = book.alternatives(name)
+    if not ways:
+        return _Part((), f"{who}: the terms of its outputs are unknown.{note}")
+    stated = terms.get("commercial") or UNKNOWN
+    own = [book.terms(n) for way in ways for n in way]
+    if stated == UNKNOWN and all(t is not None and t.commercial != UNKNOWN for t in own):
+        stated = "yes"  # nothing was said beside a licence that is known
+    commercial = worst([stated, best_verdict(ways, book)])
+    says = f"the terms of its outputs are {name}{guessed}; commercial use of them: {commercial}"
+    binding = tuple(frozenset(n for n in way if (t := book.terms(n)) is None or t.limit) for way in ways)
+    return _Part(binding, f"{who}: {says}{_limits(ways, book)}.{note}", commercial)
+
+
+def best_verdict(ways: Sequence[frozenset[str]], book: Book) -> Verdict:
+    """What a licence with these ways of keeping it says of commercial use, at best."""
+    verdicts: list[Verdict] = [worst((book.terms(n) or LicenceTerms()).commercial for n in way) for way in ways]
+    return min(verdicts, key=("yes", "unknown", "no").index)
+
+
+def _people(lock: Mapping[str, Any]) -> list[_Part]:
+    """What people corrected: theirs, and free to use only where they said so."""
+    edits = lock.get("review", {}).get("corrected", 0) if isinstance(lock.get("review"), Mapping) else 0
+    if not edits:
+        return []
+    licence = lock["review"].get("licence")
+    ways = known().alternatives(licence) if licence else ()
+    says = f"under {licence}" if licence else "nobody has stated under which licence"
+    return [_Part(ways, f"People corrected {edits} answers: {says}.")]
+
+
+def _limits(ways: Sequence[frozenset[str]], book: Book) -> str:
+    """What stands in the terms beside licence and commerce, with when it was read."""
+    sentences = []
+    for name in sorted(frozenset().union(*ways)) if ways else ():
+        terms = book.terms(name)
+        if terms is None:
+            sentences.append(f"; nothing is known here of {name}")
+        elif terms.limit:
+            when = f"read on {terms.read}" if terms.read else "nobody has noted when they were read"
+            copy = f", {terms.copy_read}" if terms.copy_read else ""
+            sentences.append(f"; its terms {terms.limit} ({when}{copy})")
+    return "".join(sentences)
+
+
+def _line(sentence: str) -> str:
+    return clean_text(" ".join(sentence.split()), one_line=True)

@@ -1,0 +1,77 @@
+"""`bezoar-data card`: what a dataset's card says, and whether it is so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bezoar_data.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from bezoar_data.spec.card_file import Card
+
+app = typer.Typer(help="Show a dataset's card, and hold its claims against rows and lock.", no_args_is_help=True)
+
+_Run = Annotated[Path, typer.Argument(help="A run's folder, or its dataset folder.", metavar="RUN")]
+
+
+@app.command()
+def check(run: _Run, as_json: AsJson = False) -> None:
+    """Hold every claim of the card against the rows and the lock. Exit code 4 if one is not so.
+
+    Example: bezoar-data card check runs/orca
+    """
+    from bezoar_data.cards.check import check_dataset
+    from bezoar_data.spec.errors import PolicyRefused
+
+    problems = check_dataset(_dataset(run))
+    if any(problem.level == "error" for problem in problems):
+        raise PolicyRefused(problems)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "problems": []}))
+    else:
+        typer.echo("every claim of the card holds: files, rows, counts, verdicts, licence, sections, Croissant")
+
+
+@app.command()
+def show(run: _Run, as_json: AsJson = False) -> None:
+    """Show what the card promises: rows, sources, models, judges, licence with its reasons.
+
+    Example: bezoar-data card show runs/orca
+    """
+    from bezoar_data.spec.card_file import load_card
+
+    card = load_card(_dataset(run) / "README.md")
+    if as_json:
+        typer.echo(json.dumps({"card": _plain(card.front)}, default=str))
+        return
+    _print(card)
+
+
+def _dataset(run: Path) -> Path:
+    return run / "dataset" if (run / "dataset").is_dir() else run
+
+
+def _print(card: Card) -> None:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from bezoar_data.cards.parts import take_apart
+    from bezoar_data.spec.clean import clean_text
+
+    console = Console()
+    own = card.bezoar
+    licence = own.get("licence") or {}
+    title = card.front.get("pretty_name") or (own.get("pipeline") or {}).get("name") or "dataset"
+    head = [f"# {title}", f"build `{own.get('lock')}`, licence **{licence.get('result', 'unknown')}**, "
+            f"commercial use **{licence.get('commercial', 'unknown')}**"]  # fmt: skip
+    sections = take_apart(card.body).sections
+    parts = [f"## {name.replace('_', ' ').capitalize()}\n\n{text}" for name, text in sections.items() if text.strip()]
+    console.print(Markdown(clean_text("\n\n".join([*head, *parts]).replace("<br>", ", "))))
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if hasattr(value, "items") else value

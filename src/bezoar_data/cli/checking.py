@@ -1,0 +1,101 @@
+"""Checking files of every kind together: what `bezoar-data validate` does, apart from the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bezoar_data.cards.agree import check_pipeline_card
+from bezoar_data.cards.render import check_card
+from bezoar_data.llms.providers.base import known_providers
+from bezoar_data.pipeline.load import Checked, load
+from bezoar_data.runs.row import LINEAGE_COLUMNS
+from bezoar_data.spec.card_file import check_front, load_card
+from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.spec.kinds import Kind, find_files
+from bezoar_data.spec.models_file import load_models_file
+from bezoar_data.spec.recipe_check import load_recipe
+from bezoar_data.spec.render import in_order
+
+
+@dataclass
+class Findings:
+    """The files that were looked at, and everything found in them, in the order of their places."""
+
+    files: list[tuple[Path, Kind]] = field(default_factory=list)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def errors(self) -> int:
+        return sum(p.level == "error" for p in self.problems)
+
+
+def check_files(paths: Sequence[Path], *, overrides: Sequence[str] = (), models: Path | None = None) -> Findings:
+    """Check every file that `paths` name, and what these name in turn. Never raises for what stands in them.
+
+    `overrides` and `models` are those of a run, for the pipelines among the files.
+    """
+    found = Findings()
+    problems: list[Problem] = []
+    built = _Built()
+    seen: set[str] = set()
+    """Cards that were checked with their pipeline."""
+    try:
+        for path, kind in find_files(paths):
+            found.files.append((path, kind))
+            try:
+                match kind:
+                    case "pipeline":
+                        checked = load(path, overrides=overrides, models=models)
+                        built.add(checked)
+                        problems += [*checked.warnings, *check_pipeline_card(checked)]
+                        if checked.card is not None:
+                            seen.add(os.path.realpath(checked.card))
+                    case "models":
+                        load_models_file(path, known_providers())
+                    case "card":
+                        if os.path.realpath(path) not in seen:
+                            problems += _check_card(path)
+                    case "recipe":
+                        problems += load_recipe(path, built.columns).warnings
+            except InputError as error:
+                problems += error.problems
+    except InputError as error:
+        problems += error.problems
+    found.problems = in_order(problems)
+    return found
+
+
+class _Built:
+    """The columns of the datasets that cards are the templates of: those of the pipelines that build them."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, frozenset[str] | None] = {}
+        self._searched: set[Path] = set()
+
+    def add(self, checked: Checked) -> None:
+        if checked.card is not None:
+            known = checked.columns
+            columns = None if known is None else known | {*LINEAGE_COLUMNS}
+            self._columns.setdefault(os.path.realpath(checked.card), columns)
+
+    def columns(self, card: Path) -> frozenset[str] | None:
+        """The columns, or None where no pipeline is known that builds the card, not even beside it."""
+        name = os.path.realpath(card)
+        folder = card.parent.parent / "pipelines"
+        if name not in self._columns and folder not in self._searched:
+            self._searched.add(folder)
+            for path in sorted(folder.glob("*.yaml")):
+                try:
+                    self.add(load(path))
+                except InputError:
+                    continue
+        return self._columns.get(name)
+
+
+def _check_card(path: Path) -> list[Problem]:
+    card = load_card(path, lenient=True)
+    # A card that a run has filled in is no template any more: its front matter alone is a person's to change.
+    return check_front(card) if "lock" in card.bezoar else check_card(card)

@@ -1,0 +1,117 @@
+"""`bezoar-data judge`: how far a judge can be relied on, and from which rating up its verdicts are good enough."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Measure judges: against people, against each other, against themselves.", no_args_is_help=True)
+
+Run = Annotated[Path, typer.Argument(help="The run folder, e.g. runs/orca, or a dataset folder.", metavar="RUN")]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="A JSONL, TSV or Parquet file of labels: `id` and columns of its own.")
+]
+Where = Annotated[str | None, typer.Option("--where", help="Only rows for which this is true.")]
+Save = Annotated[
+    bool, typer.Option("--save", help="Keep it in RUN/reliability.json: the next run puts it on the card.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+@app.command("reliability")
+def reliability(
+    run: Run,
+    columns: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--columns", help="Two label columns: a judge's, and a person's or another judge's."),
+    ] = None,
+    slices: Annotated[
+        list[str] | None, typer.Option("--slice", help="Tell agreement apart by this column's values; may be repeated.")
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", help="The column of judged answers (the two of compared ones): what length does."),
+    ] = None,
+    labels: Labels = None,
+    where: Where = None,
+    save: Save = False,
+    as_json: Json = False,
+) -> None:
+    """Tell how far a judge agrees with people, with other judges, and with itself.
+
+    Without --columns: what the run itself shows of its judges (agreement among several, with themselves over repeated
+    samples, and whether comparisons change with the order). With two label columns: share of equal labels, Cohen's
+    kappa, quadratic-weighted kappa of ratings, each with a 95 % bootstrap interval, and the table they come from.
+
+    Example: bezoar-data judge reliability runs/orca --columns gpt4_rating human_rating --labels labels.jsonl
+    """
+    from bezoar_data.reports.judge_text import compared_text, known_text
+    from bezoar_data.reports.reliability import compare_columns, known_reliability
+    from bezoar_data.spec.errors import InputError, Problem
+
+    if columns is None:
+        given = {"--slice": slices, "--text": text, "--labels": labels, "--where": where, "--save": save}
+        if wrong := [name for name, value in given.items() if value]:
+            hint = "e.g. --columns gpt4_rating human_rating"
+            raise InputError(Problem("missing-option", f"{wrong[0]} needs --columns", hint=hint))
+        known = known_reliability(run)
+        typer.echo(_json(known) if as_json else known_text(known))
+        return
+    report, rows = compare_columns(run, *columns, slices=slices or (), text=text or (), labels=labels, where=where)
+    if save:
+        if columns[1] in rows.judged or columns[0] not in rows.judged:
+            hint = "name a judge's column first and people's second; how judges agree stands on the card by itself"
+            raise InputError(Problem("not-people", "--save keeps what a judge was measured by people", hint=hint))
+        _save(run, rows.data, "agreement", report, ("columns", "where"))
+    typer.echo(_json(report) if as_json else compared_text(report))
+
+
+@app.command("calibrate")
+def calibrate(
+    run: Run,
+    rating: Annotated[str, typer.Option("--rating", help="The judge's ratings, e.g. gpt4_rating.")],
+    good: Annotated[
+        str, typer.Option("--good", help="When people find a row good, e.g. 'human_status == \"Accept\"'.")
+    ],
+    precision: Annotated[
+        float, typer.Option("--precision", min=0.0, max=1.0, help="The share of good rows wanted.")
+    ] = 0.9,
+    labels: Labels = None,
+    where: Where = None,
+    save: Save = False,
+    as_json: Json = False,
+) -> None:
+    """Choose the rating from which enough of the rows are good, on rows that people have labelled.
+
+    All ratings get their exact intervals at once, so that the chosen one's holds although it was chosen; taken is the
+    lowest one whose interval lies at or above the wanted precision.
+
+    Example: bezoar-data judge calibrate runs/orca --rating gpt4_rating --good 'human_status == "Accept"'
+    """
+    from bezoar_data.reports.judge_text import calibrated_text
+    from bezoar_data.reports.reliability import calibrate_cut
+
+    report, rows = calibrate_cut(run, rating, good, precision, labels=labels, where=where)
+    if save:
+        _save(run, rows.data, "calibration", report, ("rating", "good_if", "where", "wanted"))
+    typer.echo(_json(report) if as_json else calibrated_text(report))
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps({"ok": True, **value}, ensure_ascii=False)
+
+
+def _save(run: Path, data: dict[str, str], kind: str, report: dict[str, Any], key: tuple[str, ...]) -> None:
+    from bezoar_data.runs.folder import RunFolder
+    from bezoar_data.runs.measured import add_measured
+    from bezoar_data.spec.errors import InputError, Place, Problem
+
+    folder = RunFolder(run)
+    if not folder.dataset.is_dir():
+        hint = "name the run folder, not its dataset"
+        raise InputError(Problem("no-run", "--save needs a run folder", Place(str(run)), hint))
+    add_measured(folder.reliability, data, kind, report, key)
+    typer.echo(f"{folder.reliability}: run the same pipeline again to put it on the card", err=True)

@@ -1,0 +1,21 @@
+"""Options that several commands take, in the same words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PipelineFile = Annotated[Path, typer.Argument(help="The pipeline file.", metavar="PIPELINE")]
+ModelsFile = Annotated[Path | None, typer.Option(help="Models file to use instead of the one the pipeline names.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a setting, e.g. steps.load_flan.path=rows.tsv or seed=7.", metavar="KEY=VALUE"),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most this many rows from each source.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder. Default: runs/NAME.")]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Send requests again that a provider refused for good.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

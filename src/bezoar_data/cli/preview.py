@@ -1,0 +1,65 @@
+"""`bezoar-data preview`: a few rows through the whole pipeline, with everything that was said about them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed
+
+
+def preview(
+    pipeline: PipelineFile,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many rows of each source.")] = 5,
+    models: ModelsFile = None,
+    overrides: Overrides = None,
+    limit: Limit = None,
+    out: Out = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="Stop before spending more than this many US dollars.", metavar="USD")
+    ] = None,
+    retry_failed: RetryFailed = False,
+    full: Annotated[bool, typer.Option("--full", help="Do not cut long texts.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page for a browser to this file.", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a few rows through the whole pipeline; show prompts, raw answers, columns and verdicts side by side.
+
+    They are the rows a run begins with. Nothing is written but the journal, where the run finds the answers.
+
+    Example: bezoar-data preview pipelines/orca.yaml -n 3 --html preview.html
+    """
+    from bezoar_data.api import load_pipeline
+
+    file = load_pipeline(pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost)
+    report = file.preview(rows, retry_failed=retry_failed, quiet=as_json)
+    if html is not None:
+        _write(html, report.page())
+    if as_json:
+        from bezoar_data.llms.redact import redact
+
+        typer.echo(redact(json.dumps(report.as_json(), ensure_ascii=False, default=str)))
+    else:
+        from rich.console import Console
+
+        console = Console()
+        if not console.is_terminal:
+            console.width = 120
+        report.show(console, full=full)
+        if html is not None:
+            typer.echo(f"page: {html}")
+    raise typer.Exit(report.exit_code)
+
+
+def _write(path: Path, text: str) -> None:
+    from bezoar_data.runs.folder import write_text
+    from bezoar_data.spec.errors import InputError, Place, Problem
+
+    try:
+        write_text(path, text)
+    except OSError as error:
+        message = f"the page cannot be written: {error.strerror}"
+        raise InputError(Problem("cannot-write", message, Place(str(path)), "name another file")) from None

@@ -1,0 +1,96 @@
+"""`bezoar-data publish` and `pull`: datasets to and from the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bezoar_data.cli.options import AsJson
+
+
+class Concern(StrEnum):
+    """What forbids to publish; see `cards.hub.gate`."""
+
+    DEMO = "demo"
+    UNKNOWN_LICENCE = "unknown-licence"
+    FAILED_CHECKS = "failed-checks"
+    PERSONAL_DATA = "personal-data"
+    REVIEW = "review"
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its dataset folder.", metavar="RUN")],
+    repo: Annotated[
+        str, typer.Option("--to", help="The repository: yours or an organisation's.", metavar="OWNER/NAME")
+    ],
+    public: Annotated[bool, typer.Option("--public", help="Let everyone see it; private otherwise.")] = False,
+    gated: Annotated[
+        Literal["auto", "manual", "off"] | None,
+        typer.Option("--gated", help="Whoever wants it must ask: granted at once (auto) or by you (manual)."),
+    ] = None,
+    allow: Annotated[
+        list[Concern] | None,
+        typer.Option("--allow", help="Publish in spite of this concern; may be given several times."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go up; send nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a dataset with its card, Croissant and lock, in one commit, tagged with the lock's hash.
+
+    The token is HF_TOKEN or the Hub's own login. Nothing is sent when nothing changed. Refused (exit code 4) for demo
+    rows, an unknown licence, a card that does not hold, personal data, and a review that the pipeline asks for and
+    nobody has done, unless --allow names the concern.
+
+    Example: bezoar-data publish runs/orca --to my-name/orca --dry-run
+    """
+    from bezoar_data.cards.hub.gate import refusals
+    from bezoar_data.cards.hub.publish import plan_upload
+    from bezoar_data.cards.hub.publish import publish as send
+    from bezoar_data.spec.errors import PolicyRefused
+
+    dataset = run / "dataset" if (run / "dataset").is_dir() else run
+    if problems := refusals(dataset, allow or ()):
+        raise PolicyRefused(problems)
+    upload = plan_upload(run, repo)
+    address = None if dry_run else send(run, upload, public=public, gated=gated)
+    if as_json:
+        changes = {"new": upload.new, "changed": upload.changed, "removed": upload.removed, "same": upload.same}
+        value = {"ok": True, "dry_run": dry_run, "repo": repo, "tag": upload.tag, "address": address, **changes}
+        typer.echo(json.dumps(value))
+        return
+    would = "would be " if dry_run else ""
+    for word, paths in (("new", upload.new), ("changed", upload.changed), ("removed", upload.removed)):
+        for path in paths:
+            typer.echo(f"  {word:8}{path}")
+    if upload.nothing:
+        typer.echo(f"nothing changed: {len(upload.same)} files are there already")
+    else:
+        typer.echo(f"{len(upload.new) + len(upload.changed)} files {would}sent, {len(upload.same)} are there already")
+    if address:
+        typer.echo(f"{address}/tree/{upload.tag}")
+
+
+def pull(
+    repo: Annotated[
+        str, typer.Argument(help="The repository, with a revision if wanted.", metavar="OWNER/NAME[@REVISION]")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="The folder to put it into; pulled/NAME otherwise.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch a published dataset, and hold it against its card and lock. Runs nothing of it.
+
+    Example: bezoar-data pull my-name/orca@3f9a1c0d22b4e6f7
+    """
+    from bezoar_data.cards.hub.pull import pull as fetch
+
+    name, _, revision = repo.partition("@")
+    pulled = fetch(name, revision or None, out or Path("pulled") / name.rpartition("/")[2])
+    if as_json:
+        value = {"ok": True, "folder": str(pulled.folder), "commit": pulled.commit, "lock": pulled.lock}
+        typer.echo(json.dumps({**value, "rows": pulled.rows}))
+    else:
+        typer.echo(f"{pulled.folder}: {pulled.rows:,} rows of build {pulled.lock}, every claim of the card holds")

@@ -1,0 +1,188 @@
+"""`bezoar-data review`: people check a sample of the rows, in Argilla."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Let people check a sample of the rows, in Argilla.", no_args_is_help=True)
+
+_Run = Annotated[Path, typer.Argument(help="The run folder, e.g. runs/orca.", metavar="RUN")]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+@app.command("serve")
+def serve(
+    annotator: Annotated[
+        list[str] | None,
+        typer.Option("--annotator", help="Someone who reviews; created with a password. May be given several times."),
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port on 127.0.0.1.")] = 6900,
+    open_page: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Run Argilla's server with its own pages on this machine, until Ctrl-C. Needs neither Docker nor Elasticsearch.
+
+    Installed once, into an environment of its own. Nothing is reachable from other machines. What people answer is
+    kept in BEZOAR_REVIEW_HOME (~/.local/share/bezoar-data/review) and is there again at the next start. Against an
+    Argilla of your own, skip this and set ARGILLA_API_URL and ARGILLA_API_KEY.
+
+    Example: bezoar-data review serve --annotator anna --annotator ben --open
+    """
+    from bezoar_data.review.serving import serve as run
+
+    code = run(annotator or [], port, open_page, lambda text: typer.echo(text, err=True), typer.echo)
+    raise typer.Exit(code)
+
+
+@app.command("backup")
+def backup(
+    to: Annotated[Path, typer.Argument(help="The file to write, e.g. review.tar.gz.", metavar="FILE")],
+) -> None:
+    """Write the review server's data and sign-ins to one file. The server may be running.
+
+    Example: bezoar-data review backup review-2026-05.tar.gz
+    """
+    from bezoar_data.review.backup import backup as write
+    from bezoar_data.review.home import Home, default_home
+
+    write(Home(default_home()), to)
+    typer.echo(f"{to}: all answers and sign-ins; keep it as you keep passwords")
+
+
+@app.command("restore")
+def restore(
+    archive: Annotated[Path, typer.Argument(help="A file that `review backup` wrote.", metavar="FILE")],
+) -> None:
+    """Put a backup in place of the review server's data. The server must be stopped; the old data stay beside it.
+
+    Example: bezoar-data review restore review-2026-05.tar.gz
+    """
+    from bezoar_data.review.backup import restore as read
+    from bezoar_data.review.home import Home, default_home
+
+    home = Home(default_home())
+    read(home, archive)
+    typer.echo(f"restored into {home.path}")
+
+
+@app.command("push")
+def push(
+    run: _Run,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="The most rows to put before people.")] = 200,
+    even: Annotated[
+        float, typer.Option("--even", min=0.0, max=1.0, help="The share drawn evenly, for unbiased estimates.")
+    ] = 0.5,
+    overlap: Annotated[int, typer.Option("--overlap", min=1, help="How many people answer each row.")] = 1,
+    suggest: Annotated[
+        bool, typer.Option("--suggest/--blind", help="Show the judge's verdict and reason, or hide them.")
+    ] = False,
+    judge: Annotated[str | None, typer.Option("--judge", help="Review this judge's rows, by its name.")] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option("--attribute", help="Also rate it from 0 to 4, e.g. helpfulness.")
+    ] = None,
+    instruction: Annotated[str, typer.Option("--instruction", help="The column that was asked.")] = "",
+    response: Annotated[str, typer.Option("--response", help="The column that answers.")] = "",
+    other: Annotated[str, typer.Option("--other", help="The column of a second answer: people choose.")] = "",
+    seed: Annotated[int, typer.Option("--seed", help="The seed of the draw.")] = 42,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Its name in Argilla; the pipeline's.")] = None,
+    workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
+    as_json: _Json = False,
+) -> None:
+    """Put a sample of a run's rows before people. Pushing again adds what is missing and takes no answer away.
+
+    Half of the sample is drawn evenly from all rows; the other half by source, verdict and rating, rare and uncertain
+    ones more often. The judge stays hidden, so that its agreement with people can be measured, unless --suggest.
+
+    Example: bezoar-data review push runs/orca --sample 200 --overlap 2
+    """
+    from bezoar_data.review.client import connect
+    from bezoar_data.review.plan import plan_review
+    from bezoar_data.review.push import push as send
+
+    given = {"instruction": instruction, "response": response, "other": other}
+    plan = plan_review(
+        run,
+        judge=judge,
+        columns={name: column for name, column in given.items() if column},
+        attributes=tuple(attribute or ()),
+        blind=not suggest,
+        overlap=overlap,
+    )
+    argilla = connect()
+    name = dataset or plan.run
+    pushed = send(argilla, run, plan, workspace=workspace, name=name, size=sample, even_share=even, seed=seed)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, **pushed.as_json()}))
+        return
+    typer.echo(
+        f"{name} at {argilla.url}: {pushed.added:,} records added, {pushed.updated:,} updated, {pushed.same:,} same"
+    )
+    if pushed.answered:
+        typer.echo(f"{pushed.answered:,} rows say something else by now; people had answered, so they were left")
+
+
+@app.command("status")
+def status(
+    run: _Run,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Its name in Argilla; the pipeline's.")] = None,
+    workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
+    as_json: _Json = False,
+) -> None:
+    """Tell how far each annotator is, how far they agree, and how long it will take at this pace.
+
+    Example: bezoar-data review status runs/orca
+    """
+    from bezoar_data.review.client import connect
+    from bezoar_data.review.plan import read_lock
+    from bezoar_data.review.progress import progress, progress_text
+    from bezoar_data.review.pull import find_dataset
+
+    name = dataset or read_lock(run)["pipeline"]["name"]
+    argilla = connect()
+    found = progress(argilla, find_dataset(argilla, workspace, name))
+    typer.echo(json.dumps({"ok": True, **found}) if as_json else progress_text(found))
+
+
+@app.command("pull")
+def pull(
+    run: _Run,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Its name in Argilla; the pipeline's.")] = None,
+    workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
+    as_json: _Json = False,
+) -> None:
+    """Fetch every answer into RUN/review.parquet: submitted, drafts and discarded, with who and when.
+
+    Run the same pipeline again to merge them into the dataset and put them on the card; it asks no model again.
+
+    Example: bezoar-data review pull runs/orca
+    """
+    from bezoar_data.review.client import connect
+    from bezoar_data.review.plan import read_lock
+    from bezoar_data.review.pull import find_dataset
+    from bezoar_data.review.pull import pull as fetch
+    from bezoar_data.runs.folder import RunFolder
+    from bezoar_data.spec.errors import InputError, Place, Problem
+
+    name = dataset or read_lock(run)["pipeline"]["name"]
+    folder = RunFolder(run)
+    if not folder.dataset.is_dir():
+        hint = "name the run folder, not its dataset"
+        raise InputError(Problem("no-run", "answers are kept beside a run", Place(str(run)), hint))
+    argilla = connect()
+    pulled = fetch(argilla, folder.review, find_dataset(argilla, workspace, name))
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "file": str(folder.review), **pulled.as_json()}))
+        return
+    counts = f"{pulled.submitted:,} submitted, {pulled.drafts:,} drafts, {pulled.discarded:,} discarded"
+    typer.echo(f"{folder.review}: {counts}" + ("" if pulled.changed else "; nothing new"))
+    for count, told in (
+        (pulled.edited, "answers are to records that were edited in Argilla; they do not count"),
+        (pulled.removed, "answers are no longer in Argilla (their giver or record was removed); they are kept"),
+        (pulled.strangers, "records in Argilla were not pushed from a run; they are left out"),
+    ):
+        if count:
+            typer.echo(f"{count:,} {told}")
+    typer.echo("run the same pipeline again to merge them into the dataset and the card; it asks no model again")

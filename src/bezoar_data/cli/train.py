@@ -1,0 +1,68 @@
+"""`bezoar-data train`: from a recipe and the cards it names to a trained model with a card of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """
+Examples:
+
+  bezoar-data train recipes/tiny.yaml --plan
+
+  bezoar-data train recipes/tiny.yaml
+
+The datasets are those that runs here have built; a card whose dataset is missing is told with the command that builds
+it. Run the same command again to go on after an interruption: stages that are done stay, and the one that was cut short
+goes on from its last checkpoint.
+
+Exit codes: 0 done; 2 the input is wrong; 4 the recipe's policy refuses a card; 130 interrupted.
+"""
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="The recipe file.", metavar="RECIPE")],
+    out: Annotated[Path | None, typer.Option(help="Where the stages are left. Default: trained/NAME.")] = None,
+    runs: Annotated[Path, typer.Option(help="The folder that holds the runs.")] = Path("runs"),
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be trained; load no weights.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Train from a recipe: its stages in order, each from the card it names."""
+    from bezoar_data.training.plan import plan_as_json, plan_text
+    from bezoar_data.training.progress import Progress
+    from bezoar_data.training.train import prepare
+    from bezoar_data.training.train import train as run
+
+    prepared = prepare(recipe, runs=runs, out=out, commercial=_commercial)
+    if plan:
+        said = json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared)
+        typer.echo(said)
+        return
+    progress = Progress(quiet=as_json)
+    for warning in prepared.warnings:
+        progress.note(warning)
+    left = run(prepared, progress)
+    folder = prepared.folder
+    if as_json:
+        value = {"ok": True, "exit_code": 0, "folder": str(folder.path), "stages": left}
+        typer.echo(json.dumps(value, ensure_ascii=False))
+    else:
+        typer.echo(f"{prepared.recipe.file.name}: {len(left)} stages done")
+        typer.echo(f"  the last stage: {folder.stage(left[-1]['stage'])}")
+        typer.echo(f"  model card: {folder.card}")
+
+
+train.__doc__ = f"{train.__doc__}\n{EXAMPLES}"
+
+
+def _commercial(licence: str) -> str:
+    """Whether a licence allows commercial use, by the table of known licences."""
+    from bezoar_data.cards.licences.known import known
+    from bezoar_data.cards.licences.lineage import best_verdict
+
+    book = known()
+    ways = book.alternatives(licence)
+    return best_verdict(ways, book) if ways else "unknown"

@@ -1,0 +1,61 @@
+"""What the models that a pipeline asks lack: an address, a key, and under a budget a price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from bezoar_data.llms.budget import budget_problems
+from bezoar_data.llms.providers.base import EMBEDDED, KINDS, Provider, key_problems, provider_class
+from bezoar_data.spec.errors import Problem
+from bezoar_data.spec.models_file import LoadedModels, Model
+from bezoar_data.spec.pipeline_file import PipelineFile
+from bezoar_data.spec.yaml_text import YamlPath
+from bezoar_data.steps.catalogue import StepEntry
+
+_OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
+"""What another machine may well have: needed to run, not to be right."""
+
+
+def check_models(roles: Sequence[str], models: LoadedModels, *, budget: bool, to_run: bool) -> list[Problem]:
+    """What is wrong with the models of these roles, fallbacks included, each problem at the model's place.
+
+    Without `to_run`, what only this machine lacks is a warning, and no code but our own providers' is imported.
+    """
+    problems: list[Problem] = []
+    for role in roles:
+        for path, model in _line(("roles", role), models.file.roles[role]):
+            for p in _problems(role, model, budget=budget, to_run=to_run):
+                warning = p.code in _OF_THIS_MACHINE and not to_run
+                at: YamlPath = (*path, "api_key_env") if p.code in ("no-key", "bad-key") else path
+                place = p.place or models.document.place(at, key=at == path)
+                problems.append(replace(p, place=place, level="warning" if warning else p.level))
+    return problems
+
+
+def used_roles(file: PipelineFile, entries: Sequence[StepEntry | None], models: LoadedModels) -> tuple[str, ...]:
+    """The roles that steps use and the models file has. `entries` are those of the file's steps."""
+    named = (
+        use.settings.get(name)
+        for use, entry in zip(file.steps, entries, strict=True)
+        if entry is not None
+        for name in entry.role_settings
+    )
+    return tuple(dict.fromkeys(r for r in named if isinstance(r, str) and r in models.file.roles))
+
+
+def _line(path: YamlPath, model: Model) -> Iterator[tuple[YamlPath, Model]]:
+    yield path, model
+    for i, fallback in enumerate(model.fallbacks):
+        yield from _line((*path, "fallbacks", i), fallback)
+
+
+def _problems(role: str, model: Model, *, budget: bool, to_run: bool) -> list[Problem]:
+    if model.provider in EMBEDDED:
+        return []
+    # distilabel's classes take seconds to import, and others' packages are code that nobody has asked to run yet.
+    found: type[Provider] | None = provider_class(model.provider) if to_run or model.provider in KINDS else None
+    problems = found(model).problems() if found is not None else key_problems(model)
+    if budget and (found is None or found.needs_network):
+        problems = [*problems, *budget_problems(role, model)]
+    return problems

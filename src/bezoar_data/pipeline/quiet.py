@@ -1,0 +1,31 @@
+"""Importing distilabel without what its import does to the process."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+
+def import_distilabel() -> None:
+    """Import distilabel; to be called before anything else does.
+
+    Its import replaces the process's traceback by one that prints local variables, API keys among them, in a notebook
+    too (1.5.3); and it warns of its own code and that of its dependencies, where nobody here can act on it.
+    """
+    if "distilabel" in sys.modules:
+        return
+    from pydantic.warnings import UnsupportedFieldAttributeWarning
+    from rich import traceback
+
+    # Of fields that every class made from one of distilabel's has, ours and a person's too.
+    warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
+
+    install = traceback.install
+    traceback.install = lambda **_: sys.excepthook  # type: ignore[assignment]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import distilabel.pipeline
+            import distilabel.steps.tasks  # noqa: F401
+    finally:
+        traceback.install = install

@@ -1,0 +1,1 @@
+"""Steps of this project. A pipeline names one as `my_steps.module:Class`."""

@@ -1,0 +1,83 @@
+"""Pages for a browser, and pieces of them for a notebook: self-contained, and foreign text in them never obeyed.
+
+A page loads nothing and runs nothing: its content security policy allows its own style and no more. Whatever comes
+from rows, models or files enters through `text`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from collections.abc import Iterable, Sequence
+
+from bezoar_data.llms.redact import redact
+from bezoar_data.spec.clean import clean_text, mask_keys
+
+STYLE = """
+.bezoar { --line: #d5d9de; --soft: #f4f6f8; --dim: #5b6672; --good: #17703a; --bad: #a8281e; color: #1b2026;
+  font: 15px/1.5 system-ui, sans-serif; }
+.bezoar h1 { font-size: 1.5em; margin: 0 0 .2em; } .bezoar h2 { font-size: 1.15em; margin: 1.6em 0 .4em; }
+.bezoar p { margin: .3em 0; } .bezoar .dim { color: var(--dim); } .bezoar .good { color: var(--good); }
+.bezoar .bad { color: var(--bad); } .bezoar .number { text-align: right; font-variant-numeric: tabular-nums; }
+.bezoar table { border-collapse: collapse; margin: .4em 0 1em; color: inherit; }
+.bezoar th, .bezoar td { border: 1px solid var(--line); padding: .35em .6em; text-align: left; vertical-align: top;
+  background: none; }
+.bezoar th { background: var(--soft); font-weight: 600; }
+.bezoar pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .15em 0 .5em; font: 13px/1.45 ui-monospace,
+  monospace; background: none; color: inherit; padding: 0; border: 0; }
+.bezoar .label { color: var(--dim); font-size: .85em; }
+@media (prefers-color-scheme: dark) { .bezoar.page { --line: #3a424b; --soft: #20262d; --dim: #98a4b0; --good: #6cc98b;
+  --bad: #f08a80; color: #e4e8ec; background: #14181c; } }
+"""
+"""Everything stands under `.bezoar`, so that in a notebook it changes nothing around it."""
+
+
+class Html(str):
+    """Text that is HTML already and is put into a page as it is."""
+
+    __slots__ = ()
+
+
+def text(value: object) -> Html:
+    """A value as text: nothing in it is markup, steers the page or is a key."""
+    return Html(html.escape(clean_text(mask_keys(redact(str(value))))))
+
+
+def element(name: str, *content: str, classes: str = "", **attributes: str) -> Html:
+    """An element around content, of which whatever is not `Html` is text."""
+    given = {"class": classes, **attributes} if classes else attributes
+    inside = "".join(c if isinstance(c, Html) else text(c) for c in content)
+    said = "".join(f' {key}="{html.escape(value)}"' for key, value in given.items())
+    return Html(f"<{name}{said}>{inside}</{name}>")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset[int] = frozenset()) -> Html:
+    """A table; `numbers` are the places of the columns that hold figures."""
+
+    def line(kind: str, cells: Sequence[str]) -> Html:
+        return element(
+            "tr", *(element(kind, cell, classes="number" if i in numbers else "") for i, cell in enumerate(cells))
+        )
+
+    body = Html("".join(line("td", cells) for cells in rows))
+    return element("table", element("thead", line("th", head)), element("tbody", body))
+
+
+def piece(*content: str, style: str = "") -> Html:
+    """A piece of HTML for a notebook, with its style; `style` is put behind the common one."""
+    return Html(f"<style>{STYLE}{style}</style>{element('div', *content, classes='bezoar')}")
+
+
+def page(title: str, *content: str, style: str = "") -> str:
+    """A whole page. `style` is put behind the common one."""
+    styles = STYLE + ".bezoar.page { margin: 0; padding: 1.5em; }" + style
+    allowed = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" '
+        f'content="light dark">\n<title>{text(title)}</title>\n<style>{styles}</style>\n</head>\n'
+        f"{element('body', *content, classes='bezoar page')}\n</html>\n"
+    )

@@ -1,0 +1,148 @@
+"""How a finished run ended: in plain lines for a terminal, as JSON for machines, and for a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bezoar_data.engine.run import Result
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A finished run. `print` it for a summary; a notebook shows it by itself."""
+
+    result: Result
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 when more rows failed than the pipeline tolerates."""
+        return self.result.exit_code
+
+    @property
+    def folder(self) -> Path:
+        return self.result.folder.path
+
+    @property
+    def dataset(self) -> Path:
+        """The folder that is published: the card (README.md), the data and the lock."""
+        return self.result.folder.dataset
+
+    @property
+    def card(self) -> str:
+        """The dataset's card, as Markdown."""
+        return (self.dataset / "README.md").read_text("utf-8")
+
+    @property
+    def lock(self) -> Mapping[str, Any]:
+        """Everything the dataset depends on and everything that was counted."""
+        return self.result.lock
+
+    def load_dataset(self) -> DatasetDict:
+        """The rows, by split."""
+        from datasets import load_dataset
+
+        return load_dataset(str(self.dataset))
+
+    def as_json(self) -> dict[str, Any]:
+        result, lock = self.result, self.result.lock
+        return {
+            "ok": result.exit_code == 0,
+            "exit_code": result.exit_code,
+            "run": str(result.folder.path),
+            "dataset": str(result.folder.dataset),
+            "lock": result.lock_hash,
+            "seconds": round(result.seconds, 3),
+            "counts": lock["counts"],
+            "steps": [{k: s[k] for k in ("id", "rows_in", "rows_out", "dropped")} for s in lock["steps"]],
+            "judges": lock["judges"],
+            "usage": lock["usage"],
+            "cost": lock["cost"],
+            "asked": dict(result.tally),
+            "demo": lock["demo"],
+        }
+
+    def __str__(self) -> str:
+        """What a person wants to know when a run is done, in plain lines."""
+        result, lock = self.result, self.result.lock
+        counts = lock["counts"]
+        lines = [self._headline()]
+        for step in lock["steps"]:
+            for reason, n in step["dropped"].items():
+                lines.append(f"  dropped by {step['id']}: {n:,} {reason}")
+        for judge in lock["judges"]:
+            lines.append(f"  judged by {judge['name']}: {_judged(judge)}")
+        lines.append(f"  {self._cost()}")
+        if lock["demo"]:
+            lines.append(f"  {_DEMO}")
+        lines.append(f"  dataset and card: {result.folder.dataset}")
+        if counts["dropped"]:
+            lines.append(f"  dropped rows and why: {result.folder.dropped}")
+        if result.exit_code:
+            lines.append(f"  {self._too_many()}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from bezoar_data.reports.page import element, piece, table
+
+        lock = self.result.lock
+        steps = [
+            (
+                step["id"],
+                f"{step['rows_in']:,}",
+                f"{step['rows_out']:,}",
+                ", ".join(f"{n:,} {reason}" for reason, n in step["dropped"].items()),
+            )
+            for step in lock["steps"]
+        ]
+        content = [
+            element("p", element("strong", self._headline())),
+            table(("step", "in", "out", "dropped"), steps, numbers=frozenset({1, 2})),
+            *(element("p", f"judged by {judge['name']}: {_judged(judge)}") for judge in lock["judges"]),
+            element("p", self._cost()),
+        ]
+        if lock["demo"]:
+            content.append(element("p", _DEMO, classes="dim"))
+        if self.exit_code:
+            content.append(element("p", self._too_many(), classes="bad"))
+        content.append(element("p", "dataset and card: ", element("code", str(self.dataset))))
+        return piece(*content)
+
+    def _headline(self) -> str:
+        lock = self.result.lock
+        counts = lock["counts"]
+        # Steps that make rows let more come out than went in: "of" would be wrong then.
+        of = "of" if counts["kept"] + counts["dropped"] == counts["source"] else "made from"
+        return (
+            f"{lock['pipeline']['name']}: {counts['kept']:,} rows kept, {counts['dropped']:,} dropped, "
+            f"{of} {counts['source']:,}, in {self.result.seconds:.1f} s"
+        )
+
+    def _cost(self) -> str:
+        lock, asked = self.result.lock, self.result.tally
+        tokens = sum(u["prompt_tokens"] + u["completion_tokens"] for u in lock["usage"])
+        cost = "cost unknown (no price given)" if lock["cost"] is None else f"${lock['cost']:,.4f}"
+        life = f"{tokens:,} tokens, {cost} over their lifetime"
+        if not asked:
+            return life
+        return f"answers: {asked['requests']:,} asked now, {asked['hits']:,} from the journal; {life}"
+
+    def _too_many(self) -> str:
+        return (
+            f"more rows failed ({self.result.counts.failed:,}) than the pipeline tolerates "
+            f"({self.result.lock['pipeline']['tolerate']:.0%}); --retry-failed asks refused requests again"
+        )
+
+
+_DEMO = "demo: made by the embedded offline models, to try the flow; not for training or publishing"
+
+
+def _judged(judge: Mapping[str, Any]) -> str:
+    total = judge["accepted"] + judge["rejected"]
+    share = f" ({judge['accepted'] / total:.0%})" if total else ""
+    return f"{judge['accepted']:,} accepted{share}, {judge['rejected']:,} rejected"

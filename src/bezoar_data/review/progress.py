@@ -1,0 +1,84 @@
+"""`review status`: how far each annotator is, how far they agree, and how long it will take at this pace."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from bezoar_data.review.client import Argilla
+
+_PAUSE = 15 * 60
+"""Seconds between two answers of one person after which they were doing something else."""
+
+
+def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Progress as a plain value. `seconds_left` is of work by one person, None while too little is known."""
+    from bezoar_data.engine.reviewing import pairs_of_people
+    from bezoar_data.measures.agreement import agreement
+
+    users = argilla.users()
+    people: dict[str, Counter[str]] = defaultdict(Counter)
+    times: dict[str, list[float]] = defaultdict(list)
+    done = answers_missing = 0
+    verdicts: list[dict[str, str]] = []
+    overlap = dataset["distribution"]["min_submitted"]
+    records = list(argilla.records(dataset["id"]))
+    for record in records:
+        said: dict[str, str] = {}
+        for response in record["responses"] or ():
+            name = str(users.get(str(response["user_id"]), {}).get("username") or response["user_id"])
+            people[name][response["status"]] += 1
+            times[name].append(datetime.fromisoformat(response["updated_at"]).timestamp())
+            values = {k: v.get("value") for k, v in (response["values"] or {}).items()}
+            if response["status"] == "submitted" and (one := values.get("verdict") or values.get("preference")):
+                said[name] = str(one)
+        submitted = sum(r["status"] == "submitted" for r in record["responses"] or ())
+        done += submitted >= overlap
+        answers_missing += max(0, overlap - submitted)
+        verdicts.append(said)
+    first, second, groups = pairs_of_people(verdicts)
+    found = agreement(first, second, groups=groups) if first else None
+    pace = _pace(times.values())
+    return {
+        "records": len(records),
+        "completed": done,
+        "overlap": overlap,
+        "people": {
+            name: {status: counts[status] for status in ("submitted", "draft", "discarded")}
+            for name, counts in sorted(people.items())
+        },
+        "agreement": {k: v for k, v in found.as_json().items() if k in ("rows", "agreement", "kappa")}
+        if found
+        else None,
+        "seconds_each": round(pace, 1) if pace else None,
+        "seconds_left": round(pace * answers_missing) if pace else None,
+    }
+
+
+def _pace(times: Any) -> float | None:
+    """The median of seconds between one person's answers, pauses aside."""
+    gaps = [b - a for one in times for a, b in pairwise(sorted(one)) if 0 < b - a < _PAUSE]
+    return sorted(gaps)[len(gaps) // 2] if len(gaps) >= 3 else None
+
+
+def progress_text(found: Mapping[str, Any]) -> str:
+    """The progress in a few lines."""
+    each = f", {found['overlap']} answers each" if found["overlap"] > 1 else ""
+    lines = [f"{found['completed']:,} of {found['records']:,} records are done{each}"]
+    for name, counts in found["people"].items():
+        told = f"{counts['submitted']:,} submitted, {counts['draft']:,} drafts, {counts['discarded']:,} discarded"
+        lines.append(f"  {name}: {told}")
+    if agreed := found["agreement"]:
+        kappa = agreed["kappa"]["value"]
+        told = f"Cohen's kappa {kappa:.2f}" if kappa is not None else "kappa is not defined yet"
+        lines.append(
+            f"two people agree on {100 * agreed['agreement']['value']:.0f} % of {agreed['rows']:,} pairs; {told}"
+        )
+    if found["seconds_left"]:
+        lines.append(
+            f"about {found['seconds_left'] / 60:.0f} minutes of work left, at {found['seconds_each']:g} s each"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,133 @@
+"""`review pull`: fetch every answer, with who gave it and when, into `review.parquet` beside the run.
+
+All records are read: an answer does not move its record's time in Argilla, so there is no asking for what is new.
+Answers whose giver or record was removed since the last pull stay, as Argilla deletes them with both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.review.client import Argilla
+from bezoar_data.review.form import FIRST, SECOND, swapped
+from bezoar_data.runs.reviewed import read_answers, write_answers
+from bezoar_data.runs.row import digest
+from bezoar_data.spec.errors import InputError, Problem
+
+_OWN = ("verdict", "preference", "corrected_response", "comment")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """Answers by status, and what was noticed: `edited` records were changed in Argilla, `removed` answers are kept
+    though Argilla has them no more, `strangers` are records that nobody pushed."""
+
+    submitted: int
+    drafts: int
+    discarded: int
+    edited: int
+    removed: int
+    strangers: int
+    changed: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def find_dataset(argilla: Argilla, workspace: str, name: str) -> dict[str, Any]:
+    """The dataset that was pushed. Raises `InputError`."""
+    place = argilla.workspace(workspace)
+    dataset = argilla.dataset(place, name) if place else None
+    if dataset is None:
+        message = f"Argilla at {argilla.url} has no dataset '{name}' in the workspace '{workspace}'"
+        hint = "push it first: bezoar-data review push RUN; answers pulled earlier are in the run's review.parquet"
+        raise InputError(Problem("no-review", message, hint=hint))
+    if not isinstance((dataset.get("metadata") or {}).get("bezoar"), dict):
+        raise InputError(Problem("other-dataset", f"'{name}' was not made by review push"))
+    return dataset
+
+
+def pull(argilla: Argilla, file: Path, dataset: Mapping[str, Any]) -> Pulled:
+    """Fetch all answers of a dataset. Raises `InputError`, `ProviderAway`; then the file is as it was."""
+    users = argilla.users()
+    records = list(argilla.records(dataset["id"]))
+    asked = {q["name"]: q for q in argilla.ask("GET", f"datasets/{dataset['id']}/questions")["items"]}
+    now: dict[str, dict[str, Any]] = {}
+    strangers = 0
+    for record in records:
+        if not record["external_id"] or "content_hash" not in (record["metadata"] or {}):
+            strangers += 1
+            continue
+        for response in record["responses"] or ():
+            answer = _answer(dataset["id"], record, response, users, asked)
+            now[answer["response"]] = answer
+    here = {str(record["id"]) for record in records}
+    names = {user["username"] for user in users.values()}
+    kept = []
+    for old in read_answers(file):
+        if old["response"] in now:
+            continue
+        if old["dataset"] != dataset["id"]:
+            kept.append(old)
+        elif old["annotator"] not in names or old["record"] not in here:
+            kept.append({**old, "removed": True})
+    answers = [*now.values(), *kept]
+    changed = write_answers(file, answers)
+    count = [answer["status"] for answer in answers].count
+    return Pulled(
+        submitted=count("submitted"),
+        drafts=count("draft"),
+        discarded=count("discarded"),
+        edited=sum(bool(answer["edited"]) for answer in answers),
+        removed=sum(bool(answer["removed"]) for answer in answers),
+        strangers=strangers,
+        changed=changed,
+    )
+
+
+def _answer(
+    dataset: str,
+    record: Mapping[str, Any],
+    response: Mapping[str, Any],
+    users: Mapping[str, Mapping[str, Any]],
+    asked: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    said = {name: value.get("value") for name, value in (response["values"] or {}).items()}
+    ratings = {
+        n: v for n, v in said.items() if n not in _OWN and asked.get(n, {}).get("settings", {}).get("type") == "rating"
+    }
+    other = {name: value for name, value in said.items() if name not in _OWN and name not in ratings}
+    about = record["metadata"]
+    user = users.get(str(response["user_id"]), {})
+    return {
+        "id": record["external_id"],
+        "content_hash": about["content_hash"],
+        "dataset": dataset,
+        "record": str(record["id"]),
+        "response": str(response["id"]),
+        "annotator": str(user.get("username") or response["user_id"]),
+        "status": response["status"],
+        "verdict": said.get("verdict"),
+        "preference": _unswapped(record["external_id"], said.get("preference")),
+        "ratings": json.dumps(ratings, sort_keys=True) if ratings else None,
+        "corrected_response": said.get("corrected_response"),
+        "comment": said.get("comment"),
+        "other": json.dumps(other, sort_keys=True, ensure_ascii=False) if other else None,
+        "inserted_at": response["inserted_at"],
+        "updated_at": response["updated_at"],
+        "weight": about.get("weight"),
+        "even": about.get("even"),
+        "edited": digest("fields", record["fields"]) != about.get("fields_hash"),
+        "removed": False,
+    }
+
+
+def _unswapped(identity: str, said: str | None) -> str | None:
+    """Which of the two columns was preferred: `a` or `b`, whatever the order they were shown in."""
+    if said not in (FIRST, SECOND):
+        return said
+    return "b" if (said == FIRST) == swapped({"id": identity}) else "a"

@@ -1,0 +1,30 @@
+"""Finding the files of a dataset that is there: a run's, or one that was pulled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
+
+
+def dataset_folder(run: Path) -> Path:
+    """The dataset folder of a run folder, or the folder itself. Raises `InputError`."""
+    for folder in (run / "dataset", run):
+        if (folder / "data").is_dir():
+            return folder
+    hint = "name a run folder such as runs/orca; the run must have ended"
+    raise InputError(Problem("no-dataset", "there is no dataset in this folder", Place(str(run)), hint))
+
+
+def data_files(folder: Path, split: str | None = None) -> list[Path]:
+    """The Parquet files of a dataset folder, training rows first. Raises `InputError`."""
+    files = sorted((folder / "data").glob("*.parquet"))
+    names = list(dict.fromkeys(f.name.partition("-")[0] for f in files))
+    if not files:
+        raise InputError(Problem("no-dataset", "the dataset holds no Parquet files", Place(str(folder / "data"))))
+    if split is not None and split not in names:
+        message = f"the dataset has no split '{split}'"
+        raise InputError(Problem("unknown-split", message, Place(str(folder)), did_you_mean(split, names)))
+    # Training rows first, as everyone expects.
+    names.sort(key=lambda n: (n != "train", n))
+    return [f for n in names for f in files if f.name.partition("-")[0] == n and split in (None, n)]

@@ -1,0 +1,97 @@
+"""`review.parquet`: every answer that a person gave to a row of the run, as it stood when it was last pulled."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REVIEW_COLUMNS = ("review_status", "review_preference", "review_people", "review_response", "final_status")
+"""What people's answers add to a dataset. What a row says itself, and its hash, are not changed by it."""
+
+_TEXT = ("id", "content_hash", "dataset", "record", "response", "annotator", "status", "verdict", "preference")
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What people said of one row, together: the submitted answers. `status` and `preference` are None where they are
+    divided evenly."""
+
+    people: int
+    status: str | None
+    preference: str | None
+    response: str | None
+    even: bool
+    answers: tuple[Mapping[str, Any], ...]
+
+
+def read_answers(path: Path) -> list[dict[str, Any]]:
+    """All pulled answers; none where nothing was pulled."""
+    if not path.exists():
+        return []
+    import pyarrow.parquet as pq
+
+    answers: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return answers
+
+
+def write_answers(path: Path, answers: Sequence[Mapping[str, Any]]) -> bool:
+    """Write them, in one order; whether anything changed."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    ordered = sorted((dict(a) for a in answers), key=lambda a: (a["id"], a["dataset"], a["annotator"], a["response"]))
+    if path.exists() and read_answers(path) == ordered:
+        return False
+    schema = pa.schema(
+        [
+            *((name, pa.string()) for name in _TEXT),
+            ("ratings", pa.string()),
+            ("corrected_response", pa.string()),
+            ("comment", pa.string()),
+            ("other", pa.string()),
+            ("inserted_at", pa.string()),
+            ("updated_at", pa.string()),
+            ("weight", pa.float64()),
+            ("even", pa.bool_()),
+            ("edited", pa.bool_()),
+            ("removed", pa.bool_()),
+        ]
+    )
+    beside = path.with_name(f".{path.name}.new")
+    pq.write_table(pa.Table.from_pylist(ordered, schema=schema), beside)
+    beside.replace(path)
+    return True
+
+
+def by_row(answers: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Reviewed]:
+    """What people said of each row as it was when they saw it: by id and content hash. Answers to records that were
+    edited in Argilla are not about the row, and do not count."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for answer in answers:
+        if answer["status"] == "submitted" and not answer["edited"]:
+            found[answer["id"], answer["content_hash"]].append(answer)
+    return {key: _together(given) for key, given in found.items()}
+
+
+def _together(given: Sequence[Mapping[str, Any]]) -> Reviewed:
+    status = _most(a["verdict"] for a in given)
+    corrected = [a for a in given if (a["corrected_response"] or "").strip()]
+    latest = max(corrected, key=lambda a: (a["updated_at"], a["response"]), default=None)
+    return Reviewed(
+        people=len({a["annotator"] for a in given}),
+        status={"accept": "Accept", "reject": "Reject"}.get(status or ""),
+        preference=_most(a["preference"] for a in given),
+        response=latest["corrected_response"] if latest else None,
+        even=any(a["even"] for a in given),
+        answers=tuple(given),
+    )
+
+
+def _most(said: Any) -> str | None:
+    counts = Counter(one for one in said if one).most_common(2)
+    if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
+        return None
+    return str(counts[0][0])

@@ -1,0 +1,110 @@
+"""What every judging step does: show the material under a rubric, and ask until a verdict can be read.
+
+A row is worth more than its verdict: where a judge never says anything readable, or its provider refuses the request,
+the row goes on without a verdict, and its lineage keeps the reason and the judge's words. Such rows count as failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import Field, NonNegativeInt
+
+from bezoar_data.llms.ask import Answer, Ask, Message, Refused
+from bezoar_data.runs.row import Row
+from bezoar_data.steps.base import Dropped, Kept, ModelStep
+from bezoar_data.steps.judges.blocks import blocks
+from bezoar_data.steps.judges.reading import Unreadable
+from bezoar_data.steps.verdicts import refused
+
+T = TypeVar("T")
+Asking = Generator[Ask, Answer, T]
+Read = Callable[[str, str], T]
+"""Reads a verdict out of (what a judge said, what it was shown). Raises `Unreadable`."""
+
+UNREADABLE = "unparsable_verdict"
+"""Reason code of a row whose judge never said anything readable."""
+
+_LONGEST_QUOTE = 2000
+
+
+class JudgingStep(ModelStep):
+    """A step whose model judges. The columns it writes are empty where there is no verdict."""
+
+    judges: ClassVar[Literal["accept", "attributes", "compare"]]
+    """What kind of verdict it gives: what is counted of it stands in the lock by kind."""
+
+    retries: NonNegativeInt = Field(default=2, description="How often an unreadable verdict is asked for again.")
+
+    def likely_kept(self) -> tuple[float, float]:
+        return 1.0, 1.0
+
+    def messages(self, instructions: str, row: Row, columns: Mapping[str, str], request: str) -> tuple[Message, ...]:
+        """The rubric, and the row's columns between tags. `columns` names them by tag; "" is none."""
+        material = blocks({tag: row.get(column) for tag, column in columns.items() if column})
+        return (
+            {"role": "system", "content": instructions},
+            {"role": "user", "content": f"{material}\n\n{request}"},
+        )
+
+    def verdict(
+        self, messages: tuple[Message, ...], schema: Mapping[str, Any], read: Read[T], request: str
+    ) -> Asking[T | Dropped]:
+        """One verdict as `read` gives it, or why there is none."""
+        (one,) = yield from self.verdicts(messages, schema, read, request, samples=1)
+        return one
+
+    def verdicts(
+        self, messages: tuple[Message, ...], schema: Mapping[str, Any], read: Read[T], request: str, *, samples: int
+    ) -> Asking[list[T | Dropped]]:
+        """So many verdicts on the same question, each asked for again by itself while it cannot be read."""
+        try:
+            answer = yield Ask(messages, schema=schema, n=samples)
+        except Refused as error:
+            return [refused(error)] * samples
+        said = [sample.text for sample in answer.samples]
+        found: list[T | Dropped] = []
+        for i, text in enumerate(said):
+            # Two samples may be unreadable in the same words: without an attempt of their own they would share one
+            # journalled answer, and agree for no reason.
+            attempts = (k * samples + i + 1 for k in range(self.retries))
+            found.append((yield from _until_read(text, messages, schema, read, request, attempts)))
+        return found
+
+    def unjudged(self, row: Row, why: Dropped) -> Kept:
+        """The row without a verdict: its columns are there and empty."""
+        return Kept(row.with_columns(**dict.fromkeys(self.outputs)), missed=why)
+
+
+def _until_read(
+    said: str,
+    messages: tuple[Message, ...],
+    schema: Mapping[str, Any],
+    read: Read[T],
+    request: str,
+    attempts: Iterable[int],
+) -> Asking[T | Dropped]:
+    shown = "\n\n".join(message["content"] for message in messages)
+    left = iter(attempts)
+    while True:
+        try:
+            return read(said, shown)
+        except Unreadable as unreadable:
+            fault = str(unreadable)
+        attempt = next(left, None)
+        if attempt is None:
+            return Dropped(UNREADABLE, fault, raw=said, failed=True)
+        try:
+            answer = yield Ask((*messages, *_correction(said, fault, request)), schema=schema, attempt=attempt)
+        except Refused as error:
+            return Dropped(error.reason, error.detail, raw=said, failed=True)
+        said = answer.text
+
+
+def _correction(said: str, fault: str, request: str) -> tuple[Message, ...]:
+    if not said.strip():
+        # Some providers refuse an empty assistant turn.
+        return ()
+    again = {"role": "user", "content": f"That verdict cannot be used: {fault}. {request}"}
+    return ({"role": "assistant", "content": said[:_LONGEST_QUOTE]}, again)

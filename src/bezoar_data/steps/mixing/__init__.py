@@ -1,0 +1,1 @@
+"""Mixtures: conversations of several sources in one format, and how much of each there is."""

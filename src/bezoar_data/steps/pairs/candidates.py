@@ -1,0 +1,77 @@
+"""`pairs.candidates`: several answers of a model to each prompt, to choose among."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from pydantic import Field, PositiveInt
+
+from bezoar_data.llms.ask import Answer, Ask, Message, Sample
+from bezoar_data.runs.messages import asked_with, turns_of
+from bezoar_data.runs.row import Columns, Row
+from bezoar_data.steps.answering import AnsweringStep
+from bezoar_data.steps.base import Child, Children, Dropped, Turns
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One sample of an answer, and why it cannot be used (empty if it can)."""
+
+    ask: Ask
+    answer: Answer
+    sample: Sample
+    fault: str
+
+
+class Candidates(AnsweringStep):
+    """Ask a model for `n` answers to each prompt, and make a row of each.
+
+    The new rows hold as `prompt` what was asked, one answer as `response`, its number as `candidate`, and the columns
+    to `keep`; a judge scores each, and `pairs.best_worst` brings them together again. Answers of several models stand
+    side by side where two of these steps come after one source and meet in a union. How much the answers differ is up
+    to the model's temperature in the models file.
+
+    What is empty, was cut by the token limit or was stopped by the provider's content filter is asked for again; a
+    candidate that is never usable is dropped as `empty_answer`, `truncated_answer` or `filtered_answer`.
+    """
+
+    use: ClassVar[str] = "pairs.candidates"
+    version: ClassVar[int] = 1
+    makes: ClassVar[bool] = True
+    spelled: ClassVar[dict[str, str]] = {"llm": "model"}
+    reads: ClassVar[tuple[str, ...]] = ("{prompt}", "{context}", "{system}", "{keep}")
+    writes: ClassVar[tuple[str, ...]] = ("prompt", "response", "candidate", "{system}", "{keep}")
+    example: ClassVar[str] = "- use: pairs.candidates\n  with: {model: teacher, prompt: instruction, n: 4}\n"
+
+    n: PositiveInt = Field(default=4, description="How many answers to each prompt.")
+    prompt: str = Field(default="prompt", min_length=1, description="The column of prompts: text or messages.")
+    context: str = Field(default="", description='The column of texts that follow the prompt; "" for none.')
+    system: str = Field(default="", description='The column of system messages; "" for none.')
+    keep: list[str] = Field(default=[], description="Other columns to take along.")
+
+    def run_row(self, row: Row) -> Turns:
+        prompt = asked_with(row.get(self.prompt), row.get(self.context) if self.context else None)
+        asked: list[Message] = [*turns_of(prompt, "user")]
+        if not asked:
+            return Dropped("empty_prompt", f"there is nothing to answer in `{self.prompt}`", failed=True)
+        system = turns_of(row.get(self.system) if self.system else "", "system")
+        usable: list[_Candidate] = []
+        unusable: list[_Candidate] = []
+        for attempt in range(self.retries + 1):
+            ask = Ask((*system, *asked), n=self.n - len(usable), attempt=attempt)
+            answer = yield ask
+            given = [_Candidate(ask, answer, s, self.fault_of(s)) for s in answer.samples]
+            usable += [c for c in given if not c.fault]
+            unusable = [c for c in given if c.fault]
+            if not unusable:
+                break
+        return Children([self._child(row, prompt, i, candidate) for i, candidate in enumerate((*usable, *unusable))])
+
+    def _child(self, row: Row, prompt: Any, number: int, candidate: _Candidate) -> Child:
+        text = candidate.sample.text.strip() or None
+        columns: Columns = {"prompt": prompt, "response": text, "candidate": number}
+        columns |= {column: row.get(column) for column in ([self.system] if self.system else []) + self.keep}
+        dropped = Dropped(candidate.fault, f"asked {self.retries + 1} times", text, failed=True)
+        one = replace(candidate.answer, samples=(candidate.sample,))
+        return Child(columns, asked=[(candidate.ask, one)], dropped=dropped if candidate.fault else None)

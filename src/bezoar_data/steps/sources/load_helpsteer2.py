@@ -1,0 +1,70 @@
+"""`load_helpsteer2`: NVIDIA's HelpSteer2, answers that people rated on five attributes (arXiv 2406.08673)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from bezoar_data.runs.row import Columns
+from bezoar_data.steps.base import Dropped, Kept
+from bezoar_data.steps.sources.dialogues import fault_of_prompt, parse_helpsteer
+from bezoar_data.steps.sources.files import FileSource, texts_of
+from bezoar_data.steps.sources.readers import Faults
+
+TEXTS = ("prompt", "response")
+ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
+
+
+class LoadHelpsteer2(FileSource):
+    """Rated answers of HelpSteer2 from local files or the Hub, one to a row.
+
+    `prompt` becomes a list of messages: the source writes a conversation as one text, with lines `<extra_id_1>User` and
+    `<extra_id_1>Assistant` between its turns. The attributes are whole numbers from 0 to 4. Two answers to one prompt
+    stand next to each other; `prompt_index` numbers the prompts, so that `pairs.best_worst` with `by: [prompt_index]`
+    finds the two again, and an answer whose neighbour is missing is alone there.
+
+    Dropped are rows whose conversation does not end with the user (`even`), does not alternate (`roles`), has an empty
+    turn, or an empty response (`empty`), and those with a rating that is not one of 0 to 4 (`rating`). A row without a
+    prompt or a response ends the run before it begins.
+    """
+
+    use: ClassVar[str] = "load_helpsteer2"
+    version: ClassVar[int] = 1
+    writes: ClassVar[tuple[str, ...]] = (*TEXTS, *ATTRIBUTES, "prompt_index")
+    example: ClassVar[str] = "- use: load_helpsteer2\n  with: {hub: nvidia/HelpSteer2}\n"
+
+    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
+        yield from self._looked_through(self._found, "there is no rated answer in it", "is it the right file?")
+
+    def _found(self, faults: Faults) -> Iterator[tuple[str, str, int, Columns]]:
+        prompt_index = -1
+        waiting: tuple[str, str] | None = None
+        for found in self._records(faults, need=TEXTS):
+            texts = texts_of(found, TEXTS, faults, "a row of HelpSteer2 has a prompt, a response and their ratings")
+            if texts is None:
+                continue
+            this = (found.source, texts["prompt"])
+            if waiting == this:
+                waiting = None
+            else:
+                waiting = this
+                prompt_index += 1
+            ratings = {name: found.record.values.get(name) for name in ATTRIBUTES}
+            columns = {**texts, **ratings, "prompt_index": prompt_index}
+            yield found.source, found.revision, found.record.index, columns
+
+    def decide(self, columns: Columns) -> Kept | Dropped:
+        prompt = parse_helpsteer(columns["prompt"])
+        if fault := fault_of_prompt(prompt):
+            return Dropped(fault.reason, fault.detail)
+        if not columns["response"].strip():
+            return Dropped("empty", "the response says nothing")
+        bad = next((name for name in ATTRIBUTES if not _rates(columns[name])), None)
+        if bad:
+            return Dropped("rating", f"{bad} is {columns[bad]!r:.60}, not one of 0 to 4")
+        ratings = {name: int(columns[name]) for name in ATTRIBUTES}
+        return Kept({**columns, "prompt": prompt, **ratings})
+
+
+def _rates(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value in range(5)

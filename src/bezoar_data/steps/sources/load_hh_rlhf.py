@@ -1,0 +1,68 @@
+"""`load_hh_rlhf`: the preference pairs of Anthropic's HH-RLHF, their dialogues taken apart into messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import Field
+
+from bezoar_data.runs.row import Columns
+from bezoar_data.steps.base import Dropped, Kept
+from bezoar_data.steps.sources.dialogues import Fault, fault_of_pair, merge_consecutive, parse_hh
+from bezoar_data.steps.sources.files import FileSource, texts_of
+from bezoar_data.steps.sources.readers import Faults
+
+SIDES = ("chosen", "rejected")
+SUBSETS = ("harmless-base", "helpful-base", "helpful-online", "helpful-rejection-sampled")
+
+
+class LoadHhRlhf(FileSource):
+    """Pairs of HH-RLHF from local files or the Hub, in TRL's conversational preference format.
+
+    A row of the source is two dialogues, each one text. It becomes `prompt`, `chosen` and `rejected`, lists of
+    messages, or is dropped, with its two texts, by the first of these rules that it breaks: `turn_count` (the sides
+    have different numbers of turns), `odd` (an odd number), `roles` (they do not alternate from the user on, or text
+    stands before the first), `empty` (a turn says nothing), `history` (the sides differ before the last turn),
+    `identical` (they differ nowhere). `repair` makes turns of one role in a row one turn before the rules are applied,
+    and `repaired` then tells which rows it changed. A row without two texts ends the run before it begins.
+
+    The source's order is kept, so `limit: 100000` is the slice that OpenBezoar took: it counts the source's rows, and
+    whatever draws at random draws from it. `subset` is the part of HH-RLHF, as the file's path or `data_dir` tells it.
+    """
+
+    use: ClassVar[str] = "load_hh_rlhf"
+    version: ClassVar[int] = 1
+    writes: ClassVar[tuple[str, ...]] = ("prompt", *SIDES, "subset")
+    optional_writes: ClassVar[tuple[str, ...]] = ("repaired",)
+    example: ClassVar[str] = "- use: load_hh_rlhf\n  with: {hub: Anthropic/hh-rlhf, limit: 100000}\n"
+
+    repair: bool = Field(default=False, description="Make turns of one role in a row one turn, instead of dropping.")
+
+    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
+        yield from self._looked_through(self._found, "there is no pair in it", "is it the right file?")
+
+    def _found(self, faults: Faults) -> Iterator[tuple[str, str, int, Columns]]:
+        for found in self._records(faults, need=SIDES):
+            texts = texts_of(found, SIDES, faults, f"a row of HH-RLHF has {' and '.join(SIDES)}")
+            if texts is not None:
+                columns = {**texts, "subset": _subset(found.source)}
+                yield found.source, found.revision, found.record.index, columns
+
+    def decide(self, columns: Columns) -> Kept | Dropped:
+        chosen, rejected = (parse_hh(columns[side]) for side in SIDES)
+        for side, turns in zip(SIDES, (chosen, rejected), strict=True):
+            if isinstance(turns, Fault):
+                return Dropped(turns.reason, f"{side}: {turns.detail}")
+        assert not isinstance(chosen, Fault) and not isinstance(rejected, Fault)  # noqa: S101
+        said = (chosen, rejected)
+        if self.repair:
+            chosen, rejected = merge_consecutive(chosen), merge_consecutive(rejected)
+        if fault := fault_of_pair(chosen, rejected):
+            return Dropped(fault.reason, fault.detail)
+        pair = {"prompt": chosen[:-1], "chosen": chosen[-1:], "rejected": rejected[-1:], "subset": columns["subset"]}
+        return Kept({**pair, "repaired": said != (chosen, rejected)} if self.repair else pair)
+
+
+def _subset(source: str) -> str:
+    return next((name for name in reversed(SUBSETS) if name in source), "")

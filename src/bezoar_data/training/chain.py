@@ -1,0 +1,200 @@
+"""The chain of a recipe's stages: what each one starts from and depends on, which are done, and running the rest.
+
+A stage's key is the hash of everything that decides its weights: the key of what it starts from, its rows, settings,
+template, and the versions of the libraries. A folder with that key is not trained again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.runs.folder import write_json, write_text
+from bezoar_data.runs.row import digest
+from bezoar_data.spec.recipe_file import BASE, TOKENIZERS_OWN, LoadedRecipe, Stage
+from bezoar_data.training.cards import StageCard
+from bezoar_data.training.curves import save_curves
+from bezoar_data.training.dpo import run_dpo
+from bezoar_data.training.examples import Examples
+from bezoar_data.training.folder import STAGE_FILE, TrainingFolder
+from bezoar_data.training.made_base import save_made_base
+from bezoar_data.training.merge import run_merge
+from bezoar_data.training.model_card import model_card
+from bezoar_data.training.models import Start, base_start
+from bezoar_data.training.progress import Progress
+from bezoar_data.training.settings import Settings
+from bezoar_data.training.sft import run_sft
+from bezoar_data.training.stage import Data, Done, StageJob
+from bezoar_data.training.text import Template
+
+STAGES: Mapping[str, Callable[[StageJob], Done]] = {"sft": run_sft, "dpo": run_dpo, "merge": run_merge}
+"""What each kind of stage does."""
+
+FORMAT = 1
+SOFTWARE = ("bezoar-data", "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate")
+_BASE_FILE = "base.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A stage with all that decides it, before anything of it is loaded."""
+
+    index: int
+    stage: Stage
+    start: str
+    """The id of the stage it goes on from, or `base`."""
+    key: str
+    card: StageCard | None
+    examples: Examples | None
+    settings: Settings | None
+    adapter: Mapping[str, Any] | None
+    passed_over: int = 0
+
+
+def base_key(recipe: LoadedRecipe, tokenizer: Any) -> str:
+    """What a first stage starts from, as text of a fixed length."""
+    base = recipe.file.base
+    if base.make is not None:
+        vocabulary = tokenizer.backend_tokenizer.to_str()
+        return digest("made", base.make.model_dump(), recipe.file.seed, vocabulary)
+    start = base_start(recipe, Path())
+    folder = Path(start.weights)
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    seen = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+    return digest("base", start.weights, start.revision, seen)
+
+
+def stage_key(
+    recipe: LoadedRecipe, planned: Mapping[str, Any], start_key: str, template: Template, rows_key: str
+) -> str:
+    """What decides a stage's weights."""
+    quantisation = recipe.file.quantisation
+    versions = {name: version(name) for name in SOFTWARE[1:]}
+    return digest("stage", FORMAT, start_key, dict(planned), quantisation, template.source, rows_key, versions)
+
+
+def rows_key(examples: Examples | None) -> str:
+    """The tokens and labels themselves, in their order."""
+    return digest("rows", examples.train, examples.held_out) if examples is not None else ""
+
+
+def run_chain(
+    recipe: LoadedRecipe,
+    folder: TrainingFolder,
+    plan: list[Planned],
+    template: Template,
+    progress: Progress,
+    *,
+    base: str,
+) -> list[dict[str, Any]]:
+    """Run every stage that is not done, in order, and give what all stages left. `base` is the base's key."""
+    _make_base(recipe, folder, template, base, progress)
+    starts = {BASE: base_start(recipe, folder.base)}
+    left: list[dict[str, Any]] = []
+    for planned in plan:
+        name = planned.stage.id
+        found = folder.finished(name, planned.key)
+        if found is None:
+            found = _run(recipe, folder, planned, template, starts[planned.start], progress)
+        else:
+            progress.say(f"{name}: done already")
+        starts[name] = _leaves(folder, planned, starts[planned.start])
+        left.append(found)
+        write_text(folder.card, model_card(recipe, plan, left))
+    shutil.rmtree(folder.path / ".work", ignore_errors=True)
+    write_text(folder.recipe, recipe.path.read_text("utf-8"))
+    return left
+
+
+def _make_base(recipe: LoadedRecipe, folder: TrainingFolder, template: Template, key: str, progress: Progress) -> None:
+    shape = recipe.file.base.make
+    if shape is None or ((folder.base / _BASE_FILE).is_file() and key in (folder.base / _BASE_FILE).read_text("utf-8")):
+        return
+    progress.say("base: making a model with random weights, and its tokenizer from the rows")
+    work = folder.open_work(BASE, key)
+    save_made_base(work / "result", shape, template.tokenizer, recipe.file.seed)
+    write_json(work / "result" / _BASE_FILE, {"key": key})
+    folder.finish(BASE)
+
+
+def _run(
+    recipe: LoadedRecipe, folder: TrainingFolder, planned: Planned, template: Template, start: Start, progress: Progress
+) -> dict[str, Any]:
+    stage = planned.stage
+    work = folder.open_work(stage.id, planned.key)
+    data = None
+    if planned.examples is not None and planned.settings is not None:
+        data = Data(planned.examples, planned.settings, planned.adapter)
+        for note in planned.settings.notes:
+            progress.note(f"{stage.id}: {note}")
+    job = StageJob(
+        recipe=recipe,
+        stage=stage,
+        place=recipe.document.place(("stages", planned.index)),
+        start=start,
+        template=template,
+        data=data,
+        work=work,
+        result=work / "result",
+        progress=progress,
+    )
+    progress.say(f"{stage.id}: {stage.use}, from {planned.start}")
+    done = STAGES[stage.use](job)
+    told = describe(recipe, planned, template, done)
+    write_json(job.result / STAGE_FILE, told)
+    save_curves(job.result, stage.id)
+    folder.finish(stage.id)
+    return told
+
+
+def _leaves(folder: TrainingFolder, planned: Planned, start: Start) -> Start:
+    """What a later stage starts from after this one."""
+    result = folder.stage(planned.stage.id)
+    if planned.stage.use == "merge" or planned.adapter is None:
+        return Start(str(result))
+    return Start(start.weights, result, start.revision, start.trust_remote_code)
+
+
+def describe(recipe: LoadedRecipe, planned: Planned, template: Template, done: Done) -> dict[str, Any]:
+    """`stage.json`: what the stage was made from and what it measured."""
+    card, examples = planned.card, planned.examples
+    rows = None
+    if card is not None and examples is not None:
+        stage = planned.stage.model_dump(mode="json", include={"where", "split", "view"})
+        counts = {side: counted.as_json() for side, counted in examples.counts.items()}
+        licence = card.own.get("licence") or {}
+        rows = {
+            "card": card.name,
+            "lock": card.lock,
+            "demo": bool(card.own.get("demo")),
+            "licence": {key: licence.get(key) for key in ("result", "commercial")},
+            **stage,
+            "passed_over": planned.passed_over,
+            "rows": counts,
+        }
+    return {
+        "format": FORMAT,
+        "key": planned.key,
+        "stage": planned.stage.id,
+        "use": planned.stage.use,
+        "from": planned.start,
+        "recipe": {"name": recipe.file.name, "sha256": hashlib.sha256(recipe.path.read_bytes()).hexdigest()},
+        "base": recipe.file.base.model_dump(mode="json", exclude_none=True),
+        "data": rows,
+        "settings": dict(planned.settings.given) if planned.settings is not None else None,
+        "notes": list(planned.settings.notes) if planned.settings is not None else [],
+        "adapter": dict(planned.adapter) if planned.adapter is not None else None,
+        "quantisation": recipe.file.quantisation,
+        "template": {
+            "name": "tokenizer" if recipe.file.template == TOKENIZERS_OWN else Path(recipe.file.template).name,
+            "sha256": hashlib.sha256(template.source.encode()).hexdigest(),
+        },
+        "software": {name: version(name) for name in SOFTWARE},
+        "metrics": dict(done.metrics),
+        "times": dict(done.times),
+    }

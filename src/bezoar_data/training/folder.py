@@ -1,0 +1,113 @@
+"""The folder that a recipe's training leaves, and how its parts come to stand there whole.
+
+    trained/tiny/
+      README.md            the model card
+      recipe.yaml          our file, as trained
+      base/                the base, where the recipe makes it
+      lamini/              a stage: adapter or model, tokenizer, stage.json, log.jsonl, loss.svg
+      .work/lamini/        checkpoints of the stage that is under way
+
+A stage's folder is made in `.work` and moved into place when it is finished: what stands there is whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.runs.folder import replace_folder, restore_folder, write_json
+from bezoar_data.spec.errors import InputError, Place, Problem
+
+STAGE_FILE = "stage.json"
+_KEY = "key.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFolder:
+    """Paths of one recipe's training, `trained/NAME` by default."""
+
+    path: Path
+
+    @property
+    def base(self) -> Path:
+        return self.path / "base"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "README.md"
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    def stage(self, name: str) -> Path:
+        return self.path / name
+
+    def work(self, name: str) -> Path:
+        return self.path / ".work" / name
+
+    def finished(self, name: str, key: str) -> dict[str, Any] | None:
+        """What the folder of a finished stage says, if it was made from what `key` stands for."""
+        try:
+            value = json.loads((self.stage(name) / STAGE_FILE).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return value if isinstance(value, dict) and value.get("key") == key else None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder for one training. The lock is the kernel's, so a killed one never leaves it behind."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"cannot train into {self.path}: {error}"
+            raise InputError(Problem("out-unusable", message)) from error
+        with (self.path / ".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                hint = "wait for it, stop it, or name another folder with --out"
+                message = "another training is writing to this folder"
+                raise InputError(Problem("training-in-progress", message, Place(str(self.path)), hint)) from error
+            yield
+
+    def open_work(self, name: str, key: str) -> Path:
+        """A stage's working folder: with its checkpoints, if it was left by the same stage; else empty."""
+        work = self.work(name)
+        restore_folder(self.stage(name))
+        try:
+            known = json.loads((work / _KEY).read_text("utf-8"))["key"]
+        except (OSError, ValueError, KeyError, TypeError):
+            known = None
+        if known != key:
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(parents=True)
+            write_json(work / _KEY, {"key": key})
+        shutil.rmtree(work / "result", ignore_errors=True)
+        (work / "result").mkdir()
+        return work
+
+    def finish(self, name: str) -> None:
+        """Move a finished result into place, and take its working folder away."""
+        work = self.work(name)
+        replace_folder(work / "result", self.stage(name))
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The latest whole checkpoint. A trainer writes its state last, so one without it was being written when the
+    training ended; such are taken away."""
+    whole: list[tuple[int, Path]] = []
+    for path in work.glob("checkpoint-*"):
+        try:
+            step = json.loads((path / "trainer_state.json").read_text("utf-8"))["global_step"]
+            whole.append((int(step), path))
+        except (OSError, ValueError, KeyError, TypeError):
+            shutil.rmtree(path, ignore_errors=True)
+    return max(whole, default=(0, None))[1]

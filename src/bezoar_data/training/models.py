@@ -1,0 +1,109 @@
+"""Loading what a stage starts from: a base, quantised or not, with the adapter that is carried on or a new one.
+
+Weights are read from safetensors alone, and no code that comes with a model is run unless the recipe says so in plain
+sight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.spec.recipe_file import Base, LoadedRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a stage starts from: unquantised weights that stand alone, and perhaps an adapter on them."""
+
+    weights: str
+    """A folder, or an id on the Hub."""
+    adapter: Path | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+    def options(self) -> dict[str, Any]:
+        return {"revision": self.revision or "main", "trust_remote_code": self.trust_remote_code}
+
+
+def load_tokenizer(start: Start, place: Place) -> Any:
+    """The tokenizer, fast, with a padding token: its own, or an unknown or end-of-text one. Raises `InputError`."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(start.weights, **start.options())
+    except (OSError, ValueError, ImportError) as error:
+        raise _not_loadable("tokenizer", start, place, error) from error
+    if not tokenizer.is_fast:
+        message = f"the tokenizer of {start.weights} cannot tell where its tokens stand in the text"
+        raise InputError(Problem("slow-tokenizer", message, place, "take a base with a fast tokenizer"))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer
+
+
+def load_weights(start: Start, place: Place, *, dtype: str | None = None, quantisation: Any = None) -> Any:
+    """The weights without an adapter. Raises `InputError`."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    options = start.options()
+    if quantisation is not None:
+        # bitsandbytes quantises where the weights are to stay.
+        options["device_map"] = {"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"}
+        options["quantization_config"] = quantisation
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            start.weights, dtype=dtype or "auto", use_safetensors=True, **options
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise _not_loadable("weights", start, place, error) from error
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # On some processors the first evaluation would pack the weights anew and round their scales, for good:
+            # what is trained after it would hang on whether there was one, and a resumed run would differ.
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def load_adapter(model: Any, adapter: Path, *, trainable: bool) -> Any:
+    """The model with a trained adapter on it."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+
+
+def new_adapter(model: Any, settings: Mapping[str, Any], seed: int) -> Any:
+    """The model with a fresh adapter, which changes nothing yet; drawn from the seed alone."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(seed)
+    return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
+
+
+def quantisation_of(recipe: LoadedRecipe) -> Any:
+    """The recipe's BitsAndBytesConfig; None where weights stay as they are."""
+    if recipe.file.quantisation is None:
+        return None
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(**recipe.file.quantisation)
+
+
+def base_start(recipe: LoadedRecipe, made: Path) -> Start:
+    """What a first stage starts from. `made` is where a base that the recipe makes lies."""
+    base: Base = recipe.file.base
+    if base.model is None:
+        return Start(str(made))
+    is_folder = base.model.startswith(("./", "../", "/"))
+    weights = str(recipe.resolve(base.model)) if is_folder else base.model
+    return Start(weights, None, base.revision, base.trust_remote_code)
+
+
+def _not_loadable(what: str, start: Start, place: Place, error: Exception) -> InputError:
+    first = str(error).strip().split("\n")[0]
+    return InputError(Problem("no-base", f"the {what} of {start.weights} cannot be loaded: {first}", place))

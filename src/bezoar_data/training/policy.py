@@ -1,0 +1,96 @@
+"""What a recipe's policy forbids, held against the cards before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from bezoar_data.spec.clean import shown
+from bezoar_data.spec.errors import PolicyRefused, Problem
+from bezoar_data.spec.paths import from_here
+from bezoar_data.spec.recipe_file import LoadedRecipe
+from bezoar_data.training.cards import StageCard
+
+Commercial = Callable[[str], str]
+"""Whether a licence allows commercial use: `yes`, `no` or `unknown`."""
+
+
+def hold_to_policy(recipe: LoadedRecipe, cards: Iterable[StageCard], commercial: Commercial) -> None:
+    """Raise `PolicyRefused` with every reason at once why the recipe's policy forbids its cards or its base."""
+    problems = [*_base(recipe, commercial)]
+    for card in cards:
+        problems += _card(recipe, card)
+    if problems:
+        raise PolicyRefused(problems)
+
+
+def _base(recipe: LoadedRecipe, commercial: Commercial) -> Iterator[Problem]:
+    base = recipe.file.base
+    if recipe.file.policy.commercial and base.make is None:
+        verdict = commercial(base.licence) if base.licence is not None else "unknown"
+        if verdict != "yes":
+            name = base.licence or "not stated"
+            message = f"commercial use of the base is not known to be allowed: its licence is {shown(name, 80)}"
+            if verdict == "no":
+                message = f"commercial use of the base is forbidden by its licence, {shown(name, 80)}"
+            place = recipe.document.place(("base",), key=True)
+            yield Problem("refused-commercial", message, place, "state 'licence' under 'base', or take another base")
+
+
+def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
+    policy, own = recipe.file.policy, card.own
+    told = f"the data of {from_here(card.folder)}"
+    if own.get("demo", True) and not policy.demo:
+        hint = "make it with real models; 'demo: true' in the policy allows it, for trying a recipe out"
+        yield Problem("refused-demo", f"{told} was made by embedded demo models", card.place, hint)
+    licence = own.get("licence") or {}
+    if policy.commercial and licence.get("commercial") != "yes":
+        why = _first_reason(licence)
+        verdict = "forbidden" if licence.get("commercial") == "no" else "not known to be allowed"
+        yield Problem("refused-commercial", f"commercial use of {told} is {verdict}{why}", card.place)
+    if policy.commercial and licence.get("result") in (None, "unknown"):
+        yield Problem(
+            "refused-licence", f"the licence of {told} is unknown", card.place, "its card's section tells why"
+        )
+    if policy.judge_agreement is not None:
+        yield from _agreement(card, told, policy.judge_agreement)
+    if policy.review and own.get("review", "none") in (None, "none"):
+        yield Problem("refused-review", f"nobody has reviewed {told}", card.place)
+    yield from _contamination(card, told, policy.contamination)
+
+
+def _first_reason(licence: Mapping[str, Any]) -> str:
+    result = licence.get("result")
+    return f" (its licence: {shown(str(result), 80)})" if result else ""
+
+
+def _agreement(card: StageCard, told: str, least: float) -> Iterator[Problem]:
+    """Every judge of the card against people, as Cohen's kappa; a judge that was not measured does not agree."""
+    judges = card.own.get("judge") or []
+    if not judges:
+        yield Problem("refused-agreement", f"{told} was not judged", card.place)
+    for judge in judges:
+        measured = judge.get("reliability")
+        found = [m["kappa"] for m in measured if m.get("kappa") is not None] if isinstance(measured, list) else []
+        who = f"the judge '{shown(str(judge.get('name')), 60)}' of {told}"
+        if not found:
+            hint = "measure it: bezoar-data judge reliability"
+            yield Problem("refused-agreement", f"how far {who} agrees with people was not measured", card.place, hint)
+        elif min(found) < least:
+            message = f"{who} agrees with people too little: kappa {min(found):.2f}, less than {least:g}"
+            yield Problem("refused-agreement", message, card.place)
+
+
+def _contamination(card: StageCard, told: str, wanted: str) -> Iterator[Problem]:
+    """The card says either in words that nothing was searched, or what each search found."""
+    found = card.own.get("contamination")
+    if wanted == "any":
+        return
+    steps = found.get("steps") or [] if isinstance(found, Mapping) else []
+    if not any(step.get("every_row") and not step.get("changed_after") for step in steps):
+        hint = "let all its rows pass the step 'decontaminate' as they will be"
+        yield Problem("refused-contamination", f"{told} was not searched for benchmarks", card.place, hint)
+    left = sum(int(step.get(key) or 0) for step in steps for key in ("marked", "kept_on_appeal"))
+    if wanted == "clean" and left:
+        message = f"{told} holds {left:,} rows that share words with an evaluation set"
+        yield Problem("refused-contamination", message, card.place)

@@ -1,0 +1,70 @@
+"""What is said while a recipe trains: a line on standard error for each stage, and every few seconds within one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.spec.clean import clean_text
+
+LINES = 5.0
+"""Seconds between two lines of one stage."""
+
+
+class Progress:
+    """`quiet` says nothing but notes (for `--json`)."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    def say(self, text: str) -> None:
+        if not self._quiet:
+            print(clean_text(text), file=sys.stderr, flush=True)  # noqa: T201
+
+    def note(self, text: str) -> None:
+        print(f"note: {clean_text(text)}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def callback(self, stage: str, checkpoint: Path | None) -> Any:
+        """A callback for a trainer that tells loss, tokens/s, time left and memory."""
+        from transformers import TrainerCallback
+
+        from bezoar_data.training.trainers import peak_memory
+
+        if checkpoint is not None:
+            self.say(f"{stage}: goes on from step {checkpoint.name.rpartition('-')[2]}")
+        say = self.say
+
+        class Tell(TrainerCallback):  # type: ignore[misc]
+            began, first, told, tokens = 0.0, 0, 0.0, 0.0
+
+            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                self.began = self.told = time.monotonic()
+                self.first = state.global_step
+
+            def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+                now = time.monotonic()
+                logs = logs or {}
+                watched = "eval_loss" in logs
+                if "loss" not in logs and not watched:
+                    return
+                if not watched and now - self.told < LINES and state.global_step < state.max_steps:
+                    return
+                self.told = now
+                done = state.global_step - self.first
+                seconds = now - self.began
+                left = seconds / done * (state.max_steps - state.global_step) if done else 0.0
+                parts = [f"{stage}: step {state.global_step}/{state.max_steps}"]
+                parts.append(
+                    f"{'held-out ' if watched else ''}loss {float(logs['eval_loss' if watched else 'loss']):.4f}"
+                )
+                if "rewards/margins" in logs:
+                    parts.append(f"margin {float(logs['rewards/margins']):.4f}")
+                if tokens := logs.get("num_tokens"):
+                    parts.append(f"{float(tokens) / max(seconds, 1e-9):,.0f} tokens/s")
+                parts.append(f"{left:.0f} s left")
+                parts.append(f"{peak_memory() / 2**20:,.0f} MiB")
+                say(", ".join(parts))
+
+        return Tell()

@@ -1,0 +1,175 @@
+"""Training from a recipe: `prepare` checks and plans everything without loading a weight, `train` runs what is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.spec.recipe_check import load_recipe
+from bezoar_data.spec.recipe_file import BASE, TOKENIZERS_OWN, LoadedRecipe
+from bezoar_data.training.cards import StageCard, StageRows, find_cards, read_rows, seeds_on_both_sides
+from bezoar_data.training.folder import TrainingFolder
+from bezoar_data.training.policy import Commercial, hold_to_policy
+from bezoar_data.training.progress import Progress
+from bezoar_data.training.settings import adapter_settings, check_built, fit, with_defaults, written_settings
+
+if TYPE_CHECKING:
+    from bezoar_data.training.chain import Planned
+    from bezoar_data.training.text import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A recipe held against its cards, with every stage's examples."""
+
+    recipe: LoadedRecipe
+    folder: TrainingFolder
+    template: Template
+    stages: list[Planned]
+    base: str
+    """The key of the base."""
+    warnings: tuple[str, ...]
+
+    def finished(self, planned: Planned) -> dict[str, Any] | None:
+        return self.folder.finished(planned.stage.id, planned.key)
+
+
+def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial) -> Prepared:
+    """Check a recipe, its policy and its data, and make every stage's examples. No weights are loaded.
+
+    Raises `InputError` and `PolicyRefused`, each with everything found.
+    """
+    recipe = load_recipe(path)
+    check_built(recipe)
+    cards = find_cards(recipe, runs)
+    hold_to_policy(recipe, cards.values(), commercial)
+    rows = {i: read_rows(recipe, card) for i, card in cards.items()}
+    _need_libraries()
+    folder = TrainingFolder(out or Path("trained") / recipe.file.name)
+    template = _template(recipe, rows)
+    stages, base = _plan(recipe, cards, rows, template)
+    return Prepared(recipe, folder, template, stages, base, tuple(_warnings(recipe, rows, stages)))
+
+
+def train(prepared: Prepared, progress: Progress) -> list[dict[str, Any]]:
+    """Run every stage that is not done; the same call again goes on after an interruption."""
+    from bezoar_data.training.chain import run_chain
+
+    _need_one_device()
+    with prepared.folder.held():
+        return run_chain(
+            prepared.recipe, prepared.folder, prepared.stages, prepared.template, progress, base=prepared.base
+        )
+
+
+def _need_libraries() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "transformers", "peft", "trl") if find_spec(name) is None]
+    if missing:
+        message = f"training needs {', '.join(missing)}"
+        raise InputError(Problem("missing-library", message, hint="pip install 'bezoar-data[train]'"))
+    _hush()
+
+
+def _hush() -> None:
+    """Bars and advice of the libraries are of no use beside our own lines."""
+    import logging as standard
+    import warnings
+
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    standard.getLogger("bitsandbytes").setLevel(standard.ERROR)
+    if not os.environ.get("BEZOAR_DEBUG"):
+        warnings.filterwarnings("ignore", module=r"(transformers|trl|peft|bitsandbytes|torch|accelerate)\b")
+
+
+def _need_one_device() -> None:
+    import torch
+
+    several = torch.cuda.device_count() > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if several:
+        hint = "make one visible, such as with CUDA_VISIBLE_DEVICES=0, and start one process"
+        raise InputError(Problem("several-devices", "training on several GPUs is not built", hint=hint))
+
+
+def _template(recipe: LoadedRecipe, rows: Mapping[int, StageRows]) -> Template:
+    from bezoar_data.training.made_base import make_tokenizer
+    from bezoar_data.training.models import base_start, load_tokenizer
+    from bezoar_data.training.text import load_template
+
+    file = recipe.file
+    place = recipe.document.place(("base",), key=True)
+    if file.base.make is not None:
+        tokenizer = make_tokenizer(file.base.make, _texts(rows))
+    else:
+        tokenizer = load_tokenizer(base_start(recipe, Path()), place)
+    if file.template == TOKENIZERS_OWN:
+        return load_template(tokenizer, None, place)
+    return load_template(tokenizer, recipe.resolve(file.template), recipe.document.place(("template",)))
+
+
+def _texts(rows: Mapping[int, StageRows]) -> Iterator[str]:
+    """Every text that is trained on, in the order of the stages."""
+    for _, stage in sorted(rows.items()):
+        for row in stage.train:
+            for column in stage.view.values():
+                value = row[column]
+                if isinstance(value, str):
+                    yield value
+                elif isinstance(value, list):
+                    yield from (turn["content"] for turn in value if isinstance(turn, Mapping))
+
+
+def _plan(
+    recipe: LoadedRecipe, cards: Mapping[int, StageCard], rows: Mapping[int, StageRows], template: Template
+) -> tuple[list[Planned], str]:
+    from bezoar_data.training.chain import Planned, base_key, rows_key, stage_key
+    from bezoar_data.training.examples import make_examples
+
+    base = base_key(recipe, template.tokenizer)
+    keys = {BASE: base}
+    planned: list[Planned] = []
+    problems: list[Problem] = []
+    for i, stage in enumerate(recipe.file.stages):
+        start = recipe.file.start(i)
+        examples = settings = None
+        if stage.use != "merge":
+            written = written_settings(recipe, i)
+            examples = make_examples(stage.use, rows[i], template, with_defaults(stage.use, written))
+            settings = fit(stage.use, written, len(examples.train), len(examples.held_out))
+            if not examples.train:
+                left_out = ", ".join(f"{n} {why}" for why, n in examples.counts["train"].left_out.items())
+                message = f"no row of the stage '{stage.id}' can be learnt from: {left_out}"
+                problems.append(Problem("no-rows", message, recipe.document.place(("stages", i))))
+        adapter = adapter_settings(recipe, i)
+        decides = {"stage": stage.model_dump(mode="json"), "adapter": adapter}
+        decides["settings"] = dict(settings.given) if settings is not None else None
+        keys[stage.id] = stage_key(recipe, decides, keys[start], template, rows_key(examples))
+        passed_over = rows[i].passed_over if i in rows else 0
+        planned.append(Planned(i, stage, start, keys[stage.id], cards.get(i), examples, settings, adapter, passed_over))
+    if problems:
+        raise InputError(problems)
+    return planned, base
+
+
+def _warnings(recipe: LoadedRecipe, rows: Mapping[int, StageRows], stages: list[Planned]) -> Iterator[str]:
+    """What a person should know before training starts: rows cut short, left out, on both sides."""
+    for planned in stages:
+        if planned.examples is None:
+            continue
+        for side, counted in planned.examples.counts.items():
+            told = f"{planned.stage.id}, {side}:"
+            if counted.truncated:
+                yield f"{told} {counted.truncated:,} of {counted.examples:,} examples are longer than max_length; cut"
+            for why, number in sorted(counted.left_out.items()):
+                yield f"{told} {number:,} of {counted.rows:,} rows left out: {why}"
+        shared = sum(1 for _ in seeds_on_both_sides(rows[planned.index]))
+        if shared:
+            yield f"{planned.stage.id}: rows of {shared:,} seeds stand on both sides of the dataset's own splits"

@@ -1,0 +1,113 @@
+"""How several answers to one row become one, and what they say of a judge. No server is needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.cards.hub.gate import unreviewed
+from bezoar_data.engine.judging import Judge
+from bezoar_data.engine.reviewing import Reviewing
+from bezoar_data.runs.reviewed import by_row, read_answers, write_answers
+from bezoar_data.runs.row import Lineage, Row, content_hash
+
+
+def given(row: Row, annotator: str, verdict: str | None, **more: Any) -> dict[str, Any]:
+    return {
+        "id": row.id, "content_hash": content_hash(row.columns), "dataset": "d", "record": f"r{row.id}",
+        "response": f"{row.id}{annotator}", "annotator": annotator, "status": "submitted", "verdict": verdict,
+        "preference": None, "ratings": None, "corrected_response": None, "comment": None, "other": None,
+        "inserted_at": "2026-01-01", "updated_at": "2026-01-01", "weight": 1.0, "even": True, "edited": False,
+        "removed": False, **more,
+    }  # fmt: skip
+
+
+def judged(i: int, status: str) -> Row:
+    columns = {"inputs": f"question {i}", "gpt4_status": status, "gpt4_rating": "4" if status == "Accept" else "2"}
+    return Row(columns, Lineage(id=f"row{i}", order=(i,), seed_ids=(f"seed{i}",), source="flan"))
+
+
+JUDGE = Judge("gpt4", "judge-accept", "accept")
+
+
+def test_most_decide_and_an_even_split_leaves_the_judges_verdict():
+    divided, two_of_three = judged(1, "Accept"), judged(2, "Accept")
+    answers = [given(divided, "anna", "accept"), given(divided, "ben", "reject")]
+    answers += [
+        given(two_of_three, name, verdict) for name, verdict in zip("abc", ("reject",) * 2 + ("accept",), strict=True)
+    ]
+    review = Reviewing(answers, [JUDGE])
+    said = review.columns(divided)
+    assert (said["review_status"], said["review_people"], said["final_status"]) == (None, 2, "Accept")
+    assert review.columns(two_of_three)["final_status"] == "Reject"
+    assert review.columns(judged(3, "Reject"))["final_status"] == "Reject"
+    assert (review.as_json() or {})["divided"] == 1
+
+
+def test_drafts_discarded_answers_edited_records_and_changed_rows_do_not_count():
+    row = judged(1, "Accept")
+    answers = [
+        given(row, "anna", "reject", status="draft"),
+        given(row, "ben", "reject", status="discarded"),
+        given(row, "carl", "reject", edited=True),
+        given(row, "dora", "reject", content_hash="of another text"),
+    ]
+    review = Reviewing(answers, [JUDGE])
+    assert review.columns(row)["review_people"] == 0
+    assert review.as_json() is None
+
+
+def test_the_latest_correction_stands():
+    row = judged(1, "Accept")
+    answers = [
+        given(row, "anna", "accept", corrected_response="late", updated_at="2026-01-03"),
+        given(row, "ben", "accept", corrected_response="early", updated_at="2026-01-02"),
+        given(row, "carl", "accept", corrected_response="  ", updated_at="2026-01-04"),
+    ]
+    assert by_row(answers)[row.id, content_hash(row.columns)].response == "late"
+
+
+def test_kappa_is_the_one_worked_by_hand():
+    # Judge and people: 3 both accept, 1 accepted only by the judge, 1 only by people, 3 both reject.
+    rows = [judged(i, "Accept" if i < 4 else "Reject") for i in range(8)]
+    verdicts = ["accept"] * 3 + ["reject", "accept"] + ["reject"] * 3
+    answers = [given(row, "anna", v, even=i % 2 == 0) for i, (row, v) in enumerate(zip(rows, verdicts, strict=True))]
+    review = Reviewing(answers, [JUDGE])
+    for row in rows:
+        review.columns(row)
+    (found,) = review.agreement()
+    assert found["columns"] == ["gpt4_status", "review_status"]
+    assert (found["rows"], found["agreement"]["value"], found["kappa"]["value"]) == (8, 0.75, 0.5)
+    assert found["table"] == [[3, 1], [1, 3]]
+    assert found["even"]["rows"] == 4
+    (cut,) = review.calibration()
+    assert (cut["rating"], cut["good_if"]) == ("gpt4_rating", 'review_status == "Accept"')
+
+
+def test_the_gate_asks_for_rows_and_for_agreement(tmp_path: Path):
+    def says(**lock: Any) -> list[str]:
+        value = {"pipeline": {"review": {"rows": 8, "kappa": 0.6}}, "judges": [{"name": "gpt4"}], **lock}
+        (tmp_path / "lock.json").write_text(json.dumps(value))
+        return unreviewed(tmp_path)
+
+    def measured(kappa: float) -> dict[str, Any]:
+        one = {"columns": ["gpt4_status", "review_status"], "kappa": {"value": kappa}}
+        return {"people": {"agreement": [one], "calibration": []}}
+
+    assert [message.split(";")[1] for message in says()] == [" there are 0", " it is not known"]
+    assert says(review={"rows": 9}, judging=measured(0.5)) == [
+        "the pipeline asks for a kappa of 0.6 between the judge gpt4 and people; it is 0.50"
+    ]
+    assert says(review={"rows": 9}, judging=measured(0.7)) == []
+    assert says(pipeline={}) == []
+
+
+def test_answers_are_written_once_and_the_same(tmp_path: Path):
+    file = tmp_path / "review.parquet"
+    answers = [given(judged(i, "Accept"), "anna", "accept") for i in (2, 1)]
+    assert write_answers(file, answers)
+    content = file.read_bytes()
+    assert not write_answers(file, answers[::-1])
+    assert file.read_bytes() == content
+    assert [a["id"] for a in read_answers(file)] == ["row1", "row2"]

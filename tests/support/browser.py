@@ -1,0 +1,99 @@
+"""A headless Chromium, driven over chromedriver's own HTTP interface (W3C WebDriver): no library stands between."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+T = TypeVar("T")
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+
+
+def missing() -> str:
+    """Why there can be no browser here; empty: there can."""
+    lacking = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    return f"no {' and no '.join(lacking)}: apt install chromium chromium-driver" if lacking else ""
+
+
+class Browser:
+    """One window."""
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+
+    def _ask(self, method: str, path: str, **value: Any) -> Any:
+        body = value if method == "POST" else None
+        answer = requests.request(method, f"{self._session}/{path}", json=body, timeout=60).json()["value"]
+        if isinstance(answer, dict) and "error" in answer:
+            raise RuntimeError(f"{answer['error']}: {answer['message'].splitlines()[0]}")
+        return answer
+
+    def open(self, url: str) -> None:
+        self._ask("POST", "url", url=url)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self._ask("POST", "execute/sync", script=script, args=list(arguments))
+
+    def find(self, css: str) -> str:
+        """An element that is there, waited for."""
+        return str(self.wait(lambda: self._ask("POST", "element", using="css selector", value=css))[_ELEMENT])
+
+    def click(self, css: str) -> None:
+        self.wait(lambda: self._ask("POST", f"element/{self.find(css)}/click") or True)
+
+    def type(self, css: str, text: str) -> None:
+        self._ask("POST", f"element/{self.find(css)}/value", text=text)
+
+    def wait(self, what: Callable[[], T], within: float = 30.0) -> T:
+        """What it gives once it gives something."""
+        end = time.monotonic() + within
+        while True:
+            try:
+                if found := what():
+                    return found
+                error: Exception = TimeoutError("nothing came")
+            except RuntimeError as gone:
+                error = gone
+            if time.monotonic() > end:
+                raise error
+            time.sleep(0.1)
+
+    def picture(self, path: Path) -> None:
+        path.write_bytes(base64.b64decode(self._ask("GET", "screenshot")))
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A browser with a profile of its own, gone afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield _window(f"http://127.0.0.1:{port}")
+    finally:
+        driver.terminate()
+        driver.wait()
+
+
+def _window(driver: str) -> Browser:
+    options = {"args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1500,1000"]}
+    wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+    end = time.monotonic() + 30
+    while True:
+        try:
+            made = requests.post(f"{driver}/session", json=wanted, timeout=60).json()["value"]
+            return Browser(f"{driver}/session/{made['sessionId']}")
+        except (requests.ConnectionError, KeyError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)

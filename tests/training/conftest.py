@@ -1,0 +1,88 @@
+"""Datasets of our own pipelines for tests that train, made once, and small recipes over them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ALPACA = ROOT / "recipes" / "templates" / "alpaca-modified.jinja"
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""A chat template that marks no replies, as most tokenizers bring one."""
+
+HEAD = {
+    "name": "small",
+    "version": 1,
+    "base": {"make": {"vocab_size": 400, "max_position_embeddings": 512}},
+    "quantisation": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": "float32"},
+    "adapter": {"r": 4, "lora_dropout": 0.05, "target_modules": ["q_proj", "v_proj"]},
+    "template": str(ALPACA),
+    "policy": {"demo": True},
+    "training": {
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "optim": "adamw_torch",
+        "learning_rate": 5e-3,
+        "per_device_train_batch_size": 4,
+        "max_steps": 12,
+        "max_length": 320,
+        "logging_steps": 1,
+        "eval_strategy": "steps",
+        "eval_steps": 4,
+        "save_strategy": "steps",
+        "save_steps": 4,
+        "load_best_model_at_end": True,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of runs of the shipped pipelines that recipes train from."""
+    from bezoar_data.api import load_pipeline
+
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("lamini", "orca", "evol-instruct", "hh-rlhf-sft", "hh-rlhf-dpo"):
+        load_pipeline(ROOT / "pipelines" / f"{name}.yaml", out=folder / name).run(quiet=True)
+    return folder
+
+
+Recipe = Callable[..., Path]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Iterator[Recipe]:
+    """Writes a small recipe; JSON is YAML."""
+
+    def write(stages: list[dict[str, Any]], **top: Any) -> Path:
+        path = tmp_path / "recipe.yaml"
+        path.write_text(json.dumps({**HEAD, **top, "stages": stages}))
+        return path
+
+    yield write
+
+
+def card(name: str) -> str:
+    return str(ROOT / "cards" / f"{name}.md")
+
+
+def prepared(path: Path, runs: Path, out: Path) -> Any:
+    from bezoar_data.training.train import prepare
+
+    return prepare(path, runs=runs, out=out, commercial=lambda licence: "yes" if licence == "apache-2.0" else "no")
+
+
+def trained(path: Path, runs: Path, out: Path) -> list[dict[str, Any]]:
+    from bezoar_data.training.progress import Progress
+    from bezoar_data.training.train import train
+
+    return train(prepared(path, runs, out), Progress(quiet=True))

@@ -1,0 +1,93 @@
+"""Settings of a stage: passed through, fitted to the rows there are, refused where they would do nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bezoar_data.spec.errors import InputError
+from bezoar_data.spec.recipe_check import load_recipe
+from bezoar_data.training.curves import save_curves
+from bezoar_data.training.folder import TrainingFolder, last_checkpoint
+from bezoar_data.training.settings import check_built, fit, written_settings
+from training.conftest import HEAD, Recipe, card
+
+STAGE = {"use": "sft", "card": card("lamini")}
+
+
+def test_a_stages_settings_stand_over_the_recipes(recipe: Recipe):
+    stages = [{**STAGE, "training": {"learning_rate": 1e-4, "seed": 7}}, {**STAGE, "id": "two"}]
+    loaded = load_recipe(recipe(stages))
+    assert written_settings(loaded, 0)["learning_rate"] == 1e-4
+    assert (written_settings(loaded, 0)["seed"], written_settings(loaded, 1)["seed"]) == (7, 42)
+    assert written_settings(loaded, 1)["max_length"] == HEAD["training"]["max_length"]
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [
+        ({"max_steps": 9}, 9),
+        ({"num_train_epochs": 3, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 8}, 12),
+        ({"num_train_epochs": 1, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 100}, 1),
+        ({"num_train_epochs": 2, "per_device_train_batch_size": 3, "dataloader_drop_last": True}, 66),
+    ],
+)
+def test_the_warm_up_is_no_longer_than_the_stage(given: dict[str, float], steps: int):
+    settings = fit("sft", {"warmup_steps": 100, **given}, 100, 10)
+    assert settings.steps == steps
+    assert settings["warmup_steps"] == steps
+    assert "warm-up" in settings.notes[0]
+
+
+def test_the_loss_is_not_watched_without_rows_held_out():
+    written = {"eval_strategy": "steps", "eval_steps": 5, "load_best_model_at_end": True, "max_steps": 9}
+    settings = fit("sft", written, 100, 0)
+    assert dict(settings.given) == {"max_steps": 9}
+    assert "held out" in settings.notes[0]
+    assert dict(fit("sft", written, 100, 1).given) == written
+
+
+@pytest.mark.parametrize("name", ["packing", "padding_free"])
+def test_what_is_not_built_is_refused_at_its_line(recipe: Recipe, name: str):
+    loaded = load_recipe(recipe([{**STAGE, "training": {name: True}}]))
+    with pytest.raises(InputError) as error:
+        check_built(loaded)
+    (problem,) = error.value.problems
+    assert problem.code == "not-built" and problem.place is not None and problem.place.line == 1
+
+
+def test_a_checkpoint_that_was_being_written_is_passed_over(tmp_path: Path):
+    for step, state in ((4, json.dumps({"global_step": 4})), (12, '{"global_st'), (8, json.dumps({"global_step": 8}))):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    (tmp_path / "checkpoint-16").mkdir()
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-8"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
+
+
+def test_checkpoints_of_another_stage_are_not_gone_on_from(tmp_path: Path):
+    folder = TrainingFolder(tmp_path)
+    work = folder.open_work("sft", "one")
+    (work / "checkpoint-4").mkdir()
+    assert (folder.open_work("sft", "one") / "checkpoint-4").exists()
+    assert not (folder.open_work("sft", "two") / "checkpoint-4").exists()
+
+
+def test_a_folder_is_trained_into_by_one(tmp_path: Path):
+    folder = TrainingFolder(tmp_path)
+    with folder.held(), pytest.raises(InputError, match="another training"), folder.held():
+        pass
+
+
+def test_a_curve_names_its_stage_safely(tmp_path: Path):
+    from xml.etree import ElementTree
+
+    (tmp_path / "log.jsonl").write_text(
+        '{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n{"step": 2, "eval_loss": 3}\n'
+    )
+    save_curves(tmp_path, "<b>&")
+    root = ElementTree.fromstring((tmp_path / "loss.svg").read_text())  # noqa: S314
+    assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 2
+    assert "<b>&" in "".join(root.itertext())

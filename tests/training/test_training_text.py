@@ -1,0 +1,124 @@
+"""Masks: decoded, what is learnt is the replies with their end-of-text tokens, exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bezoar_data.spec.errors import InputError, Place
+from bezoar_data.spec.recipe_file import MadeModel
+from bezoar_data.training.cards import StageRows
+from bezoar_data.training.examples import make_examples
+from bezoar_data.training.made_base import make_tokenizer
+from bezoar_data.training.text import Template, Unusable, load_template
+from training.conftest import ALPACA, CHATML
+
+AWKWARD = '"Räksmörgås", said ×7 🦊: he\n\n### left.  '
+ONE = [{"role": "user", "content": "What is it?"}, {"role": "assistant", "content": AWKWARD}]
+MANY = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "One?\n\n### Response:no"},
+    {"role": "assistant", "content": ": colon first"},
+    {"role": "user", "content": "Two?"},
+    {"role": "assistant", "content": "\nA line, then more"},
+]
+# Words that join the template's last colon with what a reply may begin with.
+WORDS = ['Response:"Yes" Response:: no Response:"Yes" a: colon ### Response:"R'] * 50
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return make_tokenizer(MadeModel(vocab_size=400), WORDS)
+
+
+@pytest.fixture(scope="module", params=["alpaca", "chatml"])
+def template(request: pytest.FixtureRequest, tokenizer: Any) -> Template:
+    if request.param == "alpaca":
+        return load_template(tokenizer, ALPACA, Place("r.yaml"))
+    own = make_tokenizer(MadeModel(vocab_size=400), WORDS)
+    own.add_special_tokens({"eos_token": "<|im_end|>"})
+    own.chat_template = CHATML
+    return load_template(own, None, Place("r.yaml"))
+
+
+def learnt(template: Template, ids: list[int], labels: list[int]) -> str:
+    assert all(label in (-100, i) for i, label in zip(ids, labels, strict=True))
+    return template.tokenizer.decode([i for i in labels if i != -100], clean_up_tokenization_spaces=False)
+
+
+def replies(messages: list[dict[str, str]], template: Template) -> str:
+    return "".join(m["content"] + template.tokenizer.eos_token for m in messages if m["role"] == "assistant")
+
+
+@pytest.mark.parametrize("messages", [ONE, MANY], ids=["single", "multi"])
+def test_replies_and_their_ends_are_learnt_and_nothing_else(template: Template, messages: list[dict[str, str]]):
+    encoded = template.encode(messages)
+    assert learnt(template, encoded.ids, encoded.labels) == replies(messages, template)
+
+
+@pytest.mark.parametrize("messages", [ONE, MANY], ids=["single", "multi"])
+def test_the_prompt_and_the_last_reply_are_the_whole(template: Template, messages: list[dict[str, str]]):
+    prompt, reply = template.encode_last(messages)
+    decode = template.tokenizer.decode
+    assert decode(reply, clean_up_tokenization_spaces=False) == replies(messages[-1:], template)
+    whole = decode(template.encode(messages).ids, clean_up_tokenization_spaces=False)
+    assert whole.startswith(decode([*prompt, *reply], clean_up_tokenization_spaces=False))
+
+
+def test_the_reply_follows_the_colon_directly(tokenizer: Any):
+    encoded = load_template(tokenizer, ALPACA, Place("r.yaml")).encode(ONE)
+    text = tokenizer.decode(encoded.ids, clean_up_tokenization_spaces=False)
+    assert text.endswith("\n\n### Instruction:\nWhat is it?\n\n### Response:" + AWKWARD + "</s>")
+    assert text.startswith("### System:\nBelow is an instruction that describes a task")
+
+
+def test_a_token_on_both_sides_of_the_border_is_cut(tokenizer: Any):
+    messages = [ONE[0], {"role": "assistant", "content": '"Yes"'}]
+    template = load_template(tokenizer, ALPACA, Place("r.yaml"))
+    joined = tokenizer('### Response:"Yes"', add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    assert any(a < 13 < b for a, b in joined), "the words do not join; the test shows nothing"
+    encoded = template.encode(messages)
+    assert learnt(template, encoded.ids, encoded.labels) == '"Yes"</s>'
+
+
+def test_the_whole_text_is_learnt_where_the_recipe_says_so(template: Template):
+    rows = StageRows("messages", {"messages": "m"}, [{"m": MANY}], [], 0)
+    made = make_examples("sft", rows, template, {"max_length": None, "completion_only_loss": False})
+    (example,) = made.train
+    assert example["labels"] == example["input_ids"]
+    assert replies(MANY[-1:], template) in template.tokenizer.decode(
+        example["labels"], clean_up_tokenization_spaces=False
+    )
+
+
+def test_rows_cut_short_or_left_out_are_counted(template: Template):
+    long = [ONE[0], {"role": "assistant", "content": "word " * 200}]
+    asked = [{"role": "user", "content": "long " * 300}, ONE[1]]
+    stop = [ONE[0], {"role": "assistant", "content": "a " + template.tokenizer.eos_token + " b"}]
+    rows = StageRows("messages", {"messages": "m"}, [{"m": m} for m in (ONE, long, asked, stop, ONE[:1], [])], [], 0)
+    counted = make_examples("sft", rows, template, {"max_length": 500}).counts["train"]
+    assert (counted.rows, counted.examples) == (6, 2)
+    assert counted.left_out == {"reply_cut_off": 1, "special_token": 1, "no_reply": 1, "empty_prompt": 1}
+    assert counted.truncated >= 1
+
+
+def test_pairs_share_their_prompt_and_identical_ones_are_left_out(template: Template):
+    view = {"prompt": "p", "chosen": "c", "rejected": "r"}
+    pairs = [{"p": "Why?", "c": "Because.", "r": "No."}, {"p": "Why?", "c": "Same.", "r": "Same."}]
+    made = make_examples("dpo", StageRows("preference", view, pairs, [], 0), template, {"max_length": 512})
+    (example,) = made.train
+    end = template.tokenizer.eos_token
+    assert template.tokenizer.decode(example["chosen_ids"]) == "Because." + end
+    assert template.tokenizer.decode(example["rejected_ids"]) == "No." + end
+    assert made.counts["train"].left_out == {"identical": 1}
+
+
+def test_a_template_that_ends_no_reply_is_refused(tokenizer: Any):
+    with pytest.raises(InputError, match="does not end a reply"):
+        Template(tokenizer, "{% for m in messages %}{{ m.content }}{% endfor %}", Place("r.yaml"), own=True)
+
+
+def test_an_unknown_role_is_a_reason_not_a_crash(template: Template):
+    with pytest.raises(Unusable, match="unknown_role"):
+        template.encode([{"role": "gpt", "content": "Hello"}])
