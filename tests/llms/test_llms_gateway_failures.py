@@ -15,6 +15,7 @@ from bezoar_data.llms.watch import Patience
 from bezoar_data.spec.errors import INPUT_WRONG, PROVIDER_AWAY, InputError, ProviderAway
 from support.fault_server import FaultServer
 from support.gateways import QUICK, ask_all, model, user
+from support.waiting import until
 
 
 def texts(n: int) -> list[str]:
@@ -88,18 +89,22 @@ async def test_an_outage_pauses_and_drops_nothing(journal: Journal) -> None:
             events.append(kind)
 
         async with Gateway({"teacher": role}, journal, patience=QUICK, listen=listen) as gateway:
+            tally = gateway.tally
             asked = asyncio.create_task(ask_all(gateway, texts(300)))
-            await asyncio.sleep(0.4)
+            await until(lambda: tally.total.answered >= 20)
             server.stop()
-            await asyncio.sleep(2.5)
+            await until(lambda: events)
+            before, began = tally.total.requests, time.monotonic()
+            # Longer than an endpoint may be silent at the start, and than a row may fail on its own.
+            await until(
+                lambda: gateway.snapshot()["endpoints"][0]["away_for"] > 2 and tally.total.requests > before + 3
+            )
             assert not asked.done()
-            sent = gateway.tally.total.requests
-            await asyncio.sleep(1)
-            assert gateway.tally.total.requests - sent < 20  # it probes, it does not hammer
-            assert gateway.snapshot()["endpoints"][0]["away_for"] > 2
+            probes, seconds = tally.total.requests - before, time.monotonic() - began
+            assert probes <= 2 + seconds / (QUICK.probe / 2)  # it probes, it does not hammer
             server.start()
             answers = await asked
-            requests = gateway.tally.total.requests
+            requests = tally.total.requests - probes
     assert all(isinstance(a, Answer) for a in answers)
     assert events == ["away", "back"]
     assert requests < 1.3 * 300
