@@ -136,12 +136,18 @@ def test_what_a_recipe_says() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["openbezoar", "tiny"])
-def test_the_shipped_recipes_are_right(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+CHAIN = ["sft", "sft", "sft", "merge", "sft", "merge", "dpo", "merge"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [("openbezoar", CHAIN), ("tiny", CHAIN), ("tulu", ["sft"]), ("zephyr-qlora", ["sft", "merge", "dpo", "merge"])],
+)
+def test_the_shipped_recipes_are_right(name: str, stages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml", lambda card: ("gpt4_status",))
     assert recipe.warnings == ()
-    assert [s.use for s in recipe.file.stages] == ["sft"] * 3 + ["merge", "sft", "merge", "dpo", "merge"]
+    assert [s.use for s in recipe.file.stages] == stages
 
 
 def test_the_templates_text_is_the_authors_with_the_answer_right_after_the_colon() -> None:

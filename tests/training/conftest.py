@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ALPACA = ROOT / "recipes" / "templates" / "alpaca-modified.jinja"
+TEMPLATES = ROOT / "recipes" / "templates"
+ALPACA = TEMPLATES / "alpaca-modified.jinja"
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

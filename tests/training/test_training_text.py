@@ -12,7 +12,7 @@ from bezoar_data.training.cards import StageRows
 from bezoar_data.training.examples import make_examples
 from bezoar_data.training.made_base import make_tokenizer
 from bezoar_data.training.text import Template, Unusable, load_template
-from training.conftest import ALPACA, CHATML
+from training.conftest import ALPACA, CHATML, TEMPLATES
 
 AWKWARD = '"Räksmörgås", said ×7 🦊: he\n\n### left.  '
 ONE = [{"role": "user", "content": "What is it?"}, {"role": "assistant", "content": AWKWARD}]
@@ -32,10 +32,10 @@ def tokenizer() -> Any:
     return make_tokenizer(MadeModel(vocab_size=400), WORDS)
 
 
-@pytest.fixture(scope="module", params=["alpaca", "chatml"])
+@pytest.fixture(scope="module", params=["alpaca-modified", "tulu", "zephyr", "chatml"])
 def template(request: pytest.FixtureRequest, tokenizer: Any) -> Template:
-    if request.param == "alpaca":
-        return load_template(tokenizer, ALPACA, Place("r.yaml"))
+    if request.param != "chatml":
+        return load_template(tokenizer, TEMPLATES / f"{request.param}.jinja", Place("r.yaml"))
     own = make_tokenizer(MadeModel(vocab_size=400), WORDS)
     own.add_special_tokens({"eos_token": "<|im_end|>"})
     own.chat_template = CHATML
@@ -71,6 +71,25 @@ def test_the_reply_follows_the_colon_directly(tokenizer: Any):
     text = tokenizer.decode(encoded.ids, clean_up_tokenization_spaces=False)
     assert text.endswith("\n\n### Instruction:\nWhat is it?\n\n### Response:" + AWKWARD + "</s>")
     assert text.startswith("### System:\nBelow is an instruction that describes a task")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("tulu", "<|system|>\nS\n<|user|>\nA\n<|assistant|>\nB</s>\n<|user|>\nC\n<|assistant|>\nD</s>"),
+        ("zephyr", "<|system|>\nS</s>\n<|user|>\nA</s>\n<|assistant|>\nB</s>\n<|user|>\nC</s>\n<|assistant|>\nD</s>\n"),
+    ],
+)  # fmt: skip
+def test_a_conversation_in_the_published_format(tokenizer: Any, name: str, text: str):
+    """And a prompt ends where a reply begins."""
+    template = load_template(tokenizer, TEMPLATES / f"{name}.jinja", Place("r.yaml"))
+    said = zip(("system", "user", "assistant", "user", "assistant"), "SABCD", strict=True)
+    turns = [{"role": role, "content": content} for role, content in said]
+    assert tokenizer.decode(template.encode(turns).ids, clean_up_tokenization_spaces=False) == text
+    prompt = tokenizer.apply_chat_template(
+        turns[:4], chat_template=template.source, tokenize=False, add_generation_prompt=True
+    )
+    assert prompt == text[: text.index("D</s>")]
 
 
 def test_a_token_on_both_sides_of_the_border_is_cut(tokenizer: Any):
