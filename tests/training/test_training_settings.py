@@ -81,13 +81,21 @@ def test_a_folder_is_trained_into_by_one(tmp_path: Path):
         pass
 
 
-def test_a_curve_names_its_stage_safely(tmp_path: Path):
+def test_the_curves_of_a_stage_are_drawn_and_name_it_safely(tmp_path: Path):
     from xml.etree import ElementTree
 
-    (tmp_path / "log.jsonl").write_text(
-        '{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0}\n{"step": 2, "eval_loss": 3}\n'
-    )
-    save_curves(tmp_path, "<b>&")
-    root = ElementTree.fromstring((tmp_path / "loss.svg").read_text())  # noqa: S314
-    assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 2
-    assert "<b>&" in "".join(root.itertext())
+    lines = [{"step": 1, "loss": 2.0, "rewards/margins": 0}, {"step": 2, "loss": 1.0}, {"step": 2, "eval_loss": 3}]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    save_curves(tmp_path, "<b>&$x$")
+    text = "".join(ElementTree.fromstring((tmp_path / "loss.svg").read_text()).itertext())  # noqa: S314
+    for words in ("<b>&$x$", "training", "held out", "margin of the rewards"):
+        assert words in text
+    picture = (tmp_path / "loss.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    save_curves(tmp_path, "<b>&$x$")
+    assert (tmp_path / "loss.png").read_bytes() == picture
+
+
+def test_a_stage_without_a_log_has_no_curves(tmp_path: Path):
+    save_curves(tmp_path, "merge")
+    assert not list(tmp_path.iterdir())

@@ -4,7 +4,7 @@
       README.md            the model card
       recipe.yaml          our file, as trained
       base/                the base, where the recipe makes it
-      lamini/              a stage: adapter or model, tokenizer, stage.json, log.jsonl, loss.svg
+      lamini/              a stage: adapter or model, tokenizer, stage.json, log.jsonl, loss.svg, loss.png
       .work/lamini/        checkpoints of the stage that is under way
 
 A stage's folder is made in `.work` and moved into place when it is finished: what stands there is whole.

@@ -69,7 +69,7 @@ def train(prepared: Prepared, progress: Progress) -> list[dict[str, Any]]:
 def _need_libraries() -> None:
     from importlib.util import find_spec
 
-    missing = [name for name in ("torch", "transformers", "peft", "trl") if find_spec(name) is None]
+    missing = [name for name in ("torch", "transformers", "peft", "trl", "matplotlib") if find_spec(name) is None]
     if missing:
         message = f"training needs {', '.join(missing)}"
         raise InputError(Problem("missing-library", message, hint="pip install 'bezoar-data[train]'"))
