@@ -155,6 +155,13 @@ def test_a_persons_own_words_are_no_lie(run: Path) -> None:
     assert check_dataset(run / "dataset") == []
 
 
+def test_a_card_of_another_version_is_told_to_be_one(run: Path) -> None:
+    change_lock(run, lambda lock: lock["software"].update({"bezoar-data": "0.0.1"}))
+    differing = [p for p in check_dataset(run / "dataset") if p.code == "section-differs"]
+    assert differing
+    assert all("bezoar-data 0.0.1 rendered this card" in p.hint for p in differing)
+
+
 def test_a_folder_without_a_dataset_is_one_clear_message(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no dataset of bezoar-data here"):
         check_dataset(tmp_path)

@@ -236,6 +236,17 @@ def test_pull_refuses_what_is_not_as_its_card_says_and_keeps_what_was_there(proj
     assert project.bezoar("pull", f"{REPO}@{tag}", "--out", "got2", env=environment).code == 0
 
 
+def test_pull_leaves_a_persons_own_folder_as_it_is(project: Project, hub: Hub) -> None:
+    publish(project, hub)
+    theirs = project.folder / "mine/dataset/rows.csv"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("precious")
+    done = project.bezoar("pull", REPO, "--out", "mine", "--json", env=hub.environment(project.folder / "hf"))
+    assert done.code == 2
+    assert "would write over" in done.out
+    assert theirs.read_text() == "precious"
+
+
 def test_pull_takes_no_path_that_leads_out(project: Project, hub: Hub) -> None:
     lock = json.loads((project.folder / "runs/orca/dataset/lock.json").read_text())
     lock["data"][0]["path"] = "../../evil.parquet"

@@ -4,8 +4,11 @@ leaves nothing half-written."""
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from support.projects import JUDGED, STEPS, Project
@@ -150,3 +153,49 @@ def test_distilabels_runner_takes_no_budget(project: Project):
     project.models(NOWHERE, price={"input": 1, "output": 1, "read": "2026-01-31"})
     project.pipeline()
     refused(project, "cannot hold a budget", arguments=("--engine", "local", "--max-cost", "1"))
+
+
+def test_a_folder_that_no_run_made_is_left_as_it_is(project: Project):
+    project.pipeline()
+    theirs = project.folder / "mine" / "dataset" / "precious.csv"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("precious")
+    refused(project, "mine: no run made this folder", "dataset", "--out", arguments=("--out", "mine"))
+    assert theirs.read_text() == "precious"
+    assert [p.name for p in (project.folder / "mine").iterdir()] == ["dataset"]
+
+
+def test_a_file_in_the_place_of_a_folder(project: Project):
+    project.pipeline()
+    (project.folder / "taken").write_text("")
+    refused(project, "taken: cannot be used as run folder", "--out", arguments=("--out", "taken"))
+    done = project.bezoar("schema", "--out", "taken/schemas")
+    assert done.code == 2
+    assert done.err.startswith("taken/schemas")
+    assert "fault of ours" not in done.err
+
+
+def test_a_value_that_no_row_can_hold_is_told_with_its_column(project: Project):
+    table = pa.table({"instruction": ["Say hello."], "picture": [b"\x89PNG"], "price": [Decimal("1.5")]})
+    pq.write_table(table, project.folder / "rows.parquet")
+    project.pipeline("  - use: load_instructions\n    with: {path: rows.parquet, keep: [picture, price]}\n")
+    refused(project, "'picture' cannot stand in a row", "bytes", "'price' cannot stand in a row", "rows.parquet")
+
+
+def test_a_pulled_pipeline_takes_nothing_of_this_machine_unless_trusted(project: Project):
+    inside = project.folder / "inside"
+    inside.mkdir()
+    (inside / "pulled.json").write_text("{}")
+    steps = STEPS.replace("rows.jsonl", "../rows.jsonl") + "  - use: somebody.elses:Step\n"
+    pipeline = project.pipeline(steps).rename(inside / "pipeline.yaml")
+    (project.folder / "models.yaml").rename(inside / "models.yaml")
+    said = ("reads a file outside of its folder", "'somebody.elses:Step' runs code of this machine", "--trust-code")
+    done = project.bezoar("run", str(pipeline))
+    assert done.code == 2
+    assert all(words in done.err for words in said), done.err
+    done = project.bezoar("run", str(pipeline), "--set", "steps.load_flan.path=rows.jsonl")
+    assert said[0] not in done.err
+    assert said[1] in done.err
+    trusted = project.bezoar("run", str(pipeline), "--trust-code")
+    assert not any(words in trusted.err for words in said)
+    assert "there is no module" in trusted.err

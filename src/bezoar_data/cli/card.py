@@ -43,8 +43,13 @@ def show(run: _Run, as_json: AsJson = False) -> None:
     Example: bezoar-data card show runs/orca
     """
     from bezoar_data.spec.card_file import load_card
+    from bezoar_data.spec.errors import InputError, Place, Problem
 
-    card = load_card(_dataset(run) / "README.md")
+    file = _dataset(run) / "README.md"
+    if not file.is_file():
+        hint = "name a run's folder (runs/orca), or its dataset folder"
+        raise InputError(Problem("no-card", "there is no dataset with a card here", Place(str(run)), hint))
+    card = load_card(file)
     if as_json:
         typer.echo(json.dumps({"card": _plain(card.front)}, default=str))
         return

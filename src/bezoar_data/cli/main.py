@@ -33,7 +33,7 @@ from bezoar_data.cli import (
     train,
     validate,
 )
-from bezoar_data.spec.errors import INPUT_WRONG, INTERRUPTED, BezoarError, ProblemsError
+from bezoar_data.spec.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError, Place, Problem, ProblemsError
 
 app = typer.Typer(
     name="bezoar-data",
@@ -99,7 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("BEZOAR_DEBUG"):
             raise
-        code = _tell_fault(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            code = _tell(_unusable(error), as_json="--json" in arguments)
+        else:
+            code = _tell_fault(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -121,6 +124,11 @@ def _tell(error: BezoarError, *, as_json: bool) -> int:
     else:
         typer.echo(redact(f"bezoar-data: {error}"), err=True)
     return error.exit_code
+
+
+def _unusable(error: OSError) -> InputError:
+    """A file or folder that may not be read or written, wherever that was noticed."""
+    return InputError(Problem("unusable-file", f"cannot be used: {error.strerror}", Place(str(error.filename))))
 
 
 def _tell_fault(error: Exception) -> int:

@@ -47,7 +47,10 @@ def run(
     retry_failed: RetryFailed = False,
     trust_code: Annotated[
         bool,
-        typer.Option("--trust-code", help="Allow steps that run text of rows or answers as code."),
+        typer.Option(
+            "--trust-code",
+            help="Allow steps that run text of rows or answers as code, and what a pulled pipeline names.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

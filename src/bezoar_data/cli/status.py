@@ -43,7 +43,7 @@ def _text(facts: dict[str, Any]) -> str:
     says = {
         "running": f"running as process {facts['pid']}",
         "done": f"done, exit code {facts.get('exit_code')}",
-        "stopped": f"stopped: {facts.get('reason')}",
+        "stopped": f"stopped: {str(facts.get('reason')).removeprefix('stopped; ')}",
         "killed": "killed; the same command goes on",
     }
     lines = [f"{facts['name']}: {says[facts['state']]}, started {facts['started']}"]

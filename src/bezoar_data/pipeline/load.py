@@ -14,6 +14,7 @@ from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
 from bezoar_data.pipeline.check_models import check_models, used_roles
 from bezoar_data.pipeline.lookup import check_trust, entry_of
+from bezoar_data.pipeline.pulled import check_pulled
 from bezoar_data.spec.errors import InputError, Problem, raise_errors
 from bezoar_data.spec.models_file import LoadedModels, load_models_file
 from bezoar_data.spec.pipeline_file import LoadedPipeline, read_pipeline_file
@@ -60,8 +61,8 @@ def load(
 
     `max_cost` is a budget in place of the file's own: with either, models need a price. With `to_run`, what this
     machine lacks, such as a key in the environment, is an error and not a warning, and so are steps that run text as
-    code, unless `trust_code` says that they may. Raises `InputError` with every
-    problem found if one of them is an error.
+    code, and what a pulled pipeline takes of this machine, unless `trust_code` says that they may. Raises `InputError`
+    with every problem found if one of them is an error.
     """
     catalogue = load_catalogue()
     read = read_pipeline_file(path, overrides)
@@ -95,6 +96,7 @@ def load(
         problems += check_models(roles, read_models, budget=budget, to_run=to_run)
     if to_run:
         problems += check_trust(loaded.document, loaded.file, trust_code)
+        problems += () if trust_code else check_pulled(loaded, found)
     raise_errors(problems)
     entries = tuple(entry for entry in found if entry is not None)
     return Checked(loaded, read_models, card, topological(loaded.file), entries, steps.columns, tuple(problems))

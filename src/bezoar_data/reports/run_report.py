@@ -125,6 +125,8 @@ class RunReport:
 
     def _cost(self) -> str:
         lock, asked = self.result.lock, self.result.tally
+        if not any(model["steps"] for model in lock["models"]):
+            return "no model was asked"
         tokens = sum(u["prompt_tokens"] + u["completion_tokens"] for u in lock["usage"])
         cost = "cost unknown (no price given)" if lock["cost"] is None else f"${lock['cost']:,.4f}"
         life = f"{tokens:,} tokens, {cost} over their lifetime"

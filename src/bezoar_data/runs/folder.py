@@ -14,6 +14,12 @@ from typing import Any
 from bezoar_data.runs.row import digest
 from bezoar_data.spec.errors import InputError, Place, Problem
 
+PULLED = "pulled.json"
+"""Stands in a folder that was fetched from the Hub, and says from where."""
+_LOCK = ".lock"
+_MARKS = (_LOCK, "run.json", PULLED, "dataset/lock.json")
+"""By any of these a folder is known to be a run's, or to have been pulled."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -62,7 +68,7 @@ class RunFolder:
     def is_held(self) -> bool:
         """Whether a run is writing to this folder now."""
         try:
-            with (self.path / ".lock").open("rb") as lock:
+            with (self.path / _LOCK).open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
@@ -74,11 +80,14 @@ class RunFolder:
     def held(self) -> Iterator[Path]:
         """Hold the folder for one run and give its empty scratch folder. A second run there is refused: two would
         take each other's rows away. The lock is the kernel's, so a killed run never leaves it behind."""
+        refuse_strangers(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            held = (self.path / _LOCK).open("a+")
         except OSError as error:
-            raise InputError(Problem("out-unusable", f"cannot use {self.path} as run folder: {error}")) from error
-        with (self.path / ".lock").open("a+") as lock:
+            said = f"cannot be used as run folder: {error.strerror}"
+            raise InputError(Problem("out-unusable", said, Place(str(self.path)), "name another with --out")) from error
+        with held as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -97,6 +106,16 @@ class RunFolder:
                 yield self.scratch
             finally:
                 shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def refuse_strangers(folder: Path) -> None:
+    """Refuse a folder that no run made, where a person's own files stand in the place of what a run writes: they would
+    be gone. Raises `InputError`."""
+    run = RunFolder(folder)
+    theirs = [p.name for p in (run.dataset, run.dropped, run.pipeline, run.distilabel) if p.exists()]
+    if theirs and not any((folder / mark).exists() for mark in _MARKS):
+        said = f"no run made this folder, and a run would write over what stands there: {', '.join(theirs)}"
+        raise InputError(Problem("out-taken", said, Place(str(folder)), "name a new or an empty folder with --out"))
 
 
 def write_text(path: Path, text: str) -> None:

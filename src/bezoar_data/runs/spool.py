@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from bezoar_data.runs.row import Lineage, Row
-from bezoar_data.spec.errors import BezoarError
+from bezoar_data.spec.errors import BezoarError, InputError, Problem
 
 KEPT = ""
 """The place of rows that came through the whole pipeline; waiting rows lie under the name of their barrier."""
@@ -55,6 +55,28 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} cannot stand in a dataset")
 
 
+def _encoded(row: Row) -> bytes:
+    """The row's columns as JSON. Raises `InputError` for what no row can hold: bytes, or integers beyond 64 bits."""
+    try:
+        return _json(row.columns)
+    except TypeError:
+        raise InputError(list(_unfit(row))) from None
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _unfit(row: Row) -> Iterator[Problem]:
+    for name, value in row.columns.items():
+        try:
+            _json(value)
+        except TypeError as error:
+            said = f"'{name}' cannot stand in a row: {error} (row {row.id} of {row.lineage.source})"
+            hint = "leave the column out, or make it text: rows hold text, numbers, lists and mappings of these"
+            yield Problem("unfit-value", said, hint=hint)
+
+
 class Spool:
     """Scratch storage of one run. Not thread-safe: the engine's loop owns it."""
 
@@ -72,7 +94,7 @@ class Spool:
         """Store a finished row, or one that waits for the barrier `place` (coming from its `branch`-th side)."""
         if place == KEPT:
             self._use(row.lineage)
-        columns = orjson.dumps(row.columns, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+        columns = _encoded(row)
         self._rows.append((place, branch, sort_key(row.lineage.order), columns, row.lineage.to_json()))
         self._flush_when_full()
 
@@ -82,7 +104,7 @@ class Spool:
         if row.lineage.drop is None:
             raise ValueError("only a row with a drop mark is dropped")
         self._use(row.lineage)
-        columns = orjson.dumps(row.columns, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+        columns = _encoded(row)
         self._dropped.append((sort_key(row.lineage.order), rank, columns, row.lineage.to_json()))
         self._flush_when_full()
 

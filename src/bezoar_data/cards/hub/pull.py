@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.hub.client import KIND, hub, told
-from bezoar_data.runs.folder import lock_hash, replace_folder, write_json
+from bezoar_data.runs.folder import PULLED, lock_hash, refuse_strangers, replace_folder, write_json
 from bezoar_data.spec.errors import InputError, Place, PolicyRefused, Problem
 
 _ALWAYS = ("lock.json", "README.md", "croissant.json")
@@ -39,6 +39,7 @@ def pull(repo: str, revision: str | None, out: Path) -> Pulled:
 
     Raises `InputError`, `ProviderAway`, and `PolicyRefused` for a dataset that is not what its card claims.
     """
+    refuse_strangers(out)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".pulling-") as scratch:
         building = Path(scratch) / "dataset"
@@ -49,7 +50,7 @@ def pull(repo: str, revision: str | None, out: Path) -> Pulled:
             shutil.move(pipeline, out / pipeline.name)
         rows = int(json.loads((building / "lock.json").read_text("utf-8"))["counts"]["kept"])
         replace_folder(building, out / "dataset")
-    write_json(out / "pulled.json", {"repo": repo, "revision": revision, "commit": commit, "lock": name})
+    write_json(out / PULLED, {"repo": repo, "revision": revision, "commit": commit, "lock": name})
     return Pulled(out / "dataset", commit, name, rows)
 
 

@@ -60,7 +60,7 @@ class LoadInstructions(FileSource):
             if value is None and column != "instruction":
                 value = ""
             if not isinstance(value, str):
-                said = "no" if value is None else "no text in"
+                said = "no" if value is None and name not in record.values else "no text in"
                 hint = f"`{column}` says where it is; the row has {', '.join(record.values)}"
                 faults.add("missing-column", f"{said} '{name}'{where}", found.file, record.line, hint)
                 return None
