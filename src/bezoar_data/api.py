@@ -9,6 +9,10 @@
     run = pipeline.run()        # the dataset and its card
     run.load_dataset()
 
+    push_review(run.folder, sample=200)     # people check a sample, in Argilla
+    print(review_status(run.folder))
+    pull_review(run.folder)                 # their answers join the dataset and its card
+
 The command line calls the same methods. A mistake in a file raises `InputError`, which holds every problem with file,
 line and column; what else may end a run is told at each method. In a notebook each result shows itself.
 """
@@ -26,11 +30,14 @@ if TYPE_CHECKING:
     from bezoar_data.pipeline.load import Checked
     from bezoar_data.reports.plan_report import PlanReport
     from bezoar_data.reports.preview_report import PreviewReport
+    from bezoar_data.reports.review_report import ReviewReport
     from bezoar_data.reports.run_report import RunReport
     from bezoar_data.reports.validation import Validation
+    from bezoar_data.review.progress import Progress
+    from bezoar_data.review.push import Pushed
     from bezoar_data.runs.folder import RunFolder
 
-__all__ = ["Pipeline", "load_pipeline"]
+__all__ = ["Pipeline", "load_pipeline", "pull_review", "push_review", "review_status"]
 
 
 def load_pipeline(
@@ -177,3 +184,76 @@ class Pipeline:
 
     def _budget(self, checked: Checked) -> float | None:
         return self.max_cost if self.max_cost is not None else checked.loaded.file.max_cost
+
+
+def push_review(
+    run: str | Path,
+    *,
+    sample: int = 200,
+    even: float = 0.5,
+    overlap: int = 1,
+    blind: bool = True,
+    judge: str | None = None,
+    attributes: Sequence[str] = (),
+    instruction: str = "",
+    response: str = "",
+    other: str = "",
+    seed: int = 42,
+    dataset: str | None = None,
+    workspace: str = "review",
+) -> Pushed:
+    """Put a sample of a run's rows before people in Argilla. Pushing again adds what is missing.
+
+    Argilla is the running `bezoar-data review serve`, or the one that `ARGILLA_API_URL` and `ARGILLA_API_KEY` name.
+    `sample` is the most rows, `even` the share of them that is drawn evenly, `overlap` how many people answer each.
+    `blind` hides the judge's verdict; `judge` names the judge whose rows are reviewed, `instruction`, `response` and
+    `other` the columns to show in place of its own. `attributes` are rated from 0 to 4. `dataset` is the name in
+    Argilla (default: the pipeline's). Raises `InputError`, `ProviderAway`.
+    """
+    from bezoar_data.review.client import connect
+    from bezoar_data.review.plan import plan_review
+    from bezoar_data.review.push import push
+
+    given = {"instruction": instruction, "response": response, "other": other}
+    columns = {name: column for name, column in given.items() if column}
+    plan = plan_review(
+        Path(run), judge=judge, columns=columns, attributes=tuple(attributes), blind=blind, overlap=overlap
+    )
+    name = dataset or plan.run
+    return push(connect(), Path(run), plan, workspace=workspace, name=name, size=sample, even_share=even, seed=seed)
+
+
+def review_status(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> Progress:
+    """How far each annotator is, how far they agree, and how long it will take. Raises `InputError`, `ProviderAway`."""
+    from bezoar_data.review.client import connect
+    from bezoar_data.review.plan import read_lock
+    from bezoar_data.review.progress import progress
+    from bezoar_data.review.pull import find_dataset
+
+    argilla = connect()
+    return progress(argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run))["pipeline"]["name"]))
+
+
+def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewReport:
+    """Fetch every answer into `review.parquet` beside the run, and merge them into its dataset, lock and card; no step
+    runs and no model is asked. Pulling twice changes nothing. Raises `InputError`, `ProviderAway`.
+    """
+    from bezoar_data.cards.render import describer
+    from bezoar_data.engine.merging import merge_review
+    from bezoar_data.reports.review_report import ReviewReport
+    from bezoar_data.review.client import connect
+    from bezoar_data.review.plan import read_lock
+    from bezoar_data.review.pull import find_dataset, pull
+    from bezoar_data.runs.folder import RunFolder
+    from bezoar_data.spec.errors import InputError, Place, Problem
+
+    folder = RunFolder(Path(run))
+    if not folder.dataset.is_dir():
+        hint = "name the run folder, not its dataset"
+        raise InputError(Problem("no-run", "answers are kept beside a run", Place(str(run)), hint))
+    name = dataset or read_lock(folder.path)["pipeline"]["name"]
+    argilla = connect()
+    describe = describer(folder.card if folder.card.exists() else None, previous=folder.dataset / "README.md")
+    pulled = pull(argilla, folder.review, find_dataset(argilla, workspace, name))
+    lock, merged = merge_review(folder, describe)
+    return ReviewReport(folder, pulled.as_json(), lock, merged)

@@ -9,6 +9,7 @@ from typing import Any
 from bezoar_data.cards.hub.gate import unreviewed
 from bezoar_data.engine.judging import Judge
 from bezoar_data.engine.reviewing import Reviewing
+from bezoar_data.runs.dataset import publishable
 from bezoar_data.runs.reviewed import by_row, read_answers, write_answers
 from bezoar_data.runs.row import Lineage, Row, content_hash
 
@@ -17,7 +18,7 @@ def given(row: Row, annotator: str, verdict: str | None, **more: Any) -> dict[st
     return {
         "id": row.id, "content_hash": content_hash(row.columns), "dataset": "d", "record": f"r{row.id}",
         "response": f"{row.id}{annotator}", "annotator": annotator, "status": "submitted", "verdict": verdict,
-        "preference": None, "ratings": None, "corrected_response": None, "comment": None, "other": None,
+        "preference": None, "column": "answer", "ratings": None, "corrected_response": None, "comment": None, "other": None,
         "inserted_at": "2026-01-01", "updated_at": "2026-01-01", "weight": 1.0, "even": True, "edited": False,
         "removed": False, **more,
     }  # fmt: skip
@@ -26,6 +27,10 @@ def given(row: Row, annotator: str, verdict: str | None, **more: Any) -> dict[st
 def judged(i: int, status: str) -> Row:
     columns = {"inputs": f"question {i}", "gpt4_status": status, "gpt4_rating": "4" if status == "Accept" else "2"}
     return Row(columns, Lineage(id=f"row{i}", order=(i,), seed_ids=(f"seed{i}",), source="flan"))
+
+
+def said_of(review: Reviewing, row: Row) -> dict[str, Any]:
+    return review.columns(publishable(row), row.lineage)
 
 
 JUDGE = Judge("gpt4", "judge-accept", "accept")
@@ -38,10 +43,10 @@ def test_most_decide_and_an_even_split_leaves_the_judges_verdict():
         given(two_of_three, name, verdict) for name, verdict in zip("abc", ("reject",) * 2 + ("accept",), strict=True)
     ]
     review = Reviewing(answers, [JUDGE])
-    said = review.columns(divided)
+    said = said_of(review, divided)
     assert (said["review_status"], said["review_people"], said["final_status"]) == (None, 2, "Accept")
-    assert review.columns(two_of_three)["final_status"] == "Reject"
-    assert review.columns(judged(3, "Reject"))["final_status"] == "Reject"
+    assert said_of(review, two_of_three)["final_status"] == "Reject"
+    assert said_of(review, judged(3, "Reject"))["final_status"] == "Reject"
     assert (review.as_json() or {})["divided"] == 1
 
 
@@ -54,7 +59,7 @@ def test_drafts_discarded_answers_edited_records_and_changed_rows_do_not_count()
         given(row, "dora", "reject", content_hash="of another text"),
     ]
     review = Reviewing(answers, [JUDGE])
-    assert review.columns(row)["review_people"] == 0
+    assert said_of(review, row)["review_people"] == 0
     assert review.as_json() is None
 
 
@@ -65,7 +70,8 @@ def test_the_latest_correction_stands():
         given(row, "ben", "accept", corrected_response="early", updated_at="2026-01-02"),
         given(row, "carl", "accept", corrected_response="  ", updated_at="2026-01-04"),
     ]
-    assert by_row(answers)[row.id, content_hash(row.columns)].response == "late"
+    found = by_row(answers)[row.id, content_hash(row.columns)]
+    assert (found.response, found.corrects) == ("late", "answer")
 
 
 def test_kappa_is_the_one_worked_by_hand():
@@ -75,7 +81,7 @@ def test_kappa_is_the_one_worked_by_hand():
     answers = [given(row, "anna", v, even=i % 2 == 0) for i, (row, v) in enumerate(zip(rows, verdicts, strict=True))]
     review = Reviewing(answers, [JUDGE])
     for row in rows:
-        review.columns(row)
+        said_of(review, row)
     (found,) = review.agreement()
     assert found["columns"] == ["gpt4_status", "review_status"]
     assert (found["rows"], found["agreement"]["value"], found["kappa"]["value"]) == (8, 0.75, 0.5)

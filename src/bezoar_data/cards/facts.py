@@ -16,6 +16,13 @@ _MEANINGS: Mapping[str, str] = {
     "seed_ids": "Identities of the source rows it comes from",
     "parent_ids": "Identities of the rows it was made from; empty for a source row",
     "_bezoar": "Lineage as JSON: for each step that asked a model, the model that answered and the keys of its answers",
+    "review_status": "What most people said who reviewed the row: Accept or Reject; empty where nobody did, or evenly "
+    "divided",
+    "review_preference": "Which answer most people preferred: a, b or tie",
+    "review_people": "How many people reviewed the row",
+    "review_response": "The latest response that a person corrected; the original stays in its column",
+    "review_corrects": "The column that it corrects",
+    "final_status": "People's verdict, else the judge's",
 }
 
 

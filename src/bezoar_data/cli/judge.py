@@ -65,7 +65,7 @@ def reliability(
         if columns[1] in rows.judged or columns[0] not in rows.judged:
             hint = "name a judge's column first and people's second; how judges agree stands on the card by itself"
             raise InputError(Problem("not-people", "--save keeps what a judge was measured by people", hint=hint))
-        _save(run, rows.data, "agreement", report, ("columns", "where"))
+        _save(run, "agreement", report, ("columns", "where"), used=(*columns, *_columns(where)))
     typer.echo(_json(report) if as_json else compared_text(report))
 
 
@@ -94,9 +94,10 @@ def calibrate(
     from bezoar_data.reports.judge_text import calibrated_text
     from bezoar_data.reports.reliability import calibrate_cut
 
-    report, rows = calibrate_cut(run, rating, good, precision, labels=labels, where=where)
+    report, _ = calibrate_cut(run, rating, good, precision, labels=labels, where=where)
     if save:
-        _save(run, rows.data, "calibration", report, ("rating", "good_if", "where", "wanted"))
+        key = ("rating", "good_if", "where", "wanted")
+        _save(run, "calibration", report, key, used=(rating, *_columns(good), *_columns(where)))
     typer.echo(_json(report) if as_json else calibrated_text(report))
 
 
@@ -104,14 +105,24 @@ def _json(value: dict[str, Any]) -> str:
     return json.dumps({"ok": True, **value}, ensure_ascii=False)
 
 
-def _save(run: Path, data: dict[str, str], kind: str, report: dict[str, Any], key: tuple[str, ...]) -> None:
+def _columns(expression: str | None) -> tuple[str, ...]:
+    from bezoar_data.spec.where import parse_where
+
+    return tuple(parse_where(expression).columns) if expression else ()
+
+
+def _save(run: Path, kind: str, report: dict[str, Any], key: tuple[str, ...], used: tuple[str, ...]) -> None:
     from bezoar_data.runs.folder import RunFolder
     from bezoar_data.runs.measured import add_measured
+    from bezoar_data.runs.reviewed import REVIEW_COLUMNS
     from bezoar_data.spec.errors import InputError, Place, Problem
 
     folder = RunFolder(run)
     if not folder.dataset.is_dir():
         hint = "name the run folder, not its dataset"
         raise InputError(Problem("no-run", "--save needs a run folder", Place(str(run)), hint))
-    add_measured(folder.reliability, data, kind, report, key)
+    if of_review := [name for name in used if name in REVIEW_COLUMNS]:
+        hint = "leave --save out: each `review pull` measures the judges by people's answers, for the card too"
+        raise InputError(Problem("not-kept", f"'{of_review[0]}' may change with the next pull", Place(str(run)), hint))
+    add_measured(folder.reliability, folder.dataset, kind, report, key)
     typer.echo(f"{folder.reliability}: run the same pipeline again to put it on the card", err=True)

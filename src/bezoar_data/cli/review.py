@@ -98,30 +98,24 @@ def push(
 
     Example: bezoar-data review push runs/orca --sample 200 --overlap 2
     """
-    from bezoar_data.review.client import connect
-    from bezoar_data.review.plan import plan_review
-    from bezoar_data.review.push import push as send
+    from bezoar_data.api import push_review
 
-    given = {"instruction": instruction, "response": response, "other": other}
-    plan = plan_review(
+    pushed = push_review(
         run,
-        judge=judge,
-        columns={name: column for name, column in given.items() if column},
-        attributes=tuple(attribute or ()),
-        blind=not suggest,
+        sample=sample,
+        even=even,
         overlap=overlap,
+        blind=not suggest,
+        judge=judge,
+        attributes=attribute or (),
+        instruction=instruction,
+        response=response,
+        other=other,
+        seed=seed,
+        dataset=dataset,
+        workspace=workspace,
     )
-    argilla = connect()
-    name = dataset or plan.run
-    pushed = send(argilla, run, plan, workspace=workspace, name=name, size=sample, even_share=even, seed=seed)
-    if as_json:
-        typer.echo(json.dumps({"ok": True, **pushed.as_json()}))
-        return
-    typer.echo(
-        f"{name} at {argilla.url}: {pushed.added:,} records added, {pushed.updated:,} updated, {pushed.same:,} same"
-    )
-    if pushed.answered:
-        typer.echo(f"{pushed.answered:,} rows say something else by now; people had answered, so they were left")
+    typer.echo(json.dumps({"ok": True, **pushed.as_json()}) if as_json else str(pushed))
 
 
 @app.command("status")
@@ -135,15 +129,10 @@ def status(
 
     Example: bezoar-data review status runs/orca
     """
-    from bezoar_data.review.client import connect
-    from bezoar_data.review.plan import read_lock
-    from bezoar_data.review.progress import progress, progress_text
-    from bezoar_data.review.pull import find_dataset
+    from bezoar_data.api import review_status
 
-    name = dataset or read_lock(run)["pipeline"]["name"]
-    argilla = connect()
-    found = progress(argilla, find_dataset(argilla, workspace, name))
-    typer.echo(json.dumps({"ok": True, **found}) if as_json else progress_text(found))
+    found = review_status(run, dataset=dataset, workspace=workspace)
+    typer.echo(json.dumps({"ok": True, **found.as_json()}) if as_json else str(found))
 
 
 @app.command("pull")
@@ -153,36 +142,12 @@ def pull(
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
     as_json: _Json = False,
 ) -> None:
-    """Fetch every answer into RUN/review.parquet: submitted, drafts and discarded, with who and when.
-
-    Run the same pipeline again to merge them into the dataset and put them on the card; it asks no model again.
+    """Fetch every answer into RUN/review.parquet (submitted, drafts and discarded, with who and when), and merge them
+    into the dataset, its lock and its card. No step runs and no model is asked; pulling twice changes nothing.
 
     Example: bezoar-data review pull runs/orca
     """
-    from bezoar_data.review.client import connect
-    from bezoar_data.review.plan import read_lock
-    from bezoar_data.review.pull import find_dataset
-    from bezoar_data.review.pull import pull as fetch
-    from bezoar_data.runs.folder import RunFolder
-    from bezoar_data.spec.errors import InputError, Place, Problem
+    from bezoar_data.api import pull_review
 
-    name = dataset or read_lock(run)["pipeline"]["name"]
-    folder = RunFolder(run)
-    if not folder.dataset.is_dir():
-        hint = "name the run folder, not its dataset"
-        raise InputError(Problem("no-run", "answers are kept beside a run", Place(str(run)), hint))
-    argilla = connect()
-    pulled = fetch(argilla, folder.review, find_dataset(argilla, workspace, name))
-    if as_json:
-        typer.echo(json.dumps({"ok": True, "file": str(folder.review), **pulled.as_json()}))
-        return
-    counts = f"{pulled.submitted:,} submitted, {pulled.drafts:,} drafts, {pulled.discarded:,} discarded"
-    typer.echo(f"{folder.review}: {counts}" + ("" if pulled.changed else "; nothing new"))
-    for count, told in (
-        (pulled.edited, "answers are to records that were edited in Argilla; they do not count"),
-        (pulled.removed, "answers are no longer in Argilla (their giver or record was removed); they are kept"),
-        (pulled.strangers, "records in Argilla were not pushed from a run; they are left out"),
-    ):
-        if count:
-            typer.echo(f"{count:,} {told}")
-    typer.echo("run the same pipeline again to merge them into the dataset and the card; it asks no model again")
+    report = pull_review(run, dataset=dataset, workspace=workspace)
+    typer.echo(json.dumps(report.as_json()) if as_json else str(report))

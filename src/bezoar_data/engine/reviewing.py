@@ -10,7 +10,7 @@ from typing import Any
 
 from bezoar_data.engine.judging import Judge
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS, Reviewed, by_row, read_answers
-from bezoar_data.runs.row import SOURCES, Row, content_hash
+from bezoar_data.runs.row import SOURCES, Lineage
 
 _WANTED = 0.9
 """The share of good rows that the calibrated cut is to show; `judge calibrate` tells it for any other."""
@@ -24,20 +24,21 @@ class Reviewing:
         self._rows = by_row(answers)
         self._accepts = [judge for judge in judges if judge.kind in ("accept", "panel")]
         self._compares = [judge for judge in judges if judge.kind == "compare"]
+        self.looked_at = [judge.column(ending) for judge in self._accepts for ending in ("status", "rating")]
+        self.looked_at += [judge.column("preference") for judge in self._compares]
         self._seen: dict[str, tuple[Reviewed, dict[str, Any]]] = {}
 
     @classmethod
     def of(cls, path: Path, judges: Collection[Judge]) -> Reviewing:
         return cls(read_answers(path), judges)
 
-    def columns(self, row: Row) -> dict[str, Any]:
-        """What the answers add to a row. In `final_status` the judge's verdict stands where people gave none."""
-        said = self._rows.get((row.id, content_hash(row.columns)))
+    def columns(self, row: Mapping[str, Any], lineage: Lineage) -> dict[str, Any]:
+        """What the answers add to a row, known by its `id` and `content_hash`. In `final_status` the judge's verdict
+        stands where people gave none."""
+        said = self._rows.get((row["id"], row["content_hash"]))
         if said is not None:
-            judged = [j.column("status") for j in self._accepts] + [j.column("rating") for j in self._accepts]
-            judged += [j.column("preference") for j in self._compares]
-            about = {name: row.get(name) for name in judged}
-            self._seen[row.id] = (said, {**about, "seeds": row.lineage.seed_ids, "source": row.lineage.source})
+            about = {name: row.get(name) for name in self.looked_at}
+            self._seen[row["id"]] = (said, {**about, "seeds": lineage.seed_ids, "source": lineage.source})
         judge = self._accepts[-1].column("status") if self._accepts else None
         status = said.status if said else None
         values: dict[str, Any] = {
@@ -45,6 +46,7 @@ class Reviewing:
             "review_preference": said.preference if said else None,
             "review_people": said.people if said else 0,
             "review_response": said.response if said else None,
+            "review_corrects": said.corrects if said else None,
             "final_status": status or (row.get(judge) if judge else None),
         }
         return {name: values[name] for name in REVIEW_COLUMNS}

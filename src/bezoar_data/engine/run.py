@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.drive import Options, drive, tell_notes
+from bezoar_data.engine.finish import Describe, put_in_place
 from bezoar_data.engine.lock import Seen, build_lock
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.record import RunRecord
@@ -25,14 +26,10 @@ from bezoar_data.engine.watch import RunWatch
 from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
-from bezoar_data.runs.folder import RunFolder, lock_hash, replace_folder, write_json, write_text
+from bezoar_data.runs.folder import RunFolder, write_text
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.spool import Spool
 from bezoar_data.spec.errors import DONE, TOO_MANY_FAILED, InputError, Problem
-
-Describe = Callable[[Mapping[str, Any], str, Mapping[str, Any] | None, str | None], Mapping[str, str]]
-"""Makes the files that describe a dataset, by their names, from (lock, its hash, an example row, the card as it stood):
-cards live above the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,21 +176,19 @@ def _finish(
     dropped = scratch / "dropped.parquet"
     count = write_dropped(spool, dropped, tell=seen)
     usage = spool.usage(folder.journal)
-    people = reviewing.measured(read_measured(folder.reliability, {f.path: f.sha256 for f in written.files}))
+    people = reviewing.measured(read_measured(folder.reliability, building))
     overlap = contamination(compiled, counts, building)
     lock = build_lock(compiled, counts, written, count, seen, usage, overlap, limit=options.limit, people=people)
     if (reviewed := reviewing.as_json()) is not None:
         lock["review"] = reviewed
-    name = lock_hash(lock)
-    previous = folder.dataset / "README.md"
-    texts = describe(lock, name, written.first_row, previous.read_text("utf-8") if previous.exists() else None)
-    write_json(building / "lock.json", lock)
-    for file_name, text in texts.items():
-        write_text(building / file_name, text)
-    replace_folder(building, folder.dataset)
+    name = put_in_place(building, folder, lock, written.first_row, describe)
     dropped.replace(folder.dropped)
     (scratch / "distilabel.yaml").replace(folder.distilabel)
     write_text(folder.pipeline, compiled.resolved)
+    if compiled.checked.card is not None:
+        write_text(folder.card, compiled.checked.card.read_text("utf-8"))
+    else:
+        folder.card.unlink(missing_ok=True)
     # Rows that the sources gave, and candidates that steps made: each of them may fail.
     total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
     exit_code = TOO_MANY_FAILED if counts.failed > file.tolerate * total else DONE

@@ -310,6 +310,7 @@ class _Planner:
             },
             folder.dropped: "the dropped rows, each with its reason",
             folder.pipeline: "the pipeline as run",
+            **({folder.card: "the card's template"} if self.compiled.checked.card else {}),
             folder.distilabel: "the same as distilabel writes its pipelines",
             folder.run_json: "this run's times and rates",
             folder.journal: "the answers",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.engine.run import Result
+from bezoar_data.reports.review_report import review_lines
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -77,6 +78,7 @@ class RunReport:
                 lines.append(f"  dropped by {step['id']}: {n:,} {reason}")
         for judge in lock["judges"]:
             lines.append(f"  judged by {judge['name']}: {_judged(judge)}")
+        lines += [f"  {line}" for line in review_lines(lock)]
         lines.append(f"  {self._cost()}")
         if lock["demo"]:
             lines.append(f"  {_DEMO}")
@@ -106,6 +108,8 @@ class RunReport:
             *(element("p", f"judged by {judge['name']}: {_judged(judge)}") for judge in lock["judges"]),
             element("p", self._cost()),
         ]
+        if people := list(review_lines(lock)):
+            content.append(element("pre", "\n".join(people)))
         if lock["demo"]:
             content.append(element("p", _DEMO, classes="dim"))
         if self.exit_code:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -14,8 +15,22 @@ _PAUSE = 15 * 60
 """Seconds between two answers of one person after which they were doing something else."""
 
 
-def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Progress as a plain value. `seconds_left` is of work by one person, None while too little is known."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Progress as a plain value; `print` it for a few lines. `seconds_left` is of work by one person, None while too
+    little is known."""
+
+    value: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return dict(self.value)
+
+    def __str__(self) -> str:
+        return progress_text(self.value)
+
+
+def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> Progress:
+    """How far people are. Raises `InputError`, `ProviderAway`."""
     from bezoar_data.engine.reviewing import pairs_of_people
     from bezoar_data.measures.agreement import agreement
 
@@ -42,7 +57,7 @@ def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> dict[str, Any]:
     first, second, groups = pairs_of_people(verdicts)
     found = agreement(first, second, groups=groups) if first else None
     pace = _pace(times.values())
-    return {
+    value = {
         "records": len(records),
         "completed": done,
         "overlap": overlap,
@@ -56,6 +71,7 @@ def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> dict[str, Any]:
         "seconds_each": round(pace, 1) if pace else None,
         "seconds_left": round(pace * answers_missing) if pace else None,
     }
+    return Progress(value)
 
 
 def _pace(times: Any) -> float | None:

@@ -63,7 +63,7 @@ def pull(argilla: Argilla, file: Path, dataset: Mapping[str, Any]) -> Pulled:
             strangers += 1
             continue
         for response in record["responses"] or ():
-            answer = _answer(dataset["id"], record, response, users, asked)
+            answer = _answer(dataset, record, response, users, asked)
             now[answer["response"]] = answer
     here = {str(record["id"]) for record in records}
     names = {user["username"] for user in users.values()}
@@ -90,7 +90,7 @@ def pull(argilla: Argilla, file: Path, dataset: Mapping[str, Any]) -> Pulled:
 
 
 def _answer(
-    dataset: str,
+    dataset: Mapping[str, Any],
     record: Mapping[str, Any],
     response: Mapping[str, Any],
     users: Mapping[str, Mapping[str, Any]],
@@ -106,13 +106,14 @@ def _answer(
     return {
         "id": record["external_id"],
         "content_hash": about["content_hash"],
-        "dataset": dataset,
+        "dataset": dataset["id"],
         "record": str(record["id"]),
         "response": str(response["id"]),
         "annotator": str(user.get("username") or response["user_id"]),
         "status": response["status"],
         "verdict": said.get("verdict"),
         "preference": _unswapped(record["external_id"], said.get("preference")),
+        "column": dataset["metadata"]["bezoar"].get("response"),
         "ratings": json.dumps(ratings, sort_keys=True) if ratings else None,
         "corrected_response": said.get("corrected_response"),
         "comment": said.get("comment"),

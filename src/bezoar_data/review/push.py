@@ -30,10 +30,18 @@ class Pushed:
     although the row says something else by now."""
 
     dataset: str
+    url: str
     added: int
     updated: int
     same: int
     answered: int
+
+    def __str__(self) -> str:
+        counts = f"{self.added:,} records added, {self.updated:,} updated, {self.same:,} same"
+        told = f"{self.dataset} at {self.url}: {counts}"
+        if self.answered:
+            told += f"\n{self.answered:,} rows say something else by now; people had answered, so they were left"
+        return told
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("dataset", "added", "updated", "same", "answered")}
@@ -85,7 +93,7 @@ def push(
     if dataset["distribution"]["min_submitted"] != plan.overlap:
         overlap = {"strategy": "overlap", "min_submitted": plan.overlap}
         argilla.ask("PATCH", f"datasets/{dataset['id']}", json={"distribution": overlap})
-    return Pushed(name, len(new), len(changed), same, answered)
+    return Pushed(name, argilla.url, len(new), len(changed), same, answered)
 
 
 def _candidates(plan: Plan, rows: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:

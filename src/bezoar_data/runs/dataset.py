@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
-from bezoar_data.runs.row import RESERVED, Row, content_hash
+from bezoar_data.runs.row import RESERVED, Lineage, Row, content_hash
 from bezoar_data.runs.splits import TRAIN, SplitPlan
 from bezoar_data.runs.spool import Spool
 
@@ -51,14 +51,17 @@ class Written:
     """Columns whose values had no common type and were written as JSON text."""
 
 
-def publishable(row: Row, review: Mapping[str, Any] | None = None) -> dict[str, Any]:
+Review = Callable[[Mapping[str, Any], Lineage], Mapping[str, Any]]
+"""Gives what people said of a row, as `REVIEW_COLUMNS`, from its id, hash and columns."""
+
+
+def publishable(row: Row, review: Review | None = None) -> dict[str, Any]:
     """A kept row as it stands in the dataset: ids first, then its columns, what people said of it, then lineage."""
     lineage = row.lineage
+    own = {"id": lineage.id, "content_hash": content_hash(row.columns), **row.columns}
     return {
-        "id": lineage.id,
-        "content_hash": content_hash(row.columns),
-        **row.columns,
-        **(review or {}),
+        **own,
+        **(review(own, lineage) if review is not None else {}),
         "seed_ids": list(lineage.seed_ids),
         "parent_ids": list(lineage.parent_ids),
         RESERVED: lineage.to_json(),
@@ -73,13 +76,13 @@ def write_dataset(
     seed: int,
     expected: Sequence[str] = (),
     tell: Callable[[Row], None] | None = None,
-    review: Callable[[Row], Mapping[str, Any]] | None = None,
+    review: Review | None = None,
 ) -> Written:
     """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`.
 
     `expected` names the columns of a dataset without rows; `tell` is told of each row; `review` gives what people said
-    of it, as `REVIEW_COLUMNS`. The schema is the union over
-    all rows: a first pass finds it, a second writes. Bytes depend on the rows, the splits and the pyarrow version only.
+    of it. The schema is the union over all rows: a first pass finds it, a second writes. Bytes depend on the rows, the
+    splits, what people said and the pyarrow version only.
     """
     (folder / "data").mkdir(parents=True)
     schema, mixed, rows = _schema(spool, expected, reviewed=review is not None)
@@ -93,7 +96,7 @@ def write_dataset(
         for row in spool.kept():
             if tell is not None:
                 tell(row)
-            value = publishable(row, review(row) if review is not None else None)
+            value = publishable(row, review)
             first_row = first_row or dict(value)
             files[plan.split_of(row.lineage.seed_ids) if plan else TRAIN].add(value)
     columns = {f.name: str(f.type) for f in schema}
@@ -109,7 +112,7 @@ class _SplitFile:
         self._name = name
         self._schema = schema
         self._mixed = mixed
-        self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
+        self._writer = open_data_file(self._path, schema)
         self._pending: list[dict[str, Any]] = []
         self._tables: list[pa.Table] = []
         self._rows = 0
@@ -128,13 +131,7 @@ class _SplitFile:
         self._writer.close()
 
     def describe(self, folder: Path) -> DataFile:
-        return DataFile(
-            path=self._path.relative_to(folder).as_posix(),
-            split=self._name,
-            rows=self._rows,
-            bytes=self._path.stat().st_size,
-            sha256=sha256_of(self._path),
-        )
+        return describe_file(folder, self._path, self._name, self._rows)
 
     def _settle(self) -> None:
         if self._pending:
@@ -145,6 +142,21 @@ class _SplitFile:
         if self._tables:
             self._writer.write_table(pa.concat_tables(self._tables).combine_chunks(), row_group_size=ROW_GROUP)
             self._tables = []
+
+
+def open_data_file(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """The one way a dataset's files are written: tables of `ROW_GROUP` rows each, as one row group."""
+    return pq.ParquetWriter(path, schema, compression="zstd")
+
+
+def describe_file(folder: Path, path: Path, split: str, rows: int) -> DataFile:
+    where = path.relative_to(folder).as_posix()
+    return DataFile(where, split, rows, path.stat().st_size, sha256_of(path))
+
+
+def review_fields() -> list[pa.Field]:
+    """The columns that people's answers add, with their types."""
+    return [pa.field(name, pa.int64() if name == "review_people" else pa.string()) for name in REVIEW_COLUMNS]
 
 
 def write_dropped(spool: Spool, path: Path, *, tell: Callable[[Row], None] | None = None) -> int:
@@ -210,7 +222,7 @@ def _schema(spool: Spool, expected: Sequence[str], *, reviewed: bool) -> tuple[p
         found = {name: pa.string() for name in expected}
     body = {name: pa.string() if name in mixed or pa.types.is_null(t) else t for name, t in found.items()}
     if reviewed:
-        body.update((name, pa.int64() if name == "review_people" else pa.string()) for name in REVIEW_COLUMNS)
+        body.update((field.name, field.type) for field in review_fields())
     return pa.schema({**_LEADING, **body, **_TRAILING}.items()), tuple(dict.fromkeys(mixed)), rows
 
 

@@ -45,6 +45,11 @@ class RunFolder:
         return self.path / "reliability.json"
 
     @property
+    def card(self) -> Path:
+        """The card's template as it was, if the pipeline names one."""
+        return self.path / "card.md"
+
+    @property
     def pipeline(self) -> Path:
         return self.path / "pipeline.yaml"
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-REVIEW_COLUMNS = ("review_status", "review_preference", "review_people", "review_response", "final_status")
+REVIEW_COLUMNS = (
+    "review_status",
+    "review_preference",
+    "review_people",
+    "review_response",
+    "review_corrects",
+    "final_status",
+)
 """What people's answers add to a dataset. What a row says itself, and its hash, are not changed by it."""
 
 _TEXT = ("id", "content_hash", "dataset", "record", "response", "annotator", "status", "verdict", "preference")
@@ -17,12 +24,13 @@ _TEXT = ("id", "content_hash", "dataset", "record", "response", "annotator", "st
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """What people said of one row, together: the submitted answers. `status` and `preference` are None where they are
-    divided evenly."""
+    divided evenly. `response` is the corrected response, `corrects` the column that it puts right."""
 
     people: int
     status: str | None
     preference: str | None
     response: str | None
+    corrects: str | None
     even: bool
     answers: tuple[Mapping[str, Any], ...]
 
@@ -48,6 +56,7 @@ def write_answers(path: Path, answers: Sequence[Mapping[str, Any]]) -> bool:
     schema = pa.schema(
         [
             *((name, pa.string()) for name in _TEXT),
+            ("column", pa.string()),
             ("ratings", pa.string()),
             ("corrected_response", pa.string()),
             ("comment", pa.string()),
@@ -85,6 +94,7 @@ def _together(given: Sequence[Mapping[str, Any]]) -> Reviewed:
         status={"accept": "Accept", "reject": "Reject"}.get(status or ""),
         preference=_most(a["preference"] for a in given),
         response=latest["corrected_response"] if latest else None,
+        corrects=latest["column"] if latest else None,
         even=any(a["even"] for a in given),
         answers=tuple(given),
     )

@@ -1,0 +1,95 @@
+"""What people said in review and what it tells of the judges, once it was pulled and merged: in plain lines, as JSON,
+and for a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bezoar_data.reports.judge_text import percent, plain
+from bezoar_data.runs.folder import RunFolder, lock_hash
+
+Value = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewReport:
+    """A review as it stands after a pull. `pulled` counts the answers, `lock` is that of the dataset they were merged
+    into, `merged` tells whether the dataset has changed by it."""
+
+    folder: RunFolder
+    pulled: Value
+    lock: Value
+    merged: bool
+
+    @property
+    def card(self) -> str:
+        """The dataset's card, as Markdown."""
+        return (self.folder.dataset / "README.md").read_text("utf-8")
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "ok": True,
+            "file": str(self.folder.review),
+            **self.pulled,
+            "merged": self.merged,
+            "lock": lock_hash(self.lock),
+            "review": self.lock.get("review"),
+            "reliability": self.lock["judging"]["people"],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        from bezoar_data.reports.page import element, piece
+
+        return piece(element("pre", str(self)))
+
+    def _lines(self) -> Iterator[str]:
+        pulled = self.pulled
+        counts = f"{pulled['submitted']:,} submitted, {pulled['drafts']:,} drafts, {pulled['discarded']:,} discarded"
+        yield f"{self.folder.review}: {counts}" + ("" if pulled["changed"] else "; nothing new")
+        for name, told in (
+            ("edited", "answers are to records that were edited in Argilla; they do not count"),
+            ("removed", "answers are no longer in Argilla (their giver or record was removed); they are kept"),
+            ("strangers", "records in Argilla were not pushed from a run; they are left out"),
+        ):
+            if count := pulled[name]:
+                yield f"{count:,} {told}"
+        yield from review_lines(self.lock)
+        done = "merged into" if self.merged else "nothing to change in"
+        yield f"{done} {self.folder.dataset}, its lock and its card"
+
+
+def review_lines(lock: Value) -> Iterator[str]:
+    """The review of a dataset: who saw what, how far they and the judges agree, and the calibrated cut."""
+    found = lock.get("review")
+    if not found:
+        return
+    people = "1 person" if found["people"] == 1 else f"{found['people']:,} people"
+    yield (
+        f"{people} reviewed {found['rows']:,} of {lock['counts']['kept']:,} rows ({found['even']:,} drawn evenly): "
+        f"{found['corrected']:,} corrected, {found['divided']:,} evenly divided"
+    )
+    if between := found["between_people"]:
+        yield f"  two people agree on {percent(between['agreement'])} of {between['rows']:,} pairs, {_kappa(between)}"
+    for one in lock["judging"]["people"]["agreement"]:
+        yield f"  {one['columns'][0]} against {one['columns'][1]}"
+        parts = [("all", one), ("drawn evenly", one.get("even") or {"rows": 0})]
+        parts += [(f"{part['column']} = {part['value']}", part) for part in one.get("slices", ())]
+        yield from (
+            f"    {name}: {part['rows']:,} rows, equal {percent(part['agreement'])}, {_kappa(part)}"
+            for name, part in parts
+            if part["rows"]
+        )
+    for one in lock["judging"]["people"]["calibration"]:
+        if chosen := one["chosen"]:
+            yield f"  {one['rating']} of {chosen['rating']:g} or more: {percent(chosen['precision'])} good"
+        else:
+            yield f"  no cut of {one['rating']} is shown to reach {one['wanted']:.0%} good"
+
+
+def _kappa(part: Value) -> str:
+    return f"Cohen's kappa {plain(part['kappa'])}"

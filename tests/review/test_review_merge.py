@@ -1,0 +1,119 @@
+"""Answers merged into a finished run's dataset. No server is needed; the run is real."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bezoar_data.cards.check import check_dataset
+from bezoar_data.cards.render import describer
+from bezoar_data.engine.merging import merge_review
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.measured import add_measured
+from bezoar_data.runs.reviewed import write_answers
+from bezoar_data.spec.errors import InputError
+from support.projects import JUDGED, Project, run_here
+
+SHIPPED = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A judged run of forty rows in two splits, with a card of its own; the current folder is the project's."""
+    project = Project(tmp_path_factory.mktemp("merge"))
+    lines = (SHIPPED / "pipelines" / "seeds" / "flan.jsonl").read_text().splitlines(keepends=True)
+    (project.folder / "rows.jsonl").write_text("".join(lines[:40]))
+    head = f"card: {SHIPPED / 'cards' / 'orca.md'}\nmodels: {SHIPPED / 'pipelines' / 'models' / 'offline.yaml'}\n"
+    text = f"name: test\nversion: 1\n{head}splits: {{validation: 0.2}}\nsteps:\n{JUDGED}"
+    (project.folder / "pipeline.yaml").write_text(text)
+    before = Path.cwd()
+    os.chdir(project.folder)
+    run_here(project)
+    yield project
+    os.chdir(before)
+
+
+def merge(project: Project) -> tuple[dict[str, Any], bool]:
+    folder = RunFolder(project.folder / "runs" / "test")
+    return merge_review(folder, describer(folder.card, previous=folder.dataset / "README.md"))
+
+
+def given(row: dict[str, Any], annotator: str, verdict: str, **more: Any) -> dict[str, Any]:
+    texts = ("preference", "ratings", "corrected_response", "comment", "other")
+    return {
+        "id": row["id"], "content_hash": row["content_hash"], "dataset": "d", "record": row["id"],
+        "response": row["id"] + annotator, "annotator": annotator, "status": "submitted", "verdict": verdict,
+        "column": "explained_targets", **dict.fromkeys(texts), "inserted_at": "2026-01-01", "updated_at": "2026-01-01",
+        "weight": 1.0, "even": True, "edited": False, "removed": False, **more,
+    }  # fmt: skip
+
+
+def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: Project):
+    folder = RunFolder(project.folder / "runs" / "test")
+    unreviewed = project.files()
+    add_measured(folder.reliability, folder.dataset, "agreement", MEASURED, ("columns",))
+    rows = project.kept()
+    answers = [given(row, name, "accept") for row in rows[:6] for name in ("anna", "ben")]
+    answers += [given(rows[6], "anna", "reject", corrected_response="Put right.")]
+    write_answers(folder.review, answers)
+
+    lock, changed = merge(project)
+    assert changed
+    assert (lock["review"]["rows"], lock["review"]["corrected"]) == (7, 1)
+    merged = {row["id"]: row for row in project.kept()}
+    corrected = merged[rows[6]["id"]]
+    assert (corrected["review_response"], corrected["review_corrects"]) == ("Put right.", "explained_targets")
+    assert corrected["explained_targets"] == rows[6]["explained_targets"]
+    assert corrected["final_status"] == "Reject"
+    assert [merged[row["id"]]["content_hash"] for row in rows] == [row["content_hash"] for row in rows]
+    assert [problem.message for problem in check_dataset(folder.dataset)] == []
+    # What was measured against labels in a file stays, as the rows are the same.
+    assert [one["columns"][1] for one in lock["judging"]["people"]["agreement"]] == ["human_status", "review_status"]
+    card = (folder.dataset / "README.md").read_text()
+    assert "2 people reviewed 7 of 40 rows" in card and "`human_status`" in card
+
+    files = project.files()
+    assert merge(project) == (lock, False)
+    assert project.files() == files
+    run_here(project)
+    assert project.files() == files
+
+    # Without answers and measurements the dataset is what it was.
+    folder.review.unlink()
+    folder.reliability.unlink()
+    assert merge(project)[1]
+    assert project.files() == unreviewed
+
+
+def test_what_a_person_wrote_into_the_card_stays(project: Project):
+    folder = RunFolder(project.folder / "runs" / "test")
+    card = folder.dataset / "README.md"
+    edited = card.read_text().replace("<!-- bezoar:begin review -->", "Ask Anna.\n\n<!-- bezoar:begin review -->")
+    card.write_text(edited)
+    write_answers(folder.review, [given(project.kept()[0], "anna", "accept")])
+    merge(project)
+    assert "Ask Anna." in card.read_text()
+    assert "1 person reviewed 1 of 40 rows" in card.read_text()
+
+
+def test_rows_that_were_changed_by_hand_are_not_merged_into(project: Project):
+    folder = RunFolder(project.folder / "runs" / "test")
+    (file, *_) = sorted((folder.dataset / "data").glob("*.parquet"))
+    content = file.read_bytes()
+    write_answers(folder.review, [given(project.kept()[1], "anna", "accept")])
+    file.write_bytes(content + b" ")
+    with pytest.raises(InputError, match="not those of the lock"):
+        merge(project)
+    file.write_bytes(content)
+    assert merge(project)[1]
+
+
+_ONE = {"value": 0.5, "low": 0.1, "high": 0.9}
+MEASURED = {
+    "columns": ["gpt4_status", "human_status"], "labelled_by": None, "where": None, "rows": 40, "agreement": _ONE,
+    "kappa": _ONE, "labels": ["Accept", "Reject"], "table": [[10, 10], [10, 10]], "slices": [], "length": None,
+}  # fmt: skip
