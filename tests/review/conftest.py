@@ -8,6 +8,11 @@ import pytest
 from support.projects import JUDGED, Project
 from support.review_server import ReviewServer, review_server
 
+_BALANCED = """\
+  - use: balance
+    with: {column: gpt4_status, most: 5}
+"""
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ReviewServer]:
@@ -17,13 +22,24 @@ def server(tmp_path: Path) -> Iterator[ReviewServer]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A judged run that wants eight rows reviewed and a kappa of 0.4 before it is published."""
-    project = Project(tmp_path / "project")
+    """A judged run of forty rows."""
+    return _judged(tmp_path / "project")
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Project:
+    """A run of five rows that the judge accepted and five that it rejected, which wants eight of them reviewed and a
+    kappa of 0.4 before it is published."""
+    return _judged(tmp_path / "gated", _BALANCED, "review: {rows: 8, kappa: 0.4}\n")
+
+
+def _judged(folder: Path, more: str = "", gate: str = "") -> Project:
+    project = Project(folder)
     shipped = Path(__file__).parents[2] / "pipelines"
     lines = (shipped / "seeds" / "flan.jsonl").read_text().splitlines(keepends=True)
     (project.folder / "rows.jsonl").write_text("".join(lines[:40]))
-    gate = "review: {rows: 8, kappa: 0.4}\n"
-    text = f"name: test\nversion: 1\nmodels: {shipped / 'models' / 'offline.yaml'}\n{gate}steps:\n{JUDGED}"
+    text = f"name: test\nversion: 1\nmodels: {shipped / 'models' / 'offline.yaml'}\n{gate}steps:\n{JUDGED}{more}"
     (project.folder / "pipeline.yaml").write_text(text)
-    assert project.run().code == 0
+    done = project.run()
+    assert done.code == 0, done.err
     return project

@@ -1,8 +1,11 @@
-"""Two people review in the real pages, in a real browser; what is pulled is what they clicked."""
+"""The whole way: two people review in the real pages, in a real browser, and what they clicked reaches the dataset, the
+card and the gate. The server is killed in between."""
 
 from __future__ import annotations
 
 import os
+import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.browser import Browser, browser, missing
+from support.hub_server import TOKEN, hub_server
 from support.projects import Project
 from support.review_server import ReviewServer
 
@@ -29,7 +33,7 @@ if (!window.posted) {
   };
   XMLHttpRequest.prototype.send = function (body) {
     if (/responses/.test(this.told[1]) && typeof body === "string") {
-      const entry = {body: JSON.parse(body), done: false};
+      const entry = {url: this.told[1], body: JSON.parse(body), done: false};
       window.posted.push(entry);
       this.addEventListener("load", () => { entry.done = this.status; });
     }
@@ -40,13 +44,33 @@ if (!window.posted) {
 SHOWN = "return [...document.querySelectorAll('.text_field_component')].map(e => e.innerText.trim())"
 
 
+@dataclass(frozen=True)
+class Intent:
+    """What a person is to answer: submit, draft or discard."""
+
+    how: str
+    verdict: str | None = None
+    corrected: str = ""
+    helpfulness: int | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        said = {"verdict": self.verdict, "corrected_response": self.corrected, "helpfulness": self.helpfulness}
+        return {name: value for name, value in said.items() if value not in (None, "")}
+
+
 def sign_in(page: Browser, server: ReviewServer, person: str) -> None:
     page.open(f"{server.url}/sign-in")
     page.type("input[name=Username]", person)
     page.type("input[name=Password]", server.secrets["annotators"][person])
     page.click("button[type=submit]:not([disabled])")
     page.wait(lambda: page.run("return !location.pathname.includes('sign-in')"))
-    page.open(f"{server.url}/dataset/{server.dataset()}/annotation-mode")
+    to_pending(page, server)
+
+
+def to_pending(page: Browser, server: ReviewServer) -> None:
+    """The first record that this person has not answered, freshly loaded."""
+    page.open(f"{server.url}/dataset/{server.dataset()}/annotation-mode?page=1&status=pending")
     page.find("#verdict_accept")
     page.run(SPY)
 
@@ -64,55 +88,146 @@ def settled(page: Browser) -> list[str]:
     return texts
 
 
-def answer(page: Browser, how: str, verdict: str | None = None, corrected: str = "") -> dict[str, Any]:
-    """Answer the record that is shown; what the page sent."""
-    settled(page)
+def shown(page: Browser, records: dict[str, dict[str, Any]]) -> str:
+    """The row on the page, found by the text of its instruction."""
+    texts = {" ".join(text.split()) for text in settled(page)}
+    (row,) = [
+        row
+        for row, record in records.items()
+        if f"Instruction {' '.join(record['fields']['instruction'].split())}" in texts
+    ]
+    return row
+
+
+def answer(page: Browser, intent: Intent) -> dict[str, Any]:
+    """Answer the record on the page; what the page posted, and to where."""
     before = page.run("return window.posted.length")
-    if verdict:
-        page.click(f"label[for=verdict_{verdict}]")
-        page.wait(lambda: page.run(f"return document.querySelector('#verdict_{verdict}').checked"))
-    if corrected:
-        page.type(".content__text", corrected)
-    page.click(f"button.button--{how}:not([disabled])")
+    chosen = [f"verdict_{intent.verdict}"] if intent.verdict else []
+    chosen += [f"helpfulness_{intent.helpfulness}"] if intent.helpfulness is not None else []
+    for option in chosen:
+        page.click(f"label[for={option}]")
+        page.wait(lambda option=option: page.run(f"return document.querySelector('#{option}').checked"))
+    if intent.corrected:
+        page.type(".content__text", intent.corrected)
+    page.click(f"button.button--{intent.how}:not([disabled])")
     page.wait(lambda: page.run("return (window.posted[arguments[0]] || {}).done", before))
-    sent: dict[str, Any] = page.run("return window.posted[arguments[0]].body", before)
-    return sent
+    posted: dict[str, Any] = page.run("return window.posted[arguments[0]]", before)
+    return posted
 
 
-def test_what_is_clicked_in_the_pages_is_what_is_pulled(project: Project, server: ReviewServer, tmp_path: Path):
+STATUS = {"submit": "submitted", "draft": "draft", "discard": "discarded"}
+
+
+def review(page: Browser, server: ReviewServer, plan: dict[str, Intent], left: int) -> None:
+    """Answer as planned whatever the page shows, until only `left` of the plan are; the posted bodies are asserted."""
+    records = server.records()
+    while len(plan) > left:
+        row = shown(page, records)
+        intent = plan.pop(row)
+        posted = answer(page, intent)
+        assert posted["done"] in (200, 201)
+        assert f"records/{records[row]['id']}/responses" in posted["url"]
+        assert posted["body"]["status"] == STATUS[intent.how]
+        assert {k: v["value"] for k, v in (posted["body"].get("values") or {}).items()} == intent.values
+        if intent.how == "draft":
+            to_pending(page, server)  # a draft stays on the page
+
+
+def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
+    gated: Project, server: ReviewServer, tmp_path: Path
+):
     pictures = Path(os.environ.get("BEZOAR_TEST_PICTURES") or tmp_path)
-    assert server.review(project, "push", RUN, "--sample", "8", "--overlap", "2").code == 0
-    assert len(server.records()) >= 5
+    options = ("--overlap", "2", "--attribute", "helpfulness", "--json")
+    assert server.review(gated, "push", RUN, *options).json["added"] == 10
+    judged = {row["id"]: row for row in gated.kept()}
+    accepted = sorted(i for i, row in judged.items() if row["gpt4_status"] == "Accept")
+    rejected = sorted(i for i, row in judged.items() if row["gpt4_status"] == "Reject")
+    assert (len(accepted), len(rejected)) == (5, 5)
+    drafted, discarded = accepted.pop(), rejected.pop()
+    accept, reject = Intent("submit", "accept"), Intent("submit", "reject")
+    anna = dict(zip(accepted + rejected, [accept, accept, reject, accept, reject, reject, reject, accept], strict=True))
+    corrected, overruled, divided = accepted[0], accepted[2], accepted[3]
+    anna[corrected] = Intent("submit", "accept", "Put right by Anna.", 3)
+    ben = {**anna, corrected: accept, divided: reject}
+    leave = Intent("discard")
+
     with browser() as page:
         sign_in(page, server, "anna")
-        texts = settled(page)
-        assert not any("gpt4" in text for text in texts)  # the judge is hidden
+        assert not any("gpt4" in text for text in settled(page))  # the judge is hidden
         page.picture(pictures / "review.png")
-        first = answer(page, "submit", "accept", "Put right by Anna.")
-        assert first["status"] == "submitted"
-        assert first["values"]["verdict"] == {"value": "accept"}
-        assert first["values"]["corrected_response"] == {"value": "Put right by Anna."}
-        draft = answer(page, "draft", "reject")
-        assert (draft["status"], draft["values"]["verdict"]) == ("draft", {"value": "reject"})
-        # A draft stays where it is; the next pending record is one further.
-        page.open(f"{server.url}/dataset/{server.dataset()}/annotation-mode?page=1&status=pending")
-        page.find("#verdict_accept")
-        page.run(SPY)
-        assert answer(page, "discard")["status"] == "discarded"
-        for verdict in ("reject", "accept"):
-            assert answer(page, "submit", verdict)["values"]["verdict"] == {"value": verdict}
+        plan = {**anna, drafted: Intent("draft", "reject"), discarded: leave}
+        review(page, server, plan, left=5)
+        # Killed in the midst of work: server, Redis and worker go with it, and no answer does.
+        server.stop(signal.SIGKILL)
+        server.start()
+        to_pending(page, server)
+        review(page, server, plan, left=0)
+    told = server.review(gated, "status", RUN, "--json").json
+    assert (told["records"], told["completed"], told["agreement"]) == (10, 0, None)
+    assert told["people"]["anna"] == {"submitted": 8, "draft": 1, "discarded": 1}
+    assert told["seconds_each"] > 0 and told["seconds_left"] > 0  # 12 answers are missing
+    assert "minutes of work left" in server.review(gated, "status", RUN).out
     with browser() as page:
         sign_in(page, server, "ben")
-        for verdict in ("accept", "reject", "accept"):
-            sent = answer(page, "submit", verdict)
-            assert (sent["status"], sent["values"]["verdict"]) == ("submitted", {"value": verdict})
+        review(page, server, {**ben, drafted: leave, discarded: leave}, left=0)
         page.picture(pictures / "review-ben.png")
-    told = server.review(project, "pull", RUN, "--json").json
-    assert (told["submitted"], told["drafts"], told["discarded"]) == (6, 1, 1)
-    answers = pq.read_table(project.folder / RUN / "review.parquet").to_pylist()
-    anna = sorted(
-        (a["status"], a["verdict"]) for a in answers if a["annotator"] == "anna" and a["status"] != "discarded"
-    )
-    assert anna == [("draft", "reject"), ("submitted", "accept"), ("submitted", "accept"), ("submitted", "reject")]
-    assert [a["corrected_response"] for a in answers if a["corrected_response"]] == ["Put right by Anna."]
-    assert sorted(a["verdict"] for a in answers if a["annotator"] == "ben") == ["accept", "accept", "reject"]
+    told = server.review(gated, "status", RUN, "--json").json
+    # They differ in one of eight; chance gives 4/8 * 3/8 + 4/8 * 5/8 = 1/2: kappa = (7/8 - 1/2) / (1 - 1/2).
+    assert (told["completed"], told["agreement"]["kappa"]["value"]) == (8, 0.75)
+
+    allowed = [part for concern in ("demo", "unknown-licence") for part in ("--allow", concern)]
+    refused = gated.bezoar("publish", RUN, "--to", "tester/test", *allowed)
+    assert refused.code == 4
+    assert "asks for 8 reviewed rows; there are 0" in refused.err
+
+    pulled = server.review(gated, "pull", RUN, "--json").json
+    assert (pulled["submitted"], pulled["drafts"], pulled["discarded"], pulled["merged"]) == (16, 1, 3, True)
+    answers = pq.read_table(gated.folder / RUN / "review.parquet").to_pylist()
+    found = {(a["annotator"], a["id"]): (a["status"], a["verdict"], a["corrected_response"]) for a in answers}
+    for person, plan in (("anna", anna), ("ben", ben)):
+        assert {row: found.pop((person, row)) for row in plan} == {
+            row: ("submitted", intent.verdict, intent.corrected or None) for row, intent in plan.items()
+        }
+    assert found.pop(("anna", drafted)) == ("draft", "reject", None)
+    assert {key: status for key, (status, *_) in found.items()} == {
+        ("anna", discarded): "discarded", ("ben", drafted): "discarded", ("ben", discarded): "discarded",
+    }  # fmt: skip
+    (first,) = [a for a in answers if a["corrected_response"]]
+    assert (first["annotator"], first["ratings"], first["weight"], first["even"]) == (
+        "anna", '{"helpfulness": 3}', 1.0, True,
+    )  # fmt: skip
+
+    rows = {row["id"]: row for row in gated.kept()}
+    assert (rows[corrected]["review_response"], rows[corrected]["review_corrects"]) == (
+        "Put right by Anna.", "explained_targets",
+    )  # fmt: skip
+    assert rows[corrected]["explained_targets"] == judged[corrected]["explained_targets"]
+    assert (rows[overruled]["gpt4_status"], rows[overruled]["final_status"]) == ("Accept", "Reject")
+    assert (rows[divided]["review_status"], rows[divided]["final_status"]) == (None, "Accept")
+    assert (rows[discarded]["review_people"], rows[discarded]["final_status"]) == (0, "Reject")
+    # On the seven rows where people are not divided, five verdicts are the judge's. Both accept 3 of 7: chance gives
+    # (3/7)² + (4/7)² = 25/49, so kappa = (35/49 - 25/49) / (49/49 - 25/49) = 10/24.
+    (measured,) = pulled["reliability"]["agreement"]
+    assert (measured["rows"], measured["even"]["rows"]) == (7, 7)
+    assert measured["kappa"]["value"] == pytest.approx(10 / 24, abs=1e-4)
+    card = (gated.folder / RUN / "dataset" / "README.md").read_text()
+    assert "2 people reviewed 8 of 10 rows" in card
+    assert "Cohen's kappa 0.75 (" in card
+    assert "| `gpt4_status` and `review_status` | 7 | 71.4 % (" in card
+    assert "| 0.42 (" in card
+    assert "On the 7 rows that were drawn evenly, `gpt4_status` equals" in card
+    checked = gated.bezoar("card", "check", RUN)
+    assert checked.code == 0, checked.err
+    with hub_server() as hub:
+        env = hub.environment(gated.folder / "hf", TOKEN)
+        published = gated.bezoar("publish", RUN, "--to", "tester/test", *allowed, env=env)
+        assert published.code == 0, published.err
+
+    files = gated.files()
+    again = server.review(gated, "pull", RUN, "--json").json
+    assert (again["changed"], again["merged"]) == (False, False)
+    assert gated.files() == files
+    assert server.review(gated, "push", RUN, *options).json == {
+        "ok": True, "dataset": "test", "added": 0, "updated": 0, "same": 10, "answered": 0,
+    }  # fmt: skip
+    assert server.stop() == 0
