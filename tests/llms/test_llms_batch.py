@@ -17,7 +17,8 @@ from bezoar_data.llms.journal import Journal
 from bezoar_data.spec.errors import BudgetStop, InputError, ProviderAway
 from bezoar_data.spec.models_file import Model
 from support.batch_server import KEY, BatchServer
-from support.gateways import QUICK, ask_all, user
+from support.gateways import CURT, QUICK, ask_all, user
+from support.waiting import PATIENCE
 
 BATCH = {"gather": 0.1, "poll": 0.3}
 PRICE = {"input": 10.0, "output": 20.0, "read": "2026-01-31"}
@@ -31,7 +32,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def model(server: BatchServer, kind: str = "openai", **values: Any) -> Model:
     plain = {"provider": kind, "model": "m", "base_url": server.url, "api_key_env": "BATCH_API_KEY", "mode": "batch"}
-    limits = {"max_outage": 5}
+    limits = {"max_outage": 60}
     return Model.model_validate({**plain, "batch": BATCH, "sampling": {"max_tokens": 64}, "limits": limits, **values})
 
 
@@ -223,9 +224,9 @@ async def test_a_wrong_key_ends_the_run_without_showing_it(journal: Journal, mon
 async def test_nobody_at_the_address_ends_the_run_within_seconds(journal: Journal) -> None:
     with BatchServer() as server:
         gone = model(server, base_url="http://127.0.0.1:9/v1")
-    async with Gateway({"teacher": gone}, journal, patience=QUICK) as gateway:
+    async with Gateway({"teacher": gone}, journal, patience=CURT) as gateway:
         with pytest.raises(InputError, match="no answer from"):
-            await asyncio.wait_for(gateway.ask("teacher", user("x"), step="s"), 10)
+            await asyncio.wait_for(gateway.ask("teacher", user("x"), step="s"), PATIENCE / 2)
 
 
 async def test_an_outage_longer_than_allowed_ends_the_run_resumable(journal: Journal) -> None:
@@ -256,7 +257,7 @@ async def test_stopping_leaves_the_batch_at_the_provider_and_says_so(journal: Jo
         state = gateway.snapshot()["endpoints"][0]
         assert (state["batches"], state["requests in batches"], state["in_flight"]) == (1, 5, 5)
         assert state["since"] is not None
-        await asyncio.wait_for(gateway.stop(30.0), 2)
+        await asyncio.wait_for(gateway.stop(1000.0), PATIENCE)
         await gateway.close()
         assert all(isinstance(a, BaseException) for a in await asked)
         assert "still working on 1 batch with 5 requests" in heard

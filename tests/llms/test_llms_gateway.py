@@ -12,7 +12,8 @@ from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.watch import Stopped
 from bezoar_data.spec.errors import BudgetStop, InputError
 from support.fault_server import FaultServer
-from support.gateways import QUICK, ask_all, model, user
+from support.gateways import CURT, QUICK, ask_all, model, user
+from support.waiting import PATIENCE, until
 
 PRICE = {"input": 1.0, "output": 2.0, "read": "2026-01-01"}
 
@@ -45,7 +46,7 @@ async def test_who_leaves_early_does_not_take_the_answer_from_the_others(server:
     async with Gateway({"teacher": model(server)}, journal) as gateway:
         early = asyncio.create_task(gateway.ask("teacher", user("shared"), step="s"))
         late = asyncio.create_task(gateway.ask("teacher", user("shared"), step="s"))
-        await asyncio.sleep(0.05)
+        await until(lambda: gateway.tally.total.in_flight)
         early.cancel()
         assert (await late).text
     assert server.stats()["requests"] == 1
@@ -114,18 +115,20 @@ async def test_a_fallback_answers_what_the_first_model_refuses(server: FaultServ
 async def test_a_fallback_answers_while_the_first_model_is_away(server: FaultServer, journal: Journal) -> None:
     fallback = {"provider": "openai", "model": "second", "base_url": server.url}
     role = model("http://127.0.0.1:9/v1", model="first", fallbacks=[fallback])
-    async with Gateway({"teacher": role}, journal, patience=QUICK) as gateway:
+    async with Gateway({"teacher": role}, journal, patience=CURT) as gateway:
         answers = await ask_all(gateway, [f"q {i}" for i in range(20)])
     assert [a.model for a in answers if isinstance(a, Answer)] == ["second"] * 20
 
 
 async def test_a_stop_waits_for_answers_underway_and_journals_them(server: FaultServer, journal: Journal) -> None:
-    server.set(latency=0.4)
+    server.set(hold_from=0)
     role = model(server, limits={"concurrency": 4})
     async with Gateway({"teacher": role}, journal) as gateway:
         asked = asyncio.create_task(ask_all(gateway, [f"q {i}" for i in range(10)]))
-        await asyncio.sleep(0.2)
-        await gateway.stop(5)
+        await until(lambda: gateway.tally.total.in_flight == 4)
+        stopping = asyncio.create_task(gateway.stop(PATIENCE))
+        await asyncio.to_thread(server.turn)
+        await stopping
         answers = await asked
         assert sum(isinstance(a, Answer) for a in answers) == 4
         assert sum(isinstance(a, Stopped) for a in answers) == 6
@@ -140,8 +143,8 @@ async def test_a_stop_waits_for_answers_underway_and_journals_them(server: Fault
 async def test_a_stop_leaves_what_takes_too_long(server: FaultServer, journal: Journal) -> None:
     async with Gateway({"teacher": model(server)}, journal) as gateway:
         asked = asyncio.create_task(ask_all(gateway, ["[[hang]]"]))
-        await asyncio.sleep(0.2)
-        async with asyncio.timeout(3):
+        await until(lambda: gateway.tally.total.in_flight)
+        async with asyncio.timeout(PATIENCE):
             await gateway.stop(0.3)
             (answer,) = await asked
     assert isinstance(answer, Stopped)

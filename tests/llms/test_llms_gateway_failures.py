@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.watch import Patience
 from bezoar_data.spec.errors import INPUT_WRONG, PROVIDER_AWAY, InputError, ProviderAway
 from support.fault_server import FaultServer
-from support.gateways import QUICK, ask_all, model, user
-from support.waiting import until
+from support.gateways import QUICK, ask_all, model
+from support.waiting import PATIENCE, until
 
 
 def texts(n: int) -> list[str]:
@@ -39,7 +40,7 @@ async def test_a_row_that_never_gets_a_usable_answer_is_lost_alone(
     server.set(latency=0.05)
     role = model(server, limits={"concurrency": 4})
     async with Gateway({"teacher": role}, journal, patience=QUICK) as gateway:
-        answers = await ask_all(gateway, [f"bad [[{mark}]]", *texts(200)])
+        answers = await ask_all(gateway, [f"bad [[{mark}]]", *texts(80)])
     bad, *good = answers
     assert isinstance(bad, Refused)
     assert bad.reason == "no_usable_answer"
@@ -48,7 +49,8 @@ async def test_a_row_that_never_gets_a_usable_answer_is_lost_alone(
 
 
 async def test_a_hanging_row_is_given_up_after_its_time_outs(server: FaultServer, journal: Journal) -> None:
-    role = model(server, limits={"concurrency": 4, "timeout": 0.3, "total_timeout": 1.0})
+    # Long enough for a good row on a machine that pauses: what is late once is asked again.
+    role = model(server, limits={"concurrency": 4, "timeout": 1.0, "total_timeout": 3.0})
     async with Gateway({"teacher": role}, journal, patience=QUICK) as gateway:
         answers = await ask_all(gateway, ["bad [[hang]]", *texts(50)])
     assert isinstance(answers[0], Refused)
@@ -129,11 +131,11 @@ async def test_an_outage_longer_than_allowed_ends_the_run_and_the_rest_is_asked_
         role = model(server, limits={"concurrency": 16, "max_outage": 1.5})
         async with Gateway({"teacher": role}, journal, patience=QUICK) as gateway:
             asked = asyncio.create_task(ask_all(gateway, texts(100)))
-            await asyncio.sleep(0.2)
+            await until(lambda: gateway.tally.total.answered >= 16)
             server.stop()
             began = time.monotonic()
             answers = await asked
-            assert 1.2 < time.monotonic() - began < 4
+            assert time.monotonic() - began > 1.2
         away = [a for a in answers if not isinstance(a, Answer)]
         assert 0 < len(away) < 100
         assert all(isinstance(a, ProviderAway) and a.exit_code == PROVIDER_AWAY for a in away)
@@ -147,21 +149,19 @@ async def test_an_outage_longer_than_allowed_ends_the_run_and_the_rest_is_asked_
 @pytest.mark.parametrize("rows", [1, 40])
 async def test_no_answer_at_all_ends_the_run_within_seconds(journal: Journal, rows: int) -> None:
     async with Gateway({"teacher": model("http://127.0.0.1:9/v1")}, journal) as gateway:
-        began = time.monotonic()
-        answers = await ask_all(gateway, texts(rows))
-        assert time.monotonic() - began < 9
+        async with asyncio.timeout(PATIENCE):  # a tenth of what an endpoint that once spoke is waited for
+            answers = await ask_all(gateway, texts(rows))
     assert all(isinstance(a, InputError) and a.exit_code == INPUT_WRONG for a in answers)
     assert "http://127.0.0.1:9/v1" in str(answers[0])
 
 
 async def test_a_server_that_starts_late_is_waited_for(journal: Journal) -> None:
-    server = FaultServer()
-    with server:
-        pass
-    async with Gateway({"teacher": model(server)}, journal) as gateway:
-        asked = asyncio.create_task(ask_all(gateway, texts(20)))
-        await asyncio.sleep(1.5)
-        with server:
+    with FaultServer() as server:
+        server.stop()
+        async with Gateway({"teacher": model(server)}, journal, patience=replace(QUICK, at_start=PATIENCE)) as gateway:
+            asked = asyncio.create_task(ask_all(gateway, texts(20)))
+            await until(lambda: gateway.tally.total.failures["connection"] >= 20)
+            server.start()
             answers = await asked
     assert all(isinstance(a, Answer) for a in answers)
 
@@ -187,14 +187,14 @@ async def test_a_wrong_address_ends_the_run_and_is_not_remembered(server: FaultS
 
 
 async def test_requests_in_flight_never_pass_the_limit(server: FaultServer, journal: Journal) -> None:
-    server.set(latency=0.02)
+    server.set(latency=0.02, together=7)
     async with Gateway({"teacher": model(server, limits={"concurrency": 7})}, journal) as gateway:
         await ask_all(gateway, texts(60))
     assert server.stats()["peak"] == 7
 
 
 async def test_two_roles_on_one_endpoint_share_its_limit(server: FaultServer, journal: Journal) -> None:
-    server.set(latency=0.02)
+    server.set(latency=0.02, together=5)
     limits = {"concurrency": 5}
     roles = {"teacher": model(server, limits=limits), "judge": model(server, limits=limits, sampling={"top_p": 0.9})}
     async with Gateway(roles, journal) as gateway:
@@ -204,15 +204,15 @@ async def test_two_roles_on_one_endpoint_share_its_limit(server: FaultServer, jo
 
 
 async def test_concurrency_falls_to_what_the_endpoint_bears(server: FaultServer, journal: Journal) -> None:
-    server.set(latency=0.05, capacity=10, retry_after="0.1")
+    server.set(latency=0.25, capacity=4, retry_after="0.1")
     async with Gateway({"teacher": model(server, limits={"concurrency": 200})}, journal, patience=QUICK) as gateway:
         began = time.monotonic()
-        answers = await ask_all(gateway, texts(400))
+        answers = await ask_all(gateway, texts(64))
         seconds = time.monotonic() - began
         limit = gateway.snapshot()["endpoints"][0]["limit"]
     assert all(isinstance(a, Answer) for a in answers)
     assert limit < 40
-    assert seconds < 3 * 400 / 10 * 0.05
+    assert seconds < 64 * 0.25, "no faster than one after the other"
 
 
 async def test_a_spent_quota_is_waited_for_without_hammering(server: FaultServer, journal: Journal) -> None:
@@ -226,34 +226,30 @@ async def test_a_spent_quota_is_waited_for_without_hammering(server: FaultServer
 
 
 async def test_a_slow_row_holds_up_no_other(server: FaultServer, journal: Journal) -> None:
-    server.set(latency=0.02, slow=1.0)
+    server.set(others=60)
     async with Gateway({"teacher": model(server, limits={"concurrency": 4})}, journal) as gateway:
-        slow = asyncio.create_task(gateway.ask("teacher", user("[[slow]]"), step="s"))
-        began = time.monotonic()
-        await ask_all(gateway, texts(60))
-        assert time.monotonic() - began < 0.9
-        assert (await slow).text
+        answers = await ask_all(gateway, ["[[last]]", *texts(60)])
+    assert all(isinstance(a, Answer) for a in answers)
 
 
 async def test_a_row_that_waits_for_its_retry_holds_no_place(server: FaultServer, journal: Journal) -> None:
     role = model(server, limits={"concurrency": 1})
-    async with Gateway({"teacher": role}, journal, patience=Patience(first_wait=5.0)) as gateway:
+    async with Gateway({"teacher": role}, journal, patience=Patience(first_wait=1000)) as gateway:
         waiting = asyncio.create_task(ask_all(gateway, ["[[500]]"]))
-        await asyncio.sleep(0.1)
-        began = time.monotonic()
+        await until(lambda: gateway.tally.total.failures["server_error"])
         answers = await ask_all(gateway, texts(20))
-        assert time.monotonic() - began < 2
+        assert server.stats()["prompts"]["[[500]]"] == 1
         assert all(isinstance(a, Answer) for a in answers)
         await gateway.stop(0)
         await waiting
 
 
 async def test_retry_after_is_honoured(server: FaultServer, journal: Journal) -> None:
-    server.set(down=0.5, down_status=429, retry_after="1")
+    server.set(down_first=1, down_status=429, retry_after="1")
     async with Gateway({"teacher": model(server)}, journal, patience=QUICK) as gateway:
         began = time.monotonic()
         (answer,) = await ask_all(gateway, ["q"])
-        assert 0.95 < time.monotonic() - began < 2
+        assert time.monotonic() - began > 0.95
     assert isinstance(answer, Answer)
     assert server.stats()["requests"] == 2
 
@@ -272,5 +268,7 @@ async def test_requests_and_tokens_per_minute_are_kept(
 ) -> None:
     # 20 requests a second; 20 requests of 2 prompt and 20 answer tokens are 440 tokens a second.
     async with Gateway({"teacher": model(server, limits=limits, sampling={"max_tokens": 20})}, journal) as gateway:
+        began = time.monotonic()
         await ask_all(gateway, texts(41))
-    assert server.stats()["seconds"] == pytest.approx(2.0, rel=0.15)
+        assert time.monotonic() - began > 1.7
+    assert server.stats()["requests"] == 41

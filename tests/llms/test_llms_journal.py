@@ -351,14 +351,14 @@ def test_without_create_a_missing_journal_is_a_mistake_and_is_not_made(path: Pat
 
 
 async def test_putting_and_finding_are_fast_enough(path: Path) -> None:
-    """A tenth of what is measured on an idle machine: only a change of order of magnitude fails here."""
+    """A tenth of what is measured, in time of the processor: only a change of order of magnitude fails here."""
     entries = [entry_of(n, text="word " * 100, messages=[{"role": "user", "content": f"q {n}"}]) for n in range(2000)]
     with Journal.open(path) as journal:
-        start = time.perf_counter()
+        start = time.process_time()
         await asyncio.gather(*(journal.put(e) for e in entries))
-        put = time.perf_counter() - start
-        start = time.perf_counter()
+        put = time.process_time() - start
+        start = time.process_time()
         assert all(journal.find(e.key, 512) for e in entries)
-        found = time.perf_counter() - start
-    assert len(entries) / put > 2000
+        found = time.process_time() - start
+    assert put / len(entries) < 600e-6
     assert found / len(entries) < 600e-6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import select
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from bezoar_data.llms import journal_schema as schema
 from bezoar_data.llms.journal import Journal
 from bezoar_data.spec.errors import InputError
 from support.journal_entries import WRITERS, entry_of, key_of, start_writer
+from support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 def test_two_processes_writing_at_once_lose_nothing(path: Path) -> None:
     """They also make the file at the same moment, and write some of the same questions."""
     writers = [start_writer(path, 0, 1500), start_writer(path, 1000, 1500)]
-    said = [w.communicate(timeout=60)[0].split() for w in writers]
+    said = [w.communicate(timeout=PATIENCE)[0].split() for w in writers]
     assert [w.returncode for w in writers] == [0, 0]
     assert [len(numbers) for numbers in said] == [1500, 1500]
     with Journal.open(path) as journal:
@@ -69,10 +71,9 @@ def test_a_writer_waits_for_another_programs_long_transaction(path: Path) -> Non
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writer = start_writer(path, 1, 50)
-        time.sleep(1.0)
-        assert writer.poll() is None
+        assert writer.stdout is not None and not select.select([writer.stdout], [], [], 1.0)[0]
         other.execute("ROLLBACK")
-        said, _ = writer.communicate(timeout=30)
+        said, _ = writer.communicate(timeout=PATIENCE)
     assert len(said.split()) == 50
 
 
@@ -114,7 +115,7 @@ def test_two_processes_migrate_an_empty_file_once(path: Path) -> None:
         process.stdin.close()
     errors = [process.stderr.read() for process in both if process.stderr is not None]
     for process in both:
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     assert errors == [b"", b""]
     with closing(schema.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM migrations").fetchone() == (len(schema.MIGRATIONS),)

@@ -12,7 +12,7 @@ from bezoar_data.llms.journal import Journal
 from bezoar_data.spec.models_file import Model
 from support.anthropic_server import KEY, AnthropicServer
 from support.fault_server import FaultServer
-from support.gateways import QUICK, ask_all, user
+from support.gateways import CURT, QUICK, ask_all, user
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ async def test_who_is_away_is_stood_in_for_and_the_answers_stay(journal: Journal
         line = Model.model_validate(claude("http://127.0.0.1:9/v1", fallbacks=[gpt(second.url)]))
         texts = [f"row {i}" for i in range(10)]
         for _ in range(2):
-            async with Gateway({"teacher": line}, journal, patience=QUICK) as gateway:
+            async with Gateway({"teacher": line}, journal, patience=CURT) as gateway:
                 answers = await ask_all(gateway, texts)
             assert [a.model for a in answers if isinstance(a, Answer)] == ["second"] * 10
         assert second.stats()["requests"] == 10

@@ -22,6 +22,7 @@ from bezoar_data.spec.errors import InputError
 from bezoar_data.spec.models_file import Model, Sampling
 from support.gateways import user
 from support.tiny_model import save_tiny_model
+from support.waiting import PATIENCE, until
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("torch", "transformers", "accelerate"))
 needs_torch = pytest.mark.skipif(not INSTALLED, reason="torch and transformers (extra 'train') are not installed")
@@ -69,6 +70,12 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
+@pytest.fixture
+def gathering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is asked as much as it takes at once waits for all of it, however slow the machine."""
+    monkeypatch.setattr(provider_module, "GATHER", 60.0)
+
+
 @needs_torch
 async def test_greedy_answers_are_the_models_own_likeliest_words(folder: Path) -> None:
     import torch
@@ -100,21 +107,22 @@ async def test_greedy_answers_are_the_models_own_likeliest_words(folder: Path) -
     ids=str,
 )
 async def test_company_in_a_batch_does_not_change_an_answer(
-    folder: Path, batches: list[int], sampling: dict[str, Any]
+    folder: Path, batches: list[int], gathering: None, sampling: dict[str, Any]
 ) -> None:
-    entry = model(folder, sampling={**sampling, "max_tokens": 12})
-    alone = [(await ask(entry, text))[0] for text in QUESTIONS]
+    def entry(together: int) -> Model:
+        return model(folder, sampling={**sampling, "max_tokens": 12}, limits={"concurrency": together})
+
+    alone = [(await ask(entry(1), text))[0] for text in QUESTIONS]
     assert batches == [1, 1, 1, 1]
-    together = await ask(entry, *QUESTIONS)
+    together = await ask(entry(4), *QUESTIONS)
     assert batches[4:] == [4]
     assert together == alone
 
 
 @needs_torch
-async def test_a_batch_is_no_larger_than_the_concurrency(folder: Path, batches: list[int]) -> None:
-    await ask(model(folder, limits={"concurrency": 3}), *(f"q{i}" for i in range(7)))
-    assert sum(batches) == 7
-    assert max(batches) == 3
+async def test_a_batch_is_no_larger_than_the_concurrency(folder: Path, batches: list[int], gathering: None) -> None:
+    await ask(model(folder, limits={"concurrency": 3}), *(f"q{i}" for i in range(6)))
+    assert batches == [3, 3]
 
 
 @needs_torch
@@ -170,10 +178,11 @@ async def test_an_answer_ends_before_a_stop_text(folder: Path) -> None:
 
 
 @needs_torch
-async def test_each_row_of_a_batch_has_its_own_values(folder: Path, batches: list[int]) -> None:
+async def test_each_row_of_a_batch_has_its_own_values(folder: Path, batches: list[int], gathering: None) -> None:
     """Roles that share a model and its limits share its batches."""
-    short = model(folder, sampling={"temperature": 0, "max_tokens": 3})
-    long = model(folder, sampling={"temperature": 0, "max_tokens": 9})
+    two = {"concurrency": 2}
+    short = model(folder, sampling={"temperature": 0, "max_tokens": 3}, limits=two)
+    long = model(folder, sampling={"temperature": 0, "max_tokens": 9}, limits=two)
     provider = Transformers(short)
     await provider.open()
     asks = [Request(entry, [{"role": "user", "content": "fox?"}]) for entry in (short, long)]
@@ -211,12 +220,13 @@ async def test_a_model_without_chat_template_is_asked_in_plain_words(tmp_path: P
 
 @needs_torch
 async def test_rows_that_do_not_fit_into_memory_together_go_in_halves(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, gathering: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
     from transformers import LlamaForCausalLM
 
-    wanted = await ask(model(folder), *QUESTIONS)
+    four = model(folder, limits={"concurrency": 4})
+    wanted = await ask(four, *QUESTIONS)
     real, sizes = LlamaForCausalLM.generate, []
 
     def cramped(self: Any, **values: Any) -> Any:
@@ -226,7 +236,7 @@ async def test_rows_that_do_not_fit_into_memory_together_go_in_halves(
         return real(self, **values)
 
     monkeypatch.setattr(LlamaForCausalLM, "generate", cramped)
-    assert await ask(model(folder), *QUESTIONS) == wanted
+    assert await ask(four, *QUESTIONS) == wanted
     assert sizes == [4, 2, 2]
 
 
@@ -242,21 +252,37 @@ async def test_the_loop_goes_on_while_the_model_works(folder: Path) -> None:
 
 
 @needs_torch
-async def test_an_answer_nobody_waits_for_any_more_is_not_written_to_its_end(folder: Path, batches: list[int]) -> None:
+async def test_an_answer_nobody_waits_for_any_more_is_not_written_to_its_end(
+    folder: Path, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bezoar_data.llms.providers.transformers_model import LocalModel
+
     entry = model(folder, sampling={"temperature": 1, "max_tokens": 240})
+    written: list[int] = []
+    left = threading.Event()
+    completed, ends = provider_module._completion, LocalModel.ends
+
+    def completion(row: Any, first: bool) -> Any:
+        written.append(len(row.answer))
+        return completed(row, first=first)
+
+    def ends_late(self: Any, row: Any, token: int) -> bool:
+        assert left.wait(PATIENCE)  # the answer's first word is not written before nobody waits for it
+        return ends(self, row, token)
+
+    monkeypatch.setattr(provider_module, "_completion", completion)
+    monkeypatch.setattr(LocalModel, "ends", ends_late)
     provider = Transformers(entry)
     await provider.open()
-    written: list[int] = []
-    real = provider_module._completion
-    asked = asyncio.ensure_future(provider.complete(Request(entry, [{"role": "user", "content": "hi"}])))
-    provider_module._completion = lambda row, first: written.append(len(row.answer)) or real(row, first=first)  # type: ignore[assignment,misc,func-returns-value]
     try:
-        while not batches:
-            await asyncio.sleep(0.001)
+        asked = asyncio.ensure_future(provider.complete(Request(entry, [{"role": "user", "content": "hi"}])))
+        await until(lambda: batches)
         asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        left.set()
         ((after,),) = [await provider.complete(Request(model(folder), [{"role": "user", "content": "hi"}]))]
     finally:
-        provider_module._completion = real
         await provider.close()
     assert after.text
     assert written[0] < 240

@@ -45,7 +45,7 @@ class AnthropicServer:
     async def __aexit__(self, *_: object) -> None:
         await self._front.close()
         await self._behind.close()
-        self.faults.stop()
+        self.faults.close()
 
     @property
     def url(self) -> str:

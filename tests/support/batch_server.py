@@ -29,6 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.fault_server import Faults, completion
+from support.waiting import PATIENCE
 
 KEY = "test-batch-key-0123456789"
 _MARK = re.compile(r"\[\[(\w+)\]\]")
@@ -353,7 +354,7 @@ class BatchServer:
     def stats(self) -> dict[str, Any]:
         return self._get("/stats")
 
-    def wait_for(self, what: str, count: int = 1, within: float = 30.0) -> None:
+    def wait_for(self, what: str, count: int = 1, within: float = PATIENCE) -> None:
         """Until so many calls of a kind came (`batches`: until so many were made)."""
         deadline = time.monotonic() + within
         while True:
@@ -365,7 +366,7 @@ class BatchServer:
             time.sleep(0.02)
 
     def _get(self, path: str, data: bytes | None = None) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data, timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data, timeout=100) as response:
             found: dict[str, Any] = json.load(response)
         return found
 

@@ -11,7 +11,11 @@ From the command line, for benchmarks:
     python tests/support/fault_server.py --port 8199 --latency 0.05
 
 What a prompt says decides too, for single bad rows: a prompt holding `[[400]]` (or 401, 404, 422, 500, 503...) gets
-that status every time, `[[garbage]]`, `[[empty]]`, `[[null]]`, `[[cut]]`, `[[hang]]`, `[[slow]]` likewise.
+that status every time, `[[garbage]]`, `[[empty]]`, `[[null]]`, `[[cut]]`, `[[hang]]`, `[[slow]]` likewise;
+`[[last]]` is answered after `others`.
+
+So that no test hangs on how fast the machine is, the server can wait for what the test wants to see: `together`,
+`hold_from` and `others`.
 """
 
 from __future__ import annotations
@@ -23,11 +27,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from types import TracebackType
 from typing import Any
@@ -63,6 +69,14 @@ class Faults:
     down: float = 0.0
     """For so many seconds from now, every request gets `down_status`."""
     down_status: int = 503
+    down_first: int = 0
+    """So many requests get `down_status` first."""
+    together: int = 0
+    """Nobody is answered before so many requests were there at once."""
+    hold_from: int = -1
+    """Whoever comes after so many requests is answered when other faults are set."""
+    others: int = 0
+    """So many answers come before that to a prompt with `[[last]]`."""
     capacity: int = 0
     """More requests at once than this get 429."""
     words: int = 20
@@ -86,9 +100,12 @@ class State:
     def __init__(self, faults: Faults) -> None:
         self.reset(faults)
 
-    def reset(self, faults: Faults) -> None:
+    def turn(self, faults: Faults) -> None:
         self.faults = faults
         self.since = time.monotonic()
+
+    def reset(self, faults: Faults) -> None:
+        self.turn(faults)
         self.requests = 0
         self.connections = 0
         self.seen: Counter[str] = Counter()
@@ -205,15 +222,20 @@ def make_app(state: State) -> Any:
 
     async def chat(request: web.Request) -> web.StreamResponse:
         state.requests += 1
+        number = state.requests
         state.times.append(time.monotonic())
         state.now += 1
         state.peak = max(state.peak, state.now)
         try:
-            return await serve(request, json.loads(await request.read()))
+            return await serve(request, json.loads(await request.read()), number)
         finally:
             state.now -= 1
 
-    async def serve(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def wait_while(holds: Callable[[], bool]) -> None:
+        while holds():
+            await asyncio.sleep(0.01)
+
+    async def serve(request: web.Request, body: dict[str, Any], number: int) -> web.StreamResponse:
         faults = state.faults
         if "prompt" in body:  # plain completions: the prompt stands for the messages, in what is counted and answered
             body["messages"] = [{"role": "user", "content": body["prompt"]}]
@@ -236,7 +258,7 @@ def make_app(state: State) -> Any:
             return status(401, f"Incorrect API key provided: {request.headers.get('Authorization', '')}")
         if faults.status:
             return status(faults.status)
-        if faults.down and time.monotonic() - state.since < faults.down:
+        if number <= faults.down_first or (faults.down and time.monotonic() - state.since < faults.down):
             return status(faults.down_status)
         if kind.isdigit():
             return status(int(kind), f"this prompt is refused: {prompt[:60]}")
@@ -245,6 +267,10 @@ def make_app(state: State) -> Any:
         if kind == "hang" or hits("hang", faults.rate_hang):
             state.statuses["hang"] += 1
             await asyncio.sleep(3600)
+        await wait_while(lambda: state.peak < state.faults.together)
+        await wait_while(lambda: 0 <= state.faults.hold_from < number)
+        if kind == "last":
+            await wait_while(lambda: state.statuses["200"] < state.faults.others)
         if faults.latency:
             await asyncio.sleep(faults.latency)
         if faults.spread:
@@ -293,6 +319,7 @@ def make_app(state: State) -> Any:
                 "most_for_one": max(state.seen.values(), default=0),
                 "statuses": dict(state.statuses),
                 "peak": state.peak,
+                "now": state.now,
                 "seconds": times[-1] - times[0] if times else 0.0,
                 "last_body": state.last_body,
                 "last_headers": state.last_headers,
@@ -301,7 +328,7 @@ def make_app(state: State) -> Any:
         )
 
     async def configure(request: web.Request) -> web.Response:
-        state.reset(Faults(**await request.json()))
+        (state.turn if "turn" in request.query else state.reset)(Faults(**await request.json()))
         return web.json_response({})
 
     app = web.Application(client_max_size=64 * 2**20)
@@ -318,7 +345,11 @@ class FaultServer:
     def __init__(self, **faults: Any) -> None:
         self._faults = Faults(**faults)
         self._process: subprocess.Popen[str] | None = None
-        self.port = 0
+        # Bound here and listened to by the process, the port is nobody else's while the process is away.
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port = int(self._place.getsockname()[1])
 
     def __enter__(self) -> FaultServer:
         self.start()
@@ -327,7 +358,7 @@ class FaultServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.close()
 
     @property
     def url(self) -> str:
@@ -339,7 +370,7 @@ class FaultServer:
         command = [sys.executable, __file__, f"--port={self.port}", *options]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline().rsplit(":", 1)[1])
+        assert self._process.stdout.readline().rstrip().endswith(f":{self.port}")
 
     def stop(self) -> None:
         """Kill it, as a crash would."""
@@ -350,16 +381,27 @@ class FaultServer:
             self._process.stdout.close()
             self._process = None
 
+    def close(self) -> None:
+        self.stop()
+        self._place.close()
+
     def set(self, **faults: Any) -> None:
         """Other faults from now on; counts start again from zero."""
+        self._configure("", faults)
+
+    def turn(self, **faults: Any) -> None:
+        """Other faults from now on; the counts go on, and who is held goes on."""
+        self._configure("?turn", faults)
+
+    def _configure(self, how: str, faults: dict[str, Any]) -> None:
         self._faults = Faults(**faults)
-        self._get("/configure", json.dumps(asdict(self._faults)).encode())
+        self._get(f"/configure{how}", json.dumps(asdict(self._faults)).encode())
 
     def stats(self) -> dict[str, Any]:
         return self._get("/stats")
 
     def _get(self, path: str, data: bytes | None = None) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data, timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data, timeout=100) as response:
             found: dict[str, Any] = json.load(response)
         return found
 
@@ -383,7 +425,7 @@ async def serve_for_ever(port: int, faults: Faults) -> None:
 
     runner = web.AppRunner(make_app(State(faults)), access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, backlog=4096, reuse_address=True)
+    site = web.TCPSite(runner, "127.0.0.1", port, backlog=4096, reuse_port=True)
     await site.start()
     assert site._server is not None
     print(f"listening on 127.0.0.1:{site._server.sockets[0].getsockname()[1]}", flush=True)  # type: ignore[attr-defined]

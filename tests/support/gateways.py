@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from bezoar_data.llms.ask import Answer, Ask
@@ -12,8 +13,10 @@ from bezoar_data.llms.watch import Patience
 from bezoar_data.spec.models_file import Model
 from support.fault_server import FaultServer
 
-QUICK = Patience(first_wait=0.02, at_start=0.6, alone=0.5, probe=0.2)
+QUICK = Patience(first_wait=0.02, alone=0.5, probe=0.2)
 """Back-offs short enough for tests; everything else as users have it."""
+CURT = replace(QUICK, at_start=0.6)
+"""For an address where nobody is: a server that is there might be too slow to speak up in time."""
 
 
 def model(server: FaultServer | str, **values: Any) -> Model:
