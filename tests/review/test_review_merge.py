@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,12 @@ from bezoar_data.engine.merging import merge_review
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.measured import add_measured
 from bezoar_data.runs.reviewed import write_answers
-from bezoar_data.spec.errors import InputError
+from bezoar_data.spec.errors import InputError, PolicyRefused
+from bezoar_data.spec.recipe_check import load_recipe
+from bezoar_data.training.cards import find_cards
+from bezoar_data.training.policy import hold_to_policy
 from support.projects import JUDGED, Project, run_here
+from training.conftest import HEAD
 
 SHIPPED = Path(__file__).parents[2]
 
@@ -28,6 +33,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     lines = (SHIPPED / "pipelines" / "seeds" / "flan.jsonl").read_text().splitlines(keepends=True)
     (project.folder / "rows.jsonl").write_text("".join(lines[:40]))
     head = f"card: {SHIPPED / 'cards' / 'orca.md'}\nmodels: {SHIPPED / 'pipelines' / 'models' / 'offline.yaml'}\n"
+    head += "review: {rows: 7, kappa: 0.4}\n"
     text = f"name: test\nversion: 1\n{head}splits: {{validation: 0.2}}\nsteps:\n{JUDGED}"
     (project.folder / "pipeline.yaml").write_text(text)
     before = Path.cwd()
@@ -87,6 +93,40 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     folder.reliability.unlink()
     assert merge(project)[1]
     assert project.files() == unreviewed
+
+
+def test_a_recipe_trains_on_data_once_people_have_done_what_pipeline_and_policy_ask(project: Project):
+    folder = RunFolder(project.folder / "runs" / "test")
+    accepted = [row for row in project.kept() if row["gpt4_status"] == "Accept"][:4]
+    rejected = [row for row in project.kept() if row["gpt4_status"] == "Reject"][:4]
+
+    def refused(**policy: Any) -> list[str]:
+        stages = [{"use": "sft", "card": str(folder.dataset / "README.md")}]
+        path = project.folder / "recipe.json"
+        path.write_text(json.dumps({**HEAD, "policy": {"demo": True, **policy}, "stages": stages}))
+        loaded = load_recipe(path)
+        try:
+            hold_to_policy(loaded, find_cards(loaded, project.folder / "runs").values(), lambda licence: "yes")
+        except PolicyRefused as error:
+            return [p.message.partition("dataset")[2].lstrip(": ") for p in error.problems]
+        return []
+
+    asks = "the pipeline asks for"
+    assert refused() == [
+        f"{asks} 7 reviewed rows; there are 0",
+        f"{asks} a kappa of 0.4 between the judge gpt4 and people; it is not known",
+    ]
+    assert refused(review=False) == []
+    # They agree with the judge on six of eight, three of each: kappa 0.5.
+    verdicts = ["accept"] * 3 + ["reject"] * 4 + ["accept"]
+    answers = [given(row, "anna", said) for row, said in zip(accepted + rejected, verdicts, strict=True)]
+    write_answers(folder.review, answers)
+    merge(project)
+    assert refused() == refused(review=8, judge_agreement=0.5) == []
+    assert len(refused(review=9)) == len(refused(judge_agreement=0.51)) == 1
+    write_answers(folder.review, answers[:6])
+    merge(project)
+    assert refused() == [f"{asks} 7 reviewed rows; there are 6"]
 
 
 def test_what_a_person_wrote_into_the_card_stays(project: Project):

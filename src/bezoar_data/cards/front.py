@@ -12,7 +12,7 @@ from typing import Any
 
 from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.lineage import OTHER, Licence
-from bezoar_data.cards.sections_judge import against_people
+from bezoar_data.runs.gate import against_people
 from bezoar_data.spec.clean import clean_text, mask_keys
 
 FORMAT = 1
@@ -150,12 +150,14 @@ def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, lic
         "conflicts": list(licence.conflicts),
         "attribution": list(licence.attribution),
     }
+    compared = (lock.get("judging") or {}).get("comparisons", ())
     made["judge"] = [
         {
-            **{key: judge[key] for key in ("name", "step", "accepted", "rejected")},
+            **{key: judge[key] for key in ("name", "step", *counts)},
             "reliability": _reliability(lock, judge["name"]) or "not measured",
         }
-        for judge in lock["judges"]
+        for judges, counts in ((lock["judges"], ("accepted", "rejected")), (compared, ("a", "b", "tie")))
+        for judge in judges
     ]
     made["review"] = lock.get("review") or "none"
     made["contamination"] = lock.get("contamination") or "not checked"

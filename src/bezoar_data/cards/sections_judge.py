@@ -8,6 +8,7 @@ from typing import Any
 from bezoar_data.cards import markdown as md
 from bezoar_data.cards.estimates import percent, plain
 from bezoar_data.cards.facts import Facts
+from bezoar_data.runs.gate import against_people
 
 _BASED_ON = "Intervals hold 95 % of the time; rows that come of the same seeds are resampled together."
 
@@ -20,12 +21,6 @@ def judge(facts: Facts) -> str:
     if any(one["rejected"] for one in judges):
         parts.append("Rejected rows stay in the data, so that they can be studied; training selects by the verdict.")
     return "\n\n".join([*parts, *_reliability(judges, judging)])
-
-
-def against_people(judging: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """What was measured against people of the judge of that name."""
-    found = (judging.get("people") or {}).get("agreement", ())
-    return [one for one in found if one["columns"][0] in (f"{name}_status", f"{name}_rating")]
 
 
 def _verdicts(facts: Facts) -> Iterator[str]:
@@ -114,7 +109,8 @@ def _reliability(judges: Sequence[Mapping[str, Any]], judging: Mapping[str, Any]
             yield f"Of the rows with {taken}, people find {good}; exact intervals, for all cuts at once."
     if measured or judging.get("repeated"):
         yield _BASED_ON
-    unknown = [one["name"] for one in judges if not against_people(judging, one["name"])]
+    asked = [*judges, *judging.get("comparisons", ())]
+    unknown = [one["name"] or one["step"] for one in asked if not against_people(judging, one["name"])]
     if unknown:
         names = ", ".join(md.code(name) for name in unknown)
         yield f"Agreement with people has not been measured for {names}."

@@ -119,7 +119,7 @@ class PipelineFile(Strict):
     )
     review: ReviewGate | None = Field(
         default=None,
-        description="What people must have reviewed before `publish` lets the dataset through.",
+        description="What people must have reviewed before `publish` or a recipe lets the dataset through.",
         examples=[{"rows": 200, "kappa": 0.6}],
     )
     steps: Annotated[tuple[StepUse, ...], Field(min_length=1)] = Field(

@@ -194,7 +194,12 @@ class Policy(Strict):
         description="The least agreement of a card's judge with people, as Cohen's kappa.",
         examples=[0.6],
     )
-    review: bool = Field(default=False, description="Only data that people have looked at.", examples=[True])
+    review: bool | Annotated[int, Field(gt=0)] | None = Field(
+        default=None,
+        description="A number: the least rows that people reviewed; true: one at least. What the data's own pipeline "
+        "asks for in its `review` is asked for as well, unless this is false.",
+        examples=[200],
+    )
     contamination: Literal["any", "checked", "clean"] = Field(
         default="any",
         description="'checked': only data searched for benchmarks; 'clean': and in which none was found.",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bezoar_data.runs.dataset import sha256_of
 from bezoar_data.runs.folder import lock_hash
+from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.published import data_files
 from bezoar_data.runs.splits import SplitPlan
 from bezoar_data.spec.card_file import load_card
@@ -41,6 +42,8 @@ class StageCard:
     lock: str
     place: Place
     """Where the recipe names it."""
+    unreviewed: tuple[str, ...] = ()
+    """What the pipeline's `review` asks for and people have not done yet, in words."""
 
     @property
     def name(self) -> str:
@@ -73,11 +76,11 @@ def find_cards(recipe: LoadedRecipe, runs: Path) -> dict[int, StageCard]:
         try:
             folder = _dataset_of(recipe, stage, runs, place)
             card = load_card(folder / "README.md")
-            lock = _lock_of(folder, card.bezoar, place)
+            lock, unreviewed = _lock_of(folder, card.bezoar, place)
         except InputError as error:
             problems += error.problems
             continue
-        found[i] = StageCard(i, folder, card.bezoar, card.front, lock, place)
+        found[i] = StageCard(i, folder, card.bezoar, card.front, lock, place, unreviewed)
     raise_errors(dict.fromkeys(problems))
     return found
 
@@ -104,12 +107,14 @@ def _dataset_of(recipe: LoadedRecipe, stage: TrainingStage, runs: Path, place: P
     raise InputError(Problem("no-dataset", message, place, hint))
 
 
-def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> str:
-    """The hash of the dataset's lock, when card and rows are those it names. Raises `InputError`."""
+def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> tuple[str, tuple[str, ...]]:
+    """The hash of the dataset's lock, when card and rows are those it names, and what review it lacks. Raises
+    `InputError`."""
     try:
         lock = json.loads((folder / "lock.json").read_text("utf-8"))
         named = {file["path"]: file["sha256"] for file in lock["data"]}
         there = {path: sha256_of(folder / path) for path in named}
+        unreviewed = tuple(unmet(lock))
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"the lock of {from_here(folder)} or what it names cannot be read: {error}"
         raise InputError(Problem("no-lock", message, place)) from None
@@ -121,7 +126,7 @@ def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> str:
     if there != named:
         message = f"the rows of {from_here(folder)} are not those of its lock"
         raise InputError(Problem("data-differs", message, place, hint))
-    return name
+    return name, unreviewed
 
 
 def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:

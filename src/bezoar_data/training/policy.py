@@ -54,8 +54,7 @@ def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
         )
     if policy.judge_agreement is not None:
         yield from _agreement(card, told, policy.judge_agreement)
-    if policy.review and own.get("review", "none") in (None, "none"):
-        yield Problem("refused-review", f"nobody has reviewed {told}", card.place)
+    yield from _review(card, told, policy.review)
     yield from _contamination(card, told, policy.contamination)
 
 
@@ -71,7 +70,8 @@ def _agreement(card: StageCard, told: str, least: float) -> Iterator[Problem]:
         yield Problem("refused-agreement", f"{told} was not judged", card.place)
     for judge in judges:
         measured = judge.get("reliability")
-        found = [m["kappa"] for m in measured if m.get("kappa") is not None] if isinstance(measured, list) else []
+        kappas = [m["kappa"]["value"] for m in measured] if isinstance(measured, list) else []
+        found = [kappa for kappa in kappas if kappa is not None]
         who = f"the judge '{shown(str(judge.get('name')), 60)}' of {told}"
         if not found:
             hint = "measure it: bezoar-data judge reliability"
@@ -79,6 +79,22 @@ def _agreement(card: StageCard, told: str, least: float) -> Iterator[Problem]:
         elif min(found) < least:
             message = f"{who} agrees with people too little: kappa {min(found):.2f}, less than {least:g}"
             yield Problem("refused-agreement", message, card.place)
+
+
+def _review(card: StageCard, told: str, wanted: bool | int | None) -> Iterator[Problem]:
+    """So many rows as the recipe wants, and all that the data's own pipeline asks for."""
+    if wanted is False:
+        return
+    found = card.own.get("review")
+    rows = int(found.get("rows") or 0) if isinstance(found, Mapping) else 0
+    hint = "let people check a sample: bezoar-data review push, then pull"
+    if wanted and not rows:
+        yield Problem("refused-review", f"nobody has reviewed {told}", card.place, hint)
+    elif wanted and rows < wanted:
+        message = f"the recipe asks for {wanted:,} reviewed rows of {told}; there are {rows:,}"
+        yield Problem("refused-review", message, card.place, hint)
+    for message in card.unreviewed:
+        yield Problem("refused-review", f"{told}: {message}", card.place, hint)
 
 
 def _contamination(card: StageCard, told: str, wanted: str) -> Iterator[Problem]:

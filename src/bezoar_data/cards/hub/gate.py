@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.licences.lineage import UNKNOWN
-from bezoar_data.cards.sections_judge import against_people
 from bezoar_data.measures.personal import find_personal
+from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.spec.card_file import load_card
 from bezoar_data.spec.errors import Place, Problem
@@ -45,32 +44,9 @@ def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
 def unreviewed(dataset: Path) -> list[str]:
     """What the pipeline's `review` asks for and people have not done yet, in words."""
     try:
-        lock = json.loads((dataset / "lock.json").read_text("utf-8"))
-        wanted = lock["pipeline"].get("review")
-    except (OSError, ValueError, KeyError, AttributeError):
+        return unmet(json.loads((dataset / "lock.json").read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []  # a lock that cannot be read is told of by the checks
-    if not wanted:
-        return []
-    rows = (lock.get("review") or {}).get("rows", 0)
-    missing = []
-    if rows < wanted["rows"]:
-        missing.append(f"the pipeline asks for {wanted['rows']:,} reviewed rows; there are {rows:,}")
-    if wanted.get("kappa") is not None:
-        missing += list(_disagreeing(lock, wanted["kappa"]))
-    return missing
-
-
-def _disagreeing(lock: Mapping[str, Any], least: float) -> Iterator[str]:
-    for judge in lock["judges"]:
-        found = [
-            one["kappa"]["value"]
-            for one in against_people(lock.get("judging") or {}, judge["name"])
-            if one["columns"][1].startswith("review_")
-        ]
-        value = found[-1] if found else None
-        if value is None or value < least:
-            told = "is not known" if value is None else f"is {value:.2f}"
-            yield f"the pipeline asks for a kappa of {least:g} between the judge {judge['name']} and people; it {told}"
 
 
 def _failed_checks(dataset: Path) -> list[Problem]:
