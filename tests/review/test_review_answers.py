@@ -107,6 +107,10 @@ def test_the_gate_asks_for_rows_and_for_agreement(tmp_path: Path):
     ]
     assert says(review={"rows": 9}, judging=measured(0.7)) == []
     assert says(pipeline={}) == []
+    pairs = {"comparisons": [{"name": "pairs"}], **measured(0.7)}
+    assert says(review={"rows": 9}, judging=pairs)[0].endswith("the judge pairs and people; it is not known")
+    pairs["people"]["agreement"].append({"columns": ["pairs_preference", "review_preference"], "kappa": {"value": 0.6}})
+    assert says(review={"rows": 9}, judging=pairs) == []
 
 
 def test_answers_are_written_once_and_the_same(tmp_path: Path):

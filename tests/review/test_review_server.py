@@ -1,4 +1,5 @@
-"""What may go wrong around a real Argilla server, and what its search gives. Annotators use its HTTP API."""
+"""What may go wrong around a real Argilla server, what its search gives, and an Argilla that is not ours. Annotators
+use its HTTP API; `test_review_ui.py` drives its pages."""
 
 from __future__ import annotations
 
@@ -10,13 +11,21 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from support.projects import Project
-from support.review_server import ReviewServer
+from bezoar_data import pull_review, push_review, review_status
+from bezoar_data.review.client import Argilla
+from bezoar_data.spec.errors import InputError, ProviderAway
+from support.plain_argilla import KEY, plain_argilla
+from support.projects import STEPS, Project, run_here
+from support.review_server import ReviewServer, free_port
 
 # The first of these tests on a machine installs the server's environment.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 RUN = "runs/test"
+PAIRS = """\
+  - use: judge.compare
+    with: {model: judge, as: pairs, instruction: inputs, a: explained_targets, b: targets}
+"""
 
 
 def pulled(project: Project) -> list[dict[str, Any]]:
@@ -35,6 +44,8 @@ def test_mistakes_and_changes_from_outside_lose_nothing(project: Project, server
     assert server.review(project, "push", RUN, "--sample", "20", "--suggest").code == 2  # another review than pushed
     records = server.records()
     assert 16 <= len(records) <= 24
+    assert server.opened.read_text().strip() == server.url  # what --open is for
+    _similar_records_are_found(server, list(records.values())[-4:])
     edited, gone, kept, asked = list(records)[:4]
     for row in (edited, gone, kept):
         server.answer("anna", records[row]["id"], verdict="accept", comment=f"of {row}")
@@ -81,3 +92,76 @@ def test_mistakes_and_changes_from_outside_lose_nothing(project: Project, server
     server.start()
     assert server.records().keys() == records.keys()
     assert {(server.home / name).stat().st_mode & 0o077 for name in ("secrets.json", ".")} == {0}
+
+
+def _similar_records_are_found(server: ReviewServer, records: list[dict[str, Any]]) -> None:
+    """By a vector, and by a record as the button in the pages does."""
+    dataset = server.dataset()
+    settings = {"name": "meaning", "title": "Meaning", "dimensions": 2}
+    server.api("POST", f"datasets/{dataset}/vectors-settings", json=settings)
+    for record, vector in zip(records, ([1, 0], [0.9, 0.1], [0, 1], [-1, -0.1]), strict=True):
+        server.api("PATCH", f"records/{record['id']}", json={"vectors": {"meaning": vector}})
+    names = {record["id"]: i for i, record in enumerate(records)}
+
+    def found(person: str = "anna", **query: Any) -> list[tuple[int, float]]:
+        body = {"query": {"vector": {"name": "meaning", **query}}}
+        items = server.api("POST", f"me/datasets/{dataset}/records/search", person, json=body)["items"]
+        return [(names[item["record"]["id"]], round(item["query_score"], 2)) for item in items]
+
+    assert found(value=[1, 0]) == [(0, 1.0), (1, 1.0), (2, 0.5), (3, 0.0)]
+    assert found(record_id=records[2]["id"]) == [(1, 0.56), (0, 0.5), (3, 0.45)]
+    assert found(record_id=records[0]["id"], order="least_similar")[0] == (3, 1.0)
+
+
+def test_pairs_are_reviewed_from_python_in_an_argilla_that_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    project = Project(tmp_path / "project")
+    shipped = Path(__file__).parents[2] / "pipelines"
+    lines = (shipped / "seeds" / "flan.jsonl").read_text().splitlines(keepends=True)
+    (project.folder / "rows.jsonl").write_text("".join(lines[:12]))
+    models = f"models: {shipped / 'models' / 'offline.yaml'}\n"
+    (project.folder / "pipeline.yaml").write_text(f"name: test\nversion: 1\n{models}steps:\n{STEPS}{PAIRS}")
+    monkeypatch.chdir(project.folder)
+    run_here(project)
+    port = free_port()
+    monkeypatch.setenv("ARGILLA_API_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("ARGILLA_API_KEY", KEY)
+    with pytest.raises(ProviderAway, match="does not answer"):
+        push_review(RUN)
+    with plain_argilla(tmp_path / "argilla", port) as own:
+        monkeypatch.setenv("ARGILLA_API_URL", own["ARGILLA_API_URL"])
+        assert push_review(RUN, sample=12).added == 12
+        assert push_review(RUN, sample=12).same == 12
+        argilla = Argilla(own["ARGILLA_API_URL"], KEY)
+        workspace = argilla.workspace("review")
+        assert workspace is not None
+        dataset = argilla.dataset(workspace, "test")
+        assert dataset is not None
+        rows = {row["id"]: row for row in project.kept()}
+        chosen = {}
+        for record in argilla.records(dataset["id"]):
+            row = rows[record["external_id"]]
+            assert {record["fields"]["first"], record["fields"]["second"]} == {row["explained_targets"], row["targets"]}
+            if row["pairs_preference"] in ("a", "b"):
+                # This person is of the judge's mind, but for the first row.
+                chosen[row["id"]] = row["pairs_preference"] if chosen else "ba"["ab".index(row["pairs_preference"])]
+                wanted = row["explained_targets" if chosen[row["id"]] == "a" else "targets"]
+                place = "first" if record["fields"]["first"] == wanted else "second"
+                body = {"status": "submitted", "values": {"preference": {"value": place}}}
+                argilla.ask("POST", f"records/{record['id']}/responses", json=body)
+        assert len(chosen) > 2
+        status = review_status(RUN)
+        assert status.as_json()["people"] == {"argilla": {"submitted": len(chosen), "draft": 0, "discarded": 0}}
+        assert f"{len(chosen)} of 12 records are done" in str(status)
+        report = pull_review(RUN)
+        assert report.merged
+        assert {row["id"]: row["review_preference"] for row in project.kept() if row["review_people"]} == chosen
+        (measured,) = report.lock["judging"]["people"]["agreement"]
+        assert measured["columns"] == ["pairs_preference", "review_preference"]
+        assert measured["agreement"]["value"] == pytest.approx((len(chosen) - 1) / len(chosen), abs=1e-4)
+        assert "`pairs_preference` and `review_preference`" in report.card
+        assert "pairs_preference against review_preference" in str(report)
+        assert "1 person reviewed" in report._repr_html_()
+        assert not pull_review(RUN).merged
+        monkeypatch.setenv("ARGILLA_API_KEY", "another")
+        with pytest.raises(InputError, match="does not accept the key"):
+            pull_review(RUN)

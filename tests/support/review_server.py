@@ -20,14 +20,18 @@ from support.projects import BEZOAR, Outcome, Project
 PEOPLE = ("anna", "ben")
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class ReviewServer:
     """`bezoar-data review serve` with two annotators, on a home of its own."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = {"BEZOAR_REVIEW_HOME": str(home)}
         self.process: subprocess.Popen[str] | None = None
@@ -37,10 +41,13 @@ class ReviewServer:
         people = [part for name in PEOPLE for part in ("--annotator", name)]
         # Its progress goes to a file: a pipe nobody reads would stop it while it installs.
         self.home.parent.mkdir(parents=True, exist_ok=True)
+        opener = self.home.parent / "browser.sh"
+        opener.write_text(f'#!/bin/sh\necho "$1" > "{self.opened}"\n')
+        opener.chmod(0o755)
         with (self.home.parent / "progress.log").open("w") as progress:
             self.process = subprocess.Popen(
-                [*BEZOAR, "review", "serve", "--port", str(self.port), *people],
-                env={**os.environ, **self.env, "PYTHONUNBUFFERED": "1"},
+                [*BEZOAR, "review", "serve", "--port", str(self.port), "--open", *people],
+                env={**os.environ, **self.env, "PYTHONUNBUFFERED": "1", "BROWSER": f"{opener} %s"},
                 stdout=subprocess.PIPE,
                 stderr=progress,
                 text=True,
@@ -53,6 +60,11 @@ class ReviewServer:
                 break
         self.said = "".join(lines)
         assert self.url in self.said, (self.home.parent / "progress.log").read_text()
+
+    @property
+    def opened(self) -> Path:
+        """Where the browser of these tests writes the address that it was opened with."""
+        return self.home.parent / "opened"
 
     def stop(self, number: int = signal.SIGINT) -> int:
         assert self.process is not None

@@ -33,7 +33,8 @@ def serve(annotators: Sequence[str], port: int, open_page: bool, progress: Tell,
             if open_page:
                 import webbrowser
 
-                webbrowser.open(server.url)
+                if not webbrowser.open(server.url):
+                    progress(f"no browser could be opened from here: go to {server.url}")
             ended = server.wait()
     except KeyboardInterrupt:
         progress(f"stopped; all answers are in {home.path}")
