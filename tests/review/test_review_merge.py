@@ -31,10 +31,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A judged run of forty rows in two splits, with a card of its own; the current folder is the project's."""
     project = Project(tmp_path_factory.mktemp("merge"))
     lines = (SHIPPED / "pipelines" / "seeds" / "flan.jsonl").read_text().splitlines(keepends=True)
-    (project.folder / "rows.jsonl").write_text("".join(lines[:40]))
+    (project.folder / "rows-a.jsonl").write_text("".join(lines[:20]))
+    (project.folder / "rows-b.jsonl").write_text("".join(lines[20:40]))
+    steps = JUDGED.replace("rows.jsonl", "rows-*.jsonl")
     head = f"card: {SHIPPED / 'cards' / 'orca.md'}\nmodels: {SHIPPED / 'pipelines' / 'models' / 'offline.yaml'}\n"
     head += "review: {rows: 7, kappa: 0.4}\n"
-    text = f"name: test\nversion: 1\n{head}splits: {{validation: 0.2}}\nsteps:\n{JUDGED}"
+    text = f"name: test\nversion: 1\n{head}splits: {{validation: 0.2}}\nsteps:\n{steps}"
     (project.folder / "pipeline.yaml").write_text(text)
     before = Path.cwd()
     os.chdir(project.folder)
@@ -64,16 +66,16 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     add_measured(folder.reliability, folder.dataset, "agreement", MEASURED, ("columns",))
     rows = project.kept()
     answers = [given(row, name, "accept") for row in rows[:6] for name in ("anna", "ben")]
-    answers += [given(rows[6], "anna", "reject", corrected_response="Put right.")]
+    answers += [given(rows[-1], "anna", "reject", corrected_response="Put right.")]
     write_answers(folder.review, answers)
 
     lock, changed = merge(project)
     assert changed
     assert (lock["review"]["rows"], lock["review"]["corrected"]) == (7, 1)
     merged = {row["id"]: row for row in project.kept()}
-    corrected = merged[rows[6]["id"]]
+    corrected = merged[rows[-1]["id"]]
     assert (corrected["review_response"], corrected["review_corrects"]) == ("Put right.", "explained_targets")
-    assert corrected["explained_targets"] == rows[6]["explained_targets"]
+    assert corrected["explained_targets"] == rows[-1]["explained_targets"]
     assert corrected["final_status"] == "Reject"
     assert [merged[row["id"]]["content_hash"] for row in rows] == [row["content_hash"] for row in rows]
     assert [problem.message for problem in check_dataset(folder.dataset)] == []
@@ -81,6 +83,8 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     assert [one["columns"][1] for one in lock["judging"]["people"]["agreement"]] == ["human_status", "review_status"]
     card = (folder.dataset / "README.md").read_text()
     assert "2 people reviewed 7 of 40 rows" in card and "`human_status`" in card
+    assert "`source = rows-a.jsonl`" in card and "`source = rows-b.jsonl`" in card
+    assert "No cut of `gpt4_rating` is shown to give 90 % good rows" in card
 
     files = project.files()
     assert merge(project) == (lock, False)

@@ -69,7 +69,8 @@ def test_two_answers_stand_in_an_order_drawn_for_each_row_and_are_told_apart_aga
     first_places = 0
     for i in range(200):
         row = {"id": f"row{i}", "inputs": "?", "one": "answer a", "two": "answer b", "gpt4_preference": "b"}
-        values = form.values(shown, row)
+        values = form.values(shown, {**row, "gpt4_preference_reason": "It is so."})
+        assert values["judge_reason"] == "It is so."
         assert {values["first"], values["second"]} == {"answer a", "answer b"}
         place = form.suggestion(shown, row)
         assert place is not None and values[place] == "answer b"

@@ -102,11 +102,32 @@ def _reliability(judges: Sequence[Mapping[str, Any]], judging: Mapping[str, Any]
                 f"On the {md.rows(even['rows'])} that were drawn evenly, {md.code(one['columns'][0])} equals what "
                 f"people said for {percent(even['agreement'])}, with a kappa of {plain(even['kappa'])}."
             )
+    for one in people.get("agreement", ()):
+        if slices := one.get("slices"):
+            yield f"How far {md.code(one['columns'][0])} agrees with {md.code(one['columns'][1])} in parts of the rows:"
+            yield md.table(
+                ("Rows with", "Rows", "Equal", "Cohen's kappa"),
+                [
+                    (
+                        md.code(f"{part['column']} = {part['value']}"),
+                        md.number(part["rows"]),
+                        percent(part["agreement"]),
+                        plain(part["kappa"]),
+                    )
+                    for part in slices
+                ],
+                "lrrr",
+            )
     for one in people.get("calibration", ()):
         if chosen := one["chosen"]:
             taken = f"{md.code(one['rating'])} of {chosen['rating']:g} or more"
             good = f"{percent(chosen['precision'])} good ({md.code(one['good_if'])})"
             yield f"Of the rows with {taken}, people find {good}; exact intervals, for all cuts at once."
+        else:
+            yield (
+                f"No cut of {md.code(one['rating'])} is shown to give {100 * one['wanted']:g} % good rows "
+                f"({md.code(one['good_if'])}), of {md.rows(one['rows'])} that people labelled."
+            )
     if measured or judging.get("repeated"):
         yield _BASED_ON
     asked = [*judges, *judging.get("comparisons", ())]

@@ -54,7 +54,7 @@ def values(plan: Plan, row: Shown) -> dict[str, str | None]:
     columns = {"system": plan.system, "context": plan.context, "instruction": plan.instruction, **answers}
     columns["reference"] = plan.reference
     if plan.judge and not plan.blind:
-        columns["judge_reason"] = f"{plan.judge}_reason"
+        columns["judge_reason"] = f"{plan.judge}_{'preference_' if plan.compares else ''}reason"
     # NUL, which PostgreSQL does not take, says nothing to people.
     return {name: as_text(row.get(column)).replace("\x00", "") for name, column in columns.items() if column}
 
