@@ -90,6 +90,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
                     "url": None,
                     "licence": None,
                     "rows": kept + 2,
+                    "kept": kept,
                 }
             ],
             "models": [model("teacher", "orca-explain", demo), model("judge", "judge-accept", demo)],
@@ -152,6 +153,7 @@ def step(
 def model(role: str, step_id: str, demo: bool) -> dict[str, Any]:
     return {
         "role": role,
+        "fallback": False,
         "provider": f"offline-{role}",
         "model": f"offline-{role}",
         "revision": "1",

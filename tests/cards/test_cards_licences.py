@@ -15,8 +15,8 @@ NOBODY = {"id": "unknown", "commercial": "unknown"}
 HUB = "https://huggingface.co/datasets/"
 
 
-def source(licence: str | None, name: str = "rows.jsonl", hub: bool = False) -> dict[str, Any]:
-    return {"name": name, "licence": licence, "url": f"{HUB}{name}" if hub else None, "rows": 10}
+def source(licence: str | None, name: str = "rows.jsonl", hub: bool = False, kept: int = 10) -> dict[str, Any]:
+    return {"name": name, "licence": licence, "url": f"{HUB}{name}" if hub else None, "rows": 10, "kept": kept}
 
 
 def model(terms: dict[str, Any], name: str = "the-model", step: str = "explain") -> dict[str, Any]:
@@ -28,6 +28,7 @@ def lock(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
         "sources": [p for p in parts if "licence" in p],
         "models": [p for p in parts if "role" in p],
         "judges": [],
+        "counts": {"kept": sum(p["kept"] for p in parts if "licence" in p)},
         **more,
     }
 
@@ -120,6 +121,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "corrections given freely": (
         lock(source("MIT"), review={"corrected": 3, "licence": "CC0-1.0"}), "MIT", "yes", "under CC0-1.0",
     ),
+    "a source of which every row was dropped": (
+        lock(source("MIT"), source("CC-BY-NC-4.0", "other.jsonl", kept=0)), "MIT", "yes", "none of its rows came into",
+    ),
+    "a dataset without rows": (lock(source("MIT", kept=0)), "MIT", "yes", "MIT follows"),
     "nothing at all": (lock(), "unknown", "unknown", "its licence is unknown"),
 }  # fmt: skip
 

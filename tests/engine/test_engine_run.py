@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from bezoar_data.spec.card_file import load_card
 from support.fault_server import FaultServer
 from support.projects import JUDGED, STEPS, Project, alive_in_group, counts_add_up, kill_group, wait_for_requests
 
@@ -333,3 +334,27 @@ def test_all_flan_cot_rows_come_out_once(project: Project, server: FaultServer, 
     assert len(places) == len(kept)
     folder = project.folder / "runs" / "test" / "dataset" / "data"
     assert sum(pq.read_metadata(f).num_rows for f in folder.glob("*.parquet")) == len(kept)
+
+
+def test_terms_of_a_fallback_hold_where_it_answered(project: Project, server: FaultServer):
+    project.rows(4, mark={2: "[[400]]"})
+    terms = {"id": "CC-BY-NC-4.0", "commercial": "no"}
+    other = {"provider": "offline-teacher", "model": "offline-teacher", "output_licence": terms}
+    project.models(server.url, output_licence={"id": "MIT", "commercial": "yes"}, fallbacks=[other])
+    project.pipeline()
+    assert project.run("--set", "steps.load_flan.licence=MIT").code == 0
+    dataset = project.folder / "runs" / "test" / "dataset"
+    lock = json.loads((dataset / "lock.json").read_text())
+    told = [(m["role"], m["model"], m["fallback"], m["demo"], m["steps"]) for m in lock["models"]]
+    assert told == [
+        ("teacher", "tester", False, False, ["orca-explain"]),
+        ("teacher", "offline-teacher", True, True, ["orca-explain"]),
+    ]
+    assert lock["demo"]
+    assert load_card(dataset / "README.md").bezoar["licence"]["commercial"] == "no"
+    assert project.bezoar("card", "check", "runs/test").code == 0
+    project.rows(4)
+    assert project.run("--set", "steps.load_flan.licence=MIT").code == 0
+    lock = json.loads((dataset / "lock.json").read_text())
+    assert [m["fallback"] for m in lock["models"]] == [False]
+    assert not lock["demo"]

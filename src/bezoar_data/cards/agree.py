@@ -8,6 +8,7 @@ from typing import Any
 from bezoar_data.cards.licences.known import known
 from bezoar_data.cards.licences.lineage import HUB, UNKNOWN, best_verdict, licence_of
 from bezoar_data.cards.render import check_card, read_template
+from bezoar_data.llms.line import line_of
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.spec.card_file import Card
 from bezoar_data.spec.errors import InputError, Problem
@@ -64,10 +65,10 @@ def _sources(checked: Checked) -> Iterator[Mapping[str, Any]]:
 def _models(checked: Checked) -> Iterator[Mapping[str, Any]]:
     for role in checked.roles:
         assert checked.models is not None  # noqa: S101 - roles are those of the models file
-        model = checked.models.file.roles[role]
-        yield {
-            "role": role,
-            "model": model.model,
-            "output_licence": model.output_licence.model_dump(),
-            "steps": [role],
-        }
+        for model in line_of(checked.models.file.roles[role]):
+            yield {
+                "role": role,
+                "model": model.model,
+                "output_licence": model.output_licence.model_dump(),
+                "steps": [role],
+            }

@@ -218,11 +218,6 @@ def _provenance(lock: Mapping[str, Any], lock_hash: str) -> dict[str, Any]:
         }
         for source in lock["sources"]
     ]
-    models = {
-        step: {"@type": "prov:SoftwareAgent", "name": model["model"], "version": model["revision"]}
-        for model in lock["models"]
-        for step in model["steps"]
-    }
     activities = [
         {
             "@type": "prov:Activity",
@@ -230,7 +225,11 @@ def _provenance(lock: Mapping[str, Any], lock_hash: str) -> dict[str, Any]:
             "name": step["id"],
             "description": step["use"],
             "prov:wasInformedBy": [{"@id": f"urn:bezoar:{lock_hash}:{before}"} for before in step["after"]],
-            "prov:wasAssociatedWith": _without_none(models.get(step["id"], {})),
+            "prov:wasAssociatedWith": [
+                _without_none({"@type": "prov:SoftwareAgent", "name": model["model"], "version": model["revision"]})
+                for model in lock["models"]
+                if step["id"] in model["steps"]
+            ],
         }
         for step in lock["steps"]
     ]

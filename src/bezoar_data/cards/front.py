@@ -135,11 +135,11 @@ def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, lic
     if own.get("terms"):
         made["terms"] = own["terms"]
     made["sources"] = [
-        {key: source[key] for key in ("name", "revision", "sha256", "url", "licence", "rows")}
+        {key: source[key] for key in ("name", "revision", "sha256", "url", "licence", "rows", "kept")}
         for source in lock["sources"]
     ]
     made["models"] = [
-        {key: model[key] for key in ("role", "provider", "model", "revision", "output_licence", "demo")}
+        {key: model[key] for key in ("role", "fallback", "provider", "model", "revision", "output_licence", "demo")}
         for model in lock["models"]
     ]
     made["licence"] = {

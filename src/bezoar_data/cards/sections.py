@@ -30,7 +30,7 @@ class Section:
 def demo(facts: Facts) -> str:
     if not facts.lock["demo"]:
         return ""
-    roles = [md.code(model["role"]) for model in facts.lock["models"] if model["demo"]]
+    roles = dict.fromkeys(md.code(model["role"]) for model in facts.lock["models"] if model["demo"])
     who = f" (here: {', '.join(roles)})" if roles else ""
     return (
         "> **This is demonstration data.** It was answered by models embedded in bezoar-data"
@@ -100,20 +100,23 @@ def making(facts: Facts) -> str:
 
 def sources(facts: Facts) -> str:
     table = md.table(
-        ("Source", "Rows", "Licence", "Revision or SHA-256", "Address"),
+        ("Source", "Rows kept", "Rows dropped", "Licence", "Revision or SHA-256", "Address"),
         (
             (
                 md.code(source["name"]),
-                md.number(source["rows"]),
+                md.number(source["kept"]),
+                md.number(source["rows"] - source["kept"]),
                 md.text(source["licence"]) if source["licence"] else "not stated",
                 md.code(_short(source["revision"] or source["sha256"])),
                 md.link(source["url"]),
             )
             for source in facts.lock["sources"]
         ),
-        "lr",
+        "lrr",
     )
-    return table if facts.lock["sources"] else "No source is recorded."
+    if not facts.lock["sources"]:
+        return "No source is recorded."
+    return f"{table}\n\nCounted are the rows that come of each source, those that steps made among them."
 
 
 def models(facts: Facts) -> str:
@@ -123,7 +126,7 @@ def models(facts: Facts) -> str:
         ("Role", "Model", "Provider", "Revision", "Sampling", "Terms of its outputs", "Commercial use of outputs"),
         (
             (
-                md.code(model["role"]),
+                md.code(model["role"]) + (", fallback" if model["fallback"] else ""),
                 md.code(model["model"]) + (" (demonstration)" if model["demo"] else ""),
                 md.text(model["provider"]),
                 _revision(model),

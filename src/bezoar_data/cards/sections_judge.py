@@ -138,10 +138,9 @@ def _reliability(judges: Sequence[Mapping[str, Any]], judging: Mapping[str, Any]
 
 
 def _who(opening: str, one: Mapping[str, Any], facts: Facts) -> str:
-    models_of = {step: m["model"] for m in facts.lock["models"] for step in m["steps"]}
-    model = models_of.get(one["step"])
+    models = " or ".join(md.code(m["model"]) for m in facts.lock["models"] if one["step"] in m["steps"])
     return f"{opening} {md.code(one['name'])}" + (
-        f"{' is' if opening == 'The judge' else ','} the model {md.code(model)}." if model else "."
+        f"{' is' if opening == 'The judge' else ','} the model {models}." if models else "."
     )
 
 

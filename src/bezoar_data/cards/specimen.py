@@ -67,6 +67,7 @@ def specimen_lock() -> dict[str, Any]:
                     "url": None,
                     "licence": None,
                     "rows": 2,
+                    "kept": 1,
                 }
             ]
         ),
@@ -74,6 +75,7 @@ def specimen_lock() -> dict[str, Any]:
             [
                 {
                     "role": "teacher",
+                    "fallback": False,
                     "provider": "provider",
                     "model": "model",
                     "revision": None,

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.judging import Judging, judges_in
+from bezoar_data.llms.line import line_of
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
+from bezoar_data.pipeline.plan_past import name_of
 from bezoar_data.runs.dataset import Written, sha256_of
 from bezoar_data.runs.row import SOURCES, Row
 from bezoar_data.runs.spool import Usage
+from bezoar_data.spec.models_file import Model
 
 FORMAT = 1
 _SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")
@@ -29,6 +32,7 @@ class Seen:
 
     def __init__(self, compiled: Compiled) -> None:
         self.sources: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
         self.judges = [
             judge
             for node in compiled.nodes
@@ -38,8 +42,10 @@ class Seen:
         self.judging = Judging(self.judges)
 
     def __call__(self, row: Row) -> None:
-        self.sources.update(row.lineage.source.split(SOURCES))
+        sources = row.lineage.source.split(SOURCES)
+        self.sources.update(sources)
         if row.lineage.drop is None:
+            self.kept.update(sources)
             self.judging.add(row.columns, row.lineage.seed_ids, row.lineage.missed)
 
 
@@ -61,6 +67,7 @@ def build_lock(
     """
     file = compiled.loaded.file
     costs = [u.cost for u in usage]
+    models = _models(compiled, usage)
     return {
         "format": FORMAT,
         "pipeline": {
@@ -77,7 +84,7 @@ def build_lock(
         "software": {name: _version(name) for name in _SOFTWARE},
         "steps": [{**_step(node), **counts.steps[node.id].as_json()} for node in compiled.nodes],
         "sources": _sources(compiled, seen),
-        "models": _models(compiled),
+        "models": models,
         "counts": {
             "source": sum(counts.steps[node.id].rows_in for node in compiled.sources),
             "kept": written.rows,
@@ -104,7 +111,7 @@ def build_lock(
             {"path": f.path, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256}
             for f in written.files
         ],
-        "demo": any(model["demo"] for model in _models(compiled)),
+        "demo": any(model["demo"] for model in models),
     }
 
 
@@ -150,16 +157,18 @@ def _sources(compiled: Compiled, seen: Seen) -> list[dict[str, Any]]:
             "url": fact.url,
             "licence": fact.licence,
             "rows": seen.sources[fact.name],
+            "kept": seen.kept[fact.name],
         }
         for node in compiled.sources
         for fact in node.step.facts()
     ]
 
 
-def _models(compiled: Compiled) -> list[dict[str, Any]]:
+def _models(compiled: Compiled, usage: Sequence[Usage]) -> list[dict[str, Any]]:
     return [
         {
             "role": role,
+            "fallback": model is not compiled.roles[role],
             "provider": model.provider,
             "model": model.model,
             "revision": model.revision,
@@ -167,7 +176,22 @@ def _models(compiled: Compiled) -> list[dict[str, Any]]:
             "extra_body": dict(model.extra_body),
             "output_licence": model.output_licence.model_dump(),
             "demo": provider_class(model.provider).demo,
-            "steps": [node.id for node in compiled.nodes if role in node.roles.values()],
+            "steps": steps,
         }
-        for role, model in compiled.roles.items()
+        for role, model, steps in _answering(compiled, usage)
     ]
+
+
+def _answering(compiled: Compiled, usage: Sequence[Usage]) -> Iterator[tuple[str, Model, list[str]]]:
+    """The model of each role with the steps that ask it, and those of its fallbacks that answered: their terms hold for
+    these answers."""
+    answered = {(u.step, u.model) for u in usage}
+    for role, first in compiled.roles.items():
+        asking = [
+            (node.id, name_of(node.id, to)) for node in compiled.nodes for to, r in node.roles.items() if r == role
+        ]
+        yield role, first, list(dict.fromkeys(step for step, _ in asking))
+        for model in line_of(first)[1:]:
+            steps = list(dict.fromkeys(step for step, name in asking if (name, model.model) in answered))
+            if steps:
+                yield role, model, steps

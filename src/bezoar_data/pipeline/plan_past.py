@@ -57,7 +57,7 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
     steps: dict[str, StepPast] = {}
     other: set[str] = set()
     for lock in _locks(folder):
-        models = {m["role"]: (m["provider"], m["model"]) for m in lock["models"]}
+        models = {m["role"]: (m["provider"], m["model"]) for m in lock["models"] if not m.get("fallback")}
         usage: dict[str, Counter[str]] = defaultdict(Counter)
         for used in lock["usage"]:
             usage[used["step"]].update({key: used[key] for key in _USED})

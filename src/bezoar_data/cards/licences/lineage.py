@@ -69,14 +69,19 @@ def licence_of(lock: Mapping[str, Any], stated: Any, own: Mapping[str, Any] | No
     book = known().with_own(own or {})
     used = [model for model in lock["models"] if model["steps"]]
     judging = {judge["step"] for judge in (*lock["judges"], *_other_judges(lock))}
-    sources = [part for source in lock["sources"] for part in _source_parts(source, book)]
+    bare = [source for source in lock["sources"] if source.get("kept") == 0 and lock["counts"]["kept"]]
+    sources = [part for source in lock["sources"] if source not in bare for part in _source_parts(source, book)]
     models = [_model_part(model, judging.issuperset(model["steps"]), book) for model in used]
     parts = [*sources, *models, *_people(lock)]
     outcome = combine([part.ways for part in parts], book)
     commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
     outcome = Outcome(outcome.expression, commercial, outcome.conflicts)
     names = [str(n) for n in (stated if isinstance(stated, list) else [stated]) if n not in (None, UNKNOWN)]
-    sentences = tuple(_line(part.sentence) for part in parts)
+    sentences = [_line(part.sentence) for part in parts]
+    sentences += [
+        _line(f"Source {s['name']}: none of its rows came into the data, so its terms do not hold for it.")
+        for s in bare
+    ]
     attribution = tuple(dict.fromkeys(_line(part.attribution) for part in parts if part.attribution))
     made = _as_stated(" AND ".join(names), outcome, book) if names else _as_derived(outcome)
     result, verdict, first, conflicts, last = made
