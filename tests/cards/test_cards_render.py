@@ -162,6 +162,21 @@ def test_every_figure_follows_the_lock(build: Callable[..., Any]) -> None:
     assert made.hash not in text
 
 
+def test_carbon_is_told_where_every_model_that_answered_states_it(build: Callable[..., Any]) -> None:
+    made = build()
+    assert "Carbon: not known." in rendered(made)
+    lock = copy.deepcopy(made.lock)
+    lock["usage"].append({**lock["usage"][0], "step": "judge-accept", "model": "offline-judge", "prompt_tokens": 1000})
+    lock["models"][0]["carbon"] = {"input": 20, "output": 150, "source": "our own meter"}
+    assert "Carbon: not known." in render_card(ORCA, lock, "feed", made.example, previous=None)
+    lock["models"][1]["carbon"] = {"input": 0, "output": 1000, "source": "its maker's page"}
+    text = render_card(ORCA, lock, "feed", made.example, previous=None)
+    # 12,345 and 6,789 tokens of the teacher at 20 and 150 grams a million, 6,789 of the judge at 1,000.
+    assert "Carbon: 8.054 g of CO₂ equivalent" in text
+    assert "`offline-teacher`: our own meter; `offline-judge`: its maker's page" in text.replace("&#39;", "'")
+    assert parse_card(text, "README.md").bezoar["cost"]["co2_grams"] == 8.054
+
+
 def test_the_same_inputs_give_the_same_bytes_and_a_second_render_changes_nothing(build: Callable[..., Any]) -> None:
     made = build()
     first = rendered(made)

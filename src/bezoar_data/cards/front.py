@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bezoar_data.cards.carbon import grams
 from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.lineage import OTHER, Licence
 from bezoar_data.runs.gate import against_people
@@ -123,6 +124,7 @@ def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, lic
         "counts": dict(lock["counts"]),
         "cost": {
             "usd": lock["cost"],
+            "co2_grams": grams(lock),
             "answers": sum(u["answers"] for u in lock["usage"]),
             "prompt_tokens": sum(u["prompt_tokens"] for u in lock["usage"]),
             "completion_tokens": sum(u["completion_tokens"] for u in lock["usage"]),

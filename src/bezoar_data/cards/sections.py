@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.cards import carbon
 from bezoar_data.cards import markdown as md
 from bezoar_data.cards import sections_checks as checks
 from bezoar_data.cards import sections_data as data
@@ -181,7 +182,7 @@ def cost(facts: Facts) -> str:
     why = ": the price of at least one model is not known" if lock["cost"] is None else ""
     return (
         f"{table}\n\nTotal: {total}{why}. Counted are the answers behind these rows and behind the dropped ones, each "
-        "once, however often the pipeline was run."
+        f"once, however often the pipeline was run.\n\n{carbon.told(lock)}"
     )
 
 

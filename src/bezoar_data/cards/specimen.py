@@ -81,6 +81,7 @@ def specimen_lock() -> dict[str, Any]:
                     "revision": None,
                     "sampling": _AnyKey(),
                     "output_licence": {"id": "unknown", "commercial": "unknown", "url": None, "note": None},
+                    "carbon": None,
                     "demo": False,
                     "steps": ["step"],
                 }

@@ -175,6 +175,7 @@ def _models(compiled: Compiled, usage: Sequence[Usage]) -> list[dict[str, Any]]:
             "sampling": model.sampling.model_dump(mode="json", exclude_defaults=True),
             "extra_body": dict(model.extra_body),
             "output_licence": model.output_licence.model_dump(),
+            "carbon": model.carbon.model_dump() if model.carbon else None,
             "demo": provider_class(model.provider).demo,
             "steps": steps,
         }

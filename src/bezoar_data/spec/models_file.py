@@ -119,6 +119,16 @@ class Price(Strict):
         return self.model_copy(update={"input": self.input * left, "output": self.output * left})
 
 
+class Carbon(Strict):
+    """What answers give off, in grams of CO2 equivalent per million tokens, and who says so."""
+
+    input: Annotated[float, Field(ge=0)] = Field(description="Grams for a million prompt tokens.", examples=[20])
+    output: Annotated[float, Field(ge=0)] = Field(description="Grams for a million answer tokens.", examples=[150])
+    source: Annotated[str, Field(min_length=1)] = Field(
+        description="Where the figures are from.", examples=["our own meter at 300 g/kWh, May 2026"]
+    )
+
+
 class OutputLicence(Strict):
     """What the model's owner allows with its *outputs*. `commercial: unknown` is a real answer."""
 
@@ -177,6 +187,11 @@ class Model(Strict):
         default=None,
         description="What it costs. Needed for a run with a budget.",
         examples=[{"input": 0.15, "output": 0.6, "read": "2026-01-31"}],
+    )
+    carbon: Carbon | None = Field(
+        default=None,
+        description="What its answers give off, for the card; not known unless it is stated.",
+        examples=[{"input": 20, "output": 150, "source": "our own meter at 300 g/kWh, May 2026"}],
     )
     output_licence: OutputLicence = Field(
         default=OutputLicence(id="unknown"),
