@@ -13,6 +13,11 @@
     print(review_status(run.folder))
     pull_review(run.folder)                 # their answers join the dataset and its card
 
+    recipe = load_recipe("recipes/tiny.yaml")
+    recipe.plan()               # stages, rows, tokens, steps
+    trained = recipe.train()
+    publish(trained.model, "my-name/tiny", dry_run=True)
+
 The command line calls the same methods. A mistake in a file raises `InputError`, which holds every problem with file,
 line and column; what else may end a run is told at each method. In a notebook each result shows itself.
 """
@@ -20,12 +25,13 @@ line and column; what else may end a run is told at each method. In a notebook e
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from bezoar_data.cards.hub.upload import Shipment, Upload
     from bezoar_data.pipeline.compile import Compiled
     from bezoar_data.pipeline.load import Checked
     from bezoar_data.reports.plan_report import PlanReport
@@ -36,8 +42,20 @@ if TYPE_CHECKING:
     from bezoar_data.review.progress import Progress
     from bezoar_data.review.push import Pushed
     from bezoar_data.runs.folder import RunFolder
+    from bezoar_data.spec.errors import Problem
+    from bezoar_data.training.train import Prepared, Trained
 
-__all__ = ["Pipeline", "load_pipeline", "pull_review", "push_review", "review_status"]
+__all__ = [
+    "Pipeline",
+    "Published",
+    "Recipe",
+    "load_pipeline",
+    "load_recipe",
+    "publish",
+    "pull_review",
+    "push_review",
+    "review_status",
+]
 
 
 def load_pipeline(
@@ -257,3 +275,102 @@ def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str =
     pulled = pull(argilla, folder.review, find_dataset(argilla, workspace, name))
     lock, merged = merge_review(folder, describe)
     return ReviewReport(folder, pulled.as_json(), lock, merged)
+
+
+def load_recipe(path: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None) -> Recipe:
+    """A recipe file. Nothing is read or checked yet.
+
+    `runs` is the folder that holds the runs whose datasets the recipe's cards name, `out` where the stages are left
+    (default `trained/NAME`).
+    """
+    return Recipe(Path(path), Path(runs), Path(out) if out is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe file, where its data is and where its stages go: see `load_recipe`, which makes one."""
+
+    path: Path
+    runs: Path = Path("runs")
+    out: Path | None = None
+
+    def prepare(self) -> Prepared:
+        """Check the recipe, its policy and its data, and make every stage's examples. Loads no weights. Raises
+        `InputError`, and `PolicyRefused` where the policy forbids a card or the base."""
+        from bezoar_data.cards.licences.lineage import commercial_use
+        from bezoar_data.training.train import prepare
+
+        return prepare(self.path, runs=self.runs, out=self.out, commercial=commercial_use)
+
+    def plan(self) -> dict[str, Any]:
+        """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already."""
+        from bezoar_data.training.plan import plan_as_json
+
+        return plan_as_json(self.prepare())
+
+    def train(self, *, quiet: bool = False) -> Trained:
+        """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
+        and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings."""
+        from bezoar_data.cards.trained.card import model_card
+        from bezoar_data.training.progress import Progress
+        from bezoar_data.training.train import train
+
+        prepared, progress = self.prepare(), Progress(quiet=quiet)
+        for warning in prepared.warnings:
+            progress.note(warning)
+        return train(prepared, progress, model_card)
+
+
+def publish(
+    folder: str | Path,
+    repo: str,
+    *,
+    public: bool = False,
+    gated: Literal["auto", "manual", "off"] | None = None,
+    allow: Collection[str] = (),
+    base: str | None = None,
+    dry_run: bool = False,
+) -> Published:
+    """Publish a dataset or a trained model to the Hub in one commit; nothing is sent where nothing changed.
+
+    `folder` is a run's folder or its dataset folder, the folder of a recipe's stage, or that of all its stages, for the
+    last one. `repo` is `OWNER/NAME`, private unless `public`. `allow` names concerns in spite of which it is published.
+    `base` says where the weights are published that an adapter stands on. Raises `PolicyRefused` with every reason not
+    to publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
+    """
+    from bezoar_data.cards.hub.upload import plan_upload, send
+    from bezoar_data.spec.errors import PolicyRefused
+
+    problems, shipment = _to_publish(Path(folder), allow, base)
+    if problems or shipment is None:
+        raise PolicyRefused(problems)
+    upload = plan_upload(shipment, repo)
+    return Published(upload, None if dry_run else send(upload, public=public, gated=gated))
+
+
+def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple[list[Problem], Shipment | None]:
+    """Why it may not be published; where nothing forbids it, what is to be sent."""
+    from bezoar_data.runs.trained import is_trained, trained_stage
+
+    if is_trained(folder):
+        from bezoar_data.cards.trained.gate import refusals as model_refusals
+        from bezoar_data.cards.trained.publish import model_shipment
+
+        stage = trained_stage(folder)
+        problems = model_refusals(stage, allow, base)
+        return problems, None if problems else model_shipment(stage, base)
+    from bezoar_data.cards.hub.gate import refusals
+    from bezoar_data.cards.hub.publish import dataset_shipment
+
+    problems = refusals(folder / "dataset" if (folder / "dataset").is_dir() else folder, allow)
+    return problems, None if problems else dataset_shipment(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What went up, or would."""
+
+    upload: Upload
+    """The paths that are new, changed, removed and the same, and the build's tag."""
+    address: str | None
+    """Where it is; None of a dry run."""

@@ -25,13 +25,14 @@ READ_ONLY = "hf_" + "r" * 34
 
 @dataclass
 class Repo:
-    """One dataset: its commits as (hash, files), tags, and settings."""
+    """One dataset or model: its commits as (hash, files), tags, and settings."""
 
     private: bool
     commits: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     gated: Any = False
     card: dict[str, Any] = field(default_factory=dict)
+    kind: str = "datasets"
 
     @property
     def head(self) -> str:
@@ -91,6 +92,10 @@ def folders_of(files: Mapping[str, bytes]) -> list[str]:
 
 
 _ID = r"(?P<id>[\w.-]+/[\w.-]+)"
+_KIND = r"(?P<kind>datasets|models)"
+_IN = r"(?P<kind>datasets/)?"
+"""Outside of /api/ a model's address has nothing before its name."""
+LARGE = (".parquet", ".safetensors")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -100,19 +105,19 @@ class _Handler(BaseHTTPRequestHandler):
         ("GET", r"/api/whoami-v2", "whoami"),
         ("POST", r"/api/validate-yaml", "validate_yaml"),
         ("POST", r"/api/repos/create", "create"),
-        ("GET", rf"/api/datasets/{_ID}/refs", "refs"),
-        ("GET", rf"/api/datasets/{_ID}/tree/(?P<rev>[^/]+)(/(?P<path>.+))?", "tree"),
-        ("POST", rf"/api/datasets/{_ID}/paths-info/(?P<rev>[^/]+)", "paths_info"),
-        ("GET", rf"/api/datasets/{_ID}(/revision/(?P<rev>[^/]+))?", "info"),
-        ("POST", rf"/api/datasets/{_ID}/preupload/(?P<rev>[^/]+)", "preupload"),
-        ("POST", rf"/datasets/{_ID}\.git/info/lfs/objects/batch", "lfs_batch"),
+        ("GET", rf"/api/{_KIND}/{_ID}/refs", "refs"),
+        ("GET", rf"/api/{_KIND}/{_ID}/tree/(?P<rev>[^/]+)(/(?P<path>.+))?", "tree"),
+        ("POST", rf"/api/{_KIND}/{_ID}/paths-info/(?P<rev>[^/]+)", "paths_info"),
+        ("GET", rf"/api/{_KIND}/{_ID}(/revision/(?P<rev>[^/]+))?", "info"),
+        ("POST", rf"/api/{_KIND}/{_ID}/preupload/(?P<rev>[^/]+)", "preupload"),
+        ("POST", rf"/{_IN}{_ID}\.git/info/lfs/objects/batch", "lfs_batch"),
         ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", "lfs_put"),
         ("POST", r"/lfs/verify", "lfs_verify"),
-        ("POST", rf"/api/datasets/{_ID}/commit/(?P<rev>[^/]+)", "commit"),
-        ("POST", rf"/api/datasets/{_ID}/tag/(?P<rev>[^/]+)", "tag"),
-        ("DELETE", rf"/api/datasets/{_ID}/tag/(?P<rev>[^/]+)", "untag"),
-        ("PUT", rf"/api/datasets/{_ID}/settings", "settings"),
-        ("(GET|HEAD)", rf"/datasets/{_ID}/resolve/(?P<rev>[^/]+)/(?P<path>.+)", "resolve"),
+        ("POST", rf"/api/{_KIND}/{_ID}/commit/(?P<rev>[^/]+)", "commit"),
+        ("POST", rf"/api/{_KIND}/{_ID}/tag/(?P<rev>[^/]+)", "tag"),
+        ("DELETE", rf"/api/{_KIND}/{_ID}/tag/(?P<rev>[^/]+)", "untag"),
+        ("PUT", rf"/api/{_KIND}/{_ID}/settings", "settings"),
+        ("(GET|HEAD)", rf"/{_IN}{_ID}/resolve/(?P<rev>[^/]+)/(?P<path>.+)", "resolve"),
     )
 
     def handle_any(self) -> None:
@@ -135,8 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         for method, pattern, name in self.ROUTES:
             if re.fullmatch(method, self.command) and (found := re.fullmatch(pattern, path)):
+                parts = found.groupdict()
+                self.kind = (parts.pop("kind", None) or "models").rstrip("/")
                 with self.hub.lock:
-                    getattr(self, name)(**found.groupdict())
+                    getattr(self, name)(**parts)
                 return
         self.fail(404, "RepoNotFound", f"no such endpoint: {line}")
 
@@ -157,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def repo(self, id: str) -> Repo | None:
         repo = self.hub.repos.get(id)
-        if repo is None or (repo.private and self.token not in (TOKEN, READ_ONLY)):
+        if repo is None or repo.kind != self.kind or (repo.private and self.token not in (TOKEN, READ_ONLY)):
             self.fail(401 if self.token is None else 404, "RepoNotFound", "not there")
             return None
         return repo
@@ -183,13 +190,15 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.may_write():
             return
         wanted = json.loads(self.body)
+        self.kind = f"{wanted.get('type') or 'model'}s"
         id = f"{wanted.get('organization') or 'tester'}/{wanted['name']}"
         if id in self.hub.repos:
-            self.json({"url": f"{self.hub.url}/datasets/{id}"}, 409)
+            self.json({"url": f"{self.hub.url}/{self.kind}/{id}"}, 409)
             return
-        repo = self.hub.repos[id] = Repo(private=wanted.get("visibility") == "private" or bool(wanted.get("private")))
+        private = wanted.get("visibility") == "private" or bool(wanted.get("private"))
+        repo = self.hub.repos[id] = Repo(private=private, kind=self.kind)
         repo.add({".gitattributes": b"*.parquet filter=lfs\n"})
-        self.json({"url": f"{self.hub.url}/datasets/{id}", "name": id})
+        self.json({"url": f"{self.hub.url}/{self.kind}/{id}", "name": id})
 
     def info(self, id: str, rev: str | None = None) -> None:
         if found := self.at(id, rev):
@@ -229,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
     def entry(self, name: str, content: bytes) -> dict[str, Any]:
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
         value: dict[str, Any] = {"type": "file", "path": name, "size": len(content), "oid": blob}
-        if name.endswith(".parquet"):
+        if name.endswith(LARGE):
             oid = hashlib.sha256(content).hexdigest()
             value["lfs"] = {"oid": oid, "size": len(content), "pointerSize": 130}
         return value
@@ -237,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
     def preupload(self, id: str, rev: str) -> None:
         if self.may_write() and self.repo(id):
             files = json.loads(self.body)["files"]
-            modes = [{"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(".parquet") else "regular",
+            modes = [{"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(LARGE) else "regular",
                       "shouldIgnore": False, "oid": None} for f in files]  # fmt: skip
             self.json({"files": modes})
 
@@ -280,7 +289,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif part["key"] == "deletedFile":
                 files.pop(value["path"], None)
         sha = repo.add(files)
-        self.json({"commitUrl": f"{self.hub.url}/datasets/{id}/commit/{sha}", "commitOid": sha, "success": True})
+        self.json({"commitUrl": f"{self.hub.url}/{self.kind}/{id}/commit/{sha}", "commitOid": sha, "success": True})
 
     def tag(self, id: str, rev: str) -> None:
         if self.may_write() and (found := self.at(id, rev)):

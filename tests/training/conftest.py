@@ -83,7 +83,8 @@ def prepared(path: Path, runs: Path, out: Path) -> Any:
 
 
 def trained(path: Path, runs: Path, out: Path) -> list[dict[str, Any]]:
+    from bezoar_data.cards.trained.card import model_card
     from bezoar_data.training.progress import Progress
     from bezoar_data.training.train import train
 
-    return train(prepared(path, runs, out), Progress(quiet=True))
+    return train(prepared(path, runs, out), Progress(quiet=True), model_card).stages

@@ -99,8 +99,9 @@ def test_stages_say_what_they_were_made_from(tiny: Path, runs: Path):
     assert (orca["use"], orca["from"]) == ("sft", "lamini")
     assert orca["settings"]["max_steps"] == 20
     assert {"torch", "trl", "peft"} <= set(orca["software"])
-    card_text = (tiny / "README.md").read_text()
-    assert orca["data"]["lock"] in card_text and "finished: true" in card_text
+    assert [s["stage"] for s in orca["lineage"]] == ["lamini"]
+    card_text = (tiny / "orca" / "README.md").read_text()
+    assert orca["data"]["lock"] in card_text and orca["lineage"][0]["data"]["lock"] in card_text
     assert "</svg>" in (tiny / "orca" / "loss.svg").read_text()
     assert (tiny / "orca" / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert (tiny / "orca" / "chat_template.jinja").is_file()

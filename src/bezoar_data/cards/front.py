@@ -35,7 +35,7 @@ def build_front(
 
     `person` holds the keys a person wrote, without those in `MADE`; `own` is what they wrote under `bezoar:`.
     """
-    front: dict[str, Any] = {**_licence_keys(licence), **{k: person[k] for k in _FIRST if k in person}}
+    front: dict[str, Any] = {**licence_keys(licence), **{k: person[k] for k in _FIRST if k in person}}
     front["size_categories"] = [size_category(lock["counts"]["kept"])]
     if "task_categories" in person:
         front["task_categories"] = person["task_categories"]
@@ -50,7 +50,7 @@ def build_front(
     return front
 
 
-def _licence_keys(licence: Licence) -> dict[str, str]:
+def licence_keys(licence: Licence) -> dict[str, str]:
     """The Hub's keys for a licence that nobody stated: what follows from the parts."""
     if licence.hub == OTHER and not licence.stated:
         return {"license": OTHER, "license_name": licence.result}

@@ -1,4 +1,4 @@
-"""`bezoar-data publish` and `pull`: datasets to and from the Hugging Face Hub."""
+"""`bezoar-data publish` and `pull`: datasets and models to the Hugging Face Hub, and datasets from it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from bezoar_data.cli.options import AsJson
 
 
 class Concern(StrEnum):
-    """What forbids to publish; see `cards.hub.gate`."""
+    """What forbids to publish; see `cards.hub.gate` and `cards.trained.gate`."""
 
     DEMO = "demo"
     UNKNOWN_LICENCE = "unknown-licence"
     FAILED_CHECKS = "failed-checks"
     PERSONAL_DATA = "personal-data"
     REVIEW = "review"
+    RESTRICTED_TERMS = "restricted-terms"
+    POLICY = "policy"
 
 
 def publish(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or its dataset folder.", metavar="RUN")],
+    folder: Annotated[
+        Path, typer.Argument(help="A run's folder, or that of a recipe's training or of one stage.", metavar="FOLDER")
+    ],
     repo: Annotated[
         str, typer.Option("--to", help="The repository: yours or an organisation's.", metavar="OWNER/NAME")
     ],
@@ -36,27 +40,29 @@ def publish(
         list[Concern] | None,
         typer.Option("--allow", help="Publish in spite of this concern; may be given several times."),
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", help="Where the weights are published that an adapter needs.", metavar="OWNER/NAME"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go up; send nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish a dataset with its card, Croissant and lock, in one commit, tagged with the lock's hash.
+    """Publish a dataset with its card, Croissant and lock, or a trained model with its card and stage.json, in one
+    commit, tagged with the build's hash.
 
     The token is HF_TOKEN or the Hub's own login. Nothing is sent when nothing changed. Refused (exit code 4) for demo
-    rows, an unknown licence, a card that does not hold, personal data, and a review that the pipeline asks for and
-    nobody has done, unless --allow names the concern.
+    rows, an unknown licence, a card or files that do not hold, personal data, a review that the pipeline asks for and
+    nobody has done; a model also for terms of its data that limit models, and for its recipe's policy; unless --allow
+    names the concern.
 
     Example: bezoar-data publish runs/orca --to my-name/orca --dry-run
-    """
-    from bezoar_data.cards.hub.gate import refusals
-    from bezoar_data.cards.hub.publish import plan_upload
-    from bezoar_data.cards.hub.publish import publish as send
-    from bezoar_data.spec.errors import PolicyRefused
 
-    dataset = run / "dataset" if (run / "dataset").is_dir() else run
-    if problems := refusals(dataset, allow or ()):
-        raise PolicyRefused(problems)
-    upload = plan_upload(run, repo)
-    address = None if dry_run else send(run, upload, public=public, gated=gated)
+    Example: bezoar-data publish trained/openbezoar/openbezoar-sft --to my-name/openbezoar-sft
+    """
+    from bezoar_data.api import publish as send
+
+    published = send(folder, repo, public=public, gated=gated, allow=allow or (), base=base, dry_run=dry_run)
+    upload, address = published.upload, published.address
     if as_json:
         changes = {"new": upload.new, "changed": upload.changed, "removed": upload.removed, "same": upload.same}
         value = {"ok": True, "dry_run": dry_run, "repo": repo, "tag": upload.tag, "address": address, **changes}

@@ -31,38 +31,24 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Train from a recipe: its stages in order, each from the card it names."""
-    from bezoar_data.training.plan import plan_as_json, plan_text
-    from bezoar_data.training.progress import Progress
-    from bezoar_data.training.train import prepare
-    from bezoar_data.training.train import train as run
+    from bezoar_data.api import load_recipe
 
-    prepared = prepare(recipe, runs=runs, out=out, commercial=_commercial)
+    loaded = load_recipe(recipe, runs=runs, out=out)
     if plan:
-        said = json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared)
-        typer.echo(said)
+        from bezoar_data.training.plan import plan_as_json, plan_text
+
+        prepared = loaded.prepare()
+        typer.echo(json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared))
         return
-    progress = Progress(quiet=as_json)
-    for warning in prepared.warnings:
-        progress.note(warning)
-    left = run(prepared, progress)
-    folder = prepared.folder
+    trained = loaded.train(quiet=as_json)
     if as_json:
-        value = {"ok": True, "exit_code": 0, "folder": str(folder.path), "stages": left}
+        value = {"ok": True, "exit_code": 0, "folder": str(trained.folder), "stages": trained.stages}
         typer.echo(json.dumps(value, ensure_ascii=False))
     else:
-        typer.echo(f"{prepared.recipe.file.name}: {len(left)} stages done")
-        typer.echo(f"  the last stage: {folder.stage(left[-1]['stage'])}")
-        typer.echo(f"  model card: {folder.card}")
+        count = len(trained.stages)
+        typer.echo(f"{trained.folder.name}: {count} stage{'s' if count > 1 else ''} done")
+        typer.echo(f"  the last stage: {trained.model}")
+        typer.echo(f"  model card: {trained.model / 'README.md'}")
 
 
 train.__doc__ = f"{train.__doc__}\n{EXAMPLES}"
-
-
-def _commercial(licence: str) -> str:
-    """Whether a licence allows commercial use, by the table of known licences."""
-    from bezoar_data.cards.licences.known import known
-    from bezoar_data.cards.licences.lineage import best_verdict
-
-    book = known()
-    ways = book.alternatives(licence)
-    return best_verdict(ways, book) if ways else "unknown"

@@ -6,7 +6,6 @@ template, and the versions of the libraries. A folder with that key is not train
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,27 +15,29 @@ from typing import Any
 
 from bezoar_data.runs.folder import write_json, write_text
 from bezoar_data.runs.row import digest
-from bezoar_data.spec.recipe_file import BASE, TOKENIZERS_OWN, LoadedRecipe, Stage
+from bezoar_data.runs.trained import CARD, FORMAT, STAGE_FILE
+from bezoar_data.spec.recipe_file import BASE, LoadedRecipe, Stage
 from bezoar_data.training.cards import StageCard
 from bezoar_data.training.curves import save_curves
 from bezoar_data.training.dpo import run_dpo
 from bezoar_data.training.examples import Examples
-from bezoar_data.training.folder import STAGE_FILE, TrainingFolder
+from bezoar_data.training.folder import RECIPE, TrainingFolder
 from bezoar_data.training.made_base import save_made_base
 from bezoar_data.training.merge import run_merge
-from bezoar_data.training.model_card import model_card
 from bezoar_data.training.models import Start, base_start
 from bezoar_data.training.progress import Progress
 from bezoar_data.training.settings import Settings
 from bezoar_data.training.sft import run_sft
 from bezoar_data.training.stage import Data, Done, StageJob
+from bezoar_data.training.stage_file import SOFTWARE, stage_file
 from bezoar_data.training.text import Template
 
 STAGES: Mapping[str, Callable[[StageJob], Done]] = {"sft": run_sft, "dpo": run_dpo, "merge": run_merge}
 """What each kind of stage does."""
 
-FORMAT = 1
-SOFTWARE = ("bezoar-data", "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate")
+Describe = Callable[[Mapping[str, Any]], str]
+"""Makes a model card of a stage's `stage.json`."""
+
 _BASE_FILE = "base.json"
 
 
@@ -91,24 +92,27 @@ def run_chain(
     progress: Progress,
     *,
     base: str,
+    describe: Describe,
 ) -> list[dict[str, Any]]:
     """Run every stage that is not done, in order, and give what all stages left. `base` is the base's key."""
     _make_base(recipe, folder, template, base, progress)
     starts = {BASE: base_start(recipe, folder.base)}
-    left: list[dict[str, Any]] = []
+    left: dict[str, dict[str, Any]] = {}
     for planned in plan:
         name = planned.stage.id
         found = folder.finished(name, planned.key)
         if found is None:
-            found = _run(recipe, folder, planned, template, starts[planned.start], progress)
+            found = _run(
+                recipe, folder, planned, template, starts[planned.start], progress, left.get(planned.start), describe
+            )
         else:
             progress.say(f"{name}: done already")
         starts[name] = _leaves(folder, planned, starts[planned.start])
-        left.append(found)
-        write_text(folder.card, model_card(recipe, plan, left))
+        left[name] = found
+        if not (folder.stage(name) / CARD).is_file():
+            write_text(folder.stage(name) / CARD, describe(found))
     shutil.rmtree(folder.path / ".work", ignore_errors=True)
-    write_text(folder.recipe, recipe.path.read_text("utf-8"))
-    return left
+    return list(left.values())
 
 
 def _make_base(recipe: LoadedRecipe, folder: TrainingFolder, template: Template, key: str, progress: Progress) -> None:
@@ -123,8 +127,16 @@ def _make_base(recipe: LoadedRecipe, folder: TrainingFolder, template: Template,
 
 
 def _run(
-    recipe: LoadedRecipe, folder: TrainingFolder, planned: Planned, template: Template, start: Start, progress: Progress
+    recipe: LoadedRecipe,
+    folder: TrainingFolder,
+    planned: Planned,
+    template: Template,
+    start: Start,
+    progress: Progress,
+    before: Mapping[str, Any] | None,
+    describe: Describe,
 ) -> dict[str, Any]:
+    """`before` is what the stage that it starts from left; None for the base."""
     stage = planned.stage
     work = folder.open_work(stage.id, planned.key)
     data = None
@@ -145,9 +157,11 @@ def _run(
     )
     progress.say(f"{stage.id}: {stage.use}, from {planned.start}")
     done = STAGES[stage.use](job)
-    told = describe(recipe, planned, template, done)
+    write_text(job.result / RECIPE, recipe.path.read_text("utf-8"))
+    told = stage_file(recipe, planned, template, done, before, job.result)
     write_json(job.result / STAGE_FILE, told)
     save_curves(job.result, stage.id)
+    write_text(job.result / CARD, describe(told))
     folder.finish(stage.id)
     return told
 
@@ -158,43 +172,3 @@ def _leaves(folder: TrainingFolder, planned: Planned, start: Start) -> Start:
     if planned.stage.use == "merge" or planned.adapter is None:
         return Start(str(result))
     return Start(start.weights, result, start.revision, start.trust_remote_code)
-
-
-def describe(recipe: LoadedRecipe, planned: Planned, template: Template, done: Done) -> dict[str, Any]:
-    """`stage.json`: what the stage was made from and what it measured."""
-    card, examples = planned.card, planned.examples
-    rows = None
-    if card is not None and examples is not None:
-        stage = planned.stage.model_dump(mode="json", include={"where", "split", "view"})
-        counts = {side: counted.as_json() for side, counted in examples.counts.items()}
-        licence = card.own.get("licence") or {}
-        rows = {
-            "card": card.name,
-            "lock": card.lock,
-            "demo": bool(card.own.get("demo")),
-            "licence": {key: licence.get(key) for key in ("result", "commercial")},
-            **stage,
-            "passed_over": planned.passed_over,
-            "rows": counts,
-        }
-    return {
-        "format": FORMAT,
-        "key": planned.key,
-        "stage": planned.stage.id,
-        "use": planned.stage.use,
-        "from": planned.start,
-        "recipe": {"name": recipe.file.name, "sha256": hashlib.sha256(recipe.path.read_bytes()).hexdigest()},
-        "base": recipe.file.base.model_dump(mode="json", exclude_none=True),
-        "data": rows,
-        "settings": dict(planned.settings.given) if planned.settings is not None else None,
-        "notes": list(planned.settings.notes) if planned.settings is not None else [],
-        "adapter": dict(planned.adapter) if planned.adapter is not None else None,
-        "quantisation": recipe.file.quantisation,
-        "template": {
-            "name": "tokenizer" if recipe.file.template == TOKENIZERS_OWN else Path(recipe.file.template).name,
-            "sha256": hashlib.sha256(template.source.encode()).hexdigest(),
-        },
-        "software": {name: version(name) for name in SOFTWARE},
-        "metrics": dict(done.metrics),
-        "times": dict(done.times),
-    }

@@ -1,10 +1,9 @@
 """The folder that a recipe's training leaves, and how its parts come to stand there whole.
 
     trained/tiny/
-      README.md            the model card
-      recipe.yaml          our file, as trained
       base/                the base, where the recipe makes it
-      lamini/              a stage: adapter or model, tokenizer, stage.json, log.jsonl, loss.svg, loss.png
+      lamini/              a stage: README.md (its model card), adapter or model, tokenizer, template, stage.json,
+                           recipe.yaml (our file, as trained), log.jsonl, loss.svg, loss.png
       .work/lamini/        checkpoints of the stage that is under way
 
 A stage's folder is made in `.work` and moved into place when it is finished: what stands there is whole.
@@ -22,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.runs.folder import replace_folder, restore_folder, write_json
+from bezoar_data.runs.trained import STAGE_FILE
 from bezoar_data.spec.errors import InputError, Place, Problem
 
-STAGE_FILE = "stage.json"
+RECIPE = "recipe.yaml"
 _KEY = "key.json"
 
 
@@ -37,14 +37,6 @@ class TrainingFolder:
     @property
     def base(self) -> Path:
         return self.path / "base"
-
-    @property
-    def card(self) -> Path:
-        return self.path / "README.md"
-
-    @property
-    def recipe(self) -> Path:
-        return self.path / "recipe.yaml"
 
     def stage(self, name: str) -> Path:
         return self.path / name

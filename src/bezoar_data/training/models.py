@@ -94,13 +94,17 @@ def quantisation_of(recipe: LoadedRecipe) -> Any:
     return BitsAndBytesConfig(**recipe.file.quantisation)
 
 
+def is_folder(model: str) -> bool:
+    """Whether a base is named as a folder here, not by its id on the Hub."""
+    return model.startswith(("./", "../", "/"))
+
+
 def base_start(recipe: LoadedRecipe, made: Path) -> Start:
     """What a first stage starts from. `made` is where a base that the recipe makes lies."""
     base: Base = recipe.file.base
     if base.model is None:
         return Start(str(made))
-    is_folder = base.model.startswith(("./", "../", "/"))
-    weights = str(recipe.resolve(base.model)) if is_folder else base.model
+    weights = str(recipe.resolve(base.model)) if is_folder(base.model) else base.model
     return Start(weights, None, base.revision, base.trust_remote_code)
 
 

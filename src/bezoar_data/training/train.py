@@ -18,7 +18,7 @@ from bezoar_data.training.progress import Progress
 from bezoar_data.training.settings import adapter_settings, check_built, fit, with_defaults, written_settings
 
 if TYPE_CHECKING:
-    from bezoar_data.training.chain import Planned
+    from bezoar_data.training.chain import Describe, Planned
     from bezoar_data.training.text import Template
 
 
@@ -38,6 +38,20 @@ class Prepared:
         return self.folder.finished(planned.stage.id, planned.key)
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a recipe's training left."""
+
+    folder: Path
+    stages: list[dict[str, Any]]
+    """Each stage's `stage.json`, in order."""
+
+    @property
+    def model(self) -> Path:
+        """The folder of the last stage."""
+        return self.folder / str(self.stages[-1]["stage"])
+
+
 def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial) -> Prepared:
     """Check a recipe, its policy and its data, and make every stage's examples. No weights are loaded.
 
@@ -55,15 +69,23 @@ def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial)
     return Prepared(recipe, folder, template, stages, base, tuple(_warnings(recipe, rows, stages)))
 
 
-def train(prepared: Prepared, progress: Progress) -> list[dict[str, Any]]:
-    """Run every stage that is not done; the same call again goes on after an interruption."""
+def train(prepared: Prepared, progress: Progress, describe: Describe) -> Trained:
+    """Run every stage that is not done; the same call again goes on after an interruption. `describe` makes the model
+    card of a stage's `stage.json`."""
     from bezoar_data.training.chain import run_chain
 
     _need_one_device()
     with prepared.folder.held():
-        return run_chain(
-            prepared.recipe, prepared.folder, prepared.stages, prepared.template, progress, base=prepared.base
+        stages = run_chain(
+            prepared.recipe,
+            prepared.folder,
+            prepared.stages,
+            prepared.template,
+            progress,
+            base=prepared.base,
+            describe=describe,
         )
+    return Trained(prepared.folder.path, stages)
 
 
 def _need_libraries() -> None:

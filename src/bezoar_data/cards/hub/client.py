@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bezoar_data.llms.redact import redact
 from bezoar_data.spec.errors import InputError, Place, Problem, ProviderAway
@@ -13,7 +13,7 @@ from bezoar_data.spec.errors import InputError, Place, Problem, ProviderAway
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-KIND = "dataset"
+Kind = Literal["dataset", "model"]
 
 
 def hub() -> HfApi:

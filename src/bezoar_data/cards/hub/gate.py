@@ -28,16 +28,16 @@ def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
     own = load_card(dataset / "README.md").bezoar
     place = Place(str(dataset / "README.md"))
     if own.get("demo") and "demo" not in allowed:
-        problems.append(_refusal("demo", "these rows were made by embedded demo models, to show the flow", place))
+        problems.append(refusal("demo", "these rows were made by embedded demo models, to show the flow", place))
     licence = own.get("licence") or {}
     if "unknown-licence" not in allowed and (licence.get("result") in (None, UNKNOWN) or licence.get("conflicts")):
         said = "its licence is unknown" if not licence.get("conflicts") else "its licences are in conflict"
-        problems.append(_refusal("unknown-licence", f"{said}; the card's section 'Licence' tells why", place))
+        problems.append(refusal("unknown-licence", f"{said}; the card's section 'Licence' tells why", place))
     if "personal-data" not in allowed and (found := _personal_data(dataset)):
         told = ", ".join(f"{kind} in {rows} row{'s' if rows > 1 else ''}" for kind, rows in sorted(found.items()))
-        problems.append(_refusal("personal-data", f"there may be personal data: {told}", Place(str(dataset / "data"))))
+        problems.append(refusal("personal-data", f"there may be personal data: {told}", Place(str(dataset / "data"))))
     if "review" not in allowed:
-        problems += [_refusal("review", message, place) for message in unreviewed(dataset)]
+        problems += [refusal("review", message, place) for message in unreviewed(dataset)]
     return problems
 
 
@@ -54,7 +54,7 @@ def _failed_checks(dataset: Path) -> list[Problem]:
     if not found:
         return []
     message = f"the card claims what is not so, in {len(found)} place{'s' if len(found) > 1 else ''}"
-    return [_refusal("failed-checks", message, Place(str(dataset))), *found]
+    return [refusal("failed-checks", message, Place(str(dataset))), *found]
 
 
 def _personal_data(dataset: Path) -> Counter[str]:
@@ -78,5 +78,5 @@ def _texts(value: object) -> list[str]:
     return [text for v in value for text in _texts(v)] if isinstance(value, list) else []
 
 
-def _refusal(concern: str, message: str, place: Place) -> Problem:
+def refusal(concern: str, message: str, place: Place) -> Problem:
     return Problem(f"refused-{concern}", message, place, f"publish it all the same with --allow {concern}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bezoar_data.cards.check import check_dataset
-from bezoar_data.cards.hub.client import KIND, hub, told
+from bezoar_data.cards.hub.client import hub, told
 from bezoar_data.runs.folder import PULLED, lock_hash, refuse_strangers, replace_folder, write_json
 from bezoar_data.spec.errors import InputError, Place, PolicyRefused, Problem
 
@@ -66,7 +66,7 @@ def _fetch(repo: str, revision: str | None, building: Path) -> str:
             )
 
         def fetch(path: str) -> None:
-            api.hf_hub_download(repo, path, repo_type=KIND, revision=commit, local_dir=building)
+            api.hf_hub_download(repo, path, repo_type="dataset", revision=commit, local_dir=building)
 
         fetch("lock.json")
         for path in [*_ALWAYS[1:], *(n for n in _SOMETIMES if n in there), *_named(repo, building / "lock.json")]:

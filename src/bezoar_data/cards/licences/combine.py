@@ -89,7 +89,7 @@ def _joined(names: Sequence[str], book: Book) -> Outcome:
 
 def _no_changes(known: dict[str, LicenceTerms]) -> list[str]:
     return [
-        f"{name} does not allow changed versions to be shared, and this data is one"
+        f"{name} does not allow changed versions to be shared, and this is one"
         for name, terms in known.items()
         if not terms.changes
     ]

@@ -200,6 +200,13 @@ def best_verdict(ways: Sequence[frozenset[str]], book: Book) -> Verdict:
     return min(verdicts, key=("yes", "unknown", "no").index)
 
 
+def commercial_use(licence: str) -> Verdict:
+    """Whether a licence allows commercial use, by the table of known licences."""
+    book = known()
+    ways = book.alternatives(licence)
+    return best_verdict(ways, book) if ways else UNKNOWN
+
+
 def _people(lock: Mapping[str, Any]) -> list[_Part]:
     """What people corrected: theirs, and free to use only where they said so."""
     edits = lock.get("review", {}).get("corrected", 0) if isinstance(lock.get("review"), Mapping) else 0

@@ -1,0 +1,159 @@
+"""Sending files to the Hub: what would change there, and the one commit that changes it.
+
+Nothing is visible to others before all of it is there: a new repository is private, files go up before the one commit
+that shows them, and only then is it made public. An upload that is cut off leaves the repository as it was; the files
+that had arrived are not sent again. Where nothing changed, nothing is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bezoar_data.cards.hub.client import Kind, hub, told
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+Gate = Literal["auto", "manual", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What is to stand in a repository."""
+
+    kind: Kind
+    files: Mapping[str, Path | bytes]
+    """By their path there; bytes where the file is not sent as it lies here."""
+    tag: str
+    """The build's name, a hash."""
+    description: str
+    stale: Callable[[str], bool]
+    """Whether a path that is there and not in `files` is one of ours, to be removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What sending would change: paths in the repository."""
+
+    shipment: Shipment
+    repo: str
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    same: tuple[str, ...]
+    head: str | None
+    """The commit that it is compared with; None where there is no repository yet."""
+    tagged: bool
+    """Whether the tag stands at that commit."""
+    private: bool | None
+
+    @property
+    def tag(self) -> str:
+        return self.shipment.tag
+
+    @property
+    def nothing(self) -> bool:
+        return self.head is not None and not (self.new or self.changed or self.removed)
+
+
+def plan_upload(shipment: Shipment, repo: str) -> Upload:
+    """Compare with what the Hub has. Sends nothing. Raises `InputError`, `ProviderAway`."""
+    files, kind = shipment.files, shipment.kind
+    with told(repo):
+        api = hub()
+        head, private, there = _remote(api, repo, kind)
+        tags = {ref.name: ref.target_commit for ref in api.list_repo_refs(repo, repo_type=kind).tags} if head else {}
+    same = {path for path, file in files.items() if path in there and there[path] in _hashes(file)}
+    return Upload(
+        shipment=shipment,
+        repo=repo,
+        new=tuple(path for path in files if path not in there),
+        changed=tuple(path for path in files if path in there and path not in same),
+        removed=tuple(sorted(path for path in there if path not in files and shipment.stale(path))),
+        same=tuple(sorted(same)),
+        head=head,
+        tagged=head is not None and tags.get(shipment.tag) == head,
+        private=private,
+    )
+
+
+def send(upload: Upload, *, public: bool = False, gated: Gate | None = None) -> str:
+    """Carry an upload out; return the repository's address. Raises `InputError`, `ProviderAway`."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    shipment = upload.shipment
+    with told(upload.repo):
+        api = hub()
+        if upload.head is None:
+            api.create_repo(upload.repo, repo_type=shipment.kind, private=True, exist_ok=True)
+        head = upload.head
+        if not upload.nothing:
+            done = api.create_commit(
+                upload.repo,
+                [
+                    *(CommitOperationAdd(path, shipment.files[path]) for path in (*upload.new, *upload.changed)),
+                    *(CommitOperationDelete(path) for path in upload.removed),
+                ],
+                commit_message=f"Build {upload.tag}",
+                commit_description=shipment.description,
+                repo_type=shipment.kind,
+                parent_commit=upload.head,
+            )
+            head = done.oid
+        if not upload.tagged or head != upload.head:
+            _tag(api, upload, head)
+        settings: dict[str, Any] = {}
+        if public and upload.private is not False:
+            settings["visibility"] = "public"
+        if gated is not None:
+            settings["gated"] = False if gated == "off" else gated
+        if settings:
+            api.update_repo_settings(upload.repo, repo_type=shipment.kind, **settings)
+    return f"{api.endpoint}/{'datasets/' if shipment.kind == 'dataset' else ''}{upload.repo}"
+
+
+def _tag(api: HfApi, upload: Upload, head: str | None) -> None:
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    # A card's prose may have changed under the same build: the tag then moves on to it.
+    try:
+        api.delete_tag(upload.repo, tag=upload.tag, repo_type=upload.shipment.kind)
+    except RevisionNotFoundError:
+        pass
+    api.create_tag(upload.repo, tag=upload.tag, revision=head, repo_type=upload.shipment.kind, exist_ok=True)
+
+
+def _remote(api: HfApi, repo: str, kind: Kind) -> tuple[str | None, bool | None, Mapping[str, str]]:
+    """The repository's newest commit, whether it is private, and the hash of each file there."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        info = api.repo_info(repo, repo_type=kind)
+    except RepositoryNotFoundError as error:
+        if error.response is not None and error.response.status_code == 401:
+            raise
+        return None, None, {}
+    tree = api.list_repo_tree(repo, recursive=True, revision=info.sha, repo_type=kind)
+    files = {e.path: (e.lfs.sha256 if e.lfs else e.blob_id) for e in tree if hasattr(e, "blob_id")}
+    return info.sha, info.private, files
+
+
+def _hashes(file: Path | bytes) -> tuple[str, str]:
+    """The hashes by which the Hub may know a file: git's for a small one, SHA-256 for one in its large storage."""
+    size = file.stat().st_size if isinstance(file, Path) else len(file)
+    blob, whole = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False), hashlib.sha256()
+    for part in _parts(file) if isinstance(file, Path) else (file,):
+        blob.update(part)
+        whole.update(part)
+    return blob.hexdigest(), whole.hexdigest()
+
+
+def _parts(file: Path) -> Iterator[bytes]:
+    """A file's content in pieces: weights can be larger than the memory."""
+    with file.open("rb") as opened:
+        while part := opened.read(2**20):
+            yield part

@@ -1,0 +1,152 @@
+"""What a model card says of the weights' licence: what follows from the base and the data, whether they may be used
+commercially, and whether they may be published, with the reasons in plain sentences.
+
+Whether the terms of training data hold for what was trained on it is not settled; here they are taken to, which is the
+cautious reading. A missing fact gives `unknown`, which is a real answer. It is information, not legal advice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bezoar_data.cards.licences.combine import combine, worst
+from bezoar_data.cards.licences.known import Book, known
+from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, best_verdict
+from bezoar_data.spec.clean import clean_text
+from bezoar_data.spec.licence_terms import LicenceTerms, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsLicence:
+    """The licence, and besides whether the weights may be published."""
+
+    licence: Licence
+    publish: Verdict
+    concerns: tuple[tuple[str, str], ...]
+    """What stands against publishing: the concern's name, and a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    ways: tuple[frozenset[str], ...]
+    commercial: Verdict
+    sentence: str
+    conflicts: tuple[str, ...] = ()
+    attribution: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+def licence_of_weights(stage: Mapping[str, Any]) -> WeightsLicence:
+    """The licence of what a stage left. `stage` is its `stage.json`, which holds all it was made from."""
+    data = list(data_of(stage))
+    book = known()
+    for one in data:
+        book = book.with_own(one.get("terms") or {})
+    parts = [*_base(stage["base"], book), *(_data(one, book) for one in data)]
+    outcome = combine([part.ways for part in parts], book)
+    commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
+    conflicts = tuple(dict.fromkeys([*(c for part in parts for c in part.conflicts), *outcome.conflicts]))
+    expression = None if conflicts else outcome.expression
+    if conflicts:
+        first = "The terms of the base and the data contradict each other, so there is no licence for the weights."
+    elif not parts:
+        first = "Nobody's terms hold for the weights."
+    elif expression is None:
+        first = "Not all terms of the base and the data are known, so the licence of the weights is unknown."
+    else:
+        first = f"{expression} follows from the terms of the base and the data."
+    concerns = tuple((name, _line(text)) for name, text in _concerns(stage, data, parts, expression, conflicts))
+    publish: Verdict = "yes"
+    if concerns:
+        publish = "no" if conflicts or any(name in ("demo", "policy") for name, _ in concerns) else "unknown"
+    reasons = (first, *(p.sentence for p in parts), *(f"Conflict: {c}." for c in conflicts), _on_commerce(commercial))
+    attribution = tuple(dict.fromkeys(a for part in parts for a in part.attribution))
+    licence = Licence(
+        clean_text(expression or UNKNOWN, one_line=True),
+        commercial,
+        tuple(map(_line, reasons)),
+        stated=False,
+        conflicts=conflicts,
+        attribution=attribution,
+    )
+    return WeightsLicence(licence, publish, concerns)
+
+
+def data_of(stage: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What the stage and all before it were trained on, each dataset once, in their order."""
+    seen = set()
+    for one in (*stage["lineage"], stage):
+        data = one["data"]
+        if data is not None and data["lock"] not in seen:
+            seen.add(data["lock"])
+            yield data
+
+
+def _base(base: Mapping[str, Any], book: Book) -> Iterator[_Part]:
+    if "make" in base:
+        return
+    name, stated = base["model"], base.get("licence")
+    ways = book.alternatives(stated) if stated else ()
+    if not ways:
+        says = (
+            f"its licence is stated as {stated}, which is none that could be read" if stated else "no licence is stated"
+        )
+        yield _Part((), UNKNOWN, f"Base {name}: {says}.")
+        return
+    verdict = best_verdict(ways, book)
+    named = sorted(frozenset().union(*ways))
+    credit = (f"Made from {name}, used under {' or '.join(named)}; changes were made.",)
+    owed = any((book.terms(n) or LicenceTerms()).attribution for n in named)
+    sentence = f"Base {name}: its licence is stated as {stated}; commercial use: {verdict}."
+    yield _Part(ways, verdict, sentence, attribution=credit if owed else ())
+
+
+def _data(data: Mapping[str, Any], book: Book) -> _Part:
+    licence = data["licence"]
+    result, commercial = licence["result"], licence["commercial"]
+    conflicts = tuple(f"in the data {data['card']}, {c}" for c in licence["conflicts"])
+    ways = () if result == UNKNOWN or conflicts else book.alternatives(result)
+    says = "its licence is unknown" if result == UNKNOWN else f"{result} by its card"
+    limits = tuple(
+        f"the data {data['card']} holds answers under {name}, whose terms {terms.limit}"
+        for name in sorted(frozenset().union(*ways))
+        if (terms := book.terms(name)) is not None and terms.limit
+    )
+    sentence = f"Data {data['card']} (build {data['lock']}): {says}; commercial use: {commercial}."
+    return _Part(ways, commercial, sentence, conflicts, tuple(licence["attribution"]), limits)
+
+
+def _concerns(
+    stage: Mapping[str, Any],
+    data: Sequence[Mapping[str, Any]],
+    parts: Sequence[_Part],
+    expression: str | None,
+    conflicts: Sequence[str],
+) -> Iterator[tuple[str, str]]:
+    if "make" in stage["base"]:
+        yield "demo", "its base is a tiny one with random weights"
+    if named := [one["card"] for one in data if one["demo"]]:
+        yield "demo", f"it was trained on rows of embedded demo models: {', '.join(named)}"
+    if conflicts:
+        yield "unknown-licence", f"its licences are in conflict: {'; '.join(conflicts)}"
+    elif parts and expression is None:
+        yield "unknown-licence", "the licence of its base or of its data is unknown"
+    for limit in dict.fromkeys(limit for part in parts for limit in part.limits):
+        yield "restricted-terms", limit
+    verdict = worst(part.commercial for part in parts)
+    if stage["policy"]["commercial"] and (verdict != "yes" or conflicts):
+        yield "policy", "the recipe asks for what may be used commercially, and that is not known of these weights"
+
+
+def _on_commerce(verdict: Verdict) -> str:
+    return {
+        "yes": "Base and data allow commercial use, so commercial use of the weights is taken to be allowed.",
+        "no": "The base or the data forbid commercial use, so commercial use of the weights is taken to be forbidden.",
+        "unknown": "Nothing is known to forbid commercial use, but not all is known to allow it: it is unknown.",
+    }[verdict]
+
+
+def _line(sentence: str) -> str:
+    return clean_text(" ".join(sentence.split()), one_line=True)

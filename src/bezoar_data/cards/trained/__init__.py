@@ -1,0 +1,1 @@
+"""Trained models: the card of one, and publishing it."""
