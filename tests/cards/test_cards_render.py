@@ -145,6 +145,7 @@ def test_every_figure_follows_the_lock(build: Callable[..., Any]) -> None:
     lock["usage"][0].update(answers=70_001, prompt_tokens=8_000_003, completion_tokens=4_000_004, cost=1.5)
     lock["cost"] = 1.5
     lock["steps"][1]["dropped"] = {"truncated_answer": 9_001}
+    lock["steps"][2]["noted"] = {"personal_data": 7}
     lock["sources"][0].update(rows=70_001, kept=60_002)
     text = render_card(ORCA, lock, "feed", made.example, previous=rendered(made))
     for figure in (
@@ -153,6 +154,7 @@ def test_every_figure_follows_the_lock(build: Callable[..., Any]) -> None:
         "accepted 50,001 and rejected 10,001 of 60,002 rows: 83.3 % accepted",
         "| `orca-explain` | `offline-teacher` | 70,001 | 8,000,003 | 4,000,004 | $1.50 |",
         "9,001 × `truncated_answer`",
+        "kept: 7 × `personal_data`",
         "| `flan` | 60,002 | 9,999 |",
     ):
         assert figure in text

@@ -62,6 +62,15 @@ def test_scripts_without_spaces_are_compared_by_their_characters() -> None:
     assert set(dropped([text, text.replace("夕日", "朝日"), "全く別の話である。猫が寝ている。"])) == {1}
 
 
+def test_marked_rows_stay_and_say_of_which_they_are() -> None:
+    step = NearDuplicates(name="near", column="text", action="mark")
+    rows = [row(i, text=text) for i, text in enumerate(("one two three four", "One, two, three, four!", "five"))]
+    kept = list(step.run_rows(rows))
+    assert [verdict.columns["near_duplicate"] for verdict in kept] == [
+        None, f"near_duplicate: of {rows[0].id}, similarity 1.00", None,
+    ]  # fmt: skip
+
+
 def test_several_columns_count_together() -> None:
     step = NearDuplicates(name="near", column=["question", "answer"])
     a, b = " ".join(words(40, 1)), " ".join(words(40, 2))

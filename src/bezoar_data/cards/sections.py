@@ -5,7 +5,7 @@ known. Each is a function from the run's facts to Markdown; a fact that nobody m
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ def summary(facts: Facts) -> str:
 def making(facts: Facts) -> str:
     lock = facts.lock
     table = md.table(
-        ("Step", "What runs", "Version", "Model role", "Rows in", "Rows out", "Dropped"),
+        ("Step", "What runs", "Version", "Model role", "Rows in", "Rows out", "Dropped, or noted and kept"),
         (
             (
                 md.code(step["id"]),
@@ -84,7 +84,7 @@ def making(facts: Facts) -> str:
                 md.code(step["role"]) if step["role"] else "–",
                 md.number(step["rows_in"]),
                 md.number(step["rows_out"]),
-                "<br>".join(f"{md.number(n)} × {md.code(reason)}" for reason, n in step["dropped"].items()) or "–",
+                "<br>".join(_found(step)) or "–",
             )
             for step in lock["steps"]
         ),
@@ -245,6 +245,13 @@ def _picture(facts: Facts) -> str:
             if before in numbers:
                 lines.append(f"  {numbers[before]} --> {numbers[step['id']]}")
     return md.block("\n".join(lines), "mermaid")
+
+
+def _found(step: Mapping[str, Any]) -> Iterator[str]:
+    for reason, n in step["dropped"].items():
+        yield f"{md.number(n)} × {md.code(reason)}"
+    for reason, n in step.get("noted", {}).items():
+        yield f"kept: {md.number(n)} × {md.code(reason)}"
 
 
 def _label(name: str) -> str:

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 
 _LONGEST_UNIT = 20
 _LEAST_LOOP = 8
+_RUN = re.compile(r"(\S{1,8}?)\1{24,}")
+_LEAST_RUN = 200
+_RULE = frozenset("-=_*#.~+|─═")
+"""Characters that people draw lines with."""
 _PIECE = re.compile(r"[^\n.!?。！？]+")
 _LEAST_PIECE = 15
 
@@ -28,6 +32,14 @@ def longest_loop(words: Sequence[str], least: int) -> tuple[int, Sequence[str]]:
                 best = (times, words[i - same - size : i - same])
             same = 0
     return best
+
+
+def longest_run(text: str) -> tuple[int, str]:
+    """How often up to eight characters stand in a row without a space between, at most, and those characters. Runs of
+    fewer than 200 characters in all do not count, nor do lines drawn with dashes and the like."""
+    runs = (m for m in _RUN.finditer(text) if len(m[0]) >= _LEAST_RUN and not _RULE.issuperset(m[1]))
+    longest = max(runs, key=lambda m: len(m[0]), default=None)
+    return (len(longest[0]) // len(longest[1]), longest[1]) if longest else (1, "")
 
 
 def repeated_lines(text: str) -> tuple[float, str]:

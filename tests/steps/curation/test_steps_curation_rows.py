@@ -234,6 +234,11 @@ def test_refusals_of_ones_own_and_mistakes_in_them(tmp_path: Path):
     [
         ("Yes. " + "The answer is four. " * 12, "loop"),
         ("word " * 30, "loop"),
+        ("Yes" + "!" * 300, "loop"),
+        ("It is 0." + "142857" * 50, "loop"),
+        ("A googol is 1" + "0" * 100, None),
+        ("Title\n" + "=" * 300 + "\n" + "-+" * 150, None),
+        (" ".join(map(str, range(300))), None),
         (("Look at the numbers first.\nThen we add them, carefully.\n" * 3) + ENGLISH, "repeated_lines"),
         (f"{ENGLISH} So, {ENGLISH[:-1]} as was said", "repeated_words"),
         (f"{ENGLISH} {GERMAN}", None),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from bezoar_data.measures.shingles import ngram_hashes
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, Verdict
+from bezoar_data.steps.base import Verdict
+from bezoar_data.steps.curation.sorting import GlobalSortingStep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +27,8 @@ _ESTIMATE_SLACK = 5.0
 """Standard errors by which an estimate may fall short before the exact comparison is skipped."""
 
 
-class NearDuplicates(GlobalRowStep):
-    """Drop rows whose text is nearly that of an earlier row.
+class NearDuplicates(GlobalSortingStep):
+    """Sort out rows whose text is nearly that of an earlier row.
 
     Texts are compared as sets of word n-grams, whatever their case and punctuation; two are near-duplicates if the
     sets overlap (Jaccard similarity) by `threshold` or more. A pair exactly at the threshold is found with a
@@ -36,12 +37,9 @@ class NearDuplicates(GlobalRowStep):
 
     use: ClassVar[str] = "near_duplicates"
     version: ClassVar[int] = 2
-    reads: ClassVar[tuple[str, ...]] = ("{column}",)
     example: ClassVar[str] = "- use: near_duplicates\n  with: {column: explained_targets, threshold: 0.8}\n"
 
-    column: str | Annotated[list[str], Field(min_length=1)] = Field(
-        description="The column to compare, or a list of columns taken together."
-    )
+    mark: str = Field(default="near_duplicate", description="The column that `action: mark` writes; null if it stays.")
     threshold: float = Field(default=0.8, gt=0, le=1, description="Similarity from which a row is a duplicate.")
     ngram: int = Field(default=3, ge=1, le=20, description="Words in one piece of the comparison.")
     num_perm: int = Field(
@@ -49,7 +47,7 @@ class NearDuplicates(GlobalRowStep):
     )
 
     def likely_kept(self) -> tuple[float, float]:
-        return 0.7, 1.0
+        return (0.7, 1.0) if self.action == "drop" else (1.0, 1.0)
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         columns = self.inputs
@@ -58,9 +56,9 @@ class NearDuplicates(GlobalRowStep):
         for i, row in enumerate(rows):
             if i in found:
                 first, similarity = found[i]
-                yield Dropped("near_duplicate", f"of {rows[first].id}, similarity {similarity:.2f}")
+                yield self.sort_out(row, "near_duplicate", f"of {rows[first].id}, similarity {similarity:.2f}")
             else:
-                yield Kept(row.columns)
+                yield self.let_pass(row)
 
     def _find(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> dict[int, tuple[int, float]]:
         """The near-duplicates among rows of n-grams: for each the row that stays for it, and their similarity."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from bezoar_data.measures.repetition import longest_loop, repeated_lines, repeated_runs
+from bezoar_data.measures.repetition import longest_loop, longest_run, repeated_lines, repeated_runs
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.curation.sorting import SortingStep
@@ -15,13 +15,13 @@ from bezoar_data.steps.curation.sorting import SortingStep
 class Repetition(SortingStep):
     """Sort out rows whose text repeats itself.
 
-    Three signs, each a reason of its own: `loop`, the same words over and over without anything between;
+    Three signs, each a reason of its own: `loop`, the same words or characters over and over without anything between;
     `repeated_lines`, whole lines or sentences said again; `repeated_words`, long runs of words that stood before.
     Short texts repeat little of anything and pass.
     """
 
     use: ClassVar[str] = "repetition"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     example: ClassVar[str] = "- use: repetition\n  with: {column: explained_targets}\n"
 
     mark: str = Field(default="repetition", description="The column that `action: mark` writes; null if all is well.")
@@ -38,6 +38,9 @@ class Repetition(SortingStep):
         times, unit = longest_loop(words, self.loops)
         if times >= self.loops:
             return "loop", f"{times} times '{' '.join(unit)[:80]}'"
+        times, characters = longest_run(text)
+        if characters:
+            return "loop", f"{times} times '{characters}'"
         if len(words) < self.least_words:
             return None
         share, line = repeated_lines(text)
