@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from bezoar_data import load_pipeline
 from bezoar_data.spec.errors import InputError
 from support.fault_server import FaultServer
 from support.projects import STEPS, Project
+from support.waiting import PATIENCE, wait_until
 
 ORCA = Path(__file__).parents[1] / "pipelines" / "orca.yaml"
 
@@ -68,20 +68,23 @@ async def test_a_run_inside_a_running_loop_goes_to_its_end(tmp_path: Path):
 
 
 async def test_ctrl_c_in_a_running_loop_stops_cleanly_and_the_same_call_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    from bezoar_data.engine.stream import Interrupted
+    from bezoar_data.engine.stream import Interrupted, StreamEngine
 
     project = Project(tmp_path)
     project.rows(300)
-    with FaultServer(latency=0.05) as server:
+    stop, stopping = StreamEngine.stop, threading.Event()
+    monkeypatch.setattr(StreamEngine, "stop", lambda engine: (stop(engine), stopping.set()))
+    with FaultServer(hold_from=20) as server:
         project.models(server.url, limits={"concurrency": 4})
         pipeline = load_pipeline(project.pipeline(STEPS), out=tmp_path / "runs" / "test")
 
         def interrupt() -> None:
-            while server.stats()["requests"] < 20:
-                time.sleep(0.02)
+            wait_until(lambda: server.stats()["requests"] >= 24)
             os.kill(os.getpid(), signal.SIGINT)
+            stopping.wait(PATIENCE)
+            server.turn()
 
         before = signal.getsignal(signal.SIGINT)
         watcher = threading.Thread(target=interrupt)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.fault_server import FaultServer
-from support.projects import STEPS, Project, wait_for_requests
+from support.projects import STEPS, Project, interrupt, kill, wait_for_requests
+from support.waiting import wait_until
 
 
 @pytest.mark.slow
@@ -18,25 +17,27 @@ def test_a_run_is_seen_running_killed_stopped_and_done(tmp_path: Path):
     project = Project(tmp_path)
     project.rows(60)
     project.pipeline(STEPS)
-    with FaultServer(latency=0.3) as server:
+    with FaultServer(hold_from=12) as server:
         project.models(server.url, limits={"concurrency": 4})
         process = project.start()
-        wait_for_requests(server, process, 12)
-        time.sleep(1.1)
-        seen = project.bezoar("status", "runs/test", "--json").json
+        wait_for_requests(server, process, 16)
+        seen: dict[str, Any] = {}
+
+        def asked() -> bool:
+            seen.update(project.bezoar("status", "runs/test", "--json").json)
+            return bool(seen["asked"]["requests"])
+
+        wait_until(asked)
         assert (seen["state"], seen["pid"]) == ("running", process.pid)
         assert seen["rows_expected"] == 60
         assert 0 < seen["asked"]["requests"] <= server.stats()["requests"]
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        sent = kill(process, server)
         assert project.bezoar("status", "runs/test", "--json").json["state"] == "killed"
-        before = server.stats()["requests"]
+        server.turn(hold_from=sent)
         process = project.start()
-        wait_for_requests(server, process, before + 4)
-        os.kill(process.pid, signal.SIGINT)
-        process.communicate(timeout=20)
+        wait_for_requests(server, process, sent + 4)
+        interrupt(process, then=server.turn)
         assert project.bezoar("status", "runs/test", "--json").json["state"] == "stopped"
-        server.set(latency=0.0)
         assert project.run().code == 0
     done = project.bezoar("status", "runs/test")
     assert "done, exit code 0" in done.out

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,7 @@ import pytest
 
 from bezoar_data.runs.row import made_id, seed_id
 from support.fault_server import FaultServer
-from support.projects import Outcome, Project, both_engines_agree, counts_add_up, wait_for_requests
+from support.projects import Outcome, Project, both_engines_agree, counts_add_up, kill, wait_for_requests
 
 pytestmark = pytest.mark.slow
 
@@ -154,14 +151,12 @@ def test_kill_9_half_way_repeats_nothing_that_was_journalled(project: Project, s
     assert project.run("--out", "whole/test").code == 0
     whole = server.stats()["requests"]
     models(project, server, concurrency=8)
-    server.set(evolving=True, latency=0.03)
+    server.set(evolving=True, latency=0.03, hold_from=whole // 2)
     process = project.start()
     wait_for_requests(server, process, whole // 2)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    time.sleep(0.1)  # what was on its way reaches the server
-    sent, journalled = server.stats()["requests"], project.journalled()
+    sent, journalled = kill(process, server), project.journalled()
     assert 0 <= sent - journalled <= 2 * 8
+    server.turn(evolving=True)
     done = project.run("--json")
     assert done.code == 0, done.err
     assert server.stats()["requests"] == whole + sent - journalled
@@ -199,7 +194,6 @@ def test_the_shipped_pipeline_runs_offline(tmp_path: Path):
     source = ROOT / "pipelines" / "seeds" / "dolly_like.jsonl"
     count = len(source.read_text().splitlines())
     kept = check(project, done, {seed_id(source.name, "", i) for i in range(count)}, "evol-instruct")
-    assert done.json["seconds"] < 60
     assert {row["gpt4_status"] for row in kept} == {"Accept", "Reject"}
     assert {row["evolution_strategy"] for row in kept} == {"in-depth-evolving", "in-breadth-evolving"}
     assert all(json.loads(row["_bezoar"])["demo"] for row in kept)

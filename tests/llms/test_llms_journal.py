@@ -216,7 +216,7 @@ _ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_ENTRIES, _LIMITS, _ENTRIES)
 def test_what_a_row_was_made_from_stays_what_it_was_made_from(
     known: list[Entry], asked: int | None, later: list[Entry]
@@ -253,7 +253,7 @@ async def test_a_planted_key_is_nowhere_in_the_files(path: Path) -> None:
         assert b"planted" not in file.read_bytes()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.one_of(st.none(), st.text()),
     st.floats(),

@@ -127,7 +127,7 @@ _ASKS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_ASKS, _ASKS, st.integers(0, 3), st.integers(0, 3))
 def test_keys_are_equal_exactly_when_the_questions_are(one: Ask, two: Ask, i: int, j: int) -> None:
     assert (key(ask=one, sample=i) == key(ask=two, sample=j)) == ((one, i) == (two, j))

@@ -172,14 +172,14 @@ async def test_without_material_the_request_is_refused_for_good() -> None:
         await cls(model).complete(Request(model=model, messages=[{"role": "user", "content": "How good is this?"}]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_pair_gets_a_verdict_with_a_reason(task: str, answer: str) -> None:
     status, rating, reason = verdict(task, answer)
     assert (status == "Reject") == (rating <= 2) and 1 <= rating <= 5 and reason.endswith(".")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.sampled_from(["the", "of", "(", "```", "(B)", "answer is", ".", "\n", "- ", "I cannot", "7", "Options:"]),

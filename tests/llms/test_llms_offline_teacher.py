@@ -254,13 +254,13 @@ def test_seed_attempt_and_sample_give_other_answers() -> None:
     assert len({ask(question, seed=k) for k in range(6)}) > 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=400), st.text(max_size=60))
 def test_any_text_gets_an_answer(text: str, system: str) -> None:
     assert ask(text, system).strip()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.sampled_from(

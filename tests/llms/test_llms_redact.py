@@ -57,7 +57,7 @@ def test_a_secret_goes_from_basic_authentication(user: str) -> None:
     assert len(left) < len(header) - len(secret)  # what remains is the user's name and a few bits
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(min_size=SHORTEST_SECRET, max_size=40), st.text(max_size=30), st.text(max_size=30))
 def test_no_secret_survives_between_any_texts(secret: str, before: str, after: str) -> None:
     cleaned = Redactor([secret])(before + secret + after)

@@ -28,7 +28,7 @@ def plain_nearest(pool: list[list[str]], words: list[str], threshold: float) -> 
 WORDS = st.lists(st.sampled_from(list("abcdefghijkl")), max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     pool=st.lists(WORDS, max_size=12),
     query=WORDS,

@@ -19,7 +19,7 @@ def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts=TEXTS, n=st.integers(1, 5), chunk=st.sampled_from([1, 30, 1 << 17]))
 def test_numbers_stand_for_the_ngrams_of_each_text_in_order(texts: list[str], n: int, chunk: int):
     with pytest.MonkeyPatch.context() as patch:

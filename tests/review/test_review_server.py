@@ -19,7 +19,7 @@ from support.projects import STEPS, Project, run_here
 from support.review_server import ReviewServer, free_port
 
 # The first of these tests on a machine installs the server's environment.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 RUN = "runs/test"
 PAIRS = """\

@@ -19,7 +19,7 @@ from support.review_server import ReviewServer
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(bool(missing()), reason=missing()),
 ]
 

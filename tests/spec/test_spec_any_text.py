@@ -88,7 +88,7 @@ LOADERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("kind", LOADERS)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(content=st.binary(max_size=80) | texts.map(str.encode) | texts.map(front).map(str.encode))
 def test_only_our_errors_come_out(tmp_path_factory: pytest.TempPathFactory, kind: str, content: bytes) -> None:
     name, load = LOADERS[kind]

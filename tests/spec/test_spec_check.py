@@ -178,7 +178,7 @@ def graphs(draw: st.DrawFn) -> dict[str, Any]:
     return {"name": "a", "version": 1, "steps": steps}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(graphs())
 def test_a_graph_loads_exactly_when_it_has_no_circle(
     tmp_path_factory: pytest.TempPathFactory, value: dict[str, Any]
@@ -200,7 +200,7 @@ def test_a_graph_loads_exactly_when_it_has_no_circle(
         assert {p.code for p in caught.value.problems} == {"circle"}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(ANY | PIPELINE, st.lists(st.sampled_from(["seed=1", "splits.v=0.2", "steps.s.a=1", "steps.t.a.b=[", "x"])))
 def test_any_pipeline_loads_soundly_or_is_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, value: Any, overrides: list[str]
@@ -231,7 +231,7 @@ def assert_sound(loaded: LoadedPipeline) -> None:
     assert sum(loaded.file.splits.values()) < 1
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(ANY | MODELS)
 def test_any_models_file_loads_or_is_an_input_error(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.mktemp("m") / "m.yaml"

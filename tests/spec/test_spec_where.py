@@ -238,7 +238,7 @@ SCHEMA = pa.schema(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(expression=EXPRESSIONS, rows=st.lists(ROWS, min_size=1, max_size=8))
 @example(expression="f in [-0.0]", rows=[{"i": None, "f": 0.0, "t": None, "b": None, "l": None}])
 def test_rows_and_arrow_agree(expression: str, rows: list[dict]):

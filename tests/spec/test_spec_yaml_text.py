@@ -126,7 +126,7 @@ def test_what_is_refused_and_where(text: str, problems: list[tuple[str, int | No
 
 
 def test_bounds_hold_before_anything_large_is_built() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert refused("a: " + "[" * 90_000)[0][0] == "too-deep"
     assert refused("b: 1\na: " + "!" * 1_000_000) == [("too-large", 2, 1)]
     assert refused("".join("  " * i + "a:\n" for i in range(MAX_DEPTH + 5)))[0][0] == "too-deep"
@@ -136,7 +136,7 @@ def test_bounds_hold_before_anything_large_is_built() -> None:
     assert refused(laughs)[0][0] == "too-many-values"
     nested = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, MAX_DEPTH + 2))
     assert refused(nested)[0][0] == "too-deep"
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_problems_are_bounded_too() -> None:
@@ -191,7 +191,7 @@ YAML_BITS = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text(max_size=60) | YAML_BITS)
 def test_any_text_gives_a_document_or_an_input_error(text: str) -> None:
     try:
@@ -205,7 +205,7 @@ def test_any_text_gives_a_document_or_an_input_error(text: str) -> None:
         json.dumps(document.value, allow_nan=False).encode()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_document_or_an_input_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("bytes", numbered=True) / "f.yaml"
@@ -216,13 +216,13 @@ def test_any_bytes_give_a_document_or_an_input_error(tmp_path_factory: pytest.Te
         assert error.problems
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(VALUES)
 def test_json_text_reads_back_as_its_value(value: Any) -> None:
     assert parse_yaml(json.dumps(value), "f").value == value
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(VALUES)
 def test_what_a_yaml_writer_writes_reads_back_with_every_place(value: Any) -> None:
     out = io.StringIO()

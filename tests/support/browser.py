@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+
+from support.ports import free_port
+from support.waiting import PATIENCE
 
 T = TypeVar("T")
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
@@ -32,7 +34,7 @@ class Browser:
 
     def _ask(self, method: str, path: str, **value: Any) -> Any:
         body = value if method == "POST" else None
-        answer = requests.request(method, f"{self._session}/{path}", json=body, timeout=60).json()["value"]
+        answer = requests.request(method, f"{self._session}/{path}", json=body, timeout=2 * PATIENCE).json()["value"]
         if isinstance(answer, dict) and "error" in answer:
             raise RuntimeError(f"{answer['error']}: {answer['message'].splitlines()[0]}")
         return answer
@@ -53,7 +55,7 @@ class Browser:
     def type(self, css: str, text: str) -> None:
         self._ask("POST", f"element/{self.find(css)}/value", text=text)
 
-    def wait(self, what: Callable[[], T], within: float = 30.0) -> T:
+    def wait(self, what: Callable[[], T], within: float = PATIENCE) -> T:
         """What it gives once it gives something."""
         end = time.monotonic() + within
         while True:
@@ -74,9 +76,7 @@ class Browser:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A browser with a profile of its own, gone afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield _window(f"http://127.0.0.1:{port}")
@@ -88,10 +88,10 @@ def browser() -> Iterator[Browser]:
 def _window(driver: str) -> Browser:
     options = {"args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1500,1000"]}
     wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while True:
         try:
-            made = requests.post(f"{driver}/session", json=wanted, timeout=60).json()["value"]
+            made = requests.post(f"{driver}/session", json=wanted, timeout=2 * PATIENCE).json()["value"]
             return Browser(f"{driver}/session/{made['sessionId']}")
         except (requests.ConnectionError, KeyError):
             if time.monotonic() > end:

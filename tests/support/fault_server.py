@@ -364,7 +364,9 @@ class FaultServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def start(self) -> None:
+    def start(self, **faults: Any) -> None:
+        """Listen; with other faults than before if any are named."""
+        self._faults = Faults(**faults) if faults else self._faults
         options = [f"--{k.replace('_', '-')}={v}" for k, v in asdict(self._faults).items() if v not in ("", False)]
         options = [o.removesuffix("=True") for o in options]
         command = [sys.executable, __file__, f"--port={self.port}", *options]

@@ -66,7 +66,8 @@ class Hub:
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
         """What a process needs to take this for the Hub."""
         values = {"HF_ENDPOINT": self.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
-        return {**values, "HF_TOKEN": token or "", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        patient = {"HF_HUB_ETAG_TIMEOUT": "100", "HF_HUB_DOWNLOAD_TIMEOUT": "100"}
+        return {**values, **patient, "HF_TOKEN": token or "", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
     def sent(self, part: str) -> int:
         return sum(part in request for request in self.requests)

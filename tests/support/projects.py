@@ -8,8 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from support.fault_server import FaultServer
+from support.waiting import wait_until
 
 BEZOAR = (sys.executable, "-m", "bezoar_data.cli.main")
 
@@ -160,9 +160,37 @@ def both_engines_agree(project: Project) -> None:
 
 def wait_for_requests(server: FaultServer, process: subprocess.Popen[str], count: int) -> None:
     """Until the server was asked `count` times by a run that is under way."""
-    while server.stats()["requests"] < count:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+
+    def asked() -> bool:
+        there = bool(server.stats()["requests"] >= count)
+        assert there or process.poll() is None, process.communicate()
+        return there
+
+    wait_until(asked)
+
+
+def kill(process: subprocess.Popen[str], server: FaultServer) -> int:
+    """`kill -9` for a run. How many requests the server has got when what was on its way is there."""
+    process.kill()
+    process.communicate()
+    assert not alive_in_group(process.pid)
+    wait_until(lambda: server.stats()["now"] == 0)
+    return int(server.stats()["requests"])
+
+
+def interrupt(process: subprocess.Popen[str], then: Callable[[], None]) -> str:
+    """Ctrl-C for a run, and `then` once it has said that it stops. What it says on standard error until its end."""
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    said = ""
+    while "stopping:" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    then()
+    said += process.stderr.read()
+    process.communicate()
+    return said
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +13,9 @@ from typing import Any
 
 import requests
 
+from support.ports import free_port
 from support.projects import BEZOAR, Outcome, Project
+from support.waiting import PATIENCE, wait_until
 
 PEOPLE = ("anna", "ben")
 
@@ -69,7 +69,7 @@ class ReviewServer:
     def stop(self, number: int = signal.SIGINT) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(PATIENCE)
         self.process.stdout.close()  # type: ignore[union-attr]
         return code
 
@@ -96,9 +96,9 @@ class ReviewServer:
             headers = {"X-Argilla-Api-Key": secrets["owner"]["api_key"]}
         else:
             data = {"username": person, "password": secrets["annotators"][person]}
-            token = requests.post(f"{self.url}/api/v1/token", data=data, timeout=30).json()["access_token"]
+            token = requests.post(f"{self.url}/api/v1/token", data=data, timeout=PATIENCE).json()["access_token"]
             headers = {"Authorization": f"Bearer {token}"}
-        answer = requests.request(method, f"{self.url}/api/v1/{path}", headers=headers, timeout=30, **more)
+        answer = requests.request(method, f"{self.url}/api/v1/{path}", headers=headers, timeout=PATIENCE, **more)
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
@@ -128,7 +128,4 @@ def review_server(home: Path) -> Iterator[ReviewServer]:
     finally:
         if server.process is not None and server.process.poll() is None:
             server.stop()
-        deadline = time.monotonic() + 20
-        while server.processes() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not server.processes()
+        wait_until(lambda: not server.processes())

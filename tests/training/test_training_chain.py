@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import subprocess
-import time
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ import pytest
 from support.projects import BEZOAR
 from training.conftest import ROOT, Recipe, card, prepared, trained
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 
 def bezoar(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*BEZOAR, *arguments], cwd=cwd, capture_output=True, text=True, timeout=800)
+    return subprocess.run([*BEZOAR, *arguments], cwd=cwd, capture_output=True, text=True, timeout=2500)
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +183,24 @@ def test_the_reference_of_dpo_is_the_sft_policy(recipe: Recipe, runs: Path, tmp_
     assert (bare - expected).abs().max() > 1
 
 
+DYING = """
+import os, signal
+from transformers import Trainer
+from bezoar_data.cli.main import main
+
+save = Trainer._save_checkpoint
+
+def save_and_die(trainer, *arguments, **more):
+    save(trainer, *arguments, **more)
+    if trainer.state.global_step == 4 and "two" in trainer.args.output_dir:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Trainer._save_checkpoint = save_and_die
+main()
+"""
+"""The command, killed when a checkpoint of the second stage has just been written: a moment no test could hit."""
+
+
 def test_killed_in_the_second_stage_the_same_command_ends_with_the_same_weights(
     recipe: Recipe, runs: Path, tmp_path: Path
 ):
@@ -193,17 +210,12 @@ def test_killed_in_the_second_stage_the_same_command_ends_with_the_same_weights(
     ]
     path = recipe(stages)
     trained(path, runs, tmp_path / "straight")
-    command = [*BEZOAR, "train", str(path), "--runs", str(runs), "--out", str(tmp_path / "killed")]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True)
-    checkpoint = tmp_path / "killed" / ".work" / "two" / "checkpoint-4" / "trainer_state.json"
-    while not checkpoint.exists():
-        assert process.poll() is None, "it ended before it could be killed"
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    arguments = ["train", str(path), "--runs", str(runs), "--out", str(tmp_path / "killed")]
+    killed = subprocess.run([sys.executable, "-c", DYING, *arguments], cwd=tmp_path, capture_output=True, timeout=2500)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "killed" / "two").exists()
     one = (tmp_path / "killed" / "one" / "adapter_model.safetensors").stat().st_mtime_ns
-    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=800)
+    again = bezoar(*arguments, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "one: done already" in again.stderr and "two: goes on from step" in again.stderr
     assert (tmp_path / "killed" / "one" / "adapter_model.safetensors").stat().st_mtime_ns == one

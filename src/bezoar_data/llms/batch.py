@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from bezoar_data.llms.ask import Ask, Refused
@@ -23,6 +22,7 @@ from bezoar_data.llms.batch_unit import Unit
 from bezoar_data.llms.batch_watch import BatchWatch
 from bezoar_data.llms.budget import Budget
 from bezoar_data.llms.flight import Flight
+from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.key import KeyMaker
 from bezoar_data.llms.providers.base import Completion, ProviderError, Refusal, Request, Transient, Unauthorised
 from bezoar_data.llms.providers.openai import OpenAI
@@ -64,8 +64,9 @@ class BatchEndpoint:
         self,
         provider: OpenAI,
         api: BatchAPI,
-        journal: Path,
+        journal: Journal,
         *,
+        retry_failed: bool,
         budget: Budget | None,
         patience: Patience,
         listen: Listen | None,
@@ -76,6 +77,7 @@ class BatchEndpoint:
         self._settings = provider.model.batch
         self._budget = budget
         self._journal = journal
+        self._retry_failed = retry_failed
         self._trip: Trip | None = None
         self._opening: asyncio.Task[None] | None = None
         self._gatherer: asyncio.Task[None] | None = None
@@ -166,8 +168,9 @@ class BatchEndpoint:
     async def _open(self) -> None:
         await self.provider.open()
         model = self.provider.model
-        store = await asyncio.to_thread(BatchStore, self._journal, model.provider, self.provider.address, model.model)
-        self._trip = Trip(self._api, store, Turn(self._journal), self.watch, self._settings, self._put_back)
+        path, address = self._journal.path, self.provider.address
+        store = await asyncio.to_thread(BatchStore, path, model.provider, address, model.model)
+        self._trip = Trip(self._api, store, Turn(path), self.watch, self._settings, self._put_back, self._answered)
         await self._trip.begin()
         self._gatherer = asyncio.create_task(self._guarded(self._gather()))
 
@@ -213,6 +216,7 @@ class BatchEndpoint:
         """Wait for one request and put what it brought where it is safe; what went wrong is returned."""
         raw = await unit.outcome()
         if raw is Unit.ELSEWHERE:
+            wanted.count.requests -= unit.item is None
             wanted.gone = True
             return None
         if raw is Unit.AGAIN:
@@ -301,6 +305,9 @@ class BatchEndpoint:
         """Requests whose batch never came to be go into the next one."""
         self._enqueue([unit for unit in units if not unit.over])
 
+    def _answered(self, key: str, max_tokens: int | None) -> bool:
+        return self._journal.find(key, max_tokens, retry_failed=self._retry_failed) is not None
+
     async def _gather(self) -> None:
         """Hand in a batch whenever nothing new came for a while, or no more goes in."""
         assert self._trip is not None  # noqa: S101
@@ -361,7 +368,13 @@ class BatchEndpoint:
 
 
 def batch_endpoint(
-    provider: OpenAI, journal: Path, *, budget: Budget | None, patience: Patience, listen: Listen | None
+    provider: OpenAI,
+    journal: Journal,
+    *,
+    retry_failed: bool,
+    budget: Budget | None,
+    patience: Patience,
+    listen: Listen | None,
 ) -> BatchEndpoint:
     """The endpoint for a provider in batch mode. The models file was checked: it is one that has a batch API."""
     api: BatchAPI
@@ -373,7 +386,8 @@ def batch_endpoint(
         from bezoar_data.llms.providers.openai_batch import OpenAIBatch
 
         api = OpenAIBatch(provider)
-    return BatchEndpoint(provider, api, journal, budget=budget, patience=patience, listen=listen)
+    how: dict[str, Any] = {"retry_failed": retry_failed, "budget": budget, "patience": patience, "listen": listen}
+    return BatchEndpoint(provider, api, journal, **how)
 
 
 def _cost(model: Model, completion: Completion, worst: float) -> float:

@@ -31,7 +31,8 @@ _DELIVER_WITHIN = 60.0
 
 
 class Trip:
-    """All batches of one endpoint that are on their way. `put_back` gets requests whose batch never came to be."""
+    """All batches of one endpoint that are on their way. `put_back` gets requests whose batch never came to be;
+    `answered` says whether the journal has the answer to a key asked with so many tokens."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Trip:
         watch: BatchWatch,
         settings: Batching,
         put_back: Callable[[Sequence[Unit]], None],
+        answered: Callable[[str, int | None], bool],
     ) -> None:
         self._api = api
         self._store = store
@@ -48,6 +50,7 @@ class Trip:
         self._watch = watch
         self._settings = settings
         self._put_back = put_back
+        self._answered = answered
         self._known: dict[tuple[str, int | None], Item] = {}
         self._seen = 0
         self._journeys: dict[int, Journey] = {}
@@ -128,6 +131,11 @@ class Trip:
     async def _hand_in(self, units: Sequence[Unit]) -> None:
         nonce = f"bz{secrets.token_hex(10)}"
         async with self._turn.taken():
+            for unit in units:
+                # Another run may have been answered while these were gathered: its batch is no longer on its way.
+                if all(self._answered(key, unit.max_tokens) for key in unit.keys):
+                    unit.tell(Unit.ELSEWHERE)
+            units = [unit for unit in units if not unit.over]
             wanted = [(unit.keys, unit.max_tokens) for unit in units]
             theirs, ours = await asyncio.to_thread(self._store.intend, nonce, wanted, self._seen)
             self._learn(theirs)

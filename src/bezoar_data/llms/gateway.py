@@ -157,7 +157,8 @@ class Gateway:
         if provider.model.mode == "batch":
             from bezoar_data.llms.batch import batch_endpoint
 
-            made = batch_endpoint(cast("OpenAI", provider), self._journal.path, **how)
+            how["retry_failed"] = self._retry_failed
+            made = batch_endpoint(cast("OpenAI", provider), self._journal, **how)
         else:
             made = Endpoint(provider, **how)
         self._endpoints[name] = made

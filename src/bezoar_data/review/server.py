@@ -26,7 +26,7 @@ from bezoar_data.review.environment import Environment, inside
 from bezoar_data.review.home import Home
 from bezoar_data.spec.errors import BezoarError, InputError, Problem
 
-_UP_WITHIN = 120.0
+_UP_WITHIN = 300.0
 _DOWN_WITHIN = 10.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 """What the server sees of our environment: no keys of other services, no settings of another Argilla."""
@@ -150,7 +150,7 @@ def _tail(home: Home, told: int) -> str:
 def _answers(url: str) -> bool:
     # Not /api/v1/status: it is answered with 422 where the engine is Elasticsearch.
     try:
-        with urllib.request.urlopen(f"{url}/api/v1/version", timeout=2) as answer:  # noqa: S310 (our own address)
+        with urllib.request.urlopen(f"{url}/api/v1/version", timeout=10) as answer:  # noqa: S310 (our own address)
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from bezoar_data.steps.foreign.turns import Draws, in_turns
 from bezoar_data.steps.verdicts import Children, Dropped, Kept, settle
 from support.drive import answer, drive, row
 from support.scripted_llm import ScriptedLLM
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -156,10 +156,7 @@ def test_a_row_that_nobody_goes_on_with_leaves_no_thread() -> None:
     next(turns)
     assert waiting() == before + 1
     turns.close()
-    until = time.monotonic() + 5
-    while waiting() > before and time.monotonic() < until:
-        time.sleep(0.01)
-    assert waiting() == before
+    wait_until(lambda: waiting() == before)
 
 
 def test_draws_are_put_back_as_they_were() -> None:
