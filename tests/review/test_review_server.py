@@ -15,8 +15,9 @@ from bezoar_data import pull_review, push_review, review_status
 from bezoar_data.review.client import Argilla
 from bezoar_data.spec.errors import InputError, ProviderAway
 from support.plain_argilla import KEY, plain_argilla
+from support.ports import free_port
 from support.projects import STEPS, Project, run_here
-from support.review_server import ReviewServer, free_port
+from support.review_server import ReviewServer
 
 # The first of these tests on a machine installs the server's environment.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -20,12 +20,6 @@ from support.waiting import PATIENCE, wait_until
 PEOPLE = ("anna", "ben")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class ReviewServer:
     """`bezoar-data review serve` with two annotators, on a home of its own."""
 
