@@ -232,7 +232,8 @@ def test_files_that_are_there_already_are_named_as_replaced(project: Project):
     made = plan(path)
     assert all(file.replaces for file in made.files)
     assert all(Path(file.path).exists() for file in made.files)
-    assert {Path(f.path).name for f in made.files} >= {"train-00000-of-00001.parquet", "lock.json", "journal.sqlite"}
+    written = {p for p in (project.folder / "runs").rglob("[!.]*") if p.is_file() and p.suffix != ".lock"}
+    assert {Path(f.path).absolute() for f in made.files} == written
 
 
 def test_a_missing_key_is_told_and_does_not_stop_the_plan(project: Project, answering: FaultServer):

@@ -303,6 +303,7 @@ class _Planner:
         folder = self.folder
         what = {
             folder.dataset / "README.md": "the card",
+            folder.dataset / "croissant.json": "the card for machines",
             folder.dataset / "lock.json": "what the dataset depends on, and what was counted",
             **{
                 folder.dataset / "data" / f"{split}-00000-of-00001.parquet": f"the rows of {split}"

@@ -117,7 +117,7 @@ def refuse_strangers(folder: Path) -> None:
     """Refuse a folder that no run made, where a person's own files stand in the place of what a run writes: they would
     be gone. Raises `InputError`."""
     run = RunFolder(folder)
-    theirs = [p.name for p in (run.dataset, run.dropped, run.pipeline, run.distilabel) if p.exists()]
+    theirs = [p.name for p in (run.dataset, run.dropped, run.pipeline, run.card, run.distilabel) if p.exists()]
     if theirs and not any((folder / mark).exists() for mark in _MARKS):
         said = f"no run made this folder, and a run would write over what stands there: {', '.join(theirs)}"
         raise InputError(Problem("out-taken", said, Place(str(folder)), "name a new or an empty folder with --out"))
