@@ -273,8 +273,7 @@ def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str =
     argilla = connect()
     describe = describer(folder.card if folder.card.exists() else None, previous=folder.dataset / "README.md")
     pulled = pull(argilla, folder.review, find_dataset(argilla, workspace, name))
-    lock, merged = merge_review(folder, describe)
-    return ReviewReport(folder, pulled.as_json(), lock, merged)
+    return ReviewReport(folder, pulled.as_json(), merge_review(folder, describe))
 
 
 def load_recipe(path: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None) -> Recipe:

@@ -12,7 +12,7 @@ import pytest
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.render import describer
-from bezoar_data.engine.merging import merge_review
+from bezoar_data.engine.merging import Merged, merge_review
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.measured import add_measured
 from bezoar_data.runs.reviewed import write_answers
@@ -45,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     os.chdir(before)
 
 
-def merge(project: Project) -> tuple[dict[str, Any], bool]:
+def merge(project: Project) -> Merged:
     folder = RunFolder(project.folder / "runs" / "test")
     return merge_review(folder, describer(folder.card, previous=folder.dataset / "README.md"))
 
@@ -67,10 +67,11 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     rows = project.kept()
     answers = [given(row, name, "accept") for row in rows[:6] for name in ("anna", "ben")]
     answers += [given(rows[-1], "anna", "reject", corrected_response="Put right.")]
+    answers += [given({**rows[7], "content_hash": "of another text"}, "anna", "accept")]
     write_answers(folder.review, answers)
-
-    lock, changed = merge(project)
-    assert changed
+    result = merge(project)
+    lock = result.lock
+    assert (result.changed, result.outdated) == (True, 1)
     assert (lock["review"]["rows"], lock["review"]["corrected"]) == (7, 1)
     merged = {row["id"]: row for row in project.kept()}
     corrected = merged[rows[-1]["id"]]
@@ -87,7 +88,7 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     assert "No cut of `gpt4_rating` is shown to give 90 % good rows" in card
 
     files = project.files()
-    assert merge(project) == (lock, False)
+    assert merge(project) == Merged(lock, False, 1)
     assert project.files() == files
     run_here(project)
     assert project.files() == files
@@ -95,7 +96,7 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     # Without answers and measurements the dataset is what it was.
     folder.review.unlink()
     folder.reliability.unlink()
-    assert merge(project)[1]
+    assert merge(project).changed
     assert project.files() == unreviewed
 
 
@@ -153,7 +154,7 @@ def test_rows_that_were_changed_by_hand_are_not_merged_into(project: Project):
     with pytest.raises(InputError, match="not those of the lock"):
         merge(project)
     file.write_bytes(content)
-    assert merge(project)[1]
+    assert merge(project).changed
 
 
 _ONE = {"value": 0.5, "low": 0.1, "high": 0.9}

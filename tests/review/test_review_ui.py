@@ -104,12 +104,21 @@ def answer(page: Browser, intent: Intent) -> dict[str, Any]:
     before = page.run("return window.posted.length")
     chosen = [f"verdict_{intent.verdict}"] if intent.verdict else []
     chosen += [f"helpfulness_{intent.helpfulness}"] if intent.helpfulness is not None else []
-    for option in chosen:
-        page.click(f"label[for={option}]")
-        page.wait(lambda option=option: page.run(f"return document.querySelector('#{option}').checked"))
-    if intent.corrected:
-        page.type(".content__text", intent.corrected)
-    page.click(f"button.button--{intent.how}:not([disabled])")
+    button = f"button.button--{intent.how}:not([disabled])"
+
+    def filled() -> bool:
+        # On a slow machine the form may be drawn anew after it was filled in: what is lost is given again.
+        for option in chosen:
+            if not page.run(f"return document.querySelector('#{option}').checked"):
+                page.click(f"label[for={option}]")
+                return False
+        if intent.corrected and not page.run("return document.querySelector('.content__text').innerText.trim()"):
+            page.type(".content__text", intent.corrected)
+            return False
+        return bool(page.run(f"return document.querySelector('{button}') !== null"))
+
+    page.wait(filled)
+    page.click(button)
     page.wait(lambda: page.run("return (window.posted[arguments[0]] || {}).done", before))
     posted: dict[str, Any] = page.run("return window.posted[arguments[0]]", before)
     return posted
@@ -124,6 +133,7 @@ def review(page: Browser, server: ReviewServer, plan: dict[str, Intent], left: i
     while len(plan) > left:
         row = shown(page, records)
         intent = plan.pop(row)
+        before = page.run(SHOWN)
         posted = answer(page, intent)
         assert posted["done"] in (200, 201)
         assert f"records/{records[row]['id']}/responses" in posted["url"]
@@ -131,6 +141,8 @@ def review(page: Browser, server: ReviewServer, plan: dict[str, Intent], left: i
         assert {k: v["value"] for k, v in (posted["body"].get("values") or {}).items()} == intent.values
         if intent.how == "draft":
             to_pending(page, server)  # a draft stays on the page
+        else:
+            page.wait(lambda before=before: page.run(SHOWN) != before)
 
 
 def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(

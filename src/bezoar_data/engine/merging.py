@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,18 @@ _BEFORE = "seed_ids"
 _MADE = ("README.md", "croissant.json", "lock.json")
 
 
-def merge_review(folder: RunFolder, describe: Describe) -> tuple[dict[str, Any], bool]:
-    """Merge `review.parquet` into the run's dataset: its lock, and whether anything changed. Raises `InputError`."""
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The dataset's lock, whether anything changed in the dataset, and how many reviewed rows are not in it as people
+    saw them: their answers do not count."""
+
+    lock: Mapping[str, Any]
+    changed: bool
+    outdated: int
+
+
+def merge_review(folder: RunFolder, describe: Describe) -> Merged:
+    """Merge `review.parquet` into the run's dataset. Raises `InputError`."""
     with folder.held() as scratch:
         lock = _read_lock(folder.dataset)
         building = scratch / "dataset"
@@ -56,12 +67,12 @@ def merge_review(folder: RunFolder, describe: Describe) -> tuple[dict[str, Any],
         if (reviewed := reviewing.as_json()) is not None:
             merged["review"] = reviewed
         if merged == lock:
-            return lock, False
+            return Merged(lock, False, reviewing.outdated)
         for other in folder.dataset.iterdir():
             if other.is_file() and other.name not in _MADE:
                 shutil.copy2(other, building / other.name)
         put_in_place(building, folder, merged, merging.example, describe)
-    return merged, True
+    return Merged(merged, True, reviewing.outdated)
 
 
 class _Merging:

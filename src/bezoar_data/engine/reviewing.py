@@ -51,6 +51,11 @@ class Reviewing:
         }
         return {name: values[name] for name in REVIEW_COLUMNS}
 
+    @property
+    def outdated(self) -> int:
+        """How many reviewed rows did not come by as people saw them."""
+        return len(self._rows) - len(self._seen)
+
     def as_json(self) -> dict[str, Any] | None:
         """For the lock; None where nothing was reviewed."""
         if not self._seen:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.engine.merging import Merged
 from bezoar_data.reports.judge_text import percent, plain
 from bezoar_data.runs.folder import RunFolder, lock_hash
 
@@ -15,13 +16,21 @@ Value = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ReviewReport:
-    """A review as it stands after a pull. `pulled` counts the answers, `lock` is that of the dataset they were merged
-    into, `merged` tells whether the dataset has changed by it."""
+    """A review as it stands after a pull. `pulled` counts the answers, `merging` is what merging them came to."""
 
     folder: RunFolder
     pulled: Value
-    lock: Value
-    merged: bool
+    merging: Merged
+
+    @property
+    def lock(self) -> Value:
+        """The lock of the dataset that they were merged into."""
+        return self.merging.lock
+
+    @property
+    def merged(self) -> bool:
+        """Whether the dataset has changed by it."""
+        return self.merging.changed
 
     @property
     def card(self) -> str:
@@ -34,6 +43,7 @@ class ReviewReport:
             "file": str(self.folder.review),
             **self.pulled,
             "merged": self.merged,
+            "outdated": self.merging.outdated,
             "lock": lock_hash(self.lock),
             "review": self.lock.get("review"),
             "reliability": self.lock["judging"]["people"],
@@ -58,6 +68,8 @@ class ReviewReport:
         ):
             if count := pulled[name]:
                 yield f"{count:,} {told}"
+        if outdated := self.merging.outdated:
+            yield f"{outdated:,} reviewed rows are not in the dataset as people saw them; those answers do not count"
         yield from review_lines(self.lock)
         done = "merged into" if self.merged else "nothing to change in"
         yield f"{done} {self.folder.dataset}, its lock and its card"
