@@ -180,7 +180,7 @@ class StreamEngine:
     async def _answer(self, ask: Ask, node: Node, answers: list[Answer | Refused | None], i: int) -> None:
         """Get one question of a wave answered: a refusal is an answer too."""
         try:
-            answers[i] = await self._gateway.ask(cast(str, node.role), ask, step=node.id)
+            answers[i] = await self._gateway.ask(cast(str, node.role), ask, step=node.id, stays=True)
         except Refused as error:
             answers[i] = error
 
@@ -247,7 +247,7 @@ class StreamEngine:
                     raise TypeError(f"step '{node.id}' asked a model but names none")
                 name = asked_as(node.id, ask)
                 try:
-                    reply = await self._gateway.ask(node.roles[ask.to], ask, step=name)
+                    reply = await self._gateway.ask(node.roles[ask.to], ask, step=name, stays=True)
                 except Refused as error:
                     reply = error
                 else:

@@ -21,6 +21,7 @@ class Flight:
     worst: float = 0.0
     """What one try can cost at most, in dollars; 0 without a budget."""
     task: asyncio.Task[Any] | None = None
+    """Who flies it."""
     _waiting: list[asyncio.Future[Mapping[str, Entry]]] = field(default_factory=list)
     _got: Mapping[str, Entry] | None = None
     _error: BaseException | None = None
@@ -41,6 +42,12 @@ class Flight:
         for place in self._waiting:
             if not place.done():
                 place.set_result(got)
+
+    def cancel(self, error: BaseException) -> None:
+        """Have it crash: by its task, or for it where that is cancelled before its first step."""
+        if self.task is not None:
+            self.task.add_done_callback(lambda _: self.crash(error))
+            self.task.cancel()
 
     def crash(self, error: BaseException) -> None:
         """It brings nothing. Without effect where it has ended already."""

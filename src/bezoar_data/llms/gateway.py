@@ -91,19 +91,21 @@ class Gateway:
             endpoint.watch.end(error)
         await self._underway.stop(error, grace)
 
-    async def ask(self, role: str, ask: Ask, *, step: str) -> Answer:
+    async def ask(self, role: str, ask: Ask, *, step: str, stays: bool = False) -> Answer:
         """The answer to a question, from the journal or from the first model of the role's line that gives one.
 
-        Raises `Refused` when this question gets none (its row is lost, no other); anything else ends the run.
+        Who says `stays` is not cancelled before `stop` has returned: one who is would take its request with it, which
+        others may wait for. Raises `Refused` when this question gets none (its row is lost, no other); anything else
+        ends the run.
         """
-        return (await self._asked(role, ask, step)).answer()
+        return (await self._asked(role, ask, step, stays)).answer()
 
     async def ask_fully(self, role: str, ask: Ask, *, step: str) -> tuple[Answer, list[Entry]]:
         """As `ask`, with the journal's entries of the samples: tokens, times, cost."""
         question = await self._asked(role, ask, step)
         return question.answer(), [entry for entry in question.entries if entry is not None]
 
-    async def _asked(self, role: str, ask: Ask, step: str) -> Question:
+    async def _asked(self, role: str, ask: Ask, step: str, stays: bool = False) -> Question:
         """The question with all its entries filled in."""
         if self._ended is not None:
             raise self._ended
@@ -116,9 +118,9 @@ class Gateway:
                 return question
             questions.append(question)
         if len(questions) == 1:
-            await self._fill(questions[0], patient=True)
+            await self._fill(questions[0], patient=True, stays=stays)
             return questions[0]
-        return await self._fill_first(questions)
+        return await self._fill_first(questions, stays)
 
     def snapshot(self) -> dict[str, Any]:
         """The tally, with each endpoint's state: what progress displays and `status` show."""
@@ -170,7 +172,7 @@ class Gateway:
         entries = [find(key, most, retry_failed=self._retry_failed) for key in keys]
         return Question(ask, step, candidate, keys, entries, self.tally.of(step, candidate.model.model))
 
-    async def _fill_first(self, questions: Sequence[Question]) -> Question:
+    async def _fill_first(self, questions: Sequence[Question], stays: bool) -> Question:
         """Try the models of a line in order. Away is not refused: while one is only away, the row is not lost."""
         refusals: list[Refused] = []
         left = list(questions)
@@ -178,7 +180,7 @@ class Gateway:
             away: list[ProviderAway | NoAnswer] = []
             for question in list(left):
                 try:
-                    await self._fill(question, patient=False)
+                    await self._fill(question, patient=False, stays=stays)
                     return question
                 except Refused as refusal:
                     refusals.append(refusal)
@@ -193,7 +195,7 @@ class Gateway:
             if self._ended is not None:
                 raise self._ended
 
-    async def _fill(self, question: Question, *, patient: bool) -> None:
+    async def _fill(self, question: Question, *, patient: bool, stays: bool) -> None:
         """Bring the question's missing samples together: from requests underway, from a new one."""
         count = question.count
         if not question.counted:
@@ -203,7 +205,6 @@ class Gateway:
         if refusal := question.refusal:
             raise refusal
         while not question.complete:
-            for flight in self._underway.flights(question, patient):
-                question.take(await flight.landed())
+            await self._underway.fill(question, patient=patient, stays=stays)
             if refusal := question.refusal:
                 raise refusal

@@ -31,8 +31,12 @@ class Underway:
         self._flights: set[Flight] = set()
         self._ended: BezoarError | None = None
 
-    def flights(self, question: Question, patient: bool) -> list[Flight]:
-        """The flights that bring a question's missing samples: those underway, and one launched for the rest."""
+    async def fill(self, question: Question, *, patient: bool, stays: bool) -> None:
+        """Bring a question's missing samples: from requests underway, and from one launched for the rest.
+
+        Who `stays` is not cancelled before `stop` and flies the request itself, which saves a task for each; for others
+        a task flies it, which goes on without them.
+        """
         mine: list[int] = []
         flights: dict[Flight, None] = {}
         for i, entry in enumerate(question.entries):
@@ -44,28 +48,30 @@ class Underway:
                 else:
                     mine.append(i)
         if mine:
-            flights[self._launch(question, tuple(mine), patient)] = None
-        return list(flights)
+            flight = self._enlist(question, mine)
+            flights[flight] = None
+            way = self._fly(flight, question, tuple(mine), patient)
+            if stays:
+                flight.task = asyncio.current_task()
+                await way
+            else:
+                flight.task = asyncio.create_task(way)
+        for flight in flights:
+            question.take(await flight.landed())
 
     async def stop(self, error: BezoarError, grace: float) -> None:
         """Cancel what was not sent yet; wait up to `grace` seconds for the rest, and for its way into the journal."""
         self._ended = error
-        flights, tasks = list(self._flights), []
+        flights = list(self._flights)
         for flight in flights:
-            if flight.task is not None:
-                if not flight.busy:
-                    flight.task.cancel()
-                tasks.append(flight.task)
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
-        for flight in flights:
-            flight.crash(error)  # one that was cancelled before its first step could tell nobody itself
+            if not flight.busy:
+                flight.cancel(error)
+        for flight in await _landed(flights, grace):
+            flight.cancel(error)
+        await _landed(flights)
 
-    def _launch(self, question: Question, samples: tuple[int, ...], patient: bool) -> Flight:
+    def _enlist(self, question: Question, samples: Sequence[int]) -> Flight:
+        """A flight for these samples, which from now on others find."""
         flight = Flight()
         if self._budget is not None and (price := question.to.model.price) is not None:
             prompt = most_prompt_tokens(question.ask.messages, question.ask.schema)
@@ -74,7 +80,6 @@ class Underway:
         for i in samples:
             self._by_key[question.keys[i]] = (flight, question.to.max_tokens)
         self._flights.add(flight)
-        flight.task = asyncio.create_task(self._fly(flight, question, samples, patient))
         return flight
 
     async def _fly(self, flight: Flight, question: Question, samples: tuple[int, ...], patient: bool) -> None:
@@ -159,3 +164,15 @@ class Underway:
         if question.to.endpoint.watch.vouched(refusal):
             for i in samples:
                 await self._journal.put(question.refused(i, refusal, asked_at))
+
+
+async def _landed(flights: Sequence[Flight], within: float | None = None) -> list[Flight]:
+    """Wait for the end of flights, be it a crash; the ones that are still on their way after so many seconds."""
+    ends = {asyncio.ensure_future(flight.landed()): flight for flight in flights}
+    if not ends:
+        return []
+    _, late = await asyncio.wait(ends, timeout=within)
+    for end in late:
+        end.cancel()
+    await asyncio.gather(*ends, return_exceptions=True)
+    return [ends[end] for end in late]
