@@ -25,9 +25,10 @@ from bezoar_data.llms.journal_policy import choose
 from bezoar_data.llms.journal_schema import BUSY_SECONDS, connect, fetch
 
 GATHER_SECONDS = 0.002
-ENOUGH = 64
+ENOUGH = 128
 """So many waiting answers are written at once. A busy loop would otherwise come round to it only when every request
-in flight waits for the journal, and from then on all of them would move in step, with the network idle between."""
+in flight waits for the journal, and from then on all of them would move in step, with the network idle between. Half
+as many would cost more: keys are hashes, so that each transaction writes nearly every page of a small index anew."""
 
 GROUP = 256
 """At most this many answers share a transaction, so that the loop is away for ten milliseconds at the longest."""
