@@ -120,18 +120,21 @@ async def test_a_fallback_answers_while_the_first_model_is_away(server: FaultSer
     assert [a.model for a in answers if isinstance(a, Answer)] == ["second"] * 20
 
 
-async def test_a_stop_waits_for_answers_underway_and_journals_them(server: FaultServer, journal: Journal) -> None:
+@pytest.mark.parametrize(("stays", "end"), [(False, Stopped), (True, asyncio.CancelledError)])
+async def test_a_stop_waits_for_answers_underway_and_journals_them(
+    server: FaultServer, journal: Journal, stays: bool, end: type[BaseException]
+) -> None:
     server.set(hold_from=0)
     role = model(server, limits={"concurrency": 4})
     async with Gateway({"teacher": role}, journal) as gateway:
-        asked = asyncio.create_task(ask_all(gateway, [f"q {i}" for i in range(10)]))
+        asked = asyncio.create_task(ask_all(gateway, [f"q {i}" for i in range(10)], stays=stays))
         await until(lambda: gateway.tally.total.in_flight == 4)
         stopping = asyncio.create_task(gateway.stop(PATIENCE))
         await asyncio.to_thread(server.turn)
         await stopping
         answers = await asked
         assert sum(isinstance(a, Answer) for a in answers) == 4
-        assert sum(isinstance(a, Stopped) for a in answers) == 6
+        assert sum(isinstance(a, end) for a in answers) == 6
         with pytest.raises(Stopped):
             await gateway.ask("teacher", user("late"), step="s")
     assert server.stats()["requests"] == 4
@@ -140,14 +143,17 @@ async def test_a_stop_waits_for_answers_underway_and_journals_them(server: Fault
         assert gateway.tally.total.hits == 4
 
 
-async def test_a_stop_leaves_what_takes_too_long(server: FaultServer, journal: Journal) -> None:
+@pytest.mark.parametrize(("stays", "end"), [(False, Stopped), (True, asyncio.CancelledError)])
+async def test_a_stop_leaves_what_takes_too_long(
+    server: FaultServer, journal: Journal, stays: bool, end: type[BaseException]
+) -> None:
     async with Gateway({"teacher": model(server)}, journal) as gateway:
-        asked = asyncio.create_task(ask_all(gateway, ["[[hang]]"]))
+        asked = asyncio.create_task(ask_all(gateway, ["[[hang]]"], stays=stays))
         await until(lambda: gateway.tally.total.in_flight)
         async with asyncio.timeout(PATIENCE):
             await gateway.stop(0.3)
             (answer,) = await asked
-    assert isinstance(answer, Stopped)
+    assert isinstance(answer, end)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2])

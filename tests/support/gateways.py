@@ -28,7 +28,9 @@ def user(text: str, **values: Any) -> Ask:
     return Ask([{"role": "user", "content": text}], **values)
 
 
-async def ask_all(gateway: Gateway, texts: Iterable[str], role: str = "teacher") -> list[Answer | BaseException]:
+async def ask_all(
+    gateway: Gateway, texts: Iterable[str], role: str = "teacher", *, stays: bool = False
+) -> list[Answer | BaseException]:
     """Answers or errors for the texts, asked at once."""
-    asks = (gateway.ask(role, user(text), step="s") for text in texts)
+    asks = (gateway.ask(role, user(text), step="s", stays=stays) for text in texts)
     return await asyncio.gather(*asks, return_exceptions=True)
