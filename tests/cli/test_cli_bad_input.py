@@ -175,6 +175,17 @@ def test_a_file_in_the_place_of_a_folder(project: Project):
     assert "fault of ours" not in done.err
 
 
+def test_a_path_from_home_is_the_same_place_everywhere(project: Project):
+    home = {"HOME": str(project.folder / "home")}
+    (project.folder / "home").mkdir()
+    (project.folder / "rows.jsonl").rename(project.folder / "home" / "rows.jsonl")
+    project.pipeline("  - use: load_flan\n    with: {path: ~/rows.jsonl}\n")
+    done = project.run("--out=~/made", env=home)
+    assert done.code == 0, done.err
+    assert (project.folder / "home" / "made" / "dataset" / "README.md").is_file()
+    assert not (project.folder / "~").exists()
+
+
 def test_a_value_that_no_row_can_hold_is_told_with_its_column(project: Project):
     table = pa.table({"instruction": ["Say hello."], "picture": [b"\x89PNG"], "price": [Decimal("1.5")]})
     pq.write_table(table, project.folder / "rows.parquet")

@@ -63,7 +63,9 @@ def check_dataset(folder: Path) -> list[Problem]:
         problems += told if rendered == __version__ else (_by_another(p, rendered) for p in told)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         place = Place(str(folder / "lock.json"))
-        problems.append(_lie("lock-incomplete", f"the lock does not tell all that a card needs: {error!r}", place))
+        said = f"the lock does not tell all that a card of bezoar-data {__version__} needs: {error!r}"
+        hint = "one of an older version has to be made anew: running its pipeline again pays for nothing twice"
+        problems.append(_lie("lock-incomplete", said, place, hint))
     return problems
 
 

@@ -16,6 +16,12 @@ def tidy(path: Path) -> Path:
     return Path(short) if os.path.realpath(short) == os.path.realpath(path) else path
 
 
+def at_home(path: str | Path) -> Path:
+    """The path with `~` as the home folder: shells do not write it out everywhere (`--out=~/runs/orca`), and some
+    libraries do by themselves, which would make two places of one path."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises for users that are not there)
+
+
 def from_here(path: Path) -> str:
     """The path as a person in the current folder would write it."""
     here = Path.cwd()

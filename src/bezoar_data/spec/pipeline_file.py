@@ -18,7 +18,7 @@ from bezoar_data.spec.check import check
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.spec.graph import check_graph, default_id
 from bezoar_data.spec.overrides import apply_overrides
-from bezoar_data.spec.paths import tidy
+from bezoar_data.spec.paths import at_home, tidy
 from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
 
 STEP_ID = r"^[a-zA-Z0-9_-]+$"
@@ -151,8 +151,8 @@ class LoadedPipeline:
     def resolve(self, path: str, at: YamlPath = ()) -> Path:
         """A path written in this file at `at`: relative to the file's folder, or to the current one if by `--set`."""
         if any(at[: len(o)] == o for o in self.overridden):
-            return Path(path)
-        return tidy(self.path.parent / path)
+            return at_home(path)
+        return tidy(self.path.parent / at_home(path))
 
     def setting_path(self, step_id: str, setting: str) -> YamlPath:
         """Where a step's setting stands, for `document.place` and `resolve`."""
