@@ -128,6 +128,7 @@ def test_a_merged_model_takes_the_place_of_an_adapter(project: Project, hub: Hub
     (merged / "stage.json").write_text(json.dumps(told))
     done = publish(project, hub, "--dry-run", folder="trained/r/m")
     assert done.json["removed"] == ["adapter_config.json", "adapter_model.safetensors"]
+    assert publish(project, hub, "--base", "a/b", folder="trained/r/m").json["problems"][0]["code"] == "refused-base"
     assert len(hub.repos[REPO].commits) == 2
     assert publish(project, hub, folder="trained/r/m").code == 0
     assert "adapter_config.json" not in hub.repos[REPO].files

@@ -73,6 +73,9 @@ def _card(stage: TrainedStage, found: WeightsLicence) -> Iterator[Problem]:
 
 
 def _base(stage: TrainedStage, base: str | None) -> Iterator[Problem]:
+    if base is not None and stage.told["stands_on"] is None:
+        message = "it stands alone: no other weights belong to it"
+        yield Problem("refused-base", message, Place(str(stage.path)), "leave --base out")
     if stage.told["stands_on"] is not None and base is None and hub_base(stage.told) is None:
         message = "it is an adapter for weights that are on this machine alone"
         hint = "publish the merge of it, or say where those weights are published: --base OWNER/NAME"
