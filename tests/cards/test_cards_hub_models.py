@@ -16,7 +16,7 @@ from support.hub_server import READ_ONLY, TOKEN, Hub, hub_server
 from support.projects import Outcome, Project
 from support.trained import GOOD, data, leave, stage
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 REPO = "tester/model"
@@ -158,7 +158,6 @@ print("loaded")
 """
 
 
-@pytest.mark.timeout(300)
 def test_a_model_that_was_trained_here_is_loaded_from_the_hub(project: Project, hub: Hub) -> None:
     """The whole way: a pipeline's rows, SFT and merge, publish, fetch, and the same logits."""
     pytest.importorskip("trl")
