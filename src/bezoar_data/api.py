@@ -273,8 +273,8 @@ def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str =
         raise InputError(Problem("no-run", "answers are kept beside a run", Place(str(run)), hint))
     name = dataset or read_lock(folder.path)["pipeline"]["name"]
     argilla = connect()
-    describe = describer(folder.card if folder.card.exists() else None, previous=folder.dataset / "README.md")
     pulled = pull(argilla, folder.review, find_dataset(argilla, workspace, name))
+    describe = describer(folder.card if folder.card.exists() else None, previous=folder.dataset / "README.md")
     return ReviewReport(folder, pulled.as_json(), merge_review(folder, describe))
 
 

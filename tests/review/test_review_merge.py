@@ -87,6 +87,10 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     assert "`source = rows-a.jsonl`" in card and "`source = rows-b.jsonl`" in card
     assert "No cut of `gpt4_rating` is shown to give 90 % good rows" in card
 
+    columns = ("--columns", "gpt4_status", "review_status")
+    refused = project.bezoar("judge", "reliability", "runs/test", *columns, "--save")
+    assert (refused.code, "may change with the next pull" in refused.err) == (2, True)
+
     files = project.files()
     assert merge(project) == Merged(lock, False, 1)
     assert project.files() == files

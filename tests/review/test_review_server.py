@@ -137,6 +137,7 @@ def test_pairs_are_reviewed_from_python_in_an_argilla_that_is_not_ours(tmp_path:
         assert workspace is not None
         dataset = argilla.dataset(workspace, "test")
         assert dataset is not None
+        assert "**What counts**" in dataset["guidelines"]  # the judge's rubric
         rows = {row["id"]: row for row in project.kept()}
         chosen = {}
         for record in argilla.records(dataset["id"]):
@@ -150,6 +151,16 @@ def test_pairs_are_reviewed_from_python_in_an_argilla_that_is_not_ours(tmp_path:
                 body = {"status": "submitted", "values": {"preference": {"value": place}}}
                 argilla.ask("POST", f"records/{record['id']}/responses", json=body)
         assert len(chosen) > 2
+        assert push_review(RUN, sample=12, blind=False, dataset="shown").added == 12
+        shown = argilla.dataset(workspace, "shown")
+        assert shown is not None
+        for record in argilla.records(shown["id"], include="suggestions"):
+            row, fields = rows[record["external_id"]], record["fields"]
+            assert fields["judge_reason"] == row["pairs_preference_reason"]
+            if row["pairs_preference"] in ("a", "b"):
+                (suggested,) = record["suggestions"]
+                better = row["explained_targets" if row["pairs_preference"] == "a" else "targets"]
+                assert (suggested["agent"], fields[suggested["value"]]) == ("pairs", better)
         status = review_status(RUN)
         assert status.as_json()["people"] == {"argilla": {"submitted": len(chosen), "draft": 0, "discarded": 0}}
         assert f"{len(chosen)} of 12 records are done" in str(status)
