@@ -63,6 +63,17 @@ def test_drafts_discarded_answers_edited_records_and_changed_rows_do_not_count()
     assert review.as_json() is None
 
 
+def test_one_person_counts_once_by_what_they_said_last():
+    row = judged(1, "Accept")
+    again = {"dataset": "pushed anew", "response": "later", "updated_at": "2026-01-02"}
+    answers = [given(row, "anna", "reject", **again), given(row, "anna", "accept")]
+    said = by_row(answers)[row.id, content_hash(row.columns)]
+    assert (said.people, said.status) == (1, "Reject")
+    answers.append(given(row, "anna", None, preference="b", response="of a pair"))
+    said = by_row(answers)[row.id, content_hash(row.columns)]
+    assert (said.people, said.status, said.preference) == (1, "Reject", "b")
+
+
 def test_the_latest_correction_stands():
     row = judged(1, "Accept")
     answers = [

@@ -63,7 +63,7 @@ class Reviewing:
         said = [reviewed for reviewed, _ in self._seen.values()]
         people = sorted({a["annotator"] for one in said for a in one.answers})
         first, second, groups = pairs_of_people(
-            [{a["annotator"]: a["verdict"] or a["preference"] for a in one.answers} for one in said]
+            [{a["annotator"]: a[kind] for a in one.answers} for one in said for kind in ("verdict", "preference")]
         )
         return {
             "rows": len(said),

@@ -77,12 +77,14 @@ def write_answers(path: Path, answers: Sequence[Mapping[str, Any]]) -> bool:
 
 def by_row(answers: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Reviewed]:
     """What people said of each row as it was when they saw it: by id and content hash. Answers to records that were
-    edited in Argilla are not about the row, and do not count."""
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for answer in answers:
+    edited in Argilla are not about the row, and do not count; of several by one person, as when a review was pushed
+    anew, the latest does."""
+    found: dict[tuple[str, str], dict[tuple[str, bool], Mapping[str, Any]]] = defaultdict(dict)
+    for answer in sorted(answers, key=lambda a: (a["updated_at"], a["response"])):
         if answer["status"] == "submitted" and not answer["edited"]:
-            found[answer["id"], answer["content_hash"]].append(answer)
-    return {key: _together(given) for key, given in found.items()}
+            who = (answer["annotator"], answer["preference"] is not None)
+            found[answer["id"], answer["content_hash"]][who] = answer
+    return {key: _together(list(given.values())) for key, given in found.items()}
 
 
 def _together(given: Sequence[Mapping[str, Any]]) -> Reviewed:
