@@ -30,7 +30,6 @@ def test_the_code_is_linted_and_formatted():
     tool("ruff", "format", "--check", ".")
 
 
-@pytest.mark.timeout(300)
 def test_the_types_hold():
     tool("mypy")
 

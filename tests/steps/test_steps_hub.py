@@ -45,7 +45,7 @@ def read(server: Hub, folder: Path, *settings: dict, script: str = READ, given: 
     """Read in a process of its own: the libraries take the Hub's address when they are imported."""
     env = {**os.environ, "HF_ENDPOINT": server.url, "HF_HOME": str(folder), "HF_HUB_OFFLINE": "0", "HF_TOKEN": ""}
     asked = json.dumps(given or [{"hub": "somebody/flan", **one} for one in settings])
-    done = subprocess.run([sys.executable, "-c", script, asked], env=env, capture_output=True, text=True, timeout=110)
+    done = subprocess.run([sys.executable, "-c", script, asked], env=env, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.strip().splitlines()[-1])
 

@@ -94,7 +94,7 @@ def plain_argilla(folder: Path, port: int) -> Iterator[dict[str, str]]:
         assert start(*argilla, *user).wait() == 0, (folder / "log").read_text()
         server = start(str(env.python), "-m", "uvicorn", "argilla_server:app", "--port", str(port))
         url = f"http://127.0.0.1:{port}"
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while not _answers(url):
             assert server.poll() is None and time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.2)
@@ -103,6 +103,6 @@ def plain_argilla(folder: Path, port: int) -> Iterator[dict[str, str]]:
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/api/v1/version", timeout=2).ok
+        return requests.get(f"{url}/api/v1/version", timeout=10).ok
     except requests.RequestException:
         return False

@@ -87,7 +87,7 @@ class Project:
         path.write_text(f"version: 1\nroles: {json.dumps({'teacher': entry, 'judge': entry})}\n")
         return path
 
-    def bezoar(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 250) -> Outcome:
+    def bezoar(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 500) -> Outcome:
         done = subprocess.run(
             [*BEZOAR, *arguments],
             cwd=self.folder,

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-PATIENCE = 100.0
+PATIENCE = 300.0
 """Seconds until a condition counts as never met: far more than any needs, and less than a test may take."""
 _LOOK = 0.02
 

@@ -13,7 +13,7 @@ import pytest
 from bezoar_data.training.text import IGNORED, conversation, preference
 from training.conftest import ROOT, prepared, trained
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 SMALL = {"use_cpu": True, "max_steps": 4, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1}
 SMALL |= {"max_length": 512, "logging_steps": 1, "eval_steps": 4, "save_steps": 4}
