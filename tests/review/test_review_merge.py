@@ -161,6 +161,19 @@ def test_rows_that_were_changed_by_hand_are_not_merged_into(project: Project):
     assert merge(project).changed
 
 
+def test_the_lock_of_another_version_is_told(project: Project):
+    folder = RunFolder(project.folder / "runs" / "test")
+    write_answers(folder.review, [given(project.kept()[2], "anna", "accept")])
+    files, lock = project.files(), folder.dataset / "lock.json"
+    value = json.loads(lock.read_text())
+    del value["sources"][0]["licence"]
+    lock.write_text(json.dumps(value))
+    with pytest.raises(InputError, match="does not tell all that a card"):
+        merge(project)
+    lock.write_bytes(files["dataset/lock.json"])
+    assert project.files() == files
+
+
 _ONE = {"value": 0.5, "low": 0.1, "high": 0.9}
 MEASURED = {
     "columns": ["gpt4_status", "human_status"], "labelled_by": None, "where": None, "rows": 40, "agreement": _ONE,

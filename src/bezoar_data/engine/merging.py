@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bezoar_data import __version__
 from bezoar_data.engine.finish import Describe, put_in_place
 from bezoar_data.engine.judging import Judge
 from bezoar_data.engine.reviewing import Reviewing
@@ -44,6 +45,15 @@ class Merged:
 
 def merge_review(folder: RunFolder, describe: Describe) -> Merged:
     """Merge `review.parquet` into the run's dataset. Raises `InputError`."""
+    try:
+        return _merge(folder, describe)
+    except KeyError as error:
+        message = f"the lock does not tell all that a card of bezoar-data {__version__} needs: {error}"
+        hint = "the answers are kept; run the same pipeline again to merge them: it asks no model again"
+        raise InputError(Problem("lock-incomplete", message, Place(str(folder.dataset)), hint)) from error
+
+
+def _merge(folder: RunFolder, describe: Describe) -> Merged:
     with folder.held() as scratch:
         lock = _read_lock(folder.dataset)
         building = scratch / "dataset"
