@@ -63,7 +63,8 @@ def _merge(folder: RunFolder, describe: Describe) -> Merged:
         files = [merging.rewrite(folder.dataset / f["path"], building / f["path"], f["split"]) for f in lock["data"]]
         merged = {
             **lock,
-            "software": {**lock["software"], "pyarrow": version("pyarrow")},
+            # Those that make this build: its bytes and its card depend on them.
+            "software": {**lock["software"], "bezoar-data": __version__, "pyarrow": version("pyarrow")},
             "judging": {
                 **lock["judging"],
                 "people": reviewing.measured(read_measured(folder.reliability, building)),
