@@ -156,7 +156,7 @@ def test_the_reference_of_dpo_is_the_sft_policy(recipe: Recipe, runs: Path, tmp_
     for planned in ready.stages[:-1]:
         start = _leaves(ready.folder, planned, start)
     last = ready.stages[-1]
-    data = Data(last.examples, last.settings, last.adapter)
+    data = Data(last.examples, last.settings, last.adapter, last.forecast.speed)
     place = ready.recipe.document.place(())
     job = StageJob(
         ready.recipe, last.stage, place, start, ready.template, data, tmp_path / "w", tmp_path / "r", Progress()

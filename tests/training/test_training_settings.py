@@ -11,7 +11,7 @@ from bezoar_data.spec.errors import InputError
 from bezoar_data.spec.recipe_check import load_recipe
 from bezoar_data.training.curves import save_curves
 from bezoar_data.training.folder import TrainingFolder, last_checkpoint
-from bezoar_data.training.settings import check_built, fit, written_settings
+from bezoar_data.training.settings import fit, written_settings
 from training.conftest import HEAD, Recipe, card
 
 STAGE = {"use": "sft", "card": card("lamini")}
@@ -47,15 +47,6 @@ def test_the_loss_is_not_watched_without_rows_held_out():
     assert dict(settings.given) == {"max_steps": 9}
     assert "held out" in settings.notes[0]
     assert dict(fit("sft", written, 100, 1).given) == written
-
-
-@pytest.mark.parametrize("name", ["packing", "padding_free"])
-def test_what_is_not_built_is_refused_at_its_line(recipe: Recipe, name: str):
-    loaded = load_recipe(recipe([{**STAGE, "training": {name: True}}]))
-    with pytest.raises(InputError) as error:
-        check_built(loaded)
-    (problem,) = error.value.problems
-    assert problem.code == "not-built" and problem.place is not None and problem.place.line == 1
 
 
 def test_a_checkpoint_that_was_being_written_is_passed_over(tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ Examples:
 
   bezoar-data train recipes/tiny.yaml
 
+  bezoar-data train recipes/tiny.yaml --launcher ddp --processes 2   # then the command it tells
+
 The datasets are those that runs here have built; a card whose dataset is missing is told with the command that builds
 it. Run the same command again to go on after an interruption: stages that are done stay, and the one that was cut short
 goes on from its last checkpoint.
@@ -23,16 +26,31 @@ Exit codes: 0 done; 2 the input is wrong; 4 the recipe's policy refuses a card; 
 """
 
 
+class Launcher(StrEnum):
+    """How several processes train together."""
+
+    ddp = "ddp"
+    fsdp = "fsdp"
+
+
 def train(
     recipe: Annotated[Path, typer.Argument(help="The recipe file.", metavar="RECIPE")],
     out: Annotated[Path | None, typer.Option(help="Where the stages are left. Default: trained/NAME.")] = None,
     runs: Annotated[Path, typer.Option(help="The folder that holds the runs.")] = Path("runs"),
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be trained; load no weights.")] = False,
+    launcher: Annotated[
+        Launcher | None,
+        typer.Option(help="Write settings for several processes, and say how to start them; train nothing."),
+    ] = None,
+    processes: Annotated[int, typer.Option(min=2, help="With --launcher: how many, one for each GPU.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Train from a recipe: its stages in order, each from the card it names."""
     from bezoar_data.api import load_recipe
 
+    if launcher is not None:
+        _write_launcher(recipe, launcher, processes, out)
+        return
     loaded = load_recipe(recipe, runs=runs, out=out)
     if plan:
         from bezoar_data.training.plan import plan_as_json, plan_text
@@ -41,6 +59,8 @@ def train(
         typer.echo(json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared))
         return
     trained = loaded.train(quiet=as_json)
+    if not _speaks():
+        return
     if as_json:
         value = {"ok": True, "exit_code": 0, "folder": str(trained.folder), "stages": trained.stages}
         typer.echo(json.dumps(value, ensure_ascii=False))
@@ -52,3 +72,21 @@ def train(
 
 
 train.__doc__ = f"{train.__doc__}\n{EXAMPLES}"
+
+
+def _speaks() -> bool:
+    """Of several processes, the first."""
+    from bezoar_data.training.processes import is_first
+
+    return is_first()
+
+
+def _write_launcher(recipe: Path, launcher: Launcher, processes: int, out: Path | None) -> None:
+    from bezoar_data.spec.recipe_check import load_recipe
+    from bezoar_data.training.launcher import write_launcher
+
+    loaded = load_recipe(recipe)
+    path, commands = write_launcher(loaded, launcher.value, processes, out or Path("trained") / loaded.file.name)
+    typer.echo(f"settings: {path}")
+    for command in commands:
+        typer.echo(f"  {command}")

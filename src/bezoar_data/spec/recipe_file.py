@@ -66,6 +66,13 @@ class Base(Strict):
     licence: _Name | None = Field(
         default=None, description="The licence of its weights: an SPDX id or the Hub's name.", examples=["apache-2.0"]
     )
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"] | None = (
+        Field(
+            default=None,
+            description="How attention is computed, by transformers' names. By default the fastest that is installed.",
+            examples=["sdpa"],
+        )
+    )
     trust_remote_code: bool = Field(
         default=False, description="Run code that comes with the model. Weights alone need none.", examples=[False]
     )

@@ -30,6 +30,7 @@ TAKEN: Mapping[str, str] = {
         ),
         "it is said under 'base'": ("model_init_kwargs", "trust_remote_code", "revision", "base_model_name_or_path"),
         "'template' and the card's views say it": ("chat_template_path", "eos_token", "dataset_text_field"),
+        "rows are prepared here, not by TRL": ("dataset_kwargs", "dataset_num_proc", "shuffle_dataset"),
         "it follows from the stage": (
             *("peft_type", "task_type", "auto_mapping", "peft_version", "inference_mode", "runtime_config"),
         ),

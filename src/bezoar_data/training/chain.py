@@ -22,9 +22,11 @@ from bezoar_data.training.curves import save_curves
 from bezoar_data.training.dpo import run_dpo
 from bezoar_data.training.examples import Examples
 from bezoar_data.training.folder import RECIPE, TrainingFolder
+from bezoar_data.training.forecast import Forecast
 from bezoar_data.training.made_base import save_made_base
 from bezoar_data.training.merge import run_merge
 from bezoar_data.training.models import Start, base_start
+from bezoar_data.training.processes import is_first, wait_for_all
 from bezoar_data.training.progress import Progress
 from bezoar_data.training.settings import Settings
 from bezoar_data.training.sft import run_sft
@@ -55,6 +57,7 @@ class Planned:
     settings: Settings | None
     adapter: Mapping[str, Any] | None
     passed_over: int = 0
+    forecast: Forecast | None = None
 
 
 def base_key(recipe: LoadedRecipe, tokenizer: Any) -> str:
@@ -95,12 +98,16 @@ def run_chain(
     describe: Describe,
 ) -> list[dict[str, Any]]:
     """Run every stage that is not done, in order, and give what all stages left. `base` is the base's key."""
-    _make_base(recipe, folder, template, base, progress)
+    # Asked before anything is written, so that all processes take the same stages for done.
+    done = [folder.finished(planned.stage.id, planned.key) for planned in plan]
+    wait_for_all()
+    if is_first():
+        _make_base(recipe, folder, template, base, progress)
+    wait_for_all()
     starts = {BASE: base_start(recipe, folder.base)}
     left: dict[str, dict[str, Any]] = {}
-    for planned in plan:
+    for planned, found in zip(plan, done, strict=True):
         name = planned.stage.id
-        found = folder.finished(name, planned.key)
         if found is None:
             found = _run(
                 recipe, folder, planned, template, starts[planned.start], progress, left.get(planned.start), describe
@@ -109,9 +116,10 @@ def run_chain(
             progress.say(f"{name}: done already")
         starts[name] = _leaves(folder, planned, starts[planned.start])
         left[name] = found
-        if not (folder.stage(name) / CARD).is_file():
+        if is_first() and not (folder.stage(name) / CARD).is_file():
             write_text(folder.stage(name) / CARD, describe(found))
-    shutil.rmtree(folder.path / ".work", ignore_errors=True)
+    if is_first():
+        shutil.rmtree(folder.path / ".work", ignore_errors=True)
     return list(left.values())
 
 
@@ -138,10 +146,13 @@ def _run(
 ) -> dict[str, Any]:
     """`before` is what the stage that it starts from left; None for the base."""
     stage = planned.stage
-    work = folder.open_work(stage.id, planned.key)
+    work = folder.open_work(stage.id, planned.key) if is_first() else folder.work(stage.id)
+    wait_for_all()
     data = None
-    if planned.examples is not None and planned.settings is not None:
-        data = Data(planned.examples, planned.settings, planned.adapter)
+    if planned.examples is not None and planned.settings is not None and planned.forecast is not None:
+        speed = planned.forecast.speed
+        data = Data(planned.examples, planned.settings, planned.adapter, speed)
+        progress.say(f"{stage.id}: {speed}")
         for note in planned.settings.notes:
             progress.note(f"{stage.id}: {note}")
     job = StageJob(
@@ -156,13 +167,17 @@ def _run(
         progress=progress,
     )
     progress.say(f"{stage.id}: {stage.use}, from {planned.start}")
-    done = STAGES[stage.use](job)
+    done = STAGES[stage.use](job) if is_first() or stage.use != "merge" else None
+    if done is None or not is_first():
+        wait_for_all()
+        return folder.finished(stage.id, planned.key) or {}
     write_text(job.result / RECIPE, recipe.path.read_text("utf-8"))
     told = stage_file(recipe, planned, template, done, before, job.result)
     write_json(job.result / STAGE_FILE, told)
     save_curves(job.result, stage.id)
     write_text(job.result / CARD, describe(told))
     folder.finish(stage.id)
+    wait_for_all()
     return told
 
 

@@ -30,7 +30,8 @@ def make_trainer(job: StageJob) -> Any:
 
     model = policy_model(job)
     trains_all = job.data.adapter is None and job.start.adapter is None
-    reference = load_weights(job.start, job.place, dtype="float32") if trains_all else None
+    attention = job.data.speed.attention
+    reference = load_weights(job.start, job.place, dtype="float32", attention=attention) if trains_all else None
     return Trainer(
         model=model,
         ref_model=reference,

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bezoar_data.training.cards import StageRows
+from bezoar_data.training.packing import Example, pack
 from bezoar_data.training.text import IGNORED, Template, Unusable, conversation, preference
-
-Example = dict[str, list[int]]
 
 
 @dataclass
@@ -39,7 +38,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What a stage trains on and what it watches its loss on."""
+    """What a stage trains on and what it watches its loss on: one row each, or packed ones."""
 
     train: list[Example]
     held_out: list[Example]
@@ -53,6 +52,11 @@ def make_examples(use: str, rows: StageRows, template: Template, settings: Mappi
     counts = {"train": Counted(), "validation": Counted()}
     train = _all(rows.train, make, counts["train"])
     held_out = _all(rows.held_out, make, counts["validation"])
+    packs = settings.get("packing")
+    if packs:
+        train = pack(train, settings["max_length"])
+    if packs if settings.get("eval_packing") is None else settings["eval_packing"]:
+        held_out = pack(held_out, settings["max_length"])
     return Examples(train, held_out, counts)
 
 

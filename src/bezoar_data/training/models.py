@@ -45,12 +45,16 @@ def load_tokenizer(start: Start, place: Place) -> Any:
     return tokenizer
 
 
-def load_weights(start: Start, place: Place, *, dtype: str | None = None, quantisation: Any = None) -> Any:
+def load_weights(
+    start: Start, place: Place, *, dtype: str | None = None, quantisation: Any = None, attention: str | None = None
+) -> Any:
     """The weights without an adapter. Raises `InputError`."""
     import torch
     from transformers import AutoModelForCausalLM
 
     options = start.options()
+    if attention is not None:
+        options["attn_implementation"] = attention
     if quantisation is not None:
         # bitsandbytes quantises where the weights are to stay.
         options["device_map"] = {"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"}

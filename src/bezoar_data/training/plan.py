@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bezoar_data.spec.recipe_file import LoadedRecipe
 from bezoar_data.training.settings import with_defaults
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ def plan_as_json(prepared: Prepared) -> dict[str, Any]:
         "recipe": file.name,
         "folder": str(prepared.folder.path),
         "base": file.base.model or "made by the recipe",
-        "weights": _weights(prepared.recipe),
-        "weights_bytes": weights_bytes(prepared.recipe),
+        "weights": prepared.shape.weights if prepared.shape is not None else None,
         "stages": [_stage(prepared, planned) for planned in prepared.stages],
         "warnings": list(prepared.warnings),
     }
@@ -35,11 +33,9 @@ def plan_text(prepared: Prepared) -> str:
 
 def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
     yield f"{plan['recipe']}: {len(plan['stages'])} stages into {plan['folder']}"
-    weights, size = plan["weights"], plan["weights_bytes"]
-    known = (
-        f", {weights:,} weights, {size / 2**20:,.1f} MiB loaded" if weights and size else ", its size is not known here"
-    )
-    yield f"base: {plan['base']}{known}"
+    weights = plan["weights"]
+    known = f"{weights:,} weights" if weights else "on the Hub and not here: no estimates"
+    yield f"base: {plan['base']}, {known}"
     for stage in plan["stages"]:
         yield f"{stage['id']}: {stage['use']}, from {stage['from']}{', done already' if stage['done'] else ''}"
         if stage["card"] is None:
@@ -50,10 +46,33 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
             f"  {train['tokens']:,} tokens an epoch, {train['learnt_tokens']:,} of them learnt; "
             f"{stage['steps']:,} steps of {stage['rows_per_step']} rows, {stage['epochs']:.1f} epochs"
         )
+        yield f"  {stage['computed']}"
+        yield from _estimates(stage["estimate"])
         for note in stage["notes"]:
             yield f"  {note}"
     for warning in plan["warnings"]:
         yield f"warning: {warning}"
+
+
+def _estimates(estimate: Mapping[str, Any]) -> Iterator[str]:
+    if estimate["memory"] is not None:
+        parts = ", ".join(f"{name} {_size(size)}" for name, size in estimate["memory"].items())
+        yield f"  about {_size(estimate['memory_bytes'])} at most, beside the program itself: {parts}"
+    if estimate["seconds"] is not None:
+        low, high = estimate["seconds"]
+        yield f"  about {_time(low)} to {_time(high)} ({estimate['basis']})"
+    elif estimate["memory"] is not None:
+        yield f"  no estimate of time: {estimate['basis']}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _stage(prepared: Prepared, planned: Planned) -> dict[str, Any]:
@@ -65,7 +84,7 @@ def _stage(prepared: Prepared, planned: Planned) -> dict[str, Any]:
         "done": prepared.finished(planned) is not None,
         "card": None,
     }
-    if planned.card is None or planned.examples is None or planned.settings is None:
+    if planned.card is None or planned.examples is None or planned.settings is None or planned.forecast is None:
         return value
     full = with_defaults(planned.stage.use, planned.settings.given)
     batch = full["per_device_train_batch_size"] * full["gradient_accumulation_steps"]
@@ -79,37 +98,8 @@ def _stage(prepared: Prepared, planned: Planned) -> dict[str, Any]:
         "rows_per_step": batch,
         "epochs": steps * batch / len(planned.examples.train),
         "notes": list(planned.settings.notes),
+        "computed": str(planned.forecast.speed),
+        "speed": planned.forecast.speed.as_json(),
+        "machine": planned.forecast.machine.as_json(),
+        "estimate": planned.forecast.as_json(),
     }
-
-
-def _weights(recipe: LoadedRecipe) -> int | None:
-    """How many weights the base has, from its shape alone; None where the shape is not here."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
-
-    base = recipe.file.base
-    if base.make is not None:
-        config = LlamaConfig(**base.make.model_dump())
-    else:
-        from pathlib import Path
-
-        from bezoar_data.training.models import base_start
-
-        start = base_start(recipe, Path())
-        try:
-            config = AutoConfig.from_pretrained(start.weights, **start.options())
-        except (OSError, ValueError):
-            return None
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def weights_bytes(recipe: LoadedRecipe) -> int | None:
-    """Roughly what the base's weights take in memory while an adapter is trained; activations come on top."""
-    weights = _weights(recipe)
-    if weights is None:
-        return None
-    if (recipe.file.quantisation or {}).get("load_in_4bit"):
-        return weights // 2
-    return weights * (2 if recipe.file.adapter is not None else 4)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.spec.clean import clean_text
+from bezoar_data.training.processes import is_first
 
 LINES = 5.0
 """Seconds between two lines of one stage."""
@@ -20,11 +21,12 @@ class Progress:
         self._quiet = quiet
 
     def say(self, text: str) -> None:
-        if not self._quiet:
+        if not self._quiet and is_first():
             print(clean_text(text), file=sys.stderr, flush=True)  # noqa: T201
 
     def note(self, text: str) -> None:
-        print(f"note: {clean_text(text)}", file=sys.stderr, flush=True)  # noqa: T201
+        if is_first():
+            print(f"note: {clean_text(text)}", file=sys.stderr, flush=True)  # noqa: T201
 
     def callback(self, stage: str, checkpoint: Path | None) -> Any:
         """A callback for a trainer that tells loss, tokens/s, time left and memory."""

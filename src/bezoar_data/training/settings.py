@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bezoar_data.spec.errors import Problem, raise_errors
+from bezoar_data.spec.errors import InputError, Problem, raise_errors
 from bezoar_data.spec.recipe_file import LoadedRecipe
 from bezoar_data.spec.trainer_settings import DPO, SFT, trainer_settings
+from bezoar_data.training.processes import shared_batch
 
 CLASSES = {"sft": SFT, "dpo": DPO}
 
-_NOT_BUILT = ("packing", "eval_packing", "padding_free")
 _WATCHING = ("eval_strategy", "load_best_model_at_end", "metric_for_best_model", "greater_is_better", "eval_steps")
 
 
@@ -23,6 +23,8 @@ class Settings:
 
     given: Mapping[str, Any]
     steps: int
+    shared: Mapping[str, int]
+    """What each of several processes is given in the place of it."""
     notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
@@ -50,23 +52,38 @@ def adapter_settings(recipe: LoadedRecipe, index: int) -> dict[str, Any] | None:
     return {**recipe.file.adapter, **(stage.adapter or {})}
 
 
-def check_built(recipe: LoadedRecipe) -> None:
-    """Raise `InputError` for settings that would be taken without doing what they promise."""
+def check_joined(recipe: LoadedRecipe) -> None:
+    """Raise `InputError` for settings that would join rows in one sequence where they would see each other, or not join
+    them at all."""
     problems = []
     for i, stage in enumerate(recipe.file.stages):
         if stage.use == "merge":
             continue
-        for name in _NOT_BUILT:
-            if written_settings(recipe, i).get(name):
-                path = ("stages", i, "training", name) if name in stage.training else ("training", name)
-                message = f"'{name}' is not built: rows would see each other without an attention that keeps them apart"
-                problems.append(Problem("not-built", message, recipe.document.place(path, key=True), "leave it out"))
+        written = written_settings(recipe, i)
+        for name, message, hint in _joining_faults(stage.use, with_defaults(stage.use, written)):
+            path = ("stages", i, "training", name) if name in stage.training else ("training", name)
+            problems.append(Problem("bad-value", message, recipe.document.place(path, key=True), hint))
     raise_errors(dict.fromkeys(problems))
 
 
-def fit(use: str, written: Mapping[str, Any], train: int, held_out: int) -> Settings:
+def _joining_faults(use: str, full: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if use == "dpo":
+        if full["padding_free"]:
+            yield "padding_free", "TRL's DPOTrainer pads all batches: 'padding_free' does nothing", "leave it out"
+        return
+    if full["packing"] and full["packing_strategy"] == "wrapped":
+        message = "'wrapped' packing cuts rows in pieces that see each other"
+        yield "packing_strategy", message, "take 'bfd', which keeps rows whole and apart"
+    if full["packing"] and full["max_length"] is None:
+        yield "max_length", "'packing' needs a length to fill", "give 'max_length'"
+    if full["eval_packing"] and not (full["packing"] or full["padding_free"]):
+        message = "packed for evaluation alone, rows would see each other"
+        yield "eval_packing", message, "add 'packing' or 'padding_free'"
+
+
+def fit(use: str, written: Mapping[str, Any], train: int, held_out: int, processes: int = 1) -> Settings:
     """The settings for so many examples: no evaluation without examples held out, no longer a warm-up than there are
-    steps."""
+    steps. Raises `InputError` where the processes cannot share a step's rows."""
     given, notes = dict(written), []
     full = with_defaults(use, written)
     steps = _steps(full, train)
@@ -78,7 +95,13 @@ def fit(use: str, written: Mapping[str, Any], train: int, held_out: int) -> Sett
     if warmup > steps:
         notes.append(f"the warm-up is {steps} steps, not {warmup:g}: the stage has no more")
         given["warmup_steps"] = steps
-    return Settings(given, steps, tuple(notes))
+    shared = shared_batch(full, processes)
+    if shared is None:
+        rows = full["per_device_train_batch_size"] * full["gradient_accumulation_steps"]
+        message = f"{processes} processes cannot share the {rows} rows of a step evenly"
+        hint = "start as many as divide per_device_train_batch_size or gradient_accumulation_steps, or change those"
+        raise InputError(Problem("several-processes", message, hint=hint))
+    return Settings(given, steps, shared, tuple(notes))
 
 
 def _steps(full: Mapping[str, Any], examples: int) -> int:

@@ -6,6 +6,7 @@ one is made.
 
 from __future__ import annotations
 
+from bezoar_data.training.packing import need_rows_apart
 from bezoar_data.training.stage import Done, StageJob
 from bezoar_data.training.trainers import OurExamples, configuration, dataset, policy_model, run_trainer
 
@@ -19,10 +20,13 @@ def run_sft(job: StageJob) -> Done:
     class Trainer(OurExamples, SFTTrainer):  # type: ignore[misc]
         pass
 
-    # Which tokens are learnt stands in the labels; the trainer would look for masks of its own.
-    args = configuration(job, SFTConfig, completion_only_loss=None, assistant_only_loss=False)
+    # Which tokens are learnt stands in the labels; the trainer would look for masks of its own. Rows are cut already.
+    args = configuration(job, SFTConfig, completion_only_loss=None, assistant_only_loss=False, max_length=None)
+    model = policy_model(job)
+    if args.packing or args.padding_free:
+        need_rows_apart(model, job.place)
     trainer = Trainer(
-        model=policy_model(job),
+        model=model,
         args=args,
         train_dataset=dataset(job.data.examples.train),
         eval_dataset=dataset(job.data.examples.held_out),

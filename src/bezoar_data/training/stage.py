@@ -12,6 +12,7 @@ from bezoar_data.spec.recipe_file import LoadedRecipe, Stage
 from bezoar_data.training.examples import Examples
 from bezoar_data.training.models import Start
 from bezoar_data.training.settings import Settings
+from bezoar_data.training.speed import Speed
 from bezoar_data.training.text import Template
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Data:
     settings: Settings
     adapter: Mapping[str, Any] | None
     """peft's LoraConfig for a new adapter; None where all weights are trained."""
+    speed: Speed
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def stage_file(
             "sha256": hashlib.sha256(recipe.path.read_bytes()).hexdigest(),
         },
         "policy": file.policy.model_dump(mode="json"),
-        "base": _told_base(recipe),
+        "base": told_base(recipe),
         "stands_on": _stands_on(recipe, planned, before),
         "data": _told_data(planned),
         "settings": dict(planned.settings.given) if planned.settings is not None else None,
@@ -61,6 +61,7 @@ def stage_file(
             "name": "tokenizer" if file.template == TOKENIZERS_OWN else Path(file.template).name,
             "sha256": hashlib.sha256(template.source.encode()).hexdigest(),
         },
+        **_told_forecast(planned),
         "software": {name: version(name) for name in SOFTWARE},
         "metrics": dict(done.metrics),
         "times": dict(done.times),
@@ -69,7 +70,7 @@ def stage_file(
     }
 
 
-def _told_base(recipe: LoadedRecipe) -> dict[str, Any]:
+def told_base(recipe: LoadedRecipe) -> dict[str, Any]:
     """A folder by its name alone: where it lies on this machine is nobody's business."""
     base = recipe.file.base
     told: dict[str, Any] = base.model_dump(mode="json", exclude_none=True)
@@ -83,9 +84,17 @@ def _stands_on(recipe: LoadedRecipe, planned: Planned, before: Mapping[str, Any]
     if planned.adapter is None:
         return None
     if before is None:
-        return _told_base(recipe)
+        return told_base(recipe)
     standing: dict[str, Any] | None = before["stands_on"]
     return standing if standing is not None else {"stage": before["stage"]}
+
+
+def _told_forecast(planned: Planned) -> dict[str, Any]:
+    """How it was computed, on what, and what was expected of it."""
+    found = planned.forecast
+    if found is None:
+        return {}
+    return {"speed": found.speed.as_json(), "machine": found.machine.as_json(), "estimate": found.as_json()}
 
 
 def _told_data(planned: Planned) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,15 @@ from bezoar_data.spec.recipe_check import load_recipe
 from bezoar_data.spec.recipe_file import BASE, TOKENIZERS_OWN, LoadedRecipe
 from bezoar_data.training.cards import StageCard, StageRows, find_cards, read_rows, seeds_on_both_sides
 from bezoar_data.training.folder import TrainingFolder
+from bezoar_data.training.forecast import Forecaster
 from bezoar_data.training.policy import Commercial, hold_to_policy
+from bezoar_data.training.processes import is_first, meet, part, world_size
 from bezoar_data.training.progress import Progress
-from bezoar_data.training.settings import adapter_settings, check_built, fit, with_defaults, written_settings
+from bezoar_data.training.settings import adapter_settings, check_joined, fit, with_defaults, written_settings
 
 if TYPE_CHECKING:
     from bezoar_data.training.chain import Describe, Planned
+    from bezoar_data.training.shape import Shape
     from bezoar_data.training.text import Template
 
 
@@ -32,6 +36,8 @@ class Prepared:
     stages: list[Planned]
     base: str
     """The key of the base."""
+    shape: Shape | None
+    """Of the base; None where its configuration is not here."""
     warnings: tuple[str, ...]
 
     def finished(self, planned: Planned) -> dict[str, Any] | None:
@@ -58,15 +64,16 @@ def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial)
     Raises `InputError` and `PolicyRefused`, each with everything found.
     """
     recipe = load_recipe(path)
-    check_built(recipe)
+    check_joined(recipe)
     cards = find_cards(recipe, runs)
     hold_to_policy(recipe, cards.values(), commercial)
     rows = {i: read_rows(recipe, card) for i, card in cards.items()}
     _need_libraries()
     folder = TrainingFolder(out or Path("trained") / recipe.file.name)
     template = _template(recipe, rows)
-    stages, base = _plan(recipe, cards, rows, template)
-    return Prepared(recipe, folder, template, stages, base, tuple(_warnings(recipe, rows, stages)))
+    forecaster = Forecaster(recipe, folder.path.parent)
+    stages, base = _plan(recipe, cards, rows, template, forecaster)
+    return Prepared(recipe, folder, template, stages, base, forecaster.shape, tuple(_warnings(recipe, rows, stages)))
 
 
 def train(prepared: Prepared, progress: Progress, describe: Describe) -> Trained:
@@ -74,8 +81,8 @@ def train(prepared: Prepared, progress: Progress, describe: Describe) -> Trained
     card of a stage's `stage.json`."""
     from bezoar_data.training.chain import run_chain
 
-    _need_one_device()
-    with prepared.folder.held():
+    meet(use_cpu=bool(prepared.recipe.file.training.get("use_cpu")))
+    with prepared.folder.held() if is_first() else nullcontext():
         stages = run_chain(
             prepared.recipe,
             prepared.folder,
@@ -85,6 +92,7 @@ def train(prepared: Prepared, progress: Progress, describe: Describe) -> Trained
             base=prepared.base,
             describe=describe,
         )
+    part()
     return Trained(prepared.folder.path, stages)
 
 
@@ -103,22 +111,15 @@ def _hush() -> None:
     import logging as standard
     import warnings
 
+    import datasets
     from transformers.utils import logging
 
+    datasets.disable_progress_bars()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     standard.getLogger("bitsandbytes").setLevel(standard.ERROR)
     if not os.environ.get("BEZOAR_DEBUG"):
         warnings.filterwarnings("ignore", module=r"(transformers|trl|peft|bitsandbytes|torch|accelerate)\b")
-
-
-def _need_one_device() -> None:
-    import torch
-
-    several = torch.cuda.device_count() > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if several:
-        hint = "make one visible, such as with CUDA_VISIBLE_DEVICES=0, and start one process"
-        raise InputError(Problem("several-devices", "training on several GPUs is not built", hint=hint))
 
 
 def _template(recipe: LoadedRecipe, rows: Mapping[int, StageRows]) -> Template:
@@ -150,7 +151,11 @@ def _texts(rows: Mapping[int, StageRows]) -> Iterator[str]:
 
 
 def _plan(
-    recipe: LoadedRecipe, cards: Mapping[int, StageCard], rows: Mapping[int, StageRows], template: Template
+    recipe: LoadedRecipe,
+    cards: Mapping[int, StageCard],
+    rows: Mapping[int, StageRows],
+    template: Template,
+    forecaster: Forecaster,
 ) -> tuple[list[Planned], str]:
     from bezoar_data.training.chain import Planned, base_key, rows_key, stage_key
     from bezoar_data.training.examples import make_examples
@@ -161,21 +166,26 @@ def _plan(
     problems: list[Problem] = []
     for i, stage in enumerate(recipe.file.stages):
         start = recipe.file.start(i)
-        examples = settings = None
+        examples = settings = forecast = None
         if stage.use != "merge":
             written = written_settings(recipe, i)
             examples = make_examples(stage.use, rows[i], template, with_defaults(stage.use, written))
-            settings = fit(stage.use, written, len(examples.train), len(examples.held_out))
+            settings = fit(stage.use, written, len(examples.train), len(examples.held_out), world_size())
             if not examples.train:
                 left_out = ", ".join(f"{n} {why}" for why, n in examples.counts["train"].left_out.items())
                 message = f"no row of the stage '{stage.id}' can be learnt from: {left_out}"
                 problems.append(Problem("no-rows", message, recipe.document.place(("stages", i))))
         adapter = adapter_settings(recipe, i)
+        if examples is not None and settings is not None:
+            forecast = forecaster.stage(stage, examples, settings, adapter)
         decides = {"stage": stage.model_dump(mode="json"), "adapter": adapter}
         decides["settings"] = dict(settings.given) if settings is not None else None
         keys[stage.id] = stage_key(recipe, decides, keys[start], template, rows_key(examples))
         passed_over = rows[i].passed_over if i in rows else 0
-        planned.append(Planned(i, stage, start, keys[stage.id], cards.get(i), examples, settings, adapter, passed_over))
+        card = cards.get(i)
+        planned.append(
+            Planned(i, stage, start, keys[stage.id], card, examples, settings, adapter, passed_over, forecast)
+        )
     if problems:
         raise InputError(problems)
     return planned, base

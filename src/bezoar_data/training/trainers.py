@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.training.folder import last_checkpoint
 from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
+from bezoar_data.training.processes import is_first
 from bezoar_data.training.settings import with_defaults
 from bezoar_data.training.stage import Done, StageJob
 
@@ -34,7 +35,8 @@ def policy_model(job: StageJob) -> Any:
     else:
         # All weights are trained in single precision, whatever they are multiplied in.
         dtype = "bfloat16" if half and job.data.adapter is not None else "float32"
-    model = load_weights(job.start, job.place, dtype=dtype, quantisation=quantisation)
+    attention = job.data.speed.attention
+    model = load_weights(job.start, job.place, dtype=dtype, quantisation=quantisation, attention=attention)
     model.config.use_cache = False
     if job.start.adapter is not None:
         return load_adapter(model, job.start.adapter, trainable=True)
@@ -52,7 +54,13 @@ def dataset(examples: list[dict[str, list[int]]]) -> Dataset | None:
 def configuration(job: StageJob, cls: type[Any], **ours: Any) -> Any:
     """TRL's configuration with the recipe's settings. Raises `InputError` for values that only TRL can refuse."""
     assert job.data is not None  # noqa: S101 (a stage that trains has data)
-    given = {"disable_tqdm": True, **job.data.settings.given, **ours}
+    given = {
+        "disable_tqdm": True,
+        **job.data.settings.given,
+        **job.data.settings.shared,
+        **job.data.speed.settings,
+        **ours,
+    }
     try:
         return cls(output_dir=str(job.work), **given)
     except (ValueError, TypeError, ImportError) as error:
@@ -103,17 +111,21 @@ def run_trainer(job: StageJob, trainer: Any) -> Done:
     began = time.perf_counter()
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
-    save_weights(trainer.model, job.result)
-    job.save_tokenizer()
+    # Where the weights are spread over processes, all of them put them together.
+    whole = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
+    if is_first():
+        save_weights(trainer.model, job.result, whole)
+        job.save_tokenizer()
     history = trainer.state.log_history
-    (job.result / LOG).write_text("".join(json.dumps(_plain(line)) + "\n" for line in history), encoding="utf-8")
+    if is_first():
+        (job.result / LOG).write_text("".join(json.dumps(_plain(line)) + "\n" for line in history), encoding="utf-8")
     return Done(_metrics(history, trainer.state), _times(seconds, result.metrics, checkpoint))
 
 
-def save_weights(model: Any, folder: Path) -> None:
+def save_weights(model: Any, folder: Path, state: Any = None) -> None:
     """An adapter alone, or the whole model. A copy that served as DPO's reference is none of the result."""
     adapters = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
-    model.save_pretrained(str(folder), **adapters)
+    model.save_pretrained(str(folder), state_dict=state, **adapters)
     # peft's empty card would stand in for ours.
     (folder / "README.md").unlink(missing_ok=True)
 
