@@ -112,6 +112,7 @@ def test_each_mistake_is_found_at_its_place_and_no_other(marked: str) -> None:
     ("text", "hint"),
     [
         (ADAPTED + "training: {max_seq_length: 512}\n" + SFT, "did you mean 'max_length'?"),
+        (ADAPTED + "training: {shuffle_dataset: true}\n" + SFT, "rows are prepared here, not by TRL"),
         (ADAPTED + "training: {beta: 0.1}\n" + SFT, "in the 'training:' of the stage"),
         (HEAD + "adapter: {task_type: CAUSAL_LM}\n" + SFT, "follows from the stage"),
         (ADAPTED + "stages: [{use: stf, card: c.md}]\n", "did you mean 'sft'?"),
