@@ -30,15 +30,16 @@ def texts(*given: Any) -> list[Row]:
 
 def test_exact_duplicates_by_words_and_by_text():
     rows = texts("One two.", "one  TWO!", "one two three", "", "", None, "?!", "?!", "one-two")
-    by_words = ExactDuplicates(name="e", column="text")
+    by_words = ExactDuplicates(name="e", column="text", compare="words")
     assert dropped(by_words, rows) == {"row-1": "of row-0", "row-7": "of row-6", "row-8": "of row-0"}
-    by_text = ExactDuplicates(name="e", column="text", compare="text")
+    by_text = ExactDuplicates(name="e", column="text")
+    assert dropped(by_text, texts("What is 3 + 2?", "What is 3 - 2?", "In C++?", "In C#?")) == {}
     assert dropped(by_text, [*rows, row(9, text="One  two.\n")]) == {"row-7": "of row-6", "row-9": "of row-0"}
 
 
 def test_exact_duplicates_keeps_columns_apart_and_marks():
     rows = [row(0, a="x y", b="z"), row(1, a="x", b="y z"), row(2, a="X y", b="z")]
-    step = ExactDuplicates(name="e", column=["a", "b"], action="mark")
+    step = ExactDuplicates(name="e", column=["a", "b"], compare="words", action="mark")
     marks = [v.columns["duplicate"] for v in step.run_rows(rows) if isinstance(v, Kept)]
     assert marks == [None, None, "exact_duplicate: of row-0"]
 

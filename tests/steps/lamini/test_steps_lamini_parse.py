@@ -47,6 +47,12 @@ def test_what_was_shown_or_said_before_is_told_whatever_its_case_and_punctuation
     assert read(answer) == [("what is a FJORD", "copied_example"), ("Sing!", ""), ("sing…", "duplicate")]
 
 
+def test_signs_that_mean_something_are_no_punctuation():
+    asked = ("Write hello in C++.", "Write hello in C#.", "What is 3 + 2?", "What is 3 * 2?")
+    assert [f for _, f in read("".join(f"<example>{text}</example>" for text in asked))] == [""] * 4
+    assert read("<example>Sing</example> ** </example>") == [("Sing", "")]
+
+
 def test_a_faulty_one_does_not_make_a_later_good_one_a_duplicate():
     answer = "<example>Sing a song\n<example>Sing a song.</example>"
     assert read(answer) == [("Sing a song", "unclosed"), ("Sing a song.", "")]

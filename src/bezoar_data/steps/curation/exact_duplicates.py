@@ -18,18 +18,18 @@ from bezoar_data.steps.curation.sorting import GlobalSortingStep
 class ExactDuplicates(GlobalSortingStep):
     """Sort out rows whose text is that of an earlier row.
 
-    Texts are the same if they have the same words, whatever their case, punctuation and white space (`compare:
-    words`), or the same characters, white space aside (`compare: text`). Texts without any word count by their
-    characters. Rows without text are nobody's duplicates.
+    Texts are the same if they have the same characters, white space aside (`compare: text`), or the same words,
+    whatever their case, punctuation and white space (`compare: words`; "3 + 2" and "3 - 2" are then the same). Texts
+    without any word count by their characters. Rows without text are nobody's duplicates.
     """
 
     use: ClassVar[str] = "exact_duplicates"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     example: ClassVar[str] = "- use: exact_duplicates\n  with: {column: inputs}\n"
 
     mark: str = Field(default="duplicate", description="The column that `action: mark` writes; null for the first.")
     compare: Literal["words", "text"] = Field(
-        default="words", description="Compare words, case and punctuation aside, or the text as it is."
+        default="text", description="Compare the text as it is, or its words, case and punctuation aside."
     )
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:

@@ -69,9 +69,10 @@ def clean(text: str) -> str:
 
 
 def comparable(text: str) -> str:
-    """What two texts share that differ in case, spaces and punctuation only. A text without a word has nothing."""
+    """What two texts share that differ in case, spaces and punctuation only. Signs that carry a meaning of their own
+    stay: C++ is not C#."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.findall(r"\w+", folded))
+    return " ".join(re.findall(r"\w+|[+*/=<>#^%&|~]", folded))
 
 
 def _pieces(text: str) -> Iterable[tuple[str, str]]:
@@ -86,7 +87,7 @@ def _pieces(text: str) -> Iterable[tuple[str, str]]:
         elif opened is not None:
             yield text[opened : tag.start()], ""
             opened = None
-        elif comparable(text[closed : tag.start()]):
+        elif re.search(r"\w", text[closed : tag.start()]):
             yield text[closed : tag.start()], "unopened"
         closed = tag.end()
     if opened is not None:
