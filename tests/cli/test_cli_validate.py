@@ -132,12 +132,33 @@ def test_json_tells_the_same_as_the_text(here: Path, capsys: pytest.CaptureFixtu
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] is False
     assert told["exit_code"] == 2
-    (problem,) = told["problems"]
+    key, problem = told["problems"]
+    assert (key["code"], key["level"]) == ("no-key", "warning")  # of the models file that it names
     assert (problem["code"], problem["level"], problem["hint"]) == ("unknown-key", "error", "did you mean 'seed'?")
-    assert text == (
+    assert text.endswith(
         f"{problem['file']}:{problem['line']}:{problem['column']}: {problem['message']}\n"
         "    4 | sede: 3\n      | ^\n  hint: did you mean 'seed'?\n"
     )
+
+
+@pytest.mark.parametrize("more", ["", "splits: {train: 2}\n", "sede: 3\n", "version: 2\n"])
+def test_mistakes_in_what_a_file_names_are_told_beside_its_own(
+    here: Path, capsys: pytest.CaptureFixture[str], more: str
+) -> None:
+    judged(more + "card: nowhere.md\nmax_cost: 1\n")
+    assert end("--json") == 2
+    codes = [problem["code"] for problem in json.loads(capsys.readouterr().out)["problems"]]
+    assert {"missing-file", "no-price"} < {*codes}
+    assert len(codes) > 3 or not more
+
+
+def test_mistaken_steps_are_looked_at_with_what_the_file_names(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    judged("card: nowhere.md\n")
+    path = next(Path("pipelines").glob("*.yaml"))
+    path.write_text(path.read_text().replace("model: judge", "model: jugde") + "    after: nobody\n")
+    assert end("--json") == 2
+    codes = [problem["code"] for problem in json.loads(capsys.readouterr().out)["problems"]]
+    assert codes == ["missing-file", "unknown-role", "unknown-step"]
 
 
 def test_validating_imports_neither_distilabel_nor_a_step_that_a_file_names(here: Path) -> None:

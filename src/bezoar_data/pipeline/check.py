@@ -64,8 +64,8 @@ def check_steps(
     return CheckedSteps(problems, {name: None if c is None else frozenset(c) for name, c in walk.columns.items()})
 
 
-def check_written(document: Document, catalogue: Mapping[str, StepEntry]) -> list[Problem]:
-    """What can be told of the steps of a file with mistakes of its own: unknown ones, and settings they do not take."""
+def check_written(document: Document, catalogue: Mapping[str, StepEntry], models: LoadedModels | None) -> list[Problem]:
+    """What can be told of steps with mistakes of their own: unknown ones, settings they do not take, unknown roles."""
     problems: list[Problem] = []
     for step in written_steps(document.value):
         use, settings = step.value.get("use"), step.value.get("with", {})
@@ -74,6 +74,7 @@ def check_written(document: Document, catalogue: Mapping[str, StepEntry]) -> lis
         if entry is not None and isinstance(settings, dict):
             problems += check_settings(document, step.index, entry, settings)
             problems += _check_expressions(document, step.index, entry, settings, None)
+            problems += _unknown_roles(document, step.index, entry, settings, models)
         elif entry is None and isinstance(use, str):
             problems.append(unknown_step(document, step.index, use, catalogue))
     return problems
@@ -135,16 +136,12 @@ class _Walk:
             return  # whether its `model` names a role is known when a run imports it
         for name in entry.role_settings:
             path = ("steps", i, "with", name)
-            role = use.settings.get(name)
             if self._models_wanted:
                 hint = "add 'models: FILE' to the pipeline, or say --models FILE"
                 message = f"'{use.use}' asks a model, but no models file says who answers"
                 yield self._document.problem("no-models", message, path, hint=hint)
                 return
-            if self._models is not None and role not in self._models.file.roles:
-                message = f"there is no role '{shown(str(role))}' in {self._models.path}"
-                hint = did_you_mean(str(role), list(self._models.file.roles))
-                yield self._document.problem("unknown-role", message, path, hint=hint)
+        yield from _unknown_roles(self._document, i, entry, use.settings, self._models)
 
     def _check_files(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
         for name, path in input_files(self._loaded, i, entry):
@@ -241,6 +238,17 @@ def check_settings(document: Document, i: int, entry: StepEntry, settings: Mappi
         key = code in ("unknown-key", "missing-key")
         problems.append(document.problem(code, message, ("steps", i, "with", *keys), hint=hint, key=key))
     return problems
+
+
+def _unknown_roles(
+    document: Document, i: int, entry: StepEntry, settings: Mapping[str, Any], models: LoadedModels | None
+) -> Iterator[Problem]:
+    for name in entry.role_settings if models is not None else ():
+        role = settings.get(name)
+        if models is not None and isinstance(role, str) and role not in models.file.roles:
+            message = f"there is no role '{shown(role)}' in {models.path}"
+            hint = did_you_mean(role, list(models.file.roles))
+            yield document.problem("unknown-role", message, ("steps", i, "with", name), hint=hint)
 
 
 def _check_expressions(

@@ -67,13 +67,11 @@ def load(
     catalogue = load_catalogue()
     read = read_pipeline_file(path, overrides)
     problems = list(read.problems)
-    loaded: LoadedPipeline | None = None
-    if read.file is not None and not problems:
-        loaded = LoadedPipeline(read.file, read.document, path, read.overridden)
-    else:
-        problems += check_written(read.document, catalogue)
+    if read.file is None:
+        raise InputError(problems)
+    loaded = LoadedPipeline(read.file, read.document, path, read.overridden)
     models_path = models
-    if models_path is None and loaded is not None and loaded.file.models is not None:
+    if models_path is None and loaded.file.models is not None:
         models_path = loaded.resolve(loaded.file.models, ("models",))
     read_models: LoadedModels | None = None
     if models_path is not None:
@@ -81,13 +79,13 @@ def load(
             read_models = load_models_file(models_path, known_providers())
         except InputError as error:
             problems += _placed(error, loaded) if models is None and not models_path.exists() else error.problems
-    if loaded is None:
-        raise InputError(problems)
     card = loaded.resolve(loaded.file.card, ("card",)) if loaded.file.card is not None else None
     if card is not None and not card.is_file():
         hint = "write it, or leave 'card:' out for a plain one"
         problems.append(loaded.document.problem("missing-file", f"there is no card {card}", ("card",), hint=hint))
-    steps = check_steps(loaded, catalogue, read_models, models_wanted=models_path is None)
+    if not read.steps_sound:
+        raise InputError([*problems, *check_written(loaded.document, catalogue, read_models)])
+    steps = check_steps(loaded, catalogue, read_models, models_wanted=models_path is None and not read.problems)
     problems += steps.problems
     found = [entry_of(catalogue, loaded.file, i) for i in range(len(loaded.file.steps))]
     if read_models is not None:
@@ -102,9 +100,7 @@ def load(
     return Checked(loaded, read_models, card, topological(loaded.file), entries, steps.columns, tuple(problems))
 
 
-def _placed(error: InputError, loaded: LoadedPipeline | None) -> Sequence[Problem]:
+def _placed(error: InputError, loaded: LoadedPipeline) -> Sequence[Problem]:
     """A models file that is not there is a mistake of the pipeline file's line that names it."""
-    if loaded is None:
-        return error.problems
     place = loaded.document.place(("models",))
     return [Problem(p.code, p.message, place, p.hint or "name another with --models FILE") for p in error.problems]

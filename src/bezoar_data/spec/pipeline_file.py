@@ -6,12 +6,13 @@ said of the file alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 from bezoar_data.spec.base import Strict
 from bezoar_data.spec.check import check
@@ -162,12 +163,14 @@ class LoadedPipeline:
 
 @dataclass(frozen=True)
 class ReadPipeline:
-    """A pipeline file as far as it could be read. `file` is None where its own mistakes leave no `PipelineFile`."""
+    """A pipeline file as far as it could be read, without mistaken keys. `file` is None where nothing could be."""
 
     file: PipelineFile | None
     document: Document
     overridden: frozenset[YamlPath]
     problems: tuple[Problem, ...]
+    steps_sound: bool
+    """Whether the steps are free of mistakes of their own. Otherwise `file` has others in their place."""
 
 
 def read_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> ReadPipeline:
@@ -177,17 +180,39 @@ def read_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> ReadP
     document, overridden, problems = apply_overrides(document, overrides)
     file, found = check(document, PipelineFile)
     problems += found
-    problems += check_graph(document)
+    graph = check_graph(document)
+    problems += graph
     problems += _check_splits(document)
-    return ReadPipeline(file, document, overridden, tuple(problems))
+    left = file or _without_mistakes(document.value)
+    sound = left is not None and left.steps != _NO_STEPS and not graph
+    return ReadPipeline(left, document, overridden, tuple(problems), sound)
 
 
 def load_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> LoadedPipeline:
     """Read and check a pipeline file, with `--set` overrides. Raises `InputError` with every mistake of both."""
     read = read_pipeline_file(path, overrides)
-    if read.file is None or read.problems:
+    if read.file is None or read.problems or not read.steps_sound:
         raise InputError(read.problems)
     return LoadedPipeline(read.file, read.document, Path(path), read.overridden)
+
+
+_NO_STEPS = (StepUse(use="none"),)
+
+
+def _without_mistakes(value: Any) -> PipelineFile | None:
+    """The file of those keys alone that are right, each looked at by itself, so that mistakes in what they name can be
+    found beside those in others."""
+    if not isinstance(value, dict):
+        return None
+    left = PipelineFile(name="unnamed", version=1, steps=_NO_STEPS)
+    for key in value.keys() & PipelineFile.model_fields.keys():
+        try:
+            one = {"name": "unnamed", "version": 1, "steps": [{"use": "none"}], key: value[key]}
+            read = PipelineFile.model_validate_json(json.dumps(one), strict=True)
+        except ValidationError:
+            continue
+        left = left.model_copy(update={key: getattr(read, key)})
+    return left
 
 
 def _check_splits(document: Document) -> list[Problem]:
