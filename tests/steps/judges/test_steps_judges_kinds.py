@@ -221,6 +221,19 @@ def test_a_panel_that_makes_no_sense_is_refused(settings: dict) -> None:
         JudgePanel(name="panel", **settings)
 
 
+@pytest.mark.parametrize(
+    ("rule", "cut", "wanted"),
+    [("majority", None, ("Accept", "4")), ("unanimous", None, ("Accept", "4")), ("mean", 3.0, (None, None))],
+)
+def test_a_verdict_without_a_rating_votes_and_is_never_guessed_at(rule: str, cut: float | None, wanted: tuple) -> None:
+    judge = JudgePanel(name="panel", judges=["a", "b"], rule=rule, cut=cut)
+    for missing in (None, "", "4/5", "4.5", "good"):
+        given = row(0, a_status="Accept", a_rating="4", b_status="Accept", b_rating=missing)
+        columns = drive(judge, given).verdict.columns
+        assert (columns["panel_status"], columns["panel_rating"]) == wanted
+    assert wanted[0] is None or columns["panel_reason"] == "a: Accept, 4; b: Accept"
+
+
 def test_a_panel_reads_its_judges_columns() -> None:
     reads, writes = find_step("judge.panel").columns({"judges": ["gpt4", "falcon"], "as": "both"})
     assert reads == ["gpt4_status", "falcon_status", "gpt4_rating", "falcon_rating"]

@@ -12,8 +12,8 @@ from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Kept, RowStep, Turns
 
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-_Votes = Mapping[str, tuple[str, int]]
-"""Status and rating by judge, of those that judged the row."""
+_Votes = Mapping[str, tuple[str, int | None]]
+"""Status and rating by judge, of those that judged the row; no rating where the column holds no whole number."""
 
 
 class JudgePanel(RowStep):
@@ -22,7 +22,7 @@ class JudgePanel(RowStep):
     `majority` accepts or rejects what more than half of the judges do; `unanimous` accepts what all accept, and rejects
     what any rejects; `mean` accepts from a mean rating of `cut` up, for judges that use the same scale. A judge without
     a verdict on the row has no vote but counts: where the others do not settle it, the panel's columns stay empty.
-    Writes `panel_status`, `panel_rating` (the mean of the ratings) and `panel_reason` (who said what).
+    Writes `panel_status`, `panel_rating` (the mean of the ratings there are) and `panel_reason` (who said what).
     """
 
     use: ClassVar[str] = "judge.panel"
@@ -57,16 +57,16 @@ class JudgePanel(RowStep):
 
     def run_row(self, row: Row) -> Turns:
         votes = {
-            name: (str(row[f"{name}_status"]), int(row[f"{name}_rating"]))
+            name: (str(row[f"{name}_status"]), _whole(row.get(f"{name}_rating")))
             for name in self.judges
             if row.get(f"{name}_status") is not None
         }
         status = self._status(votes)
         said = "; ".join(
-            f"{name}: {votes[name][0]}, {votes[name][1]}" if name in votes else f"{name}: no verdict"
-            for name in self.judges
+            f"{name}: {_said(*votes[name])}" if name in votes else f"{name}: no verdict" for name in self.judges
         )
-        mean = mean_text([rating for _, rating in votes.values()]) if status else None
+        ratings = [rating for _, rating in votes.values() if rating is not None]
+        mean = mean_text(ratings) if status and ratings else None
         values = (status, mean, said if status else None)
         return Kept(row.with_columns(**dict(zip(self.outputs, values, strict=True))))
         yield  # makes it a generator: it asks no model
@@ -76,9 +76,19 @@ class JudgePanel(RowStep):
         return decide(self.rule, accepted, len(votes) - accepted, len(self.judges)) or self._by_mean(votes)
 
     def _by_mean(self, votes: _Votes) -> str | None:
-        if self.cut is None or len(votes) < len(self.judges):
+        ratings = [rating for _, rating in votes.values() if rating is not None]
+        if self.cut is None or len(ratings) < len(self.judges):
             return None
-        return "Accept" if sum(rating for _, rating in votes.values()) >= self.cut * len(votes) else "Reject"
+        return "Accept" if sum(ratings) >= self.cut * len(ratings) else "Reject"
+
+
+def _whole(rating: object) -> int | None:
+    text = str(rating).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _said(status: str, rating: int | None) -> str:
+    return status if rating is None else f"{status}, {rating}"
 
 
 def decide(rule: str, accepted: int, rejected: int, judges: int) -> str | None:
