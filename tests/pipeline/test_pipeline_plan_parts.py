@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from bezoar_data.cli.main import main
+from bezoar_data.pipeline.plan_kinds import Kind
 from bezoar_data.pipeline.plan_lanes import draw
 from bezoar_data.pipeline.plan_share import Lengths, Share
 from bezoar_data.pipeline.plan_text import clock, money, number
@@ -78,14 +80,14 @@ def test_whole_numbers_are_never_narrower():
 
 def test_filling_is_counted_by_whose_answer_it_stands_for():
     tokens, filler = Tokens(), Filler()
-    text = f"Compare {filler.words('a')(7)} with {filler.words('b')(5)}."
+    text = f"Compare {filler.words('aa')(7)} with {filler.words('ab')(5)}."
     known, filling = tokens.prompt([{"role": "user", "content": text}])
     plain, none = tokens.prompt([{"role": "user", "content": "Compare  with ."}])
-    assert (known, filling, none) == (plain, {"a": 7, "b": 5}, {})
+    assert (known, filling, none) == (plain, {"aa": 7, "ab": 5}, {})
 
 
 def test_no_two_stretches_of_filling_are_alike():
-    words = Filler().words("a")
+    words = Filler().words("aa")
     assert len({words(25) for _ in range(5000)}) == 5000
 
 
@@ -122,10 +124,31 @@ def test_a_share_seen_often_is_surer_than_one_seen_seldom():
 
 
 def test_lengths_of_few_answers_say_less():
-    few, many = Lengths.of([100, 200, 150, 120, 180]), Lengths.of([100, 200, 150, 120, 180] * 20)
+    pairs = [(100.0, n) for n in (100, 200, 150, 120, 180)]
+    few, many = Lengths.of(pairs), Lengths.of(pairs * 20)
     assert few is not None and many is not None
-    assert few.factor(100, 50).mid == many.factor(100, 50).mid == 1.5
-    assert few.factor(100, 50).spread > 2 * many.factor(100, 50).spread
+    assert few.factor(50).mid == many.factor(50).mid == 1.5
+    assert few.factor(50).spread > 2 * many.factor(50).spread
+
+
+def test_lengths_that_follow_their_stand_ins_vary_little():
+    follow, other = Lengths.of([(n, n * 2) for n in range(10, 200, 10)]), Lengths.of([(100, n) for n in range(10, 200)])
+    assert follow is not None and other is not None
+    assert follow.ratio == 2 and follow.spread < 0.01 < other.spread
+
+
+def test_answers_that_were_often_equal_are_drawn_to_be_equal_again():
+    def repeats(texts: list[str]) -> int:
+        kind = Kind("aa")
+        kind.learn_equal(texts)
+        said = [kind.say(hashlib.sha256(bytes([i])).hexdigest(), f"new {i}") for i in range(100)]
+        return len(said) - len(set(said) - set(texts))
+
+    assert repeats([f"text {i}" for i in range(100)]) == 0
+    assert repeats(["always"] * 100) == 100
+    some = [f"text {i}" for i in range(90)] + [f"text {i}" for i in range(10)]
+    # Ten of a hundred were repeats: of the next hundred, that have twice as many before them, some thirty.
+    assert 15 <= repeats(some) <= 45
 
 
 def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

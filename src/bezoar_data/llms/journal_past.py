@@ -23,13 +23,14 @@ class PastAnswer:
     completion_tokens: int | None
     seconds: float
     messages: Sequence[Message] | None
+    text: str | None
 
 
 def past_answers(journal: Journal, model: str, step: str | None = None) -> list[PastAnswer]:
     """The newest answers of this model, in this step if one is named; the newest first."""
     with reading(journal) as connection:
         rows = connection.execute(
-            """SELECT a.prompt_tokens, a.completion_tokens, a.answered_at - a.asked_at, a.request, r.messages
+            """SELECT a.prompt_tokens, a.completion_tokens, a.answered_at - a.asked_at, a.request, r.messages, a.text
                FROM answers a LEFT JOIN requests r ON r.hash = a.request
                WHERE a.id > (SELECT coalesce(max(id), 0) FROM answers) - ?1
                  AND a.model = ?2 AND (?3 IS NULL OR a.step = ?3) AND a.error IS NULL
@@ -37,6 +38,6 @@ def past_answers(journal: Journal, model: str, step: str | None = None) -> list[
             (WITHIN, model, step, MOST),
         ).fetchall()
     return [
-        PastAnswer(prompt, answer, seconds, None if stored is None else expand(stored, request))
-        for prompt, answer, seconds, request, stored in rows
+        PastAnswer(prompt, answer, seconds, None if stored is None else expand(stored, request), text)
+        for prompt, answer, seconds, request, stored, text in rows
     ]

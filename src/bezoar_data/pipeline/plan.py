@@ -8,21 +8,24 @@ any (`plan_past`). docs/plan.md says what the numbers mean.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from types import ModuleType
 
 from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal_past import PastAnswer, past_answers
 from bezoar_data.llms.line import KnownAnswers
 from bezoar_data.pipeline.compile import Compiled, compile_pipeline
 from bezoar_data.pipeline.load import Checked
-from bezoar_data.pipeline.plan_chances import Chances, Key, Outcome, Unknowns
-from bezoar_data.pipeline.plan_past import Past, name_of, newest, read_past
-from bezoar_data.pipeline.plan_replay import Channel, Replay
-from bezoar_data.pipeline.plan_share import LEAST, Factor, Lengths
+from bezoar_data.pipeline.plan_chances import Chances, Outcome, Unknowns
+from bezoar_data.pipeline.plan_past import Past, name_of, read_past
+from bezoar_data.pipeline.plan_replay import Replay
+from bezoar_data.pipeline.plan_share import LEAST, Factor
 from bezoar_data.pipeline.plan_time import seconds, speed_of
 from bezoar_data.pipeline.plan_tokens import Tokens
+from bezoar_data.pipeline.plan_traffic import Channel, Key
 from bezoar_data.pipeline.plan_values import (
     Basis,
     BudgetCheck,
@@ -68,9 +71,15 @@ def plan_pipeline(
             journal = held.enter_context(Journal.open(folder.journal, create=False))
         known = KnownAnswers(compiled.roles, journal, retry_failed=retry_failed)
         past = read_past(compiled, folder.path.parent)
-        replay = Replay(compiled, known, _tokens(tokenizer), past, limit=limit)
+        answers = {
+            (node.id, to): past_answers(journal, known.model(role).model, name_of(node.id, to)) if journal else []
+            for node in compiled.nodes
+            for to, role in node.roles.items()
+        }
+        same = {key: [] if key[0] in past.other else found for key, found in answers.items()}
+        replay = Replay(compiled, known, _tokens(tokenizer), past, same, limit=limit)
         replay.walk()
-        return _Planner(compiled, folder, known, journal, past, replay).plan(cap)
+        return _Planner(compiled, folder, known, answers, past, replay).plan(cap)
 
 
 def _tokens(name: str | None) -> Tokens:
@@ -104,16 +113,21 @@ class _Planner:
     compiled: Compiled
     folder: RunFolder
     known: KnownAnswers
-    journal: Journal | None
+    answers: Mapping[Key, Sequence[PastAnswer]]
     past: Past
     replay: Replay
 
     def plan(self, cap: float | None) -> Plan:
         models = {key: self.known.model(channel.role) for key, channel in self.replay.channels.items()}
-        lengths, learned = self._lengths(models)
+        lengths = {key: self._lengths(key, channel) for key, channel in self.replay.channels.items()}
         unknowns = Unknowns(
-            lengths={key: factor for key, (factor, _) in lengths.items()},
+            lengths={kind: factor for kinds in lengths.values() for kind, factor in kinds.items()},
             asks={key: self._asks(key) for key in self.replay.channels},
+            saved={
+                key: channel.lucky / max(1.0, channel.open_asks - channel.lucky)
+                for key, channel in self.replay.channels.items()
+            },
+            doubt=self.replay.doubt,
             counting=self._counting(models),
             prices={key: model.price for key, model in models.items()},
             most_asks=self._most_asks(),
@@ -128,8 +142,7 @@ class _Planner:
         )
         cost = None if unpriced or unclear else outcome.total.cost
         speeds = {
-            key: speed_of(models[key], uses[key].answer_tokens, [a.seconds for a in learned.get(key, ())])
-            for key in uses
+            key: speed_of(models[key], uses[key].answer_tokens, [a.seconds for a in self.answers[key]]) for key in uses
         }
         last = self.compiled.last.id
         return Plan(
@@ -176,11 +189,11 @@ class _Planner:
             notes=(*notes, *traffic.notes),
         )
 
-    def _use(self, key: Key, model: Model, outcome: Outcome, length: tuple[Factor, float]) -> ModelUse:
+    def _use(self, key: Key, model: Model, outcome: Outcome, lengths: Mapping[str, Factor]) -> ModelUse:
         channel, numbers = self.replay.channels[key], outcome.channels[key]
-        factor, guessed = length
         unknown = self.replay.traffic[key[0]].opaque
-        basis: Basis = "learned" if factor.learned_from else "assumed"
+        ahead = [lengths[kind.letter] for kind in channel.kinds.values() if channel.share_of(kind)]
+        basis: Basis = "learned" if all(factor.learned_from for factor in ahead) else "assumed"
         if unknown:
             basis = "unknown"
         elif numbers.requests.high == 0:
@@ -196,41 +209,25 @@ class _Planner:
             priced=model.price is not None,
             from_journal=round(channel.hits),
             paid=channel.paid,
-            answer_tokens=guessed * factor.mid,
+            answer_tokens=channel.guessed(lengths),
             basis=basis,
-            learned_from=factor.learned_from,
+            learned_from=sum(factor.learned_from for factor in ahead),
         )
 
     # What is not known.
 
-    def _lengths(self, models: Mapping[Key, Model]) -> tuple[dict[Key, tuple[Factor, float]], dict[Key, list]]:
-        """For each channel the factor of its answers' lengths with the guessed mean, and the past answers it has."""
-        found, learned = {}, {}
-        for key, channel in self.replay.channels.items():
-            name, model = name_of(*key), models[key]
-            past = newest(self.journal, model.model, name)
-            learned[key] = past
-            asks = sum(amount.asks for amount in channel.ahead.values())
-            samples = sum(amount.samples for amount in channel.ahead.values())
-            guessed = sum(amount.answers for amount in channel.ahead.values()) / samples if samples else 0.0
-            lengths = self._known_lengths(key, channel, [a.completion_tokens for a in past if a.completion_tokens])
-            if lengths is not None:
-                found[key] = (lengths.factor(guessed, asks, self.replay.traffic[key[0]].alike), guessed)
-            else:
-                low, high = LENGTHS_OFF
-                found[key] = (Factor.assumed(low, high, mid=1.0), guessed)
-        return found, learned
-
-    def _known_lengths(self, key: Key, channel: Channel, newest_lengths: list[int]) -> Lengths | None:
-        """Of this very pipeline's answers in the journal, of locks, or of whatever the step's name stands with."""
-        mine = Lengths.of(channel.answers)
-        others = Lengths.of(newest_lengths)
-        step = self.past.steps.get(key[0])
-        locked = step.lengths(name_of(*key), others.spread if others else None) if step else None
-        known = [lengths for lengths in (mine, locked) if lengths is not None]
-        if known:
-            return max(known, key=lambda lengths: lengths.count)
-        return None if key[0] in self.past.other else others
+    def _lengths(self, key: Key, channel: Channel) -> dict[str, Factor]:
+        """For each kind of answers, by its letters, the factor of its lengths: learned of past answers of the kind, or
+        of locks, which tell the mean of all kinds alone."""
+        alike = self.replay.traffic[key[0]].alike
+        asks, step = sum(amount.asks for amount in channel.ahead.values()), self.past.steps.get(key[0])
+        locked = step.lengths(name_of(*key), channel.guessed()) if step else None
+        found = {}
+        for kind in channel.kinds.values():
+            lengths = kind.lengths() or locked
+            ahead = asks * channel.share_of(kind)
+            found[kind.letter] = lengths.factor(ahead, alike) if lengths else Factor.assumed(*LENGTHS_OFF, mid=1.0)
+        return found
 
     def _asks(self, key: Key) -> Factor:
         """How many questions are asked for each that the replay asked."""
@@ -242,7 +239,7 @@ class _Planner:
         base = channel.open_asks / rows
         step = self.past.steps.get(key[0])
         past_rows = (step.rows_out if makes_all else step.rows_in) if step else 0
-        past_asks = step.answers.get(name_of(*key), 0) if step else 0
+        past_asks = step.asks.get(name_of(*key), 0) if step else 0
         if channel.seen_asks and traffic.seen_in > past_rows:
             past_rows = round(traffic.seen_kept if makes_all else traffic.seen_in)
             past_asks = round(channel.seen_asks)
@@ -265,10 +262,8 @@ class _Planner:
         for key, channel in self.replay.channels.items():
             estimated, billed = channel.estimated, channel.billed
             if not billed:
-                past = [
-                    a for a in newest(self.journal, models[key].model, name_of(*key)) if a.messages and a.prompt_tokens
-                ]
-                for answer in past[:COUNTED]:
+                past = (a for a in self.answers[key] if a.messages and a.prompt_tokens)
+                for answer in islice(past, COUNTED):
                     assert answer.messages is not None and answer.prompt_tokens is not None  # noqa: S101
                     estimated += tokens.prompt(answer.messages)[0]
                     billed += answer.prompt_tokens

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from bezoar_data.pipeline.plan_replay import Path, Replay
+from bezoar_data.pipeline.plan_replay import Replay
 from bezoar_data.pipeline.plan_share import Factor
+from bezoar_data.pipeline.plan_traffic import Key, Path
 from bezoar_data.pipeline.plan_values import Interval
 from bezoar_data.spec.models_file import Price
 
@@ -23,16 +24,18 @@ OUTSIDE = 0.05
 
 _TAKEN = ("requests", "prompt", "completion", "cost")
 
-Key = tuple[str, str]
-"""A channel: a step's id, and its field that holds the model."""
-
 
 @dataclass(frozen=True, slots=True)
 class Unknowns:
-    """The factors of each channel. `most_asks` bounds those of a step that asks until it has enough."""
+    """The factors of each channel, those of lengths by the letters of each kind of answers. `most_asks` bounds the
+    questions of a step that asks until it has enough."""
 
-    lengths: Mapping[Key, Factor]
+    lengths: Mapping[str, Factor]
     asks: Mapping[Key, Factor]
+    saved: Mapping[Key, float]
+    """The questions that need not be asked because an equal one was, for each that must; how many they will be is known
+    to within the standard deviation `doubt` over that number."""
+    doubt: float
     counting: Mapping[Key, Factor]
     prices: Mapping[Key, Price | None]
     most_asks: Mapping[str, float]
@@ -64,7 +67,6 @@ class Chances:
     def __init__(self, replay: Replay, unknowns: Unknowns) -> None:
         self._replay = replay
         self._unknowns = unknowns
-        self._letters = {channel.letter: key for key, channel in replay.channels.items()}
 
     def outcome(self) -> Outcome:
         likely = self._once(None)
@@ -86,14 +88,18 @@ class Chances:
         """One way it may come out; without chance, the likeliest."""
         unknowns, replay = self._unknowns, self._replay
         talk = chance.gauss(0, 1) if chance else 0.0
+        equal = chance.gammavariate(unknowns.doubt**-2, unknowns.doubt**2) if chance and unknowns.doubt else 1.0
 
         def value(factor: Factor, *, together: bool = False) -> float:
             if chance is None:
                 return max(factor.least, factor.mid)
             return factor.draw(talk if together and not factor.learned_from else chance.gauss(0, 1))
 
-        length = {key: value(factor, together=True) for key, factor in unknowns.lengths.items()}
-        asks = {key: value(factor) for key, factor in unknowns.asks.items()}
+        length = {kind: value(factor, together=True) for kind, factor in unknowns.lengths.items()}
+        asks = {
+            key: value(factor) * max(0.0, 1 + unknowns.saved[key] * (1 - equal))
+            for key, factor in unknowns.asks.items()
+        }
         kept = self._kept(chance, asks)
         out: dict[tuple[str, ...], float] = defaultdict(float)
         for key, channel in replay.channels.items():
@@ -101,10 +107,10 @@ class Chances:
             requests = prompt = completion = 0.0
             for path, amount in channel.ahead.items():
                 times = more * _share(kept, path)
-                filling = sum(n * length[self._letters[letter]] for letter, n in amount.filling.items())
+                filling = sum(n * length.get(kind, 1.0) for kind, n in amount.filling.items())
                 requests += times * amount.asks
                 prompt += times * (amount.known * off + filling)
-                completion += times * amount.answers * length[key]
+                completion += times * sum(n * length[kind] for kind, n in amount.answers.items())
             cost = (prompt * price.input + completion * price.output) / 1e6 if price else 0.0
             for what, much in zip(_TAKEN, (requests, prompt, completion, cost), strict=True):
                 out["channel", *key, what] = much

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.llms.journal import Journal
-from bezoar_data.llms.journal_past import PastAnswer, past_answers
 from bezoar_data.pipeline.compile import Compiled, Node
-from bezoar_data.pipeline.plan_share import Lengths, Share
+from bezoar_data.pipeline.plan_share import LEAST, Lengths, Share
 
 _USED = ("answers", "prompt_tokens", "completion_tokens")
 
@@ -27,17 +25,16 @@ class StepPast:
 
     rows_in: int = 0
     rows_out: int = 0
+    asks: dict[str, int] = field(default_factory=dict)
+    """All questions, equal ones among them; where no run tells, the answers to different ones."""
     answers: dict[str, int] = field(default_factory=dict)
     prompt_tokens: dict[str, int] = field(default_factory=dict)
     completion_tokens: dict[str, int] = field(default_factory=dict)
 
-    def lengths(self, name: str, spread: float | None) -> Lengths | None:
-        count = self.answers.get(name, 0)
-        found = Lengths.of([round(self.completion_tokens[name] / count)] * count) if count else None
-        if found is None:
-            return None
-        mean = self.completion_tokens[name] / count
-        return Lengths(count, mean) if spread is None else Lengths(count, mean, spread)
+    def lengths(self, name: str, guessed: float) -> Lengths | None:
+        """Of answers whose mean length is known alone, beside the guessed mean."""
+        count, took = self.answers.get(name, 0), self.completion_tokens.get(name, 0)
+        return Lengths(count, took / count / guessed) if count >= LEAST and took and guessed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
     """Learn from the locks of all run folders in `folder`."""
     steps: dict[str, StepPast] = {}
     other: set[str] = set()
-    for lock in _locks(folder):
+    for lock, asks in _locks(folder):
         models = {m["role"]: (m["provider"], m["model"]) for m in lock["models"] if not m.get("fallback")}
         usage: dict[str, Counter[str]] = defaultdict(Counter)
         for used in lock["usage"]:
@@ -76,6 +73,7 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
                 name = name_of(node.id, to)
                 for key, sums in zip(_USED, (past.answers, past.prompt_tokens, past.completion_tokens), strict=True):
                     sums[name] = sums.get(name, 0) + usage[name][key]
+                past.asks[name] = past.asks.get(name, 0) + asks.get(name, usage[name]["answers"])
     return Past(steps, frozenset(other))
 
 
@@ -84,18 +82,24 @@ def name_of(step: str, to: str) -> str:
     return step if to == "llm" else f"{step}.{to}"
 
 
-def newest(journal: Journal | None, model: str, step: str | None = None) -> list[PastAnswer]:
-    return [] if journal is None else past_answers(journal, model, step)
-
-
-def _locks(folder: Path) -> Iterator[dict[str, Any]]:
+def _locks(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, int]]]:
+    """The locks of finished runs, each with the questions that its steps asked."""
     for path in sorted(folder.glob("*/dataset/lock.json")):
         try:
             lock = json.loads(path.read_text(encoding="utf-8"))
             lock["models"], lock["usage"], lock["steps"]
         except (OSError, ValueError, KeyError, TypeError):
             continue  # of another version, or half a folder: nothing to learn here
-        yield lock
+        yield lock, _asks(path.parents[1] / "run.json")
+
+
+def _asks(path: Path) -> dict[str, int]:
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+        steps = run["asked"]["steps"] if run["state"] == "done" else {}
+        return {name: sum(model["asks"] for model in models.values()) for name, models in steps.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _is_same(node: Node, step: Mapping[str, Any]) -> bool:

@@ -8,22 +8,24 @@ How many of such rows a step keeps is assumed or learned (`Share`), and the row 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from math import prod
 from typing import cast
 
 from bezoar_data.llms.ask import Answer, Refused
+from bezoar_data.llms.journal_past import PastAnswer
 from bezoar_data.llms.line import KnownAnswers
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.pipeline.modules import Unrun
 from bezoar_data.pipeline.plan_asking import Asking, Drive
 from bezoar_data.pipeline.plan_past import Past, StepPast, name_of
-from bezoar_data.pipeline.plan_share import Share, design_effect
-from bezoar_data.pipeline.plan_tokens import Tokens, letters
-from bezoar_data.pipeline.plan_traffic import STAND_IN, Channel, Path, Traffic, Walker
+from bezoar_data.pipeline.plan_share import ALIKE, CORRELATION, Share, design_effect
+from bezoar_data.pipeline.plan_tokens import UNNAMED, Tokens
+from bezoar_data.pipeline.plan_traffic import STAND_IN, Channel, Key, Path, Traffic, Walker
 from bezoar_data.runs.row import Columns, Row
 from bezoar_data.steps.base import GlobalMakingStep, GlobalRowStep, RowStep, Source
 from bezoar_data.steps.meeting import Union, join_rows, united
@@ -45,7 +47,7 @@ MOST_ROWS = 1000
 
 
 class Replay:
-    """Walks one compiled pipeline. `past` is what earlier runs say of its steps."""
+    """Walks one compiled pipeline. `past` is what earlier runs say of its steps, `answers` are theirs."""
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Replay:
         known: KnownAnswers,
         tokens: Tokens,
         past: Past,
+        answers: Mapping[Key, Sequence[PastAnswer]],
         *,
         limit: int | None = None,
     ) -> None:
@@ -63,12 +66,21 @@ class Replay:
         self._ready: dict[str, bool] = {}
         self._waiting: dict[str, list[tuple[int, Walker]]] = defaultdict(list)
         self.traffic = {node.id: Traffic() for node in compiled.nodes}
-        uses = [(node, to) for node in compiled.nodes for to in node.roles]
         self.channels = {
-            (node.id, to): Channel(node.id, to, node.roles[to], letter)
-            for (node, to), letter in zip(uses, letters(len(uses)), strict=True)
+            (node.id, to): Channel(node.id, to, role) for node in compiled.nodes for to, role in node.roles.items()
         }
-        self._asking = Asking(known, tokens, self.channels, self.weight)
+        self._asking = Asking(known, tokens, self.channels, self.weight, answers)
+
+    @property
+    def doubt(self) -> float:
+        """How far off the number of equal answers to come may be, as its standard deviation over itself: as for rare
+        events, that come several at a time where rows are alike."""
+        seen = ahead = 0.0
+        for channel in self.channels.values():
+            alike = max(self.traffic[channel.node].alike, ALIKE)
+            seen += sum(kind.repeats for kind in channel.kinds.values()) / alike
+            ahead += sum(kind.drawn for kind in channel.kinds.values()) / alike
+        return math.sqrt(1 / seen + 1 / ahead) if seen and ahead else 0.0
 
     def walk(self) -> None:
         """Walk all rows through all steps. Raises `InputError` for a source that cannot be read."""
@@ -77,9 +89,11 @@ class Replay:
             traffic.unknown = any(self.traffic[before].opaque for before in node.after)
             if not traffic.unknown:
                 self._pass(node, list(self._through(node)))
-            traffic.alike = max((self.traffic[before].alike for before in node.after), default=1.0)
+            traffic.group = max((self.traffic[before].group for before in node.after), default=1.0)
             if traffic.draws:
-                traffic.alike *= design_effect(sum(traffic.came.values()) / len(traffic.draws))
+                traffic.group *= sum(traffic.came.values()) / len(traffic.draws)
+            # Where rows are compared with each other, those of one draw stay or go together.
+            traffic.alike = design_effect(traffic.group, 1.0 if isinstance(node.step, GlobalRowStep) else CORRELATION)
             self._waiting.pop(node.id, None)
 
     def weight(self, base: float, path: Path) -> float:
@@ -165,10 +179,12 @@ class Replay:
     def _ask_as_before(self, channel: Channel, past: StepPast, walker: Walker) -> None:
         name, amount = name_of(channel.node, channel.to), channel.ahead[walker.path]
         each = walker.base / past.rows_in
+        kind = self._asking.kind(channel)
         amount.asks += each * past.answers[name]
+        amount.kinds[kind.letter] += each * past.answers[name]  # type: ignore[assignment]
         amount.known += each * past.prompt_tokens[name]
         amount.samples += each * past.answers[name]
-        amount.answers += each * past.completion_tokens[name]
+        amount.answers[kind.letter] += each * past.completion_tokens[name]  # type: ignore[assignment]
         channel.open_asks += self.weight(each * past.answers[name], walker.path)
 
     # Steps that decide row by row.
@@ -210,12 +226,19 @@ class Replay:
     def _children(self, node: Node, walker: Walker, verdict: Children, drive: Drive) -> Iterator[Walker]:
         """Children of a row of which some were made with stand-ins."""
         traffic, weight = self.traffic[node.id], self.weight(walker.base, walker.path)
-        for channel, asks in drive.asks.items():
-            self.channels[node.id, channel].open_asks += asks * weight
+        if any(child.asked is None for child in verdict.rows):
+            for channel, asks in drive.asks.items():
+                self.channels[node.id, channel].open_asks += asks * weight
         for child, out in zip(verdict.rows, settle(walker.row, verdict, node.id), strict=True):
             self._candidate(node, walker, out)
             answers = [answer for _, answer in child.asked] if child.asked is not None else drive.answers
-            if any(STAND_IN in answer.keys for answer in answers):
+            is_open = any(STAND_IN in answer.keys for answer in answers)
+            for ask, _ in child.asked or ():
+                if is_open:
+                    self.channels[node.id, ask.to].open_asks += weight
+                else:
+                    self.channels[node.id, ask.to].seen_asks += weight
+            if is_open:
                 if child.dropped is None:
                     made = replace(walker, row=out)
                     yield self._let_pass(node, made, out.columns, before=walker.row.columns, counted=True)
@@ -284,7 +307,7 @@ class Replay:
 
     def _filled(self, node: Node, walker: Walker) -> Columns:
         """The row as it may leave a step that said nothing usable of it, because it was given a stand-in."""
-        words = self._asking.filler.words(next((c.letter for c in self.channels.values() if c.node == node.id), "z"))
+        words = self._asking.filler.words(UNNAMED)
         added = {name: words(8) for name in node.step.outputs if name not in walker.row.columns}
         return {**walker.row.columns, **added}
 

@@ -21,9 +21,9 @@ TYPICAL_SPREAD = 0.6
 """Standard deviation of answer lengths over their mean, where only the mean is known. Ours."""
 
 
-def design_effect(group: float) -> float:
+def design_effect(group: float, correlation: float = CORRELATION) -> float:
     """How many rows tell as much as one on its own where so many at a time share a draw (Kish's design effect)."""
-    return 1 + (max(group, 1.0) - 1) * CORRELATION
+    return 1 + (max(group, 1.0) - 1) * correlation
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +83,29 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Lengths of past answers: how many, their mean, their standard deviation over the mean."""
+    """Lengths of past answers beside the guessed ones: how many, the ratio of their sums, and the standard deviation
+    from that ratio over the mean length."""
 
     count: int
-    mean: float
+    ratio: float
     spread: float = TYPICAL_SPREAD
 
     @classmethod
-    def of(cls, lengths: Sequence[int]) -> Lengths | None:
-        if len(lengths) < LEAST:
+    def of(cls, pairs: Sequence[tuple[float, int]]) -> Lengths | None:
+        """Of pairs of a guessed length and the answer's."""
+        count, guessed, took = len(pairs), sum(g for g, _ in pairs), sum(n for _, n in pairs)
+        if count < LEAST or not guessed or not took:
             return None
-        mean = sum(lengths) / len(lengths)
-        if not mean:
-            return None
-        variance = sum((n - mean) ** 2 for n in lengths) / (len(lengths) - 1)
-        return cls(len(lengths), mean, math.sqrt(variance) / mean)
+        ratio = took / guessed
+        variance = sum((n - ratio * g) ** 2 for g, n in pairs) / (count - 1)
+        return cls(count, ratio, math.sqrt(variance) * count / took)
 
-    def factor(self, guessed: float, ahead: float, alike: float = 1.0) -> Factor:
+    def factor(self, ahead: float, alike: float = 1.0) -> Factor:
         """By what factor the mean of `ahead` answers differs from the guessed one, if `alike` tell as much as one."""
         # Few answers also tell little of how much they differ.
         spread = self.spread * (1 + 1 / self.count)
         return Factor(
-            self.mean / guessed if guessed else 1.0,
+            self.ratio,
             spread * math.sqrt(alike / max(self.count, alike) + alike / max(ahead, alike)),
             self.count,
         )

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from bezoar_data.llms.providers.base import own_class
 from bezoar_data.pipeline.compile import Compiled
-from bezoar_data.pipeline.plan_chances import Key, Outcome
+from bezoar_data.pipeline.plan_chances import Outcome
 from bezoar_data.pipeline.plan_replay import Replay
+from bezoar_data.pipeline.plan_traffic import Key
 from bezoar_data.pipeline.plan_values import Interval
 from bezoar_data.spec.models_file import Model
 

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import cycle, islice, product
+from itertools import cycle, islice, product, repeat
 
 from bezoar_data.llms.ask import Message
 
@@ -26,12 +26,16 @@ _PER_REQUEST = 3
 """What chat templates typically put around messages, in tokens."""
 _PIECE = re.compile(r"[A-Za-z]{1,8}|\d{1,3}|[^\W\d_]|[^\w\s]|_|\n+")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_FILLING = re.compile(r"\bzq([a-z])[a-z]{3}\b")
+_FILLING = re.compile(r"\bzq([a-z]{2})[a-z]{3}\b")
+
+
+UNNAMED = "zz"
+"""The letters of filling that stands for no model's answer, or for one of a kind too many."""
 
 
 class Filler:
-    """Makes words of filling that tell whose answer they stand for (a letter). No two texts are alike: words come again
-    after some thousands, in other company."""
+    """Makes words of filling that tell whose answer they stand for (two letters). No two texts are alike: words come
+    again after some thousands, in other company."""
 
     def __init__(self) -> None:
         self._endless: dict[str, Iterator[str]] = {}
@@ -62,6 +66,9 @@ class Tokens:
         """The tokens of a text, filling counted as a token for each word."""
         known, filling = self._split(text)
         return self._of(known) + filling.total()
+
+    def has_filling(self, text: str) -> bool:
+        return _FILLING.search(text) is not None
 
     def prompt(self, messages: Sequence[Message]) -> tuple[float, Counter[str]]:
         """A prompt's tokens: those of known text and of the template, and those of filling by its letter."""
@@ -94,6 +101,7 @@ class Tokens:
         return len(_PIECE.findall(text))
 
 
-def letters(many: int) -> list[str]:
-    """A letter for each of so many models' answers. Beyond the alphabet they share the last."""
-    return [_LETTERS[min(i, len(_LETTERS) - 1)] for i in range(many)]
+def letters() -> Iterator[str]:
+    """Two letters for each kind of answer. Those beyond all pairs share the last."""
+    yield from map("".join, product(_LETTERS, repeat=2))
+    yield from repeat(UNNAMED)

@@ -103,6 +103,11 @@ class _Declared:
         """
         return stand_in(ask, words)
 
+    def kind_of(self, ask: Ask) -> str:
+        """A name for questions of this kind, where the step asks one model several that are answered differently: how
+        long answers are and how often two are equal, `plan` learns of each kind by itself."""
+        return ""
+
     def shared_draw(self, columns: Columns) -> object:
         """What names the random draw that made a row with these columns, if other rows share it: such rows are alike,
         and many of them tell `plan` as much as one. None where each row has a draw of its own."""

@@ -143,6 +143,14 @@ class EvolInstructEvolve(ModelStep):
     def likely_kept(self) -> tuple[float, float]:
         return 0.7, 1.0
 
+    def kind_of(self, ask: Ask) -> str:
+        if ask.to == "evaluator":
+            return ""
+        file, text = self._loaded(), ask.messages[-1]["content"]
+        if file.to_deepen(text) is not None:
+            return "in depth"
+        return "response" if file.to_broaden(text) is None else "in breadth"
+
     def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
         if ask.to == "evaluator":
             # An evolution that fails leaves the row as it was: the next epoch asks something else.
