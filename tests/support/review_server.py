@@ -65,6 +65,8 @@ class ReviewServer:
         self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
         self.process.stdout.close()  # type: ignore[union-attr]
+        if number == signal.SIGKILL:
+            wait_until(lambda: not self.processes())  # they end by themselves, a moment later
         return code
 
     def processes(self) -> list[int]:

@@ -28,6 +28,7 @@ from bezoar_data.spec.errors import BezoarError, InputError, Problem
 
 _UP_WITHIN = 300.0
 _DOWN_WITHIN = 10.0
+_LET_GO_WITHIN = 5.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 """What the server sees of our environment: no keys of other services, no settings of another Argilla."""
 
@@ -157,10 +158,16 @@ def _answers(url: str) -> bool:
 
 
 def _free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            message = f"port {port} of 127.0.0.1 is taken or may not be used"
-            raise InputError(Problem("port-taken", message, hint="name another with --port")) from error
+    """A killed server's processes may hold the port a moment longer than the one that ran them."""
+    end = time.monotonic() + _LET_GO_WITHIN
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return
+            except OSError as error:
+                if time.monotonic() > end:
+                    message = f"port {port} of 127.0.0.1 is taken or may not be used"
+                    raise InputError(Problem("port-taken", message, hint="name another with --port")) from error
+        time.sleep(0.1)

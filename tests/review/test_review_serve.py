@@ -1,0 +1,23 @@
+"""What `review serve` needs before it starts anything."""
+
+from __future__ import annotations
+
+import socket
+from threading import Timer
+
+import pytest
+
+from bezoar_data.review import server
+from bezoar_data.spec.errors import InputError
+
+
+def test_a_port_that_is_taken_is_told_unless_it_is_let_go(monkeypatch: pytest.MonkeyPatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(server, "_LET_GO_WITHIN", 0.2)
+        with pytest.raises(InputError, match=f"port {port}"):
+            server._free(port)
+        # As a server's last process does that was killed a moment ago.
+        monkeypatch.setattr(server, "_LET_GO_WITHIN", 60.0)
+        Timer(0.3, taken.close).start()
+        server._free(port)
