@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ SHIPPED = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A judged run of forty rows in two splits, with a card of its own; the current folder is the project's."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A judged run of forty rows from two sources in two splits, with a card of its own."""
     project = Project(tmp_path_factory.mktemp("merge"))
     lines = (SHIPPED / "pipelines" / "seeds" / "flan.jsonl").read_text().splitlines(keepends=True)
     (project.folder / "rows-a.jsonl").write_text("".join(lines[:20]))
@@ -38,11 +37,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     head += "review: {rows: 7, kappa: 0.4}\n"
     text = f"name: test\nversion: 1\n{head}splits: {{validation: 0.2}}\nsteps:\n{steps}"
     (project.folder / "pipeline.yaml").write_text(text)
-    before = Path.cwd()
-    os.chdir(project.folder)
-    run_here(project)
-    yield project
-    os.chdir(before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.folder)
+        run_here(project)
+    return project.folder
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of it; the current folder is the project's."""
+    shutil.copytree(made, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return Project(tmp_path / "project")
 
 
 def merge(project: Project) -> Merged:
