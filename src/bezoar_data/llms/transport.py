@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from bezoar_data.llms.budget import Budget
+from bezoar_data.llms.deadlines import Deadlines
 from bezoar_data.llms.flight import Flight
 from bezoar_data.llms.limits import Gate, Pace
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, Unauthorised
@@ -38,11 +39,13 @@ class Endpoint:
         self._requests = Pace(limits.requests_per_minute) if limits.requests_per_minute else None
         self._tokens = Pace(limits.tokens_per_minute) if limits.tokens_per_minute else None
         self._budget = budget
+        self._deadlines = Deadlines()
         self._numbers = itertools.count()
         self._opening: asyncio.Task[None] | None = None
         self._opened = False
 
     async def close(self) -> None:
+        self._deadlines.close()
         if self._opening is not None:
             await self.provider.close()
             self._opening = None
@@ -146,7 +149,7 @@ class Endpoint:
         spent = flight.worst
         count.in_flight += 1
         try:
-            async with asyncio.timeout(timeout):
+            with self._deadlines.within(timeout):
                 completions = await self.provider.complete(request)
             if not completions:
                 raise Transient("garbage", "an answer without choices")
