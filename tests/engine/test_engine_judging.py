@@ -148,6 +148,7 @@ UNJUDGED = """\
 """
 
 
+@pytest.mark.slow
 def test_rows_a_judge_failed_at_stay_with_the_other_judges_verdict_and_count_as_failed(
     project: Project, server: FaultServer
 ) -> None:

@@ -91,6 +91,7 @@ def test_every_row_of_an_endpoint_run_comes_out_once_in_the_sources_order(projec
     assert server.stats()["peak"] <= 64
 
 
+@pytest.mark.slow
 def test_one_refused_prompt_drops_its_own_row_and_is_not_tried_again(project: Project, server: FaultServer):
     project.rows(60, mark={17: "[[400]]"})
     project.models(server.url)
