@@ -125,7 +125,7 @@ class Pipeline:
         tokenizer.json (or the folder that holds one) that counts prompts. Raises `InputError`.
         """
         checked = self._load(to_run=False)
-        from bezoar_data.pipeline.quiet import import_distilabel
+        from bezoar_data.steps.quiet import import_distilabel
 
         import_distilabel()
         from bezoar_data.pipeline.plan import plan_pipeline

@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from bezoar_data.pipeline.check import input_files
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.pipeline.modules import Unrun, make_step, may_plan, module_file, placed, unrun, with_modules
-from bezoar_data.pipeline.quiet import import_distilabel
 from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.spec.pipeline_file import LoadedPipeline, StepUse
 from bezoar_data.steps.catalogue import StepEntry
+from bezoar_data.steps.quiet import import_distilabel
 
 if TYPE_CHECKING:
     from distilabel.pipeline import Pipeline

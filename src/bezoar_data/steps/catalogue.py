@@ -227,6 +227,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Compare a package's catalogue file with its step classes, or write it."""
     import argparse
 
+    from bezoar_data.steps.quiet import import_distilabel
+
+    import_distilabel()
     from bezoar_data.steps.describe import describe_package
 
     parser = argparse.ArgumentParser(prog="python -m bezoar_data.steps.catalogue", description=main.__doc__)
