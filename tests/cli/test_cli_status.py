@@ -25,7 +25,7 @@ def test_a_run_is_seen_running_killed_stopped_and_done(tmp_path: Path):
 
         def asked() -> bool:
             seen.update(project.bezoar("status", "runs/test", "--json").json)
-            return bool(seen["asked"]["requests"])
+            return bool(seen.get("asked", {}).get("requests"))
 
         wait_until(asked)
         assert (seen["state"], seen["pid"]) == ("running", process.pid)
