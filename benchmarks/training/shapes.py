@@ -26,7 +26,7 @@ SHAPES: dict[str, dict[str, Any]] = {
             "bf16": False,
             "gradient_checkpointing": False,
             "optim": "adamw_torch",
-            "max_steps": 10,
+            "max_steps": 60,
             "max_length": 512,
         },
         "compute": "float32",
