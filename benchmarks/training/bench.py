@@ -15,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--stage", choices=CARDS, action="append")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--fresh", action="store_true", help="forget the pairs measured before")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/bezoar-bench-training"))  # noqa: S108
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "bezoar-bench-training")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     make(options.work, options.shape)

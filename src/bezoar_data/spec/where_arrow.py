@@ -47,10 +47,6 @@ def _unknown() -> pc.Expression:
     return pc.scalar(pa.scalar(None, pa.bool_()))
 
 
-def _constant(value: bool | None) -> pc.Expression:
-    return _unknown() if value is None else pc.scalar(value)
-
-
 class _Compiler:
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema

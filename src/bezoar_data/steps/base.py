@@ -17,7 +17,7 @@ a pipeline file can be checked without importing distilabel. `reads` and `writes
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from distilabel.models.llms.base import LLM
 from distilabel.steps.base import GeneratorStep, GlobalStep, Step, StepInput
@@ -149,18 +149,26 @@ class RowStep(_Declared, Step):
         yield process_batch(self, inputs, getattr(self, "llm", None))
 
 
-class ModelStep(RowStep):
-    """A row step that asks a model: its own `LLM` from a models file, or any distilabel `LLM` in a script."""
+class Asking:
+    """What a step that asks a model does with it. No pydantic class, as pydantic would then pass over what distilabel's
+    steps do when they are made; each step declares the field `llm` itself."""
 
-    llm: LLM = Field(description="Who answers: the name of a role in the models file.")
+    if TYPE_CHECKING:
+        llm: LLM
 
     def load(self) -> None:
-        super().load()
+        super().load()  # type: ignore[misc]
         self.llm.load()
 
     def unload(self) -> None:
         self.llm.unload()
-        super().unload()
+        super().unload()  # type: ignore[misc]
+
+
+class ModelStep(Asking, RowStep):
+    """A row step that asks a model: its own `LLM` from a models file, or any distilabel `LLM` in a script."""
+
+    llm: LLM = Field(description="Who answers: the name of a role in the models file.")
 
     def likely_kept(self) -> tuple[float, float]:
         return 0.96, 1.0
@@ -231,7 +239,7 @@ class GlobalMakingStep(GlobalRowStep):
         yield [encode_for(self.outputs, r) for r in (*marked, *made)]
 
 
-class GlobalModelStep(GlobalMakingStep):
+class GlobalModelStep(Asking, GlobalMakingStep):
     """A step that asks a model to make new rows out of all rows.
 
     It asks in waves: all questions of a wave are answered before it sees any, hence the result cannot depend on which
@@ -239,14 +247,6 @@ class GlobalModelStep(GlobalMakingStep):
     """
 
     llm: LLM = Field(description="Who answers: the name of a role in the models file.")
-
-    def load(self) -> None:
-        super().load()
-        self.llm.load()
-
-    def unload(self) -> None:
-        self.llm.unload()
-        super().unload()
 
     def likely_kept(self) -> tuple[float, float]:
         return 0.7, 1.0

@@ -83,10 +83,6 @@ def words(text: str) -> list[str]:
     return WORD.findall(text)
 
 
-def is_content(word: str) -> bool:
-    return word.lower().replace("’", "'") not in FUNCTION_WORDS
-
-
 def content_stems(text: str) -> list[str]:
     """Stems of the words that carry the topic, in order, repeats kept."""
     return [stem(w) for w in WORD.findall(text) if w.lower() not in FUNCTION_WORDS]

@@ -13,7 +13,17 @@ from pydantic import Field, PrivateAttr
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.runs.row import RESERVED, Columns, Drop, Row, canonical, digest
 from bezoar_data.spec.errors import BezoarError, InputError, Problem
-from bezoar_data.steps.base import Child, Children, Dropped, GlobalRowStep, Kept, Source, SourceFacts, Verdict
+from bezoar_data.steps.base import (
+    Asking,
+    Child,
+    Children,
+    Dropped,
+    GlobalRowStep,
+    Kept,
+    Source,
+    SourceFacts,
+    Verdict,
+)
 from bezoar_data.steps.foreign.llm import Direct
 from bezoar_data.steps.foreign.making import outputs_of, started_by
 from bezoar_data.steps.foreign.rows import LEFT_OUT
@@ -87,19 +97,11 @@ class ForeignGlobal(Wrapped, GlobalRowStep):
             yield [encode_for(self.outputs, replace_lineage(r, r.lineage.dropped(mark))) for r in rows]
 
 
-class ForeignGlobalTask(ForeignGlobal):
+class ForeignGlobalTask(Asking, ForeignGlobal):
     """A global step that asks a model. An answer counts for the row it was asked for where the step asks one question
     for each row, in their order; else for all rows."""
 
     llm: LLM = Field(description="Who answers: the name of a role in the models file.")
-
-    def load(self) -> None:
-        super().load()
-        self.llm.load()
-
-    def unload(self) -> None:
-        self.llm.unload()
-        super().unload()
 
     def run_rows(self, rows: Sequence[Row]) -> list[Verdict]:
         direct = Direct(self.llm, str(self.name))
