@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bezoar_data import load_pipeline
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
 from support.fault_server import FaultServer
 from support.projects import STEPS, Project
 from support.waiting import PATIENCE, wait_until

@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from bezoar_data import load_pipeline  # noqa: E402
 from bezoar_data.pipeline.load import load  # noqa: E402
-from bezoar_data.pipeline.plan import plan_pipeline  # noqa: E402
-from bezoar_data.pipeline.plan_values import Interval  # noqa: E402
+from bezoar_data.plan.planner import plan_pipeline  # noqa: E402
+from bezoar_data.plan.result import Interval  # noqa: E402
 from bezoar_data.runs.folder import RunFolder  # noqa: E402
 from support.fault_server import FaultServer  # noqa: E402
 

@@ -23,8 +23,8 @@ from typing import Any
 
 from shapes import CARDS, SHAPES, make
 
-from bezoar_data.training.duration import device_peak
-from bezoar_data.training.machine import Machine, this_machine
+from bezoar_data.training.estimate.duration import device_peak
+from bezoar_data.training.estimate.machine import Machine, this_machine
 
 HERE = Path(__file__).parent
 KEPT, PAGE = HERE / "results.json", HERE / "RESULTS.md"

@@ -100,8 +100,8 @@ def _make_base(base: Path, folder: Path, shape: dict[str, Any], dtype: str) -> N
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from bezoar_data.spec.recipe_file import MadeModel
-    from bezoar_data.training.made_base import make_tokenizer
+    from bezoar_data.config.files.recipe import MadeModel
+    from bezoar_data.training.random_base import make_tokenizer
 
     texts = [str(value) for stage in CARDS for row in rows(folder, stage) for value in row.values()]
     tokenizer = make_tokenizer(MadeModel(vocab_size=512, max_position_embeddings=2048), texts)

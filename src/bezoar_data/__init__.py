@@ -1,5 +1,6 @@
 """bezoar-data: instruction and preference data whose card can prove where every row came from."""
 
+from bezoar_data._version import __version__
 from bezoar_data.api import (
     Pipeline,
     Recipe,
@@ -10,8 +11,6 @@ from bezoar_data.api import (
     push_review,
     review_status,
 )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Pipeline",

@@ -32,17 +32,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from bezoar_data.cards.hub.upload import Shipment, Upload
+    from bezoar_data.config.problems import Problem
     from bezoar_data.pipeline.compile import Compiled
     from bezoar_data.pipeline.load import Checked
-    from bezoar_data.reports.plan_report import PlanReport
-    from bezoar_data.reports.preview_report import PreviewReport
+    from bezoar_data.reports.plan.report import PlanReport
+    from bezoar_data.reports.preview.report import PreviewReport
     from bezoar_data.reports.review_report import ReviewReport
     from bezoar_data.reports.run_report import RunReport
     from bezoar_data.reports.validation import Validation
     from bezoar_data.review.progress import Progress
     from bezoar_data.review.push import Pushed
     from bezoar_data.runs.folder import RunFolder
-    from bezoar_data.spec.errors import Problem
     from bezoar_data.training.train import Prepared, Trained
 
 __all__ = [
@@ -75,7 +75,7 @@ def load_pipeline(
     rows taken from each source, `out` the run folder (default `runs/NAME`; the journal lies beside it), `max_cost` the
     most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as code do so.
     """
-    from bezoar_data.spec.paths import at_home
+    from bezoar_data.config.paths import at_home
 
     if isinstance(set, Mapping):
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in set.items())
@@ -107,10 +107,10 @@ class Pipeline:
     def validate(self) -> Validation:
         """Check the file with its models, card and inputs. Runs nothing, imports no step, sends nothing, and does not
         raise for mistakes: they are what it gives."""
-        from bezoar_data.cards.agree import check_pipeline_card
+        from bezoar_data.cards.cross_check import check_pipeline_card
+        from bezoar_data.config.errors import InputError
+        from bezoar_data.config.render import in_order
         from bezoar_data.reports.validation import Validation
-        from bezoar_data.spec.errors import InputError
-        from bezoar_data.spec.render import in_order
 
         try:
             checked = self._load(to_run=False)
@@ -125,11 +125,11 @@ class Pipeline:
         tokenizer.json (or the folder that holds one) that counts prompts. Raises `InputError`.
         """
         checked = self._load(to_run=False)
-        from bezoar_data.steps.quiet import import_distilabel
+        from bezoar_data.steps.distilabel_import import import_distilabel
 
         import_distilabel()
-        from bezoar_data.pipeline.plan import plan_pipeline
-        from bezoar_data.reports.plan_report import PlanReport
+        from bezoar_data.plan.planner import plan_pipeline
+        from bezoar_data.reports.plan.report import PlanReport
 
         plan = plan_pipeline(
             checked,
@@ -145,10 +145,10 @@ class Pipeline:
         """Take a few rows of each source through the whole pipeline, and show what was asked, answered, parsed and
         decided. Writes nothing but the journal, where the run then finds the answers. Raises what `run` raises."""
         checked, folder, compiled = self._compile()
-        from bezoar_data.engine.drive import Options
-        from bezoar_data.engine.preview import preview
+        from bezoar_data.engine.event_loop import Options
+        from bezoar_data.engine.preview.preview import preview
         from bezoar_data.engine.progress import Progress
-        from bezoar_data.reports.preview_report import PreviewReport
+        from bezoar_data.reports.preview.report import PreviewReport
 
         options = Options("stream", self.limit, self._budget(checked), retry_failed)
         return PreviewReport(preview(compiled, folder.journal, rows, options, progress=Progress(quiet=quiet)))
@@ -169,7 +169,7 @@ class Pipeline:
         """
         checked, folder, compiled = self._compile()
         from bezoar_data.cards.render import describer
-        from bezoar_data.engine.drive import Options
+        from bezoar_data.engine.event_loop import Options
         from bezoar_data.engine.progress import Progress
         from bezoar_data.engine.run import run
         from bezoar_data.reports.run_report import RunReport
@@ -231,8 +231,8 @@ def push_review(
     Argilla (default: the pipeline's). Raises `InputError`, `ProviderAway`.
     """
     from bezoar_data.review.client import connect
-    from bezoar_data.review.plan import plan_review
     from bezoar_data.review.push import push
+    from bezoar_data.review.task import plan_review
 
     given = {"instruction": instruction, "response": response, "other": other}
     columns = {name: column for name, column in given.items() if column}
@@ -246,9 +246,9 @@ def push_review(
 def review_status(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> Progress:
     """How far each annotator is, how far they agree, and how long it will take. Raises `InputError`, `ProviderAway`."""
     from bezoar_data.review.client import connect
-    from bezoar_data.review.plan import read_lock
     from bezoar_data.review.progress import progress
     from bezoar_data.review.pull import find_dataset
+    from bezoar_data.review.task import read_lock
 
     argilla = connect()
     return progress(argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run))["pipeline"]["name"]))
@@ -259,13 +259,14 @@ def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str =
     runs and no model is asked. Pulling twice changes nothing. Raises `InputError`, `ProviderAway`.
     """
     from bezoar_data.cards.render import describer
-    from bezoar_data.engine.merging import merge_review
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.problems import Place, Problem
+    from bezoar_data.engine.review.merge import merge_review
     from bezoar_data.reports.review_report import ReviewReport
     from bezoar_data.review.client import connect
-    from bezoar_data.review.plan import read_lock
     from bezoar_data.review.pull import find_dataset, pull
+    from bezoar_data.review.task import read_lock
     from bezoar_data.runs.folder import RunFolder
-    from bezoar_data.spec.errors import InputError, Place, Problem
 
     folder = RunFolder(Path(run))
     if not folder.dataset.is_dir():
@@ -305,14 +306,14 @@ class Recipe:
 
     def plan(self) -> dict[str, Any]:
         """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already."""
-        from bezoar_data.training.plan import plan_as_json
+        from bezoar_data.reports.training_plan import plan_as_json
 
         return plan_as_json(self.prepare())
 
     def train(self, *, quiet: bool = False) -> Trained:
         """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
         and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings."""
-        from bezoar_data.cards.trained.card import model_card
+        from bezoar_data.cards.model_card.card import model_card
         from bezoar_data.training.progress import Progress
         from bezoar_data.training.train import train
 
@@ -340,7 +341,7 @@ def publish(
     to publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
     """
     from bezoar_data.cards.hub.upload import plan_upload, send
-    from bezoar_data.spec.errors import PolicyRefused
+    from bezoar_data.config.errors import PolicyRefused
 
     problems, shipment = _to_publish(Path(folder), allow, base)
     if problems or shipment is None:
@@ -354,8 +355,8 @@ def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple
     from bezoar_data.runs.trained import is_trained, trained_stage
 
     if is_trained(folder):
-        from bezoar_data.cards.trained.gate import refusals as model_refusals
-        from bezoar_data.cards.trained.publish import model_shipment
+        from bezoar_data.cards.model_card.gate import refusals as model_refusals
+        from bezoar_data.cards.model_card.publish import model_shipment
 
         stage = trained_stage(folder)
         problems = model_refusals(stage, allow, base)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.cards.check import check_dataset
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
 from support.projects import Project
 
 ROOT = Path(__file__).parents[2]

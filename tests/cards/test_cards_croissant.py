@@ -13,7 +13,7 @@ import pytest
 
 from bezoar_data.cards.croissant import croissant_text
 from bezoar_data.cards.render import render_card
-from bezoar_data.spec.card_file import parse_card
+from bezoar_data.config.files.card import parse_card
 
 mlcroissant = pytest.importorskip("mlcroissant")
 

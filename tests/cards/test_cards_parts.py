@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezoar_data.cards.parts import merge, put_together, recorded, take_apart, wrap
+from bezoar_data.cards.merge import merge, put_together, recorded, take_apart, wrap
 from bezoar_data.cards.render import render_card
-from bezoar_data.spec.card_file import parse_card
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import parse_card
 
 TEMPLATE = """---
 language: en

@@ -14,8 +14,8 @@ from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 
 from bezoar_data.cards.render import describer, render_card
-from bezoar_data.spec.card_file import parse_card
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import parse_card
 from support.orca_rows import orca_row
 
 ORCA = Path(__file__).parents[2] / "cards" / "orca.md"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezoar_data.cards.markdown import Markdown
 from bezoar_data.cards.render import check_card, read_template, render_card
+from bezoar_data.cards.sections.markdown import Markdown
 from bezoar_data.cards.template import check_template, render_body
-from bezoar_data.spec.card_file import parse_card
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import parse_card
 
 HEAD = "---\nlanguage: en\n---\n"
 

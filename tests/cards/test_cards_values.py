@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bezoar_data.cards import markdown as md
-from bezoar_data.cards.front import size_category
+from bezoar_data.cards.front_matter import size_category
 from bezoar_data.cards.hub_types import hub_features
-from bezoar_data.spec.card_file import check_front, parse_card
+from bezoar_data.cards.sections import markdown as md
+from bezoar_data.config.files.card import check_front, parse_card
 
 TYPES = (
     pa.string(),

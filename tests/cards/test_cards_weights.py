@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bezoar_data.cards.licences.weights import licence_of_weights
-from bezoar_data.cards.trained.card import model_card, model_front
-from bezoar_data.spec.card_file import parse_card
+from bezoar_data.cards.model_card.card import model_card, model_front
+from bezoar_data.config.files.card import parse_card
 from support.trained import GOOD, data, stage
 
 

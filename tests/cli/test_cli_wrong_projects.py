@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.cli.checking import check_files
-from bezoar_data.spec.errors import Problem
-from bezoar_data.spec.render import render_problems
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.render import render_problems
 from support.marks import expected
 
 PIPELINE, MODELS, CARD = "pipelines/p.yaml", "pipelines/models/m.yaml", "cards/c.md"

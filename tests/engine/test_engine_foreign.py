@@ -10,8 +10,8 @@ from textwrap import dedent
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import made_id
-from bezoar_data.spec.errors import InputError
 from support.fault_server import FaultServer
 from support.projects import Project, both_engines_agree, run_here, with_writer
 

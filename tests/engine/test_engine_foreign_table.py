@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.steps.foreign.known import distilabel_steps
-from bezoar_data.steps.foreign.reasons import REFUSED
+from bezoar_data.steps.external.refused import REFUSED
+from bezoar_data.steps.external.registry import distilabel_steps
 from support.fault_server import FaultServer
 from support.projects import Project, run_here, with_writer
 

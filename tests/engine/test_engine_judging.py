@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.cli.main import main
-from bezoar_data.engine.judging import Judge, Judging, judges_in
+from bezoar_data.config.files.card import load_card
+from bezoar_data.engine.judge_stats import Judge, Judging, judges_in
 from bezoar_data.runs.row import Drop
-from bezoar_data.spec.card_file import load_card
 from support.fault_server import FaultServer
 from support.projects import Project, both_engines_agree
 

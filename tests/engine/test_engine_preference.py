@@ -13,8 +13,8 @@ import pytest
 
 from bezoar_data import load_pipeline
 from bezoar_data.cards.export import export_rows
-from bezoar_data.spec.card_file import load_card
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import load_card
 from support.fault_server import FaultServer
 from support.projects import Project
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bezoar_data import Pipeline, load_pipeline
-from bezoar_data.reports.preview_report import PreviewReport
+from bezoar_data.reports.preview.report import PreviewReport
 from support.fault_server import FaultServer
 from support.projects import JUDGED, STEPS, Project
 

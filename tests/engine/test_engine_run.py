@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from bezoar_data.spec.card_file import load_card
+from bezoar_data.config.files.card import load_card
 from support.fault_server import FaultServer
 from support.projects import (
     JUDGED,

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bezoar_data.engine.walkers import Walkers
+from bezoar_data.engine.worker_pool import Walkers
 from support.waiting import until
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.providers.anthropic import Anthropic
 from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.models_file import Model
 from support.anthropic_server import KEY, AnthropicServer
 from support.gateways import QUICK, ask_all, user
 

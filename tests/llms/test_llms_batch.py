@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.errors import BudgetStop, InputError, ProviderAway
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.journal import Journal
-from bezoar_data.spec.errors import BudgetStop, InputError, ProviderAway
-from bezoar_data.spec.models_file import Model
+from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.journal.journal import Journal
 from support.batch_server import KEY, BatchServer
 from support.gateways import CURT, QUICK, ask_all, user
 from support.waiting import PATIENCE, until
@@ -297,7 +297,7 @@ async def test_what_another_run_was_answered_meanwhile_is_not_handed_in(tmp_path
 
 
 async def test_redacting_takes_results_nobody_collected_with_it(journal: Journal) -> None:
-    from bezoar_data.llms.batch_store import BatchStore
+    from bezoar_data.llms.batch.store import BatchStore
 
     with BatchServer(delay=-1) as server:
         await ask(server, journal, [])
@@ -336,7 +336,7 @@ def test_a_kind_without_a_batch_api_is_refused(journal: Journal) -> None:
 
 
 def test_distilabels_own_runner_does_not_ask_in_batches(tmp_path: Path) -> None:
-    from bezoar_data.llms.chat import ChatLLM
+    from bezoar_data.llms.gateway.distilabel_llm import ChatLLM
 
     with BatchServer() as server:
         llm = ChatLLM(role="teacher", spec=model(server), journal=str(tmp_path / "journal.sqlite"))

@@ -16,11 +16,11 @@ from distilabel.pipeline import Pipeline
 from distilabel.steps import LoadDataFromDicts
 from distilabel.steps.tasks import TextGeneration, UltraFeedback
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.llms.ask import Answer, Ask, Refused
-from bezoar_data.llms.chat import ChatLLM, ask_each
-from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.journal import Journal
-from bezoar_data.spec.errors import InputError
+from bezoar_data.llms.gateway.distilabel_llm import ChatLLM, ask_each
+from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.journal.journal import Journal
 from support.fault_server import FaultServer
 from support.gateways import model, user
 

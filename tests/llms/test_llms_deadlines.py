@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bezoar_data.llms.deadlines import Deadlines
+from bezoar_data.llms.endpoint.timeouts import Deadlines
 from support.waiting import PATIENCE, until
 
 

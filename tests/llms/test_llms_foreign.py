@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model, load_models_file
 from bezoar_data.llms.ask import Answer
-from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.providers.base import Refusal, Request, Transient, Unauthorised, known_providers, provider_class
 from bezoar_data.llms.providers.foreign import Foreign
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.models_file import Model, load_models_file
 from support.fault_server import FaultServer
 from support.faults import one_bad_row_is_lost_alone, told_as
 from support.gateways import ask_all, user

@@ -8,9 +8,10 @@ from email.utils import formatdate
 
 import pytest
 
-from bezoar_data.llms.budget import Budget, most_prompt_tokens
-from bezoar_data.llms.limits import Gate, Health, Pace, backoff, retry_after
-from bezoar_data.spec.errors import BudgetStop
+from bezoar_data.config.errors import BudgetStop
+from bezoar_data.llms.endpoint.budget import Budget, most_prompt_tokens
+from bezoar_data.llms.endpoint.limits import Gate, Health, Pace, backoff
+from bezoar_data.llms.providers.http import retry_after
 
 
 class Clock:

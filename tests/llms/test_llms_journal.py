@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Ask
-from bezoar_data.llms.journal import Entry, Journal, JournalError
-from bezoar_data.llms.journal_entry import pack, unpack
-from bezoar_data.llms.journal_policy import choose, serves
-from bezoar_data.llms.key import KeyMaker
+from bezoar_data.llms.journal.entry import pack, unpack
+from bezoar_data.llms.journal.journal import Entry, Journal, JournalError
+from bezoar_data.llms.journal.lookup import choose, serves
+from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.redact import MARK, register_secret
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.models_file import Model
 from support.journal_entries import entry_of, key_of
 
 

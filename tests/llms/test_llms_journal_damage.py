@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from bezoar_data.llms import journal_guard as guard
-from bezoar_data.llms.journal import Journal, JournalError
-from bezoar_data.spec.errors import BezoarError, InputError
+from bezoar_data.config.errors import BezoarError, InputError
+from bezoar_data.llms.journal import integrity as guard
+from bezoar_data.llms.journal.journal import Journal, JournalError
 from support.journal_entries import entry_of, key_of, start_writer
 
 COUNT = 400
@@ -293,7 +293,7 @@ import asyncio, subprocess, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from support.journal_entries import entry_of, key_of
-from bezoar_data.llms.journal import Journal, JournalError
+from bezoar_data.llms.journal.journal import Journal, JournalError
 path = Path(sys.argv[1]) / "journal.sqlite"
 async def main(journal):
     for start in range(0, 100_000, 50):

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from bezoar_data.llms import journal_schema as schema
-from bezoar_data.llms.journal import Journal
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
+from bezoar_data.llms.journal import schema
+from bezoar_data.llms.journal.journal import Journal
 from support.journal_entries import WRITERS, entry_of, key_of, start_writer
 from support.waiting import PATIENCE
 
@@ -102,7 +102,7 @@ def test_cutting_down_is_refused_while_another_process_uses_the_journal(path: Pa
 def test_two_processes_migrate_an_empty_file_once(path: Path) -> None:
     code = (
         "import sys\nfrom contextlib import closing\nfrom pathlib import Path\n"
-        "from bezoar_data.llms.journal_schema import connect, migrate\n"
+        "from bezoar_data.llms.journal.schema import connect, migrate\n"
         "with closing(connect(Path(sys.argv[1]), create=True)) as c:\n"
         "    print(flush=True)\n    sys.stdin.read()\n    migrate(c)\n"
     )
@@ -124,7 +124,7 @@ def test_two_processes_migrate_an_empty_file_once(path: Path) -> None:
 def test_processes_that_open_a_new_journal_at_once_all_get_it(tmp_path: Path) -> None:
     code = (
         "import random, sys, time\nfrom pathlib import Path\n"
-        "from bezoar_data.llms.journal import Journal\nfrom support.journal_entries import entry_of\n"
+        "from bezoar_data.llms.journal.journal import Journal\nfrom support.journal_entries import entry_of\n"
         "print(flush=True)\nstart = float(sys.stdin.readline())\n"
         "for i in range(40):\n"
         "    time.sleep(max(0, start + i * 0.06 - time.time()) + random.random() * 0.004)\n"

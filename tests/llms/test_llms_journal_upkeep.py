@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Ask
-from bezoar_data.llms.journal import Journal
-from bezoar_data.llms.key import KeyMaker
+from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.runs.row import Lineage
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.models_file import Model
 from support.journal_entries import entry_of, key_of
 
 NAME = "Philomena Featherstonehaugh"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bezoar_data.config.files.models import Limits, Model, Price, Sampling
 from bezoar_data.llms.ask import Ask
-from bezoar_data.llms.key import KeyMaker, model_part, request_key
-from bezoar_data.spec.models_file import Limits, Model, Price, Sampling
+from bezoar_data.llms.journal.request_key import KeyMaker, model_part, request_key
 
 MODEL = Model(
     provider="openai",

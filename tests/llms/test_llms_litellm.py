@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.journal import Journal
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
+from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.providers.base import Refusal, Request, Transient, Unauthorised
 from bezoar_data.llms.providers.litellm import LiteLLM
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.models_file import Model
 from support.fault_server import FaultServer
 from support.faults import one_bad_row_is_lost_alone, told_as
 from support.gateways import QUICK, user
@@ -146,7 +146,7 @@ def test_importing_it_reads_no_env_file_and_calls_nobody(tmp_path: Path) -> None
         "sys.addaudithook(lambda name, args: calls.append(args) if name in ('socket.connect', 'socket.getaddrinfo') "
         "else None)\n"
         "from bezoar_data.llms.providers.litellm import LiteLLM\n"
-        "from bezoar_data.spec.models_file import Model\n"
+        "from bezoar_data.config.files.models import Model\n"
         "assert 'litellm' not in sys.modules\n"
         "asyncio.run(LiteLLM(Model(provider='litellm', model='gemini/gemini-2.0-flash')).open())\n"
         "print(calls, 'FROM_A_FILE' in os.environ)\n"
@@ -161,7 +161,7 @@ def test_without_litellm_it_says_what_to_install() -> None:
         "real = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name, *a: None if name == 'litellm' else real(name, *a)\n"
         "from bezoar_data.llms.providers.base import provider_class\n"
-        "from bezoar_data.spec.models_file import Model\n"
+        "from bezoar_data.config.files.models import Model\n"
         "for p in provider_class('litellm')(Model(provider='litellm', model='gemini/m')).problems():\n"
         "    print(p.code, p.hint, sep='|')\n"
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.offline.checks import CHECKS
 from bezoar_data.llms.offline.judge import faults, judge
 from bezoar_data.llms.offline.judged import Judged, read_judged
@@ -17,7 +18,6 @@ from bezoar_data.llms.offline.order import order_score
 from bezoar_data.llms.offline.teacher import write_answer
 from bezoar_data.llms.offline.text import Pick
 from bezoar_data.llms.providers.base import Refusal, Request, provider_class
-from bezoar_data.spec.models_file import Model
 from bezoar_data.steps.judges.blocks import blocks
 from bezoar_data.steps.judges.rubric import AttributeRubric, ComparisonRubric, load_rubric
 from bezoar_data.steps.judges.scores import Scores, read_choice, read_scores

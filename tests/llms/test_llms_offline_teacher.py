@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.offline.judge import judge
 from bezoar_data.llms.offline.judged import Judged
 from bezoar_data.llms.offline.numbers import evaluate, spell
@@ -21,7 +22,6 @@ from bezoar_data.llms.offline.prompt import read_options, read_prompt
 from bezoar_data.llms.offline.teacher import SKILLS, solve, write_answer
 from bezoar_data.llms.offline.text import Pick, count_tokens, cut_tokens, sentences, stem
 from bezoar_data.llms.providers.base import Request, provider_class
-from bezoar_data.spec.models_file import Model
 
 ENTAILMENT = (
     "Premise: A woman in a green coat is feeding three ducks by the pond.\n\nHypothesis: {}\n\n"

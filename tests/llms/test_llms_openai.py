@@ -12,6 +12,8 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.providers.base import (
     Completion,
     Provider,
@@ -22,8 +24,6 @@ from bezoar_data.llms.providers.base import (
     provider_class,
 )
 from bezoar_data.llms.providers.openai import OpenAI
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.models_file import Model
 from support.endpoint import Endpoint, serving
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}

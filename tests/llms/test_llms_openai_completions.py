@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.providers.base import Refusal, Transient, provider_class
 from bezoar_data.llms.providers.prompt_template import PromptTemplate
-from bezoar_data.spec.models_file import Model
 from support.endpoint import Endpoint, serving
 
 TALK = [

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.journal import Journal
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model, Sampling
+from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.providers import transformers as provider_module
 from bezoar_data.llms.providers.base import Refusal, Request
 from bezoar_data.llms.providers.transformers import Transformers
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.models_file import Model, Sampling
 from support.gateways import user
 from support.tiny_model import save_tiny_model
 from support.waiting import PATIENCE, until
@@ -340,7 +340,7 @@ def test_without_its_packages_it_says_what_to_install(tmp_path: Path) -> None:
         "real = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name, *a: None if name == 'torch' else real(name, *a)\n"
         "from bezoar_data.llms.providers.base import provider_class\n"
-        "from bezoar_data.spec.models_file import Model\n"
+        "from bezoar_data.config.files.models import Model\n"
         "made = provider_class('transformers')(Model(provider='transformers', model='m'))\n"
         "for p in made.problems(): print(p.code, p.message, p.hint, sep='|')\n"
         "print('torch' in sys.modules or 'transformers' in sys.modules)\n"

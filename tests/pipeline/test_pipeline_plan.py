@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from bezoar_data import load_pipeline
+from bezoar_data.config.errors import InputError
 from bezoar_data.pipeline.load import load
-from bezoar_data.pipeline.plan import plan_pipeline
-from bezoar_data.pipeline.plan_values import Interval, Plan
+from bezoar_data.plan.planner import plan_pipeline
+from bezoar_data.plan.result import Interval, Plan
 from bezoar_data.runs.folder import RunFolder
-from bezoar_data.spec.errors import InputError
 from support.fault_server import FaultServer
 from support.projects import JUDGED, STEPS, Project
 
@@ -216,7 +216,7 @@ def test_a_pace_sets_the_time(project: Project, answering: FaultServer):
 
 
 def test_a_source_with_many_rows_is_worked_out_on_some(project: Project, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("bezoar_data.pipeline.plan_replay.MOST_ROWS", 100)
+    monkeypatch.setattr("bezoar_data.plan.replay.MOST_ROWS", 100)
     project.rows(1001)
     made = plan(project.pipeline(STEPS))
     assert made.step("load_flan").rows_out == Interval(1001, 1001, 1001)

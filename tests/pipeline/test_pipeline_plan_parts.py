@@ -12,12 +12,12 @@ import pytest
 from tokenizers import Tokenizer
 
 from bezoar_data.cli.main import main
-from bezoar_data.pipeline.plan_kinds import Kind
-from bezoar_data.pipeline.plan_lanes import draw
-from bezoar_data.pipeline.plan_share import Lengths, Share
-from bezoar_data.pipeline.plan_text import clock, money, number
-from bezoar_data.pipeline.plan_tokens import Filler, Tokens
-from bezoar_data.pipeline.plan_values import Interval
+from bezoar_data.plan.kinds import Kind
+from bezoar_data.plan.priors import Lengths, Share
+from bezoar_data.plan.result import Interval
+from bezoar_data.plan.token_count import Filler, Tokens
+from bezoar_data.reports.plan.dag_ascii import draw
+from bezoar_data.reports.plan.text import clock, money, number
 from support.projects import JUDGED, Project
 
 ORCA = str(Path(__file__).parents[2] / "pipelines" / "orca.yaml")

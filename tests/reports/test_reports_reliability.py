@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.cli.main import main
+from bezoar_data.config.errors import InputError
 from bezoar_data.reports.reliability import calibrate_cut, compare_columns, known_reliability
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.base import RowStep
 from bezoar_data.steps.judges.accept import JudgeAccept
 from bezoar_data.steps.judges.compare import JudgeCompare

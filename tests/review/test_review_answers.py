@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.cards.hub.gate import unreviewed
-from bezoar_data.engine.judging import Judge
-from bezoar_data.engine.reviewing import Reviewing
+from bezoar_data.engine.judge_stats import Judge
+from bezoar_data.engine.review.answers import Reviewing
 from bezoar_data.runs.dataset import publishable
 from bezoar_data.runs.reviewed import by_row, read_answers, write_answers
 from bezoar_data.runs.row import Lineage, Row, content_hash

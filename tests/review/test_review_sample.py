@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bezoar_data.review import form
-from bezoar_data.review.plan import Plan
+from bezoar_data.review import questions as form
 from bezoar_data.review.sample import Candidate, allocate, draw
+from bezoar_data.review.task import Plan
 
 ROWS = [Candidate(f"row{i}", ("common",) if i < 900 else ("rare",), uncertain=i >= 900) for i in range(1000)]
 PLAN = Plan("run", "gpt4", "inputs", "answer", "", "", "", "", "", ("helpfulness",), True, 1)

@@ -7,8 +7,8 @@ from threading import Timer
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.review import server
-from bezoar_data.spec.errors import InputError
 
 
 def test_a_port_that_is_taken_is_told_unless_it_is_let_go(monkeypatch: pytest.MonkeyPatch):

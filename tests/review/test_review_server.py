@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data import pull_review, push_review, review_status
+from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.review.client import Argilla
-from bezoar_data.spec.errors import InputError, ProviderAway
 from support.plain_argilla import KEY, plain_argilla
 from support.ports import free_port
 from support.projects import STEPS, Project, run_here

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bezoar_data.spec.errors import InputError
-from bezoar_data.steps.catalogue import Setting, StepEntry, find_step, load_catalogue, main
+from bezoar_data.config.errors import InputError
+from bezoar_data.steps.catalogue.entry import Setting, StepEntry
+from bezoar_data.steps.catalogue.registry import find_step, load_catalogue
+from bezoar_data.steps.catalogue.write import main
 
 EXPECTED = {"load_flan", "orca.system_message", "orca.explain", "near_duplicates", "judge.accept"}
 
@@ -57,7 +59,7 @@ def test_defaults_pass_their_own_check() -> None:
 
 def test_reading_it_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from bezoar_data.steps.catalogue import load_catalogue;"
+        "import sys; from bezoar_data.steps.catalogue.registry import load_catalogue;"
         "e = load_catalogue()['judge.accept']; e.check_settings({}); e.columns({});"
         "print([m for m in ('distilabel', 'datasets', 'pyarrow', 'aiohttp', 'rensa', 'torch') if m in sys.modules])"
     )
@@ -201,7 +203,7 @@ def test_an_installed_package_adds_its_steps(tmp_path: Path) -> None:
     assert subprocess.run(module, env=env, capture_output=True, check=False).returncode == 1
     subprocess.run([*module, "--write"], env=env, check=True, capture_output=True)
     code = (
-        "import sys; from bezoar_data.steps.catalogue import find_step;"
+        "import sys; from bezoar_data.steps.catalogue.registry import find_step;"
         "e = find_step('loud.shout'); print(e.kind, e.columns({'column': 'x'}), 'loud_steps.shout' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
@@ -215,7 +217,8 @@ def test_a_package_that_claims_a_taken_name_or_is_broken_is_named(tmp_path: Path
         module = [sys.executable, "-m", "bezoar_data.steps.catalogue", "--package", "loud_steps", "--write"]
         subprocess.run(module, env=env, check=True, capture_output=True)
     code = (
-        "from bezoar_data.spec.errors import InputError\nfrom bezoar_data.steps.catalogue import load_catalogue\n"
+        "from bezoar_data.config.errors import InputError\n"
+        "from bezoar_data.steps.catalogue.registry import load_catalogue\n"
         "try:\n load_catalogue()\nexcept InputError as e:\n print(e)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)

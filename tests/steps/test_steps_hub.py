@@ -15,7 +15,7 @@ from support.hub_server import Hub, Repo, hub_server
 
 READ = """
 import json, sys
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
 from bezoar_data.steps.sources.load_flan import LoadFlan
 def read(settings):
     step = LoadFlan(name="load_flan", **settings)
@@ -52,7 +52,7 @@ def read(server: Hub, folder: Path, *settings: dict, script: str = READ, given: 
 
 READ_OTHERS = """
 import json, sys
-from bezoar_data.steps.catalogue import find_step
+from bezoar_data.steps.catalogue.registry import find_step
 def read(use, settings):
     step = find_step(use).load_class()(name="load", **settings)
     rows = list(step.rows())

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
 from bezoar_data.steps.sources.load_flan import LoadFlan
 
 FLAN = ["inputs", "targets", "task_source", "task_name", "template_type"]

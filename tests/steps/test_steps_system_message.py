@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
 from bezoar_data.steps.base import Kept
 from bezoar_data.steps.flan import SUBMIXES, submix_of
 from bezoar_data.steps.orca.messages import SHIPPED, load_messages

@@ -9,8 +9,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.providers.base import Request, provider_class
-from bezoar_data.spec.models_file import Model
 
 HI = ({"role": "user", "content": "hi"},)
 

@@ -203,10 +203,10 @@ def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
 
 async def offline_completion(body: dict[str, Any]) -> dict[str, Any]:
     """What the embedded teacher, or to a prompt that asks for JSON the embedded judge, would say."""
+    from bezoar_data.config.files.models import Model
     from bezoar_data.llms.offline.judge import OfflineJudge
     from bezoar_data.llms.offline.teacher import OfflineTeacher
     from bezoar_data.llms.providers.base import Request
-    from bezoar_data.spec.models_file import Model
 
     model = Model(provider="offline", model=body["model"], sampling={"max_tokens": body.get("max_tokens")})  # type: ignore[arg-type]
     kind = OfflineJudge if "JSON" in body["messages"][-1]["content"] else OfflineTeacher

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask
-from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.watch import Patience
-from bezoar_data.spec.models_file import Model
+from bezoar_data.llms.endpoint.retry import Patience
+from bezoar_data.llms.gateway.gateway import Gateway
 from support.fault_server import FaultServer
 
 QUICK = Patience(first_wait=0.02, alone=0.5, probe=0.2)

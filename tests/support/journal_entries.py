@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.llms.journal import Entry, Journal
+from bezoar_data.llms.journal.journal import Entry, Journal
 
 WRITERS = 32
 

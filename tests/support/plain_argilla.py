@@ -19,8 +19,8 @@ from typing import Any
 
 import requests
 
+from bezoar_data.review.data_dir import default_cache
 from bezoar_data.review.environment import environment
-from bezoar_data.review.home import default_cache
 
 KEY = "the-key-of-an-owner"
 OWNER = "argilla"

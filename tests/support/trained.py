@@ -47,7 +47,7 @@ def leave(folder: Path, told: dict[str, Any], **texts: str) -> Path:
     import numpy
     from safetensors.numpy import save
 
-    from bezoar_data.cards.trained.card import model_card
+    from bezoar_data.cards.model_card.card import model_card
 
     files = {
         "adapter_model.safetensors": save({"lora": numpy.arange(8, dtype=numpy.float32)}),

@@ -83,7 +83,7 @@ def prepared(path: Path, runs: Path, out: Path) -> Any:
 
 
 def trained(path: Path, runs: Path, out: Path) -> list[dict[str, Any]]:
-    from bezoar_data.cards.trained.card import model_card
+    from bezoar_data.cards.model_card.card import model_card
     from bezoar_data.training.progress import Progress
     from bezoar_data.training.train import train
 

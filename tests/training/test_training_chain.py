@@ -141,10 +141,10 @@ def test_the_reference_of_dpo_is_the_sft_policy(recipe: Recipe, runs: Path, tmp_
     from trl.trainer.dpo_trainer import DataCollatorForPreference
 
     from bezoar_data.training.chain import _leaves
-    from bezoar_data.training.dpo import make_trainer
     from bezoar_data.training.models import base_start, load_weights, quantisation_of
     from bezoar_data.training.progress import Progress
-    from bezoar_data.training.stage import Data, StageJob
+    from bezoar_data.training.stages.base import Data, StageJob
+    from bezoar_data.training.stages.dpo import make_trainer
 
     stages: list[dict[str, Any]] = [{"use": "sft", "card": card("lamini"), "split": {"rows": 16}}]
     stages += [{"use": "merge", "dtype": "float32"}] if merged else []
@@ -226,7 +226,7 @@ def test_killed_in_the_second_stage_the_same_command_ends_with_the_same_weights(
 
 
 def test_no_parent_and_child_stand_on_both_sides(recipe: Recipe, runs: Path, tmp_path: Path):
-    from bezoar_data.training.cards import find_cards, read_rows, seeds_on_both_sides
+    from bezoar_data.training.data.datasets import find_cards, read_rows, seeds_on_both_sides
 
     loaded = prepared(
         recipe([{"use": "sft", "card": card("evol-instruct"), "split": {"validation": 0.3}}]), runs, tmp_path

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.training.duration import seconds
-from bezoar_data.training.estimate import Work, memory, work
-from bezoar_data.training.machine import Machine
+from bezoar_data.training.estimate.duration import seconds
+from bezoar_data.training.estimate.kernels import choose_speed
+from bezoar_data.training.estimate.machine import Machine
+from bezoar_data.training.estimate.memory import Work, memory, work
+from bezoar_data.training.estimate.model_shape import adapter_weights, empty_model, shape_of
 from bezoar_data.training.settings import with_defaults
-from bezoar_data.training.shape import adapter_weights, empty_model, shape_of
-from bezoar_data.training.speed import choose_speed
 
 SHAPE = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 3, "num_attention_heads": 4}
 LORA = {"r": 16, "target_modules": ["q_proj", "k_proj", "v_proj"], "lora_dropout": 0.05}

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.spec.errors import InputError, Place
-from bezoar_data.spec.recipe_check import load_recipe
-from bezoar_data.training.packing import need_rows_apart, pack, rows_apart
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.recipe_check import load_recipe
+from bezoar_data.config.problems import Place
+from bezoar_data.training.data.packing import need_rows_apart, pack, rows_apart
 from bezoar_data.training.settings import check_joined
 from training.conftest import Recipe, card, trained
 

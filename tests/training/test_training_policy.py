@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.spec.errors import InputError, Place, PolicyRefused
-from bezoar_data.spec.recipe_check import load_recipe
-from bezoar_data.training.cards import StageCard, find_cards
+from bezoar_data.config.errors import InputError, PolicyRefused
+from bezoar_data.config.files.recipe_check import load_recipe
+from bezoar_data.config.problems import Place
+from bezoar_data.training.data.datasets import StageCard, find_cards
 from bezoar_data.training.policy import hold_to_policy
 from training.conftest import Recipe, card
 

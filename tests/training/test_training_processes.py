@@ -12,12 +12,12 @@ from typing import Any
 import psutil
 import pytest
 
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.recipe_check import load_recipe
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.recipe_check import load_recipe
+from bezoar_data.training.distributed import shared_batch
+from bezoar_data.training.estimate.model_shape import empty_model
 from bezoar_data.training.launcher import write_launcher
-from bezoar_data.training.processes import shared_batch
 from bezoar_data.training.settings import fit
-from bezoar_data.training.shape import empty_model
 from training.conftest import Recipe, card, trained
 
 STAGE = {"use": "sft", "card": card("lamini")}

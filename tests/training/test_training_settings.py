@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.recipe_check import load_recipe
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.training.curves import save_curves
 from bezoar_data.training.folder import TrainingFolder, last_checkpoint
 from bezoar_data.training.settings import fit, written_settings

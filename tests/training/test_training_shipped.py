@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.training.text import IGNORED, conversation, preference
+from bezoar_data.training.data.template import IGNORED, conversation, preference
 from training.conftest import ROOT, prepared, trained
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
@@ -47,7 +47,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows_of(prepared: Any, index: int) -> Any:
-    from bezoar_data.training.cards import read_rows
+    from bezoar_data.training.data.datasets import read_rows
 
     return read_rows(prepared.recipe, prepared.stages[index].card)
 

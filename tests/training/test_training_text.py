@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.spec.errors import InputError, Place
-from bezoar_data.spec.recipe_file import MadeModel
-from bezoar_data.training.cards import StageRows
-from bezoar_data.training.examples import make_examples
-from bezoar_data.training.made_base import make_tokenizer
-from bezoar_data.training.text import Template, Unusable, load_template
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.recipe import MadeModel
+from bezoar_data.config.problems import Place
+from bezoar_data.training.data.datasets import StageRows
+from bezoar_data.training.data.examples import make_examples
+from bezoar_data.training.data.template import Template, Unusable, load_template
+from bezoar_data.training.random_base import make_tokenizer
 from training.conftest import ALPACA, CHATML, TEMPLATES
 
 AWKWARD = '"Räksmörgås", said ×7 🦊: he\n\n### left.  '

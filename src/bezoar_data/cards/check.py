@@ -14,18 +14,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bezoar_data import __version__
+from bezoar_data._version import __version__
 from bezoar_data.cards import croissant
-from bezoar_data.cards.facts import Facts
-from bezoar_data.cards.front import MADE, build_front
-from bezoar_data.cards.parts import take_apart
-from bezoar_data.cards.sections import SECTIONS
+from bezoar_data.cards.front_matter import MADE, build_front
+from bezoar_data.cards.merge import take_apart
+from bezoar_data.cards.sections.context import Facts
+from bezoar_data.cards.sections.registry import SECTIONS
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import Card, check_front, load_card
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.dataset import sha256_of
 from bezoar_data.runs.folder import lock_hash
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, content_hash
-from bezoar_data.spec.card_file import Card, check_front, load_card
-from bezoar_data.spec.errors import InputError, Place, Problem
 
 _SHOWN = 5
 """So many changed rows are named."""

@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bezoar_data.cards.facts import meanings_of
-from bezoar_data.cards.front import declared_data
+from bezoar_data.cards.front_matter import declared_data
 from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.lineage import UNKNOWN
-from bezoar_data.spec.clean import clean_text, mask_keys
+from bezoar_data.cards.sections.context import meanings_of
+from bezoar_data.config.sanitize import clean_text, mask_keys
 
 FILE = "croissant.json"
 VERSION = "http://mlcommons.org/croissant/1.1"

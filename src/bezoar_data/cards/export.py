@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.card import Card, check_front, load_card
+from bezoar_data.config.files.card_front_matter import VIEW_KINDS
+from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.runs.messages import Turns, turns_of
 from bezoar_data.runs.published import data_files, dataset_folder
 from bezoar_data.runs.row import RESERVED
-from bezoar_data.spec.card_file import Card, check_front, load_card
-from bezoar_data.spec.card_front import VIEW_KINDS
-from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean, raise_errors
 
 _CHUNK = 1000
 _SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool"}
@@ -49,7 +50,7 @@ def export_rows(
     import orjson
     import pyarrow.dataset as ds
 
-    from bezoar_data.spec.where import parse_where
+    from bezoar_data.config.where.expression import parse_where
 
     folder = dataset_folder(run)
     files = data_files(folder, split)

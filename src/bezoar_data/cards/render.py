@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.cards import croissant
-from bezoar_data.cards.facts import Facts
-from bezoar_data.cards.front import MADE, build_front
+from bezoar_data.cards.front_matter import MADE, build_front
 from bezoar_data.cards.licences.lineage import UNKNOWN, licence_of
-from bezoar_data.cards.parts import (
+from bezoar_data.cards.merge import (
     hash_of,
     merge,
     merge_front,
@@ -27,13 +26,15 @@ from bezoar_data.cards.parts import (
     take_apart,
     wrap,
 )
-from bezoar_data.cards.sections import SECTIONS
-from bezoar_data.cards.specimen import SPECIMEN_HASH, specimen_lock
+from bezoar_data.cards.sample_lock import SPECIMEN_HASH, specimen_lock
+from bezoar_data.cards.sections.context import Facts
+from bezoar_data.cards.sections.registry import SECTIONS
 from bezoar_data.cards.template import VALUES, check_template, render_body
+from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.card import Card, check_front, load_card, parse_card
+from bezoar_data.config.files.card_text import front_text
+from bezoar_data.config.problems import Problem
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
-from bezoar_data.spec.card_file import Card, check_front, load_card, parse_card
-from bezoar_data.spec.card_text import front_text
-from bezoar_data.spec.errors import InputError, Problem, raise_errors
 
 DEFAULT_TEMPLATE = "default_card.md"
 README = "dataset/README.md"

@@ -17,12 +17,13 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from bezoar_data.cards import markdown
-from bezoar_data.cards.markdown import Markdown
-from bezoar_data.cards.parts import MARKER
-from bezoar_data.spec.card_file import Card
-from bezoar_data.spec.clean import shown
-from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
+from bezoar_data.cards.merge import MARKER
+from bezoar_data.cards.sections import markdown
+from bezoar_data.cards.sections.markdown import Markdown
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import Card
+from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.sanitize import shown
 
 VALUES = (
     "title",

@@ -11,7 +11,7 @@ import typer
 from bezoar_data.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from bezoar_data.spec.card_file import Card
+    from bezoar_data.config.files.card import Card
 
 app = typer.Typer(help="Show a dataset's card, and hold its claims against rows and lock.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def check(run: _Run, as_json: AsJson = False) -> None:
     Example: bezoar-data card check runs/orca
     """
     from bezoar_data.cards.check import check_dataset
-    from bezoar_data.spec.errors import PolicyRefused
+    from bezoar_data.config.errors import PolicyRefused
 
     problems = check_dataset(_dataset(run))
     if any(problem.level == "error" for problem in problems):
@@ -42,8 +42,9 @@ def show(run: _Run, as_json: AsJson = False) -> None:
 
     Example: bezoar-data card show runs/orca
     """
-    from bezoar_data.spec.card_file import load_card
-    from bezoar_data.spec.errors import InputError, Place, Problem
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.files.card import load_card
+    from bezoar_data.config.problems import Place, Problem
 
     file = _dataset(run) / "README.md"
     if not file.is_file():
@@ -64,8 +65,8 @@ def _print(card: Card) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from bezoar_data.cards.parts import take_apart
-    from bezoar_data.spec.clean import clean_text
+    from bezoar_data.cards.merge import take_apart
+    from bezoar_data.config.sanitize import clean_text
 
     console = Console()
     own = card.bezoar

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bezoar_data.cards.agree import check_pipeline_card
+from bezoar_data.cards.cross_check import check_pipeline_card
 from bezoar_data.cards.render import check_card
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import check_front, load_card
+from bezoar_data.config.files.discovery import Kind, find_files
+from bezoar_data.config.files.models import load_models_file
+from bezoar_data.config.files.recipe_check import load_recipe
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.render import in_order
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.runs.row import LINEAGE_COLUMNS
-from bezoar_data.spec.card_file import check_front, load_card
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.kinds import Kind, find_files
-from bezoar_data.spec.models_file import load_models_file
-from bezoar_data.spec.recipe_check import load_recipe
-from bezoar_data.spec.render import in_order
 
 
 @dataclass

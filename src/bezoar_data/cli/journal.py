@@ -14,9 +14,9 @@ import typer
 from bezoar_data.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from bezoar_data.llms.journal import Journal
-    from bezoar_data.llms.journal_upkeep import Stats
-    from bezoar_data.spec.errors import InputError
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.llms.journal.journal import Journal
+    from bezoar_data.llms.journal.maintenance import Stats
 
 app = typer.Typer(
     help="Count, export, prune and redact the journal of answers.", no_args_is_help=True, rich_markup_mode=None
@@ -94,8 +94,9 @@ def redact(
 
     Example: bezoar-data journal redact 3f9d2c51c7e84f0a9b1d6e2f4a5c7d80
     """
-    from bezoar_data.llms.journal_rows import keys_of_rows
-    from bezoar_data.spec.errors import InputError, Problem
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.problems import Problem
+    from bezoar_data.llms.journal.rows import keys_of_rows
 
     keys = [r.lower() for r in rows if re.fullmatch(r"[0-9a-fA-F]{64}", r)]
     ids = [r for r in rows if r.lower() not in keys]
@@ -126,7 +127,7 @@ def redact(
 
 
 def _opened(path: Path) -> Journal:
-    from bezoar_data.llms.journal import Journal
+    from bezoar_data.llms.journal.journal import Journal
 
     journal = Journal.open(path, create=False)
     for note in journal.notes:
@@ -135,7 +136,8 @@ def _opened(path: Path) -> Journal:
 
 
 def _wrong(message: str, hint: str) -> InputError:
-    from bezoar_data.spec.errors import InputError, Problem
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.problems import Problem
 
     return InputError(Problem("wrong-option", message, hint=hint))
 

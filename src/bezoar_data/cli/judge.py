@@ -48,9 +48,10 @@ def reliability(
 
     Example: bezoar-data judge reliability runs/orca --columns gpt4_rating human_rating --labels labels.jsonl
     """
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.problems import Problem
     from bezoar_data.reports.judge_text import compared_text, known_text
     from bezoar_data.reports.reliability import compare_columns, known_reliability
-    from bezoar_data.spec.errors import InputError, Problem
 
     if columns is None:
         given = {"--slice": slices, "--text": text, "--labels": labels, "--where": where, "--save": save}
@@ -106,16 +107,17 @@ def _json(value: dict[str, Any]) -> str:
 
 
 def _columns(expression: str | None) -> tuple[str, ...]:
-    from bezoar_data.spec.where import parse_where
+    from bezoar_data.config.where.expression import parse_where
 
     return tuple(parse_where(expression).columns) if expression else ()
 
 
 def _save(run: Path, kind: str, report: dict[str, Any], key: tuple[str, ...], used: tuple[str, ...]) -> None:
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.problems import Place, Problem
     from bezoar_data.runs.folder import RunFolder
     from bezoar_data.runs.measured import add_measured
     from bezoar_data.runs.reviewed import REVIEW_COLUMNS
-    from bezoar_data.spec.errors import InputError, Place, Problem
 
     folder = RunFolder(run)
     if not folder.dataset.is_dir():

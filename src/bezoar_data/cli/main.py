@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from bezoar_data import __version__
+from bezoar_data._version import __version__
 from bezoar_data.cli import (
     card,
     export,
@@ -33,7 +33,8 @@ from bezoar_data.cli import (
     train,
     validate,
 )
-from bezoar_data.spec.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError, Place, Problem, ProblemsError
+from bezoar_data.config.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError, ProblemsError
+from bezoar_data.config.problems import Place, Problem
 
 app = typer.Typer(
     name="bezoar-data",
@@ -107,8 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _tell(error: BezoarError, *, as_json: bool) -> int:
+    from bezoar_data.config.render import in_order, render_problems
     from bezoar_data.llms.redact import redact
-    from bezoar_data.spec.render import in_order, render_problems
 
     problems = error.problems if isinstance(error, ProblemsError) else ()
     if as_json:

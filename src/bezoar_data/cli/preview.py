@@ -55,8 +55,9 @@ def preview(
 
 
 def _write(path: Path, text: str) -> None:
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.problems import Place, Problem
     from bezoar_data.runs.folder import write_text
-    from bezoar_data.spec.errors import InputError, Place, Problem
 
     try:
         write_text(path, text)

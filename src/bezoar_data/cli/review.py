@@ -46,7 +46,7 @@ def backup(
     Example: bezoar-data review backup review-2026-05.tar.gz
     """
     from bezoar_data.review.backup import backup as write
-    from bezoar_data.review.home import Home, default_home
+    from bezoar_data.review.data_dir import Home, default_home
 
     write(Home(default_home()), to)
     typer.echo(f"{to}: all answers and sign-ins; keep it as you keep passwords")
@@ -61,7 +61,7 @@ def restore(
     Example: bezoar-data review restore review-2026-05.tar.gz
     """
     from bezoar_data.review.backup import restore as read
-    from bezoar_data.review.home import Home, default_home
+    from bezoar_data.review.data_dir import Home, default_home
 
     home = Home(default_home())
     read(home, archive)

@@ -19,8 +19,9 @@ def status(
 
     Example: bezoar-data status runs/orca
     """
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.problems import Place, Problem
     from bezoar_data.runs.folder import RunFolder
-    from bezoar_data.spec.errors import InputError, Place, Problem
 
     folder = RunFolder(run)
     try:
@@ -37,8 +38,8 @@ def status(
 
 
 def _text(facts: dict[str, Any]) -> str:
-    from bezoar_data.engine.watch import clock, one_line
-    from bezoar_data.spec.clean import clean_text
+    from bezoar_data.config.sanitize import clean_text
+    from bezoar_data.engine.stats import clock, one_line
 
     says = {
         "running": f"running as process {facts['pid']}",

@@ -20,8 +20,8 @@ def list_steps(
 
     Example: bezoar-data steps list
     """
-    from bezoar_data.steps.catalogue import load_catalogue
-    from bezoar_data.steps.foreign.known import distilabel_steps
+    from bezoar_data.steps.catalogue.registry import load_catalogue
+    from bezoar_data.steps.external.registry import distilabel_steps
 
     entries = {**load_catalogue(), **distilabel_steps()}
     if as_json:
@@ -43,7 +43,7 @@ def show(
 
     Examples: bezoar-data steps show judge.accept; bezoar-data steps show distilabel:UltraFeedback
     """
-    from bezoar_data.steps.catalogue import find_step
+    from bezoar_data.steps.catalogue.registry import find_step
 
     entry = find_step(name)
     if as_json:

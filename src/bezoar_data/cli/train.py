@@ -53,7 +53,7 @@ def train(
         return
     loaded = load_recipe(recipe, runs=runs, out=out)
     if plan:
-        from bezoar_data.training.plan import plan_as_json, plan_text
+        from bezoar_data.reports.training_plan import plan_as_json, plan_text
 
         prepared = loaded.prepare()
         typer.echo(json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared))
@@ -76,13 +76,13 @@ train.__doc__ = f"{train.__doc__}\n{EXAMPLES}"
 
 def _speaks() -> bool:
     """Of several processes, the first."""
-    from bezoar_data.training.processes import is_first
+    from bezoar_data.training.distributed import is_first
 
     return is_first()
 
 
 def _write_launcher(recipe: Path, launcher: Launcher, processes: int, out: Path | None) -> None:
-    from bezoar_data.spec.recipe_check import load_recipe
+    from bezoar_data.config.files.recipe_check import load_recipe
     from bezoar_data.training.launcher import write_launcher
 
     loaded = load_recipe(recipe)

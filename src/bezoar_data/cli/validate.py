@@ -13,7 +13,7 @@ from bezoar_data.cli.options import AsJson
 
 if TYPE_CHECKING:
     from bezoar_data.cli.checking import Findings
-    from bezoar_data.spec.kinds import Kind
+    from bezoar_data.config.files.discovery import Kind
 
 _ONE_AND_MANY: dict[Kind, tuple[str, str]] = {
     "pipeline": ("pipeline", "pipelines"),
@@ -47,8 +47,8 @@ def validate(
     Example: bezoar-data validate pipelines/orca.yaml
     """
     from bezoar_data.cli.checking import check_files
-    from bezoar_data.spec.errors import InputError
-    from bezoar_data.spec.render import render_problems
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.render import render_problems
 
     found = check_files(paths or _folders(), overrides=overrides or (), models=models)
     if found.errors or (strict and found.problems):
@@ -65,8 +65,9 @@ def validate(
 
 def _folders() -> list[Path]:
     """The folders of a project that are here. Raises `InputError` where there is none."""
-    from bezoar_data.spec.errors import InputError, Problem
-    from bezoar_data.spec.kinds import FOLDERS
+    from bezoar_data.config.errors import InputError
+    from bezoar_data.config.files.discovery import FOLDERS
+    from bezoar_data.config.problems import Problem
 
     found = [Path(name) for name in FOLDERS if Path(name).is_dir()]
     if not found:

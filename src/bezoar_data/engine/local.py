@@ -17,11 +17,12 @@ from typing import Any
 import orjson
 from distilabel.steps.base import Step, StepInput
 
+from bezoar_data.config.errors import BezoarError, InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.engine.counts import Counts
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import MADE_FROM_MANY, Row
 from bezoar_data.runs.spool import Spool
-from bezoar_data.spec.errors import BezoarError, InputError, Problem
 from bezoar_data.steps.verdicts import RUN_ENDED, TAKEN_IN
 
 _PACKED = "row"

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from bezoar_data.config.files.models import Model
 from bezoar_data.engine.counts import Counts
-from bezoar_data.engine.judging import Judging, judges_in
-from bezoar_data.llms.line import line_of
+from bezoar_data.engine.judge_stats import Judging, judges_in
+from bezoar_data.llms.gateway.fallbacks import line_of
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
-from bezoar_data.pipeline.plan_past import name_of
 from bezoar_data.runs.dataset import Written, sha256_of
 from bezoar_data.runs.row import SOURCES, Row
 from bezoar_data.runs.spool import Usage
-from bezoar_data.spec.models_file import Model
+from bezoar_data.steps.verdicts import name_of
 
 FORMAT = 1
 _SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from bezoar_data.engine.watch import RunWatch, one_line
-from bezoar_data.spec.clean import clean_text
+from bezoar_data.config.sanitize import clean_text
+from bezoar_data.engine.stats import RunWatch, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table

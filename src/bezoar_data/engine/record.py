@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.redact import redact
 from bezoar_data.runs.folder import RunFolder, write_json
-from bezoar_data.spec.errors import BezoarError
 
 
 class RunRecord:

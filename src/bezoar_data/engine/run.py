@@ -14,22 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
-from bezoar_data.engine.drive import Options, drive, tell_notes
+from bezoar_data.engine.event_loop import Options, drive, tell_notes
 from bezoar_data.engine.finish import Describe, put_in_place
 from bezoar_data.engine.lock import Seen, build_lock
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.record import RunRecord
-from bezoar_data.engine.reviewing import Reviewing
-from bezoar_data.engine.watch import RunWatch
-from bezoar_data.llms.journal import Journal
+from bezoar_data.engine.review.answers import Reviewing
+from bezoar_data.engine.stats import RunWatch
+from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, write_text
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.spool import Spool
-from bezoar_data.spec.errors import DONE, TOO_MANY_FAILED, InputError, Problem
 
 
 @dataclass(frozen=True, slots=True)

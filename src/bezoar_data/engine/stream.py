@@ -15,16 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from typing import Any, TypeVar, cast
 
+from bezoar_data.config.errors import BezoarError
 from bezoar_data.engine.counts import Counts
-from bezoar_data.engine.walkers import Walkers
+from bezoar_data.engine.worker_pool import Walkers
 from bezoar_data.llms.ask import Answer, Ask, Refused
-from bezoar_data.llms.gateway import Gateway
+from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import Drop, Lineage, Row
 from bezoar_data.runs.spool import Spool
-from bezoar_data.spec.errors import BezoarError
 from bezoar_data.steps.base import GlobalMakingStep, GlobalRowStep, RowStep, Source
-from bezoar_data.steps.meeting import UNMATCHED, Union, join_rows, united
+from bezoar_data.steps.joins import UNMATCHED, Union, join_rows, united
 from bezoar_data.steps.verdicts import (
     Children,
     Dropped,

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from bezoar_data.spec.errors import BezoarError
+from bezoar_data.config.errors import BezoarError
 
 Message = Mapping[str, str]
 """A chat message: `{"role": "system" | "user" | "assistant", "content": text}`."""

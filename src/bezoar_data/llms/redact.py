@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
-from bezoar_data.spec.keys import NARROW, NARROW_HINTS
+from bezoar_data.config.secret_patterns import NARROW, NARROW_HINTS
 
 MARK = "[redacted]"
 

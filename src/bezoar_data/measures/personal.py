@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from bezoar_data.spec.keys import IN_ROWS
+from bezoar_data.config.secret_patterns import IN_ROWS
 
 KINDS = ("email", "phone", "card", "iban", "ip", "key")
 

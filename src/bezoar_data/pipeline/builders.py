@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.pipeline.load import Checked, load
-from bezoar_data.spec.errors import InputError
 
 
 def builder_of(card: Path) -> Checked | None:

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.pipeline.lookup import check_foreign, entry_of, find_entry, unknown_step
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import LoadedModels
+from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile, StepUse
+from bezoar_data.config.files.step_graph import written_steps
+from bezoar_data.config.paths import from_here, nearby
+from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.sanitize import shown
+from bezoar_data.config.where.expression import parse_where
+from bezoar_data.config.yaml.document import Document, YamlPath
+from bezoar_data.pipeline.resolve import check_foreign, entry_of, find_entry, unknown_step
 from bezoar_data.pipeline.templates import check_template
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
-from bezoar_data.spec.clean import shown
-from bezoar_data.spec.errors import InputError, Problem, did_you_mean
-from bezoar_data.spec.graph import written_steps
-from bezoar_data.spec.models_file import LoadedModels
-from bezoar_data.spec.paths import from_here, nearby
-from bezoar_data.spec.pipeline_file import LoadedPipeline, PipelineFile, StepUse
-from bezoar_data.spec.where import parse_where
-from bezoar_data.spec.yaml_text import Document, YamlPath
-from bezoar_data.steps.catalogue import StepEntry
-from bezoar_data.steps.foreign.entry import ForeignEntry
+from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.external.entry import ForeignEntry
 
 
 def topological(file: PipelineFile) -> tuple[int, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bezoar_data.llms.budget import budget_problems
+from bezoar_data.config.files.models import LoadedModels, Model
+from bezoar_data.config.files.pipeline import PipelineFile
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.yaml.document import YamlPath
+from bezoar_data.llms.endpoint.budget import budget_problems
 from bezoar_data.llms.providers.base import EMBEDDED, KINDS, Provider, key_problems, provider_class
-from bezoar_data.spec.errors import Problem
-from bezoar_data.spec.models_file import LoadedModels, Model
-from bezoar_data.spec.pipeline_file import PipelineFile
-from bezoar_data.spec.yaml_text import YamlPath
-from bezoar_data.steps.catalogue import StepEntry
+from bezoar_data.steps.catalogue.entry import StepEntry
 
 _OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
 """What another machine may well have: needed to run, not to be right."""

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.pipeline import LoadedPipeline, StepUse
+from bezoar_data.config.problems import Problem
 from bezoar_data.pipeline.check import input_files
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.pipeline.modules import Unrun, make_step, may_plan, module_file, placed, unrun, with_modules
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.pipeline_file import LoadedPipeline, StepUse
-from bezoar_data.steps.catalogue import StepEntry
-from bezoar_data.steps.quiet import import_distilabel
+from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.distilabel_import import import_distilabel
 
 if TYPE_CHECKING:
     from distilabel.pipeline import Pipeline
 
-    from bezoar_data.spec.models_file import Model
+    from bezoar_data.config.files.models import Model
 
 
 Kind = Literal["source", "row", "model", "global", "union", "join"]
@@ -202,7 +203,7 @@ def _meeting_id(use: StepUse) -> str:
 
 
 def _meeting(checked: Checked, i: int, after: tuple[str, ...], following: tuple[str, ...]) -> Node:
-    from bezoar_data.steps.meeting import Join, Union, branches_share
+    from bezoar_data.steps.joins import Join, Union, branches_share
 
     use = checked.loaded.file.steps[i]
     assert use.join is not None  # noqa: S101
@@ -220,7 +221,7 @@ def _make(checked: Checked, i: int, files: tuple[tuple[str, Path], ...], journal
     for name, paths in absolute.items():
         settings[name] = paths if isinstance(settings[name], list | tuple) else paths[0]
     for name in entry.role_settings:
-        from bezoar_data.llms.chat import ChatLLM
+        from bezoar_data.llms.gateway.distilabel_llm import ChatLLM
 
         assert checked.models is not None  # noqa: S101 (checked before)
         role = settings[name]

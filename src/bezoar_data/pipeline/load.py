@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.models import LoadedModels, load_models_file
+from bezoar_data.config.files.pipeline import LoadedPipeline, read_pipeline_file
+from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
 from bezoar_data.pipeline.check_models import check_models, used_roles
-from bezoar_data.pipeline.lookup import check_trust, entry_of
-from bezoar_data.pipeline.pulled import check_pulled
-from bezoar_data.spec.errors import InputError, Problem, raise_errors
-from bezoar_data.spec.models_file import LoadedModels, load_models_file
-from bezoar_data.spec.pipeline_file import LoadedPipeline, read_pipeline_file
-from bezoar_data.steps.catalogue import StepEntry, load_catalogue
+from bezoar_data.pipeline.resolve import check_trust, entry_of
+from bezoar_data.pipeline.trust import check_pulled
+from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue.registry import load_catalogue
 
 
 @dataclass(frozen=True)

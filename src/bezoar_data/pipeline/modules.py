@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.pipeline import StepUse
+from bezoar_data.config.problems import Problem
 from bezoar_data.pipeline.check import check_steps
-from bezoar_data.pipeline.lookup import entry_of
-from bezoar_data.spec.errors import InputError, Problem, raise_errors
-from bezoar_data.spec.pipeline_file import StepUse
-from bezoar_data.steps.catalogue import StepEntry, load_catalogue
-from bezoar_data.steps.foreign.entry import ForeignEntry
+from bezoar_data.pipeline.resolve import entry_of
+from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue.registry import load_catalogue
+from bezoar_data.steps.external.entry import ForeignEntry
 
 if TYPE_CHECKING:
     from bezoar_data.pipeline.load import Checked
@@ -76,9 +78,9 @@ def _unseen(entry: StepEntry) -> bool:
 def _described(use: str, entry: StepEntry) -> StepEntry:
     """What the class tells: one that keeps our contract is used as our steps are, any other through an adapter."""
     from bezoar_data.steps.base import GlobalRowStep, RowStep, Source
-    from bezoar_data.steps.describe import describe
-    from bezoar_data.steps.foreign.describe import describe_class
-    from bezoar_data.steps.foreign.making import find_class
+    from bezoar_data.steps.catalogue.describe import describe
+    from bezoar_data.steps.external.describe import describe_class
+    from bezoar_data.steps.external.loading import find_class
 
     assert isinstance(entry, ForeignEntry)  # noqa: S101
     cls = find_class(use)

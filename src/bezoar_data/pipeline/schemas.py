@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bezoar_data.spec.schema import card_schema, models_schema, pipeline_schema, recipe_schema
-from bezoar_data.spec.yaml_text import parse_yaml
-from bezoar_data.steps.catalogue import StepEntry, load_catalogue
+from bezoar_data.config.files.json_schema import card_schema, models_schema, pipeline_schema, recipe_schema
+from bezoar_data.config.yaml.document import parse_yaml
+from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue.registry import load_catalogue
 
 
 def schema_texts() -> Mapping[str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bezoar_data.spec.clean import shown
-from bezoar_data.spec.errors import Problem, did_you_mean
-from bezoar_data.spec.yaml_text import Document
-from bezoar_data.steps.catalogue import StepEntry
+from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.sanitize import shown
+from bezoar_data.config.yaml.document import Document
+from bezoar_data.steps.catalogue.entry import StepEntry
 
 TEMPLATE, COLUMNS = "template", "columns"
 """How distilabel's tasks call a prompt's template and the columns it is filled with."""

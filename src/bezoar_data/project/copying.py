@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 from bezoar_data.project.files import NewFile
 from bezoar_data.project.shipped import Shipped, shipped_folder
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.yaml_text import Document, YamlPath, load_yaml
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 

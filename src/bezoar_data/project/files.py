@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 
 
 @dataclass(frozen=True, slots=True)

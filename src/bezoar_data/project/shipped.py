@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bezoar_data.spec.errors import InputError, Problem, did_you_mean
-from bezoar_data.spec.yaml_text import load_yaml
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.yaml.document import load_yaml
 
 Kind = Literal["pipelines", "recipes"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bezoar_data.spec.clean import clean_text
+from bezoar_data.config.sanitize import clean_text
 
 Value = Mapping[str, Any]
 

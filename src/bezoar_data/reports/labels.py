@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bezoar_data.engine.judging import judges_in
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.engine.judge_stats import judges_in
 from bezoar_data.runs.published import data_files, dataset_folder
-from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,8 +52,8 @@ def read_labelled(
     """The columns of a run's or dataset's folder, with those of a file of labels. Raises `InputError`."""
     import pyarrow.dataset as ds
 
+    from bezoar_data.config.where.expression import parse_where
     from bezoar_data.runs.dataset import sha256_of
-    from bezoar_data.spec.where import parse_where
 
     folder = dataset_folder(run)
     rows = ds.dataset([str(f) for f in data_files(folder, split)], format="parquet")

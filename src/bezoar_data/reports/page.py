@@ -11,8 +11,8 @@ import hashlib
 import html
 from collections.abc import Iterable, Sequence
 
+from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.llms.redact import redact
-from bezoar_data.spec.clean import clean_text, mask_keys
 
 STYLE = """
 .bezoar { --line: #d5d9de; --soft: #f4f6f8; --dim: #5b6672; --good: #17703a; --bad: #a8281e; color: #1b2026;

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.agreement import agreement, ratings_of, scale_of
 from bezoar_data.measures.bias import length_effect, longer_chosen
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED
 from bezoar_data.reports.labels import Labelled, as_label, read_labelled
 from bezoar_data.runs.published import data_files, dataset_folder
-from bezoar_data.spec.errors import InputError, Place, Problem
 
 MOST_SLICES = 20
 """Slices of a column that are shown by themselves, the largest first."""
@@ -82,7 +83,7 @@ def calibrate_cut(
     """The rating cut from which a share of `wanted` rows is good, as people see it. `good` is an expression over the
     dataset's columns and those of the labels, such as `human_status == "Accept"`; rows for which it is unknown (no
     person said anything) are left out. Raises `InputError`."""
-    from bezoar_data.spec.where import parse_where
+    from bezoar_data.config.where.expression import parse_where
 
     is_good = parse_where(good)
     rows = read_labelled(run, (rating, *is_good.columns), labels=labels, where=where)
@@ -178,7 +179,7 @@ def known_reliability(run: Path) -> dict[str, Any]:
     """What the rows themselves show of their judges, without labels of people. Raises `InputError`."""
     import pyarrow.dataset as ds
 
-    from bezoar_data.engine.judging import Judging, judges_in
+    from bezoar_data.engine.judge_stats import Judging, judges_in
 
     folder = dataset_folder(run)
     rows = ds.dataset([str(f) for f in data_files(folder)], format="parquet")

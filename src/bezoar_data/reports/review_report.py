@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bezoar_data.engine.merging import Merged
+from bezoar_data.engine.review.merge import Merged
 from bezoar_data.reports.judge_text import percent, plain
 from bezoar_data.runs.folder import RunFolder, lock_hash
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.spec.errors import Problem
-from bezoar_data.spec.render import render_problems
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.render import render_problems
 
 
 @dataclass(frozen=True, slots=True)

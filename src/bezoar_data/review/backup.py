@@ -7,8 +7,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from bezoar_data.review.home import Home
-from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.review.data_dir import Home
 
 _FILES = ("argilla.db", "secrets.json")
 

@@ -11,8 +11,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bezoar_data.review.home import Home, default_home
-from bezoar_data.spec.errors import InputError, Problem, ProviderAway
+from bezoar_data.config.errors import InputError, ProviderAway
+from bezoar_data.config.problems import Problem
+from bezoar_data.review.data_dir import Home, default_home
 
 BATCH = 250
 """Records sent at once; Argilla takes 500."""

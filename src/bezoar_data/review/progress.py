@@ -31,7 +31,7 @@ class Progress:
 
 def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> Progress:
     """How far people are. Raises `InputError`, `ProviderAway`."""
-    from bezoar_data.engine.reviewing import pairs_of_people
+    from bezoar_data.engine.review.answers import pairs_of_people
     from bezoar_data.measures.agreement import agreement
 
     users = argilla.users()

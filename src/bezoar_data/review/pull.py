@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.review.client import Argilla
-from bezoar_data.review.form import FIRST, SECOND, swapped
+from bezoar_data.review.questions import FIRST, SECOND, swapped
 from bezoar_data.runs.reviewed import read_answers, write_answers
 from bezoar_data.runs.row import digest
-from bezoar_data.spec.errors import InputError, Problem
 
 _OWN = ("verdict", "preference", "corrected_response", "comment")
 

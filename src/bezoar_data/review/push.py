@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.review import form
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
+from bezoar_data.review import questions as form
 from bezoar_data.review.client import Argilla
-from bezoar_data.review.plan import Plan, read_lock, read_rows, source_of
 from bezoar_data.review.sample import Candidate, Drawn, draw
+from bezoar_data.review.task import Plan, read_lock, read_rows, source_of
 from bezoar_data.runs.folder import lock_hash
 from bezoar_data.runs.row import digest
-from bezoar_data.spec.errors import InputError, Problem
 
 FORMAT = 1
 _FIXED = ("judge", "instruction", "response", "other", "blind", "attributes")

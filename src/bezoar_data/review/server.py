@@ -22,9 +22,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
+from bezoar_data.config.errors import BezoarError, InputError
+from bezoar_data.config.problems import Problem
+from bezoar_data.review.data_dir import Home
 from bezoar_data.review.environment import Environment, inside
-from bezoar_data.review.home import Home
-from bezoar_data.spec.errors import BezoarError, InputError, Problem
 
 _UP_WITHIN = 300.0
 _DOWN_WITHIN = 10.0

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
+from bezoar_data.config.errors import TOO_MANY_FAILED, InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.review.client import Argilla
+from bezoar_data.review.data_dir import OWNER, WORKSPACE, Home, default_cache, default_home
 from bezoar_data.review.environment import environment
-from bezoar_data.review.home import OWNER, WORKSPACE, Home, default_cache, default_home
 from bezoar_data.review.server import Server, running
-from bezoar_data.spec.errors import TOO_MANY_FAILED, InputError, Problem
 
 Tell = Callable[[str], None]
 

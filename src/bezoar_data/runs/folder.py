@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.row import digest
-from bezoar_data.spec.errors import InputError, Place, Problem
 
 PULLED = "pulled.json"
 """Stands in a folder that was fetched from the Hub, and says from where."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem, did_you_mean
 
 
 def dataset_folder(run: Path) -> Path:

@@ -16,8 +16,9 @@ from typing import Any
 
 import orjson
 
+from bezoar_data.config.errors import BezoarError, InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.runs.row import Lineage, Row
-from bezoar_data.spec.errors import BezoarError, InputError, Problem
 
 KEPT = ""
 """The place of rows that came through the whole pipeline; waiting rows lie under the name of their barrier."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.spec.errors import InputError, Place, Problem
-from bezoar_data.spec.paths import from_here
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.paths import from_here
+from bezoar_data.config.problems import Place, Problem
 
 STAGE_FILE = "stage.json"
 CARD = "README.md"

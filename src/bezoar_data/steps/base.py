@@ -23,13 +23,13 @@ from distilabel.models.llms.base import LLM
 from distilabel.steps.base import GeneratorStep, GlobalStep, Step, StepInput
 from pydantic import Field, PrivateAttr
 
+from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Ask
-from bezoar_data.llms.chat import ask_each
+from bezoar_data.llms.gateway.distilabel_llm import ask_each
 from bezoar_data.runs.row import RESERVED, SOURCE_SPAN, Columns, Drop, Lineage, Row, row_random, seed_id
-from bezoar_data.spec.errors import BezoarError
 from bezoar_data.steps.columns import fill_columns
-from bezoar_data.steps.forecast import Words, stand_in
-from bezoar_data.steps.stock import adopt, carried, encode_for, passed_by, process_batch
+from bezoar_data.steps.distilabel_driver import adopt, carried, encode_for, passed_by, process_batch
+from bezoar_data.steps.placeholders import Words, stand_in
 from bezoar_data.steps.verdicts import (
     RUN_ENDED,
     TAKEN_IN,

@@ -185,3 +185,8 @@ def broken(error: Exception) -> Dropped:
 
 def replace_lineage(row: Row, lineage: Lineage) -> Row:
     return Row(row.columns, lineage)
+
+
+def name_of(step: str, to: str) -> str:
+    """The name a step's answers stand under in journal and lock."""
+    return step if to == "llm" else f"{step}.{to}"

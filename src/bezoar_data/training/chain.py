@@ -8,31 +8,28 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.files.recipe import BASE, LoadedRecipe
 from bezoar_data.runs.folder import write_json, write_text
 from bezoar_data.runs.row import digest
 from bezoar_data.runs.trained import CARD, FORMAT, STAGE_FILE
-from bezoar_data.spec.recipe_file import BASE, LoadedRecipe, Stage
-from bezoar_data.training.cards import StageCard
 from bezoar_data.training.curves import save_curves
-from bezoar_data.training.dpo import run_dpo
-from bezoar_data.training.examples import Examples
+from bezoar_data.training.data.examples import Examples
+from bezoar_data.training.data.template import Template
+from bezoar_data.training.distributed import is_first, wait_for_all
 from bezoar_data.training.folder import RECIPE, TrainingFolder
-from bezoar_data.training.forecast import Forecast
-from bezoar_data.training.made_base import save_made_base
-from bezoar_data.training.merge import run_merge
 from bezoar_data.training.models import Start, base_start
-from bezoar_data.training.processes import is_first, wait_for_all
+from bezoar_data.training.planned import Planned
 from bezoar_data.training.progress import Progress
-from bezoar_data.training.settings import Settings
-from bezoar_data.training.sft import run_sft
-from bezoar_data.training.stage import Data, Done, StageJob
-from bezoar_data.training.stage_file import SOFTWARE, stage_file
-from bezoar_data.training.text import Template
+from bezoar_data.training.random_base import save_made_base
+from bezoar_data.training.stage_record import SOFTWARE, stage_file
+from bezoar_data.training.stages.base import Data, Done, StageJob
+from bezoar_data.training.stages.dpo import run_dpo
+from bezoar_data.training.stages.merge import run_merge
+from bezoar_data.training.stages.sft import run_sft
 
 STAGES: Mapping[str, Callable[[StageJob], Done]] = {"sft": run_sft, "dpo": run_dpo, "merge": run_merge}
 """What each kind of stage does."""
@@ -41,23 +38,6 @@ Describe = Callable[[Mapping[str, Any]], str]
 """Makes a model card of a stage's `stage.json`."""
 
 _BASE_FILE = "base.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A stage with all that decides it, before anything of it is loaded."""
-
-    index: int
-    stage: Stage
-    start: str
-    """The id of the stage it goes on from, or `base`."""
-    key: str
-    card: StageCard | None
-    examples: Examples | None
-    settings: Settings | None
-    adapter: Mapping[str, Any] | None
-    passed_over: int = 0
-    forecast: Forecast | None = None
 
 
 def base_key(recipe: LoadedRecipe, tokenizer: Any) -> str:

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import replace_folder, restore_folder, write_json
 from bezoar_data.runs.trained import STAGE_FILE
-from bezoar_data.spec.errors import InputError, Place, Problem
 
 RECIPE = "recipe.yaml"
 _KEY = "key.json"

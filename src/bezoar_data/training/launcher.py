@@ -6,10 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.recipe import LoadedRecipe
+from bezoar_data.config.problems import Problem
 from bezoar_data.runs.folder import write_json
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.recipe_file import LoadedRecipe
-from bezoar_data.training.shape import empty_model, read_config
+from bezoar_data.training.estimate.model_shape import empty_model, read_config
 
 _COMMAND = "-m bezoar_data.cli.main train"
 

@@ -7,12 +7,19 @@ sight.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bezoar_data.spec.errors import InputError, Place, Problem
-from bezoar_data.spec.recipe_file import Base, LoadedRecipe
+from bezoar_data.config.files.recipe import LoadedRecipe
+
+if TYPE_CHECKING:
+    pass
+
+from dataclasses import dataclass
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.recipe import Base
+from bezoar_data.config.problems import Place, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +122,12 @@ def base_start(recipe: LoadedRecipe, made: Path) -> Start:
 def _not_loadable(what: str, start: Start, place: Place, error: Exception) -> InputError:
     first = str(error).strip().split("\n")[0]
     return InputError(Problem("no-base", f"the {what} of {start.weights} cannot be loaded: {first}", place))
+
+
+def told_base(recipe: LoadedRecipe) -> dict[str, Any]:
+    """A folder by its name alone: where it lies on this machine is nobody's business."""
+    base = recipe.file.base
+    told: dict[str, Any] = base.model_dump(mode="json", exclude_none=True)
+    if base.model is not None and is_folder(base.model):
+        told = {**told, "model": recipe.resolve(base.model).name, "folder": True}
+    return told

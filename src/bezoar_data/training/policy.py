@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from bezoar_data.spec.clean import shown
-from bezoar_data.spec.errors import PolicyRefused, Problem
-from bezoar_data.spec.paths import from_here
-from bezoar_data.spec.recipe_file import LoadedRecipe
-from bezoar_data.training.cards import StageCard
+from bezoar_data.config.errors import PolicyRefused
+from bezoar_data.config.files.recipe import LoadedRecipe
+from bezoar_data.config.paths import from_here
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.sanitize import shown
+from bezoar_data.training.data.datasets import StageCard
 
 Commercial = Callable[[str], str]
 """Whether a licence allows commercial use: `yes`, `no` or `unknown`."""

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.spec.clean import clean_text
-from bezoar_data.training.processes import is_first
+from bezoar_data.config.sanitize import clean_text
+from bezoar_data.training.distributed import is_first
 
 LINES = 5.0
 """Seconds between two lines of one stage."""
@@ -32,7 +32,7 @@ class Progress:
         """A callback for a trainer that tells loss, tokens/s, time left and memory."""
         from transformers import TrainerCallback
 
-        from bezoar_data.training.trainers import peak_memory
+        from bezoar_data.training.estimate.machine import peak_memory
 
         if checkpoint is not None:
             self.say(f"{stage}: goes on from step {checkpoint.name.rpartition('-')[2]}")

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bezoar_data.spec.errors import InputError, Problem, raise_errors
-from bezoar_data.spec.recipe_file import LoadedRecipe
-from bezoar_data.spec.trainer_settings import DPO, SFT, trainer_settings
-from bezoar_data.training.processes import shared_batch
+from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.recipe import LoadedRecipe
+from bezoar_data.config.files.trainer_settings import DPO, SFT, trainer_settings
+from bezoar_data.config.problems import Problem
+from bezoar_data.training.distributed import shared_batch
 
 CLASSES = {"sft": SFT, "dpo": DPO}
 

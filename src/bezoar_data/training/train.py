@@ -9,21 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.recipe_check import load_recipe
-from bezoar_data.spec.recipe_file import BASE, TOKENIZERS_OWN, LoadedRecipe
-from bezoar_data.training.cards import StageCard, StageRows, find_cards, read_rows, seeds_on_both_sides
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, LoadedRecipe
+from bezoar_data.config.files.recipe_check import load_recipe
+from bezoar_data.config.problems import Problem
+from bezoar_data.training.data.datasets import StageCard, StageRows, find_cards, read_rows, seeds_on_both_sides
+from bezoar_data.training.distributed import is_first, meet, part, world_size
+from bezoar_data.training.estimate.forecast import Forecaster
 from bezoar_data.training.folder import TrainingFolder
-from bezoar_data.training.forecast import Forecaster
 from bezoar_data.training.policy import Commercial, hold_to_policy
-from bezoar_data.training.processes import is_first, meet, part, world_size
 from bezoar_data.training.progress import Progress
 from bezoar_data.training.settings import adapter_settings, check_joined, fit, with_defaults, written_settings
 
 if TYPE_CHECKING:
-    from bezoar_data.training.chain import Describe, Planned
-    from bezoar_data.training.shape import Shape
-    from bezoar_data.training.text import Template
+    from bezoar_data.training.chain import Describe
+    from bezoar_data.training.data.template import Template
+    from bezoar_data.training.estimate.model_shape import Shape
+    from bezoar_data.training.planned import Planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,9 @@ def _hush() -> None:
 
 
 def _template(recipe: LoadedRecipe, rows: Mapping[int, StageRows]) -> Template:
-    from bezoar_data.training.made_base import make_tokenizer
+    from bezoar_data.training.data.template import load_template
     from bezoar_data.training.models import base_start, load_tokenizer
-    from bezoar_data.training.text import load_template
+    from bezoar_data.training.random_base import make_tokenizer
 
     file = recipe.file
     place = recipe.document.place(("base",), key=True)
@@ -157,8 +159,9 @@ def _plan(
     template: Template,
     forecaster: Forecaster,
 ) -> tuple[list[Planned], str]:
-    from bezoar_data.training.chain import Planned, base_key, rows_key, stage_key
-    from bezoar_data.training.examples import make_examples
+    from bezoar_data.training.chain import base_key, rows_key, stage_key
+    from bezoar_data.training.data.examples import make_examples
+    from bezoar_data.training.planned import Planned
 
     base = base_key(recipe, template.tokenizer)
     keys = {BASE: base}

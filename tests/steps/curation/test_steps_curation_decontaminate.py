@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.measures.contamination import ItemIndex
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.curation.decontaminate import Decontaminate
 from support.drive import drive, row

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.measures.rouge import rouge_l
 from bezoar_data.measures.words import words_of
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.curation.novelty import Novelty
 from support.drive import row

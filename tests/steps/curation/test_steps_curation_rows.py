@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.base import Dropped, Kept, RowStep
 from bezoar_data.steps.curation.clean import Clean
 from bezoar_data.steps.curation.language import Language

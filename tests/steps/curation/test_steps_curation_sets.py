@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept
 from bezoar_data.steps.curation.balance import Balance
 from bezoar_data.steps.curation.exact_duplicates import ExactDuplicates

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.llms.offline.teacher import write_answer
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.evol_instruct.draw import IN_BREADTH, IN_DEPTH, draw_for_category, draw_for_row
 from bezoar_data.steps.evol_instruct.eliminate import fault_of, read_comparison, tokens

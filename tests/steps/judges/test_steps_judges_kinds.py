@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from bezoar_data.llms.ask import Answer, Refused, Sample
 from bezoar_data.runs.row import Lineage
 from bezoar_data.steps.base import Children, Kept, RowStep
-from bezoar_data.steps.catalogue import find_step
+from bezoar_data.steps.catalogue.registry import find_step
 from bezoar_data.steps.judges.accept import JudgeAccept
 from bezoar_data.steps.judges.attributes import JudgeAttributes, goodness
 from bezoar_data.steps.judges.compare import JudgeCompare

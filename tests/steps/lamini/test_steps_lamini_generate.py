@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from distilabel.pipeline import Pipeline
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import MADE_FROM_MANY, Lineage, Row
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.base import Made
 from bezoar_data.steps.lamini.generate import LaminiGenerate
 from bezoar_data.steps.verdicts import settle_made

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from distilabel.pipeline import Pipeline
 
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.lamini.prompts import SHIPPED, load_prompts
 from bezoar_data.steps.lamini.respond import LaminiRespond

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
 from bezoar_data.steps.sources.load_instructions import LoadInstructions
 
 SHIPPED = Path(__file__).parents[3] / "pipelines" / "seeds" / "dolly_like.jsonl"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bezoar_data.spec.errors import InputError
+from bezoar_data.config.errors import InputError
 from bezoar_data.steps.lamini.topics import load_topics, topics_from_categories
 
 HEAD = "-- MySQL dump\nCREATE TABLE `category` (`cat_title` varbinary(255));\n"

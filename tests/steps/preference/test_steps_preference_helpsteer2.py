@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.sources.files import FileSource
 from bezoar_data.steps.sources.load_helpsteer2 import ATTRIBUTES, LoadHelpsteer2
 from bezoar_data.steps.sources.load_helpsteer2_preference import LoadHelpsteer2Preference

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.sources.load_hh_rlhf import LoadHhRlhf
 
 SHIPPED = Path(__file__).parents[3] / "pipelines" / "seeds" / "hh_rlhf_like.jsonl"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from bezoar_data.config.errors import InputError, ProviderAway
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.redact import redact
-from bezoar_data.spec.errors import InputError, Place, Problem, ProviderAway
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.licences.lineage import UNKNOWN
+from bezoar_data.config.files.card import load_card
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.personal import find_personal
 from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
-from bezoar_data.spec.card_file import load_card
-from bezoar_data.spec.errors import Place, Problem
 
 
 def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:

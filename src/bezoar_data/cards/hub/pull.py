@@ -15,8 +15,9 @@ from pathlib import Path, PurePosixPath
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.hub.client import hub, told
+from bezoar_data.config.errors import InputError, PolicyRefused
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import PULLED, lock_hash, refuse_strangers, replace_folder, write_json
-from bezoar_data.spec.errors import InputError, Place, PolicyRefused, Problem
 
 _ALWAYS = ("lock.json", "README.md", "croissant.json")
 _SOMETIMES = ("pipeline.yaml", "contamination.jsonl")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from bezoar_data.cards.licences.known import Book
-from bezoar_data.spec.licence_terms import LicenceTerms, Verdict
+from bezoar_data.config.files.licence_terms import LicenceTerms, Verdict
 
 _WORSE: dict[Verdict, int] = {"yes": 0, "unknown": 1, "no": 2}
 _MOST_WAYS = 256

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from bezoar_data.spec.licence_terms import LicenceTerms
+from bezoar_data.config.files.licence_terms import LicenceTerms
 
 _UNSTATED = frozenset(["", "unknown", "other", "none", "noassertion"])
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from bezoar_data.cards.licences.combine import Outcome, allowed_under, combine, worst
 from bezoar_data.cards.licences.known import Book, KnownSource, known
-from bezoar_data.spec.clean import clean_text
-from bezoar_data.spec.licence_terms import LicenceTerms, Verdict
+from bezoar_data.config.files.licence_terms import LicenceTerms, Verdict
+from bezoar_data.config.sanitize import clean_text
 
 UNKNOWN: Verdict = "unknown"
 OTHER = "other"

@@ -14,8 +14,8 @@ from typing import Any
 from bezoar_data.cards.licences.combine import combine, worst
 from bezoar_data.cards.licences.known import Book, known
 from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, best_verdict
-from bezoar_data.spec.clean import clean_text
-from bezoar_data.spec.licence_terms import LicenceTerms, Verdict
+from bezoar_data.config.files.licence_terms import LicenceTerms, Verdict
+from bezoar_data.config.sanitize import clean_text
 
 
 @dataclass(frozen=True, slots=True)

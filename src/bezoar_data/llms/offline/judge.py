@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import orjson
 
-from bezoar_data import __version__
+from bezoar_data._version import __version__
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request
 
 from .checks import CHECKS, Finding

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from bezoar_data import __version__
+from bezoar_data._version import __version__
 from bezoar_data.llms.providers.base import Completion, Provider, Request
 
 from .arithmetic import arithmetic

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
+from bezoar_data.config.files.models import Model
+from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised
 from bezoar_data.llms.providers.http import endpoint_url, failure_of
 from bezoar_data.llms.providers.openai import OpenAI
-from bezoar_data.spec.errors import Problem
-from bezoar_data.spec.models_file import Model
 
 ANTHROPIC = "https://api.anthropic.com/v1"
 VERSION = "2023-06-01"

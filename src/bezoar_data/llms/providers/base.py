@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
+from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.ask import Message
-from bezoar_data.spec.errors import InputError, Problem, did_you_mean
-from bezoar_data.spec.models_file import Model
 
 KINDS: dict[str, str] = {
     "openai": "bezoar_data.llms.providers.openai:OpenAI",

@@ -17,12 +17,13 @@ from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
+from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, key_problems
 from bezoar_data.llms.providers.chat_format import split_bill
 from bezoar_data.llms.providers.libraries import failure, quiet_libraries, register_environment, words
 from bezoar_data.llms.redact import register_secret
-from bezoar_data.spec.errors import InputError, Problem, did_you_mean
-from bezoar_data.spec.models_file import Model
 
 MAX_TOKENS = 1024
 """Said where the models file sets no `max_tokens`: distilabel's own default is 128, and cut answers do not show."""

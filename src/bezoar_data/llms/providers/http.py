@@ -5,6 +5,8 @@ What comes back is outside text: it is bounded and may hold anything, also the k
 
 from __future__ import annotations
 
+import email.utils
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -12,11 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 import orjson
 
-from bezoar_data.llms.limits import retry_after
+from bezoar_data.config.files.models import Model
+from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Refusal, Transient, Unauthorised
 from bezoar_data.llms.redact import redact
-from bezoar_data.spec.errors import Problem
-from bezoar_data.spec.models_file import Model
 
 LARGEST_BODY = 32 * 2**20
 """Bytes. An answer is text a model wrote token by token: more than this is no answer."""
@@ -137,3 +138,20 @@ def address_problems(model: Model) -> list[Problem]:
         message = f"base_url of model '{model.model}' holds a user name or password"
         return [Problem("secret-in-file", message, hint="put the key in an environment variable: api_key_env")]
     return []
+
+
+def retry_after(value: str | None, now: float | None = None) -> float | None:
+    """Seconds asked for by a `Retry-After` header, given as seconds or as a date; None when absent or unreadable."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            then = email.utils.parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = then.timestamp() - (time.time() if now is None else now)
+    if seconds != seconds or seconds == float("inf"):
+        return None
+    return max(0.0, seconds)

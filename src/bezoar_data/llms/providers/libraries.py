@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bezoar_data.llms.limits import retry_after
 from bezoar_data.llms.providers.base import Cause, ProviderError, Refusal, Transient, Unauthorised
+from bezoar_data.llms.providers.http import retry_after
 from bezoar_data.llms.redact import redact, register_secret
 
 _SECRETS = re.compile(r"(API_?KEY|TOKEN|SECRET|ACCESS_KEY|ACCESS_KEY_ID|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)

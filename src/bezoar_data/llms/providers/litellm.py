@@ -14,12 +14,13 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
+from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
 from bezoar_data.llms.providers.chat_format import is_strict, read_completions
 from bezoar_data.llms.providers.libraries import failure, quiet_libraries, register_environment, words
 from bezoar_data.llms.redact import register_secret
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.spec.models_file import Model
 
 _ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",  # else it reads a .env file it finds

@@ -17,6 +17,8 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from bezoar_data.config.files.models import Model
+from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import (
     Completion,
     Provider,
@@ -36,8 +38,6 @@ from bezoar_data.llms.providers.http import (
     words,
 )
 from bezoar_data.llms.redact import register_secret
-from bezoar_data.spec.errors import Problem
-from bezoar_data.spec.models_file import Model
 
 OPENAI = "https://api.openai.com/v1"
 

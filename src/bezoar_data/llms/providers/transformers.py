@@ -19,10 +19,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
+from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request
 from bezoar_data.llms.redact import redact, register_secret
-from bezoar_data.spec.errors import InputError, Problem, did_you_mean
-from bezoar_data.spec.models_file import Model
 
 if TYPE_CHECKING:
     from bezoar_data.llms.providers.transformers_model import LocalModel, Row

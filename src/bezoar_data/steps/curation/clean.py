@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
-from bezoar_data.steps.curation.sorting import ColumnNames
+from bezoar_data.steps.curation.filter_step import ColumnNames
 
 # Tokens of chat templates. They never stand in ordinary prose; where they do, they confuse whoever trains on them.
 _TOKENS = regex.compile(

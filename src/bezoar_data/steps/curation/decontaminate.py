@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, field_validator
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.measures.contamination import ItemIndex, Match
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.steps.base import Dropped, Turns
-from bezoar_data.steps.curation.sorting import SortingStep, joined
+from bezoar_data.steps.curation.filter_step import SortingStep, joined
 from bezoar_data.steps.curation.texts import Item, TextSet, checked_hub, read_sets
 
 FOUND, ALLOWED = "contaminated", "kept_on_appeal"

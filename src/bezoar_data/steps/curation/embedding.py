@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 
 Library = Literal["auto", "model2vec", "sentence-transformers"]
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
-from bezoar_data.steps.curation.sorting import GlobalSortingStep
+from bezoar_data.steps.curation.filter_step import GlobalSortingStep
 
 
 class ExactDuplicates(GlobalSortingStep):

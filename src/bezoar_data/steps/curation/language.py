@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.steps.curation.sorting import SortingStep
+from bezoar_data.steps.curation.filter_step import SortingStep
 
 
 class Language(SortingStep):

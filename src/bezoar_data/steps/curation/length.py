@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field, NonNegativeInt, PrivateAttr, model_validator
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError, Problem
-from bezoar_data.steps.curation.sorting import SortingStep
+from bezoar_data.steps.curation.filter_step import SortingStep
 
 
 class Length(SortingStep):

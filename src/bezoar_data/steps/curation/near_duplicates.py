@@ -15,7 +15,7 @@ from pydantic import Field
 from bezoar_data.measures.shingles import ngram_hashes
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
-from bezoar_data.steps.curation.sorting import GlobalSortingStep
+from bezoar_data.steps.curation.filter_step import GlobalSortingStep
 
 if TYPE_CHECKING:
     import numpy as np

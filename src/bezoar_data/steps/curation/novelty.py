@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.measures.rouge import RougePool, count_words
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.steps.base import Verdict
-from bezoar_data.steps.curation.sorting import GlobalSortingStep, joined
+from bezoar_data.steps.curation.filter_step import GlobalSortingStep, joined
 from bezoar_data.steps.curation.texts import Item, checked_hub, read_items
 
 

@@ -11,7 +11,7 @@ from bezoar_data.measures.personal import find_personal
 from bezoar_data.measures.words import text_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
-from bezoar_data.steps.curation.sorting import ColumnNames
+from bezoar_data.steps.curation.filter_step import ColumnNames
 
 Kind = Literal["email", "phone", "card", "iban", "ip", "key"]
 

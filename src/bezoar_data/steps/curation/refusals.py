@@ -9,9 +9,10 @@ from typing import ClassVar
 import regex  # type: ignore[import-untyped]
 from pydantic import Field, PrivateAttr
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError, Place, Problem
-from bezoar_data.steps.curation.sorting import SortingStep
+from bezoar_data.steps.curation.filter_step import SortingStep
 
 SHIPPED = Path(__file__).parents[1] / "text" / "refusals.txt"
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from bezoar_data.measures.repetition import longest_loop, longest_run, repeated_lines, repeated_runs
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.curation.sorting import SortingStep
+from bezoar_data.steps.curation.filter_step import SortingStep
 
 
 class Repetition(SortingStep):

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
 from bezoar_data.steps.curation.embedding import Embedder, Library
-from bezoar_data.steps.curation.sorting import GlobalSortingStep, joined
+from bezoar_data.steps.curation.filter_step import GlobalSortingStep, joined
 
 _BLOCK = 1024
 

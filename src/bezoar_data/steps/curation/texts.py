@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import text_of
-from bezoar_data.spec.errors import InputError, Place, Problem
 from bezoar_data.steps.base import SourceFacts
 from bezoar_data.steps.sources.files import sha256_of_file
 from bezoar_data.steps.sources.readers import Faults, find_files, read_lines, read_records

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.spec.errors import InputError, Problem
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 
 
 def load_tokenizer(name: str) -> Any:

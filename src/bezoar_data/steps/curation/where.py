@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, field_validator
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.where.expression import Where, parse_where
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError
-from bezoar_data.spec.where import Where, parse_where
 from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
 
 

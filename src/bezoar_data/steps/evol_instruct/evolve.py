@@ -24,7 +24,7 @@ from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, Turns
 from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
 from bezoar_data.steps.evol_instruct.eliminate import NO_GAIN, UNCLEAR, fault_of, read_comparison
 from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIPPED, PromptsFile, load_prompts
-from bezoar_data.steps.forecast import Words, stand_in
+from bezoar_data.steps.placeholders import Words, stand_in
 from bezoar_data.steps.verdicts import refused
 
 Talk = Generator[Ask, Answer, Dropped | None]

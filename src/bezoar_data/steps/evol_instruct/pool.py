@@ -11,8 +11,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveInt, PrivateAttr
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError, Place, Problem
 from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, Verdict
 
 WORDS_PER_TOKEN = 0.75

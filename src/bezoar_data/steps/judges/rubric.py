@@ -13,10 +13,11 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from bezoar_data.spec.base import Strict
-from bezoar_data.spec.check import load_checked
-from bezoar_data.spec.errors import InputError, Place, Problem, did_you_mean
-from bezoar_data.spec.yaml_text import Document, YamlPath
+from bezoar_data.config.base import Strict
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.validation import load_checked
+from bezoar_data.config.yaml.document import Document, YamlPath
 from bezoar_data.steps.judges.blocks import blocks
 
 SHIPPED = Path(__file__).parent.parent / "text" / "rubrics"

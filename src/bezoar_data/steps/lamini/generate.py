@@ -16,14 +16,15 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, PrivateAttr
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Row, row_random
-from bezoar_data.spec.errors import InputError, Problem
 from bezoar_data.steps.base import Dropped, GlobalModelStep, Made, Waves
-from bezoar_data.steps.forecast import Words
 from bezoar_data.steps.lamini.parse import NO_EXAMPLES, Candidate, comparable, read_candidates
 from bezoar_data.steps.lamini.prompts import PromptsFile, load_prompts
 from bezoar_data.steps.lamini.topics import load_topics, topics_from_categories
+from bezoar_data.steps.placeholders import Words
 from bezoar_data.steps.verdicts import OVER_TARGET, refused
 
 _log = logging.getLogger(__name__)

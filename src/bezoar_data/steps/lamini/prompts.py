@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from bezoar_data.spec.base import Strict
-from bezoar_data.spec.check import load_checked
-from bezoar_data.spec.errors import Problem
-from bezoar_data.spec.yaml_text import Document, YamlPath
+from bezoar_data.config.base import Strict
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.validation import load_checked
+from bezoar_data.config.yaml.document import Document, YamlPath
 
 if TYPE_CHECKING:
     from jinja2 import Template

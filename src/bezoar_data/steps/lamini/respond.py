@@ -10,8 +10,8 @@ from bezoar_data.llms.ask import Ask, Message
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
 from bezoar_data.steps.base import Dropped, Kept, Turns
-from bezoar_data.steps.forecast import Words, stand_in
 from bezoar_data.steps.lamini.prompts import load_prompts
+from bezoar_data.steps.placeholders import Words, stand_in
 
 _CONCISE = 45
 """Tokens of a typical answer that was to be concise. Ours."""

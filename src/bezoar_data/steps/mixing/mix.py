@@ -13,8 +13,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.runs.row import Row
-from bezoar_data.spec.errors import InputError, Problem, did_you_mean
 from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made, Waves
 from bezoar_data.steps.curation.sample import draw
 

@@ -10,7 +10,8 @@ from typing import ClassVar, TypeVar
 
 from pydantic import Field, PrivateAttr
 
-from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.steps.base import Source, SourceFacts
 from bezoar_data.steps.sources.readers import Faults, Record, SourceFile, find_files, read_records
 

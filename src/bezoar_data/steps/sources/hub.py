@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.steps.base import SourceFacts
 from bezoar_data.steps.sources.readers import Record
 

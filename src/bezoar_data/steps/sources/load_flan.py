@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field, NonNegativeInt
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Columns
-from bezoar_data.spec.errors import InputError
 from bezoar_data.steps.flan import (
     COLUMNS,
     ZERO_SHOT_WITH_OPTIONS,

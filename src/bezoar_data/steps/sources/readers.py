@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from bezoar_data.spec.errors import InputError, Place, Problem
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 
 EXTENSIONS = (".jsonl", ".jsonl.gz", ".parquet", ".tsv", ".tsv.gz")
 SHOWN_FAULTS = 20
@@ -240,7 +241,7 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _neighbours(path: Path) -> str:
-    from bezoar_data.spec.errors import did_you_mean
+    from bezoar_data.config.problems import did_you_mean
 
     if not path.parent.is_dir():
         return f"there is no folder '{path.parent}' either"

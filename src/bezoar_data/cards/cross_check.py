@@ -1,0 +1,75 @@
+"""Whether a pipeline and the card it builds say the same: the columns, and what the licences allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bezoar_data.cards.licences.known import known
+from bezoar_data.cards.licences.lineage import HUB, UNKNOWN, best_verdict, licence_of
+from bezoar_data.cards.render import check_card, read_template
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import Card
+from bezoar_data.config.problems import Problem
+from bezoar_data.llms.gateway.fallbacks import line_of
+from bezoar_data.pipeline.load import Checked
+
+
+def check_pipeline_card(checked: Checked) -> list[Problem]:
+    """What is wrong with a pipeline's card: in itself, and against the pipeline."""
+    if checked.card is None:
+        return []
+    try:
+        card = read_template(checked.card)
+    except InputError as error:
+        return list(error.problems)
+    problems = check_card(card, checked.columns)
+    return problems if any(p.level == "error" for p in problems) else [*problems, *_check_licence(checked, card)]
+
+
+def _check_licence(checked: Checked, card: Card) -> Iterator[Problem]:
+    """Warnings where the licence that a card states goes against those of sources and models.
+
+    Warnings, because only its author knows what else they were granted; and a run's lock knows more.
+    """
+    stated = card.front.get("license")
+    names = [n for n in (stated if isinstance(stated, list) else [stated]) if isinstance(n, str) and n != UNKNOWN]
+    if not names:
+        return
+    own = card.bezoar.get("terms")
+    expected = {"sources": list(_sources(checked)), "models": list(_models(checked)), "judges": []}
+    licence = licence_of(expected, names, own)
+    book = known().with_own(own or {})
+    against = list(licence.conflicts)
+    if (
+        not against
+        and licence.commercial == "no"
+        and best_verdict(book.alternatives(" AND ".join(names)), book) == "yes"
+    ):
+        against = [f"'{' AND '.join(names)}' allows commercial use, which a part of the data forbids"]
+    for conflict in against:
+        hint = "state a licence that all of them allow, or none; see `bezoar: licence:` of a card that was built"
+        message = f"the stated licence contradicts what the data is made of: {conflict}"
+        yield Problem("licence-conflict", message, card.place(("license",)), hint, level="warning")
+
+
+def _sources(checked: Checked) -> Iterator[Mapping[str, Any]]:
+    """The sources as a lock would name them, as far as the pipeline file tells."""
+    for use, entry in zip(checked.loaded.file.steps, checked.entries, strict=True):
+        if entry.kind == "source":
+            hub, licence = use.settings.get("hub"), use.settings.get("licence")
+            url = f"{HUB}{hub}" if isinstance(hub, str) else None
+            for name, one in licence.items() if isinstance(licence, Mapping) else [(use.id, licence)]:
+                yield {"name": name, "url": url, "licence": one if isinstance(one, str) else None}
+
+
+def _models(checked: Checked) -> Iterator[Mapping[str, Any]]:
+    for role in checked.roles:
+        assert checked.models is not None  # noqa: S101 - roles are those of the models file
+        for model in line_of(checked.models.file.roles[role]):
+            yield {
+                "role": role,
+                "model": model.model,
+                "output_licence": model.output_licence.model_dump(),
+                "steps": [role],
+            }

@@ -1,0 +1,193 @@
+"""The front matter of a rendered card: the Hub's own keys first, ours under `bezoar:`.
+
+A person's keys come from the template and pass through; what a run measured (`size_categories`, `configs`,
+`dataset_info` and nearly all of `bezoar:`) is made from the lock and replaces whatever stood there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bezoar_data.cards.hub_types import hub_features
+from bezoar_data.cards.licences.lineage import OTHER, Licence
+from bezoar_data.cards.sections.carbon import grams
+from bezoar_data.config.sanitize import clean_text, mask_keys
+from bezoar_data.runs.gate import against_people
+
+FORMAT = 1
+
+MADE = ("size_categories", "configs", "dataset_info", "bezoar")
+"""The keys that a run alone writes."""
+
+_FIRST = ("license", "license_name", "license_link", "language", "pretty_name")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
+_HUB = "https://huggingface.co/datasets/"
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+_LARGER = "n>10M"
+
+
+def build_front(
+    person: Mapping[str, Any], own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, licence: Licence
+) -> dict[str, Any]:
+    """A rendered card's front matter.
+
+    `person` holds the keys a person wrote, without those in `MADE`; `own` is what they wrote under `bezoar:`.
+    """
+    front: dict[str, Any] = {**licence_keys(licence), **{k: person[k] for k in _FIRST if k in person}}
+    front["size_categories"] = [size_category(lock["counts"]["kept"])]
+    if "task_categories" in person:
+        front["task_categories"] = person["task_categories"]
+    front["tags"] = _tags(person.get("tags"), synthetic=bool(lock["models"]), demo=lock["demo"])
+    if sources := _source_datasets(person.get("source_datasets"), lock["sources"]):
+        front["source_datasets"] = sources
+    front["configs"] = _configs(lock["data"])
+    if info := _dataset_info(lock):
+        front["dataset_info"] = info
+    front.update({k: v for k, v in person.items() if k not in front and k not in MADE})
+    front["bezoar"] = _bezoar(own, lock, lock_hash, licence)
+    return front
+
+
+def licence_keys(licence: Licence) -> dict[str, str]:
+    """The Hub's keys for a licence that nobody stated: what follows from the parts."""
+    if licence.hub == OTHER and not licence.stated:
+        return {"license": OTHER, "license_name": licence.result}
+    return {"license": licence.hub}
+
+
+def size_category(rows: int) -> str:
+    """The Hub's size category of so many rows."""
+    return next((name for bound, name in _SIZES if rows < bound), _LARGER)
+
+
+def _tags(written: Any, *, synthetic: bool, demo: bool) -> list[str]:
+    # A person may have kept the tags of an earlier render, the demo mark among them.
+    ours = {"synthetic": synthetic, "distilabel": True, "bezoar-data": True, "demo": demo}
+    return [*(tag for tag in _list(written) if tag not in ours), *(tag for tag, holds in ours.items() if holds)]
+
+
+def _source_datasets(written: Any, sources: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = _list(written)
+    for source in sources:
+        url = source["url"] or ""
+        name = url.removeprefix(_HUB) if url.startswith(_HUB) else source["name"]
+        if url.startswith(_HUB) and _HUB_ID.match(name):
+            names.append(name)
+    return list(dict.fromkeys(names))
+
+
+def declared_data(data: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The files that are declared to the Hub: `datasets` cannot load a split without rows, and then loads no other.
+
+    Of a dataset without any row all are declared; it can be streamed.
+    """
+    return [file for file in data if file["rows"]] or list(data)
+
+
+def _configs(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    files: dict[str, list[str]] = {}
+    for file in declared_data(data):
+        files.setdefault(file["split"], []).append(file["path"])
+    parts = [{"split": s, "path": paths[0] if len(paths) == 1 else paths} for s, paths in files.items()]
+    return [{"config_name": "default", "data_files": parts}]
+
+
+def _dataset_info(lock: Mapping[str, Any]) -> dict[str, Any] | None:
+    features = hub_features(lock["columns"])
+    if features is None:
+        return None
+    # The Hub's reader wants `num_bytes` beside each count of rows, which it checks when it loads: bytes as on disk.
+    splits: dict[str, dict[str, Any]] = {}
+    for file in declared_data(lock["data"]):
+        split = splits.setdefault(file["split"], {"name": file["split"], "num_bytes": 0, "num_examples": 0})
+        split["num_bytes"] += file["bytes"]
+        split["num_examples"] += file["rows"]
+    size = sum(split["num_bytes"] for split in splits.values())
+    return {
+        "config_name": "default",
+        "features": features,
+        "splits": list(splits.values()),
+        "download_size": size,
+        "dataset_size": size,
+    }
+
+
+def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, licence: Licence) -> dict[str, Any]:
+    pipeline = lock["pipeline"]
+    made: dict[str, Any] = {
+        "version": FORMAT,
+        "pipeline": {"name": pipeline["name"], "version": pipeline["version"], "sha256": pipeline["sha256"]},
+        "lock": lock_hash,
+        "demo": lock["demo"],
+        "counts": dict(lock["counts"]),
+        "cost": {
+            "usd": lock["cost"],
+            "co2_grams": grams(lock),
+            "answers": sum(u["answers"] for u in lock["usage"]),
+            "prompt_tokens": sum(u["prompt_tokens"] for u in lock["usage"]),
+            "completion_tokens": sum(u["completion_tokens"] for u in lock["usage"]),
+        },
+    }
+    if own.get("views"):
+        made["views"] = own["views"]
+    if own.get("fields"):
+        made["fields"] = own["fields"]
+    if own.get("terms"):
+        made["terms"] = own["terms"]
+    made["sources"] = [
+        {key: source[key] for key in ("name", "revision", "sha256", "url", "licence", "rows", "kept")}
+        for source in lock["sources"]
+    ]
+    made["models"] = [
+        {key: model[key] for key in ("role", "fallback", "provider", "model", "revision", "output_licence", "demo")}
+        for model in lock["models"]
+    ]
+    made["licence"] = {
+        "result": licence.result,
+        "commercial": licence.commercial,
+        "stated": licence.stated,
+        "reasons": list(licence.reasons),
+        "conflicts": list(licence.conflicts),
+        "attribution": list(licence.attribution),
+    }
+    compared = (lock.get("judging") or {}).get("comparisons", ())
+    made["judge"] = [
+        {
+            **{key: judge[key] for key in ("name", "step", *counts)},
+            "reliability": _reliability(lock, judge["name"]) or "not measured",
+        }
+        for judges, counts in ((lock["judges"], ("accepted", "rejected")), (compared, ("a", "b", "tie")))
+        for judge in judges
+    ]
+    made["review"] = lock.get("review") or "none"
+    made["contamination"] = lock.get("contamination") or "not checked"
+    a_persons = {key: made.pop(key) for key in ("views", "fields", "terms") if key in made}
+    return {**_cleaned(made), **a_persons}
+
+
+def _reliability(lock: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """How far a judge agrees with people, as far as that was measured."""
+    measures = ("rows", "agreement", "kappa", "weighted_kappa")
+    return [
+        {"columns": one["columns"], **{key: one[key] for key in measures if key in one}}
+        for one in against_people(lock.get("judging") or {}, name)
+    ]
+
+
+def _cleaned(value: Any) -> Any:
+    """The value with every text in it on one line, without control characters and keys."""
+    if isinstance(value, str):
+        return clean_text(mask_keys(value), one_line=True)
+    if isinstance(value, Mapping):
+        return {clean_text(str(k), one_line=True): _cleaned(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(v) for v in value]
+    return value
+
+
+def _list(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [str(v) for v in value] if isinstance(value, list) else [str(value)]

@@ -1,0 +1,32 @@
+"""A model as it is published: card, adapter or weights, tokenizer, template, `stage.json`, recipe and loss curves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bezoar_data.cards.hub.upload import Shipment
+from bezoar_data.config.files.card import load_card
+from bezoar_data.runs.trained import ADAPTER, CARD, TrainedStage
+
+_WEIGHTS = (".safetensors", ".safetensors.index.json")
+_ONCE = (ADAPTER, "config.json", "generation_config.json", "log.jsonl", "loss.svg", "loss.png")
+"""What an adapter has and a merged model has not, or the other way round."""
+
+
+def model_shipment(stage: TrainedStage, base: str | None = None) -> Shipment:
+    """What is published of a stage. `base` says where the weights are published that its adapter stands on."""
+    told = stage.told
+    files: dict[str, Path | bytes] = {**stage.files()}
+    if base is not None and told["stands_on"] is not None:
+        # The only two places that name the base; here they name a folder of this machine.
+        config = json.loads((stage.path / ADAPTER).read_text("utf-8"))
+        files[ADAPTER] = (json.dumps({**config, "base_model_name_or_path": base}, indent=2) + "\n").encode()
+        files[CARD] = load_card(stage.card).edited({"base_model": base, "base_model_relation": "adapter"}).text.encode()
+    return Shipment(
+        kind="model",
+        files=files,
+        tag=told["key"][:16],
+        description=f"Stage {told['stage']} of the recipe {told['recipe']['name']}, by bezoar-data",
+        stale=lambda path: path.endswith(_WEIGHTS) or path in _ONCE,
+    )

@@ -1,0 +1,1 @@
+"""The sections of a dataset card, each rendered from the lock."""

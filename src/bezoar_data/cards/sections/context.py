@@ -1,0 +1,99 @@
+"""What the sections of a card are made from: the lock, one example row, and what a person said of the fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bezoar_data.cards.licences.lineage import Licence, licence_of
+from bezoar_data.config.files.card import Card
+
+_MEANINGS: Mapping[str, str] = {
+    "id": "Identity of the row: a hash of its source, the source's revision and its index there; of a row made from "
+    "others, a hash of its parents, the step and its number",
+    "content_hash": "Hash of what the row says, lineage aside",
+    "seed_ids": "Identities of the source rows it comes from",
+    "parent_ids": "Identities of the rows it was made from; empty for a source row",
+    "_bezoar": "Lineage as JSON: for each step that asked a model, the model that answered and the keys of its answers",
+    "review_status": "What most people said who reviewed the row: Accept or Reject; empty where nobody did, or evenly "
+    "divided",
+    "review_preference": "Which answer most people preferred: a, b or tie",
+    "review_people": "How many people reviewed the row",
+    "review_response": "The latest response that a person corrected; the original stays in its column",
+    "review_corrects": "The column that it corrects",
+    "final_status": "People's verdict, else the judge's",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a section may tell."""
+
+    lock: Mapping[str, Any]
+    lock_hash: str
+    example: Mapping[str, Any] | None
+    title: str
+    meanings: Mapping[str, str]
+    views: Mapping[str, Mapping[str, str]]
+    licence: Licence
+
+    @classmethod
+    def of(
+        cls,
+        lock: Mapping[str, Any],
+        lock_hash: str,
+        example: Mapping[str, Any] | None,
+        card: Card,
+        person: Mapping[str, Any] | None = None,
+    ) -> Facts:
+        """`person` is what people wrote into the front matter, where it differs from the template's."""
+        front = card.front if person is None else person
+        return cls(
+            lock=lock,
+            lock_hash=lock_hash,
+            example=example,
+            title=str(front.get("pretty_name") or lock["pipeline"]["name"]),
+            meanings=meanings_of(lock, card.bezoar),
+            views=card.bezoar.get("views") or {},
+            licence=licence_of(lock, front.get("license"), card.bezoar.get("terms")),
+        )
+
+
+_SCORED: Mapping[str, str] = {
+    "helpfulness": "How well the response serves what was wanted, from 0 to 4",
+    "correctness": "Whether it is true and nothing asked for is missing, from 0 to 4",
+    "coherence": "Whether it is clear and consistent, from 0 to 4",
+    "complexity": "How much learning it takes to write it, from 0 to 4",
+    "verbosity": "How long it is for what was asked, from 0 to 4",
+    "safety": "Whether it is safe: pass or fail",
+    "goodness": "The attributes weighted into one number",
+    "attributes_reason": "Why the scores were given, in the judge's own words",
+}
+_COMPARED: Mapping[str, str] = {
+    "preference": "Which answer is better: a, b, tie, or inconsistent where the verdict changed with the order",
+    "order_ab": "Which answer was called better when a stood first: a, b or tie",
+    "order_ba": "Which answer was called better when b stood first: a, b or tie",
+    "preference_reason": "Why, in the judge's own words, when a stood first",
+}
+
+
+def meanings_of(lock: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str]:
+    """What each column means, as far as anyone said. `own` is a card's `bezoar:`."""
+    return {**_MEANINGS, **_judge_meanings(lock), **(own.get("fields") or {})}
+
+
+def _judge_meanings(lock: Mapping[str, Any]) -> dict[str, str]:
+    meanings = {}
+    for judge in lock["judges"]:
+        name = judge["name"]
+        meanings[f"{name}_status"] = f"Verdict of the judge {name}: Accept or Reject"
+        meanings[f"{name}_rating"] = f"Rating by the judge {name}"
+        meanings[f"{name}_reason"] = f"Why the judge {name} decided so, in its own words"
+        meanings[f"{name}_samples"] = f"Every verdict of the judge {name}, which was asked several times"
+    judging = lock.get("judging") or {}
+    for kind, described in (("attributes", _SCORED), ("comparisons", _COMPARED)):
+        for judge in judging.get(kind, ()):
+            prefix = f"{judge['name']}_" if judge["name"] else ""
+            meanings |= {prefix + column: meaning for column, meaning in described.items()}
+    return meanings

@@ -1,0 +1,145 @@
+"""The sections of a card that show the data itself: fields, an example row, splits, how to load it, how to cite it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bezoar_data.cards.sections import markdown as md
+from bezoar_data.cards.sections.context import Facts
+from bezoar_data.runs.row import RESERVED
+
+EXAMPLE_LIMIT = 800
+"""Characters of one field in the example row."""
+
+_INLINE = 100
+"""A value of no more characters stands beside its name."""
+
+
+def fields(facts: Facts) -> str:
+    table = md.table(
+        ("Column", "Type", "What it holds"),
+        (
+            (md.code(name), md.code(kind), md.text(facts.meanings[name]) if name in facts.meanings else "not described")
+            for name, kind in facts.lock["columns"].items()
+        ),
+    )
+    if not facts.views:
+        return table
+    views = md.table(
+        ("View", "Columns"),
+        (
+            (md.code(kind), ", ".join(f"{md.text(role)}: {md.code(column)}" for role, column in view.items()))
+            for kind, view in facts.views.items()
+        ),
+    )
+    return f"{table}\n\nTrainers read these columns:\n\n{views}"
+
+
+def example(facts: Facts) -> str:
+    if facts.example is None:
+        return "There is no example: the dataset has no rows."
+    # Each value stands in a list item: indented so, no line of it can be taken for a line of the card itself.
+    items = [_item(name, value) for name, value in facts.example.items() if name != RESERVED]
+    parts = ["The first row, without its lineage column; long texts are cut.", "\n".join(items)]
+    for kind, view in facts.views.items():
+        read = [_item(role, value) for role, value in _as_read(view, facts.example)]
+        parts += [f"The same row as trainers read it by the view {md.code(kind)}:", "\n".join(read)]
+    return "\n\n".join(parts)
+
+
+def _item(name: str, value: Any) -> str:
+    shown = _shown(value)
+    if "\n" in shown or len(shown) > _INLINE:
+        return f"- {md.code(name)}\n\n{md.block(shown, indent='  ')}\n"
+    return f"- {md.code(name)}: {_inline(value, shown)}"
+
+
+def _as_read(view: Mapping[str, str], row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The row's training text by a view: each part with its role, conversations turn by turn."""
+    for role, column in view.items():
+        value = row.get(column)
+        if not isinstance(value, list):
+            yield role, value
+            continue
+        for turn in value:
+            speaker = turn.get("role") if isinstance(turn, dict) else None
+            part = speaker if role == "messages" else f"{role}: {speaker}"
+            yield str(part), turn.get("content") if isinstance(turn, dict) else turn
+
+
+def splits(facts: Facts) -> str:
+    files = facts.lock["data"]
+    total = sum(file["rows"] for file in files)
+    table = md.table(
+        ("Split", "Rows", "Share", "File", "Bytes"),
+        (
+            (
+                md.code(file["split"]),
+                md.number(file["rows"]),
+                md.share(file["rows"], total),
+                md.code(file["path"]),
+                md.number(file["bytes"]),
+            )
+            for file in files
+        ),
+        "lrrlr",
+    )
+    notes = []
+    if len({file["split"] for file in files}) > 1:
+        notes.append(
+            f"Splits are grouped by source row and drawn with the seed {facts.lock['pipeline']['seed']}: rows made "
+            "from the same source row never stand on both sides."
+        )
+    if not total:
+        notes.append("A dataset without rows can be read with `streaming=True` only.")
+    elif any(not file["rows"] for file in files):
+        notes.append("A split without rows has a file but is not declared to the Hub, whose library cannot load it.")
+    return f"{table}\n\n{' '.join(notes)}"
+
+
+def use(facts: Facts) -> str:
+    lines = [
+        "from datasets import load_dataset",
+        "",
+        'dataset = load_dataset("path/to/dataset")  # this folder, or the name of its repository on the Hub',
+    ]
+    columns = facts.lock["columns"]
+    statuses = [f"{judge['name']}_status" for judge in facts.lock["judges"]]
+    for status in statuses:
+        if status in columns:
+            lines.append(f'accepted = dataset.filter(lambda row: row[{json.dumps(status)}] == "Accept")')
+    text = md.block("\n".join(lines), "python")
+    chosen = next((status for status in statuses if status in columns), None)
+    if chosen is None:
+        return text
+    condition = md.code(f"where: {chosen} == 'Accept'")
+    return f"{text}\n\nA recipe selects the same rows with {condition}."
+
+
+def citation(facts: Facts) -> str:
+    name = facts.lock["pipeline"]["name"]
+    key = re.sub(r"[^A-Za-z0-9-]", "-", name) or "dataset"
+    title = re.sub(r"[{}\\%#$&~^_]", " ", facts.title)
+    lines = [
+        f"@misc{{{key}-{facts.lock_hash},",
+        f"  title = {{{' '.join(title.split())}}},",
+        f"  note  = {{Dataset made with bezoar-data, build {facts.lock_hash}}}",
+        "}",
+    ]
+    return md.block("\n".join(lines), "bibtex")
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return md.shorten(text.replace("\r\n", "\n"), EXAMPLE_LIMIT)
+
+
+def _inline(value: Any, shown: str) -> str:
+    if value is None:
+        return "null"
+    if value == "":
+        return "(empty)"
+    return md.code(shown)

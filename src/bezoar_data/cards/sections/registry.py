@@ -1,0 +1,292 @@
+"""The sections of a card that a run writes, in their usual order: what was made, from what, by whom, and what is not
+known. Each is a function from the run's facts to Markdown; a fact that nobody measured is said to be unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bezoar_data.cards.licences.lineage import UNKNOWN
+from bezoar_data.cards.sections import markdown as md
+from bezoar_data.cards.sections.context import Facts
+from bezoar_data.cards.sections.judge import against_people
+from bezoar_data.cards.sections.judge import judge as judged_by
+from bezoar_data.cards.sections.registry import carbon, checks, data
+from bezoar_data.cards.sections.review import reviewed
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section: the heading it gets where a template does not place it, and what makes it."""
+
+    title: str
+    make: Callable[[Facts], str]
+
+
+def demo(facts: Facts) -> str:
+    if not facts.lock["demo"]:
+        return ""
+    roles = dict.fromkeys(md.code(model["role"]) for model in facts.lock["models"] if model["demo"])
+    who = f" (here: {', '.join(roles)})" if roles else ""
+    return (
+        "> **This is demonstration data.** It was answered by models embedded in bezoar-data"
+        f"{who}, which follow fixed rules and are no language models. It shows how the pipeline works. Do not train on "
+        "it, and do not publish it as anything else."
+    )
+
+
+def summary(facts: Facts) -> str:
+    lock = facts.lock
+    pipeline, counts = lock["pipeline"], lock["counts"]
+    parts = [
+        f"**{md.rows(counts['kept'])}**, made from {_source_rows(counts['source'])} "
+        f"by version {pipeline['version']} of the pipeline {md.code(pipeline['name'])}."
+    ]
+    if counts["dropped"]:
+        verb = "was" if counts["dropped"] == 1 else "were"
+        parts.append(
+            f"{md.rows(counts['dropped']).capitalize()} {verb} dropped on the way, each for a reason told below."
+        )
+    else:
+        parts.append("No row was dropped on the way.")
+    for judge in lock["judges"]:
+        judged = judge["accepted"] + judge["rejected"]
+        parts.append(
+            f"The judge {md.code(judge['name'])} accepted {md.number(judge['accepted'])} of {md.rows(judged)} "
+            f"({md.share(judge['accepted'], judged)})."
+        )
+        if judge["rejected"]:
+            parts.append("Rejected rows are part of the data.")
+    paragraphs = [" ".join(parts)]
+    if pipeline["description"]:
+        paragraphs.insert(0, md.text(pipeline["description"]))
+    paragraphs.append(
+        "Every figure on this card comes from `lock.json` beside it, whose hash "
+        f"{md.code(facts.lock_hash)} names this build."
+    )
+    return "\n\n".join(paragraphs)
+
+
+def making(facts: Facts) -> str:
+    lock = facts.lock
+    table = md.table(
+        ("Step", "What runs", "Version", "Model role", "Rows in", "Rows out", "Dropped, or noted and kept"),
+        (
+            (
+                md.code(step["id"]),
+                md.code(step["use"]),
+                md.text(step["version"]),
+                md.code(step["role"]) if step["role"] else "–",
+                md.number(step["rows_in"]),
+                md.number(step["rows_out"]),
+                "<br>".join(_found(step)) or "–",
+            )
+            for step in lock["steps"]
+        ),
+        "llllrrl",
+    )
+    pipeline = lock["pipeline"]
+    notes = [f"Random choices come from the seed {pipeline['seed']}."]
+    if pipeline.get("limit") is not None:
+        notes.append(f"This build was limited to the first {md.rows(pipeline['limit'])} of its sources.")
+    made_with = ", ".join(f"{md.text(k)} {md.text(v)}" for k, v in lock["software"].items() if v)
+    notes.append(f"Made with {made_with}.")
+    return f"{_picture(facts)}\n\n{table}\n\n{' '.join(notes)}"
+
+
+def sources(facts: Facts) -> str:
+    table = md.table(
+        ("Source", "Rows kept", "Rows dropped", "Licence", "Revision or SHA-256", "Address"),
+        (
+            (
+                md.code(source["name"]),
+                md.number(source["kept"]),
+                md.number(source["rows"] - source["kept"]),
+                md.text(source["licence"]) if source["licence"] else "not stated",
+                md.code(_short(source["revision"] or source["sha256"])),
+                md.link(source["url"]),
+            )
+            for source in facts.lock["sources"]
+        ),
+        "lrr",
+    )
+    if not facts.lock["sources"]:
+        return "No source is recorded."
+    return f"{table}\n\nCounted are the rows that come of each source, those that steps made among them."
+
+
+def models(facts: Facts) -> str:
+    if not facts.lock["models"]:
+        return "No model took part."
+    return md.table(
+        ("Role", "Model", "Provider", "Revision", "Sampling", "Terms of its outputs", "Commercial use of outputs"),
+        (
+            (
+                md.code(model["role"]) + (", fallback" if model["fallback"] else ""),
+                md.code(model["model"]) + (" (demonstration)" if model["demo"] else ""),
+                md.text(model["provider"]),
+                _revision(model),
+                _sampling(model["sampling"]),
+                _terms(model["output_licence"]),
+                md.text(model["output_licence"].get("commercial") or "unknown"),
+            )
+            for model in facts.lock["models"]
+        ),
+    )
+
+
+def review(facts: Facts) -> str:
+    found = facts.lock.get("review")
+    if not found:
+        return "None yet: no person has checked these rows."
+    return "\n\n".join(reviewed(found, facts.lock["counts"]["kept"]))
+
+
+def licence(facts: Facts) -> str:
+    found = facts.licence
+    lines = [
+        f"**Licence: {md.text(found.result)}.** **Commercial use: {found.commercial}.**",
+        "\n".join(f"- {md.text(reason)}" for reason in found.reasons),
+    ]
+    if found.attribution:
+        lines += ["Whoever passes the data on names:", "\n".join(f"- {md.text(a)}" for a in found.attribution)]
+    lines.append("This is information gathered by software, not legal advice.")
+    return "\n\n".join(lines)
+
+
+def cost(facts: Facts) -> str:
+    lock = facts.lock
+    if not lock["usage"]:
+        return "No model was asked."
+    table = md.table(
+        ("Step", "Model", "Answers", "Prompt tokens", "Completion tokens", "Cost"),
+        (
+            (
+                md.code(use["step"]),
+                md.code(use["model"]),
+                md.number(use["answers"]),
+                md.number(use["prompt_tokens"]),
+                md.number(use["completion_tokens"]),
+                _money(use["cost"]),
+            )
+            for use in lock["usage"]
+        ),
+        "llrrrr",
+    )
+    total = _money(lock["cost"])
+    why = ": the price of at least one model is not known" if lock["cost"] is None else ""
+    return (
+        f"{table}\n\nTotal: {total}{why}. Counted are the answers behind these rows and behind the dropped ones, each "
+        f"once, however often the pipeline was run.\n\n{carbon.told(lock)}"
+    )
+
+
+def limitations(facts: Facts) -> str:
+    lock = facts.lock
+    points = []
+    if lock["demo"]:
+        points.append("Answers or verdicts were made by rules, not by a language model.")
+    if lock["models"]:
+        points.append("Model answers can be wrong, biased or made up, and read well all the same.")
+    if lock["judges"]:
+        judging = lock.get("judging") or {}
+        known = all(against_people(judging, one["name"]) for one in lock["judges"])
+        told = "stands in the section on the judge" if known else "is not known"
+        points.append(f"Verdicts are a model's; how often they agree with a person's {told}.")
+    if seen := (lock.get("review") or {}).get("rows"):
+        points.append(f"People reviewed {md.number(seen)} of {md.rows(lock['counts']['kept'])}; nobody saw the others.")
+    else:
+        points.append("No person has reviewed the rows.")
+    points += checks.limits(lock)
+    if facts.licence.result == UNKNOWN:
+        points.append("The licence is unknown: settle it before you use the data for more than looking at it.")
+    if lock["pipeline"].get("limit") is not None:
+        points.append("Only a part of the sources was used.")
+    if lock.get("mixed_columns"):
+        names = ", ".join(md.code(name) for name in lock["mixed_columns"])
+        points.append(f"Values of differing types were written as JSON text in: {names}.")
+    return "\n".join(f"- {point}" for point in points)
+
+
+SECTIONS: Mapping[str, Section] = {
+    "demo": Section("", demo),
+    "summary": Section("Summary", summary),
+    "making": Section("How it was made", making),
+    "fields": Section("Fields", data.fields),
+    "example": Section("An example row", data.example),
+    "splits": Section("Splits", data.splits),
+    "sources": Section("Sources", sources),
+    "models": Section("Models", models),
+    "judge": Section("Judge", judged_by),
+    "review": Section("Human review", review),
+    "licence": Section("Licence", licence),
+    "contamination": Section("Contamination", checks.contamination),
+    "personal_data": Section("Personal data", checks.personal_data),
+    "cost": Section("Cost", cost),
+    "limitations": Section("Limitations", limitations),
+    "use": Section("How to use it", data.use),
+    "citation": Section("Citation", data.citation),
+}
+
+
+def _picture(facts: Facts) -> str:
+    """The steps as a Mermaid flow chart. Names stand in quoted labels only, never where Mermaid would read them."""
+    numbers = {step["id"]: f"s{i}" for i, step in enumerate(facts.lock["steps"])}
+    lines = ["flowchart LR"]
+    for step in facts.lock["steps"]:
+        lines.append(f'  {numbers[step["id"]]}["{_label(step["id"])}<br/>{md.rows(step["rows_out"])}"]')
+    for step in facts.lock["steps"]:
+        for before in step["after"]:
+            if before in numbers:
+                lines.append(f"  {numbers[before]} --> {numbers[step['id']]}")
+    return md.block("\n".join(lines), "mermaid")
+
+
+def _found(step: Mapping[str, Any]) -> Iterator[str]:
+    for reason, n in step["dropped"].items():
+        yield f"{md.number(n)} × {md.code(reason)}"
+    for reason, n in step.get("noted", {}).items():
+        yield f"kept: {md.number(n)} × {md.code(reason)}"
+
+
+def _label(name: str) -> str:
+    return "".join(c if c.isalnum() or c in " _-." else f"#{ord(c)};" for c in name)
+
+
+def _source_rows(count: int) -> str:
+    return "1 source row" if count == 1 else f"{count:,} source rows"
+
+
+def _short(value: str | None) -> str:
+    return value[:16] if value else ""
+
+
+def _sampling(values: Mapping[str, Any]) -> str:
+    # A tuple that became a list in JSON reads the same; an empty one says nothing.
+    shown = {k: list(v) if isinstance(v, list | tuple) else v for k, v in values.items() if v not in (None, (), [])}
+    words = (f"{md.text(k)} {md.code(json.dumps(v, ensure_ascii=False, default=str))}" for k, v in shown.items())
+    return ", ".join(words) or "the provider's defaults"
+
+
+def _revision(model: Mapping[str, Any]) -> str:
+    if model["revision"]:
+        return md.code(model["revision"])
+    return "part of bezoar-data" if model["demo"] else "not pinned"
+
+
+def _terms(terms: Mapping[str, str | None]) -> str:
+    parts = [md.text(terms.get("id") or "unknown")]
+    if terms.get("url"):
+        parts.append(md.link(terms["url"]))
+    if terms.get("note"):
+        parts.append(md.text(terms["note"]))
+    return " – ".join(parts)
+
+
+def _money(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"${value:,.2f}" if value == 0 or value >= 1 else f"${value:.6f}".rstrip("0")

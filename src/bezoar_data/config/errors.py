@@ -1,0 +1,76 @@
+"""The one error model: what is wrong, where, and what to do about it.
+
+A mistake in what a person wrote is a `Problem`: data, not an exception. Whoever checks something collects
+problems and raises them together as one `InputError`; the command line alone turns errors into text and exit
+codes. Errors raised here never carry a traceback to the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bezoar_data.config.problems import Problem
+
+DONE = 0
+TOO_MANY_FAILED = 1
+INPUT_WRONG = 2
+BUDGET_STOPPED = 3
+POLICY_REFUSED = 4
+PROVIDER_AWAY = 5
+INTERRUPTED = 130
+
+
+class BezoarError(Exception):
+    """An ending the user is told of in one message. `exit_code` is what the command line ends with."""
+
+    exit_code = TOO_MANY_FAILED
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a traceback."""
+        from bezoar_data.config.sanitize import clean_text, mask_keys
+
+        return [clean_text(mask_keys(f"bezoar-data: {self}"))]
+
+
+class ProblemsError(BezoarError):
+    """An error that holds every problem found, not the first."""
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(p.message for p in self.problems))
+
+    def _render_traceback_(self) -> list[str]:
+        from bezoar_data.config.render import render_problems
+
+        return render_problems(self.problems).split("\n")
+
+
+class InputError(ProblemsError):
+    """What was given is wrong: a file, an option, a key, a source."""
+
+    exit_code = INPUT_WRONG
+
+
+class PolicyRefused(ProblemsError):
+    """A policy forbids it, for each of these reasons."""
+
+    exit_code = POLICY_REFUSED
+
+
+def raise_errors(problems: Iterable[Problem]) -> None:
+    """Raise `InputError` with all of these if one is an error; warnings alone stop nothing."""
+    found = tuple(problems)
+    if any(p.level == "error" for p in found):
+        raise InputError(found)
+
+
+class BudgetStop(BezoarError):
+    """The next request could pass the budget. The same command with a larger one goes on."""
+
+    exit_code = BUDGET_STOPPED
+
+
+class ProviderAway(BezoarError):
+    """A provider did not answer for longer than `max_outage`. The same command goes on."""
+
+    exit_code = PROVIDER_AWAY

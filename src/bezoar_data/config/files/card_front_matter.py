@@ -1,0 +1,172 @@
+"""What stands in a card's front matter: the Hub's own keys, and ours under `bezoar:`.
+
+`views` say how columns become training text, so that a recipe names a card and nothing else:
+
+    sft:         {system: system_message, prompt: inputs, response: explained_targets}
+    messages:    {messages: conversation}
+    preference:  {prompt: inputs, chosen: better, rejected: worse, margin: rating_gap}
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from bezoar_data.config.base import Strict
+from bezoar_data.config.files.licence_terms import LicenceTerms
+
+_Column = Annotated[str, Field(min_length=1)]
+_Texts = str | tuple[str, ...]
+
+
+class SftView(Strict):
+    """Columns of one question and its answer."""
+
+    system: _Column | None = Field(
+        default=None, description="The column of the system message, if any.", examples=["system_message"]
+    )
+    prompt: _Column = Field(description="The column of what is asked.", examples=["instruction"])
+    response: _Column = Field(description="The column of the answer to learn.", examples=["response"])
+
+
+class MessagesView(Strict):
+    """The column of whole conversations: lists of {role, content}."""
+
+    messages: _Column = Field(description="The column of the conversation.", examples=["messages"])
+
+
+class PreferenceView(Strict):
+    """Columns of one question with a better and a worse answer."""
+
+    prompt: _Column = Field(description="The column of what is asked.", examples=["instruction"])
+    chosen: _Column = Field(description="The column of the better answer.", examples=["chosen"])
+    rejected: _Column = Field(description="The column of the worse answer.", examples=["rejected"])
+    margin: _Column | None = Field(
+        default=None, description="The column that says how much better, if any.", examples=["rating_gap"]
+    )
+
+
+class Views(Strict):
+    """How columns become training text."""
+
+    sft: SftView | None = Field(
+        default=None,
+        description="For supervised training on single questions.",
+        examples=[{"prompt": "instruction", "response": "response"}],
+    )
+    messages: MessagesView | None = Field(
+        default=None, description="For supervised training on conversations.", examples=[{"messages": "messages"}]
+    )
+    preference: PreferenceView | None = Field(
+        default=None,
+        description="For training on preferences.",
+        examples=[{"prompt": "instruction", "chosen": "chosen", "rejected": "rejected"}],
+    )
+
+
+def _made(what: str, example: Any) -> Any:
+    return Field(default=None, description=f"Written by a run, each time anew: {what}.", examples=[example])
+
+
+class BezoarKeys(Strict):
+    """Ours: what a person says of the columns, and what a run writes."""
+
+    views: Views | None = Field(
+        default=None,
+        description="How columns become training text; recipes read it.",
+        examples=[{"sft": {"prompt": "instruction", "response": "response"}}],
+    )
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="What each column means.", examples=[{"instruction": "What was asked"}]
+    )
+    terms: dict[str, LicenceTerms] = Field(
+        default_factory=dict,
+        description="What licences of your own say, by their name (`LicenseRef-...`), beside those that are known.",
+        examples=[{"LicenseRef-our-archive": {"commercial": "yes", "attribution": True}}],
+    )
+    version: Any = _made("the version of these keys", 1)
+    pipeline: Any = _made("the pipeline that made the data", {"name": "orca", "version": 1, "sha256": "…"})
+    lock: Any = _made("the hash of the lock, which names the build", "3f9a…")
+    demo: Any = _made("whether embedded demo models made it", False)
+    counts: Any = _made("rows read, kept and dropped", {"source": 100, "kept": 90, "dropped": 10})
+    cost: Any = _made("money and tokens", {"usd": 1.25, "answers": 180})
+    sources: Any = _made("where the rows came from", [{"name": "flan.jsonl", "licence": "CC0-1.0"}])
+    models: Any = _made("who answered", [{"role": "teacher", "model": "gpt-4o-mini"}])
+    licence: Any = _made("the licence with its reasons", {"result": "unknown", "commercial": "unknown"})
+    judge: Any = _made("what each judge decided", [{"name": "gpt4", "accepted": 80, "rejected": 10}])
+    review: Any = _made("what people have looked at", "none")
+    contamination: Any = _made("what was searched for benchmarks", "not checked")
+
+
+class CardFront(Strict):
+    """Front matter of a dataset card of bezoar-data. Keys of the Hub that do not stand here are left to the Hub."""
+
+    model_config = ConfigDict(title="Card of bezoar-data", extra="allow")
+
+    license: _Texts | None = Field(
+        default=None,
+        description="The licence of the data as you state it: an SPDX id, a name of the Hub's list, 'other' or "
+        "'unknown'. Left out, it is unknown.",
+        examples=["cc-by-4.0"],
+    )
+    license_name: str | None = Field(
+        default=None, description="The licence's name, where 'license' is 'other'.", examples=["my-terms-1.0"]
+    )
+    license_link: str | None = Field(
+        default=None, description="Where a licence called 'other' stands.", examples=["LICENSE"]
+    )
+    language: _Texts | None = Field(
+        default=None, description="The language of the rows, or a list: ISO 639 codes.", examples=["en", ["en", "de"]]
+    )
+    pretty_name: str | None = Field(
+        default=None, description="The dataset's name for people.", examples=["Explained answers"]
+    )
+    task_categories: _Texts | None = Field(
+        default=None, description="Tasks of the Hub's list that it is for.", examples=[["text-generation"]]
+    )
+    task_ids: _Texts | None = Field(
+        default=None, description="Finer tasks of the Hub's list.", examples=[["language-modeling"]]
+    )
+    tags: _Texts | None = Field(
+        default=None, description="Words by which it is found on the Hub.", examples=[["instruction-tuning"]]
+    )
+    annotations_creators: _Texts | None = Field(
+        default=None, description="Who annotated the rows.", examples=[["machine-generated"]]
+    )
+    language_creators: _Texts | None = Field(
+        default=None, description="Who wrote the texts.", examples=[["machine-generated"]]
+    )
+    multilinguality: _Texts | None = Field(
+        default=None, description="Whether rows are in one language or several.", examples=["monolingual"]
+    )
+    source_datasets: _Texts | None = Field(
+        default=None,
+        description="Datasets of the Hub it was made from; a run adds those it read.",
+        examples=[["databricks/databricks-dolly-15k"]],
+    )
+    size_categories: _Texts | None = Field(
+        default=None, description="How large it is; a run writes it anew.", examples=[["1K<n<10K"]]
+    )
+    configs: Any = Field(
+        default=None,
+        description="Which files hold which split; a run writes it anew.",
+        examples=[[{"config_name": "default", "data_files": "data/*.parquet"}]],
+    )
+    dataset_info: Any = Field(
+        default=None,
+        description="Columns, types and counts; a run writes it anew.",
+        examples=[{"features": [{"name": "instruction", "dtype": "string"}]}],
+    )
+    viewer: bool | None = Field(
+        default=None, description="Whether the Hub shows the rows in its viewer.", examples=[False]
+    )
+    bezoar: BezoarKeys | None = Field(
+        default=None,
+        description="What bezoar-data reads and writes.",
+        examples=[{"views": {"sft": {"prompt": "instruction", "response": "response"}}}],
+    )
+
+
+VIEW_KINDS = tuple(Views.model_fields)
+"""The kinds of views, the one to prefer first."""

@@ -1,0 +1,110 @@
+"""Which kind of file a person's file is, told by what stands in it and, where that is not clear, by its folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.sanitize import shown
+from bezoar_data.config.yaml.document import read_text
+
+Kind = Literal["pipeline", "models", "recipe", "card"]
+
+FOLDERS: dict[str, Kind] = {"pipelines": "pipeline", "models": "models", "recipes": "recipe", "cards": "card"}
+"""The folders of a project, and what stands in each."""
+
+_MARKS: dict[str, Kind] = {"steps": "pipeline", "roles": "models", "stages": "recipe"}
+"""The key that only files of one kind have."""
+
+_TELLING: dict[Kind, frozenset[str]] = {
+    "pipeline": frozenset({"card", "splits", "tolerate", "max_cost"}),
+    "models": frozenset(),
+    "recipe": frozenset({"base", "quantisation", "adapter", "policy"}),
+}
+"""Keys that no file of another kind has, beside the mark."""
+
+_TOP_KEY = re.compile(r"^([A-Za-z_]+)[ \t]*:", re.MULTILINE)
+_NOT_OURS = frozenset({"runs", "trained", "node_modules", "__pycache__", "site-packages"})
+
+
+def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:
+    """Every file of a person's that `paths` name, each once, with its kind.
+
+    Folders are searched through, hidden ones and those of runs aside; what is of no kind there is passed over. A file
+    named by itself must be of one. Raises `InputError` for what is not there, cannot be read, or is of no kind.
+    """
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for path in paths:
+        found = False
+        for file in _walk(path) if path.is_dir() else [path]:
+            try:
+                kind = _kind(file, named=file is path)
+            except InputError as error:
+                problems += error.problems
+                found = True
+                continue
+            if kind is not None:
+                found = True
+                if (real := os.path.realpath(file)) not in seen:
+                    seen.add(real)
+                    yield file, kind
+        if not found:
+            message = f"the folder '{shown(str(path), 200)}' holds no pipeline, models file, recipe or card"
+            problems.append(Problem("nothing-to-check", message, Place(str(path))))
+    if problems:
+        raise InputError(problems)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name in _NOT_OURS or (path / "pyvenv.cfg").exists():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path)
+        elif path.suffix in (".yaml", ".yml", ".md") and path.is_file():
+            yield path
+
+
+def _kind(path: Path, *, named: bool) -> Kind | None:
+    folder = FOLDERS.get(path.absolute().parent.name)
+    if path.suffix == ".md":
+        return "card" if named or folder == "card" or _is_card(path) else None
+    keys = _TOP_KEY.findall(read_text(path)) if named or folder is None else _keys_of(path)
+    told = next((_MARKS[key] for key in keys if key in _MARKS), None)
+    if told is not None:
+        return told
+    # What a pipeline names may lie beside it: prompts, rubrics. Without any key of ours a file is none of ours.
+    if folder is not None and folder != "card" and (not keys or named or _resembles(keys, folder)):
+        return folder
+    if not named:
+        return None
+    for kind in _MARKS.values():
+        if _resembles(keys, kind):
+            return kind
+    hint = "a pipeline has the key 'steps:', a models file 'roles:', a recipe 'stages:', a card's name ends in .md"
+    raise InputError(Problem("unknown-kind", "nothing tells what kind of file this is", Place(str(path)), hint))
+
+
+def _resembles(keys: Sequence[str], kind: Kind) -> bool:
+    """Whether some key of a file is one that only this kind has, or nearly the one that all of it have."""
+    mark = next(m for m, k in _MARKS.items() if k == kind)
+    return any(key in _TELLING[kind] or did_you_mean(key, [mark]).startswith("did you mean") for key in keys)
+
+
+def _is_card(path: Path) -> bool:
+    text = read_text(path)
+    return text.startswith("---") and "bezoar" in _TOP_KEY.findall(text.partition("\n---")[0])
+
+
+def _keys_of(path: Path) -> list[str]:
+    """The keys of a file whose folder tells its kind anyway: that it cannot be read is for its own check to say."""
+    try:
+        return _TOP_KEY.findall(read_text(path))
+    except InputError:
+        return []

@@ -1,0 +1,91 @@
+"""JSON schemas of the files a person writes, made from the models that check them: for editors and for other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from bezoar_data.config.files.card_front_matter import CardFront
+from bezoar_data.config.files.models import ModelsFile
+from bezoar_data.config.files.pipeline import PipelineFile
+from bezoar_data.config.files.recipe import RecipeFile
+from bezoar_data.config.files.trainer_settings import DPO, LORA, QUANTISATION, SFT, shared_settings, trainer_settings
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def pipeline_schema(steps: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """The JSON schema of pipeline files.
+
+    `steps` maps the name of each registered step to the JSON schema of its settings (self-contained: without `$ref`
+    to definitions of its own); an editor then offers the names, and the settings of the step that is used.
+    """
+    schema = _schema(PipelineFile)
+    if steps:
+        step = schema["$defs"]["StepUse"]
+        use = step["properties"]["use"]
+        pattern = {"type": use.pop("type"), "pattern": use.pop("pattern")}
+        # Names of others' steps stay allowed beside the known ones.
+        step["properties"]["use"] = {**use, "anyOf": [{"enum": sorted(steps)}, pattern]}
+        step["allOf"] = [
+            {
+                "if": {"properties": {"use": {"const": name}}, "required": ["use"]},
+                "then": {"properties": {"with": with_examples(settings)}},
+            }
+            for name, settings in sorted(steps.items())
+        ]
+    return schema
+
+
+def models_schema() -> dict[str, Any]:
+    """The JSON schema of models files."""
+    return _schema(ModelsFile)
+
+
+def card_schema() -> dict[str, Any]:
+    """The JSON schema of the front matter of cards."""
+    return _schema(CardFront)
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON schema of recipes, with the settings of the training libraries."""
+    schema = _schema(RecipeFile)
+    definitions = schema["$defs"]
+    shared = "SharedSettings"
+    for name, settings in {shared: shared_settings(), **trainer_settings()}.items():
+        definitions[name] = {"description": f"Settings of {name}.", **with_examples(settings)}
+    for owner, key, name in (
+        (schema, "training", shared),
+        (schema, "adapter", LORA),
+        (schema, "quantisation", QUANTISATION),
+        (definitions["SftStage"], "training", SFT),
+        (definitions["SftStage"], "adapter", LORA),
+        (definitions["DpoStage"], "training", DPO),
+        (definitions["DpoStage"], "adapter", LORA),
+    ):
+        said = owner["properties"][key]
+        kept = {k: v for k, v in said.items() if k in ("description", "examples", "default")}
+        wanted: dict[str, Any] = {"$ref": f"#/$defs/{name}"}
+        owner["properties"][key] = {**kept, **({"anyOf": [wanted, {"type": "null"}]} if "anyOf" in said else wanted)}
+    return schema
+
+
+def with_examples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of some settings, with the default as the example of those that have none."""
+    properties = {
+        name: field if "examples" in field else {**field, "examples": [field.get("default")]}
+        for name, field in settings.get("properties", {}).items()
+    }
+    return {**settings, "properties": properties}
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$schema": DIALECT, **model.model_json_schema(by_alias=True)}
+    for definition in (schema, *schema.get("$defs", {}).values()):
+        for field in definition.get("properties", {}).values():
+            field.pop("title", None)  # made of the field's name: an editor shows the description instead
+            if "patternProperties" in field:
+                field["additionalProperties"] = False  # as the check does; JSON schema alone lets other keys pass
+    return schema

@@ -1,0 +1,287 @@
+"""The recipe file: what to train, in which stages, from which cards. Read and located; nothing is trained here.
+
+A recipe names cards, never datasets: the card says where the data is, how its columns become text and what it allows.
+Settings of the trainers keep TRL's, peft's and transformers' own names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from bezoar_data.config.base import Strict
+from bezoar_data.config.files.pipeline import STEP_ID
+from bezoar_data.config.paths import tidy
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.yaml.document import Document
+
+TOKENIZERS_OWN = "tokenizer"
+"""The template that comes with the base model's tokenizer."""
+
+_Name = Annotated[str, Field(min_length=1)]
+_Settings = dict[str, Any]
+
+
+class MadeModel(Strict):
+    """A model with random weights, and a tokenizer trained on the recipe's own data: for trying a recipe out. The names
+    are those of transformers' LlamaConfig."""
+
+    vocab_size: Annotated[int, Field(ge=300)] = Field(
+        default=512, description="Entries of the tokenizer: bytes, and pieces learnt from the data.", examples=[512]
+    )
+    hidden_size: Annotated[int, Field(gt=0, multiple_of=8)] = Field(
+        default=64, description="Numbers in a token's vector.", examples=[64]
+    )
+    intermediate_size: Annotated[int, Field(gt=0)] = Field(
+        default=128, description="Numbers inside each block's feed-forward part.", examples=[128]
+    )
+    num_hidden_layers: Annotated[int, Field(gt=0)] = Field(default=2, description="Blocks.", examples=[2])
+    num_attention_heads: Annotated[int, Field(gt=0)] = Field(
+        default=4, description="Attention heads of each block.", examples=[4]
+    )
+    max_position_embeddings: Annotated[int, Field(gt=0)] = Field(
+        default=512, description="The longest text, in tokens.", examples=[512]
+    )
+
+
+class Base(Strict):
+    """The model that training starts from."""
+
+    model: _Name | None = Field(
+        default=None,
+        description="Its id on the Hub, or a folder: a path relative to this file that starts with './', '../' or '/'.",
+        examples=["openlm-research/open_llama_3b_v2"],
+    )
+    make: MadeModel | None = Field(
+        default=None,
+        description="In its place: make a small one with random weights, to try the recipe out.",
+        examples=[{"hidden_size": 64, "num_hidden_layers": 2}],
+    )
+    revision: _Name | None = Field(
+        default=None, description="The revision on the Hub: a commit's hash pins it.", examples=["main"]
+    )
+    licence: _Name | None = Field(
+        default=None, description="The licence of its weights: an SPDX id or the Hub's name.", examples=["apache-2.0"]
+    )
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"] | None = (
+        Field(
+            default=None,
+            description="How attention is computed, by transformers' names. By default the fastest that is installed.",
+            examples=["sdpa"],
+        )
+    )
+    trust_remote_code: bool = Field(
+        default=False, description="Run code that comes with the model. Weights alone need none.", examples=[False]
+    )
+
+
+class Split(Strict):
+    """Which rows a stage trains on, and which it holds out."""
+
+    train: _Name = Field(default="train", description="The split of the dataset to train on.", examples=["train"])
+    rows: Annotated[int, Field(gt=0)] | None = Field(
+        default=None,
+        description="Only the first so many of its rows that `where` chooses, before anything is shuffled.",
+        examples=[100000],
+    )
+    validation: _Name | Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="What the loss is watched on: a fraction of the training rows to hold out, grouped by seed so that "
+        "parent and child stay on one side, or the name of another split.",
+        examples=[0.2, "validation"],
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
+        default=None, description="The seed that draws the rows held out; the recipe's by default.", examples=[42]
+    )
+
+
+class _Stage(Strict):
+    # First, because the id's default is made from it.
+    use: str
+    id: Annotated[str, Field(pattern=STEP_ID)] = Field(
+        default_factory=lambda written: written["use"],
+        description="The stage's name in this recipe: letters, digits, '_' and '-'. By default what it uses.",
+        examples=["orca"],
+    )
+    start: Annotated[str, Field(pattern=STEP_ID)] | None = Field(
+        default=None,
+        alias="from",
+        description="The earlier stage whose result it goes on from, or 'base'. By default the one written before it.",
+        examples=["lamini", "base"],
+    )
+
+
+class _Training(_Stage):
+    card: _Name = Field(
+        description="The card of the data: a path relative to this file, or owner/name on the Hub.",
+        examples=["../cards/orca.md"],
+    )
+    where: str | None = Field(
+        default=None,
+        description="Which rows: an expression over the card's columns.",
+        examples=['gpt4_status == "Accept"'],
+    )
+    split: _Name | Split = Field(
+        default=Split(),
+        description="Which rows to train on and which to hold out; a name alone is the split to train on.",
+        examples=[{"validation": 0.2}, "train"],
+    )
+    adapter: _Settings | None = Field(
+        default=None,
+        description="Settings of the adapter that differ here, where a new one starts: peft's LoraConfig.",
+        examples=[{"r": 32}],
+    )
+
+
+class SftStage(_Training):
+    """Supervised training on the card's `sft` or `messages` view. It carries the adapter it starts from on, with a new
+    optimizer."""
+
+    model_config = ConfigDict(title="SFT stage")
+
+    use: Literal["sft"] = Field(description="What the stage does.", examples=["sft"])
+    view: Literal["sft", "messages"] | None = Field(
+        default=None, description="The card's view to train on, where it has both.", examples=["sft"]
+    )
+    training: _Settings = Field(
+        default_factory=dict,
+        description="Settings of TRL's SFTConfig, over those of the recipe.",
+        examples=[{"num_train_epochs": 3, "learning_rate": 3e-4}],
+    )
+
+
+class DpoStage(_Training):
+    """Direct preference optimisation on the card's `preference` view. The reference is the policy as it starts."""
+
+    model_config = ConfigDict(title="DPO stage")
+
+    use: Literal["dpo"] = Field(description="What the stage does.", examples=["dpo"])
+    view: Literal["preference"] | None = Field(
+        default=None, description="The card's view to train on.", examples=["preference"]
+    )
+    training: _Settings = Field(
+        default_factory=dict,
+        description="Settings of TRL's DPOConfig, over those of the recipe.",
+        examples=[{"num_train_epochs": 1, "beta": 0.1}],
+    )
+
+
+class MergeStage(_Stage):
+    """Put an adapter into an unquantised copy of the base, so that the result stands alone."""
+
+    model_config = ConfigDict(title="Merge stage")
+
+    use: Literal["merge"] = Field(description="What the stage does.", examples=["merge"])
+    dtype: Literal["float16", "bfloat16", "float32"] = Field(
+        default="float16", description="The type of the merged weights.", examples=["float16"]
+    )
+
+
+Stage = Annotated[SftStage | DpoStage | MergeStage, Field(discriminator="use")]
+TrainingStage = SftStage | DpoStage
+
+
+class Policy(Strict):
+    """What the data and the base must be. A card that is less is refused before any weights are loaded, each reason
+    named."""
+
+    commercial: bool = Field(
+        default=False,
+        description="Only what is known to allow commercial use: a card's verdict 'yes', 'unknown' is not enough.",
+        examples=[True],
+    )
+    demo: bool = Field(
+        default=False, description="Whether data of the embedded demo models may be trained on.", examples=[False]
+    )
+    judge_agreement: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="The least agreement of a card's judge with people, as Cohen's kappa.",
+        examples=[0.6],
+    )
+    review: bool | Annotated[int, Field(gt=0)] | None = Field(
+        default=None,
+        description="A number: the least rows that people reviewed; true: one at least. What the data's own pipeline "
+        "asks for in its `review` is asked for as well, unless this is false.",
+        examples=[200],
+    )
+    contamination: Literal["any", "checked", "clean"] = Field(
+        default="any",
+        description="'checked': only data searched for benchmarks; 'clean': and in which none was found.",
+        examples=["checked"],
+    )
+
+
+class RecipeFile(Strict):
+    """A recipe: stages that train a model from cards."""
+
+    model_config = ConfigDict(title="Recipe of bezoar-data")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)] = Field(
+        description="lower-case letters, digits, '_' and '-', starting with a letter or digit.",
+        examples=["openbezoar"],
+    )
+    version: Literal[1] = Field(description="The version of this file format: 1.", examples=[1])
+    description: str = Field(
+        default="", description="What the recipe trains, in a sentence.", examples=["The OpenBezoar chain"]
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=42, description="The seed of all random choices.", examples=[42]
+    )
+    base: Base = Field(
+        description="What training starts from: a model of the Hub or a folder, or a tiny one made here.",
+        examples=[{"model": "openlm-research/open_llama_3b_v2", "licence": "apache-2.0"}],
+    )
+    quantisation: _Settings | None = Field(
+        default=None,
+        description="How the base is quantised while an adapter is trained: transformers' BitsAndBytesConfig. "
+        "Left out, it is not.",
+        examples=[{"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}],
+    )
+    adapter: _Settings | None = Field(
+        default=None,
+        description="The adapter that is trained: peft's LoraConfig. Left out, all weights are.",
+        examples=[{"r": 16, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj", "k_proj"]}],
+    )
+    template: _Name = Field(
+        default=TOKENIZERS_OWN,
+        description="How turns become text: 'tokenizer' for the base's own chat template, or a .jinja file relative to "
+        "this one.",
+        examples=["templates/alpaca.jinja", TOKENIZERS_OWN],
+    )
+    training: _Settings = Field(
+        default_factory=dict,
+        description="Settings of the trainers that hold for every stage: TRL's names.",
+        examples=[{"per_device_train_batch_size": 4, "bf16": True}],
+    )
+    policy: Policy = Field(
+        default=Policy(), description="What the data and the base must be.", examples=[{"commercial": True}]
+    )
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(
+        description="The stages, each going on from the one before it unless it says 'from:'.",
+        examples=[[{"use": "sft", "card": "../cards/orca.md"}]],
+    )
+
+    def start(self, index: int) -> str:
+        """The id of the stage that the one at `index` goes on from, or 'base'."""
+        return self.stages[index].start or (self.stages[index - 1].id if index else BASE)
+
+
+BASE = "base"
+"""What a first stage goes on from."""
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A checked recipe file with the places of its values."""
+
+    file: RecipeFile
+    document: Document
+    path: Path
+    warnings: tuple[Problem, ...] = ()
+
+    def resolve(self, path: str) -> Path:
+        """A path written in this file: relative to the file's folder."""
+        return tidy(self.path.parent / path)

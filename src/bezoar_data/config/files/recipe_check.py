@@ -1,0 +1,235 @@
+"""Reading a recipe with the cards it names, and every mistake in it: the stages, their settings, cards and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.card import Card, check_front, load_card
+from bezoar_data.config.files.licence_names import licence_fault
+from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, LoadedRecipe, RecipeFile
+from bezoar_data.config.files.trainer_settings import (
+    DPO,
+    LORA,
+    QUANTISATION,
+    SFT,
+    TAKEN,
+    shared_settings,
+    trainer_settings,
+)
+from bezoar_data.config.paths import from_here, nearby
+from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.sanitize import shown
+from bezoar_data.config.settings_validation import check_settings
+from bezoar_data.config.validation import check
+from bezoar_data.config.where.expression import parse_where
+from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
+
+Columns = Callable[[Path], Collection[str] | None]
+"""The columns of the dataset that a card describes, where they are known."""
+
+_TRAINERS = {"sft": SFT, "dpo": DPO}
+_VIEWS = {"sft": ("sft", "messages"), "dpo": ("preference",)}
+
+
+def load_recipe(path: Path, columns: Columns = lambda card: None) -> LoadedRecipe:
+    """Read and check a recipe and the cards it names. Raises `InputError` with every mistake found.
+
+    Nothing of the training libraries is imported.
+    """
+    document = load_yaml(path, lenient=True)
+    file, problems = check(document, RecipeFile)
+    problems += _check_chain(document)
+    problems += _check_all_settings(document)
+    if file is not None:
+        recipe = LoadedRecipe(file, document, path)
+        problems += _check_base(recipe)
+        problems += _check_cards(recipe, columns)
+    taken = {p.place for p in document.problems}
+    problems = [p for p in problems if p in document.problems or p.place not in taken]
+    raise_errors(problems)
+    if file is None:
+        raise InputError(problems)
+    return LoadedRecipe(file, document, path, tuple(problems))
+
+
+def _written_stages(document: Document) -> list[tuple[int, dict[str, Any]]]:
+    """The stages of a file's value, right or wrong, as far as they are mappings."""
+    stages = document.value.get("stages") if isinstance(document.value, dict) else None
+    return [(i, s) for i, s in enumerate(stages if isinstance(stages, list) else []) if isinstance(s, dict)]
+
+
+def _check_chain(document: Document) -> Iterator[Problem]:
+    """Ids that are unique, and stages that go on from earlier ones which leave what they need."""
+    stages = _written_stages(document)
+    ids = {i: s.get("id", s.get("use")) for i, s in stages}
+    seen: dict[str, Mapping[str, Any]] = {}
+    before = BASE
+    for i, stage in stages:
+        name, start = ids[i], stage.get("from", before)
+        if isinstance(name, str):
+            if name in seen or name == BASE:
+                hint = "give it an 'id:' of its own"
+                path: YamlPath = ("stages", i, "id" if "id" in stage else "use")
+                message = f"two stages have the id '{shown(name)}'" if name != BASE else "'base' is the base model"
+                yield document.problem("duplicate-id", message, path, hint=hint)
+            before = name
+        if isinstance(start, str):
+            yield from _check_start(document, i, stage, start, seen, ids)
+        if isinstance(name, str):
+            seen.setdefault(name, stage)
+
+
+def _check_start(
+    document: Document,
+    i: int,
+    stage: Mapping[str, Any],
+    start: str,
+    seen: Mapping[str, Mapping[str, Any]],
+    ids: Mapping[int, Any],
+) -> Iterator[Problem]:
+    path: YamlPath = ("stages", i, "from") if "from" in stage else ("stages", i, "use")
+    if start != BASE and start not in seen:
+        if start == ids[i]:
+            message, hint = "a stage cannot go on from itself", f"known: {', '.join([BASE, *seen])}"
+        elif start in ids.values():
+            message, hint = f"the stage '{shown(start)}' comes later", "write it before this one"
+        else:
+            message, hint = f"there is no stage '{shown(start)}'", did_you_mean(start, [BASE, *seen])
+        yield document.problem("unknown-stage", message, path, hint=hint)
+    elif stage.get("use") == "merge" and (start == BASE or seen[start].get("use") == "merge"):
+        hint = "let it come after a stage that trains, or leave it out"
+        yield document.problem("nothing-to-merge", f"there is no adapter to merge in '{shown(start)}'", path, hint=hint)
+
+
+def _check_all_settings(document: Document) -> Iterator[Problem]:
+    value = document.value if isinstance(document.value, dict) else {}
+    classes = trainer_settings()
+    yield from _check_settings(document, ("training",), "training", shared_settings(), value)
+    yield from _check_settings(document, ("adapter",), "adapter", classes[LORA], value)
+    yield from _check_settings(document, ("quantisation",), "quantisation", classes[QUANTISATION], value)
+    for i, stage in _written_stages(document):
+        use = stage.get("use")
+        trainer = _TRAINERS.get(use) if isinstance(use, str) else None
+        if trainer is not None:
+            yield from _check_settings(document, ("stages", i, "training"), trainer, classes[trainer], stage)
+            yield from _check_settings(document, ("stages", i, "adapter"), LORA, classes[LORA], stage)
+    if value.get("adapter") is None:
+        yield from _check_without_adapter(document, value)
+
+
+def _check_without_adapter(document: Document, value: Mapping[str, Any]) -> Iterator[Problem]:
+    """What a recipe that trains all weights cannot say."""
+    hint = "add 'adapter:' to the recipe, such as {r: 16}"
+    if value.get("quantisation") is not None:
+        message = "quantised weights cannot be trained without 'adapter'"
+        yield document.problem("missing-key", message, ("quantisation",), hint=hint, key=True)
+    for i, stage in _written_stages(document):
+        if stage.get("adapter") is not None:
+            message = "a stage's 'adapter' changes that of the recipe, and there is none"
+            yield document.problem("missing-key", message, ("stages", i, "adapter"), hint=hint, key=True)
+        if stage.get("use") == "merge":
+            message = "without 'adapter' there is nothing to merge: what is trained stands alone already"
+            yield document.problem("nothing-to-merge", message, ("stages", i, "use"), hint="leave the stage out")
+
+
+def _check_settings(
+    document: Document, path: YamlPath, owner: str, schema: Mapping[str, Any], parent: Mapping[str, Any]
+) -> Iterator[Problem]:
+    settings = parent.get(str(path[-1]))
+    if not isinstance(settings, dict):
+        return
+    for keys, code, message, hint in check_settings(owner, schema, settings):
+        name = str(keys[0]) if keys else ""
+        if code == "unknown-key" and name in TAKEN:
+            code, message, hint = "taken-setting", f"'{name}' cannot be set here", TAKEN[name]
+        elif code == "unknown-key" and owner == "training" and (whose := _whose(name)):
+            message, hint = f"'{name}' is for {whose} stages only", "write it in the 'training:' of the stage"
+        yield document.problem(code, message, (*path, *keys), hint=hint, key=code in ("unknown-key", "taken-setting"))
+
+
+def _whose(setting: str) -> str:
+    return next((use for use, name in _TRAINERS.items() if setting in trainer_settings()[name]["properties"]), "")
+
+
+def _check_base(recipe: LoadedRecipe) -> Iterator[Problem]:
+    base, document = recipe.file.base, recipe.document
+    if base.model is None and base.make is None:
+        yield document.problem("missing-key", "the base needs 'model' or 'make'", ("base",), key=True)
+    if base.model is not None and base.make is not None:
+        yield document.problem("bad-value", "the base takes 'model' or 'make', not both", ("base", "make"), key=True)
+    if base.model is not None and base.model.startswith(("./", "../", "/")):
+        folder = recipe.resolve(base.model)
+        if not folder.is_dir():
+            message = f"there is no folder '{shown(from_here(folder), 200)}'"
+            yield document.problem("missing-file", message, ("base", "model"), hint=nearby(folder))
+    fault = licence_fault(base.licence) if base.licence is not None else None
+    if fault is not None:
+        yield document.problem("unknown-licence", shown(fault[0], 200), ("base", "licence"), hint=fault[1])
+    if recipe.file.template != TOKENIZERS_OWN:
+        file = recipe.resolve(recipe.file.template)
+        if file.suffix != ".jinja":
+            hint = did_you_mean(recipe.file.template, [TOKENIZERS_OWN]) + "; a template of your own is a .jinja file"
+            yield document.problem("bad-value", "this is no chat template", ("template",), hint=hint)
+        elif not file.is_file():
+            message = f"there is no file '{shown(from_here(file), 200)}'"
+            yield document.problem("missing-file", message, ("template",), hint=nearby(file))
+
+
+def _check_cards(recipe: LoadedRecipe, columns: Columns) -> Iterator[Problem]:
+    read: dict[Path, tuple[Card | None, list[Problem]]] = {}
+    for i, stage in enumerate(recipe.file.stages):
+        if stage.use == "merge":
+            continue
+        at: YamlPath = ("stages", i, "card")
+        path = recipe.resolve(stage.card)
+        if path.suffix != ".md":
+            yield from _check_where(recipe, i, stage.where, None)
+            continue  # a dataset of the Hub: its card is read when it is fetched
+        if not path.is_file():
+            message = f"there is no card '{shown(from_here(path), 200)}'"
+            yield recipe.document.problem("missing-file", message, at, hint=nearby(path))
+            continue
+        if path not in read:
+            read[path] = _read_card(path)
+            yield from read[path][1]
+        card = read[path][0]
+        if card is not None:
+            yield from _check_view(recipe, i, stage.use, stage.view, card)
+            known = card.columns if card.columns is not None else columns(path)
+            yield from _check_where(recipe, i, stage.where, known)
+
+
+def _read_card(path: Path) -> tuple[Card | None, list[Problem]]:
+    try:
+        card = load_card(path, lenient=True)
+    except InputError as error:
+        return None, list(error.problems)
+    return card, check_front(card)
+
+
+def _check_view(recipe: LoadedRecipe, i: int, use: str, view: str | None, card: Card) -> Iterator[Problem]:
+    views = card.bezoar.get("views")
+    has = list(views) if isinstance(views, Mapping) else []
+    wanted = (view,) if view is not None else _VIEWS[use]
+    if not any(kind in has for kind in wanted):
+        message = f"the card has no view {' or '.join(map(repr, wanted))}, which '{use}' trains on"
+        hint = (
+            f"it has {', '.join(map(str, has))}"
+            if has
+            else "say under 'bezoar: views:' of the card which columns are what"
+        )
+        yield recipe.document.problem("missing-view", message, ("stages", i, "view" if view else "card"), hint=hint)
+
+
+def _check_where(recipe: LoadedRecipe, i: int, where: str | None, columns: Collection[str] | None) -> Iterator[Problem]:
+    if where is not None:
+        try:
+            expression = parse_where(where, recipe.document.place(("stages", i, "where")))
+        except InputError as error:
+            yield from error.problems
+            return
+        if columns is not None:
+            yield from expression.check(columns)

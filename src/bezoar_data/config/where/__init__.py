@@ -1,0 +1,1 @@
+"""The `where` language: one small, safe expression over the columns of a row."""

@@ -1,0 +1,69 @@
+"""What a YAML parser's error means, for people: where, what is wrong, and what to write instead."""
+
+from __future__ import annotations
+
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.sanitize import shown
+
+# (part of the parser's words, our message, our hint), first match wins.
+_FAULTS = (
+    (
+        "mapping values are not allowed",
+        "a ':' stands where no key can be",
+        "check the indentation; quote a text that holds ': '",
+    ),
+    (
+        "could not find expected ':'",
+        "this line should be 'key: value'",
+        "add a ': ', or check the indentation",
+    ),
+    ("found character '\\t'", "a tab stands where spaces are expected", "indent with spaces"),
+    ("found a tab", "a tab stands where spaces are expected", "indent with spaces"),
+    ("expected ',' or '}'", "a ',' or '}' is missing before this", "check the braces"),
+    ("expected ',' or ']'", "a ',' or ']' is missing before this", "check the brackets"),
+    (
+        "expected <block end>",
+        "this does not fit the lines above it",
+        "check the indentation: keys of one mapping, or '-' of one list, start in the same column",
+    ),
+    ("unknown escape character", "unknown escape in a text in double quotes", "write '\\\\', or use single quotes"),
+    ("expected escape sequence", "unfinished escape in a text in double quotes", "write '\\\\', or use single quotes"),
+    ("undefined tag handle", "tags are refused", "remove the tag; to make a value text, write it in quotes"),
+    ("expected the node content", "a value is expected here", "quote a text that starts with this character"),
+)
+
+
+def explain_fault(error: Exception, text: str, file: str, opened: Place | None) -> Problem:
+    """A problem for an error that ruamel.yaml's scanner or parser raised on `text`.
+
+    `opened` is where the innermost mapping or list starts that had not ended.
+    """
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    words = str(getattr(error, "problem", None) or "")
+    position = getattr(error, "position", None)
+    if mark is not None:
+        place = Place(file, mark.line + 1, mark.column + 1)
+    elif isinstance(position, int):
+        # The reader refuses a character before any line is counted.
+        before = text[:position]
+        place = Place(file, before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+        code = ord(text[position]) if position < len(text) else 0
+        message = f"the character U+{code:04X} may not stand in a YAML file"
+        return Problem("bad-character", message, place, "remove it")
+    else:
+        return Problem("yaml-syntax", "this is not YAML that can be read", Place(file))
+    # What never ends is told where it starts: the end of the file says nothing.
+    start = getattr(error, "context_mark", None)
+    if "unexpected end of stream" in words and start is not None:
+        place = Place(file, start.line + 1, start.column + 1)
+        return Problem("yaml-syntax", "this quoted text never ends", place, "add the closing quote")
+    if "'<stream end>'" in words and opened is not None:
+        return Problem("yaml-syntax", "this is never closed", opened, "add the closing bracket or brace")
+    for part, message, hint in _FAULTS:
+        if part in words:
+            return Problem("yaml-syntax", message, place, hint)
+    if "cannot start any token" in words:
+        char = text.split("\n")[mark.line][mark.column : mark.column + 1]
+        message = f"a value cannot start with '{shown(char)}'" if char else "a value cannot start here"
+        return Problem("yaml-syntax", message, place, "write the value in quotes")
+    return Problem("yaml-syntax", f"this is not YAML: {shown(words, 120)}" if words else "this is not YAML", place)

@@ -1,0 +1,202 @@
+"""Driving the streaming engine over a compiled pipeline: its event loop, its journal and gateway, and what stops it.
+
+Works on the command line, where the loop has the main thread and signals stop the run; and in a notebook, where a loop
+is running already: then the run has a thread of its own, and Ctrl-C reaches the thread that waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.progress import Progress
+from bezoar_data.engine.stats import RunWatch
+from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.pipeline.compile import Compiled
+from bezoar_data.runs.spool import Spool
+
+Engine = Literal["stream", "local"]
+
+_LEAVING = 10.0
+"""Seconds that a run on a thread of its own gets to close its journal once it was told twice to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run may be told besides its files."""
+
+    engine: Engine = "stream"
+    limit: int | None = None
+    max_cost: float | None = None
+    retry_failed: bool = False
+
+
+def drive(
+    compiled: Compiled,
+    spool: Spool,
+    counts: Counts,
+    journal_path: Path,
+    options: Options,
+    *,
+    progress: Progress,
+    watch: RunWatch,
+    save: Callable[[Mapping[str, Any]], None],
+) -> None:
+    """Walk every row of the pipeline to its end, into `spool`. `save` is given the run's state now and then.
+
+    Raises `InputError`, `BudgetStop`, `ProviderAway` or `Interrupted`.
+    """
+    from bezoar_data.engine.stream import StreamEngine
+
+    async def main(helm: Helm) -> None:
+        journal = Journal.open(journal_path)
+        told = tell_notes(journal, progress)
+        try:
+            gateway = Gateway(
+                compiled.roles,
+                journal,
+                retry_failed=options.retry_failed,
+                max_cost=options.max_cost,
+                listen=progress.heard,
+            )
+            async with gateway:
+                watch.asked = gateway.snapshot
+                engine = StreamEngine(compiled, gateway, spool, counts, window=_window(compiled), limit=options.limit)
+                progress.follow(watch, save)
+                helm.take(engine.stop)
+                try:
+                    await engine.run()
+                finally:
+                    helm.release()
+        finally:
+            tell_notes(journal, progress, told)
+            journal.close()
+
+    run_to_end(main)
+
+
+def tell_notes(journal: Journal, progress: Progress, told: int = 0) -> int:
+    """Say what the journal had to mend or pass over, from the `told`-th note on."""
+    for note in journal.notes[told:]:
+        progress.note(note)
+    return len(journal.notes)
+
+
+def _window(compiled: Compiled) -> int:
+    """Rows in flight: enough to keep every endpoint busy while some rows are slow, and no more. A role asked in
+    batches needs all the rows of a batch at once."""
+    rows = 128 + 2 * sum(model.limits.concurrency for model in compiled.roles.values())
+    models = [m for model in compiled.roles.values() for m in (model, *model.fallbacks)]
+    return max(rows, 50_000) if any(m.mode == "batch" for m in models) else rows
+
+
+class Helm:
+    """Stops a run from outside: the first time cleanly, the second time at once."""
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._stop: Callable[[], None] | None = None
+        self._handled = False
+        self.stopping = False
+
+    def take(self, stop: Callable[[], None]) -> None:
+        """From now on `stop` ends the run cleanly. To be called in the run's loop, which then hears Ctrl-C and
+        SIGTERM where it has the main thread."""
+        self._loop, self._task, self._stop = asyncio.get_running_loop(), asyncio.current_task(), stop
+        try:
+            for number in self._SIGNALS:
+                self._loop.add_signal_handler(number, self._first)
+            self._handled = True
+        except (ValueError, RuntimeError, NotImplementedError):
+            pass  # not the main thread: its owner hears signals
+        if self.stopping:
+            self._first()
+
+    def release(self) -> None:
+        if self._handled and self._loop is not None:
+            self._handled = False
+            for number in self._SIGNALS:
+                with suppress(ValueError):
+                    self._loop.remove_signal_handler(number)
+        self._stop = None
+
+    def stop(self) -> None:
+        """Stop cleanly, from any thread."""
+        self.stopping = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has just ended by itself
+                self._loop.call_soon_threadsafe(self._first)
+
+    def leave(self) -> None:
+        """Stop at once, from any thread: answers in flight are lost."""
+        if self._loop is not None and self._task is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def _first(self) -> None:
+        stop = self._stop
+        if stop is not None:
+            self.release()
+            print("stopping: waiting for answers in flight (again to leave at once)", file=sys.stderr)  # noqa: T201
+            stop()
+
+
+def run_to_end(main: Callable[[Helm], Coroutine[Any, Any, None]]) -> None:
+    """Run `main` in an event loop to its end, also where a loop is running already (a notebook): then on a thread of
+    its own, while this one waits and hears Ctrl-C for it."""
+    helm = Helm()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(main(helm))
+        return
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(asyncio.run(main(helm)))
+        except BaseException as error:
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, name="bezoar-data run", daemon=True)
+    with _heard_for(helm):
+        thread.start()
+        try:
+            done.result()
+        except KeyboardInterrupt:
+            thread.join(_LEAVING)
+            raise
+
+
+@contextmanager
+def _heard_for(helm: Helm) -> Iterator[None]:
+    """While this thread waits for a run on another one, Ctrl-C stops that run. Not by catching `KeyboardInterrupt`:
+    where asyncio runs this thread's loop, it takes the first Ctrl-C for itself."""
+
+    def heard(_number: int, _frame: object) -> None:
+        if helm.stopping:
+            helm.leave()
+            raise KeyboardInterrupt
+        helm.stop()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, heard)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""What people answered, merged into a finished dataset."""

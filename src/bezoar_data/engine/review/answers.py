@@ -1,0 +1,170 @@
+"""What people said in review, merged into the rows of a dataset and measured against its judges."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.engine.judge_stats import Judge
+from bezoar_data.runs.reviewed import REVIEW_COLUMNS, Reviewed, by_row, read_answers
+from bezoar_data.runs.row import SOURCES, Lineage
+
+_WANTED = 0.9
+"""The share of good rows that the calibrated cut is to show; `judge calibrate` tells it for any other."""
+
+
+class Reviewing:
+    """Merges people's answers into rows as they are written, and counts. Rows are merged in whatever order."""
+
+    def __init__(self, answers: Sequence[Mapping[str, Any]], judges: Collection[Judge]) -> None:
+        self.answers = answers
+        self._rows = by_row(answers)
+        self._accepts = [judge for judge in judges if judge.kind in ("accept", "panel")]
+        self._compares = [judge for judge in judges if judge.kind == "compare"]
+        self.looked_at = [judge.column(ending) for judge in self._accepts for ending in ("status", "rating")]
+        self.looked_at += [judge.column("preference") for judge in self._compares]
+        self._seen: dict[str, tuple[Reviewed, dict[str, Any]]] = {}
+
+    @classmethod
+    def of(cls, path: Path, judges: Collection[Judge]) -> Reviewing:
+        return cls(read_answers(path), judges)
+
+    def columns(self, row: Mapping[str, Any], lineage: Lineage) -> dict[str, Any]:
+        """What the answers add to a row, known by its `id` and `content_hash`. In `final_status` the judge's verdict
+        stands where people gave none."""
+        said = self._rows.get((row["id"], row["content_hash"]))
+        if said is not None:
+            about = {name: row.get(name) for name in self.looked_at}
+            self._seen[row["id"]] = (said, {**about, "seeds": lineage.seed_ids, "source": lineage.source})
+        judge = self._accepts[-1].column("status") if self._accepts else None
+        status = said.status if said else None
+        values: dict[str, Any] = {
+            "review_status": status,
+            "review_preference": said.preference if said else None,
+            "review_people": said.people if said else 0,
+            "review_response": said.response if said else None,
+            "review_corrects": said.corrects if said else None,
+            "final_status": status or (row.get(judge) if judge else None),
+        }
+        return {name: values[name] for name in REVIEW_COLUMNS}
+
+    @property
+    def outdated(self) -> int:
+        """How many reviewed rows did not come by as people saw them."""
+        return len(self._rows) - len(self._seen)
+
+    def as_json(self) -> dict[str, Any] | None:
+        """For the lock; None where nothing was reviewed."""
+        if not self._seen:
+            return None
+        said = [reviewed for reviewed, _ in self._seen.values()]
+        people = sorted({a["annotator"] for one in said for a in one.answers})
+        first, second, groups = pairs_of_people(
+            [{a["annotator"]: a[kind] for a in one.answers} for one in said for kind in ("verdict", "preference")]
+        )
+        return {
+            "rows": len(said),
+            "even": sum(one.even for one in said),
+            "people": len(people),
+            "answers": sum(len(one.answers) for one in said),
+            "discarded": sum(a["status"] == "discarded" for a in self.answers),
+            "drafts": sum(a["status"] == "draft" for a in self.answers),
+            "status": dict(sorted(Counter(one.status for one in said if one.status).items())),
+            "preference": dict(sorted(Counter(one.preference for one in said if one.preference).items())),
+            "divided": sum(one.status is None and one.preference is None for one in said),
+            "corrected": sum(one.response is not None for one in said),
+            "between_people": _measured(first, second, groups),
+        }
+
+    def measured(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        """What was measured of the judges otherwise, and by these answers."""
+        return {
+            "agreement": [*known["agreement"], *self.agreement()],
+            "calibration": [*known["calibration"], *self.calibration()],
+        }
+
+    def agreement(self) -> list[dict[str, Any]]:
+        """How far each judge agrees with people: on all reviewed rows, on those drawn evenly, and by source."""
+        endings = [(judge, "status", "review_status") for judge in self._accepts]
+        endings += [(judge, "preference", "review_preference") for judge in self._compares]
+        found = []
+        for judge, ending, column in endings:
+            name = judge.column(ending)
+            pairs = [
+                (str(about[name]), given, tuple(about["seeds"]) or identity, one.even, about["source"])
+                for identity, (one, about) in sorted(self._seen.items())
+                if (given := one.status if ending == "status" else one.preference) and about[name] is not None
+            ]
+            if not pairs:
+                continue
+            by_source: dict[str, list[Any]] = defaultdict(list)
+            for pair in pairs:
+                by_source[pair[4]].append(pair)
+            parts = sorted(by_source.items()) if len(by_source) > 1 else []
+            found.append(
+                {
+                    "columns": [name, column],
+                    "where": None,
+                    **_of(pairs),
+                    "even": _of([pair for pair in pairs if pair[3]]),
+                    "slices": [
+                        {"column": "source", "value": name.replace(SOURCES, " + "), **_of(part)} for name, part in parts
+                    ],
+                }
+            )
+        return found
+
+    def calibration(self) -> list[dict[str, Any]]:
+        """The rating from which enough rows are good, as people see them."""
+        from bezoar_data.measures.calibration import calibrate
+
+        found = []
+        for judge in self._accepts:
+            name = judge.column("rating")
+            rated = [
+                (rating, one.status == "Accept")
+                for one, about in self._seen.values()
+                if one.status and (rating := _number(about[name])) is not None
+            ]
+            if rated:
+                made = calibrate([r for r, _ in rated], [good for _, good in rated], _WANTED)
+                found.append({"rating": name, "good_if": 'review_status == "Accept"', "where": None, **made.as_json()})
+        return found
+
+
+def pairs_of_people(
+    verdicts: Sequence[Mapping[str, str | None]],
+) -> tuple[list[str], list[str], list[int]]:
+    """Every two people's verdicts on one row, in the order of their names; and the row's number, as a group."""
+    first, second, groups = list[str](), list[str](), list[int]()
+    for number, said in enumerate(verdicts):
+        given = sorted((name, verdict) for name, verdict in said.items() if verdict)
+        for (_, one), (_, other) in combinations(given, 2):
+            first.append(one)
+            second.append(other)
+            groups.append(number)
+    return first, second, groups
+
+
+def _of(pairs: Sequence[tuple[str, str, Any, bool, str]]) -> dict[str, Any]:
+    measured = _measured([p[0] for p in pairs], [p[1] for p in pairs], [p[2] for p in pairs])
+    return measured or {"rows": 0}
+
+
+def _measured(first: Sequence[str], second: Sequence[str], groups: Sequence[Any]) -> dict[str, Any] | None:
+    from bezoar_data.measures.agreement import agreement
+
+    if not first:
+        return None
+    found = agreement(first, second, groups=groups).as_json()
+    return {name: found[name] for name in ("rows", "agreement", "kappa", "labels", "table")}
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,112 @@
+"""What a run is doing, as plain values: for the live display, for `run.json`, and so for `status`."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bezoar_data.config.sanitize import clean_text
+from bezoar_data.engine.counts import Counts
+
+RECENT = 30.0
+"""Seconds over which the rate of rows is taken: a replay from the journal at the start says nothing of what follows."""
+
+
+class RunWatch:
+    """Reads a run's counters; may be asked from any thread.
+
+    `slow` names the steps that take the time, those that ask a model: time left is told from them, because rows that
+    wait before a step that needs all rows are half done, not undone.
+    """
+
+    def __init__(
+        self,
+        counts: Counts,
+        asked: Callable[[], Mapping[str, Any]],
+        expected: Callable[[], int | None],
+        slow: Sequence[str] = (),
+    ) -> None:
+        self._counts = counts
+        self.asked = asked
+        self._expected = expected
+        self._slow = slow or tuple(counts.steps)[-1:]
+        self._started = time.monotonic()
+        self._seen: deque[tuple[float, int]] = deque([(self._started, 0)])
+
+    def facts(self) -> dict[str, Any]:
+        """Rows, rates, requests, money and time left, now and as far as they can be told."""
+        now = time.monotonic()
+        last = list(self._counts.steps.values())[-1]
+        done = last.rows_out + self._counts.dropped
+        work = self._work()
+        self._seen.append((now, work))
+        while now - self._seen[0][0] > RECENT and len(self._seen) > 2:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        pace = (work - before) / max(now - then, 1e-6)
+        rate = pace / len(self._slow)
+        total = self._expected()
+        asked = dict(self.asked())
+        left = max(0, total * len(self._slow) - work) if total is not None else None
+        cost = asked.get("cost", 0.0)
+        return {
+            "seconds": round(now - self._started, 3),
+            "rows": done,
+            "rows_expected": total,
+            "rows_per_second": round(rate, 2),
+            "seconds_left": round(left / pace, 1) if left is not None and pace > 0 else None,
+            "cost_projected": round(cost / work * total * len(self._slow), 6) if total and work and cost else None,
+            "failed": self._counts.failed,
+            "steps": {
+                name: {**count.as_json(), "waiting": count.waiting} for name, count in self._counts.steps.items()
+            },
+            "asked": asked,
+        }
+
+    def _work(self) -> int:
+        """Rows that are through each slow step, those dropped before it counted as through."""
+        work = dropped = 0
+        for name, count in self._counts.steps.items():
+            dropped += count.dropped.total()
+            if name in self._slow:
+                work += count.rows_out + dropped
+        return work
+
+
+def one_line(facts: Mapping[str, Any]) -> str:
+    """The facts in a line, for a log or under a table."""
+    asked = facts["asked"]
+    total = facts["rows_expected"]
+    parts = [
+        f"{facts['rows']:,}{f' of {total:,}' if total else ''} rows",
+        f"{facts['rows_per_second']:,.0f} rows/s",
+    ]
+    if asked:
+        tokens = asked["prompt_tokens"] + asked["completion_tokens"]
+        parts += [
+            f"{asked['requests']:,} requests",
+            f"{asked['hits']:,} from the journal",
+            f"{asked['in_flight']:,} in flight",
+            f"{tokens:,} tokens",
+        ]
+        if asked["cost"]:
+            projected = facts["cost_projected"]
+            parts.append(f"${asked['cost']:,.4f}{f' of about ${projected:,.4f}' if projected else ''}")
+        if asked["failures"]:
+            causes = ", ".join(f"{n:,} {cause}" for cause, n in asked["failures"].items())
+            parts.append(f"tried again after {causes}")
+    dropped = sum(sum(step["dropped"].values()) for step in facts["steps"].values())
+    if dropped:
+        parts.append(f"{dropped:,} dropped")
+    if facts["seconds_left"] is not None:
+        parts.append(f"{clock(facts['seconds_left'])} left")
+    return clean_text(" · ".join(parts))
+
+
+def clock(seconds: float) -> str:
+    """Seconds as people read them: 1:05, or 2:00:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

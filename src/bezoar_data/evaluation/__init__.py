@@ -1,1 +1,0 @@
-"""LM Eval Harness, MT-Bench."""

@@ -1,0 +1,1 @@
+"""One endpoint: retries, limits, time-outs, budget, usage."""

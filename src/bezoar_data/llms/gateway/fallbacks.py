@@ -1,0 +1,82 @@
+"""Who is asked for a role: the models of its line, as their answers are journalled and priced, and what is known of
+their answers without asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bezoar_data.config.files.models import Model
+from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
+from bezoar_data.llms.journal.entry import Entry
+from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal.request_key import KeyMaker
+from bezoar_data.llms.providers.base import Provider, own_class
+
+
+def line_of(model: Model) -> list[Model]:
+    """A model, its fallbacks and theirs, in the order they are tried."""
+    return [model, *(m for fallback in model.fallbacks for m in line_of(fallback))]
+
+
+def as_asked(model: Model, kind: type[Provider] | None) -> Model:
+    """The model with what its answers are journalled under and cost: an embedded model's revision is its package's,
+    a batch has its own price."""
+    changes: dict[str, object] = {}
+    if model.mode == "batch" and model.price is not None:
+        changes["price"] = model.price.in_batches()
+    if model.revision is None and kind is not None and kind.revision is not None:
+        changes["revision"] = kind.revision
+    return model.model_copy(update=changes) if changes else model
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the journal holds for a question: the answer or refusal, if it is all there, and each sample's entry."""
+
+    keys: tuple[str, ...]
+    entries: tuple[Entry | None, ...]
+    outcome: Answer | Refused | None
+
+
+class KnownAnswers:
+    """The gateway's look-up without its sending. Opens nothing and connects to nobody."""
+
+    def __init__(self, roles: Mapping[str, Model], journal: Journal | None, *, retry_failed: bool = False) -> None:
+        self._journal = journal
+        self._retry_failed = retry_failed
+        self._lines: dict[str, list[tuple[Model, KeyMaker, bool]]] = {}
+        for role, first in roles.items():
+            line = []
+            for model in line_of(first):
+                kind = own_class(model.provider)
+                asked = as_asked(model, kind)
+                line.append((asked, KeyMaker(asked), kind is not None and kind.demo))
+            self._lines[role] = line
+
+    def model(self, role: str) -> Model:
+        """The model that is asked first."""
+        return self._lines[role][0][0]
+
+    def find(self, role: str, ask: Ask) -> Found:
+        """What a run would find for this question before it asks anyone: an answer of any model of the line, else
+        what there is of the first that would be asked, else the first's refusal."""
+        line = [self._find(model, maker, demo, ask) for model, maker, demo in self._lines[role]]
+        answered = (found for found in line if isinstance(found.outcome, Answer))
+        to_ask = (found for found in line if found.outcome is None)
+        return next(answered, None) or next(to_ask, None) or line[0]
+
+    def _find(self, model: Model, maker: KeyMaker, demo: bool, ask: Ask) -> Found:
+        keys = tuple(maker.keys(ask))
+        if self._journal is None:
+            return Found(keys, (None,) * ask.n, None)
+        most = model.sampling.max_tokens
+        entries = tuple(self._journal.find(key, most, retry_failed=self._retry_failed) for key in keys)
+        refusal = next((e for e in entries if e is not None and e.error is not None), None)
+        if refusal is not None:
+            return Found(keys, entries, Refused(refusal.error or "", refusal.detail))
+        there = [e for e in entries if e is not None]
+        if len(there) < ask.n:
+            return Found(keys, entries, None)
+        samples = tuple(Sample(e.text or "", e.finish_reason, e.key) for e in there)
+        return Found(keys, entries, Answer(samples, model.model, demo))

@@ -1,0 +1,211 @@
+"""The one door between questions and models: nothing passes it twice, nothing passes it unwritten.
+
+For each question the gateway looks into the journal (for every model of the role's line, before anyone is asked),
+joins a request for the same answer that is already on its way, or sends one and writes the answer down before it
+returns it. What only one row suffers from is a `Refused`; every other error that leaves here ends the run.
+
+A gateway belongs to one event loop. It is cheap to make: providers connect with their first request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from bezoar_data.config.errors import BezoarError, InputError, ProviderAway
+from bezoar_data.config.files.models import BATCH_PROVIDERS, Model
+from bezoar_data.config.problems import Problem
+from bezoar_data.llms.ask import Answer, Ask, Refused
+from bezoar_data.llms.endpoint.budget import Budget, budget_problems
+from bezoar_data.llms.endpoint.endpoint import Endpoint
+from bezoar_data.llms.endpoint.retry import Listen, NoAnswer, Patience, Stopped
+from bezoar_data.llms.endpoint.usage import Tally
+from bezoar_data.llms.gateway.fallbacks import as_asked, line_of
+from bezoar_data.llms.gateway.inflight import Underway
+from bezoar_data.llms.gateway.question import Candidate, Question
+from bezoar_data.llms.journal.journal import Entry, Journal
+from bezoar_data.llms.journal.request_key import KeyMaker
+from bezoar_data.llms.providers.base import Provider, provider_class
+
+if TYPE_CHECKING:
+    from bezoar_data.llms.batch.endpoint import BatchEndpoint
+    from bezoar_data.llms.providers.openai import OpenAI
+
+_LOOK_AGAIN = 1.0
+"""Seconds between two rounds through a line of models that are all away."""
+
+
+class Gateway:
+    """Answers questions by role. Raises `InputError` at once, with all problems, for models that cannot work.
+
+    `retry_failed` sends requests again that were refused for good in an earlier run; `max_cost` is the most this
+    gateway may spend, in dollars; `listen` is told while it happens that an endpoint is away or back.
+    """
+
+    def __init__(
+        self,
+        roles: Mapping[str, Model],
+        journal: Journal,
+        *,
+        retry_failed: bool = False,
+        max_cost: float | None = None,
+        listen: Listen | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self._journal = journal
+        self._retry_failed = retry_failed
+        self._budget = None if max_cost is None else Budget(max_cost)
+        self._patience = patience or Patience()
+        self._listen = listen
+        self._endpoints: dict[str, Endpoint | BatchEndpoint] = {}
+        self._underway = Underway(journal, self.tally, self._budget, retry_failed=retry_failed)
+        self._ended: BezoarError | None = None
+        problems: list[Problem] = []
+        self._lines: dict[str, tuple[Candidate, ...]] = {}
+        for role, model in roles.items():
+            line = (self._candidate(role, m, problems) for m in line_of(model))
+            self._lines[role] = tuple(c for c in line if c is not None)
+        if problems:
+            raise InputError(problems)
+
+    async def __aenter__(self) -> Gateway:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End what is still underway and let go of all connections. The journal stays open: it is the caller's."""
+        await self.stop(0.0)
+        for endpoint in self._endpoints.values():
+            await endpoint.close()
+
+    async def stop(self, grace: float) -> None:
+        """Take no new question; wait up to `grace` seconds for requests already sent, and journal their answers."""
+        self._ended = error = self._ended or Stopped("stopped; the same command goes on from here")
+        for endpoint in self._endpoints.values():
+            endpoint.watch.end(error)
+        await self._underway.stop(error, grace)
+
+    async def ask(self, role: str, ask: Ask, *, step: str, stays: bool = False) -> Answer:
+        """The answer to a question, from the journal or from the first model of the role's line that gives one.
+
+        Who says `stays` is not cancelled before `stop` has returned: one who is would take its request with it, which
+        others may wait for. Raises `Refused` when this question gets none (its row is lost, no other); anything else
+        ends the run.
+        """
+        return (await self._asked(role, ask, step, stays)).answer()
+
+    async def ask_fully(self, role: str, ask: Ask, *, step: str) -> tuple[Answer, list[Entry]]:
+        """As `ask`, with the journal's entries of the samples: tokens, times, cost."""
+        question = await self._asked(role, ask, step)
+        return question.answer(), [entry for entry in question.entries if entry is not None]
+
+    async def _asked(self, role: str, ask: Ask, step: str, stays: bool = False) -> Question:
+        """The question with all its entries filled in."""
+        if self._ended is not None:
+            raise self._ended
+        questions = []
+        for candidate in self._lines[role]:
+            question = self._look_up(candidate, ask, step)
+            if question.complete:
+                question.count.asks += ask.n
+                question.count.hits += ask.n
+                return question
+            questions.append(question)
+        if len(questions) == 1:
+            await self._fill(questions[0], patient=True, stays=stays)
+            return questions[0]
+        return await self._fill_first(questions, stays)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The tally, with each endpoint's state: what progress displays and `status` show."""
+        endpoints = [endpoint.state() for endpoint in self._endpoints.values()]
+        budget = self._budget and {"cap": self._budget.cap, "spent": self._budget.spent, "held": self._budget.reserved}
+        return {**self.tally.snapshot(), "endpoints": endpoints, "budget": budget}
+
+    def _candidate(self, role: str, model: Model, problems: list[Problem]) -> Candidate | None:
+        if model.mode == "batch" and model.provider not in BATCH_PROVIDERS:
+            message = f"provider '{model.provider}' of role '{role}' has no batch API"
+            hint = f"only {' and '.join(BATCH_PROVIDERS)} take mode: batch; leave it out"
+            problems.append(Problem("no-batch-api", message, hint=hint))
+            return None
+        try:
+            kind = provider_class(model.provider)
+            model = as_asked(model, kind)
+            provider = kind(model)
+        except InputError as error:
+            problems.extend(error.problems)
+            return None
+        problems.extend(provider.problems())
+        if self._budget is not None and provider.needs_network:
+            problems.extend(budget_problems(role, model))
+        # Two roles with one endpoint share its limits: to the provider they are one customer.
+        name = model.model_dump_json(
+            include={"provider", "model", "base_url", "api_key_env", "extra_headers", "limits", "mode", "batch"}
+        )
+        endpoint = self._endpoints.get(name)
+        if endpoint is None:
+            endpoint = self._endpoint(name, provider)
+        return Candidate(model, KeyMaker(model), endpoint, provider.demo)
+
+    def _endpoint(self, name: str, provider: Provider) -> Endpoint | BatchEndpoint:
+        made: Endpoint | BatchEndpoint
+        how: dict[str, Any] = {"budget": self._budget, "patience": self._patience, "listen": self._listen}
+        if provider.model.mode == "batch":
+            from bezoar_data.llms.batch.endpoint import batch_endpoint
+
+            how["retry_failed"] = self._retry_failed
+            made = batch_endpoint(cast("OpenAI", provider), self._journal, **how)
+        else:
+            made = Endpoint(provider, **how)
+        self._endpoints[name] = made
+        return made
+
+    def _look_up(self, candidate: Candidate, ask: Ask, step: str) -> Question:
+        keys = candidate.keys.keys(ask)
+        find, most = self._journal.find, candidate.max_tokens
+        entries = [find(key, most, retry_failed=self._retry_failed) for key in keys]
+        return Question(ask, step, candidate, keys, entries, self.tally.of(step, candidate.model.model))
+
+    async def _fill_first(self, questions: Sequence[Question], stays: bool) -> Question:
+        """Try the models of a line in order. Away is not refused: while one is only away, the row is not lost."""
+        refusals: list[Refused] = []
+        left = list(questions)
+        while True:
+            away: list[ProviderAway | NoAnswer] = []
+            for question in list(left):
+                try:
+                    await self._fill(question, patient=False, stays=stays)
+                    return question
+                except Refused as refusal:
+                    refusals.append(refusal)
+                    left.remove(question)
+                except (ProviderAway, NoAnswer) as error:
+                    away.append(error)
+            if not left:
+                raise refusals[0]
+            if all(q.to.endpoint.watch.given_up for q in left):
+                raise away[0]
+            await asyncio.sleep(_LOOK_AGAIN)
+            if self._ended is not None:
+                raise self._ended
+
+    async def _fill(self, question: Question, *, patient: bool, stays: bool) -> None:
+        """Bring the question's missing samples together: from requests underway, from a new one."""
+        count = question.count
+        if not question.counted:
+            question.counted = True
+            count.asks += question.ask.n
+            count.hits += sum(entry is not None for entry in question.entries)
+        if refusal := question.refusal:
+            raise refusal
+        while not question.complete:
+            await self._underway.fill(question, patient=patient, stays=stays)
+            if refusal := question.refusal:
+                raise refusal

@@ -1,0 +1,1 @@
+"""The journal of answers: nothing is paid twice."""

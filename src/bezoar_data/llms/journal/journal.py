@@ -1,0 +1,308 @@
+"""The journal of answers: nothing is paid twice.
+
+Every answer is written here before its row moves on, so that running the same command again is how a run is resumed.
+One SQLite file in write-ahead mode, shared by the runs beside it and safe for several processes at once. `kill -9`
+loses at most what was not yet committed: answers whose `put` had not returned. That holds against killed processes,
+not against power loss (`synchronous=NORMAL`).
+
+Nothing is ever overwritten: a key may hold several entries, and `journal_policy` says which one serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.llms.journal import integrity as guard
+from bezoar_data.llms.journal.entry import Entry, JournalError, expand, key_bytes, pack, unpack
+from bezoar_data.llms.journal.lookup import choose, fullest
+from bezoar_data.llms.journal.schema import check_identity, connect, fetch, header_lies, lenient, migrate
+from bezoar_data.llms.journal.writer import STORED, Waiting, Writer, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+    from typing import IO
+
+    from bezoar_data.llms.journal.maintenance import Redaction, Stats
+
+__all__ = ["Entry", "Journal", "JournalError"]
+
+_SELECT = f"SELECT {STORED} FROM answers WHERE key = ? ORDER BY id"  # noqa: S608
+_MESSAGES = "SELECT a.request, r.messages FROM answers a JOIN requests r ON r.hash = a.request WHERE a.key = ?"
+
+
+class Journal:
+    """An open journal. Look-ups may come from any thread; `notes` says what opening it had to mend."""
+
+    def __init__(self, path: Path, hold: guard.InUse, notes: Iterable[str]) -> None:
+        self.path = path
+        self.notes: list[str] = list(notes)
+        self._hold = hold
+        self._reading = threading.Lock()
+        self._reader = connect(path)
+        self._reader.execute("PRAGMA query_only=ON")
+        self._writer = Writer(path)
+        self._damaged = 0
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool = True) -> Journal:
+        """Open the journal at `path`, made if need be, checked, mended and migrated.
+
+        Raises `InputError` for a network file system, a file that is no journal, one of a newer format, or one that
+        cannot be read or made; with `create=False` also when it is not there.
+        """
+        path = Path(path)
+        if not create and not path.exists():
+            raise InputError(
+                Problem("no-journal", f"there is no journal at {path}", Place(str(path)), "name one with --journal")
+            )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            guard.refuse_network(path.parent)
+            if path.is_dir():
+                raise IsADirectoryError(21, "it is a folder", str(path))
+            hold = guard.InUse(path)
+        except OSError as error:
+            raise _unusable(path, error.strerror or str(error)) from None
+        try:
+            notes: list[str] = []
+            if hold.alone():
+                notes = _prepare(path)
+                _make(path)
+            hold.share()
+            with closing(connect(path)) as connection:
+                check_identity(connection, path)
+                migrate(connection)
+            return cls(path, hold, notes)
+        except OSError as error:
+            hold.release()
+            raise _unusable(path, error.strerror or str(error)) from None
+        except sqlite3.Error as error:
+            hold.release()
+            if guard.is_damage(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+                raise explain(error, path) from None
+            raise _unusable(path, str(error)) from None
+        except BaseException:
+            hold.release()
+            raise
+
+    def get(self, key: str) -> Entry | None:
+        """What the journal knows under a key, with its messages, whatever `max_tokens` it was asked with."""
+        entry = fullest(self._entries(key))
+        if entry is None or entry.messages is not None:
+            return entry
+        with self._reads():
+            found = self._reader.execute(_MESSAGES, (key_bytes(key),)).fetchone()
+        if found is None:
+            return entry
+        messages = expand(found[1], found[0])
+        if messages is None:
+            self._note("holds damaged messages: `trace` cannot show what was sent for some answers")
+            return entry
+        return replace(entry, messages=messages)
+
+    def find(self, key: str, max_tokens: int | None, *, retry_failed: bool = False) -> Entry | None:
+        """The entry that answers a question asked now with `max_tokens` (None: without a limit), without its
+        messages; None when it must be asked. `retry_failed` passes over refusals."""
+        return choose(self._entries(key), max_tokens, retry_failed=retry_failed)
+
+    async def put(self, entry: Entry) -> Entry:
+        """Write an entry; return when it is safe, with the entry that now stands for its question.
+
+        That is nearly always this one. It is an earlier one when another run asked the same meanwhile: using what is
+        returned keeps both runs, and their repetitions, equal. It is cleaned of secrets. Raises `JournalError` when
+        it cannot be written (disk full): the entry is then kept in memory and tried again with the next ones.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Entry] = loop.create_future()
+        self._writer.submit(Waiting(pack(entry), future, loop))
+        return await future
+
+    def put_many(self, entries: Iterable[Entry]) -> list[Entry]:
+        """As `put`, for many entries and without an event loop: blocks until all are safe."""
+        futures: list[Future[Entry]] = []
+        for entry in entries:
+            futures.append(Future())
+            self._writer.submit(Waiting(pack(entry), futures[-1], None))
+        return [future.result() for future in futures]
+
+    def stats(self) -> Stats:
+        """Entries, tokens and money, in all and for each model in each step."""
+        from bezoar_data.llms.journal import maintenance as upkeep
+
+        return upkeep.stats(self)
+
+    def export(self, to: str | Path | IO[str]) -> int:
+        """Write every entry as a line of JSON to a path or an open text file; return how many."""
+        from bezoar_data.llms.journal import maintenance as upkeep
+
+        return upkeep.export(self, to)
+
+    def prune(
+        self,
+        *,
+        older_than: timedelta | datetime | None = None,
+        model: str | None = None,
+        step: str | None = None,
+        errors: bool = False,
+        redacted: bool = False,
+        dry_run: bool = False,
+    ) -> int:
+        """Delete the entries that meet all the conditions given; return how many. Needs the journal alone."""
+        from bezoar_data.llms.journal import maintenance as upkeep
+
+        return upkeep.prune(
+            self, older_than=older_than, model=model, step=step, errors=errors, redacted=redacted, dry_run=dry_run
+        )
+
+    def redact(self, keys: Iterable[str]) -> Redaction:
+        """Take the content of these answers, and of all answers to the same messages, out of the file for good."""
+        from bezoar_data.llms.journal import maintenance as upkeep
+
+        return upkeep.redact(self, keys)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether nobody else has the journal; while this lasts nobody else gets it, and nothing is written."""
+        with self._writer.paused():
+            alone = self._hold.alone()
+            try:
+                if not alone:
+                    self._hold.share()  # the attempt gave up the hold we had
+                yield alone
+            finally:
+                if alone:
+                    self._hold.share()
+
+    @property
+    def damaged(self) -> int:
+        """How many damaged entries look-ups met and passed over: they are asked again."""
+        return self._damaged
+
+    def close(self) -> None:
+        """Write what is waiting and let go of the file. Raises `JournalError` when answers could not be written."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._writer.close()
+        finally:
+            with self._reading:
+                self._reader.close()
+            self._hold.release()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _entries(self, key: str) -> list[Entry]:
+        # Waiting ones first: an entry that is committed between the two looks is then seen twice, not never.
+        waiting = self._writer.pending(key)
+        with self._reading:  # as `_reads`, without what a context manager costs: this is asked for every question
+            if self._closed:
+                raise JournalError(f"the journal {self.path} is closed")
+            try:
+                rows = fetch(self._reader, _SELECT, (key_bytes(key),))
+            except sqlite3.Error as error:
+                raise explain(error, self.path) from None
+        entries = [entry for row in rows if (entry := unpack(row)) is not None]
+        if len(entries) < len(rows):
+            self._damaged += len(rows) - len(entries)
+            self._note("holds damaged answers: they are passed over and asked again")
+        entries.extend(waiting)
+        return entries
+
+    def _note(self, what: str) -> None:
+        note = f"the journal {self.path} {what}"
+        if note not in self.notes:
+            self.notes.append(note)
+
+    @contextmanager
+    def _reads(self) -> Iterator[None]:
+        with self._reading:
+            if self._closed:
+                raise JournalError(f"the journal {self.path} is closed")
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise explain(error, self.path) from None
+
+
+def _unusable(path: Path, why: str) -> InputError:
+    return InputError(
+        Problem(
+            "journal-unusable",
+            f"the journal {path} cannot be opened: {why}",
+            Place(str(path)),
+            "it needs a folder on a local disk that may be written; name another with --out",
+        )
+    )
+
+
+def _prepare(path: Path) -> list[str]:
+    """Check a journal that nobody else has open, and mend it; return notes for the user."""
+    wal = guard.wal_of(path)
+    log = wal.read_bytes() if wal.exists() else b""
+    if not path.exists():
+        if not log:
+            return []
+        # SQLite would delete a log without its file.
+        path.touch()
+    if path.stat().st_size == 0:
+        return [_repair(path, "it was empty", log)] if log else ["the journal was empty and starts afresh"]
+    reason = _damage(path, log)
+    return [_repair(path, reason, log)] if reason else []
+
+
+def _make(path: Path) -> None:
+    """The file with its log and tables, if they are not there. Nobody else may have it open: of two that change a
+    file's way of logging at once, SQLite tells one that it is locked, and does not wait."""
+    with closing(connect(path, create=True)) as connection:
+        check_identity(connection, path)
+        connection.execute("PRAGMA journal_mode=WAL")
+        migrate(connection)
+
+
+def _damage(path: Path, log: bytes) -> str | None:
+    """What is wrong with the file, or None. Raises `InputError` for a file that is none of ours."""
+    claimed, broken = guard.committed_frames(guard.wal_of(path)) if log else (0, False)
+    if broken:
+        return "its write-ahead log has a broken header"
+    try:
+        with closing(connect(path)) as connection:
+            connection.text_factory = lenient
+            if header_lies(connection):
+                return "its header or its tables' definitions are not what they were"
+            check_identity(connection, path)
+            if log:
+                read = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+                if read < claimed:
+                    return "the last answers in its write-ahead log were not whole"
+            thorough = bool(log) or path.stat().st_size <= guard.FULL_CHECK_BYTES
+            return guard.damage_of(connection, thorough=thorough)
+    except sqlite3.DatabaseError as error:
+        if guard.is_damage(error):
+            return str(error)
+        raise
+
+
+def _repair(path: Path, reason: str, log: bytes) -> str:
+    from bezoar_data.llms.journal.recovery import repair  # only a damaged file needs it
+
+    return repair(path, reason, log)

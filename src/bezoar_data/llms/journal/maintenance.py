@@ -1,0 +1,289 @@
+"""What people do with a journal between runs: count it, export it, prune it, take a person's data out.
+
+Reading goes on beside running runs. Cutting down needs the file alone: only then can its old pages be rewritten, and
+only then is it certain that nobody writes back what was just taken out.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, JournalError, expand, key_bytes, tomb, unpack
+from bezoar_data.llms.journal.schema import connect, lenient
+from bezoar_data.llms.journal.writer import STORED, explain
+
+if TYPE_CHECKING:
+    from bezoar_data.llms.journal.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Counts of one model in one step. `cost` is US dollars, None where no answer had a price."""
+
+    model: str
+    step: str
+    answers: int
+    refusals: int
+    redacted: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A journal in figures. `first` and `last` are when the oldest and newest entry was answered, seconds UTC."""
+
+    path: str
+    bytes: int
+    entries: int
+    answers: int
+    refusals: int
+    redacted: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    first: float | None
+    last: float | None
+    refusals_by_reason: dict[str, int]
+    groups: tuple[Group, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What a redaction did: `entries` lost their content, `unknown` keys were not there, `copies` are files set aside
+    as damaged beside the journal, which may still hold the content and are left to their owner."""
+
+    entries: int
+    unknown: tuple[str, ...]
+    copies: tuple[Path, ...]
+
+
+def stats(journal: Journal) -> Stats:
+    """Count entries, tokens and money, in all and for each model in each step."""
+    with reading(journal) as connection:
+        groups = tuple(
+            Group(*row)
+            for row in connection.execute(
+                """SELECT model, step, sum(error IS NULL), sum(error IS NOT NULL AND error <> ?1), sum(error IS ?1),
+                   coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0), sum(cost)
+                   FROM answers GROUP BY model, step ORDER BY step, model""",
+                (REDACTED,),
+            )
+        )
+        entries, first, last = connection.execute(
+            "SELECT count(*), min(answered_at), max(answered_at) FROM answers"
+        ).fetchone()
+        reasons = dict(
+            connection.execute(
+                "SELECT error, count(*) FROM answers WHERE error IS NOT NULL GROUP BY error ORDER BY 2 DESC, 1"
+            ).fetchall()
+        )
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        size = pages * connection.execute("PRAGMA page_size").fetchone()[0]
+    costs = [g.cost for g in groups if g.cost is not None]
+    return Stats(
+        path=str(journal.path),
+        bytes=size,
+        entries=entries,
+        answers=sum(g.answers for g in groups),
+        refusals=sum(g.refusals for g in groups),
+        redacted=sum(g.redacted for g in groups),
+        prompt_tokens=sum(g.prompt_tokens for g in groups),
+        completion_tokens=sum(g.completion_tokens for g in groups),
+        cost=sum(costs) if costs else None,
+        first=first,
+        last=last,
+        refusals_by_reason=reasons,
+        groups=groups,
+    )
+
+
+def entries(journal: Journal) -> Iterator[Entry]:
+    """Every whole entry with its messages, in the order written: a consistent view, whatever is written meanwhile."""
+    columns = ", ".join(f"a.{name}" for name in (*COLUMNS, "checksum"))
+    with reading(journal) as connection:
+        rows = connection.execute(
+            f"SELECT {columns}, r.messages FROM answers a LEFT JOIN requests r ON r.hash = a.request ORDER BY a.id"  # noqa: S608
+        )
+        for *row, stored in rows:
+            entry = unpack(row)
+            if entry is not None:
+                messages = None if stored is None else expand(stored, row[1])
+                yield entry if messages is None else replace(entry, messages=messages)
+
+
+def export(journal: Journal, to: str | Path | IO[str]) -> int:
+    """Write every entry as a line of JSON; return how many. A file appears only when it is complete."""
+    if not isinstance(to, str | Path):
+        count = 0
+        for entry in entries(journal):
+            to.write(json.dumps(entry.as_json(), ensure_ascii=True) + "\n")
+            count += 1
+        return count
+    target = Path(to)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            count = export(journal, file)
+        partial.replace(target)
+    except OSError as error:
+        raise InputError(
+            Problem("export-unwritable", f"cannot write {target}: {error.strerror or error}", Place(str(target)))
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+def prune(
+    journal: Journal,
+    *,
+    older_than: timedelta | datetime | None = None,
+    model: str | None = None,
+    step: str | None = None,
+    errors: bool = False,
+    redacted: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Delete the entries that meet all the conditions given, and give the space back; return how many.
+
+    `errors` means refusals alone, `redacted` what redactions left behind: those stay otherwise, for without them the
+    same question would be asked again. Raises `ValueError` without any condition.
+    """
+    conditions, values = ["error IS ?" if redacted else "error IS NOT ?"], [REDACTED]
+    more: list[Any] = []
+    if older_than is not None:
+        before = older_than if isinstance(older_than, datetime) else datetime.now(UTC) - older_than
+        conditions.append("answered_at < ?")
+        more.append(before.timestamp())
+    if model is not None:
+        conditions.append("model = ?")
+        more.append(model)
+    if step is not None:
+        conditions.append("step = ?")
+        more.append(step)
+    if errors:
+        conditions.append("error IS NOT NULL")
+    if len(conditions) == 1 and not redacted:
+        raise ValueError("prune needs a condition: it would empty the journal")
+    where, values = " AND ".join(conditions), values + more
+    if dry_run:
+        with reading(journal) as connection:
+            count = connection.execute(f"SELECT count(*) FROM answers WHERE {where}", values).fetchone()[0]  # noqa: S608
+            return int(count)
+    with _alone(journal) as connection:
+        with _transaction(connection):
+            count = connection.execute(f"DELETE FROM answers WHERE {where}", values).rowcount  # noqa: S608
+            connection.execute(
+                "DELETE FROM requests WHERE hash NOT IN (SELECT request FROM answers WHERE request IS NOT NULL)"
+            )
+        if count:
+            _rewrite(connection, journal.path)
+        return int(count)
+
+
+def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
+    """Take the content of these answers, and of all answers to the same messages, out of the file for good.
+
+    Text, messages, details and request ids go, from the log and from unused pages too. What stays says whose answer
+    it was, what it cost and that it is gone; look-ups then answer `redacted`, so that a run drops the row instead of
+    silently asking, paying and storing again.
+    """
+    wanted = {key_bytes(key): key for key in keys}
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    with _alone(journal) as connection:
+        with _transaction(connection):
+            rows: dict[int, Sequence[Any]] = {}
+            found: set[bytes] = set()
+            hashes: set[bytes] = set()
+            for raw in wanted:
+                for number, *row in connection.execute(f"SELECT id, {STORED} FROM answers WHERE key = ?", (raw,)):  # noqa: S608
+                    rows[number] = row
+                    found.add(raw)
+                    if row[1] is not None:
+                        hashes.add(row[1])
+            for request in hashes:
+                same = f"SELECT id, {STORED} FROM answers WHERE request = ?"  # noqa: S608
+                rows.update((number, row) for number, *row in connection.execute(same, (request,)))
+            changed = {n: row for n, row in rows.items() if row[COLUMNS.index("error")] != REDACTED}
+            assign = ", ".join(f"{name} = ?" for name in (*COLUMNS, "checksum"))
+            for number, row in changed.items():
+                connection.execute(f"UPDATE answers SET {assign} WHERE id = ?", (*tomb(row, today), number))  # noqa: S608
+            connection.executemany("DELETE FROM requests WHERE hash = ?", [(h,) for h in hashes])
+            # Results of batches that nobody has asked for yet hold the same content.
+            connection.executemany("DELETE FROM batch_items WHERE instr(keys, ?)", [(raw,) for raw in wanted])
+        # Also when nothing changed: an earlier redaction may have been killed before it came to this.
+        _rewrite(connection, journal.path)
+    copies = sorted(journal.path.parent.glob(f"{journal.path.stem}.damaged-*"))
+    return Redaction(len(changed), tuple(k for raw, k in wanted.items() if raw not in found), tuple(copies))
+
+
+@contextmanager
+def reading(journal: Journal) -> Iterator[sqlite3.Connection]:
+    """A connection that sees the journal as it is now and changes nothing."""
+    try:
+        with closing(connect(journal.path)) as connection:
+            connection.text_factory = lenient
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise explain(error, journal.path) from None
+
+
+@contextmanager
+def _alone(journal: Journal) -> Iterator[sqlite3.Connection]:
+    """A connection while no other process has the journal, and this one writes nothing. Else `InputError`."""
+    with journal.alone() as alone:
+        if not alone:
+            raise InputError(
+                Problem(
+                    "journal-in-use",
+                    f"another run is using the journal {journal.path}",
+                    Place(str(journal.path)),
+                    "nothing was changed: wait until it ends, or interrupt it, then try again",
+                )
+            )
+        try:
+            with closing(connect(journal.path)) as connection:
+                connection.text_factory = lenient
+                yield connection
+        except sqlite3.Error as error:
+            raise explain(error, journal.path) from None
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _rewrite(connection: sqlite3.Connection, path: Path) -> None:
+    """Write the file anew without its unused pages, and empty the log: nothing deleted stays readable in either."""
+    connection.execute("VACUUM")
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise JournalError(
+            f"something other than bezoar-data is reading the journal {path}: what was deleted is still in its "
+            "write-ahead log. Close that program and run the same command again"
+        )

@@ -1,0 +1,72 @@
+"""Finding what is known of the steps that a pipeline file names: ours, distilabel's, and those of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bezoar_data.config.files.pipeline import PipelineFile, StepUse
+from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.sanitize import shown
+from bezoar_data.config.yaml.document import Document
+from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.external.entry import PREFIX, ForeignEntry
+from bezoar_data.steps.external.registry import distilabel_steps, module_step, unknown_distilabel_step
+
+
+def find_entry(
+    catalogue: Mapping[str, StepEntry], use: str, settings: Mapping[str, Any], *, starts: bool
+) -> StepEntry | None:
+    """What is known of a step by its name in a file. `starts` says that no step stands before it: what a module's step
+    does is not known otherwise."""
+    if use.startswith(PREFIX):
+        return distilabel_steps().get(use)
+    if ":" in use and use not in catalogue:
+        return module_step(use, settings, starts=starts)
+    return catalogue.get(use)
+
+
+def entry_of(catalogue: Mapping[str, StepEntry], file: PipelineFile, i: int) -> StepEntry | None:
+    """What is known of the file's i-th step, with the columns it is given there."""
+    use = file.steps[i]
+    entry = find_entry(catalogue, use.use, use.settings, starts=not file.parents(i))
+    return entry.used_with(use.columns, use.writes) if isinstance(entry, ForeignEntry) else entry
+
+
+def unknown_step(document: Document, i: int, use: str, catalogue: Mapping[str, StepEntry]) -> Problem:
+    place = document.place(("steps", i, "use"))
+    if use.startswith(PREFIX):
+        return replace(unknown_distilabel_step(use), place=place)
+    hint = did_you_mean(use, list(catalogue))
+    if not hint.startswith("did you mean"):
+        hint = "see: bezoar-data steps list"
+    return Problem("unknown-step", f"there is no step '{shown(use)}'", place, hint)
+
+
+def check_foreign(document: Document, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
+    """What is wrong with what a file says only of steps that are not ours: `columns:` and `writes:`."""
+    at = ("steps", i)
+    if not isinstance(entry, ForeignEntry):
+        for key, given in (("columns", use.columns), ("writes", use.writes)):
+            if given:
+                hint = f"the settings of '{use.use}' name its columns: see bezoar-data steps show {use.use}"
+                message = f"'{key}' is for steps that are not ours"
+                yield document.problem("foreign-only", message, (*at, key), hint=hint, key=True)
+        return
+    if entry.seen and use.writes is not None and use.use.startswith(PREFIX):
+        hint = "leave it out, and give columns other names under 'columns:'"
+        message = f"what '{use.use}' writes is known"
+        yield document.problem("foreign-only", message, (*at, "writes"), hint=hint, key=True)
+    for keys, code, message, hint in entry.check_columns(use.settings):
+        yield document.problem(code, message, (*at, "columns", *keys), hint=hint, key=True)
+
+
+def check_trust(document: Document, file: PipelineFile, trust_code: bool) -> Iterator[Problem]:
+    """Steps that run text of data or of models as code, unless the person trusts it."""
+    for i, use in enumerate(file.steps):
+        entry = distilabel_steps().get(use.use)
+        if entry is not None and entry.trusts and not trust_code:
+            message = f"'{use.use}' runs text of rows or of models' answers as code"
+            hint = "say --trust-code if the rows and the model are yours to trust"
+            yield document.problem("untrusted-code", message, ("steps", i, "use"), hint=hint)

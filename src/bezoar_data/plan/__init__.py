@@ -1,0 +1,1 @@
+"""What a run would ask, cost and take, without sending anything."""

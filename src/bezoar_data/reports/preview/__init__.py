@@ -1,0 +1,1 @@
+"""A preview for the terminal and for the browser."""

@@ -1,0 +1,93 @@
+"""A preview as a page for a browser, and as a piece of one for a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bezoar_data.engine.preview.preview import Preview, PreviewedRow
+from bezoar_data.engine.preview.recorder import Visit
+from bezoar_data.reports.page import Html, element, page, piece, table
+from bezoar_data.reports.preview.words import (
+    ENDS,
+    Part,
+    columns,
+    counts,
+    headline,
+    in_words,
+    spent,
+    title,
+    turns,
+    verdict,
+)
+
+LONG = 1_500
+"""A text of more characters than this is folded away behind its first line."""
+
+_STYLE = """
+.bezoar table.row { width: 100%; table-layout: fixed; } .bezoar table.row th:first-child { width: 13%; }
+.bezoar table.row td:first-child { overflow-wrap: anywhere; }
+.bezoar dl { display: grid; grid-template-columns: max-content 1fr; gap: .1em 1em; margin: .3em 0 .8em; }
+.bezoar dt { color: var(--dim); font-size: .85em; padding-top: .1em; } .bezoar dd { margin: 0; }
+.bezoar dd pre { margin: 0; }
+.bezoar summary { cursor: pointer; color: var(--dim); font: 13px/1.45 ui-monospace, monospace; }
+@media (max-width: 50em) { .bezoar table.row, .bezoar table.row tbody, .bezoar table.row tr, .bezoar table.row td
+  { display: block; } .bezoar table.row thead, .bezoar table.row td:empty { display: none; } }
+"""
+
+
+def preview_page(preview: Preview) -> str:
+    return page(f"Preview of {preview.pipeline}", *_content(preview), style=_STYLE)
+
+
+def preview_piece(preview: Preview) -> str:
+    return piece(*_content(preview), style=_STYLE)
+
+
+def _content(preview: Preview) -> list[Html]:
+    content = [element("h1", headline(preview)), element("p", spent(preview))]
+    if preview.demo:
+        content.append(element("p", "demo: answered by the embedded offline models, to try the flow", classes="dim"))
+    content += [element("p", f"note: {note}", classes="dim") for note in preview.notes]
+    content.append(table(("step", "asks", "in", "out", "dropped"), counts(preview), numbers=frozenset({2, 3})))
+    return content + [_row(preview, row) for row in (*preview.rows, *preview.lost)]
+
+
+def _row(preview: Preview, row: PreviewedRow) -> Html:
+    ends = element("span", ENDS.get(row.ends, row.ends), classes=_class(row.ends))
+    head = element("h2", title(preview, row), Html(" · "), ends)
+    came = element("dl", *(_came(name, in_words(value)) for name, value in row.columns.items()))
+    heads = element("tr", *(element("th", name) for name in ("step", "asked", "answered", "columns")))
+    visits = Html("".join(_visit(visit) for visit in row.visits))
+    steps = element("table", element("thead", heads), element("tbody", visits), classes="row")
+    return element("section", head, *([came] if row.columns else []), steps)
+
+
+def _visit(visit: Visit) -> Html:
+    said = turns(visit) or [([], [])]
+    ends = element("div", verdict(visit), classes=_class(visit.verdict))
+    first = element("td", element("strong", visit.step), ends, rowspan=str(len(said)))
+    last = element("td", *_cell(columns(visit)), rowspan=str(len(said)))
+    lines = []
+    for i, (asked, answered) in enumerate(said):
+        middle = (element("td", *_cell(asked)), element("td", *_cell(answered)))
+        lines.append(element("tr", first, *middle, last) if i == 0 else element("tr", *middle))
+    return Html("".join(lines))
+
+
+def _cell(parts: Iterable[Part]) -> list[Html]:
+    return [Html(element("div", label, classes="label") + _text(said)) for label, said in parts]
+
+
+def _came(name: str, said: str) -> Html:
+    return Html(element("dt", name) + element("dd", _text(said)))
+
+
+def _text(said: str) -> Html:
+    if len(said) <= LONG:
+        return element("pre", said)
+    start = f"{said[:160].rstrip()} … ({len(said):,} characters)"
+    return element("details", element("summary", start), element("pre", said))
+
+
+def _class(verdict: str) -> str:
+    return {"kept": "good", "dropped": "bad"}.get(verdict, "dim")

@@ -1,0 +1,147 @@
+"""A preview in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from bezoar_data.config.sanitize import clean_text, mask_keys
+from bezoar_data.engine.preview.preview import Preview, PreviewedRow
+from bezoar_data.engine.preview.recorder import Visit
+from bezoar_data.llms.redact import redact
+from bezoar_data.reports.preview.words import (
+    ENDS,
+    Part,
+    columns,
+    counts,
+    headline,
+    in_words,
+    spent,
+    title,
+    turns,
+    verdict,
+)
+
+WIDE = 100
+"""From so many columns on, prompt, answer and columns stand side by side; below that, under each other."""
+
+SHOWN = 400
+"""Characters shown of a long text."""
+
+_AGAIN = 160
+"""A message of more characters than this that was shown before is not shown again: system messages say the same for
+every row."""
+
+_COLOURS = {"kept": "green", "dropped": "red", "made": "cyan"}
+
+
+def show_preview(preview: Preview, console: Console, *, full: bool = False) -> None:
+    """Print a preview; without `full`, long texts are cut to about `SHOWN` characters."""
+    show = _Show(preview, console, None if full else SHOWN)
+    for row in (*preview.rows, *preview.lost):
+        show.row(row)
+    console.print(Rule(style="dim"))
+    console.print(_counts(preview))
+    for note in preview.notes:
+        console.print(_safe(f"note: {note}"), style="yellow")
+    console.print(_safe(headline(preview)), style="bold")
+    console.print(_safe(spent(preview)))
+    if preview.demo:
+        console.print("demo: answered by the embedded offline models, to try the flow", style="dim")
+
+
+class _Show:
+    """Prints row after row, and remembers what it has shown. `most` characters are shown of a long text; None: all."""
+
+    def __init__(self, preview: Preview, console: Console, most: int | None) -> None:
+        self._preview = preview
+        self._console = console
+        self._most = most
+        self._steps = max(len(step.id) for step in preview.steps)
+        self._shown: dict[str, str] = {}
+        """The row in which a long message was shown, by its text."""
+
+    def row(self, row: PreviewedRow) -> None:
+        console, name = self._console, _safe(title(self._preview, row))
+        where = name.plain.split(" · ")[0]
+        name.append(f" · {ENDS.get(row.ends, row.ends)}", style=f"bold {_COLOURS.get(row.ends, '')}")
+        console.print(Rule(name, align="left", style="dim"))
+        if row.columns:
+            came = [(name, in_words(value)) for name, value in row.columns.items()]
+            console.print(Padding(_parts(came, self._most and self._most // 2), (0, 2)))
+        if console.width < WIDE:
+            for visit in row.visits:
+                console.print(Padding(self._stacked(visit, where), (0, 0, 0, 2)))
+            return
+        table = Table(expand=True, border_style="dim", header_style="dim")
+        table.add_column("step", width=min(24, self._steps), overflow="fold")
+        for heading in ("asked", "answered", "columns"):
+            table.add_column(heading, ratio=1, overflow="fold")
+        for visit in row.visits:
+            first: list[RenderableType] = [Group(_safe(visit.step, style="bold"), _verdict(visit))]
+            last: list[RenderableType] = [_parts(columns(visit), self._most)]
+            said = turns(visit) or [([], [])]
+            for i, (asked, answered) in enumerate(said):
+                cells = (_parts(self._once(asked, where), self._most), _parts(answered, self._most))
+                table.add_row(*(first if i == 0 else [""]), *cells, *(last if i == 0 else [""]))
+            table.add_section()
+        console.print(table)
+
+    def _once(self, asked: list[Part], where: str) -> list[Part]:
+        """The messages, those that another row has shown by its name alone."""
+        if self._most is None:
+            return asked
+        shown = [(self._shown.setdefault(text, where) if len(text) > _AGAIN else where) for _, text in asked]
+        told = zip(asked, shown, strict=True)
+        return [(label, text if before == where else f"as in {before}") for (label, text), before in told]
+
+    def _stacked(self, visit: Visit, where: str) -> RenderableType:
+        parts: list[RenderableType] = [Text.assemble(_safe(visit.step, style="bold"), "  ", _verdict(visit))]
+        groups = [g for asked, back in turns(visit) for g in (("asked", self._once(asked, where)), ("answered", back))]
+        for heading, said in (*groups, ("columns", columns(visit))):
+            if said:
+                parts.append(Padding(Group(Text(heading, style="dim italic"), _parts(said, self._most)), (0, 0, 0, 2)))
+        return Group(*parts)
+
+
+def _verdict(visit: Visit) -> Text:
+    return _safe(verdict(visit), style=_COLOURS.get(visit.verdict, ""))
+
+
+def _parts(parts: Iterable[Part], most: int | None) -> Group:
+    """Labels and texts, one under the other; a short text stands beside its label."""
+    lines = []
+    for label, text in parts:
+        beside = "\n" not in text and len(text) <= 60
+        lines.append(Text.assemble((_plain(label), "dim"), "  " if beside else "\n", _plain(_cut(text, most))))
+    return Group(*lines)
+
+
+def _cut(text: str, most: int | None) -> str:
+    text = text.rstrip()
+    if most is None or len(text) <= most * 5 // 4:  # not for the sake of a few words
+        return text
+    end = most * 2 // 5  # what a prompt is about often stands at its end
+    return f"{text[: most - end].rstrip()} … ({len(text) - most:,} characters left out) … {text[-end:].lstrip()}"
+
+
+def _counts(preview: Preview) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("step", "asks", "in", "out", "dropped"):
+        table.add_column(heading, justify="right" if heading in ("in", "out") else "left", overflow="fold")
+    for cells in counts(preview):
+        table.add_row(*(_safe(cell) for cell in cells))
+    return table
+
+
+def _plain(text: str) -> str:
+    return clean_text(mask_keys(redact(text)))
+
+
+def _safe(text: str, style: str = "") -> Text:
+    return Text(_plain(text), style=style)

@@ -1,0 +1,122 @@
+"""What a preview says, in words that the terminal and the page share."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bezoar_data.engine.preview.preview import Preview, PreviewedRow
+from bezoar_data.engine.preview.recorder import Exchange, Visit
+
+if TYPE_CHECKING:
+    pass
+
+
+Part = tuple[str, str]
+"""A label and a text; either may be empty."""
+
+
+_SHORT = 40
+"""A column of no more characters is shown though it holds what was answered."""
+
+
+ENDS = {"made": "material"}
+"""What is said of a row that was made into others."""
+
+
+def headline(preview: Preview) -> str:
+    rows = len(preview.rows)
+    ends = Counter(ENDS.get(row.ends, row.ends) for row in preview.rows)
+    told = (
+        ", ".join(f"{ends[end]} {end}" for end in ("material", "kept", "dropped") if ends[end]) or "none came through"
+    )
+    return f"{preview.pipeline}: a preview of {rows} row{'' if rows == 1 else 's'}: {told}"
+
+
+def spent(preview: Preview) -> str:
+    """What the preview took."""
+    asked = preview.asked
+    if not asked["asks"]:
+        return "no model was asked"
+    tokens = asked["prompt_tokens"] + asked["completion_tokens"]
+    cost = "cost unknown (no price given)" if asked["unpriced"] else f"${asked['cost']:,.4f}"
+    return (
+        f"answers: {asked['requests']:,} asked now, {asked['hits']:,} from the journal; {tokens:,} tokens, {cost}; "
+        "a run finds them in the journal"
+    )
+
+
+def title(preview: Preview, row: PreviewedRow) -> str:
+    """Which row it is, where it came from and what became of it."""
+    number = next((i for i, r in enumerate(preview.rows, start=1) if r is row), None)
+    numbers = {r.id: i for i, r in enumerate(preview.rows, start=1)}
+    parts = [f"row {number}" if number else "a row that came no further", row.source.replace("\n", ", ")]
+    if row.made_by:
+        of = [f"row {numbers[p]}" for p in row.parents if p in numbers]
+        many = len(row.parents)
+        others = "another row" if many == 1 else f"{many} other rows"
+        parts.append(f"made by {row.made_by} of {', '.join(of) or others}")
+    return " · ".join([*(p for p in parts if p), row.id[:8]])
+
+
+def turns(visit: Visit) -> list[tuple[list[Part], list[Part]]]:
+    """What was asked, message by message, beside what came back, as it came: a pair for each question."""
+    return [(_asked(exchange), _answered(exchange)) for exchange in visit.exchanges]
+
+
+def _asked(exchange: Exchange) -> list[Part]:
+    again = f" · attempt {exchange.attempt + 1}" if exchange.attempt else ""
+    return [(f"{exchange.role} · {message['role']}{again}", message["content"]) for message in exchange.messages]
+
+
+def _answered(exchange: Exchange) -> list[Part]:
+    if exchange.refused is not None:
+        return [("refused", exchange.refused)]
+    return [
+        (exchange.model if reason == "stop" else f"{exchange.model} · ended by {reason or 'nothing said'}", text)
+        for text, reason in zip(exchange.answers, exchange.finish_reasons, strict=True)
+    ]
+
+
+def columns(visit: Visit) -> list[Part]:
+    """What the step wrote, and what it took away. A column that holds a raw answer and nothing else says so."""
+    said = {
+        text.strip(): "as answered" if len(visit.exchanges) == 1 else f"as answered to question {number}"
+        for number, exchange in enumerate(visit.exchanges, start=1)
+        for text in exchange.answers
+    }
+    parts = [(name, in_words(value)) for name, value in visit.columns.items()]
+    parts = [
+        (name, said[text.strip()] if len(text) > _SHORT and text.strip() in said else text) for name, text in parts
+    ]
+    return [*parts, ("taken away", ", ".join(visit.gone))] if visit.gone else parts
+
+
+def verdict(visit: Visit) -> str:
+    said = ": ".join(x for x in (visit.reason, visit.detail) if x)
+    ends = ENDS.get(visit.verdict, visit.verdict)
+    return f"{ends} · {said}" if said else ends
+
+
+def in_words(value: Any) -> str:
+    """A value of a row as text: text as it is, all else as JSON."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError):
+        return repr(value)
+
+
+def _plain(value: Any) -> Any:
+    tolist = getattr(value, "tolist", None)
+    return tolist() if tolist is not None else str(value)
+
+
+def counts(preview: Preview) -> Iterator[Sequence[str]]:
+    """A line for each step: its name, whom it asks, rows in and out, what it dropped."""
+    for step in preview.steps:
+        dropped = ", ".join(f"{n:,} {reason}" for reason, n in step.dropped.items())
+        yield step.id, ", ".join(step.roles), f"{step.rows_in:,}", f"{step.rows_out:,}", dropped

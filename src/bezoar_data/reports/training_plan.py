@@ -1,0 +1,105 @@
+"""`train --plan`: the stages with their rows, tokens, steps and memory, and what is done already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bezoar_data.training.settings import with_defaults
+
+if TYPE_CHECKING:
+    from bezoar_data.training.planned import Planned
+    from bezoar_data.training.train import Prepared
+
+
+def plan_as_json(prepared: Prepared) -> dict[str, Any]:
+    """The plan as plain values."""
+    file = prepared.recipe.file
+    return {
+        "ok": True,
+        "recipe": file.name,
+        "folder": str(prepared.folder.path),
+        "base": file.base.model or "made by the recipe",
+        "weights": prepared.shape.weights if prepared.shape is not None else None,
+        "stages": [_stage(prepared, planned) for planned in prepared.stages],
+        "warnings": list(prepared.warnings),
+    }
+
+
+def plan_text(prepared: Prepared) -> str:
+    """The plan for people."""
+    return "\n".join(_lines(plan_as_json(prepared)))
+
+
+def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{plan['recipe']}: {len(plan['stages'])} stages into {plan['folder']}"
+    weights = plan["weights"]
+    known = f"{weights:,} weights" if weights else "on the Hub and not here: no estimates"
+    yield f"base: {plan['base']}, {known}"
+    for stage in plan["stages"]:
+        yield f"{stage['id']}: {stage['use']}, from {stage['from']}{', done already' if stage['done'] else ''}"
+        if stage["card"] is None:
+            continue
+        train, held_out = stage["rows"]["train"], stage["rows"]["validation"]
+        yield f"  {stage['card']} build {stage['lock']}: {train['examples']:,} rows, {held_out['examples']:,} held out"
+        yield (
+            f"  {train['tokens']:,} tokens an epoch, {train['learnt_tokens']:,} of them learnt; "
+            f"{stage['steps']:,} steps of {stage['rows_per_step']} rows, {stage['epochs']:.1f} epochs"
+        )
+        yield f"  {stage['computed']}"
+        yield from _estimates(stage["estimate"])
+        for note in stage["notes"]:
+            yield f"  {note}"
+    for warning in plan["warnings"]:
+        yield f"warning: {warning}"
+
+
+def _estimates(estimate: Mapping[str, Any]) -> Iterator[str]:
+    if estimate["memory"] is not None:
+        parts = ", ".join(f"{name} {_size(size)}" for name, size in estimate["memory"].items())
+        yield f"  about {_size(estimate['memory_bytes'])} at most, beside the program itself: {parts}"
+    if estimate["seconds"] is not None:
+        low, high = estimate["seconds"]
+        yield f"  about {_time(low)} to {_time(high)} ({estimate['basis']})"
+    elif estimate["memory"] is not None:
+        yield f"  no estimate of time: {estimate['basis']}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _stage(prepared: Prepared, planned: Planned) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "id": planned.stage.id,
+        "use": planned.stage.use,
+        "from": planned.start,
+        "key": planned.key,
+        "done": prepared.finished(planned) is not None,
+        "card": None,
+    }
+    if planned.card is None or planned.examples is None or planned.settings is None or planned.forecast is None:
+        return value
+    full = with_defaults(planned.stage.use, planned.settings.given)
+    batch = full["per_device_train_batch_size"] * full["gradient_accumulation_steps"]
+    rows = {side: counted.as_json() for side, counted in planned.examples.counts.items()}
+    steps = planned.settings.steps
+    return value | {
+        "card": planned.card.name,
+        "lock": planned.card.lock,
+        "rows": rows,
+        "steps": steps,
+        "rows_per_step": batch,
+        "epochs": steps * batch / len(planned.examples.train),
+        "notes": list(planned.settings.notes),
+        "computed": str(planned.forecast.speed),
+        "speed": planned.forecast.speed.as_json(),
+        "machine": planned.forecast.machine.as_json(),
+        "estimate": planned.forecast.as_json(),
+    }

@@ -1,0 +1,158 @@
+"""What is put before people: which columns of which judge's rows, read from the run's lock or given by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.runs.messages import turns_of
+from bezoar_data.runs.published import data_files, dataset_folder
+from bezoar_data.runs.row import RESERVED
+from bezoar_data.steps.catalogue.registry import load_catalogue
+
+ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
+"""What can be rated from 0 to 4, as HelpSteer2 does (arXiv 2406.08673)."""
+
+_JUDGES = ("judge.accept", "judge.compare")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One review of one run. `other` is the second answer where two are compared; empty names are not there."""
+
+    run: str
+    judge: str
+    instruction: str
+    response: str
+    other: str
+    system: str
+    reference: str
+    context: str
+    rubric: str
+    attributes: tuple[str, ...]
+    blind: bool
+    overlap: int
+
+    @property
+    def compares(self) -> bool:
+        return bool(self.other)
+
+    @property
+    def verdict(self) -> str:
+        """The column of the judge's verdict; empty without a judge."""
+        return f"{self.judge}_{'preference' if self.compares else 'status'}" if self.judge else ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_lock(run: Path) -> dict[str, Any]:
+    folder = dataset_folder(run)
+    try:
+        value: dict[str, Any] = json.loads((folder / "lock.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(Problem("no-lock", "the dataset has no lock that can be read", Place(str(folder)))) from error
+    return value
+
+
+def plan_review(
+    run: Path,
+    *,
+    judge: str | None,
+    columns: Mapping[str, str],
+    attributes: tuple[str, ...],
+    blind: bool,
+    overlap: int,
+) -> Plan:
+    """The review of a run. `columns` (instruction, response, other, ...) stand before the judge's.
+
+    Raises `InputError`."""
+    lock = read_lock(run)
+    steps = [step for step in lock["steps"] if step["use"] in _JUDGES]
+    known = {_named(step): step for step in steps}
+    if judge is not None and judge not in known:
+        hint = did_you_mean(judge, list(known)) if known else "no judge judged one answer or compared two"
+        raise InputError(Problem("unknown-judge", f"no judge '{judge}' judged these rows", Place(str(run)), hint))
+    step = known[judge] if judge else next(iter(known.values()), None)
+    if step and columns.get("other") and step["use"] != "judge.compare":
+        step = None  # a judge of single answers has nothing to say of two
+    found = _columns(step) if step else {}
+    found.update(columns)
+    if not found.get("instruction") or not found.get("response"):
+        hint = "name the columns: --instruction COLUMN --response COLUMN (and --other COLUMN to compare two answers)"
+        raise InputError(Problem("nothing-to-review", "no judge's columns tell what to show", Place(str(run)), hint))
+    if wrong := [a for a in attributes if a not in ATTRIBUTES]:
+        raise InputError(
+            Problem("unknown-attribute", f"there is no attribute '{wrong[0]}'", hint=did_you_mean(wrong[0], ATTRIBUTES))
+        )
+    names = list(lock["columns"])
+    if "context" not in found and "context" in names and "context" not in found.values():
+        found["context"] = "context"
+    _check_columns(run, {k: v for k, v in found.items() if k != "rubric" and v}, names, given=columns)
+    parts = ("instruction", "response", "other", "system", "reference", "context")
+    shown = {name: found.get(name, "") if found.get(name, "") in names else "" for name in parts}
+    return Plan(
+        run=lock["pipeline"]["name"],
+        judge=_named(step) if step else "",
+        rubric=_settings(step).get("rubric", "") if step else "",
+        attributes=attributes,
+        blind=blind,
+        overlap=overlap,
+        **shown,
+    )
+
+
+def read_rows(run: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    return [row for file in data_files(dataset_folder(run)) for row in pq.read_table(file).to_pylist()]
+
+
+def as_text(value: Any) -> str:
+    """A column's value as people read it: text as it is, turns with who says them."""
+    if isinstance(value, str):
+        return value
+    if turns := turns_of(value, "user"):
+        return "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in turns)
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def source_of(row: Mapping[str, Any]) -> str:
+    """The source of a row, as its lineage tells."""
+    try:
+        return str(json.loads(row.get(RESERVED) or "{}").get("source", ""))
+    except ValueError:
+        return ""
+
+
+def _settings(step: Mapping[str, Any]) -> dict[str, str]:
+    """A judge's settings in words, defaults included: a lock holds those that were written."""
+    known = {s.name: s.default for s in load_catalogue()[step["use"]].settings}
+    return {name: value for name, value in {**known, **step["settings"]}.items() if isinstance(value, str)}
+
+
+def _named(step: Mapping[str, Any]) -> str:
+    return _settings(step)["as"]
+
+
+def _columns(step: Mapping[str, Any]) -> dict[str, str]:
+    settings = _settings(step)
+    if step["use"] == "judge.compare":
+        settings = {**settings, "response": settings["a"], "other": settings["b"]}
+    return {k: settings[k] for k in ("instruction", "response", "other", "system", "reference") if settings.get(k)}
+
+
+def _check_columns(run: Path, found: Mapping[str, str], names: list[str], given: Mapping[str, str]) -> None:
+    needed = {k: v for k, v in found.items() if k in given or k in ("instruction", "response", "other")}
+    problems = [
+        Problem("unknown-column", f"there is no column '{column}'", Place(str(run)), did_you_mean(column, names))
+        for column in needed.values()
+        if column not in names
+    ]
+    if problems:
+        raise InputError(problems)

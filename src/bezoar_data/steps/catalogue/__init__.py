@@ -1,0 +1,1 @@
+"""What steps there are, known without importing any."""

@@ -1,0 +1,1 @@
+"""From rows of a card to tokenised, labelled examples."""

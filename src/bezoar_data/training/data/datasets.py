@@ -1,0 +1,201 @@
+"""The data of a stage: from the card that a recipe names to the rows it trains on and those it holds out.
+
+A card is the template of a dataset that a run here has built, or the card of a dataset that is there already (a run's,
+or a pulled one). Either way the rows are those that the dataset's lock names, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.card import load_card
+from bezoar_data.config.files.card_front_matter import Views
+from bezoar_data.config.files.recipe import LoadedRecipe, Split, TrainingStage
+from bezoar_data.config.paths import from_here
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.where.expression import parse_where
+from bezoar_data.runs.dataset import sha256_of
+from bezoar_data.runs.folder import lock_hash
+from bezoar_data.runs.gate import unmet
+from bezoar_data.runs.published import data_files
+from bezoar_data.runs.splits import SplitPlan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_HELD_OUT = "validation"
+_KINDS = {"sft": ("sft", "messages"), "dpo": ("preference",)}
+
+
+@dataclass(frozen=True, slots=True)
+class StageCard:
+    """The dataset that a stage trains on: its folder, what its card says under `bezoar:`, and its lock's hash."""
+
+    stage: int
+    folder: Path
+    own: Mapping[str, Any]
+    front: Mapping[str, Any]
+    lock: str
+    place: Place
+    """Where the recipe names it."""
+    unreviewed: tuple[str, ...] = ()
+    """What the pipeline's `review` asks for and people have not done yet, in words."""
+
+    @property
+    def name(self) -> str:
+        return str((self.own.get("pipeline") or {}).get("name") or self.folder.name)
+
+
+@dataclass(frozen=True, slots=True)
+class StageRows:
+    """Rows as the dataset holds them, chosen and split, and the view that makes them text."""
+
+    kind: str
+    view: Mapping[str, str]
+    train: list[dict[str, Any]]
+    held_out: list[dict[str, Any]]
+    passed_over: int
+    """Rows of the training split that `where` or `rows` left out."""
+
+
+def find_cards(recipe: LoadedRecipe, runs: Path) -> dict[int, StageCard]:
+    """The dataset of each stage that trains, by the stage's index. `runs` is the folder that holds the runs of here.
+
+    Raises `InputError` with every card whose dataset is not there, or is not what its lock says.
+    """
+    found: dict[int, StageCard] = {}
+    problems: list[Problem] = []
+    for i, stage in enumerate(recipe.file.stages):
+        if stage.use == "merge":
+            continue
+        place = recipe.document.place(("stages", i, "card"))
+        try:
+            folder = _dataset_of(recipe, stage, runs, place)
+            card = load_card(folder / "README.md")
+            lock, unreviewed = _lock_of(folder, card.bezoar, place)
+        except InputError as error:
+            problems += error.problems
+            continue
+        found[i] = StageCard(i, folder, card.bezoar, card.front, lock, place, unreviewed)
+    raise_errors(dict.fromkeys(problems))
+    return found
+
+
+def _dataset_of(recipe: LoadedRecipe, stage: TrainingStage, runs: Path, place: Place) -> Path:
+    path = recipe.resolve(stage.card)
+    if path.suffix != ".md":
+        pulled = Path("pulled") / stage.card.rpartition("/")[2]
+        if (pulled / "lock.json").is_file():
+            return pulled
+        message = f"the dataset '{stage.card}' is not here"
+        raise InputError(Problem("no-dataset", message, place, f"fetch it: bezoar-data pull {stage.card}"))
+    if (path.parent / "lock.json").is_file():
+        return path.parent
+    from bezoar_data.pipeline.builders import builder_of
+
+    pipeline = builder_of(path)
+    name = pipeline.loaded.file.name if pipeline is not None else path.stem
+    folder = runs / name / "dataset"
+    if (folder / "lock.json").is_file():
+        return folder
+    message = f"the dataset of this card is not built: there is no {from_here(folder)}"
+    hint = f"run its pipeline first: bezoar-data run {from_here(pipeline.loaded.path)}" if pipeline else ""
+    raise InputError(Problem("no-dataset", message, place, hint))
+
+
+def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> tuple[str, tuple[str, ...]]:
+    """The hash of the dataset's lock, when card and rows are those it names, and what review it lacks. Raises
+    `InputError`."""
+    try:
+        lock = json.loads((folder / "lock.json").read_text("utf-8"))
+        named = {file["path"]: file["sha256"] for file in lock["data"]}
+        there = {path: sha256_of(folder / path) for path in named}
+        unreviewed = tuple(unmet(lock))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"the lock of {from_here(folder)} or what it names cannot be read: {error}"
+        raise InputError(Problem("no-lock", message, place)) from None
+    name = lock_hash(lock)
+    hint = "run its pipeline again; `bezoar-data card check` tells what differs"
+    if own.get("lock") != name:
+        message = f"the card of {from_here(folder)} is that of another build than its lock"
+        raise InputError(Problem("lock-differs", message, place, hint))
+    if there != named:
+        message = f"the rows of {from_here(folder)} are not those of its lock"
+        raise InputError(Problem("data-differs", message, place, hint))
+    return name, unreviewed
+
+
+def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
+    """The rows a stage trains on, and those it holds out. Raises `InputError`."""
+    stage = recipe.file.stages[card.stage]
+    assert stage.use != "merge"  # noqa: S101 (a merge has no card)
+    split = stage.split if isinstance(stage.split, Split) else Split(train=stage.split)
+    kind, view = _view(card, stage)
+    table = _table(card.folder, split.train)
+    _check_columns(card, view, table)
+    rows = _chosen(recipe, card, table)
+    if split.rows is not None:
+        rows = rows[: split.rows]
+    passed_over = table.num_rows - len(rows)
+    held_out: list[dict[str, Any]] = []
+    if isinstance(split.validation, str):
+        held_out = _chosen(recipe, card, _table(card.folder, split.validation))
+    elif split.validation is not None:
+        seed = recipe.file.seed if split.seed is None else split.seed
+        # Rows without lineage are groups of their own.
+        groups = [tuple(row.get("seed_ids") or (str(row.get("id", i)),)) for i, row in enumerate(rows)]
+        plan = SplitPlan(groups, {_HELD_OUT: split.validation}, seed)
+        sides = [plan.split_of(ids) for ids in groups]
+        held_out = [row for row, side in zip(rows, sides, strict=True) if side == _HELD_OUT]
+        rows = [row for row, side in zip(rows, sides, strict=True) if side != _HELD_OUT]
+    if not rows:
+        message = f"no rows are left to train on, of {table.num_rows:,} in {from_here(card.folder)}"
+        raise InputError(Problem("no-rows", message, recipe.document.place(("stages", card.stage))))
+    return StageRows(kind, view, rows, held_out, passed_over)
+
+
+def _view(card: StageCard, stage: TrainingStage) -> tuple[str, Mapping[str, str]]:
+    views = Views.model_validate(card.own.get("views") or {}).model_dump(exclude_none=True)
+    for kind in (stage.view,) if stage.view is not None else _KINDS[stage.use]:
+        if kind in views:
+            return str(kind), views[kind]
+    message = f"the card of {from_here(card.folder)} has no view that '{stage.use}' trains on"
+    raise InputError(Problem("missing-view", message, card.place, "run its pipeline again if its card has one now"))
+
+
+def _table(folder: Path, split: str) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pa.concat_tables(pq.read_table(file) for file in data_files(folder, split))
+
+
+def _check_columns(card: StageCard, view: Mapping[str, str], table: pa.Table) -> None:
+    message = f"the view reads a column that {from_here(card.folder)} does not have: "
+    raise_errors(
+        Problem("unknown-column", message + column, card.place)
+        for column in view.values()
+        if column not in table.column_names
+    )
+
+
+def _chosen(recipe: LoadedRecipe, card: StageCard, table: pa.Table) -> list[dict[str, Any]]:
+    stage = recipe.file.stages[card.stage]
+    where = stage.where if stage.use != "merge" else None
+    if where is not None:
+        expression = parse_where(where, recipe.document.place(("stages", card.stage, "where")))
+        table = table.filter(expression.arrow(table.schema))
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def seeds_on_both_sides(rows: StageRows) -> Iterator[str]:
+    """Seeds from which rows on both sides come: none, unless the dataset's own splits were not grouped."""
+    train = {seed for row in rows.train for seed in row.get("seed_ids") or ()}
+    held_out = {seed for row in rows.held_out for seed in row.get("seed_ids") or ()}
+    yield from sorted(train & held_out)

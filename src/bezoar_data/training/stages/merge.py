@@ -1,0 +1,28 @@
+"""The stage `merge`: an adapter put into the weights it was trained on, as they were before quantisation.
+
+Merging into quantised weights would round the adapter away; the adapter is added to the unquantised ones instead.
+"""
+
+from __future__ import annotations
+
+import time
+
+from bezoar_data.training.estimate.machine import peak_memory
+from bezoar_data.training.models import load_adapter, load_weights
+from bezoar_data.training.stages.base import Done, StageJob
+
+
+def run_merge(job: StageJob) -> Done:
+    """Leave a model that stands alone. Raises `InputError` where the weights cannot be loaded."""
+    assert job.stage.use == "merge" and job.start.adapter is not None  # noqa: S101 (a recipe is checked for it)
+    began = time.perf_counter()
+    # Added in single precision, and rounded once.
+    model = load_weights(job.start, job.place, dtype="float32")
+    merged = load_adapter(model, job.start.adapter, trainable=False).merge_and_unload(safe_merge=True)
+    import torch
+
+    merged.to(getattr(torch, job.stage.dtype)).save_pretrained(str(job.result))
+    job.save_tokenizer()
+    weights = sum(parameter.numel() for parameter in merged.parameters())
+    times = {"seconds": round(time.perf_counter() - began, 2), "peak_memory_bytes": peak_memory()}
+    return Done({"weights": weights, "dtype": job.stage.dtype}, times)

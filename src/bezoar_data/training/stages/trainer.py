@@ -1,0 +1,160 @@
+"""What the SFT and the DPO stage share: the model with its adapter, TRL's trainer with our examples, and what is left.
+
+Examples come tokenised and labelled, so TRL's own preparation of rows is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
+from bezoar_data.training.distributed import is_first
+from bezoar_data.training.estimate.machine import peak_memory
+from bezoar_data.training.folder import last_checkpoint
+from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
+from bezoar_data.training.settings import with_defaults
+from bezoar_data.training.stages.base import Done, StageJob
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+LOG = "log.jsonl"
+
+
+def policy_model(job: StageJob) -> Any:
+    """The model to train: the start's weights with the adapter carried on, a new one, or none."""
+    assert job.data is not None  # noqa: S101 (a stage that trains has data)
+    quantisation = quantisation_of(job.recipe)
+    full = with_defaults(job.stage.use, job.data.settings.given)
+    half = bool(full.get("bf16")) or (full.get("bf16") is None and not full.get("fp16"))
+    if quantisation is not None:
+        dtype = str(quantisation.bnb_4bit_compute_dtype).removeprefix("torch.")
+    else:
+        # All weights are trained in single precision, whatever they are multiplied in.
+        dtype = "bfloat16" if half and job.data.adapter is not None else "float32"
+    attention = job.data.speed.attention
+    model = load_weights(job.start, job.place, dtype=dtype, quantisation=quantisation, attention=attention)
+    model.config.use_cache = False
+    if job.start.adapter is not None:
+        return load_adapter(model, job.start.adapter, trainable=True)
+    if job.data.adapter is not None:
+        return new_adapter(model, job.data.adapter, int(full["seed"]))
+    return model
+
+
+def dataset(examples: list[dict[str, list[int]]]) -> Dataset | None:
+    from datasets import Dataset
+
+    return Dataset.from_list(examples) if examples else None
+
+
+def configuration(job: StageJob, cls: type[Any], **ours: Any) -> Any:
+    """TRL's configuration with the recipe's settings. Raises `InputError` for values that only TRL can refuse."""
+    assert job.data is not None  # noqa: S101 (a stage that trains has data)
+    given = {
+        "disable_tqdm": True,
+        **job.data.settings.given,
+        **job.data.settings.shared,
+        **job.data.speed.settings,
+        **ours,
+    }
+    try:
+        return cls(output_dir=str(job.work), **given)
+    except (ValueError, TypeError, ImportError) as error:
+        message = f"{cls.__name__} refuses these settings: {str(error).strip()}"
+        raise InputError(Problem("bad-value", message, job.place)) from error
+
+
+class OurExamples:
+    """To be mixed into a trainer of TRL's: leaves our examples as they are, and the types of weights too."""
+
+    model: Any
+
+    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+        return dataset
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with _types_kept(self.model):
+            super()._load_from_checkpoint(*args, **kwargs)  # type: ignore[misc]
+
+    def _load_best_model(self) -> None:
+        with _types_kept(self.model):
+            super()._load_best_model()  # type: ignore[misc]
+
+
+class _types_kept:
+    """Loading an adapter's checkpoint turns it to single precision; training would go on with other numbers than it
+    would have had without the interruption."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __enter__(self) -> None:
+        self._types = {name: p.dtype for name, p in self._model.named_parameters()}
+
+    def __exit__(self, *_: object) -> None:
+        for name, parameter in self._model.named_parameters():
+            if parameter.requires_grad and parameter.dtype != self._types[name]:
+                parameter.data = parameter.data.to(self._types[name])
+
+
+def run_trainer(job: StageJob, trainer: Any) -> Done:
+    """Train, from the last checkpoint if there is one, and leave the weights, the tokenizer and the log."""
+    from transformers import PrinterCallback
+
+    checkpoint = last_checkpoint(job.work)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(job.progress.callback(job.stage.id, checkpoint))
+    began = time.perf_counter()
+    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    seconds = time.perf_counter() - began
+    # Where the weights are spread over processes, all of them put them together.
+    whole = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
+    if is_first():
+        save_weights(trainer.model, job.result, whole)
+        job.save_tokenizer()
+    history = trainer.state.log_history
+    if is_first():
+        (job.result / LOG).write_text("".join(json.dumps(_plain(line)) + "\n" for line in history), encoding="utf-8")
+    return Done(_metrics(history, trainer.state), _times(seconds, result.metrics, checkpoint))
+
+
+def save_weights(model: Any, folder: Path, state: Any = None) -> None:
+    """An adapter alone, or the whole model. A copy that served as DPO's reference is none of the result."""
+    adapters = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
+    model.save_pretrained(str(folder), state_dict=state, **adapters)
+    # peft's empty card would stand in for ours.
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def _metrics(history: list[dict[str, Any]], state: Any) -> dict[str, Any]:
+    losses = [line["loss"] for line in history if "loss" in line]
+    watched = [line["eval_loss"] for line in history if "eval_loss" in line]
+    margins = [line["rewards/margins"] for line in history if "rewards/margins" in line]
+    found: dict[str, Any] = {"steps": state.global_step, "epochs": state.epoch}
+    if losses:
+        found |= {"first_loss": losses[0], "last_loss": losses[-1]}
+    if watched:
+        found |= {"first_eval_loss": watched[0], "best_eval_loss": min(watched), "last_eval_loss": watched[-1]}
+        found["best_step"] = state.best_global_step
+    if margins:
+        found |= {"first_margin": margins[0], "last_margin": margins[-1]}
+    return found
+
+
+def _times(seconds: float, metrics: Mapping[str, Any], checkpoint: Path | None) -> dict[str, Any]:
+    return {
+        "seconds": round(seconds, 2),
+        "steps_per_second": metrics.get("train_steps_per_second"),
+        "resumed_from": checkpoint.name if checkpoint else None,
+        "peak_memory_bytes": peak_memory(),
+    }
+
+
+def _plain(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: float(value) if hasattr(value, "item") else value for key, value in line.items()}
