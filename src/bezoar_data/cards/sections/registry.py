@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.cards.licences.lineage import UNKNOWN
+from bezoar_data.cards.sections import carbon, checks, data
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import Facts
 from bezoar_data.cards.sections.judge import against_people
 from bezoar_data.cards.sections.judge import judge as judged_by
-from bezoar_data.cards.sections.registry import carbon, checks, data
 from bezoar_data.cards.sections.review import reviewed
 
 

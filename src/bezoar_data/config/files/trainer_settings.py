@@ -2,7 +2,8 @@
 
 A recipe passes TRL's and peft's own names through, so that nobody has to learn ours. Importing those libraries takes
 seconds; checking a recipe reads `trainer_settings.json` instead, which
-`python -m bezoar_data.config.files.trainer_settings --write` makes from the classes of the versions that the extra `train` installs.
+`python -m bezoar_data.config.files.trainer_settings --write` makes from the classes of the versions that the extra
+`train` installs.
 """
 
 from __future__ import annotations
