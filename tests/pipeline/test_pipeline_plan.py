@@ -17,6 +17,7 @@ import pytest
 from bezoar_data import load_pipeline
 from bezoar_data.config.errors import InputError
 from bezoar_data.pipeline.load import load
+from bezoar_data.reports.plan.text import plan_text
 from bezoar_data.plan.planner import plan_pipeline
 from bezoar_data.plan.result import Interval, Plan
 from bezoar_data.runs.folder import RunFolder
@@ -174,7 +175,7 @@ def test_a_budget_without_prices_is_refused_as_a_run_would(project: Project, ans
     assert {p.code for p in wrong.value.problems} == {"no-price"}
     made = plan(path)
     assert made.cost is None and made.unpriced == ("tester",)
-    assert "no price for tester" in str(made)
+    assert "no price for tester" in plan_text(made, 120)
 
 
 def test_a_step_of_a_persons_module_is_not_imported_and_what_follows_is_unknown(project: Project):

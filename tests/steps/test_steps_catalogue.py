@@ -18,7 +18,7 @@ def faults(use: str, settings: dict) -> list[tuple]:
 
 
 def test_the_shipped_catalogue_is_current() -> None:
-    assert main([]) == 0, "run: python -m bezoar_data.steps.catalogue --write"
+    assert main([]) == 0, "run: python -m bezoar_data.steps.catalogue.write --write"
 
 
 def test_it_knows_the_steps_and_every_entry_is_whole() -> None:
@@ -199,7 +199,7 @@ def plugin(folder: Path, use: str) -> dict[str, str]:
 
 def test_an_installed_package_adds_its_steps(tmp_path: Path) -> None:
     env = plugin(tmp_path, "loud.shout")
-    module = [sys.executable, "-m", "bezoar_data.steps.catalogue", "--package", "loud_steps"]
+    module = [sys.executable, "-m", "bezoar_data.steps.catalogue.write", "--package", "loud_steps"]
     assert subprocess.run(module, env=env, capture_output=True, check=False).returncode == 1
     subprocess.run([*module, "--write"], env=env, check=True, capture_output=True)
     code = (
@@ -214,7 +214,7 @@ def test_an_installed_package_adds_its_steps(tmp_path: Path) -> None:
 def test_a_package_that_claims_a_taken_name_or_is_broken_is_named(tmp_path: Path, fault: str) -> None:
     env = plugin(tmp_path, "orca.explain")
     if fault == "taken":
-        module = [sys.executable, "-m", "bezoar_data.steps.catalogue", "--package", "loud_steps", "--write"]
+        module = [sys.executable, "-m", "bezoar_data.steps.catalogue.write", "--package", "loud_steps", "--write"]
         subprocess.run(module, env=env, check=True, capture_output=True)
     code = (
         "from bezoar_data.config.errors import InputError\n"

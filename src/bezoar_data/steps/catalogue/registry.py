@@ -1,7 +1,8 @@
 """The catalogue of steps: what each one is called, reads, writes and can be set to, without importing any of them.
 
 Importing distilabel takes seconds, and importing a step runs code. Checking a pipeline file and listing steps need
-neither: they read `catalogue.json`, which `python -m bezoar_data.steps.catalogue --write` makes from the step classes.
+neither: they read `catalogue.json`, which `python -m bezoar_data.steps.catalogue.write --write` makes from the step
+classes.
 A package adds steps with an entry point in the group `bezoar_data.steps` whose value is a package that holds a
 `catalogue.json` made the same way (`--package my_steps --write`).
 """

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import_distilabel()
     from bezoar_data.steps.catalogue.describe import describe_package
 
-    parser = argparse.ArgumentParser(prog="python -m bezoar_data.steps.catalogue", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bezoar_data.steps.catalogue.write", description=main.__doc__)
     parser.add_argument("--write", action="store_true", help="write the file instead of comparing")
     parser.add_argument("--package", default=HERE, help="the package whose steps to describe")
     options = parser.parse_args(arguments)
@@ -44,3 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"{path} is not current; run this again with --write\n")
             return 1
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
