@@ -17,9 +17,9 @@ import pytest
 from bezoar_data import load_pipeline
 from bezoar_data.config.errors import InputError
 from bezoar_data.pipeline.load import load
-from bezoar_data.reports.plan.text import plan_text
 from bezoar_data.plan.planner import plan_pipeline
 from bezoar_data.plan.result import Interval, Plan
+from bezoar_data.reports.plan.text import plan_text
 from bezoar_data.runs.folder import RunFolder
 from support.fault_server import FaultServer
 from support.projects import JUDGED, STEPS, Project
