@@ -76,7 +76,7 @@ class Asking:
         good = int(key[:8], 16) / 16**8 < about.kept
         words = self.filler.words(kind.letter)
         # One for each sample: equal answers would make later questions equal.
-        texts = [node.step.stand_in(ask, words, good=good) for _ in range(ask.n)]
+        texts = [node.step.placeholder(ask, words, good=good) for _ in range(ask.n)]
         most = model.sampling.max_tokens
         length = self._length(texts[0], most)
         known, filling = self.tokens.prompt(ask.messages)
@@ -130,10 +130,10 @@ class Asking:
                 continue
             asked = replace(ask, messages=answer.messages, n=1, attempt=0)
             if node.step.kind_of(asked) == name:
-                stood = node.step.stand_in(asked, self.filler.words(kind.letter))
+                stood = node.step.placeholder(asked, self.filler.words(kind.letter))
                 kind.past.append((self._length(stood, most), answer.completion_tokens))
                 different[canonical_messages(answer.messages)] = answer.text
-        if ask.schema is None and self.tokens.has_filling(node.step.stand_in(ask, self.filler.words(kind.letter))):
+        if ask.schema is None and self.tokens.has_filling(node.step.placeholder(ask, self.filler.words(kind.letter))):
             kind.learn_equal(different.values())
         return kind
 
@@ -144,7 +144,7 @@ class Asking:
         weight = self._weigh(base, path)
         channel.hits += weight * len(entries)
         channel.paid += weight * sum(entry.cost or 0.0 for entry in entries)
-        stood = self.tokens.text(node.step.stand_in(ask, self.filler.words(kind.letter)))
+        stood = self.tokens.text(node.step.placeholder(ask, self.filler.words(kind.letter)))
         kind.found += [(stood, e.completion_tokens) for e in entries if e.completion_tokens]
         billed = sum(entry.prompt_tokens or 0 for entry in entries)
         if billed:

@@ -246,7 +246,7 @@ class _Planner:
             past_asks = round(channel.seen_asks)
         if past_rows < LEAST or not past_asks:
             if makes_all:
-                low, high = self.compiled.node(key[0]).step.likely_kept()
+                low, high = self.compiled.node(key[0]).step.keep_rate()
                 return Factor.assumed(1 / high, 1 / low, least=1.0)
             # Of prompts that are all known, equal ones were found.
             certain = not any(amount.filling for amount in channel.ahead.values())

@@ -280,7 +280,7 @@ class Replay:
         if isinstance(node.step, GlobalMakingStep):
             return Share.assumed(1.0, 1.0)  # it asks until it has enough
         traffic = self.traffic[node.id]
-        likely = node.step.likely_kept() if hasattr(node.step, "likely_kept") else (0.6, 1.0)
+        likely = node.step.keep_rate() if hasattr(node.step, "keep_rate") else (0.6, 1.0)
         seen = Share.learned(traffic.seen_kept, traffic.seen_in, likely)
         known = [share for share in (self._past.share(node.id, likely), seen) if share is not None]
         if known:

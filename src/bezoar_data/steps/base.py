@@ -29,7 +29,7 @@ from bezoar_data.llms.gateway.distilabel_llm import ask_each
 from bezoar_data.runs.row import RESERVED, SOURCE_SPAN, Columns, Drop, Lineage, Row, row_random, seed_id
 from bezoar_data.steps.columns import fill_columns
 from bezoar_data.steps.distilabel_driver import adopt, carried, encode_for, passed_by, process_batch
-from bezoar_data.steps.placeholders import Words, stand_in
+from bezoar_data.steps.placeholders import Words, placeholder
 from bezoar_data.steps.verdicts import (
     RUN_ENDED,
     TAKEN_IN,
@@ -91,17 +91,17 @@ class _Declared:
         settings = {name: getattr(self, name) for name in type(self).model_fields}  # type: ignore[attr-defined]
         return fill_columns(declared, settings)
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         """The least and the largest share of its rows (of the candidates it makes) that it may keep, said without
         knowing rows or answers. `plan` assumes them until there is a run to learn from. They are ours."""
         return 0.6, 1.0
 
-    def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+    def placeholder(self, ask: Ask, words: Words, *, good: bool = True) -> str:
         """A text such as a model may answer, which the step can read, for `plan`. See `steps.forecast`.
 
         Not `good`: one that speaks against what the row is made into, where what the step asks next depends on that.
         """
-        return stand_in(ask, words)
+        return placeholder(ask, words)
 
     def kind_of(self, ask: Ask) -> str:
         """A name for questions of this kind, where the step asks one model several that are answered differently: how
@@ -170,7 +170,7 @@ class ModelStep(Asking, RowStep):
 
     llm: LLM = Field(description="Who answers: the name of a role in the models file.")
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         return 0.96, 1.0
 
 
@@ -248,7 +248,7 @@ class GlobalModelStep(Asking, GlobalMakingStep):
 
     llm: LLM = Field(description="Who answers: the name of a role in the models file.")
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         return 0.7, 1.0
 
 

@@ -22,7 +22,7 @@ FIELD = 40
 """Tokens of a text field in a JSON answer, such as a verdict's reason."""
 
 
-def stand_in(ask: Ask, words: Words, *, tokens: int = PLAIN) -> str:
+def placeholder(ask: Ask, words: Words, *, tokens: int = PLAIN) -> str:
     """Filling of about so many tokens, or JSON that fits the question's schema."""
     return words(tokens) if ask.schema is None else json.dumps(_fits(ask.schema, words))
 

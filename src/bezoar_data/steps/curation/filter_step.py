@@ -29,7 +29,7 @@ class _Sorting:
     def outputs(self) -> list[str]:
         return [self.mark] if self.action == "mark" else []
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         return (0.6, 1.0) if self.action == "drop" else (1.0, 1.0)
 
     def sort_out(self, row: Row, reason: str, detail: str, facts: Mapping[str, Any] | None = None) -> Verdict:

@@ -46,7 +46,7 @@ class NearDuplicates(GlobalSortingStep):
         default=256, ge=16, le=1024, description="MinHash permutations: more find pairs near the threshold faster."
     )
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         return (0.7, 1.0) if self.action == "drop" else (1.0, 1.0)
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:

@@ -24,7 +24,7 @@ from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, Turns
 from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
 from bezoar_data.steps.evol_instruct.eliminate import NO_GAIN, UNCLEAR, fault_of, read_comparison
 from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIPPED, PromptsFile, load_prompts
-from bezoar_data.steps.placeholders import Words, stand_in
+from bezoar_data.steps.placeholders import Words, placeholder
 from bezoar_data.steps.verdicts import refused
 
 Talk = Generator[Ask, Answer, Dropped | None]
@@ -140,7 +140,7 @@ class EvolInstructEvolve(ModelStep):
                 text, parent = evolution.instruction, epoch - 1
         return Children(children)
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         return 0.7, 1.0
 
     def kind_of(self, ask: Ask) -> str:
@@ -151,7 +151,7 @@ class EvolInstructEvolve(ModelStep):
             return "in depth"
         return "response" if file.to_broaden(text) is None else "in breadth"
 
-    def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+    def placeholder(self, ask: Ask, words: Words, *, good: bool = True) -> str:
         if ask.to == "evaluator":
             # An evolution that fails leaves the row as it was: the next epoch asks something else.
             return "Not Equal" if good else "Equal"
@@ -160,7 +160,7 @@ class EvolInstructEvolve(ModelStep):
         if given is not None:
             return f"{given} {words(_ADDED)}"
         given = file.to_broaden(text)
-        return stand_in(ask, words) if given is None else words(len(given.split()) * 4 // 3 or 1)
+        return placeholder(ask, words) if given is None else words(len(given.split()) * 4 // 3 or 1)
 
     def shared_draw(self, columns: Columns) -> object:
         return (columns["category"], columns["epoch"]) if self.draw == "per_epoch" and "epoch" in columns else None

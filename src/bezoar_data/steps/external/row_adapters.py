@@ -50,7 +50,7 @@ class ForeignStep(Wrapped, RowStep):
         self.let_go()
         super().unload()
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         return 0.95, 1.0
 
     def run_row(self, row: Row) -> Turns:

@@ -37,7 +37,7 @@ class JudgingStep(ModelStep):
 
     retries: NonNegativeInt = Field(default=2, description="How often an unreadable verdict is asked for again.")
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         return 1.0, 1.0
 
     def messages(self, instructions: str, row: Row, columns: Mapping[str, str], request: str) -> tuple[Message, ...]:

@@ -52,7 +52,7 @@ class JudgePanel(RowStep):
             raise ValueError(f"the panel cannot be called '{self.judge}' as one of its judges is: set `as`")
         return self
 
-    def likely_kept(self) -> tuple[float, float]:
+    def keep_rate(self) -> tuple[float, float]:
         return 1.0, 1.0
 
     def run_row(self, row: Row) -> Turns:

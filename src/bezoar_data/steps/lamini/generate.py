@@ -148,7 +148,7 @@ class LaminiGenerate(GlobalModelStep):
             )
         return made
 
-    def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+    def placeholder(self, ask: Ask, words: Words, *, good: bool = True) -> str:
         return "\n".join(f"<example>{words(_TYPICAL)}</example>" for _ in range(self.count))
 
     def order_notes(self) -> Sequence[str]:

@@ -11,7 +11,7 @@ from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
 from bezoar_data.steps.base import Dropped, Kept, Turns
 from bezoar_data.steps.lamini.prompts import load_prompts
-from bezoar_data.steps.placeholders import Words, stand_in
+from bezoar_data.steps.placeholders import Words, placeholder
 
 _CONCISE = 45
 """Tokens of a typical answer that was to be concise. Ours."""
@@ -53,8 +53,8 @@ class LaminiRespond(AnsweringStep):
         text = yield from self.usable(messages)
         return text if isinstance(text, Dropped) else Kept(row.with_columns(response=text))
 
-    def stand_in(self, ask: Ask, words: Words, *, good: bool = True) -> str:
-        return stand_in(ask, words, tokens=_CONCISE)
+    def placeholder(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+        return placeholder(ask, words, tokens=_CONCISE)
 
     def _said(self) -> str:
         if self._system is None:
