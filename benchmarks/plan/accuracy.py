@@ -84,7 +84,8 @@ def compare(name: str, models: Path, out: Path, seed: int) -> tuple[Planned, Pla
     path = ROOT / "pipelines" / f"{name}.yaml"
     made = plan_pipeline(load(path, models=models, overrides=[f"seed={seed}"]), RunFolder(out))
     asked = load_pipeline(path, models=models, set={"seed": seed}, out=out).run(quiet=True).as_json()["asked"]
-    assert made.requests is not None and made.cost is not None
+    assert made.requests is not None
+    assert made.cost is not None
     return (made.requests, asked["requests"]), (made.cost, asked["cost"])
 
 

@@ -334,7 +334,8 @@ def test_a_wrong_template_or_readme_is_refused_before_a_run(tmp_path: Path) -> N
     ]
     with pytest.raises(InputError) as caught:
         describer(None, previous=readme)
-    assert caught.value.problems[0].place and caught.value.problems[0].place.file == str(readme)
+    assert caught.value.problems[0].place
+    assert caught.value.problems[0].place.file == str(readme)
     with pytest.raises(InputError) as caught:
         describer(ORCA, columns=("inputs", "system_message"))
     assert [p.code for p in caught.value.problems] == ["unknown-column"]

@@ -64,14 +64,17 @@ def test_the_card_tells_lineage_metrics_and_verdict_and_obeys_no_foreign_text():
     evil = data("evil<script>|x", "MIT", "yes", where="a == '|`'")
     text = model_card(stage(GOOD, evil))
     front = parse_card(text, "README.md").front
-    assert front["base_model"] == "open/base" and front["base_model_relation"] == "adapter"
+    assert front["base_model"] == "open/base"
+    assert front["base_model_relation"] == "adapter"
     assert (front["license"], front["license_name"]) == ("other", "Apache-2.0 AND MIT")
     assert [one["lock"] for one in front["bezoar"]["data"]] == ["lock-good", "lock-evil"]
     body = text.split("\n---\n", 1)[1]
     assert "| `s0` | sft | `base` | 9 | 2.500 → 1.250 |" in body
     assert "**Commercial use: yes.** **May be published: yes.**" in body
-    assert "<script>" not in body and "evil&lt;script&gt;\\|x" in body
-    assert "adapter.r: 16" in body and "AutoPeftModelForCausalLM" in body
+    assert "<script>" not in body
+    assert "evil&lt;script&gt;\\|x" in body
+    assert "adapter.r: 16" in body
+    assert "AutoPeftModelForCausalLM" in body
 
 
 def test_a_model_that_stands_alone_is_a_finetune_of_the_base():

@@ -62,7 +62,8 @@ def test_a_models_file_becomes_values(tmp_path: Path) -> None:
     assert teacher.sampling.stop == ("###",)
     assert teacher.limits.concurrency == 64
     assert teacher.fallbacks[0].model == "offline-teacher"
-    assert judge.price is not None and judge.price.read == date(2026, 1, 31)
+    assert judge.price is not None
+    assert judge.price.read == date(2026, 1, 31)
     assert judge.api_key_env == "OPENAI_API_KEY"
     assert loaded.document.place(("roles", "judge", "model")).line == 15
 

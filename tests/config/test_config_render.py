@@ -65,7 +65,8 @@ def test_a_secret_place_shows_the_line_up_to_it_only(tmp_path: Path) -> None:
     path.write_text("key: hunter2 and more\n", encoding="utf-8")
     text = render_problems([Problem("c", "m", Place(str(path), 1, 6), secret=True)])
     assert "key: [hidden]" in text
-    assert "hunter2" not in text and "more" not in text
+    assert "hunter2" not in text
+    assert "more" not in text
 
 
 def test_a_file_that_is_gone_and_a_place_that_is_no_file_show_no_line(tmp_path: Path) -> None:

@@ -235,7 +235,8 @@ def test_what_a_yaml_writer_writes_reads_back_with_every_place(value: Any) -> No
 
     def walk(value: Any, path: tuple[str | int, ...]) -> None:
         place = document.place(path)
-        assert place.line is not None and place.column is not None
+        assert place.line is not None
+        assert place.column is not None
         assert len(lines[place.line - 1]) + 1 >= place.column
         for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(inner, dict | list):

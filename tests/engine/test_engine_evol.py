@@ -114,7 +114,8 @@ def test_three_epochs_over_a_server_eliminate_by_each_rule_and_repeat_without_as
         assert holds[row["reason"]], row
         keys = json.loads(row["_bezoar"])["keys"]
         asked = {"no_information_gain": 1, "unclear_comparison": 6}.get(row["reason"], 0)
-        assert len(keys[EVOLVE]) == 2 and len(keys.get(f"{EVOLVE}.evaluator", ())) == asked
+        assert len(keys[EVOLVE]) == 2
+        assert len(keys.get(f"{EVOLVE}.evaluator", ())) == asked
     published = "instruction response category evolution_strategy in-depth-evolving_operation epoch"
     assert {*published.split(), "gpt4_status"} <= set(kept[0])
     assert "context" not in kept[0]
@@ -184,7 +185,8 @@ def test_a_role_that_the_models_file_lacks_is_told_at_its_line(project: Project,
     done = project.run("--json")
     assert done.code == 2
     (problem,) = done.json["problems"]
-    assert "evaluator" in problem["message"] and problem["line"]
+    assert "evaluator" in problem["message"]
+    assert problem["line"]
 
 
 def test_the_shipped_pipeline_runs_offline(tmp_path: Path):

@@ -58,11 +58,13 @@ def test_every_kind_of_judge_works_offline_and_stands_on_the_card(tmp_path: Path
         ["gpt4_status", "falcon_status"], ["gpt4_rating", "falcon_rating"]
     ]  # fmt: skip
     (repeated,) = judging["repeated"]
-    assert repeated["status"]["rows"] == len(rows) and repeated["status"]["agreement"]["low"] < 1
+    assert repeated["status"]["rows"] == len(rows)
+    assert repeated["status"]["agreement"]["low"] < 1
     (scored,) = judging["attributes"]
     assert scored["means"]["helpfulness"] == pytest.approx(sum(r["helpfulness"] for r in rows) / len(rows), abs=1e-4)
     assert all(0 <= r[name] <= 4 for r in rows for name in ("helpfulness", "correctness", "coherence"))
-    assert len({r["complexity"] for r in rows}) > 1 and len({r["verbosity"] for r in rows}) > 1
+    assert len({r["complexity"] for r in rows}) > 1
+    assert len({r["verbosity"] for r in rows}) > 1
     (compared,) = judging["comparisons"]
     assert compared["a"] + compared["b"] + compared["tie"] + compared["inconsistent"] == len(rows)
     assert compared["consistent"]["value"] == 1.0, "the offline judge looks at texts, not at places"
@@ -95,7 +97,8 @@ def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_
     assert len(again["judging"]["people"]["calibration"]) == 1
     card = load_card(dataset / "README.md")
     told = {judge["name"]: judge["reliability"] for judge in card.bezoar["judge"]}
-    assert told["gpt4"][0]["columns"] == ["gpt4_rating", "human"] and told["falcon"] == "not measured"
+    assert told["gpt4"][0]["columns"] == ["gpt4_rating", "human"]
+    assert told["falcon"] == "not measured"
     assert "not been measured for `falcon`, `panel`" in card.body
     same, _ = run(tmp_path)
     assert same == again, "the same inputs give the same lock"
@@ -162,9 +165,11 @@ def test_rows_a_judge_failed_at_stay_with_the_other_judges_verdict_and_count_as_
     assert [i for i, row in enumerate(rows) if row["gpt4_status"] is None] == [3, 5, 7]
     assert all(row["other_status"] for row in rows)
     (missed,) = json.loads(rows[3]["_bezoar"])["missed"]
-    assert (missed["step"], missed["reason"]) == ("judge-accept", "unparsable_verdict") and missed["raw"]
+    assert (missed["step"], missed["reason"]) == ("judge-accept", "unparsable_verdict")
+    assert missed["raw"]
     (judge, other) = done.json["judges"]
-    assert judge["unjudged"] == {"http_400": 1, "unparsable_verdict": 2} and other["unjudged"] == {}
+    assert judge["unjudged"] == {"http_400": 1, "unparsable_verdict": 2}
+    assert other["unjudged"] == {}
     assert judge["accepted"] + judge["rejected"] == 37
     card = (project.folder / "runs" / "test" / "dataset" / "README.md").read_text()
     assert "3 rows stayed without a verdict: 1 × `http_400`, 2 × `unparsable_verdict`." in card

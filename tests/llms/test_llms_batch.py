@@ -97,7 +97,8 @@ async def test_a_refused_request_costs_its_own_row_only_and_is_not_asked_again(j
     with BatchServer() as server:
         for _ in range(2):
             found = await ask(server, journal, [*texts(5), "bad [[400]]"], kind=kind)
-            assert isinstance(found[5], Refused) and found[5].reason == "http_400"
+            assert isinstance(found[5], Refused)
+            assert found[5].reason == "http_400"
             assert all(isinstance(a, Answer) for a in found[:5])
         stats = server.stats()
         await ask(server, journal, ["bad [[400]]"], kind=kind, retry_failed=True)
@@ -110,7 +111,8 @@ async def test_a_request_that_always_fails_is_given_up_after_its_tries(journal: 
     with BatchServer() as server:
         found = await ask(server, journal, ["good", "bad [[500]]"], batch={**BATCH, "tries": 2})
         stats = server.stats()
-    assert isinstance(found[1], Refused) and found[1].reason == "no_usable_answer"
+    assert isinstance(found[1], Refused)
+    assert found[1].reason == "no_usable_answer"
     assert stats["prompts"] == {"good": 1, "bad [[500]]": 2}
 
 
@@ -161,7 +163,9 @@ async def test_a_batch_costs_half_and_the_journal_serves_both_modes(journal: Jou
     with BatchServer() as server:
         found = await ask(server, journal, texts(3), price=PRICE)
         entry = journal.get(found[0].keys[0])
-        assert entry is not None and entry.prompt_tokens is not None and entry.completion_tokens is not None
+        assert entry is not None
+        assert entry.prompt_tokens is not None
+        assert entry.completion_tokens is not None
         assert (entry.price_input, entry.price_output) == (5.0, 10.0)
         assert entry.cost == pytest.approx((entry.prompt_tokens * 5 + entry.completion_tokens * 10) / 1e6)
         direct = await ask(server, journal, texts(3), mode="direct")

@@ -71,7 +71,8 @@ def test_a_writer_waits_for_another_programs_long_transaction(path: Path) -> Non
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writer = start_writer(path, 1, 50)
-        assert writer.stdout is not None and not select.select([writer.stdout], [], [], 1.0)[0]
+        assert writer.stdout is not None
+        assert not select.select([writer.stdout], [], [], 1.0)[0]
         other.execute("ROLLBACK")
         said, _ = writer.communicate(timeout=PATIENCE)
     assert len(said.split()) == 50

@@ -46,7 +46,8 @@ def codes(task: str, answer: str) -> set[str]:
 
 def test_a_good_answer_is_accepted_with_a_high_rating() -> None:
     status, rating, reason = verdict(TASK, GOOD)
-    assert (status, rating) == ("Accept", 5) and "dough" in reason
+    assert (status, rating) == ("Accept", 5)
+    assert "dough" in reason
 
 
 @pytest.mark.parametrize(
@@ -77,8 +78,10 @@ def test_a_good_answer_is_accepted_with_a_high_rating() -> None:
 )
 def test_a_spoilt_answer_is_rejected_for_its_fault(answer: str, code: str, word: str) -> None:
     status, rating, reason = verdict(TASK, answer)
-    assert status == "Reject" and rating <= 2
-    assert code in codes(TASK, answer) and word in reason, reason
+    assert status == "Reject"
+    assert rating <= 2
+    assert code in codes(TASK, answer)
+    assert word in reason
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -103,7 +106,8 @@ def test_short_answers_to_short_questions_are_not_called_off_topic() -> None:
         ("Is ice cold?", "Yes."),
     ):
         status, rating, _ = verdict(task, answer)
-        assert status == "Accept" and rating <= 4
+        assert status == "Accept"
+        assert rating <= 4
 
 
 def test_lists_poems_and_code_are_not_called_disordered() -> None:
@@ -118,7 +122,8 @@ def test_an_answer_that_only_tells_how_to_find_out_is_rejected() -> None:
     question = "Would a lobster survive in a desert?"
     text = write_answer([{"role": "user", "content": question}])
     status, _, reason = verdict(question, text)
-    assert status == "Reject" and "does not give it" in reason
+    assert status == "Reject"
+    assert "does not give it" in reason
 
 
 def test_a_guess_that_says_so_is_rated_in_the_middle() -> None:
@@ -147,8 +152,11 @@ def test_the_material_is_read_as_the_judging_step_sends_it(trap: str) -> None:
         [{"role": "system", "content": "rubric"}, {"role": "user", "content": f"Judge this.\n{text}\nJSON"}]
     )
     assert judged is not None
-    assert judged.instruction.startswith("Task") and judged.response.startswith("Answer")
-    assert "Reference" not in judged.response and judged.reference == "Reference text" and judged.system == "Be kind."
+    assert judged.instruction.startswith("Task")
+    assert judged.response.startswith("Answer")
+    assert "Reference" not in judged.response
+    assert judged.reference == "Reference text"
+    assert judged.system == "Be kind."
 
 
 async def test_the_provider_answers_with_exactly_the_json_that_is_asked_for() -> None:
@@ -160,9 +168,11 @@ async def test_the_provider_answers_with_exactly_the_json_that_is_asked_for() ->
         for asked in (messages, again):
             (done,) = await cls(model).complete(Request(model=model, messages=asked))
             value = json.loads(done.text)
-            assert set(value) == {"reason", "rating", "status"} and value["status"] == status
+            assert set(value) == {"reason", "rating", "status"}
+            assert value["status"] == status
             assert read_verdict(done.text, (1, 2, 3, 4, 5)).status == status
-    assert cls.demo and not cls.needs_network
+    assert cls.demo
+    assert not cls.needs_network
 
 
 async def test_without_material_the_request_is_refused_for_good() -> None:
@@ -176,7 +186,9 @@ async def test_without_material_the_request_is_refused_for_good() -> None:
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_pair_gets_a_verdict_with_a_reason(task: str, answer: str) -> None:
     status, rating, reason = verdict(task, answer)
-    assert (status == "Reject") == (rating <= 2) and 1 <= rating <= 5 and reason.endswith(".")
+    assert (status == "Reject") == (rating <= 2)
+    assert 1 <= rating <= 5
+    assert reason.endswith(".")
 
 
 @settings(max_examples=100)
@@ -206,7 +218,8 @@ def test_error_rates_stay_near_the_measured_ones(real_data: Path, monkeypatch: p
 
     good = answers.good_answers(held_out=True)[::12]
     wrongly = sum(verdict(i.instruction, i.response)[0] == "Reject" for i in good)
-    assert len(good) > 200 and wrongly / len(good) < 0.08
+    assert len(good) > 200
+    assert wrongly / len(good) < 0.08
     for name, most in (("swapped", 0.2), ("cut", 0.2), ("shuffled", 0.12), ("looped", 0.03), ("empty", 0.0)):
         spoilt = list(answers.SPOILT[name](good))
         passed = sum(verdict(i.instruction, i.response)[0] == "Accept" for i in spoilt)
@@ -233,8 +246,10 @@ async def compared(first: str, second: str, reference: str = "") -> str:
 
 async def test_scores_follow_the_form_of_an_answer() -> None:
     good, cut, looped = await scored(GOOD), await scored(GOOD[:-12]), await scored("The yeast makes gas. " * 8)
-    assert good.attributes["helpfulness"] == 4 and good.attributes["coherence"] == 4
-    assert cut.attributes["coherence"] < 4 and looped.attributes["coherence"] < 2
+    assert good.attributes["helpfulness"] == 4
+    assert good.attributes["coherence"] == 4
+    assert cut.attributes["coherence"] < 4
+    assert looped.attributes["coherence"] < 2
     assert max(cut.attributes["helpfulness"], looped.attributes["helpfulness"]) < 2
     assert (await scored("Yeast.")).attributes["verbosity"] == 0 < good.attributes["verbosity"]
     assert "true was not checked" in good.reason, "it says what it does not know"

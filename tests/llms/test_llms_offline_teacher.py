@@ -85,8 +85,10 @@ def test_what_is_no_sum_has_no_value(text: str) -> None:
 
 def test_numbers_are_spelled_exactly() -> None:
     half, third = evaluate("1/2"), evaluate("1/3")
-    assert half is not None and spell(half) == "0.5"
-    assert third is not None and spell(third) == "1/3 (about 0.33)"
+    assert half is not None
+    assert spell(half) == "0.5"
+    assert third is not None
+    assert spell(third) == "1/3 (about 0.33)"
 
 
 @pytest.mark.parametrize(
@@ -282,11 +284,13 @@ def test_a_very_long_prompt_is_answered_from_its_beginning() -> None:
 def test_cutting_keeps_within_the_limit(text: str, most: int) -> None:
     kept, cut = cut_tokens(text, most)
     assert count_tokens(kept) <= most
-    assert text.startswith(kept) and cut == (kept != text)
+    assert text.startswith(kept)
+    assert cut == (kept != text)
 
 
 def test_forms_of_a_word_share_a_stem() -> None:
-    assert stem("molecules") == stem("molecular") and stem("running") == stem("runs")
+    assert stem("molecules") == stem("molecular")
+    assert stem("running") == stem("runs")
     assert stem("cat") != stem("dog")
 
 
@@ -317,18 +321,23 @@ async def test_the_provider_honours_samples_limits_and_stops() -> None:
     messages = [{"role": "user", "content": "Give three tips for a calm morning."}]
     model = Model(provider="offline-teacher", model="offline")
     whole = await cls(model).complete(Request(model=model, messages=messages, samples=(0, 1, 2)))
-    assert cls.demo and not cls.needs_network
-    assert len({c.text for c in whole}) == 3 and {c.finish_reason for c in whole} == {"stop"}
+    assert cls.demo
+    assert not cls.needs_network
+    assert len({c.text for c in whole}) == 3
+    assert {c.finish_reason for c in whole} == {"stop"}
     assert [c.completion_tokens for c in whole] == [count_tokens(c.text) for c in whole]
     assert sum(c.prompt_tokens or 0 for c in whole) == count_tokens(messages[0]["content"])
 
     short = Model(provider="offline-teacher", model="offline", sampling={"max_tokens": 12})
     (cut,) = await cls(short).complete(Request(model=short, messages=messages))
-    assert cut.finish_reason == "length" and cut.completion_tokens == 12 and whole[0].text.startswith(cut.text)
+    assert cut.finish_reason == "length"
+    assert cut.completion_tokens == 12
+    assert whole[0].text.startswith(cut.text)
 
     stopped = Model(provider="offline-teacher", model="offline", sampling={"stop": ["\n\n"]})
     (first,) = await cls(stopped).complete(Request(model=stopped, messages=messages))
-    assert first.text == whole[0].text.split("\n\n")[0] and first.finish_reason == "stop"
+    assert first.text == whole[0].text.split("\n\n")[0]
+    assert first.finish_reason == "stop"
 
 
 async def test_a_later_sample_alone_equals_itself_among_others() -> None:

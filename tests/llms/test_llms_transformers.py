@@ -196,7 +196,8 @@ async def test_each_row_of_a_batch_has_its_own_values(folder: Path, batches: lis
 @needs_torch
 async def test_a_prompt_that_does_not_fit_is_refused_and_its_neighbours_are_answered(folder: Path) -> None:
     refused, answered = await ask(model(folder), "x" * 400, "hi")
-    assert isinstance(refused, Refusal) and refused.status == 413
+    assert isinstance(refused, Refusal)
+    assert refused.status == 413
     assert answered[0].text
 
 

@@ -44,12 +44,14 @@ def test_a_table_worked_by_hand() -> None:
     assert found.table == HAND
     assert found.share.value == pytest.approx(0.7)
     assert found.kappa.value == pytest.approx(0.4)
-    assert found.weighted_kappa is None and found.difference is None
+    assert found.weighted_kappa is None
+    assert found.difference is None
 
 
 def test_a_weighted_table_worked_by_hand() -> None:
     found = agreement(*rows_of(RATED, ("1", "2", "3")))
-    assert found.weighted_kappa is not None and found.difference is not None
+    assert found.weighted_kappa is not None
+    assert found.difference is not None
     assert found.weighted_kappa.value == pytest.approx(1 - 6 * 18 / 430)
     assert found.difference.value == pytest.approx((-1 + 2 - 2 + 1) / 18)
 
@@ -133,13 +135,15 @@ def test_a_level_nobody_gave_is_still_a_step() -> None:
 @pytest.mark.parametrize("labels", [([], []), (["Accept"] * 5, ["Accept"] * 5)])
 def test_what_is_not_defined_is_none_and_not_a_number(labels: tuple[list[str], list[str]]) -> None:
     found = agreement(*labels)
-    assert found.kappa.value is None and found.kappa.low is None
+    assert found.kappa.value is None
+    assert found.kappa.low is None
     assert found.as_json()["kappa"] == {"value": None, "low": None, "high": None}
 
 
 def test_resamples_without_variation_are_left_out() -> None:
     found = agreement(["a", "a", "a", "b"], ["a", "a", "a", "b"])
-    assert found.kappa.value == 1.0 and found.kappa.low == 1.0
+    assert found.kappa.value == 1.0
+    assert found.kappa.low == 1.0
     assert found.share.low < 0.6, "four rows prove little, as the share's interval says"
     assert np.isnan(kappa(np.array([4, 0, 0, 0]), 2))
 

@@ -35,7 +35,8 @@ def test_a_judge_that_favours_the_first_place_is_exposed() -> None:
 def test_a_judge_that_favours_the_second_place_is_exposed() -> None:
     ab, ba = compared(2, 400, position=0.3)
     found = swapped(ba, ab)
-    assert found.towards_first.high < 0.4 and found.as_json()["biased"]
+    assert found.towards_first.high < 0.4
+    assert found.as_json()["biased"]
 
 
 def test_a_noisy_judge_without_a_favourite_place_is_not_blamed() -> None:
@@ -61,7 +62,8 @@ def rated(seed: int, n: int, per_word: float) -> tuple[list[float], list[int]]:
 
 def test_a_judge_that_favours_long_answers_is_exposed() -> None:
     found = length_effect(*rated(1, 400, per_word=0.01))
-    assert found is not None and found.effect.low > 0.5
+    assert found is not None
+    assert found.effect.low > 0.5
     assert found.short < 0 < found.long
     assert found.as_json()["biased"]
 

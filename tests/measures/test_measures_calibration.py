@@ -23,10 +23,12 @@ def precision(cut: float) -> float:
 
 def test_reaches_the_wanted_precision_inside_its_interval() -> None:
     found = calibrate(*labelled(1, 2000), 0.85)
-    assert found.chosen is not None and found.chosen.rating == 3.0
+    assert found.chosen is not None
+    assert found.chosen.rating == 3.0
     assert found.chosen.precision.low >= 0.85
     assert found.chosen.precision.low <= precision(3) <= found.chosen.precision.high
-    assert found.rows == 2000 and found.needed is None
+    assert found.rows == 2000
+    assert found.needed is None
 
 
 def test_takes_as_many_rows_as_the_wanted_precision_allows() -> None:
@@ -61,16 +63,19 @@ def test_all_intervals_hold_at_once() -> None:
 def test_too_few_rows_choose_nothing_and_say_how_many_would() -> None:
     found = calibrate([5.0] * 12 + [1.0] * 8, [True] * 12 + [False] * 8, 0.9)
     assert found.chosen is None
-    assert found.needed is not None and 30 < found.needed < 60
+    assert found.needed is not None
+    assert 30 < found.needed < 60
     more = calibrate([5.0] * found.needed + [1.0] * 8, [True] * found.needed + [False] * 8, 0.9)
-    assert more.chosen is not None and more.chosen.rating == 5.0
+    assert more.chosen is not None
+    assert more.chosen.rating == 5.0
 
 
 def test_a_judge_that_knows_nothing_cannot_be_calibrated() -> None:
     draw = random.Random(3)
     ratings = [float(draw.randint(1, 5)) for _ in range(1000)]
     found = calibrate(ratings, [draw.random() < 0.5 for _ in ratings], 0.9)
-    assert found.chosen is None and found.needed is None
+    assert found.chosen is None
+    assert found.needed is None
 
 
 @pytest.mark.parametrize("rows", [([], []), ([3.0], [True])])

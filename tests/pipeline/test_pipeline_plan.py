@@ -90,7 +90,8 @@ def test_what_a_run_takes_lies_within_its_plan_and_nearer_once_there_was_a_run(
     again = plan(path, out=out, models=models)
     assert (again.requests, again.cost) == (Interval(0, 0, 0), Interval(0, 0, 0))
     assert again.paid == pytest.approx(took["cost"])
-    assert again.rows is not None and again.rows.is_exact
+    assert again.rows is not None
+    assert again.rows.is_exact
 
     other = plan(path, out=out, models=models, set=("seed=8",))
     assert {use.basis for step in other for use in step.models} == {"learned"}
@@ -105,7 +106,8 @@ def test_planning_asks_nobody_and_leaves_no_file(project: Project, tmp_path: Pat
         project.models(server.url, price=PRICE)
         made = plan(project.pipeline(JUDGED))
         assert server.stats()["requests"] == 0
-    assert made.requests is not None and made.requests.high >= 16
+    assert made.requests is not None
+    assert made.requests.high >= 16
     assert sorted(p.name for p in tmp_path.iterdir()) == ["models.yaml", "pipeline.yaml", "rows.jsonl"]
 
 
@@ -122,7 +124,8 @@ def test_prompts_that_are_known_are_counted_exactly_and_equal_ones_once(project:
     made = plan(project.pipeline(steps))
     assert made.step("load_instructions").rows_out == Interval(12, 12, 12)
     (use,) = made.step("lamini-respond").models
-    assert use.requests is not None and use.requests.low == 6
+    assert use.requests is not None
+    assert use.requests.low == 6
 
 
 def test_after_a_run_of_some_rows_the_others_are_left_to_pay(project: Project):
@@ -152,8 +155,10 @@ def test_a_demo_run_teaches_nothing_of_another_model(project: Project):
 def test_a_budget_is_weighed(project: Project, cap: float, verdict: str):
     project.rows(20)
     made = plan(project.pipeline(JUDGED), max_cost=cap)
-    assert made.budget is not None and made.budget.verdict == verdict
-    assert made.cost is not None and made.budget.needed is not None
+    assert made.budget is not None
+    assert made.budget.verdict == verdict
+    assert made.cost is not None
+    assert made.budget.needed is not None
     assert made.budget.needed > made.cost.high  # room for the worst that the last request may cost
 
 
@@ -163,7 +168,8 @@ def test_a_budget_between_the_ends_may_not_be_enough(project: Project):
     cost = plan(path).cost
     assert cost is not None
     made = plan(path, max_cost=cost.likely)
-    assert made.budget is not None and made.budget.verdict == "perhaps"
+    assert made.budget is not None
+    assert made.budget.verdict == "perhaps"
 
 
 def test_a_budget_without_prices_is_refused_as_a_run_would(project: Project, answering: FaultServer):
@@ -174,7 +180,8 @@ def test_a_budget_without_prices_is_refused_as_a_run_would(project: Project, ans
         plan(path, max_cost=1.0)
     assert {p.code for p in wrong.value.problems} == {"no-price"}
     made = plan(path)
-    assert made.cost is None and made.unpriced == ("tester",)
+    assert made.cost is None
+    assert made.unpriced == ("tester",)
     assert "no price for tester" in plan_text(made, 120)
 
 
@@ -190,7 +197,9 @@ def test_a_step_of_a_persons_module_is_not_imported_and_what_follows_is_unknown(
     assert not (project.folder / "was_here").exists()
     assert made.step("orca-explain").models[0].requests is not None
     theirs = made.step("theirs")
-    assert theirs.rows_in is not None and theirs.rows_out is None and theirs.basis == "unknown"
+    assert theirs.rows_in is not None
+    assert theirs.rows_out is None
+    assert theirs.basis == "unknown"
     assert made.step("judge-accept").models[0].requests is None
     assert (made.requests, made.cost, made.rows) == (None, None, None)
     assert "unknown" in str(made)
@@ -213,7 +222,8 @@ def test_a_pace_sets_the_time(project: Project, answering: FaultServer):
     project.rows(61)
     project.models(answering.url, price=PRICE, limits={"requests_per_minute": 30})
     made = plan(project.pipeline(STEPS))
-    assert made.seconds is not None and 120 <= made.seconds.low <= made.seconds.high < 200
+    assert made.seconds is not None
+    assert 120 <= made.seconds.low <= made.seconds.high < 200
 
 
 def test_a_source_with_many_rows_is_worked_out_on_some(project: Project, monkeypatch: pytest.MonkeyPatch):
@@ -222,7 +232,8 @@ def test_a_source_with_many_rows_is_worked_out_on_some(project: Project, monkeyp
     made = plan(project.pipeline(STEPS))
     assert made.step("load_flan").rows_out == Interval(1001, 1001, 1001)
     assert any("of its 1,001 rows" in note for note in made.step("load_flan").notes)
-    assert made.requests is not None and made.requests.low >= 1001
+    assert made.requests is not None
+    assert made.requests.low >= 1001
 
 
 def test_files_that_are_there_already_are_named_as_replaced(project: Project):

@@ -42,7 +42,9 @@ def test_two_sources_meet():
 
 def test_three_branches_of_which_one_goes_its_own_way():
     drawn = picture("abcde", ["ab", "ac", "ad", "be", "ce", "de"])
-    assert drawn[1] == "├─┬─╮" and "├─┴─╯" in drawn and drawn[-2] == "e"
+    assert drawn[1] == "├─┬─╮"
+    assert "├─┴─╯" in drawn
+    assert drawn[-2] == "e"
 
 
 def test_an_edge_past_other_steps_keeps_its_lane():
@@ -126,15 +128,18 @@ def test_a_share_seen_often_is_surer_than_one_seen_seldom():
 def test_lengths_of_few_answers_say_less():
     pairs = [(100.0, n) for n in (100, 200, 150, 120, 180)]
     few, many = Lengths.of(pairs), Lengths.of(pairs * 20)
-    assert few is not None and many is not None
+    assert few is not None
+    assert many is not None
     assert few.factor(50).mid == many.factor(50).mid == 1.5
     assert few.factor(50).spread > 2 * many.factor(50).spread
 
 
 def test_lengths_that_follow_their_stand_ins_vary_little():
     follow, other = Lengths.of([(n, n * 2) for n in range(10, 200, 10)]), Lengths.of([(100, n) for n in range(10, 200)])
-    assert follow is not None and other is not None
-    assert follow.ratio == 2 and follow.spread < 0.01 < other.spread
+    assert follow is not None
+    assert other is not None
+    assert follow.ratio == 2
+    assert follow.spread < 0.01 < other.spread
 
 
 def test_answers_that_were_often_equal_are_drawn_to_be_equal_again():
@@ -164,13 +169,16 @@ def test_the_command_shows_the_picture_with_its_numbers(
     monkeypatch.chdir(tmp_path)
     out = command(capsys, ORCA)
     assert "●  load_flan            72 rows" in out
-    assert "■  near_duplicates" in out and "waits for all rows" in out
+    assert "■  near_duplicates" in out
+    assert "waits for all rows" in out
     assert "runs/orca/dataset/README.md" in out
     assert all(len(line) <= 130 for line in out.splitlines() if "dataset" not in line)
     chart = command(capsys, ORCA, "--format", "mermaid")
-    assert chart.startswith("flowchart TD\n") and "s0 --> s1" in chart
+    assert chart.startswith("flowchart TD\n")
+    assert "s0 --> s1" in chart
     value = json.loads(command(capsys, ORCA, "--json", "--limit", "7"))
-    assert value["ok"] and value["steps"][0]["rows_out"] == {"low": 7, "likely": 7, "high": 7}
+    assert value["ok"]
+    assert value["steps"][0]["rows_out"] == {"low": 7, "likely": 7, "high": 7}
     assert list(tmp_path.iterdir()) == []
 
 

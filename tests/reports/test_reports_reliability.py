@@ -107,7 +107,8 @@ def test_a_judge_that_favours_long_answers_is_exposed(tmp_path: Path) -> None:
     report, _ = compare_columns(rated(tmp_path, 0.02), "gpt4_rating", "human_rating", text=["say"])
     assert report["length"]["biased"]
     assert report["length"]["effect"]["low"] > 0.5
-    assert report["length"]["shortest_third"] < -0.3 and report["length"]["longest_third"] > 0.3
+    assert report["length"]["shortest_third"] < -0.3
+    assert report["length"]["longest_third"] > 0.3
 
 
 def test_a_fair_judge_is_not_blamed(tmp_path: Path) -> None:
@@ -120,10 +121,14 @@ def test_a_fair_judge_is_not_blamed(tmp_path: Path) -> None:
 def test_a_judge_that_favours_the_first_place_is_exposed_without_any_labels(tmp_path: Path) -> None:
     biased, fair = compared(tmp_path / "biased", 0.25, 0.0), compared(tmp_path / "fair", 0.0, 0.0)
     (found,) = known_reliability(biased)["comparisons"]
-    assert found["biased"] and found["towards_first"]["low"] > 0.6
-    assert found["consistent"]["high"] < 0.85 and found["inconsistent"] > 30
+    assert found["biased"]
+    assert found["towards_first"]["low"] > 0.6
+    assert found["consistent"]["high"] < 0.85
+    assert found["inconsistent"] > 30
     (found,) = known_reliability(fair)["comparisons"]
-    assert not found["biased"] and found["consistent"]["value"] == 1.0 and found["consistent"]["low"] < 1.0
+    assert not found["biased"]
+    assert found["consistent"]["value"] == 1.0
+    assert found["consistent"]["low"] < 1.0
 
 
 def test_a_judge_that_prefers_the_longer_of_two_is_exposed_by_labels(tmp_path: Path) -> None:
@@ -188,7 +193,8 @@ def test_a_cut_is_chosen_from_labels(tmp_path: Path) -> None:
     assert report["chosen"]["rating"] == 3.0
     assert report["chosen"]["precision"]["low"] >= 0.85
     taken = [q for q, r in zip([q for q, _ in answers(7)], ratings(run), strict=True) if r >= 3]
-    assert report["chosen"]["taken"] == len(taken) and report["chosen"]["good"] == sum(q >= 3 for q in taken)
+    assert report["chosen"]["taken"] == len(taken)
+    assert report["chosen"]["good"] == sum(q >= 3 for q in taken)
 
 
 def ratings(run: Path) -> list[int]:
@@ -223,15 +229,20 @@ def test_the_commands_tell_it_to_people(tmp_path: Path, said: Callable[..., tupl
     for words in ("240 rows with both", "weighted kappa", "biased by length", "topic = t1", "gpt4_rating down"):
         assert words in text, text
     code, text = said("calibrate", run, "--rating", "gpt4_rating", "--good", "human_rating >= 3", "--precision", "0.6")
-    assert code == 0 and "<- chosen" in text and "Take rows with gpt4_rating >=" in text
+    assert code == 0
+    assert "<- chosen" in text
+    assert "Take rows with gpt4_rating >=" in text
     code, text = said(
         "calibrate", run, "--rating", "gpt4_rating", "--good", "human_rating >= 3", "--precision", "0.999"
     )
-    assert code == 0 and "No cut is shown to reach 99.9%" in text
+    assert code == 0
+    assert "No cut is shown to reach 99.9%" in text
     code, text = said("reliability", run)
-    assert code == 0 and "do not tell how reliable they are" in text
+    assert code == 0
+    assert "do not tell how reliable they are" in text
     code, text = said("reliability", run, "--columns", "gpt4_rating", "human_rating", "--json")
-    assert json.loads(text)["ok"] and json.loads(text)["rows"] == ROWS
+    assert json.loads(text)["ok"]
+    assert json.loads(text)["rows"] == ROWS
 
 
 @pytest.mark.parametrize(
@@ -253,5 +264,7 @@ def test_mistakes_end_in_one_message(
 ) -> None:
     run = rated(tmp_path, 0.0)
     code, text = said(*(str(run) if a == "RUN" else a for a in arguments))
-    assert code == 2 and text.strip() and "Traceback" not in text
+    assert code == 2
+    assert text.strip()
+    assert "Traceback" not in text
     assert not (run / "reliability.json").exists()

@@ -89,8 +89,10 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     # What was measured against labels in a file stays, as the rows are the same.
     assert [one["columns"][1] for one in lock["judging"]["people"]["agreement"]] == ["human_status", "review_status"]
     card = (folder.dataset / "README.md").read_text()
-    assert "2 people reviewed 7 of 40 rows" in card and "`human_status`" in card
-    assert "`source = rows-a.jsonl`" in card and "`source = rows-b.jsonl`" in card
+    assert "2 people reviewed 7 of 40 rows" in card
+    assert "`human_status`" in card
+    assert "`source = rows-a.jsonl`" in card
+    assert "`source = rows-b.jsonl`" in card
     assert "No cut of `gpt4_rating` is shown to give 90 % good rows" in card
 
     columns = ("--columns", "gpt4_status", "review_status")

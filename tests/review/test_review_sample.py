@@ -73,7 +73,8 @@ def test_two_answers_stand_in_an_order_drawn_for_each_row_and_are_told_apart_aga
         assert values["judge_reason"] == "It is so."
         assert {values["first"], values["second"]} == {"answer a", "answer b"}
         place = form.suggestion(shown, row)
-        assert place is not None and values[place] == "answer b"
+        assert place is not None
+        assert values[place] == "answer b"
         assert _unswapped(row["id"], place) == "b"
         first_places += place == "first"
     assert 70 < first_places < 130

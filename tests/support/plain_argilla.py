@@ -96,7 +96,8 @@ def plain_argilla(folder: Path, port: int) -> Iterator[dict[str, str]]:
         url = f"http://127.0.0.1:{port}"
         end = time.monotonic() + 300
         while not _answers(url):
-            assert server.poll() is None and time.monotonic() < end, (folder / "log").read_text()
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.2)
         yield {"ARGILLA_API_URL": url, "ARGILLA_API_KEY": KEY}
 

@@ -69,7 +69,7 @@ def recipe(tmp_path: Path) -> Iterator[Recipe]:
         path.write_text(json.dumps({**HEAD, **top, "stages": stages}))
         return path
 
-    yield write
+    return write
 
 
 def card(name: str) -> str:

@@ -100,7 +100,8 @@ def test_stages_say_what_they_were_made_from(tiny: Path, runs: Path):
     assert {"torch", "trl", "peft"} <= set(orca["software"])
     assert [s["stage"] for s in orca["lineage"]] == ["lamini"]
     card_text = (tiny / "orca" / "README.md").read_text()
-    assert orca["data"]["lock"] in card_text and orca["lineage"][0]["data"]["lock"] in card_text
+    assert orca["data"]["lock"] in card_text
+    assert orca["lineage"][0]["data"]["lock"] in card_text
     assert "</svg>" in (tiny / "orca" / "loss.svg").read_text()
     assert (tiny / "orca" / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert (tiny / "orca" / "chat_template.jinja").is_file()
@@ -217,7 +218,8 @@ def test_killed_in_the_second_stage_the_same_command_ends_with_the_same_weights(
     one = (tmp_path / "killed" / "one" / "adapter_model.safetensors").stat().st_mtime_ns
     again = bezoar(*arguments, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert "one: done already" in again.stderr and "two: goes on from step" in again.stderr
+    assert "one: done already" in again.stderr
+    assert "two: goes on from step" in again.stderr
     assert (tmp_path / "killed" / "one" / "adapter_model.safetensors").stat().st_mtime_ns == one
     for name in ("one", "two"):
         straight = (tmp_path / "straight" / name / "adapter_model.safetensors").read_bytes()
@@ -243,5 +245,6 @@ def test_a_recipe_that_forbids_demo_data_is_refused_before_weights_are_loaded(
     path = recipe([{"use": "sft", "card": card("lamini")}], policy={"review": True}, base={"model": "no/such-model"})
     done = bezoar("train", str(path), "--runs", str(runs), cwd=tmp_path)
     assert done.returncode == 4
-    assert "demo models" in done.stderr and "nobody has reviewed" in done.stderr
+    assert "demo models" in done.stderr
+    assert "nobody has reviewed" in done.stderr
     assert not (tmp_path / "trained").exists()

@@ -107,7 +107,8 @@ def test_a_stage_is_computed_by_what_is_installed_and_fits():
     fast = chosen(GPU, {}, 2**30)
     assert (fast.attention, fast.checkpointing) == ("flash_attention_2", False)
     assert fast.settings == {"use_liger_kernel": True, "padding_free": True, "gradient_checkpointing": False}
-    assert chosen(GPU, {}, 60 * 2**30).checkpointing and chosen(GPU, {}, None).checkpointing
+    assert chosen(GPU, {}, 60 * 2**30).checkpointing
+    assert chosen(GPU, {}, None).checkpointing
     assert chosen(GPU, {"bf16": False}, 0).attention == "sdpa"
     assert chosen(CPU, {}, 2**30).settings == {"gradient_checkpointing": False}
     written = {"packing": False, "use_liger_kernel": False, "activation_checkpointing": True}
@@ -131,8 +132,12 @@ def test_the_time_follows_earlier_stages_of_this_machine(tmp_path: Path):
         return seconds(machine, "sft", of, 4e12, 2, 10, half=True, trained=tmp_path)
 
     learnt, basis = took(GPU, base)
-    assert learnt is not None and learnt[0] < 20 < learnt[1] and "1 earlier" in basis
+    assert learnt is not None
+    assert learnt[0] < 20 < learnt[1]
+    assert "1 earlier" in basis
     assumed, basis = took(GPU, other)
-    assert assumed is not None and "assumed" in basis
+    assert assumed is not None
+    assert "assumed" in basis
     unknown, basis = took(Machine("Some card", cuda=True, memory=1), base)
-    assert unknown is None and "not known" in basis
+    assert unknown is None
+    assert "not known" in basis

@@ -44,7 +44,8 @@ def test_packed_rows_teach_what_each_teaches_alone(rows: list[dict[str, list[int
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
     packed = pack(rows, 48)
-    assert len(packed) < len(rows) and sorted(n for p in packed for n in p["seq_lengths"]) == [5, 9, 12, 17, 24, 30, 40]
+    assert len(packed) < len(rows)
+    assert sorted(n for p in packed for n in p["seq_lengths"]) == [5, 9, 12, 17, 24, 30, 40]
     one, other = model(attention), model(attention)
     batch = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True, pad_to_multiple_of=8)(packed)
     logits = one(input_ids=batch["input_ids"], position_ids=batch["position_ids"]).logits[0]
@@ -101,7 +102,8 @@ def test_settings_that_mix_rows_or_do_nothing_are_refused(
         check_joined(load_recipe(recipe([{"use": use, "card": card(data), "training": settings}])))
     (problem,) = error.value.problems
     assert message in problem.message
-    assert problem.place is not None and problem.place.line == 1
+    assert problem.place is not None
+    assert problem.place.line == 1
 
 
 @pytest.mark.slow

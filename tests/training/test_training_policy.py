@@ -87,7 +87,8 @@ def test_a_dataset_that_is_not_built_is_told_with_the_command_that_builds_it(rec
         find_cards(loaded, tmp_path / "runs")
     (problem,) = error.value.problems
     assert problem.code == "no-dataset"
-    assert "bezoar-data run" in problem.hint and problem.hint.endswith("pipelines/lamini.yaml")
+    assert "bezoar-data run" in problem.hint
+    assert problem.hint.endswith("pipelines/lamini.yaml")
 
 
 @pytest.mark.slow

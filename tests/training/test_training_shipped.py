@@ -69,7 +69,8 @@ def test_tulu_learns_the_replies_of_its_mixture_and_nothing_else(runs: Path, tmp
         several += len(replies) > 1
     assert several > 5
     (stage,) = trained(path, runs, tmp_path / "out")
-    assert stage["adapter"] is None and stage["quantisation"] is None
+    assert stage["adapter"] is None
+    assert stage["quantisation"] is None
     assert stage["metrics"]["steps"] == 4
     assert stage["metrics"]["last_loss"] < stage["metrics"]["first_loss"] - 0.2
     assert (tmp_path / "out" / "tulu" / "model.safetensors").is_file()

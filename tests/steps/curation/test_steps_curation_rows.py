@@ -90,10 +90,11 @@ def test_clean_drops_a_row_that_was_nothing_but_a_template():
 
 def test_clean_leaves_real_answers_nearly_as_they_are(real_data: Path):
     step = Clean(name="c", column="text")
-    changed = []
-    for text in answers(real_data):
-        if "".join(column(step, text).split()) != "".join(text.replace("\u200b", "").split()):
-            changed.append(text)
+    changed = [
+        text
+        for text in answers(real_data)
+        if "".join(column(step, text).split()) != "".join(text.replace("\u200b", "").split())
+    ]
     assert changed, "the data holds mistaken encodings"
     assert all("â" in t or "Ã" in t or "Â" in t or "Î" in t for t in changed), changed
 

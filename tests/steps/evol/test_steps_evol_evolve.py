@@ -55,7 +55,8 @@ def test_each_success_takes_the_place_of_what_it_came_from():
     assert ["\nA\n" in said(asks[0]), "\nB\n" in said(asks[3]), "\nC\n" in said(asks[6])] == [True] * 3
     assert [said(asks[i]) for i in (1, 4, 7)] == ["B", "C", "D"], "the response is to the evolved instruction alone"
     assert [a.to for a in asks] == ["llm", "llm", "evaluator"] * 3
-    assert "\nA\n" in said(asks[2]) and "\nB\n" in said(asks[2])
+    assert "\nA\n" in said(asks[2])
+    assert "\nB\n" in said(asks[2])
     assert list(made[0].columns) == [
         "instruction", "response", "category", "evolution_strategy", "in-depth-evolving_operation", "epoch",
     ]  # fmt: skip
@@ -94,7 +95,8 @@ def test_headings_are_taken_off_the_beginning_only():
     given = ["#Rewritten Prompt#:\n\n#Created Prompt# B", "bee", GAIN, "C #Rewritten Prompt#: c", "sea"]
     first, second = children(drive(step(epochs=2), seed(), given))
     assert first.columns["instruction"] == "B"
-    assert second.dropped is not None and second.dropped.reason == "label_phrase"
+    assert second.dropped is not None
+    assert second.dropped.reason == "label_phrase"
 
 
 def test_a_cut_answer_is_used_where_that_is_asked_for():
@@ -113,7 +115,8 @@ def test_a_refused_request_fails_its_evolution_only():
         turns.send(answer(GAIN))
     refused, made = end.value.value.rows
     assert refused.dropped == Dropped("http_400", "no", failed=True)
-    assert refused.asked == () and made.dropped is None
+    assert refused.asked == ()
+    assert made.dropped is None
 
 
 def test_in_breadth_leaves_no_operation_behind_from_an_earlier_epoch():
@@ -147,7 +150,8 @@ def test_epochs_may_differ_by_category():
     one = step(epochs={"open_qa": 2})
     assert len(children(drive(one, seed(), ["B", "bee", GAIN] * 2))) == 2
     verdict = drive(one, seed(category="closed_qa")).verdict
-    assert isinstance(verdict, Dropped) and verdict.reason == "no_epochs"
+    assert isinstance(verdict, Dropped)
+    assert verdict.reason == "no_epochs"
 
 
 def test_children_have_their_parents_ids_and_only_their_own_answers():
@@ -165,13 +169,15 @@ def test_children_have_their_parents_ids_and_only_their_own_answers():
     before = Lineage(id="s", order=(7,), seed_ids=("s",), keys={"first": ("k",)}, models={"first": "m"})
     row = Row({}, before.answered("evolve", "writer", ["key-a", "key-c", "key-d"], demo=True))
     first, second, third = settle(row, verdict, "evolve")
-    assert first.lineage.parent_ids == ("s",) and first.id == made_id(["s"], "evolve", 0)
+    assert first.lineage.parent_ids == ("s",)
+    assert first.id == made_id(["s"], "evolve", 0)
     assert second.lineage.parent_ids == third.lineage.parent_ids == (first.id,)
     assert [r.lineage.order for r in (first, second, third)] == [(7, 0), (7, 1), (7, 2)]
     assert first.lineage.keys == {"first": ("k",), "evolve": ("key-a",), "evolve.evaluator": ("key-b",)}
     assert first.lineage.models == {"first": "m", "evolve": "writer", "evolve.evaluator": "critic"}
     assert third.lineage.keys == {"first": ("k",), "evolve": ("key-d",)}
-    assert second.lineage.drop is not None and second.lineage.drop.reason == "why"
+    assert second.lineage.drop is not None
+    assert second.lineage.drop.reason == "why"
     assert first.lineage.drop is third.lineage.drop is None
     assert all(r.lineage.seed_ids == ("s",) and r.lineage.demo for r in (first, second, third))
 
@@ -217,6 +223,7 @@ def test_three_epochs_in_distilabels_own_step_where_every_rule_fires():
     chain = [last]
     while (parent := chain[-1].lineage.parent_ids[0]) in kept:
         chain.append(kept[parent])
-    assert [r["epoch"] for r in chain] == [3, 2, 1] and parent == "seed-0"
+    assert [r["epoch"] for r in chain] == [3, 2, 1]
+    assert parent == "seed-0"
     asked = [m[-1]["content"] for m in evaluator.asked if "riddle" in m[-1]["content"]]
     assert len(asked) == 18

@@ -107,7 +107,8 @@ def test_braces_in_an_instruction_are_its_own():
     text = "Print {operation} and {first}. #Given Prompt#: {instruction}"
     assert text in FILE.deeper(text, "deepening")
     assert text in FILE.broader(text)
-    assert text in FILE.compared(text, "the second") and "\nthe second\n" in FILE.compared(text, "the second")
+    assert text in FILE.compared(text, "the second")
+    assert "\nthe second\n" in FILE.compared(text, "the second")
 
 
 def test_every_mistake_in_a_file_of_prompts_is_told_at_its_line(tmp_path: Path):
@@ -161,8 +162,10 @@ def test_the_offline_teacher_evolves_in_each_way_and_tells_whether_anything_was_
     versions = {operation: said(FILE.deeper(given, operation)) for operation in (*OPERATIONS, COMPLICATE)}
     assert len(set(versions.values())) == len(versions)
     for text in versions.values():
-        assert text.startswith("Why does bread rise? ") and text.endswith("\n\nA passage on yeast.")
+        assert text.startswith("Why does bread rise? ")
+        assert text.endswith("\n\nA passage on yeast.")
     rarer = said(FILE.broader(given))
-    assert "passage on yeast" not in rarer and "#" not in rarer
+    assert "passage on yeast" not in rarer
+    assert "#" not in rarer
     assert said(FILE.compared(given, rarer)) == "Not Equal"
     assert said(FILE.compared(given, given)) == "Equal"

@@ -92,7 +92,8 @@ def test_a_row_that_never_gets_a_verdict_stays_without_one_and_keeps_what_was_sa
     verdict = drive(judge(retries=1), ROW, ["hm", "Accept, I think"]).verdict
     assert isinstance(verdict, Kept)
     assert verdict.columns == {**ROW.columns, "gpt4_status": None, "gpt4_rating": None, "gpt4_reason": None}
-    assert verdict.missed is not None and verdict.missed.failed
+    assert verdict.missed is not None
+    assert verdict.missed.failed
     assert (verdict.missed.reason, verdict.missed.raw) == ("unparsable_verdict", "Accept, I think")
 
 

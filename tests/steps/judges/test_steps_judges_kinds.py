@@ -84,7 +84,8 @@ def test_scores_out_of_range_are_asked_for_again_and_then_left_empty() -> None:
     driven = drive(step(JudgeAttributes, retries=1), ANSWERED, [scores(verbosity=5), scores(helpfulness="8/10")])
     assert [a.attempt for a in driven.asks] == [0, 1]
     assert "whole number from 0 to 4" in driven.asks[1].messages[-1]["content"]
-    assert driven.verdict.columns["helpfulness"] is None and driven.verdict.columns["goodness"] is None
+    assert driven.verdict.columns["helpfulness"] is None
+    assert driven.verdict.columns["goodness"] is None
     assert driven.verdict.missed.raw == scores(helpfulness="8/10")
 
 
@@ -112,13 +113,16 @@ def test_both_orders_are_asked_and_ties_kept_apart(first: str, second: str, pref
     assert (columns["gpt4_preference"], (columns["gpt4_order_ab"], columns["gpt4_order_ba"])) == (preference, order)
     assert columns["gpt4_preference_reason"] == f"It is the {first}."
     one, other = (ask.messages[1]["content"] for ask in driven.asks)
-    assert one.index("Four.") < one.index("Five.") and other.index("Five.") < other.index("Four.")
-    assert "<first_response>\nFour.\n</first_response>" in one and "<first_response>\nFive." in other
+    assert one.index("Four.") < one.index("Five.")
+    assert other.index("Five.") < other.index("Four.")
+    assert "<first_response>\nFour.\n</first_response>" in one
+    assert "<first_response>\nFive." in other
 
 
 def test_a_comparison_of_which_one_order_is_never_readable_is_none() -> None:
     driven = drive(step(JudgeCompare, retries=1), PAIR, [choice("first"), "B wins", "[[B]]"])
-    assert driven.verdict.columns["gpt4_preference"] is None and driven.verdict.columns["gpt4_order_ab"] is None
+    assert driven.verdict.columns["gpt4_preference"] is None
+    assert driven.verdict.columns["gpt4_order_ab"] is None
     assert driven.verdict.missed.raw == "[[B]]"
     assert [a.attempt for a in driven.asks] == [0, 0, 1]
 
@@ -156,7 +160,8 @@ def test_several_samples_are_decided_by_the_majority() -> None:
 def test_unreadable_samples_are_asked_for_again_each_with_a_number_of_its_own() -> None:
     driven = drive(step(JudgeAccept, samples=3), ASKED, [several(["?", "?", "?"]), *["?"] * 6])
     assert [a.attempt for a in driven.asks] == [0, 1, 4, 2, 5, 3, 6], "equal questions must not share an answer"
-    assert driven.verdict.columns["gpt4_status"] is None and driven.verdict.columns["gpt4_samples"] == []
+    assert driven.verdict.columns["gpt4_status"] is None
+    assert driven.verdict.columns["gpt4_samples"] == []
 
 
 def test_a_majority_is_one_of_those_asked_not_of_those_read() -> None:

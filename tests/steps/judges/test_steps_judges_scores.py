@@ -37,7 +37,8 @@ def said(value: dict[str, object], **changes: object) -> str:
 def test_reads_clear_scores(text: str) -> None:
     scores = read_scores(text)
     assert list(scores.attributes.values()) == [4, 3, 4, 1, 0]
-    assert scores.safe and scores.reason
+    assert scores.safe
+    assert scores.reason
 
 
 @pytest.mark.parametrize(

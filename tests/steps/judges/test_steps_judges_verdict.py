@@ -141,7 +141,8 @@ def test_does_not_guess_at_an_unclear_one(name: str) -> None:
 
 
 def test_there_are_many_awkward_answers() -> None:
-    assert len(READABLE) >= 35 and len(UNREADABLE) >= 60
+    assert len(READABLE) >= 35
+    assert len(UNREADABLE) >= 60
 
 
 EXAMPLE = '{"reason": "It finds the number of hours and multiplies correctly.", "rating": 5, "status": "Accept"}'
