@@ -1,0 +1,373 @@
+"""`dataset/lock.json`: everything a dataset depends on and everything that was counted, without times or paths.
+
+The dataset folder is a pure function of the lock, the journal and what people said in review; the lock's hash names the
+build on the Hub. The card is rendered from it, and checked against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from bezoar_data.config.files.models import Carbon, OutputLicence
+from bezoar_data.config.files.pipeline import ReviewGate
+from bezoar_data.measures.bias import Repeated
+from bezoar_data.measures.calibration import Cut
+from bezoar_data.measures.intervals import Estimate
+from bezoar_data.runs.record import Record
+from bezoar_data.runs.row import digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPipeline:
+    """The pipeline as it was run. `limit` is None where all rows of its sources were taken."""
+
+    name: str
+    version: int
+    description: str
+    sha256: str
+    seed: int
+    splits: Mapping[str, float]
+    tolerate: float
+    limit: int | None
+    review: ReviewGate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedFile:
+    """A file that a step read."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedStep:
+    """A step with its settings and what became of the rows that came to it."""
+
+    id: str
+    use: str
+    version: int
+    after: tuple[str, ...]
+    settings: Mapping[str, Any]
+    files: Mapping[str, tuple[LockedFile, ...]]
+    """By the setting that names them."""
+    role: str | None
+    rows_in: int
+    rows_out: int
+    dropped: Mapping[str, int]
+    """Rows by reason, as in the next two."""
+    missed: Mapping[str, int]
+    """Rows that went on although the step failed at them."""
+    noted: Mapping[str, int]
+    """Rows that went on although the step found something in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedSource:
+    """A source; `rows` came of it, `kept` of them are in the dataset."""
+
+    step: str
+    name: str
+    revision: str | None
+    sha256: str | None
+    url: str | None
+    licence: str | None
+    rows: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedModel:
+    """A model, with the steps that ask it. A fallback stands here only if it answered."""
+
+    role: str
+    fallback: bool
+    provider: str
+    model: str
+    revision: str | None
+    sampling: Mapping[str, Any]
+    extra_body: Mapping[str, Any]
+    output_licence: OutputLicence
+    carbon: Carbon | None
+    demo: bool
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowCounts:
+    """Rows that the sources gave, and what became of them and of those made from them."""
+
+    source: int
+    kept: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """What the distinct answers behind the rows took, by step and model. Cost is None where no price was known."""
+
+    step: str
+    model: str
+    answers: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptCounts:
+    """Verdicts of a judge that accepts and rejects, or of a panel. `unjudged` counts rows by reason."""
+
+    name: str
+    step: str
+    kind: Literal["accept", "panel"]
+    accepted: int
+    rejected: int
+    ratings: Mapping[str, int]
+    unjudged: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeScores:
+    """Mean scores of a judge of attributes."""
+
+    name: str
+    step: str
+    rows: int
+    means: Mapping[str, float]
+    unsafe: int
+    unjudged: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonCounts:
+    """Preferences of a judge that compared two answers in both orders, and whether the order moved it."""
+
+    name: str
+    step: str
+    a: int
+    b: int
+    tie: int
+    inconsistent: int
+    unjudged: Mapping[str, int]
+    rows: int
+    consistent: Estimate
+    leaned_to_first: int
+    leaned_to_second: int
+    towards_first: Estimate
+    biased: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedVerdicts:
+    """A judge that was asked several times about each row."""
+
+    name: str
+    step: str
+    status: Repeated
+    rating: Repeated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaterAgreement:
+    """How far two raters' labels agree. The last two are of ratings alone."""
+
+    rows: int
+    agreement: Estimate
+    kappa: Estimate
+    labels: tuple[str, ...] = ()
+    table: tuple[tuple[int, ...], ...] = ()
+    weighted_kappa: Estimate | None = None
+    difference: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnAgreement(RaterAgreement):
+    """The same of two columns of labels."""
+
+    columns: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementSlice(RaterAgreement):
+    """The same of the rows that have a value in a column."""
+
+    column: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleAgreement(ColumnAgreement):
+    """A judge's column against people's, of the rows for which `where` is true."""
+
+    where: str | None
+    slices: tuple[AgreementSlice, ...] = ()
+    even: RaterAgreement | None = None
+    """Of the rows that were drawn for review evenly from all."""
+    length: Mapping[str, Any] | None = None
+    """What the length of answers does to the judge (`measures.bias`)."""
+    labelled_by: str | None = None
+    missing: Mapping[str, int] | None = None
+    strangers: int | None = None
+    interval: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingCalibration:
+    """The rating from which a share `wanted` of the rows is good, as people see them; `chosen` is None if there is
+    none. See `measures.calibration`."""
+
+    rating: str
+    good_if: str
+    where: str | None
+    wanted: float
+    level: float
+    rows: int
+    good: int
+    cuts: tuple[Cut, ...]
+    chosen: Cut | None
+    needed: int | None
+    labelled_by: str | None = None
+    rows_sharing_seeds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleMeasures:
+    """What was measured of the judges against labels that people gave."""
+
+    agreement: tuple[PeopleAgreement, ...] = ()
+    calibration: tuple[RatingCalibration, ...] = ()
+
+    def of_judge(self, name: str) -> list[PeopleAgreement]:
+        """How far the judge of that name agrees with people."""
+        prefix = f"{name}_" if name else ""
+        columns = [prefix + ending for ending in ("status", "rating", "preference")]
+        return [one for one in self.agreement if one.columns[0] in columns]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedJudging:
+    """What judges said beside accepting and rejecting, and how far they can be relied on."""
+
+    attributes: tuple[AttributeScores, ...] = ()
+    comparisons: tuple[ComparisonCounts, ...] = ()
+    repeated: tuple[RepeatedVerdicts, ...] = ()
+    agreement: tuple[ColumnAgreement, ...] = ()
+    people: PeopleMeasures = PeopleMeasures()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSet:
+    """An evaluation set that rows were compared with."""
+
+    name: str
+    revision: str | None
+    sha256: str | None
+    url: str | None
+    items: int
+    texts: int
+    rows_found: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContaminationSearch:
+    """One step's search for items of evaluation sets, and what became of the rows that held some."""
+
+    step: str
+    columns: tuple[str, ...]
+    ngram: int
+    coverage: float
+    shortest: int
+    sets: tuple[EvaluationSet, ...]
+    rows: int
+    flagged: int
+    dropped: int
+    marked: int
+    kept_on_appeal: int
+    every_row: bool
+    changed_after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFile:
+    """The file beside the card that lists each row found."""
+
+    path: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contamination:
+    """All searches. No report where nothing was found."""
+
+    steps: tuple[ContaminationSearch, ...]
+    report: ReportFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanReview:
+    """What people said in review. `even` of the rows were drawn evenly from all; on `divided` people were."""
+
+    rows: int
+    even: int
+    people: int
+    answers: int
+    discarded: int
+    drafts: int
+    status: Mapping[str, int]
+    preference: Mapping[str, int]
+    divided: int
+    corrected: int
+    between_people: RaterAgreement | None
+    licence: str | None = None
+    """Under which people's corrections may be used, where they said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """One Parquet file of the dataset, by its path inside the dataset folder."""
+
+    path: str
+    split: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock(Record):
+    """A finished dataset's lock."""
+
+    FORMAT: ClassVar[int] = 2
+    KIND: ClassVar[str] = "lock"
+    IF_MISSING: ClassVar[str] = "name a run's folder (runs/orca), or its dataset folder"
+    IF_OLDER: ClassVar[str] = (
+        "run the same pipeline again with this version: answers come from the journal, and the lock is written anew"
+    )
+
+    pipeline: LockedPipeline
+    software: Mapping[str, str | None]
+    steps: tuple[LockedStep, ...]
+    sources: tuple[LockedSource, ...]
+    models: tuple[LockedModel, ...]
+    counts: RowCounts
+    usage: tuple[ModelUsage, ...]
+    cost: float | None
+    judges: tuple[AcceptCounts, ...]
+    judging: LockedJudging
+    contamination: Contamination | None
+    columns: Mapping[str, str]
+    """The dataset's columns with their types as Arrow names them."""
+    mixed_columns: tuple[str, ...]
+    """Columns whose values had no common type and were written as JSON text."""
+    data: tuple[DataFile, ...]
+    demo: bool
+    review: HumanReview | None
+
+    @property
+    def hash(self) -> str:
+        """The build's name."""
+        return digest("lock", self.as_json(), length=16)
