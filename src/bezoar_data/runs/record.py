@@ -7,6 +7,7 @@ has a value, so that what was read is written back key for key; other dataclasse
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, cast
@@ -18,6 +19,8 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 
 T = TypeVar("T")
+
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 class Record:
@@ -70,11 +73,6 @@ def parse(kind: type[T], value: Any) -> T:
 def as_json(value: Any) -> dict[str, Any]:
     """A dataclass as JSON holds it."""
     return cast(dict[str, Any], _adapter(type(value)).dump_python(value, mode="json"))
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
 
 
 def _first(error: ValidationError) -> str:
