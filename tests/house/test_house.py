@@ -36,6 +36,7 @@ def test_the_types_hold():
 
 def test_the_catalogue_of_steps_is_current():
     tool("bezoar_data.steps.catalogue.write")
+    tool("bezoar_data.steps.external.write")
 
 
 def test_the_schemas_for_editors_are_current():

@@ -7,8 +7,9 @@ import pytest
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.steps.catalogue.entry import Setting, StepEntry
-from bezoar_data.steps.catalogue.registry import find_step, load_catalogue
+from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.steps.catalogue.write import main
+from bezoar_data.steps.known import find_step
 
 EXPECTED = {"load_flan", "orca.system_message", "orca.explain", "near_duplicates", "judge.accept"}
 
@@ -203,7 +204,7 @@ def test_an_installed_package_adds_its_steps(tmp_path: Path) -> None:
     assert subprocess.run(module, env=env, capture_output=True, check=False).returncode == 1
     subprocess.run([*module, "--write"], env=env, check=True, capture_output=True)
     code = (
-        "import sys; from bezoar_data.steps.catalogue.registry import find_step;"
+        "import sys; from bezoar_data.steps.known import find_step;"
         "e = find_step('loud.shout'); print(e.kind, e.columns({'column': 'x'}), 'loud_steps.shout' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)

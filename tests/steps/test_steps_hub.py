@@ -52,7 +52,7 @@ def read(server: Hub, folder: Path, *settings: dict, script: str = READ, given: 
 
 READ_OTHERS = """
 import json, sys
-from bezoar_data.steps.catalogue.registry import find_step
+from bezoar_data.steps.known import find_step
 def read(use, settings):
     step = find_step(use).load_class()(name="load", **settings)
     rows = list(step.rows())

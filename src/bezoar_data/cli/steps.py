@@ -20,10 +20,9 @@ def list_steps(
 
     Example: bezoar-data steps list
     """
-    from bezoar_data.steps.catalogue.registry import load_catalogue
-    from bezoar_data.steps.external.registry import distilabel_steps
+    from bezoar_data.steps.known import known_steps
 
-    entries = {**load_catalogue(), **distilabel_steps()}
+    entries = known_steps()
     if as_json:
         typer.echo(
             json.dumps({"steps": [{"use": e.use, "kind": e.kind, "summary": e.summary} for e in entries.values()]})
@@ -43,7 +42,7 @@ def show(
 
     Examples: bezoar-data steps show judge.accept; bezoar-data steps show distilabel:UltraFeedback
     """
-    from bezoar_data.steps.catalogue.registry import find_step
+    from bezoar_data.steps.known import find_step
 
     entry = find_step(name)
     if as_json:

@@ -10,9 +10,9 @@ import pytest
 
 from bezoar_data.api import load_pipeline
 from bezoar_data.config.errors import InputError
-from bezoar_data.steps.catalogue.registry import find_step
 from bezoar_data.steps.external.refused import REFUSED, TRUSTS
 from bezoar_data.steps.external.registry import distilabel_steps
+from bezoar_data.steps.known import find_step
 
 SOURCE = "  - use: distilabel:LoadDataFromDicts\n    with: {data: [{instruction: a, two: [b, c]}]}\n"
 

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from bezoar_data.llms.ask import Answer, Refused, Sample
 from bezoar_data.runs.row import Lineage
 from bezoar_data.steps.base import Children, Kept, RowStep
-from bezoar_data.steps.catalogue.registry import find_step
 from bezoar_data.steps.judges.accept import JudgeAccept
 from bezoar_data.steps.judges.attributes import JudgeAttributes, goodness
 from bezoar_data.steps.judges.compare import JudgeCompare
@@ -18,6 +17,7 @@ from bezoar_data.steps.judges.panel import JudgePanel
 from bezoar_data.steps.judges.rubric import AttributeRubric, ComparisonRubric, Rubric, load_rubric, shipped
 from bezoar_data.steps.judges.scores import read_choice, read_scores
 from bezoar_data.steps.judges.verdict import read_verdict
+from bezoar_data.steps.known import find_step
 from bezoar_data.steps.unfold import Unfold
 from bezoar_data.steps.verdicts import settle
 from support.drive import answer, drive, row

@@ -13,7 +13,7 @@ import pytest
 from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Lineage, Row, seed_id
 from bezoar_data.steps.base import Children
-from bezoar_data.steps.catalogue.registry import find_step
+from bezoar_data.steps.known import find_step
 from bezoar_data.steps.mixing.mix import Mix
 from bezoar_data.steps.mixing.to_messages import ToMessages
 from bezoar_data.steps.sources.load_conversations import LoadConversations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +16,9 @@ Kind = Literal["source", "row", "model", "global"]
 
 
 FILE = "catalogue.json"
-
-
+FORMAT = 1
 HERE = "bezoar_data.steps"
-
-
-_FORMAT = 1
+"""Our package of steps, and the group of entry points by which other packages add theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,6 @@ class Setting:
         """Read a file that the setting names, where its form is one of ours. Raises `InputError` for what is wrong in
         it. Imports no step: the forms stand apart from them."""
         if self.form is not None and self.form.startswith(f"{HERE}."):
-            from importlib import import_module
-            from operator import attrgetter
-
             module, _, name = self.form.partition(":")
             attrgetter(name)(import_module(module))(path)
 
@@ -132,8 +128,6 @@ class StepEntry:
 
     def load_class(self) -> type[Any]:
         """The step's class. Imports its module, and with it distilabel."""
-        from importlib import import_module
-
         module, _, name = self.target.partition(":")
         loaded: type[Any] = getattr(import_module(module), name)
         return loaded

@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import entry_points
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.steps.catalogue.entry import _FORMAT, FILE, StepEntry
-
-GROUP = "bezoar_data.steps"
+from bezoar_data.config.problems import Problem
+from bezoar_data.steps.catalogue.entry import FILE, FORMAT, HERE, StepEntry
 
 
 @cache
@@ -30,9 +30,7 @@ def load_catalogue() -> Mapping[str, StepEntry]:
     """
     entries = _read((Path(__file__).parents[1] / FILE).read_bytes())
     problems: list[Problem] = []
-    from importlib.metadata import entry_points
-
-    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
+    for point in sorted(entry_points(group=HERE), key=lambda p: (p.name, p.value)):
         hint = "update or uninstall that package"
         try:
             added = _read(_resource(point.value))
@@ -51,26 +49,12 @@ def load_catalogue() -> Mapping[str, StepEntry]:
     return MappingProxyType(entries)
 
 
-def find_step(use: str) -> StepEntry:
-    """The step of that name, ours or distilabel's. Raises `InputError` that names the nearest one."""
-    from bezoar_data.steps.external.registry import PREFIX, find_distilabel_step
-
-    if use.startswith(PREFIX):
-        return find_distilabel_step(use)
-    entries = load_catalogue()
-    if use not in entries:
-        raise InputError(Problem("unknown-step", f"there is no step '{use}'", hint=did_you_mean(use, list(entries))))
-    return entries[use]
-
-
 def _read(content: bytes) -> dict[str, StepEntry]:
     value = json.loads(content)
-    if value["format"] != _FORMAT:
-        raise ValueError(f"its catalogue has format {value['format']}, this version reads {_FORMAT}")
+    if value["format"] != FORMAT:
+        raise ValueError(f"its catalogue has format {value['format']}, this version reads {FORMAT}")
     return {step["use"]: StepEntry.from_json(step) for step in value["steps"]}
 
 
 def _resource(package: str) -> bytes:
-    from importlib.resources import files
-
     return files(package).joinpath(FILE).read_bytes()

@@ -14,7 +14,7 @@ from bezoar_data.measures.contamination import ItemIndex, Match
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Turns
-from bezoar_data.steps.curation.filter_step import SortingStep, joined
+from bezoar_data.steps.curation.filter_step import FilterStep, joined
 from bezoar_data.steps.curation.texts import Item, TextSet, checked_hub, read_sets
 
 FOUND, ALLOWED = "contaminated", "kept_on_appeal"
@@ -22,8 +22,8 @@ _REPORTED = 20
 """Items of one row that its report names; a row that holds more is a list of test items."""
 
 
-class Decontaminate(SortingStep):
-    """Sort out rows that hold items of evaluation sets.
+class Decontaminate(FilterStep):
+    """Drop rows that hold items of evaluation sets.
 
     The rule is Tülu 3's: a test item is in a row if more than half of its words are covered by runs of eight words that
     both have, whatever their case and punctuation. `ngram: 13, coverage: 0` is the older rule of any thirteen words.
@@ -80,7 +80,7 @@ class Decontaminate(SortingStep):
     def run_row(self, row: Row) -> Turns:
         found = self._find(row)
         if not found:
-            return self.let_pass(row)
+            return self.keep(row)
         detail = self._detail(found)
         facts = {
             "items": len(found),
@@ -88,8 +88,8 @@ class Decontaminate(SortingStep):
             "matches": [self._told(match) for match in found[:_REPORTED]],
         }
         if row.id in self.allow:
-            return replace(self.let_pass(row), noted=Dropped(ALLOWED, detail, facts=facts))
-        return self.sort_out(row, FOUND, detail, facts)
+            return replace(self.keep(row), noted=Dropped(ALLOWED, detail, facts=facts))
+        return self.drop(row, FOUND, detail, facts)
         yield  # a generator without questions
 
     def _find(self, row: Row) -> list[Match]:

@@ -12,11 +12,11 @@ from pydantic import Field
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
-from bezoar_data.steps.curation.filter_step import GlobalSortingStep
+from bezoar_data.steps.curation.filter_step import GlobalFilterStep
 
 
-class ExactDuplicates(GlobalSortingStep):
-    """Sort out rows whose text is that of an earlier row.
+class ExactDuplicates(GlobalFilterStep):
+    """Drop rows whose text is that of an earlier row.
 
     Texts are the same if they have the same characters, white space aside (`compare: text`), or the same words,
     whatever their case, punctuation and white space (`compare: words`; "3 + 2" and "3 - 2" are then the same). Texts
@@ -38,7 +38,7 @@ class ExactDuplicates(GlobalSortingStep):
         for row in rows:
             key = self._key(row, columns)
             earlier = first.setdefault(key, row.id) if key else row.id
-            yield self.let_pass(row) if earlier == row.id else self.sort_out(row, "exact_duplicate", f"of {earlier}")
+            yield self.keep(row) if earlier == row.id else self.drop(row, "exact_duplicate", f"of {earlier}")
 
     def _key(self, row: Row, columns: Sequence[str]) -> bytes:
         texts = [text_of(row.get(c)) for c in columns]

@@ -1,4 +1,8 @@
-"""What steps that sort rows out share: the columns they look at, and what becomes of a row that is found out."""
+"""Filters: what steps share that drop rows, or mark them, for what their text is like.
+
+A filter of single rows says its reason in `FilterStep.reason`, and that is all it has to do; one that compares rows
+with each other extends `GlobalFilterStep`.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,8 @@ def joined(row: Row, columns: Sequence[str]) -> str:
     return "\n".join(t for c in columns if (t := text_of(row.get(c))))
 
 
-class _Sorting:
-    """The choice between dropping and marking, for steps of either kind."""
+class _Filtering:
+    """The choice between dropping and marking, for filters of either kind."""
 
     action: Literal["drop", "mark"]
     mark: str
@@ -32,44 +36,51 @@ class _Sorting:
     def keep_rate(self) -> tuple[float, float]:
         return (0.6, 1.0) if self.action == "drop" else (1.0, 1.0)
 
-    def sort_out(self, row: Row, reason: str, detail: str, facts: Mapping[str, Any] | None = None) -> Verdict:
+    def drop(self, row: Row, reason: str, detail: str = "", facts: Mapping[str, Any] | None = None) -> Verdict:
+        """The row dropped for this reason; with `action: mark` kept, and marked by it."""
         if self.action == "drop":
             return Dropped(reason, detail, facts=facts)
         mark = f"{reason}: {detail}" if detail else reason
         return Kept(row.with_columns(**{self.mark: mark}), noted=Dropped(reason, facts=facts))
 
-    def let_pass(self, row: Row) -> Kept:
+    def keep(self, row: Row) -> Kept:
         return Kept(row.columns if self.action == "drop" else row.with_columns(**{self.mark: None}))
 
 
-class SortingStep(_Sorting, RowStep):
-    """A step that finds faults row by row. Subclasses write `fault`."""
+class FilterStep(_Filtering, RowStep):
+    """A filter that looks at each row by itself. Subclasses write `reason`."""
 
     reads: ClassVar[tuple[str, ...]] = ("{column}",)
     optional_writes: ClassVar[tuple[str, ...]] = ("{mark}",)
 
     column: ColumnNames = Field(description="The column to look at, or a list of columns taken together.")
     action: Literal["drop", "mark"] = Field(
-        default="drop", description="Drop rows found out, or keep them and say why in the column `mark`."
+        default="drop", description="Drop the rows found, or keep them and write the reason into the column `mark`."
     )
+    mark: str = Field(default="filter", description="The column that `action: mark` writes; null if the row stays.")
 
-    def fault(self, row: Row, text: str) -> tuple[str, str] | None:
-        """Reason code and detail of what is wrong with the row, None if nothing is. `text` is that of its columns."""
+    def reason(self, row: Row, text: str) -> str | tuple[str, str] | None:
+        """Why the row is to be dropped: a reason code, or the code and a detail of this row; None to keep it. `text`
+        is that of its columns."""
         raise NotImplementedError
 
     def run_row(self, row: Row) -> Turns:
-        found = self.fault(row, joined(row, self.inputs))
-        return self.let_pass(row) if found is None else self.sort_out(row, *found)
+        reason = self.reason(row, joined(row, self.inputs))
+        if reason is None:
+            return self.keep(row)
+        return self.drop(row, reason) if isinstance(reason, str) else self.drop(row, *reason)
         yield  # a generator without questions
 
 
-class GlobalSortingStep(_Sorting, GlobalRowStep):
-    """A step that finds faults by comparing rows with each other. Subclasses write `run_rows`."""
+class GlobalFilterStep(_Filtering, GlobalRowStep):
+    """A filter that compares rows with each other. Subclasses write `run_rows`, in which `drop` and `keep` give each
+    row its verdict."""
 
     reads: ClassVar[tuple[str, ...]] = ("{column}",)
     optional_writes: ClassVar[tuple[str, ...]] = ("{mark}",)
 
     column: ColumnNames = Field(description="The column to compare, or a list of columns taken together.")
     action: Literal["drop", "mark"] = Field(
-        default="drop", description="Drop rows found out, or keep them and say why in the column `mark`."
+        default="drop", description="Drop the rows found, or keep them and write the reason into the column `mark`."
     )
+    mark: str = Field(default="filter", description="The column that `action: mark` writes; null if the row stays.")

@@ -9,11 +9,11 @@ from pydantic import Field, PrivateAttr
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.curation.filter_step import SortingStep
+from bezoar_data.steps.curation.filter_step import FilterStep
 
 
-class Language(SortingStep):
-    """Sort out rows that are not in one of the languages wanted.
+class Language(FilterStep):
+    """Drop rows that are not in one of the languages wanted.
 
     The detector (py3langid, 97 languages, its model inside the package) reads the whole text. Texts with fewer letters
     than `least_letters` pass: nobody can tell the language of "42" or "Paris". The reason is `other_language`, with
@@ -40,7 +40,7 @@ class Language(SortingStep):
         super().load()
         self._loaded()
 
-    def fault(self, row: Row, text: str) -> tuple[str, str] | None:
+    def reason(self, row: Row, text: str) -> tuple[str, str] | None:
         if sum(map(str.isalpha, text)) < self.least_letters:
             return None
         found, probability = self._loaded().classify(text)

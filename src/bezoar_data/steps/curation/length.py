@@ -10,11 +10,11 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.curation.filter_step import SortingStep
+from bezoar_data.steps.curation.filter_step import FilterStep
 
 
-class Length(SortingStep):
-    """Sort out rows whose text is too short or too long.
+class Length(FilterStep):
+    """Drop rows whose text is too short or too long.
 
     Characters, words and tokens each have a least and a most number; what is not given is not looked at. Tokens are
     those of the tokenizer named, a `tokenizer.json` file or a model on the Hub. Reasons are `too_short` and
@@ -65,7 +65,7 @@ class Length(SortingStep):
         if self.tokenizer:
             self._tokens("")
 
-    def fault(self, row: Row, text: str) -> tuple[str, str] | None:
+    def reason(self, row: Row, text: str) -> tuple[str, str] | None:
         measures = {"characters": len, "words": lambda t: len(words_of(t)), "tokens": self._tokens}
         for unit, measure in measures.items():
             least, most = self._bounds(unit)

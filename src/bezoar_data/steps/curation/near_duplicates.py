@@ -15,7 +15,7 @@ from pydantic import Field
 from bezoar_data.measures.shingles import ngram_hashes
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
-from bezoar_data.steps.curation.filter_step import GlobalSortingStep
+from bezoar_data.steps.curation.filter_step import GlobalFilterStep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +27,8 @@ _ESTIMATE_SLACK = 5.0
 """Standard errors by which an estimate may fall short before the exact comparison is skipped."""
 
 
-class NearDuplicates(GlobalSortingStep):
-    """Sort out rows whose text is nearly that of an earlier row.
+class NearDuplicates(GlobalFilterStep):
+    """Drop rows whose text is nearly that of an earlier row.
 
     Texts are compared as sets of word n-grams, whatever their case and punctuation; two are near-duplicates if the
     sets overlap (Jaccard similarity) by `threshold` or more. A pair exactly at the threshold is found with a
@@ -56,9 +56,9 @@ class NearDuplicates(GlobalSortingStep):
         for i, row in enumerate(rows):
             if i in found:
                 first, similarity = found[i]
-                yield self.sort_out(row, "near_duplicate", f"of {rows[first].id}, similarity {similarity:.2f}")
+                yield self.drop(row, "near_duplicate", f"of {rows[first].id}, similarity {similarity:.2f}")
             else:
-                yield self.let_pass(row)
+                yield self.keep(row)
 
     def _find(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> dict[int, tuple[int, float]]:
         """The near-duplicates among rows of n-grams: for each the row that stays for it, and their similarity."""

@@ -13,12 +13,12 @@ from bezoar_data.measures.rouge import RougePool, count_words
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
-from bezoar_data.steps.curation.filter_step import GlobalSortingStep, joined
+from bezoar_data.steps.curation.filter_step import GlobalFilterStep, joined
 from bezoar_data.steps.curation.texts import Item, checked_hub, read_items
 
 
-class Novelty(GlobalSortingStep):
-    """Sort out rows too like a seed or an earlier row that stayed.
+class Novelty(GlobalFilterStep):
+    """Drop rows too like a seed or an earlier row that stayed.
 
     Likeness is ROUGE-L (F-measure of the longest common subsequence of words, case and punctuation aside); a row goes
     if it reaches `threshold`, as `like_a_seed` or `like_an_earlier_row`, with the nearest text and the likeness. The
@@ -65,7 +65,7 @@ class Novelty(GlobalSortingStep):
                 if self.earlier:
                     pool.add(words)
                     names.append(row.id)
-                yield self.let_pass(row)
+                yield self.keep(row)
                 continue
             reason = "like_a_seed" if nearest.index < len(seeds) else "like_an_earlier_row"
-            yield self.sort_out(row, reason, f"{names[nearest.index]}, ROUGE-L {nearest.similarity:.2f}")
+            yield self.drop(row, reason, f"{names[nearest.index]}, ROUGE-L {nearest.similarity:.2f}")

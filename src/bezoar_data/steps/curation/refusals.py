@@ -12,13 +12,13 @@ from pydantic import Field, PrivateAttr
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.curation.filter_step import SortingStep
+from bezoar_data.steps.curation.filter_step import FilterStep
 
 SHIPPED = Path(__file__).parents[1] / "text" / "refusals.txt"
 
 
-class Refusals(SortingStep):
-    """Sort out answers that decline the task, or speak of the model instead of it.
+class Refusals(FilterStep):
+    """Drop answers that decline the task, or speak of the model instead of it.
 
     The first `head` characters are searched for set phrases of declining, such as "I'm sorry, but I cannot help with
     that" or "As an AI language model". The phrases are regular expressions, one a line, in a file of their own; a file
@@ -44,7 +44,7 @@ class Refusals(SortingStep):
         super().load()
         self._loaded()
 
-    def fault(self, row: Row, text: str) -> tuple[str, str] | None:
+    def reason(self, row: Row, text: str) -> tuple[str, str] | None:
         head = " ".join(text[: self.head].replace("\u2019", "'").split())
         for pattern in self._loaded():
             match = pattern.search(head)

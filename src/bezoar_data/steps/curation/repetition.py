@@ -9,11 +9,11 @@ from pydantic import Field
 from bezoar_data.measures.repetition import longest_loop, longest_run, repeated_lines, repeated_runs
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.curation.filter_step import SortingStep
+from bezoar_data.steps.curation.filter_step import FilterStep
 
 
-class Repetition(SortingStep):
-    """Sort out rows whose text repeats itself.
+class Repetition(FilterStep):
+    """Drop rows whose text repeats itself.
 
     Three signs, each a reason of its own: `loop`, the same words or characters over and over without anything between;
     `repeated_lines`, whole lines or sentences said again; `repeated_words`, long runs of words that stood before.
@@ -33,7 +33,7 @@ class Repetition(SortingStep):
     run_words: int = Field(default=8, ge=3, description="Words in such a run.")
     least_words: int = Field(default=30, ge=0, description="Shares are measured in texts of at least so many words.")
 
-    def fault(self, row: Row, text: str) -> tuple[str, str] | None:
+    def reason(self, row: Row, text: str) -> tuple[str, str] | None:
         words = words_of(text)
         times, unit = longest_loop(words, self.loops)
         if times >= self.loops:

@@ -10,13 +10,13 @@ from pydantic import Field, PrivateAttr
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
 from bezoar_data.steps.curation.embedding import Embedder, Library
-from bezoar_data.steps.curation.filter_step import GlobalSortingStep, joined
+from bezoar_data.steps.curation.filter_step import GlobalFilterStep, joined
 
 _BLOCK = 1024
 
 
-class SemanticDuplicates(GlobalSortingStep):
-    """Sort out rows whose meaning is nearly that of an earlier row that stayed.
+class SemanticDuplicates(GlobalFilterStep):
+    """Drop rows whose meaning is nearly that of an earlier row that stayed.
 
     Meaning is a vector of an embedding model, likeness the cosine of two of them. Every row is compared with every row
     that stayed, in blocks, so the time grows with the square of the rows; the comparison is exact. The detail names
@@ -66,13 +66,13 @@ class SemanticDuplicates(GlobalSortingStep):
                         likeness, place = float(inside[i, j]), start + j
                 if likeness >= self.threshold - 1e-6:
                     detail = f"of {rows[place].id}, likeness {min(likeness, 1.0):.2f}"
-                    yield self.sort_out(row, "semantic_duplicate", detail)
+                    yield self.drop(row, "semantic_duplicate", detail)
                     continue
                 if block[i].any():
                     kept[len(places)] = block[i]
                     places.append(start + i)
                     stayed.append(i)
-                yield self.let_pass(row)
+                yield self.keep(row)
 
     def _loaded(self) -> Embedder:
         if self._embedder is None:

@@ -1,7 +1,7 @@
 """Making catalogue entries from step classes that are not ours: what they take, read and write.
 
 Their columns are properties, not declarations: a class is made under each of the settings that could matter, and what
-its properties then say is written down. `python -m bezoar_data.steps.catalogue.write --write` writes those of
+its properties then say is written down. `python -m bezoar_data.steps.external.write --write` writes those of
 distilabel.
 """
 

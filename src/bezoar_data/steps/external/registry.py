@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.settings_validation import type_in_words
 from bezoar_data.steps.catalogue.entry import Setting
@@ -34,14 +33,6 @@ def distilabel_steps() -> Mapping[str, ForeignEntry]:
         raise ValueError(f"{FILE} has format {content['format']}, this version reads {FORMAT}")
     steps, shared = content["steps"], content["shared"]
     return MappingProxyType({f"{PREFIX}{name}": _entry(name, value, shared) for name, value in steps.items()})
-
-
-def find_distilabel_step(use: str) -> ForeignEntry:
-    """distilabel's step of that name. Raises `InputError` for one it has not, and for one that is refused here."""
-    known = distilabel_steps()
-    if use not in known:
-        raise InputError(unknown_distilabel_step(use))
-    return known[use]
 
 
 def unknown_distilabel_step(use: str) -> Problem:

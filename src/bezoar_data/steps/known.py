@@ -1,0 +1,29 @@
+"""All steps by the names pipeline files use, ours and distilabel's, without importing any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue.registry import load_catalogue
+from bezoar_data.steps.external.entry import PREFIX
+from bezoar_data.steps.external.registry import distilabel_steps, unknown_distilabel_step
+
+
+def known_steps() -> Mapping[str, StepEntry]:
+    """Ours first, then those of installed packages, then distilabel's."""
+    return {**load_catalogue(), **distilabel_steps()}
+
+
+def find_step(use: str) -> StepEntry:
+    """The step of that name. Raises `InputError` that names the nearest one, or says why it is refused."""
+    found = known_steps().get(use)
+    if found is not None:
+        return found
+    if use.startswith(PREFIX):
+        raise InputError(unknown_distilabel_step(use))
+    raise InputError(
+        Problem("unknown-step", f"there is no step '{use}'", hint=did_you_mean(use, list(load_catalogue())))
+    )
