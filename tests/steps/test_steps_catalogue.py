@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -185,7 +186,6 @@ class Shout(RowStep):
 
 def plugin(folder: Path, use: str) -> dict[str, str]:
     """An installed package of steps: its code, and the metadata an installer writes beside it."""
-    import os
 
     package = folder / "loud_steps"
     package.mkdir()
@@ -195,7 +195,7 @@ def plugin(folder: Path, use: str) -> dict[str, str]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud-steps\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[bezoar_data.steps]\nloud = loud_steps\n")
-    return {**os.environ, "PYTHONPATH": str(folder)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
 
 
 def test_an_installed_package_adds_its_steps(tmp_path: Path) -> None:
