@@ -12,8 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from support.command import Outcome
 from support.hub_server import READ_ONLY, TOKEN, Hub, Repo, hub_server
-from support.projects import Outcome, Project
+from support.projects import Project
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,7 @@ def project(made: Path, tmp_path: Path) -> Project:
 
 def publish(project: Project, hub: Hub, *more: str, token: str | None = TOKEN) -> Outcome:
     arguments = ("publish", "runs/orca", "--to", REPO, "--allow", "demo", "--json", *more)
-    return project.bezoar(*arguments, env=hub.environment(project.folder / "hf", token))
+    return project.bezoar(*arguments, process=True, env=hub.environment(project.folder / "hf", token))
 
 
 def lock_name(project: Project) -> str:
@@ -181,7 +182,7 @@ def test_public_only_when_told_and_only_when_all_is_there(project: Project, hub:
 
 def test_demo_rows_are_refused_without_the_named_flag(project: Project, hub: Hub) -> None:
     environment = hub.environment(project.folder / "hf")
-    done = project.bezoar("publish", "runs/orca", "--to", REPO, "--json", env=environment)
+    done = project.bezoar("publish", "runs/orca", "--to", REPO, "--json", process=True, env=environment)
     assert done.code == 4
     (problem,) = done.json["problems"]
     assert problem["code"] == "refused-demo"
@@ -199,7 +200,9 @@ def test_every_concern_is_told_at_once(project: Project, hub: Hub) -> None:
     pq.write_table(table.set_column(at, "inputs", [texts]), file)
     readme = dataset / "README.md"
     readme.write_text(readme.read_text().replace("    result: CC0-1.0", "    result: unknown", 1))
-    done = project.bezoar("publish", "runs/orca", "--to", REPO, "--json", env=hub.environment(project.folder / "hf"))
+    done = project.bezoar(
+        "publish", "runs/orca", "--to", REPO, "--json", process=True, env=hub.environment(project.folder / "hf")
+    )
     assert done.code == 4
     codes = {problem["code"] for problem in done.json["problems"]}
     assert {"refused-demo", "refused-unknown-licence", "refused-failed-checks", "refused-personal-data"} <= codes
@@ -210,7 +213,7 @@ def test_every_concern_is_told_at_once(project: Project, hub: Hub) -> None:
 def test_pull_fetches_what_was_published_and_verifies_it(project: Project, hub: Hub, tmp_path: Path) -> None:
     tag = publish(project, hub).json["tag"]
     environment = hub.environment(project.folder / "hf")
-    done = project.bezoar("pull", f"{REPO}@{tag}", "--out", "got", "--json", env=environment)
+    done = project.bezoar("pull", f"{REPO}@{tag}", "--out", "got", "--json", process=True, env=environment)
     assert done.code == 0, done.err
     assert done.json["rows"] == len(project.kept("orca"))
     for path in (project.folder / "runs/orca/dataset").rglob("*"):
@@ -223,17 +226,17 @@ def test_pull_fetches_what_was_published_and_verifies_it(project: Project, hub: 
 def test_pull_refuses_what_is_not_as_its_card_says_and_keeps_what_was_there(project: Project, hub: Hub) -> None:
     tag = publish(project, hub).json["tag"]
     environment = hub.environment(project.folder / "hf")
-    assert project.bezoar("pull", REPO, "--out", "got", env=environment).code == 0
+    assert project.bezoar("pull", REPO, "--out", "got", process=True, env=environment).code == 0
     repo = hub.repos[REPO]
     lied = {**repo.files, "README.md": repo.files["README.md"].replace(b"  demo: true", b"  demo: false")}
     repo.add(lied)
-    done = project.bezoar("pull", REPO, "--out", "got", "--json", env=environment)
+    done = project.bezoar("pull", REPO, "--out", "got", "--json", process=True, env=environment)
     assert done.code == 4
     assert "demo" in done.out
     assert project.bezoar("card", "check", "got").code == 0  # the honest one still stands
     assert not list((project.folder / "got").glob(".pulling-*"))
     # The pinned revision is another matter: it is what it was.
-    assert project.bezoar("pull", f"{REPO}@{tag}", "--out", "got2", env=environment).code == 0
+    assert project.bezoar("pull", f"{REPO}@{tag}", "--out", "got2", process=True, env=environment).code == 0
 
 
 def test_pull_leaves_a_persons_own_folder_as_it_is(project: Project, hub: Hub) -> None:
@@ -241,7 +244,9 @@ def test_pull_leaves_a_persons_own_folder_as_it_is(project: Project, hub: Hub) -
     theirs = project.folder / "mine/dataset/rows.csv"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("precious")
-    done = project.bezoar("pull", REPO, "--out", "mine", "--json", env=hub.environment(project.folder / "hf"))
+    done = project.bezoar(
+        "pull", REPO, "--out", "mine", "--json", process=True, env=hub.environment(project.folder / "hf")
+    )
     assert done.code == 2
     assert "would write over" in done.out
     assert theirs.read_text() == "precious"
@@ -253,7 +258,7 @@ def test_pull_takes_no_path_that_leads_out(project: Project, hub: Hub) -> None:
     files = {"lock.json": json.dumps(lock).encode(), "README.md": b"---\n---\n", "croissant.json": b"{}"}
     hub.repos["evil/data"] = Repo(private=False)
     hub.repos["evil/data"].add(files)
-    done = project.bezoar("pull", "evil/data", "--json", env=hub.environment(project.folder / "hf"))
+    done = project.bezoar("pull", "evil/data", "--json", process=True, env=hub.environment(project.folder / "hf"))
     assert done.code == 4
     assert "outside of data/" in done.out
     assert not (project.folder / "pulled" / "data" / "dataset").exists()
@@ -264,6 +269,6 @@ def test_what_is_no_dataset_of_ours_or_not_there_is_told(project: Project, hub: 
     hub.repos["some/data"].add({"README.md": b"hello"})
     environment = hub.environment(project.folder / "hf")
     for name, words in (("some/data", "no dataset of bezoar-data"), ("no/such", "no such repository"), ("a b", "name")):
-        done = project.bezoar("pull", name, "--json", env=environment)
+        done = project.bezoar("pull", name, "--json", process=True, env=environment)
         assert done.code == 2, done.out + done.err
         assert words in done.out

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from support.command import Outcome
 from support.hub_server import READ_ONLY, TOKEN, Hub, hub_server
-from support.projects import Outcome, Project
+from support.projects import Project
 from support.trained import GOOD, data, leave, stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -37,7 +38,7 @@ def project(tmp_path: Path) -> Project:
 
 def publish(project: Project, hub: Hub, *more: str, folder: str = "trained/r/s0", token: str = TOKEN) -> Outcome:
     arguments = ("publish", folder, "--to", REPO, "--json", *more)
-    done = project.bezoar(*arguments, env=hub.environment(project.folder / "hf", token))
+    done = project.bezoar(*arguments, process=True, env=hub.environment(project.folder / "hf", token))
     assert "Traceback" not in done.err
     assert token not in done.out + done.err
     return done

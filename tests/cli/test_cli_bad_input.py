@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def refused(project: Project, *says: str, arguments: tuple[str, ...] = ()) -> str:
-    done = project.run(*arguments)
+    done = project.run(*arguments, process=False)
     assert done.code == 2, done.out + done.err
     assert "Traceback" not in done.err
     for text in says:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from support.projects import Outcome, Project
+from support.command import Outcome
+from support.projects import Project
 
 CARD = """\
 ---

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from bezoar_data.runs.row import made_id, seed_id
+from support.command import Outcome
 from support.fault_server import FaultServer
-from support.projects import Outcome, Project, both_engines_agree, counts_add_up, kill, wait_for_requests
+from support.projects import Project, both_engines_agree, counts_add_up, kill, wait_for_requests
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from support.batch_server import KEY, BatchServer
-from support.projects import BEZOAR, JUDGED, Project, kill_group
+from support.command import BEZOAR
+from support.projects import JUDGED, Project, kill_group
 from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow

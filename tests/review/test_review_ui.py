@@ -233,7 +233,7 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
     assert checked.code == 0, checked.err
     with hub_server() as hub:
         env = hub.environment(gated.folder / "hf", TOKEN)
-        published = gated.bezoar("publish", RUN, "--to", "tester/test", *allowed, env=env)
+        published = gated.bezoar("publish", RUN, "--to", "tester/test", *allowed, process=True, env=env)
         assert published.code == 0, published.err
 
     files = gated.files()

@@ -7,20 +7,17 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from support.command import BEZOAR, Outcome, bezoar, bezoar_process
 from support.fault_server import FaultServer
 from support.waiting import wait_until
-
-BEZOAR = (sys.executable, "-m", "bezoar_data.cli.main")
 
 STEPS = """\
   - use: load_flan
@@ -37,20 +34,6 @@ JUDGED = (
     with: {model: judge, as: gpt4}
 """
 )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        value: dict[str, Any] = json.loads(self.out)
-        return value
 
 
 class Project:
@@ -87,16 +70,10 @@ class Project:
         path.write_text(f"version: 1\nroles: {json.dumps({'teacher': entry, 'judge': entry})}\n")
         return path
 
-    def bezoar(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 500) -> Outcome:
-        done = subprocess.run(
-            [*BEZOAR, *arguments],
-            cwd=self.folder,
-            env={**os.environ, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+    def bezoar(self, *arguments: str, process: bool | None = None, **more: Any) -> Outcome:
+        """The command line in this folder; in a process of its own for distilabel, or where the test wants it."""
+        run = bezoar_process if process or (process is None and "local" in arguments) else bezoar
+        return run(*arguments, cwd=self.folder, **more)
 
     def run(self, *arguments: str, **more: Any) -> Outcome:
         return self.bezoar("run", "pipeline.yaml", *arguments, **more)

@@ -13,8 +13,9 @@ from typing import Any
 
 import requests
 
+from support.command import BEZOAR, Outcome
 from support.ports import free_port
-from support.projects import BEZOAR, Outcome, Project
+from support.projects import Project
 from support.waiting import PATIENCE, wait_until
 
 PEOPLE = ("anna", "ben")

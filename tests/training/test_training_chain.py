@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.projects import BEZOAR
+from support.command import BEZOAR
 from training.conftest import ROOT, Recipe, card, prepared, trained
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
