@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from bezoar_data.llms.ask import Ask
 from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.runs.row import Lineage
+from support.command import Outcome, bezoar
 from support.journal_entries import entry_of, key_of
 
 NAME = "Philomena Featherstonehaugh"
@@ -34,13 +33,8 @@ def refusal(number: int, **changes: Any) -> Any:
     return entry_of(number, prompt_tokens=None, completion_tokens=None, **values)
 
 
-def cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bezoar_data.cli.main", "journal", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def cli(*arguments: str | Path) -> Outcome:
+    return bezoar("journal", *arguments)
 
 
 def test_stats_count_by_model_and_step(path: Path) -> None:
@@ -204,16 +198,16 @@ def test_the_command_line_counts_exports_and_prunes(path: Path, tmp_path: Path) 
         journal.put_many([*(entry_of(n) for n in range(5)), refusal(5)])
     at = ("--journal", path)
     counted = cli("stats", *at)
-    assert counted.returncode == 0, counted.stderr
-    assert "5 answers, 1 refusals, 0 redacted" in counted.stdout
-    assert json.loads(cli("stats", "--json", *at).stdout)["groups"][0]["answers"] == 5
+    assert counted.code == 0, counted.err
+    assert "5 answers, 1 refusals, 0 redacted" in counted.out
+    assert json.loads(cli("stats", "--json", *at).out)["groups"][0]["answers"] == 5
     exported = cli("export", *at)
-    assert [json.loads(line)["key"] for line in exported.stdout.splitlines()] == [key_of(n) for n in range(6)]
-    told = json.loads(cli("export", "--to", tmp_path / "a.jsonl", "--json", *at).stdout)
+    assert [json.loads(line)["key"] for line in exported.out.splitlines()] == [key_of(n) for n in range(6)]
+    told = json.loads(cli("export", "--to", tmp_path / "a.jsonl", "--json", *at).out)
     assert told == {"exported": 6, "path": str(tmp_path / "a.jsonl")}
-    assert json.loads(cli("prune", "--errors", "--dry-run", "--json", *at).stdout) == {"pruned": 1, "dry_run": True}
-    assert cli("prune", "--errors", *at).stdout.startswith("1 ")
-    assert json.loads(cli("prune", "--older-than", "1d", "--json", *at).stdout)["pruned"] == 5
+    assert json.loads(cli("prune", "--errors", "--dry-run", "--json", *at).out) == {"pruned": 1, "dry_run": True}
+    assert cli("prune", "--errors", *at).out.startswith("1 ")
+    assert json.loads(cli("prune", "--older-than", "1d", "--json", *at).out)["pruned"] == 5
 
 
 @pytest.mark.parametrize(
@@ -230,9 +224,9 @@ def test_mistakes_on_the_command_line_are_one_message(path: Path, arguments: lis
     Journal.open(path).close()
     at = [] if "--journal" in arguments else ["--journal", str(path)]
     done = cli(*arguments, *at)
-    assert done.returncode == 2
-    assert message in done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
+    assert done.code == 2
+    assert message in done.err + done.out
+    assert "Traceback" not in done.err
     assert not Path("nowhere.sqlite").exists()
 
 
@@ -244,9 +238,9 @@ def test_the_command_line_redacts_a_row_with_all_that_was_made_from_it(path: Pat
     other = Lineage(id="c" * 32, order=(1,), keys={"explain": (key_of(3),)})
     write_run(path.parent / "orca", [row, child, other])
     done = cli("redact", "a" * 32, "--json", "--journal", path)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"redacted": 3, "unknown": [], "copies": []}
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == {"redacted": 3, "unknown": [], "copies": []}
     with Journal.open(path) as journal:
         assert [journal.get(key_of(n)).text for n in range(4)] == [None, None, None, f"{NAME} 3"]  # type: ignore[union-attr]
-    assert json.loads(cli("redact", key_of(3), "--json", "--journal", path).stdout)["redacted"] == 1
+    assert json.loads(cli("redact", key_of(3), "--json", "--journal", path).out)["redacted"] == 1
     assert NAME.encode() not in everything_in(path.parent)
