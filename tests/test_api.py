@@ -13,6 +13,7 @@ import pytest
 
 from bezoar_data import load_pipeline
 from bezoar_data.config.errors import InputError
+from bezoar_data.engine.stream import Interrupted, StreamEngine
 from support.fault_server import FaultServer
 from support.projects import STEPS, Project
 from support.waiting import PATIENCE, wait_until
@@ -70,8 +71,6 @@ async def test_a_run_inside_a_running_loop_goes_to_its_end(tmp_path: Path):
 async def test_ctrl_c_in_a_running_loop_stops_cleanly_and_the_same_call_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    from bezoar_data.engine.stream import Interrupted, StreamEngine
-
     project = Project(tmp_path)
     project.rows(300)
     stop, stopping = StreamEngine.stop, threading.Event()

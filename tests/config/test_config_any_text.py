@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,6 @@ soup = st.lists(st.sampled_from([*SYNTAX, *WORDS]), max_size=60).map("".join)
 
 def yaml_of(value: Any) -> str:
     """A value as YAML, block style; what cannot be written so is left as Python shows it, which is the point."""
-    import io
-
     from ruamel.yaml import YAML
 
     out = io.StringIO()

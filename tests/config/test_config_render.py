@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.text import Text
 
 from bezoar_data.config.problems import Place, Problem, did_you_mean, source_line
 from bezoar_data.config.render import WIDTH, render_problems
@@ -110,8 +111,6 @@ def test_clean_text_shows_what_it_takes_away() -> None:
 
 
 def test_markup_of_others_stays_text() -> None:
-    from rich.text import Text
-
     said = "[bold red]x[/] [link=http://a]b \x1b"
     assert Text.from_markup(clean_markup(said)).plain == clean_text(said)
 

@@ -15,6 +15,7 @@ from bezoar_data import load_pipeline
 from bezoar_data.cards.export import export_rows
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import load_card
+from bezoar_data.runs.row import seed_id
 from support.fault_server import FaultServer
 from support.projects import Project
 
@@ -101,7 +102,6 @@ def test_pairs_are_read_by_datasets_as_trl_wants_them(tmp_path: Path, name: str)
 def test_a_pair_names_both_answers_as_parents_and_they_lead_to_the_source(tmp_path: Path):
     folder = run(tmp_path, "helpsteer2")
     source = [json.loads(line) for line in (PIPELINES / "seeds" / "helpsteer2_like.jsonl").read_text().splitlines()]
-    from bezoar_data.runs.row import seed_id
 
     said = {seed_id("helpsteer2_like.jsonl", "", i): row for i, row in enumerate(source)}
     for row in kept(folder):

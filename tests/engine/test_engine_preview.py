@@ -6,9 +6,11 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bezoar_data import Pipeline, load_pipeline
 from bezoar_data.reports.preview.report import PreviewReport
@@ -207,9 +209,6 @@ def test_what_rows_hold_can_neither_steer_a_terminal_nor_a_page(project: Project
 
 
 def test_a_narrow_terminal_shows_the_same_one_under_the_other(project: Project, server: FaultServer):
-    from io import StringIO
-
-    from rich.console import Console
 
     project.rows(3)
     project.models(server.url)

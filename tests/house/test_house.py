@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,6 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]):
 
 
 def test_every_dependency_is_pinned_in_the_lock():
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *(d for group in project["optional-dependencies"].values() for d in group)]
     names = {re.split(r"[\[=<>~!; ]", d, maxsplit=1)[0].lower().replace("_", "-") for d in wanted}

@@ -14,9 +14,12 @@ import pytest
 from bezoar_data.config.errors import BudgetStop, InputError, ProviderAway
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
+from bezoar_data.llms.batch.store import BatchStore
+from bezoar_data.llms.gateway.distilabel_llm import ChatLLM
 from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.llms.journal.journal import Journal
 from support.batch_server import KEY, BatchServer
+from support.fault_server import Faults, completion
 from support.gateways import CURT, QUICK, ask_all, user
 from support.waiting import PATIENCE, until
 
@@ -71,8 +74,6 @@ async def test_many_questions_make_one_batch_and_are_answered_once(journal: Jour
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_answer_of_a_batch_is_that_of_its_own_question(journal: Journal, kind: str) -> None:
-    from support.fault_server import Faults, completion
-
     with BatchServer(shuffled=True) as server:
         found = await ask(server, journal, texts(20), kind=kind)
     for i, answer in enumerate(found):
@@ -301,8 +302,6 @@ async def test_what_another_run_was_answered_meanwhile_is_not_handed_in(tmp_path
 
 
 async def test_redacting_takes_results_nobody_collected_with_it(journal: Journal) -> None:
-    from bezoar_data.llms.batch.store import BatchStore
-
     with BatchServer(delay=-1) as server:
         await ask(server, journal, [])
         store = BatchStore(journal.path, "openai", server.url, "m")
@@ -340,8 +339,6 @@ def test_a_kind_without_a_batch_api_is_refused(journal: Journal) -> None:
 
 
 def test_distilabels_own_runner_does_not_ask_in_batches(tmp_path: Path) -> None:
-    from bezoar_data.llms.gateway.distilabel_llm import ChatLLM
-
     with BatchServer() as server:
         llm = ChatLLM(role="teacher", spec=model(server), journal=str(tmp_path / "journal.sqlite"))
         with pytest.raises(InputError, match="role 'teacher' has mode: batch"):

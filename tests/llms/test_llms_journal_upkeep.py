@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.config.errors import InputError
@@ -185,9 +187,6 @@ def test_a_redaction_names_damaged_copies_that_may_hold_the_content(path: Path) 
 
 
 def write_run(folder: Path, rows: list[Lineage]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     (folder / "dataset" / "data").mkdir(parents=True)
     table = pa.table({"id": [r.id for r in rows], "_bezoar": [r.to_json() for r in rows]})
     pq.write_table(table, folder / "dataset" / "data" / "train.parquet")

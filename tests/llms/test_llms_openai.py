@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -162,8 +163,6 @@ async def test_rubbish_is_worth_another_try(endpoint: Endpoint, body: str) -> No
 
 
 async def test_a_bomb_is_not_unpacked(endpoint: Endpoint) -> None:
-    import zlib
-
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(b" " * 2**20) for _ in range(200)) + packer.flush()
     endpoint.answer = lambda: web.Response(body=bomb, headers={"Content-Encoding": "gzip"})

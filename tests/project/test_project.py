@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from bezoar_data import load_pipeline
 from bezoar_data.cli.main import app
+from bezoar_data.config.errors import InputError
 from bezoar_data.pipeline.schemas import schema_texts
 from bezoar_data.project.shipped import shipped
 from support.projects import Project
@@ -54,8 +55,6 @@ def test_a_new_project_validates_runs_offline_and_its_own_test_passes(tmp_path: 
 
 
 def test_init_writes_over_nothing_and_says_what_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from bezoar_data.config.errors import InputError
-
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README.md").write_text("mine")
     (tmp_path / "cards").write_text("a file, not a folder")
@@ -92,8 +91,6 @@ def test_a_copied_recipe_brings_its_cards_and_templates(name: str, tmp_path: Pat
 
 
 def test_copies_never_write_over_a_file_unless_forced_and_keep_changed_models(tmp_path: Path):
-    from bezoar_data.config.errors import InputError
-
     bezoar("pipelines", "copy", "orca", str(tmp_path))
     pipeline, models = tmp_path / "pipelines" / "orca.yaml", tmp_path / "pipelines" / "models" / "offline.yaml"
     original = pipeline.read_bytes()
@@ -116,7 +113,6 @@ def test_what_is_shipped_is_listed_and_shown():
     assert bezoar("pipelines", "show", "orca").startswith("# yaml-language-server")
     found = json.loads(bezoar("pipelines", "show", "orca", "--json"))
     assert found["text"] == Path(found["path"]).read_text()
-    from bezoar_data.config.errors import InputError
 
     with pytest.raises(InputError, match="no pipeline 'orka'"):
         bezoar("pipelines", "show", "orka")
@@ -124,8 +120,6 @@ def test_what_is_shipped_is_listed_and_shown():
 
 
 def test_a_name_that_no_pipeline_can_have_is_refused(tmp_path: Path):
-    from bezoar_data.config.errors import InputError
-
     with pytest.raises(InputError, match="cannot be a name"):
         bezoar("pipelines", "copy", "orca", str(tmp_path), "--as", "../x")
     assert not list(tmp_path.iterdir())

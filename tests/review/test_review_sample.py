@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bezoar_data.review import questions as form
+from bezoar_data.review.pull import _unswapped
 from bezoar_data.review.sample import Candidate, allocate, draw
 from bezoar_data.review.task import Plan
 
@@ -63,8 +64,6 @@ def test_the_judge_is_hidden_unless_it_is_to_be_shown():
 
 
 def test_two_answers_stand_in_an_order_drawn_for_each_row_and_are_told_apart_again():
-    from bezoar_data.review.pull import _unswapped
-
     shown = replace(PAIR, blind=False)
     first_places = 0
     for i in range(200):

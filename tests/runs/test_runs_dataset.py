@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from bezoar_data.config.errors import InputError
+from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.runs.dataset import ROW_GROUP, sha256_of, write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, replace_folder, restore_folder
 from bezoar_data.runs.row import Columns, Drop, Lineage, Row, seed_id
@@ -48,8 +48,6 @@ def test_waiting_rows_are_apart_from_finished_ones(spool: Spool):
 
 
 def test_a_full_disk_is_one_clear_message(tmp_path: Path):
-    from bezoar_data.config.errors import BezoarError
-
     spool = Spool(tmp_path / "spool.sqlite")
     spool._db.execute("PRAGMA max_page_count = 20")
     with pytest.raises(BezoarError, match="Make room and run the same command again"):

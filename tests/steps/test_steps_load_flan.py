@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -255,8 +256,6 @@ def test_needs_a_path_or_a_hub_dataset() -> None:
 
 
 def test_facts_name_hash_and_licence(tmp_path: Path) -> None:
-    import hashlib
-
     path = write_jsonl(tmp_path / "a.jsonl", [flan()])
     (fact,) = load(path=str(path), licence="CC0-1.0").facts()
     assert (fact.name, fact.licence) == ("a.jsonl", "CC0-1.0")

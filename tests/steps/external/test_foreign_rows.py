@@ -12,6 +12,7 @@ import pytest
 
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Row, made_id
+from bezoar_data.steps.external.llm import AskingLLM
 from bezoar_data.steps.external.row_adapters import FastTask, ForeignStep, ForeignTask
 from bezoar_data.steps.external.threads import Draws, in_turns
 from bezoar_data.steps.verdicts import Children, Dropped, Kept, settle
@@ -176,8 +177,6 @@ def test_draws_are_put_back_as_they_were() -> None:
 
 def test_a_question_without_a_users_words_is_another_for_each_row() -> None:
     def asks(seed: str) -> list[int]:
-        from bezoar_data.steps.external.llm import AskingLLM
-
         llm = AskingLLM(answers_as="m")
 
         def work() -> None:

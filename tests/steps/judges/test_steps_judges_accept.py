@@ -8,6 +8,7 @@ from bezoar_data.steps.base import Kept
 from bezoar_data.steps.judges.accept import DEFAULT, JudgeAccept
 from bezoar_data.steps.judges.blocks import blocks
 from bezoar_data.steps.judges.rubric import SHIPPED, Rubric, load_rubric
+from bezoar_data.steps.judges.verdict import read_verdict
 from support.drive import drive, row
 from support.scripted_llm import ScriptedLLM
 
@@ -98,8 +99,6 @@ def test_a_row_that_never_gets_a_verdict_stays_without_one_and_keeps_what_was_sa
 
 
 def test_the_shipped_examples_are_verdicts_the_parser_takes() -> None:
-    from bezoar_data.steps.judges.verdict import read_verdict
-
     rubric = load_rubric(DEFAULT, Rubric)
     assert len(rubric.examples) >= 2
     assert {e.status for e in rubric.examples} == {"Accept", "Reject"}

@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.config.errors import InputError
@@ -57,9 +59,6 @@ def test_columns_may_lie_inside_lists_and_mappings(tmp_path: Path):
 
 
 def test_parquet_and_tsv_are_read_too(tmp_path: Path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table({"instruction": ["Sing."], "category": ["music"]}), tmp_path / "a.parquet")
     (tmp_path / "b.tsv").write_text("instruction\tcontext\tcategory\nHum.\tlow\tmusic\n")
     assert [r["instruction"] for r in load(tmp_path)] == ["Sing.", "Hum."]
