@@ -1,0 +1,19 @@
+# The two commands of a contributor. Both need the environment of the README's test command.
+.PHONY: check generated lint
+
+check: lint  ## what CI holds a change to, without the slow tests
+	pytest -m "not slow"
+
+lint:  ## style, types, contracts between folders, and whether the generated files are current
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	python -m bezoar_data.steps.catalogue.write
+	python -m bezoar_data.config.files.trainer_settings
+	bezoar-data schema --check
+
+generated:  ## write the files that are made from the code
+	python -m bezoar_data.steps.catalogue.write --write
+	python -m bezoar_data.config.files.trainer_settings --write
+	bezoar-data schema
