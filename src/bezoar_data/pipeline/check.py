@@ -17,11 +17,11 @@ from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import shown
 from bezoar_data.config.where.expression import parse_where
 from bezoar_data.config.yaml.document import Document, YamlPath
-from bezoar_data.pipeline.resolve import check_foreign, entry_of, find_entry, unknown_step
+from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
 from bezoar_data.pipeline.templates import check_template
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.steps.catalogue.entry import StepEntry
-from bezoar_data.steps.external.entry import ForeignEntry
+from bezoar_data.steps.external.entry import ExternalEntry
 
 
 def topological(file: PipelineFile) -> tuple[int, ...]:
@@ -111,7 +111,7 @@ class _Walk:
                 continue
             wrong = check_settings(self._document, i, entry, use.settings)
             yield from wrong
-            yield from check_foreign(self._document, i, use, entry)
+            yield from check_external(self._document, i, use, entry)
             yield from self._check_place(i, use, entry)
             if not wrong:
                 yield from self._check_roles(i, use, entry)
@@ -133,7 +133,7 @@ class _Walk:
             yield self._document.problem("no-rows", message, ("steps", i, "use"), hint=hint)
 
     def _check_roles(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
-        if isinstance(entry, ForeignEntry) and not entry.seen:
+        if isinstance(entry, ExternalEntry) and not entry.seen:
             return  # whether its `model` names a role is known when a run imports it
         for name in entry.role_settings:
             path = ("steps", i, "with", name)
@@ -182,7 +182,7 @@ class _Walk:
                 message = f"'{column}' is kept for lineage and cannot be written"
                 yield self._document.problem("reserved-column", message, self._said(i, use, column))
         carried = {} if entry.makes and not entry.carries else before
-        if isinstance(entry, ForeignEntry):
+        if isinstance(entry, ExternalEntry):
             if not entry.leaves_known:
                 return
             removed = entry.removed(use.settings, set(carried))

@@ -14,7 +14,7 @@ from bezoar_data.pipeline.check import check_steps
 from bezoar_data.pipeline.resolve import entry_of
 from bezoar_data.steps.catalogue.entry import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
-from bezoar_data.steps.external.entry import ForeignEntry
+from bezoar_data.steps.external.entry import ExternalEntry
 
 if TYPE_CHECKING:
     from bezoar_data.pipeline.load import Checked
@@ -64,7 +64,7 @@ def unrun(use: StepUse, entry: StepEntry) -> Unrun:
 def may_plan(entry: StepEntry) -> bool:
     """Whether a plan may run a step on rows, and on texts that stand for answers. Not the code of anyone's module, not
     what runs text as code, not what loads a model or looks at all rows in its own ways."""
-    if not isinstance(entry, ForeignEntry):
+    if not isinstance(entry, ExternalEntry):
         return True
     if not entry.seen or entry.trusts:
         return False
@@ -72,7 +72,7 @@ def may_plan(entry: StepEntry) -> bool:
 
 
 def _unseen(entry: StepEntry) -> bool:
-    return isinstance(entry, ForeignEntry) and not entry.seen
+    return isinstance(entry, ExternalEntry) and not entry.seen
 
 
 def _described(use: str, entry: StepEntry) -> StepEntry:
@@ -82,7 +82,7 @@ def _described(use: str, entry: StepEntry) -> StepEntry:
     from bezoar_data.steps.external.describe import describe_class
     from bezoar_data.steps.external.loading import find_class
 
-    assert isinstance(entry, ForeignEntry)  # noqa: S101
+    assert isinstance(entry, ExternalEntry)  # noqa: S101
     cls = find_class(use)
     if issubclass(cls, RowStep | GlobalRowStep | Source):
         return replace(describe(cls), use=use, target=use)
@@ -103,7 +103,7 @@ def _code(cls: type[Any]) -> str:
 def make_step(entry: StepEntry, name: str, settings: Mapping[str, Any], seed: int) -> Any:
     """The step object for settings whose roles are LLMs already. Raises pydantic's `ValidationError` for settings that
     its class does not take, `InputError` for what else is wrong with it."""
-    if not isinstance(entry, ForeignEntry):
+    if not isinstance(entry, ExternalEntry):
         fields = entry.fields(settings)
         fields.setdefault("seed", seed)
         return entry.load_class()(name=name, **fields)
@@ -111,12 +111,12 @@ def make_step(entry: StepEntry, name: str, settings: Mapping[str, Any], seed: in
 
     step = entry.load_class()(name=name, seed=seed, **entry.adapter_fields(settings))
     try:
-        wrapped = step.wrapped
+        external = step.step
     except (ValidationError, InputError):
         raise
     except Exception as error:
         raise InputError(Problem("bad-step", f"'{entry.use}' cannot be made: {error}")) from error
-    if getattr(getattr(wrapped, "llm", None), "use_magpie_template", False):
+    if getattr(getattr(external, "llm", None), "use_magpie_template", False):
         _check_magpie(entry, step.llm.spec)
     return step
 

@@ -11,7 +11,7 @@ from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import shown
 from bezoar_data.config.yaml.document import Document
 from bezoar_data.steps.catalogue.entry import StepEntry
-from bezoar_data.steps.external.entry import PREFIX, ForeignEntry
+from bezoar_data.steps.external.entry import PREFIX, ExternalEntry
 from bezoar_data.steps.external.registry import distilabel_steps, module_step, unknown_distilabel_step
 
 
@@ -31,7 +31,7 @@ def entry_of(catalogue: Mapping[str, StepEntry], file: PipelineFile, i: int) -> 
     """What is known of the file's i-th step, with the columns it is given there."""
     use = file.steps[i]
     entry = find_entry(catalogue, use.use, use.settings, starts=not file.parents(i))
-    return entry.used_with(use.columns, use.writes) if isinstance(entry, ForeignEntry) else entry
+    return entry.used_with(use.columns, use.writes) if isinstance(entry, ExternalEntry) else entry
 
 
 def unknown_step(document: Document, i: int, use: str, catalogue: Mapping[str, StepEntry]) -> Problem:
@@ -44,20 +44,20 @@ def unknown_step(document: Document, i: int, use: str, catalogue: Mapping[str, S
     return Problem("unknown-step", f"there is no step '{shown(use)}'", place, hint)
 
 
-def check_foreign(document: Document, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
+def check_external(document: Document, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
     """What is wrong with what a file says only of steps that are not ours: `columns:` and `writes:`."""
     at = ("steps", i)
-    if not isinstance(entry, ForeignEntry):
+    if not isinstance(entry, ExternalEntry):
         for key, given in (("columns", use.columns), ("writes", use.writes)):
             if given:
                 hint = f"the settings of '{use.use}' name its columns: see bezoar-data steps show {use.use}"
                 message = f"'{key}' is for steps that are not ours"
-                yield document.problem("foreign-only", message, (*at, key), hint=hint, key=True)
+                yield document.problem("external-only", message, (*at, key), hint=hint, key=True)
         return
     if entry.seen and use.writes is not None and use.use.startswith(PREFIX):
         hint = "leave it out, and give columns other names under 'columns:'"
         message = f"what '{use.use}' writes is known"
-        yield document.problem("foreign-only", message, (*at, "writes"), hint=hint, key=True)
+        yield document.problem("external-only", message, (*at, "writes"), hint=hint, key=True)
     for keys, code, message, hint in entry.check_columns(use.settings):
         yield document.problem(code, message, (*at, "columns", *keys), hint=hint, key=True)
 

@@ -22,7 +22,8 @@ from pydantic_core import PydanticUndefined
 
 from bezoar_data.config.settings_validation import type_in_words
 from bezoar_data.steps.catalogue.entry import Setting
-from bezoar_data.steps.external.entry import OWN, PREFIX, ForeignEntry, Variant, with_way
+from bezoar_data.steps.external.entry import OWN, PREFIX, ExternalEntry, Variant, with_way
+from bezoar_data.steps.external.loading import make_class
 from bezoar_data.steps.external.refused import REFUSED
 from bezoar_data.steps.external.registry import FORMAT, PARTS, module_step
 from bezoar_data.steps.external.renaming import UNKEPT
@@ -50,7 +51,7 @@ _LONG = 60
 _REMOVES = {"KeepColumns": ("*",), "MergeColumns": ("{columns}",)}
 
 
-def describe_class(cls: type[Any], entry: ForeignEntry) -> ForeignEntry:
+def describe_class(cls: type[Any], entry: ExternalEntry) -> ExternalEntry:
     """The entry of a use, with all that its class tells."""
     way = way_of(cls)
     fields = _fields(cls)
@@ -95,7 +96,7 @@ def render() -> str:
     return f'{head}, "steps": {{\n' + ",\n".join(lines) + "\n}}\n"
 
 
-def _distilabel() -> Iterator[tuple[str, ForeignEntry]]:
+def _distilabel() -> Iterator[tuple[str, ExternalEntry]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import distilabel.steps
@@ -113,11 +114,11 @@ def _distilabel() -> Iterator[tuple[str, ForeignEntry]]:
             yield name, describe_class(classes[name], module_step(f"{PREFIX}{name}", {}, starts=False))
 
 
-def _properties(entry: ForeignEntry) -> dict[str, Any]:
+def _properties(entry: ExternalEntry) -> dict[str, Any]:
     return {n: p for n, p in entry.schema["properties"].items() if n not in entry.role_settings}
 
 
-def _as_json(entry: ForeignEntry) -> dict[str, Any]:
+def _as_json(entry: ExternalEntry) -> dict[str, Any]:
     properties = _properties(entry)
     own = {n: p for n, p in properties.items() if n not in _SHARED}
     value = {
@@ -290,8 +291,6 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 
 def _columns(cls: type[Any], settings: Mapping[str, Any], asks: bool) -> Variant | None:
-    from bezoar_data.steps.external.loading import make_class
-
     try:
         step = make_class(cls, "probe", settings, "model" if asks else None)
         reads, may_read = _split(step.inputs)

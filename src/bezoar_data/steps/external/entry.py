@@ -15,11 +15,11 @@ from bezoar_data.steps.external.renaming import MODEL_NAME
 PREFIX = "distilabel:"
 ADAPTERS = {
     "fast": "bezoar_data.steps.external.row_adapters:FastTask",
-    "task": "bezoar_data.steps.external.row_adapters:ForeignTask",
-    "row": "bezoar_data.steps.external.row_adapters:ForeignStep",
-    "global": "bezoar_data.steps.external.global_adapters:ForeignGlobal",
-    "global task": "bezoar_data.steps.external.global_adapters:ForeignGlobalTask",
-    "source": "bezoar_data.steps.external.global_adapters:ForeignSource",
+    "task": "bezoar_data.steps.external.row_adapters:ExternalTask",
+    "row": "bezoar_data.steps.external.row_adapters:ExternalStep",
+    "global": "bezoar_data.steps.external.global_adapters:ExternalGlobalStep",
+    "global task": "bezoar_data.steps.external.global_adapters:ExternalGlobalTask",
+    "source": "bezoar_data.steps.external.global_adapters:ExternalSource",
 }
 """The adapter for each way a step may run."""
 _HOW = {
@@ -54,7 +54,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class ForeignEntry(StepEntry):
+class ExternalEntry(StepEntry):
     """A step that is not ours, as the catalogue knows it, or as one use in a file has it (`renamed`, `declared`)."""
 
     way: str = "row"
@@ -75,7 +75,7 @@ class ForeignEntry(StepEntry):
         """Whether the columns of the rows that leave it are known."""
         return self.seen or self.declared is not None
 
-    def used_with(self, columns: Mapping[str, str], writes: Sequence[str] | None) -> ForeignEntry:
+    def used_with(self, columns: Mapping[str, str], writes: Sequence[str] | None) -> ExternalEntry:
         """The entry for one use, with its `columns:` and `writes:`."""
         return replace(self, renamed=dict(columns), declared=None if writes is None else tuple(writes))
 
@@ -178,5 +178,5 @@ def _fill(declared: Sequence[str], values: Mapping[str, Any]) -> list[str]:
     return filled
 
 
-def with_way(entry: ForeignEntry, way: str) -> ForeignEntry:
+def with_way(entry: ExternalEntry, way: str) -> ExternalEntry:
     return replace(entry, way=way, target=ADAPTERS[way], kind=KINDS[way])

@@ -4,6 +4,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 from distilabel.models.llms.base import LLM
@@ -26,50 +27,34 @@ from bezoar_data.steps.base import (
     Verdict,
 )
 from bezoar_data.steps.distilabel_driver import encode_for
+from bezoar_data.steps.external.adapter import Adapter, LoadedAdapter
 from bezoar_data.steps.external.llm import Direct
 from bezoar_data.steps.external.loading import outputs_of, started_by
 from bezoar_data.steps.external.row_adapters import LEFT_OUT
-from bezoar_data.steps.external.threads import Draws
-from bezoar_data.steps.external.wrapped import Wrapped
+from bezoar_data.steps.external.threads import RandomState
 from bezoar_data.steps.verdicts import RUN_ENDED, replace_lineage
 
 
-class ForeignGlobal(Wrapped, GlobalRowStep):
-    """A global step of distilabel's or of anyone's.
+class ExternalGlobalStep(LoadedAdapter, GlobalRowStep):
+    """An external global step.
 
-    Each row carries its number in the column `_bezoar`. A row that comes back is told by it, or by being the same
+    Each row carries its number in the column `_bezoar`. A row that comes back is known by it, or by being the same
     object; one that is neither cannot be traced to where it came from, and ends the run.
     """
-
-    @property
-    def inputs(self) -> list[str]:
-        return self.reads_columns
-
-    @property
-    def outputs(self) -> list[str]:
-        return self.writes_columns
-
-    def load(self) -> None:
-        super().load()
-        self.make_ready()
-
-    def unload(self) -> None:
-        self.let_go()
-        super().unload()
 
     def run_rows(self, rows: Sequence[Row]) -> list[Verdict]:
         given = [{**self.renaming.given(copy.deepcopy(r.columns)), RESERVED: str(i)} for i, r in enumerate(rows)]
         objects = {id(g): i for i, g in enumerate(given)}
-        draws = Draws(self.seed, self.settings.get("seed"), str(self.name))
+        state = RandomState(self.seed, self.settings.get("seed"), str(self.name))
         try:
-            with draws.turn():
-                self.fill_seed(draws.number)
-                outs = outputs_of(self.wrapped, given) if given else []
+            with state.active():
+                self.fill_seed(state.number)
+                outs = outputs_of(self.step, given) if given else []
         except BezoarError:
             raise
         except Exception as error:
             message = f"'{self.target}' failed over all {len(rows)} rows: {type(error).__name__}: {error}"
-            raise InputError(Problem("step-failed", message, hint="mend the step or what it is given")) from error
+            raise InputError(Problem("step-failed", message, hint="fix the step or what it is given")) from error
         became: list[list[Columns]] = [[] for _ in rows]
         for out in outs:
             i = self._number(out, objects, len(rows))
@@ -98,7 +83,7 @@ class ForeignGlobal(Wrapped, GlobalRowStep):
             yield [encode_for(self.outputs, replace_lineage(r, r.lineage.dropped(mark))) for r in rows]
 
 
-class ForeignGlobalTask(Asking, ForeignGlobal):
+class ExternalGlobalTask(Asking, ExternalGlobalStep):
     """A global step that asks a model. An answer counts for the row it was asked for where the step asks one question
     for each row, in their order; else for all rows."""
 
@@ -106,7 +91,7 @@ class ForeignGlobalTask(Asking, ForeignGlobal):
 
     def run_rows(self, rows: Sequence[Row]) -> list[Verdict]:
         direct = Direct(self.llm, str(self.name))
-        self.wrapped.llm.ask_through(direct)
+        self.step.llm.ask_through(direct)
         verdicts = super().run_rows(rows)
         for answers in direct.calls:
             by_row = len(answers) == len(rows)
@@ -126,17 +111,13 @@ def _verdict(outs: Sequence[Columns]) -> Verdict:
     return Kept(outs[0]) if len(outs) == 1 else Children([Child(columns) for columns in outs])
 
 
-class ForeignSource(Wrapped, Source):
-    """A step of distilabel's or of anyone's that starts rows. Its rows' identity is the step's settings and their
+class ExternalSource(Adapter, Source):
+    """An external step that starts rows. Its rows' identity is the step's settings and their
     number; their hash stands in the lock."""
 
     code: str = Field(default="", description="What stands for the step's code: a new one makes new rows.")
 
     _seen: Any = PrivateAttr(default=None)
-
-    @property
-    def outputs(self) -> list[str]:
-        return self.writes_columns
 
     @property
     def _revision(self) -> str:
@@ -146,8 +127,6 @@ class ForeignSource(Wrapped, Source):
         return [SourceFacts(str(self.name), self._revision, sha256=self._seen)]
 
     def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        from hashlib import sha256
-
         self.renew()
         self.make_ready()
         hashed = sha256()
@@ -157,18 +136,18 @@ class ForeignSource(Wrapped, Source):
         self._seen = hashed.hexdigest()
 
     def _rows(self) -> Iterator[Columns]:
-        draws = Draws(self.seed, self.settings.get("seed"), str(self.name))
+        state = RandomState(self.seed, self.settings.get("seed"), str(self.name))
         batches = None
         while True:
             try:
-                with draws.turn():
-                    batches = started_by(self.wrapped) if batches is None else batches
+                with state.active():
+                    batches = started_by(self.step) if batches is None else batches
                     batch = list(next(batches))
             except StopIteration:
                 return
             except Exception as error:
                 message = f"'{self.target}' failed: {type(error).__name__}: {error}"
-                raise InputError(Problem("step-failed", message, hint="mend the step or its settings")) from error
+                raise InputError(Problem("step-failed", message, hint="fix the step or its settings")) from error
             yield from batch
 
 

@@ -1,4 +1,4 @@
-"""Making the step that an adapter wraps: finding its class, giving it its settings, getting it ready."""
+"""Making the step that an adapter holds: finding its class, giving it its settings, loading it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.steps.external.llm import AskingLLM
 
 DISTILABEL = "distilabel"
-_PLACES = ("distilabel.steps", "distilabel.steps.tasks")
+_PACKAGES = ("distilabel.steps", "distilabel.steps.tasks")
 
 
-class _Nowhere:
+class _NoPipeline:
     """Stands for the pipeline of a step that is in none: without one, a step takes the pipeline being made."""
 
     def _add_step(self, step: Any) -> None:
@@ -28,7 +32,7 @@ def find_class(target: str) -> type[Any]:
     current folder is on the path, as for `python -m`. Raises `InputError` where there is none."""
     module, _, name = target.partition(":")
     if module == DISTILABEL:
-        found = (getattr(import_module(place), name, None) for place in _PLACES)
+        found = (getattr(import_module(place), name, None) for place in _PACKAGES)
         cls = next((c for c in found if c is not None), None)
         if cls is None:
             raise InputError(Problem("unknown-step", f"distilabel has no step '{name}'"))
@@ -59,7 +63,7 @@ def find_class(target: str) -> type[Any]:
 
 def _unusable(target: str, error: Exception) -> InputError:
     message = f"'{target}' cannot be imported: {type(error).__name__}: {error}"
-    return InputError(Problem("step-import", message, hint="mend its module; python -m shows the whole error"))
+    return InputError(Problem("step-import", message, hint="fix its module; python -m shows the whole error"))
 
 
 def make(target: str, name: str, settings: Mapping[str, Any], model: str | None) -> Any:
@@ -70,10 +74,8 @@ def make(target: str, name: str, settings: Mapping[str, Any], model: str | None)
 def make_class(cls: type[Any], name: str, settings: Mapping[str, Any], model: str | None) -> Any:
     """A step of that class, in no pipeline. `model` is the name of the model it asks, if it asks one. Raises what the
     class raises for settings that it does not take (pydantic's `ValidationError`, distilabel's errors)."""
-    from bezoar_data.steps.external.llm import AskingLLM
-
     llm = {} if model is None else {"llm": AskingLLM(answers_as=model, magpie_pre_query_template="")}
-    step = cls(name=name, pipeline=_Nowhere(), **llm, **settings)
+    step = cls(name=name, pipeline=_NoPipeline(), **llm, **settings)
     step.pipeline = None
     return step
 
@@ -88,7 +90,7 @@ def make_ready(step: Any, target: str) -> None:
         step.load()
     except Exception as error:
         message = f"'{target}' cannot be made ready: {type(error).__name__}: {error}"
-        raise InputError(Problem("step-load", message, hint="install what it needs, or mend it")) from error
+        raise InputError(Problem("step-load", message, hint="install what it needs, or fix it")) from error
     # What it warns of, rows it could not read, is counted and kept here.
     logging.getLogger(f"distilabel.step.{step.name}").setLevel(logging.ERROR)
     _lock_template(step)
@@ -96,9 +98,6 @@ def make_ready(step: Any, target: str) -> None:
 
 def _lock_template(step: Any) -> None:
     """A template out of a pipeline file runs in Jinja's sandbox."""
-    from jinja2 import Template
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
     text = getattr(step, "template", None)
     if isinstance(text, str) and isinstance(getattr(step, "_template", None), Template):
         step._template = ImmutableSandboxedEnvironment().from_string(text)

@@ -16,7 +16,7 @@ from typing import Any
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.settings_validation import type_in_words
 from bezoar_data.steps.catalogue.entry import Setting
-from bezoar_data.steps.external.entry import ADAPTERS, KINDS, PREFIX, ForeignEntry, Variant
+from bezoar_data.steps.external.entry import ADAPTERS, KINDS, PREFIX, ExternalEntry, Variant
 from bezoar_data.steps.external.refused import REFUSED, TRUSTS
 from bezoar_data.steps.external.summaries import EXAMPLES, SETTINGS, SUMMARIES
 
@@ -26,7 +26,7 @@ PARTS = ("when", "reads", "may_read", "writes", "may_write")
 
 
 @cache
-def distilabel_steps() -> Mapping[str, ForeignEntry]:
+def distilabel_steps() -> Mapping[str, ExternalEntry]:
     """distilabel's steps that can be used, by the name pipeline files use."""
     content = json.loads(FILE.read_bytes())
     if content["format"] != FORMAT:
@@ -44,7 +44,7 @@ def unknown_distilabel_step(use: str) -> Problem:
     return Problem("unknown-step", f"distilabel has no step '{use.removeprefix(PREFIX)}'", hint=hint)
 
 
-def module_step(use: str, settings: Mapping[str, Any], *, starts: bool) -> ForeignEntry:
+def module_step(use: str, settings: Mapping[str, Any], *, starts: bool) -> ExternalEntry:
     """A step of a module as it stands in a file: nothing of it is imported, so next to nothing is known."""
     asks = isinstance(settings.get("model"), str)
     roles = (Setting("model", "llm", "role", "", False, role=True),) if asks else ()
@@ -52,7 +52,7 @@ def module_step(use: str, settings: Mapping[str, Any], *, starts: bool) -> Forei
     return _made(use, way, summary="A step of a module.", settings=roles, seen=False)
 
 
-def _entry(name: str, value: Mapping[str, Any], shared: Mapping[str, Any]) -> ForeignEntry:
+def _entry(name: str, value: Mapping[str, Any], shared: Mapping[str, Any]) -> ExternalEntry:
     roles = value.get("roles", ())
     common = {k: v for k, v in shared.items() if k in value.get("shares", ())}
     properties = {**{r: {"type": "string", "minLength": 1} for r in roles}, **value["settings"], **common}
@@ -88,9 +88,9 @@ def _entry(name: str, value: Mapping[str, Any], shared: Mapping[str, Any]) -> Fo
     )
 
 
-def _made(use: str, way: str, *, summary: str, schema: Mapping[str, Any] | None = None, **more: Any) -> ForeignEntry:
+def _made(use: str, way: str, *, summary: str, schema: Mapping[str, Any] | None = None, **more: Any) -> ExternalEntry:
     first = next(iter(more.get("variants", ())), Variant({}))
-    return ForeignEntry(
+    return ExternalEntry(
         use=use,
         target=ADAPTERS[way],
         kind=KINDS[way],

@@ -1,7 +1,7 @@
 """Adapters for steps that decide row by row: distilabel's row steps and tasks, each row on its own.
 
 A task whose `process` is distilabel's own is taken apart into its prompt and its parser, and runs as fast as our steps
-do. Any other runs its own `process`, one row at a time, which is slower: see `turns`.
+do. Any other runs its own `process`, one row at a time, which is slower: see `threads`.
 """
 
 # No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
@@ -17,9 +17,9 @@ from pydantic import Field, NonNegativeInt
 from bezoar_data.llms.ask import Answer, Ask
 from bezoar_data.runs.row import Columns, Row
 from bezoar_data.steps.base import Child, Children, Dropped, Kept, ModelStep, RowStep, Turns, Verdict
+from bezoar_data.steps.external.adapter import LoadedAdapter
 from bezoar_data.steps.external.loading import outputs_of
-from bezoar_data.steps.external.threads import Call, Draws, in_turns
-from bezoar_data.steps.external.wrapped import Wrapped
+from bezoar_data.steps.external.threads import Call, RandomState, run_in_thread
 from bezoar_data.steps.verdicts import refused
 
 LEFT_OUT = "left_out"
@@ -27,52 +27,36 @@ LEFT_OUT = "left_out"
 UNPARSABLE = "unparsable_answer"
 
 
-class ForeignStep(Wrapped, RowStep):
-    """A row step of distilabel's or of anyone's, which asks no model."""
-
-    @property
-    def inputs(self) -> list[str]:
-        return self.reads_columns
-
-    @property
-    def outputs(self) -> list[str]:
-        return self.writes_columns
+class ExternalStep(LoadedAdapter, RowStep):
+    """An external row step that asks no model."""
 
     @property
     def aside(self) -> bool:
         return True
-
-    def load(self) -> None:
-        super().load()
-        self.make_ready()
-
-    def unload(self) -> None:
-        self.let_go()
-        super().unload()
 
     def keep_rate(self) -> tuple[float, float]:
         return 0.95, 1.0
 
     def run_row(self, row: Row) -> Turns:
         given = self.renaming.given(copy.deepcopy(row.columns))
-        with self._draws(row).turn():
+        with self._random_state(row).active():
             outs = self._process(given, row)
         return self._verdict(row, outs, None)
         yield
 
-    def _draws(self, row: Row) -> Draws:
-        return Draws(self.seed, self.settings.get("seed"), str(self.name), row.id)
+    def _random_state(self, row: Row) -> RandomState:
+        return RandomState(self.seed, self.settings.get("seed"), str(self.name), row.id)
 
     def _process(self, given: Columns, row: Row) -> list[Columns]:
-        self.fill_seed(self._draws(row).number)
-        return outputs_of(self.wrapped, [given])
+        self.fill_seed(self._random_state(row).number)
+        return outputs_of(self.step, [given])
 
     def _verdict(self, row: Row, outs: Sequence[Columns], call: Call | None) -> Verdict:
         """What became of the row: itself, rows made of it, or nothing."""
         nothing = self._nothing(call)
         made = [
             Child(row.columns, dropped=nothing)
-            if call is not None and self.said_nothing(out)
+            if call is not None and self.is_empty(out)
             else Child(self.renaming.taken(row.columns, out))
             for out in outs
         ]
@@ -85,19 +69,19 @@ class ForeignStep(Wrapped, RowStep):
         return Dropped(UNPARSABLE, raw=raw, failed=True)
 
 
-class ForeignTask(ForeignStep, ModelStep):
-    """A task of distilabel's or of anyone's that runs its own `process`."""
+class ExternalTask(ExternalStep, ModelStep):
+    """An external task that runs its own `process`."""
 
     def run_row(self, row: Row) -> Turns:
         given = self.renaming.given(copy.deepcopy(row.columns))
-        outs, call = yield from in_turns(lambda: self._process(given, row), self._draws(row))
+        outs, call = yield from run_in_thread(lambda: self._process(given, row), self._random_state(row))
         for out in outs:
             if call.last is not None and "model_name" in out:
                 out["model_name"] = call.last.model
         return self._verdict(row, outs, call)
 
 
-class FastTask(ForeignTask):
+class FastTask(ExternalTask):
     """A task taken apart: its prompt is asked, the answer parsed, and asked for again where that gives nothing."""
 
     retries: NonNegativeInt = Field(default=2, description="How often an unusable answer is asked for again.")
@@ -110,7 +94,7 @@ class FastTask(ForeignTask):
         return False
 
     def run_row(self, row: Row) -> Turns:
-        task: Any = self.wrapped
+        task: Any = self.step
         given = self.renaming.given(row.columns)
         ask = task.llm.question(task.format_input(given), task.num_generations)
         for attempt in range(self.retries + 1):
@@ -131,10 +115,10 @@ class FastTask(ForeignTask):
         if not sample.text.strip():
             return Dropped("empty_answer", failed=True)
         try:
-            out: Columns = self.wrapped.format_output(sample.text, dict(given))
+            out: Columns = self.step.format_output(sample.text, dict(given))
         except Exception as error:  # a parser that meets what it does not expect
             return Dropped(UNPARSABLE, f"{type(error).__name__}: {error}", raw=sample.text, failed=True)
-        if self.said_nothing(out):
+        if self.is_empty(out):
             return Dropped(UNPARSABLE, raw=sample.text, failed=True)
         return {**out, "model_name": answer.model}
 
@@ -142,7 +126,7 @@ class FastTask(ForeignTask):
         self, row: Row, given: Columns, ask: Ask, answer: Answer, outs: Sequence[Columns | Dropped]
     ) -> Verdict:
         usable = [out for out in outs if not isinstance(out, Dropped)]
-        if usable and self.wrapped.group_generations:
+        if usable and self.step.group_generations:
             from distilabel.utils.dicts import group_dicts
 
             usable = [{**group_dicts(*usable), "model_name": answer.model}]

@@ -20,23 +20,23 @@ from typing import Any
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import canonical, digest
 
-_TURN = threading.RLock()
-_HERE = threading.local()
+_ONE_AT_A_TIME = threading.RLock()
+_THREAD = threading.local()
 
 
-class Draws:
-    """A random state of one's own, in the place of the process's while it is one's turn."""
+class RandomState:
+    """A random state of its own, in the place of the process's while it is active."""
 
     def __init__(self, *seed: Any) -> None:
         self.number = int(digest("foreign", *seed, length=8), 16)
         self._states: tuple[Any, Any] | None = None
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Alone, with the global random generators where this one left them."""
+    def active(self) -> Iterator[None]:
+        """Hold all other threads, with the global random generators where this state left them."""
         import numpy
 
-        with _TURN:
+        with _ONE_AT_A_TIME:
             before = random.getstate(), numpy.random.get_state()
             if self._states is None:
                 random.seed(self.number)
@@ -65,12 +65,12 @@ class Call:
         self._asked: Counter[str] = Counter()
         self._said: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self._replies: SimpleQueue[Answer | Refused | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="bezoar-foreign", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="bezoar-external", daemon=True)
         self.refused: Refused | None = None
         self.last: Answer | None = None
 
     def _run(self) -> None:
-        _HERE.call = self
+        _THREAD.call = self
         try:
             self._said.put(("value", self._work()))
         except _Abandoned:
@@ -116,17 +116,17 @@ def numbered(ask: Ask, asked: Counter[str], first_attempt: int = 0) -> Ask:
 
 def current_call() -> Call | None:
     """The call this thread runs, if it runs one."""
-    return getattr(_HERE, "call", None)
+    return getattr(_THREAD, "call", None)
 
 
-def in_turns(work: Callable[[], Any], draws: Draws) -> Generator[Ask, Answer, tuple[Any, Call]]:
+def run_in_thread(work: Callable[[], Any], state: RandomState) -> Generator[Ask, Answer, tuple[Any, Call]]:
     """Yield what `work` asks; return what it gives, with the call itself. Raises what it raises; where a request of
     its was refused, that refusal."""
-    call = Call(work, draws.number)
+    call = Call(work, state.number)
     reply: Answer | Refused | None = None
     try:
         while True:
-            with draws.turn():
+            with state.active():
                 kind, said = call.resume(reply)
             if kind != "ask":
                 break

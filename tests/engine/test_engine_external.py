@@ -214,7 +214,7 @@ def test_one_of_our_own_kind_needs_no_adapter(mine: Project) -> None:
          "    columns: {task: text}\n", "untrusted-code"),
         (COUNT + "  - use: distilabel:PrometheusEval\n    with: {model: teacher, mode: absolute, rubric: none}\n"
          "    columns: {instruction: text, generation: text2}\n", "missing-column"),
-        (LOAD + "  - use: length\n    with: {column: a}\n    columns: {a: b}\n", "foreign-only: 'columns' is for"),
+        (LOAD + "  - use: length\n    with: {column: a}\n    columns: {a: b}\n", "external-only: 'columns' is for"),
     ],
     ids=lambda value: value.partition(":")[0] if "  - use" not in value else "",
 )  # fmt: skip

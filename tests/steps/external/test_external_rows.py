@@ -13,8 +13,8 @@ import pytest
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Row, made_id
 from bezoar_data.steps.external.llm import AskingLLM
-from bezoar_data.steps.external.row_adapters import FastTask, ForeignStep, ForeignTask
-from bezoar_data.steps.external.threads import Draws, in_turns
+from bezoar_data.steps.external.row_adapters import ExternalStep, ExternalTask, FastTask
+from bezoar_data.steps.external.threads import RandomState, run_in_thread
 from bezoar_data.steps.verdicts import Children, Dropped, Kept, settle
 from support.drive import answer, drive, row
 from support.scripted_llm import ScriptedLLM
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def adapter(kind: type[Any], name: str, settings: dict[str, Any] | None = None, **more: Any) -> Any:
-    if kind is not ForeignStep:
+    if kind is not ExternalStep:
         more["llm"] = ScriptedLLM(answer=lambda messages: None)
     step = kind(name="it", target=f"distilabel:{name}", settings=settings or {}, **more)
     step.load()
@@ -107,7 +107,7 @@ def evolve(step: Any, given: Row, texts: list[str]) -> tuple[list[str], Any]:
 
 
 def test_what_a_row_draws_hangs_on_the_row_alone() -> None:
-    step = adapter(ForeignTask, "EvolInstruct", {"num_evolutions": 3})
+    step = adapter(ExternalTask, "EvolInstruct", {"num_evolutions": 3})
     rows = [row(i, instruction=f"Say {i}.") for i in range(8)]
     alone = {r.id: evolve(step, r, ["first", "second", "third"])[0] for r in reversed(rows)}
     turns = {r.id: step.run_row(r) for r in rows}
@@ -122,7 +122,7 @@ def test_what_a_row_draws_hangs_on_the_row_alone() -> None:
 
 
 def test_rows_of_a_task_that_seeds_itself_do_not_all_draw_the_same() -> None:
-    step = adapter(ForeignTask, "EvolQuality", {"num_evolutions": 1})
+    step = adapter(ExternalTask, "EvolQuality", {"num_evolutions": 1})
     rows = [row(i, instruction="Say A.", response="A") for i in range(12)]
     asked = [evolve(step, r, ["better"])[0][0] for r in rows]
     assert len(set(asked)) > 1
@@ -130,7 +130,7 @@ def test_rows_of_a_task_that_seeds_itself_do_not_all_draw_the_same() -> None:
 
 
 def test_a_step_leaves_the_rows_it_is_given_as_they_are() -> None:
-    step = adapter(ForeignTask, "EvolInstruct", {"num_evolutions": 1})
+    step = adapter(ExternalTask, "EvolInstruct", {"num_evolutions": 1})
     given = row(instruction="Say A.", more={"a": [1]})
     driven = drive(step, given, ["evolved"])
     assert given.columns == {"instruction": "Say A.", "more": {"a": [1]}}
@@ -138,7 +138,7 @@ def test_a_step_leaves_the_rows_it_is_given_as_they_are() -> None:
 
 
 def test_a_refused_request_in_the_middle_costs_its_row_only() -> None:
-    step = adapter(ForeignTask, "EvolInstruct", {"num_evolutions": 2})
+    step = adapter(ExternalTask, "EvolInstruct", {"num_evolutions": 2})
     turns = step.run_row(row(instruction="Say A."))
     next(turns)
     turns.send(answer("first"))
@@ -147,11 +147,11 @@ def test_a_refused_request_in_the_middle_costs_its_row_only() -> None:
 
 
 def waiting() -> int:
-    return sum(t.name == "bezoar-foreign" for t in threading.enumerate())
+    return sum(t.name == "bezoar-external" for t in threading.enumerate())
 
 
 def test_a_row_that_nobody_goes_on_with_leaves_no_thread() -> None:
-    step = adapter(ForeignTask, "EvolInstruct", {"num_evolutions": 2})
+    step = adapter(ExternalTask, "EvolInstruct", {"num_evolutions": 2})
     before = waiting()
     turns = step.run_row(row(instruction="Say A."))
     next(turns)
@@ -164,14 +164,14 @@ def test_draws_are_put_back_as_they_were() -> None:
     random.seed(1)
     numpy.random.seed(1)
     expected = random.Random(1).random(), numpy.random.RandomState(1).rand()
-    draws = Draws("a")
-    with draws.turn():
+    draws = RandomState("a")
+    with draws.active():
         first = random.random(), numpy.random.rand()
-    with draws.turn():
+    with draws.active():
         second = random.random(), numpy.random.rand()
     assert (random.random(), numpy.random.rand()) == expected
     assert first != second
-    with Draws("a").turn():
+    with RandomState("a").active():
         assert (random.random(), numpy.random.rand()) == first
 
 
@@ -184,7 +184,7 @@ def test_a_question_without_a_users_words_is_another_for_each_row() -> None:
             llm.generate([[{"role": "user", "content": "Hello"}]])
             llm.generate([[{"role": "user", "content": "Hello"}]])
 
-        return [ask.attempt for ask in through(in_turns(work, Draws(seed)))]
+        return [ask.attempt for ask in through(run_in_thread(work, RandomState(seed)))]
 
     first, second = asks("row a"), asks("row b")
     assert first[0] != second[0]
@@ -202,7 +202,7 @@ def through(turns: Any) -> Iterator[Ask]:
 
 
 def test_magpie_opens_the_users_turn() -> None:
-    step = adapter(ForeignTask, "Magpie")
+    step = adapter(ExternalTask, "Magpie")
     driven = drive(step, row(a=1), ["What is amber?", "Resin."])
     assert driven.verdict == Kept({"a": 1, "instruction": "What is amber?", "response": "Resin."})
     first, second = driven.asks
@@ -211,18 +211,18 @@ def test_magpie_opens_the_users_turn() -> None:
 
 
 def test_rows_that_explode_become_children_and_columns_go() -> None:
-    step = adapter(ForeignStep, "ExpandColumns", {"columns": {"said": "one"}})
+    step = adapter(ExternalStep, "ExpandColumns", {"columns": {"said": "one"}})
     verdict = drive(step, row(said=["a", "b"], other=1)).verdict
     assert isinstance(verdict, Children)
     assert [child.columns for child in verdict.rows] == [
         {"said": ["a", "b"], "other": 1, "one": "a"},
         {"said": ["a", "b"], "other": 1, "one": "b"},
     ]
-    keep = adapter(ForeignStep, "KeepColumns", {"columns": ["said"]}, columns={"said": "answers"})
+    keep = adapter(ExternalStep, "KeepColumns", {"columns": ["said"]}, columns={"said": "answers"})
     assert drive(keep, row(a=1, answers=[2], b=3)).verdict == Kept({"answers": [2]})
 
 
 def test_no_step_may_write_what_is_kept_for_lineage() -> None:
-    step = adapter(ForeignStep, "ExpandColumns", {"columns": {"said": "id"}})
+    step = adapter(ExternalStep, "ExpandColumns", {"columns": {"said": "id"}})
     with pytest.raises(ValueError, match="kept for lineage"):
         drive(step, row(said=["a"]))

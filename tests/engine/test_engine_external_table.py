@@ -14,7 +14,7 @@ from bezoar_data.steps.external.registry import distilabel_steps
 from support.fault_server import FaultServer
 from support.projects import Project, run_here, with_writer
 
-DOCS = Path(__file__).parents[2] / "docs" / "foreign-steps.md"
+DOCS = Path(__file__).parents[2] / "docs" / "external-steps.md"
 
 ROW = {
     "instruction": "Say A.", "text": "A text.", "generations": ["One.", "Two."], "generation": "One.",
