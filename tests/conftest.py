@@ -30,3 +30,12 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("BEZOAR_TEST_DATA names no folder")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nightly tests run only when they are asked for by name of their mark."""
+    if "nightly" in config.option.markexpr:
+        return
+    left = [item for item in items if "nightly" not in item.keywords]
+    config.hook.pytest_deselected(items=[item for item in items if "nightly" in item.keywords])
+    items[:] = left
