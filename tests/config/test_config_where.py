@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place
-from bezoar_data.config.where.expression import parse_where
+from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import load_yaml
 
 ROW: dict[str, object] = {
@@ -22,7 +22,7 @@ ROW: dict[str, object] = {
 
 
 def says(expression: str) -> bool | None:
-    return parse_where(expression).value(ROW)
+    return Where.parse(expression).value(ROW)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def says(expression: str) -> bool | None:
 )
 def test_what_expressions_say_of_a_row(expression: str, value: bool | None):
     assert says(expression) is value
-    assert parse_where(expression).matches(ROW) is (value is True)
+    assert Where.parse(expression).matches(ROW) is (value is True)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_mistakes_are_told_with_their_character(expression, at, message, hint):
             says(expression)
         return
     with pytest.raises(InputError) as error:
-        parse_where(expression)
+        Where.parse(expression)
     (problem,) = error.value.problems
     assert message in problem.message
     assert hint in problem.hint
@@ -112,7 +112,7 @@ def test_a_mistake_in_a_file_has_its_column_there(tmp_path):
     file = tmp_path / "p.yaml"
     file.write_text("steps:\n  - with: {expression: 'rating = 4'}\n")
     with pytest.raises(InputError) as error:
-        parse_where("rating = 4", Place(str(file), 2, 24))
+        Where.parse("rating = 4", Place(str(file), 2, 24))
     assert str(error.value.problems[0].place) == f"{file}:2:32"
 
 
@@ -131,7 +131,7 @@ def test_a_mistake_has_its_line_and_column_however_yaml_folds_the_text(tmp_path,
     (tmp_path / "p.yaml").write_text(written)
     document = load_yaml(tmp_path / "p.yaml")
     try:
-        (problem,) = parse_where(document.value["e"], document.place(("e",))).check(["rating"])
+        (problem,) = Where.parse(document.value["e"], document.place(("e",))).check(["rating"])
     except InputError as error:
         (problem,) = error.problems
     assert str(problem.place) == f"{tmp_path}/p.yaml:{place}"
@@ -142,12 +142,12 @@ def test_a_mistake_has_its_line_and_column_however_yaml_folds_the_text(tmp_path,
     [('length(text) == "a"', 13), ("ok and flag > true", 12), ("rating in [1, 'a']", 11), ('not (1 == "1")', 7)],
 )
 def test_what_no_row_can_answer_is_told_without_one(expression: str, at: int):
-    (problem,) = parse_where(expression).check(None)
+    (problem,) = Where.parse(expression).check(None)
     assert f"(character {at + 1})" in problem.message
 
 
 def test_unknown_columns_are_told_all_at_once_with_the_nearest_known():
-    where = parse_where('ratting > 3 and contains(texxt, "a") and ratting < 9')
+    where = Where.parse('ratting > 3 and contains(texxt, "a") and ratting < 9')
     found = where.check(["rating", "text"])
     assert [(p.message.split(",")[0], p.hint) for p in found] == [
         ("there is no column 'ratting'", "did you mean 'rating'?"),
@@ -162,7 +162,7 @@ def test_unknown_columns_are_told_all_at_once_with_the_nearest_known():
      "status in ['a', 4]", "rating and ok"],
 )  # fmt: skip
 def test_unlike_kinds_are_a_mistake_on_rows_and_in_arrow(expression: str):
-    where = parse_where(expression)
+    where = Where.parse(expression)
     with pytest.raises(InputError):
         where.matches(ROW)
     with pytest.raises(InputError):
@@ -170,7 +170,7 @@ def test_unlike_kinds_are_a_mistake_on_rows_and_in_arrow(expression: str):
 
 
 def test_a_long_chain_is_no_deep_tree():
-    where = parse_where(" or ".join(f"rating == {i}" for i in range(1000)))
+    where = Where.parse(" or ".join(f"rating == {i}" for i in range(1000)))
     assert where.matches({"rating": 999})
     table = pa.table({"rating": [5, 2000]})
     assert table.filter(where.arrow(table.schema)).num_rows == 1
@@ -243,11 +243,11 @@ SCHEMA = pa.schema(
 @given(expression=EXPRESSIONS, rows=st.lists(ROWS, min_size=1, max_size=8))
 @example(expression="f in [-0.0]", rows=[{"i": None, "f": 0.0, "t": None, "b": None, "l": None}])
 def test_rows_and_arrow_agree(expression: str, rows: list[dict]):
-    where = parse_where(expression)
+    where = Where.parse(expression)
     expected = [n for n, row in enumerate(rows) if where.matches(row)]
     table = pa.Table.from_pylist(rows, schema=SCHEMA).append_column("n", pa.array(range(len(rows))))
     assert table.filter(where.arrow(SCHEMA))["n"].to_pylist() == expected
-    negated = parse_where(f"not ({expression})")
+    negated = Where.parse(f"not ({expression})")
     unknown = [n for n, row in enumerate(rows) if where.value(row) is None]
     rest = table.filter(negated.arrow(SCHEMA))["n"].to_pylist()
     assert sorted([*expected, *rest, *unknown]) == list(range(len(rows)))
@@ -255,6 +255,6 @@ def test_rows_and_arrow_agree(expression: str, rows: list[dict]):
 
 def test_a_column_of_nothing_but_nulls_is_unknown_in_both():
     table = pa.table({"n": pa.nulls(2), "i": [1, 2]})
-    where = parse_where("n == 1 or i == 2")
+    where = Where.parse("n == 1 or i == 2")
     assert table.filter(where.arrow(table.schema))["i"].to_pylist() == [2]
     assert [where.matches(r) for r in table.to_pylist()] == [False, True]

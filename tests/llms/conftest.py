@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal
 from support.fault_server import FaultServer
 
 

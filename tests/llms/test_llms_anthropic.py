@@ -14,7 +14,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.gateway.gateway import Gateway
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers.anthropic import Anthropic
 from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised
 from support.anthropic_server import KEY, AnthropicServer

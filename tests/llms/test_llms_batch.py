@@ -17,7 +17,7 @@ from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.batch.store import BatchStore
 from bezoar_data.llms.gateway.distilabel_llm import ChatLLM
 from bezoar_data.llms.gateway.gateway import Gateway
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal, maintenance
 from support.batch_server import KEY, BatchServer
 from support.fault_server import Faults, completion
 from support.gateways import CURT, QUICK, ask_all, user
@@ -157,7 +157,7 @@ async def test_several_answers_to_one_question(journal: Journal, kind: str) -> N
         stats = server.stats()
     assert len(answer.samples) == len(set(answer.keys)) == 3
     assert stats["batches"] == [1 if kind == "openai" else 3]
-    assert journal.stats().answers == 3
+    assert maintenance.stats(journal).answers == 3
 
 
 async def test_a_batch_costs_half_and_the_journal_serves_both_modes(journal: Journal) -> None:
@@ -280,7 +280,7 @@ async def test_two_runs_at_once_share_a_batch_and_its_bill(tmp_path: Path, kind:
         stats = server.stats()
         assert [a.text for a in left] == [a.text for a in right]
         assert set(stats["prompts"].values()) == {1}
-        assert one.stats().answers == 30
+        assert maintenance.stats(one).answers == 30
         assert left_over(one) == 0
 
 
@@ -307,7 +307,7 @@ async def test_redacting_takes_results_nobody_collected_with_it(journal: Journal
         store = BatchStore(journal.path, "openai", server.url, "m")
         _, ours = store.intend("bz1", [(("ab" * 32,), 64), (("cd" * 32,), 64)], 0)
         store.keep_results(ours[0].batch, [(0, b"a person's words"), (1, b"other words")])
-        journal.redact(["ab" * 32])
+        maintenance.redact(journal, ["ab" * 32])
         assert store.results(ours) == {ours[1].id: b"other words"}
         store.close()
 

@@ -20,7 +20,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.distilabel_llm import ChatLLM, ask_each
 from bezoar_data.llms.gateway.gateway import Gateway
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal
 from support.fault_server import FaultServer
 from support.gateways import model, user
 

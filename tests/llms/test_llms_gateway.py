@@ -10,7 +10,7 @@ from bezoar_data.config.errors import BudgetStop, InputError
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.endpoint.retry import Stopped
 from bezoar_data.llms.gateway.gateway import Gateway
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal
 from support.fault_server import FaultServer
 from support.gateways import CURT, QUICK, ask_all, model, user
 from support.waiting import PATIENCE, until

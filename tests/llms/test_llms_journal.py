@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Ask
-from bezoar_data.llms.journal.entry import pack, unpack
-from bezoar_data.llms.journal.journal import Entry, Journal, JournalError
+from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.entry import Entry, JournalError, pack, unpack
 from bezoar_data.llms.journal.lookup import choose, serves
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.redact import MARK, register_secret
-from support.journal_entries import entry_of, key_of
+from support.journal_entries import entry_of, key_of, put_all
 
 
 @pytest.fixture
@@ -325,7 +325,7 @@ def test_two_event_loops_one_after_the_other_use_one_journal(path: Path) -> None
     with Journal.open(path) as journal:
         for number in range(3):
             asyncio.run(journal.put(entry_of(number)))
-        assert journal.put_many([entry_of(3)]) == [entry_of(3)]
+        assert put_all(journal, [entry_of(3)]) == [entry_of(3)]
         assert all(journal.find(key_of(n), 512) for n in range(4))
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.errors import BezoarError, InputError
-from bezoar_data.llms.journal import integrity as guard
-from bezoar_data.llms.journal.journal import Journal, JournalError
-from support.journal_entries import entry_of, key_of, start_writer
+from bezoar_data.llms.journal import Journal, integrity, maintenance
+from bezoar_data.llms.journal.entry import JournalError
+from support.journal_entries import entry_of, key_of, put_all, start_writer
 
 COUNT = 400
 
@@ -26,7 +26,7 @@ COUNT = 400
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "journal.sqlite"
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(n) for n in range(COUNT)])
+        put_all(journal, [entry_of(n) for n in range(COUNT)])
     return path
 
 
@@ -40,7 +40,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.stdout.readline()
     writer.kill()
     writer.communicate()
-    assert guard.wal_of(path).stat().st_size > 100_000
+    assert integrity.wal_of(path).stat().st_size > 100_000
     return path
 
 
@@ -76,7 +76,7 @@ def assert_mended(path: Path, at_least: int) -> None:
         left = survivors(journal)
         assert f": {len(left)} answer" in journal.notes[0]
         assert len(left) >= at_least
-        journal.put_many([entry_of(n) for n in range(COUNT)])
+        put_all(journal, [entry_of(n) for n in range(COUNT)])
         assert survivors(journal) == set(range(COUNT))
         [aside] = path.parent.glob("journal.damaged-*.sqlite")
         assert aside.name in journal.notes[0]
@@ -168,7 +168,7 @@ def test_a_flipped_bit_inside_an_answer_never_becomes_data(whole: Path, path: Pa
         assert journal.damaged == 2
         assert any("damaged answers" in note for note in journal.notes)
         assert survivors(journal) == set(range(COUNT)) - {123}
-        journal.put_many([entry_of(123)])
+        put_all(journal, [entry_of(123)])
         assert journal.get(key_of(123)) == entry_of(123)
 
 
@@ -182,7 +182,7 @@ def test_damage_met_in_the_middle_of_a_run_is_said_and_mended_by_the_next(whole:
             journal.find(key_of(number), 512)
     journal._reader.close()
     journal._writer._connection.close()  # as a killed run leaves it
-    journal._hold.release()
+    journal._lock.release()
     with Journal.open(path) as again:
         assert "was damaged" in again.notes[0]
         assert len(survivors(again)) > COUNT / 2
@@ -196,33 +196,33 @@ def test_a_log_left_by_a_killed_run_is_read_without_a_note(killed: Path, path: P
 
 def test_a_flipped_bit_in_the_log_hides_nothing_behind_it(killed: Path, path: Path) -> None:
     """SQLite itself stops at the first bad page of the log and drops all answers after it without a word."""
-    log = bytearray(guard.wal_of(killed).read_bytes())
+    log = bytearray(integrity.wal_of(killed).read_bytes())
     for at in (20, 32 + 9, 32 + 24 + 300, len(log) // 3):
         for old in path.parent.glob("journal*"):
             old.unlink()
         copy(killed, path)
         flipped = bytearray(log)
         flipped[at] ^= 4
-        guard.wal_of(path).write_bytes(flipped)
+        integrity.wal_of(path).write_bytes(flipped)
         with Journal.open(path) as journal:
             assert "was damaged" in journal.notes[0]
             assert len(survivors(journal)) >= COUNT - 30
             [aside] = path.parent.glob("journal.damaged-*.sqlite")
-            assert guard.wal_of(aside).read_bytes() == flipped
+            assert integrity.wal_of(aside).read_bytes() == flipped
 
 
 def test_a_log_cut_short_keeps_what_stands_before_the_cut(killed: Path, path: Path) -> None:
     copy(killed, path)
-    log = guard.wal_of(path)
+    log = integrity.wal_of(path)
     os.truncate(log, log.stat().st_size // 2 + 1000)
     with Journal.open(path) as journal:
         assert len(survivors(journal)) > COUNT / 4
-        journal.put_many([entry_of(n) for n in range(COUNT)])
+        put_all(journal, [entry_of(n) for n in range(COUNT)])
         assert survivors(journal) == set(range(COUNT))
 
 
 def test_a_file_that_vanished_is_given_back_from_its_log(killed: Path, path: Path) -> None:
-    shutil.copy(guard.wal_of(killed), guard.wal_of(path))
+    shutil.copy(integrity.wal_of(killed), integrity.wal_of(path))
     with Journal.open(path) as journal:
         assert "was damaged" in journal.notes[0]
         assert len(survivors(journal)) > COUNT / 2
@@ -232,13 +232,13 @@ def test_an_empty_file_is_used_and_said(path: Path) -> None:
     path.touch()
     with Journal.open(path) as journal:
         assert journal.notes == ["the journal was empty and starts afresh"]
-        journal.put_many([entry_of(0)])
+        put_all(journal, [entry_of(0)])
 
 
 def test_what_was_redacted_does_not_come_back_by_a_repair(whole: Path, path: Path) -> None:
     copy(whole, path)
     with Journal.open(path) as journal:
-        journal.redact([key_of(7)])
+        maintenance.redact(journal, [key_of(7)])
     data = bytearray(path.read_bytes())
     data[0:4096] = bytes(4096)
     path.write_bytes(data)
@@ -292,8 +292,9 @@ FULL = """
 import asyncio, subprocess, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from support.journal_entries import entry_of, key_of
-from bezoar_data.llms.journal.journal import Journal, JournalError
+from support.journal_entries import entry_of, key_of, put_all
+from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.entry import JournalError
 path = Path(sys.argv[1]) / "journal.sqlite"
 async def main(journal):
     for start in range(0, 100_000, 50):
@@ -339,12 +340,12 @@ def test_a_disk_that_is_really_full_ends_in_a_message_and_a_whole_file(tmp_path:
 
 def test_a_full_file_keeps_waiting_answers_and_writes_them_once_there_is_room(path: Path) -> None:
     journal = Journal.open(path)
-    journal.put_many([entry_of(n) for n in range(20)])
+    put_all(journal, [entry_of(n) for n in range(20)])
     writing = journal._writer._connection
     pages = writing.execute("PRAGMA page_count").fetchone()[0]
     writing.execute(f"PRAGMA max_page_count={pages + 1}")
     with pytest.raises(BezoarError, match="the disk is full"):
-        journal.put_many([entry_of(n) for n in range(20, 60)])
+        put_all(journal, [entry_of(n) for n in range(20, 60)])
     # Paid, hence still known to this process.
     assert journal.find(key_of(40), 512) is not None
     with closing(sqlite3.connect(path)) as other:
@@ -382,13 +383,13 @@ MOUNTS = r"""21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
     ],
 )
 def test_network_file_systems_are_told_apart(folder: str, kind: str, network: bool) -> None:
-    assert guard.filesystem_of(Path(folder), MOUNTS) == kind
-    assert guard.is_network(kind) is network
+    assert integrity.filesystem_of(Path(folder), MOUNTS) == kind
+    assert integrity.is_network(kind) is network
 
 
 def test_a_journal_on_a_network_file_system_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = f"21 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 21 0:40 / {path.parent.resolve()} rw - nfs4 server:/x rw"
-    monkeypatch.setattr(guard, "mounts", lambda: table)
+    monkeypatch.setattr(integrity, "mounts", lambda: table)
     with pytest.raises(InputError, match=r"cannot be kept on a network file system \(nfs4\)"):
         Journal.open(path)
     assert list(path.parent.iterdir()) == []
@@ -397,4 +398,4 @@ def test_a_journal_on_a_network_file_system_is_refused(path: Path, monkeypatch: 
 def test_the_table_of_mounts_is_read_for_real() -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("there is no table of mounts here")
-    assert guard.filesystem_of(Path("/proc/self"), guard.mounts()) == "proc"
+    assert integrity.filesystem_of(Path("/proc/self"), integrity.mounts()) == "proc"

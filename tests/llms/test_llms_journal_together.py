@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.llms.journal import schema
-from bezoar_data.llms.journal.journal import Journal
-from support.journal_entries import WRITERS, entry_of, key_of, start_writer
+from bezoar_data.llms.journal import Journal, maintenance, schema
+from support.journal_entries import WRITERS, entry_of, key_of, put_all, start_writer
 from support.waiting import PATIENCE
 
 
@@ -58,7 +57,7 @@ def test_a_killed_writer_loses_nothing_it_was_told_is_safe(path: Path, round_: i
         writer.wait()
     with Journal.open(path) as journal:
         assert all(journal.get(key_of(n)) == entry_of(n) for n in told)
-        entries = journal.stats().entries
+        entries = maintenance.stats(journal).entries
         # What was committed but not told yet is kept too, and no more than that can be unknown to the writer.
         assert len(told) <= entries <= len(told) + 2 * (WRITERS + 1)
     with closing(sqlite3.connect(path)) as file:
@@ -67,7 +66,7 @@ def test_a_killed_writer_loses_nothing_it_was_told_is_safe(path: Path, round_: i
 
 def test_a_writer_waits_for_another_programs_long_transaction(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(0)])
+        put_all(journal, [entry_of(0)])
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writer = start_writer(path, 1, 50)
@@ -86,18 +85,18 @@ def test_cutting_down_is_refused_while_another_process_uses_the_journal(path: Pa
         with Journal.open(path) as journal:
             assert journal.notes == []
             with pytest.raises(InputError, match="another run is using the journal"):
-                journal.redact([key_of(first)])
+                maintenance.redact(journal, [key_of(first)])
             with pytest.raises(InputError, match="another run is using the journal"):
-                journal.prune(model="some-model")
+                maintenance.prune(journal, model="some-model")
             assert journal.get(key_of(first)) == entry_of(first)
             # Reading goes on, and so does writing.
-            assert journal.stats().answers >= 1
-            journal.put_many([entry_of(2_000_000)])
+            assert maintenance.stats(journal).answers >= 1
+            put_all(journal, [entry_of(2_000_000)])
     finally:
         writer.kill()
         writer.communicate()
     with Journal.open(path) as journal:
-        assert journal.redact([key_of(first)]).entries == 1
+        assert maintenance.redact(journal, [key_of(first)]).entries == 1
 
 
 def test_two_processes_migrate_an_empty_file_once(path: Path) -> None:
@@ -125,12 +124,12 @@ def test_two_processes_migrate_an_empty_file_once(path: Path) -> None:
 def test_processes_that_open_a_new_journal_at_once_all_get_it(tmp_path: Path) -> None:
     code = (
         "import random, sys, time\nfrom pathlib import Path\n"
-        "from bezoar_data.llms.journal.journal import Journal\nfrom support.journal_entries import entry_of\n"
+        "from bezoar_data.llms.journal import Journal\nfrom support.journal_entries import entry_of, put_all\n"
         "print(flush=True)\nstart = float(sys.stdin.readline())\n"
         "for i in range(40):\n"
         "    time.sleep(max(0, start + i * 0.06 - time.time()) + random.random() * 0.004)\n"
         "    with Journal.open(Path(sys.argv[1]) / f'{i}.sqlite') as journal:\n"
-        "        journal.put_many([entry_of(n) for n in range(5)])\n"
+        "        put_all(journal, [entry_of(n) for n in range(5)])\n"
     )
     tests = str(Path(__file__).parents[1])
     processes = [
@@ -148,7 +147,7 @@ def test_processes_that_open_a_new_journal_at_once_all_get_it(tmp_path: Path) ->
 
 def test_a_new_migration_is_applied_once_and_keeps_all_entries(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(n) for n in range(10)])
+        put_all(journal, [entry_of(n) for n in range(10)])
     newer = (*schema.MIGRATIONS, ("notes", lambda c: c.execute("CREATE TABLE notes (text TEXT)") and None))
     for _ in range(2):
         with closing(schema.connect(path)) as connection:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bezoar_data.config.files.models import Limits, Model, Price, Sampling
 from bezoar_data.llms.ask import Ask
-from bezoar_data.llms.journal.request_key import KeyMaker, model_part, request_key
+from bezoar_data.llms.journal.request_key import KeyMaker, model_part
 
 MODEL = Model(
     provider="openai",
@@ -105,7 +105,7 @@ def test_each_sample_has_its_own_key_whatever_n_was_asked() -> None:
     assert len(set(three)) == 3
     assert three == [key(sample=i) for i in range(3)]
     assert KeyMaker(MODEL).keys(Ask(ASK.messages, n=2)) == three[:2]
-    assert request_key(MODEL, ASK, 1) == three[1]
+    assert KeyMaker(MODEL).key(ASK, 1) == three[1]
 
 
 def test_the_order_in_which_values_are_written_is_no_difference() -> None:

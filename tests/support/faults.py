@@ -5,7 +5,7 @@ from __future__ import annotations
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.gateway.gateway import Gateway
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers.base import Refusal, Transient
 from support.fault_server import FaultServer
 from support.gateways import QUICK, ask_all

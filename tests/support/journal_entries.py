@@ -11,10 +11,12 @@ import asyncio
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.llms.journal.journal import Entry, Journal
+from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.entry import Entry
 
 WRITERS = 32
 
@@ -50,6 +52,15 @@ def entry_of(number: int = 0, **changes: Any) -> Entry:
         "extra": {"logprobs": [-0.5, -1.25]},
     }
     return Entry(**{**values, **changes})
+
+
+def put_all(journal: Journal, entries: Iterable[Entry]) -> list[Entry]:
+    """Write entries as a run does, many at once; return what stands for each."""
+
+    async def put() -> list[Entry]:
+        return await asyncio.gather(*(journal.put(entry) for entry in entries))
+
+    return asyncio.run(put())
 
 
 def start_writer(journal: Path, first: int, count: int) -> subprocess.Popen[str]:

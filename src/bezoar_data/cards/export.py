@@ -50,12 +50,12 @@ def export_rows(
     import orjson
     import pyarrow.dataset as ds
 
-    from bezoar_data.config.where.expression import parse_where
+    from bezoar_data.config.where import Where
 
     folder = dataset_folder(run)
     files = data_files(folder, split)
     rows = ds.dataset([str(f) for f in files], format="parquet")
-    chosen = parse_where(where).arrow(rows.schema) if where else None
+    chosen = Where.parse(where).arrow(rows.schema) if where else None
     kind, columns = ("", {}) if form == "jsonl" else _view(load_card(folder / "README.md"), rows.schema.names, view)
     if out.is_dir():
         raise InputError(Problem("bad-out", "this is a folder, not a file", Place(str(out)), "name a file with --out"))

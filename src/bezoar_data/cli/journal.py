@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bezoar_data.cli.options import AsJson
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
+from bezoar_data.llms.redact import redact as without_secrets
 
 if TYPE_CHECKING:
     from bezoar_data.config.errors import InputError
-    from bezoar_data.llms.journal.journal import Journal
+    from bezoar_data.llms.journal import Journal
     from bezoar_data.llms.journal.maintenance import Stats
 
 app = typer.Typer(
@@ -32,8 +35,10 @@ def stats(journal: At = DEFAULT, as_json: AsJson = False) -> None:
 
     Example: bezoar-data journal stats
     """
+    from bezoar_data.llms.journal import maintenance
+
     with _opened(journal) as opened:
-        counted = opened.stats()
+        counted = maintenance.stats(opened)
     _say(counted.as_json(), _table(counted), as_json=as_json)
 
 
@@ -47,10 +52,12 @@ def export(
 
     Example: bezoar-data journal export --to answers.jsonl
     """
+    from bezoar_data.llms.journal import maintenance
+
     if as_json and to is None:
         raise _wrong("--json needs --to", "without it the entries themselves are on standard output, as JSON Lines")
     with _opened(journal) as opened:
-        count = opened.export(sys.stdout if to is None else to)
+        count = maintenance.export(opened, sys.stdout if to is None else to)
     if to is not None:
         _say({"exported": count, "path": str(to)}, f"{count:,} entries written to {to}", as_json=as_json)
 
@@ -72,11 +79,15 @@ def prune(
 
     Example: bezoar-data journal prune --older-than 90d --model gpt-4
     """
+    from bezoar_data.llms.journal import maintenance
+
     if not (older_than or model or step or errors or redacted):
         raise _wrong("prune needs a condition", "give --older-than, --model, --step, --errors or --redacted")
     age = _age(older_than) if older_than else None
     with _opened(journal) as opened:
-        count = opened.prune(older_than=age, model=model, step=step, errors=errors, redacted=redacted, dry_run=dry_run)
+        count = maintenance.prune(
+            opened, older_than=age, model=model, step=step, errors=errors, redacted=redacted, dry_run=dry_run
+        )
     done = "would be deleted" if dry_run else "deleted"
     _say({"pruned": count, "dry_run": dry_run}, f"{count:,} entries {done}", as_json=as_json)
 
@@ -94,8 +105,7 @@ def redact(
 
     Example: bezoar-data journal redact 3f9d2c51c7e84f0a9b1d6e2f4a5c7d80
     """
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.problems import Problem
+    from bezoar_data.llms.journal import maintenance
     from bezoar_data.llms.journal.rows import keys_of_rows
 
     keys = [r.lower() for r in rows if re.fullmatch(r"[0-9a-fA-F]{64}", r)]
@@ -113,7 +123,7 @@ def redact(
                 for i in unknown
             )
         keys += [key for found in behind.values() for key in found]
-        outcome = opened.redact(keys)
+        outcome = maintenance.redact(opened, keys)
     lines = [f"redacted: {outcome.entries:,}"]
     lines += [f"not in the journal: {key}" for key in outcome.unknown]
     lines += [f"may still hold the content, delete it when you no longer need it: {copy}" for copy in outcome.copies]
@@ -127,7 +137,7 @@ def redact(
 
 
 def _opened(path: Path) -> Journal:
-    from bezoar_data.llms.journal.journal import Journal
+    from bezoar_data.llms.journal import Journal
 
     journal = Journal.open(path, create=False)
     for note in journal.notes:
@@ -136,16 +146,11 @@ def _opened(path: Path) -> Journal:
 
 
 def _wrong(message: str, hint: str) -> InputError:
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.problems import Problem
-
     return InputError(Problem("wrong-option", message, hint=hint))
 
 
 def _say(value: dict[str, Any], text: str, *, as_json: bool) -> None:
-    from bezoar_data.llms.redact import redact
-
-    typer.echo(redact(json.dumps(value) if as_json else text))
+    typer.echo(without_secrets(json.dumps(value) if as_json else text))
 
 
 def _age(text: str) -> timedelta | datetime:

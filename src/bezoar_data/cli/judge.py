@@ -107,9 +107,9 @@ def _json(value: dict[str, Any]) -> str:
 
 
 def _columns(expression: str | None) -> tuple[str, ...]:
-    from bezoar_data.config.where.expression import parse_where
+    from bezoar_data.config.where import Where
 
-    return tuple(parse_where(expression).columns) if expression else ()
+    return tuple(Where.parse(expression).columns) if expression else ()
 
 
 def _save(run: Path, kind: str, report: dict[str, Any], key: tuple[str, ...], used: tuple[str, ...]) -> None:

@@ -25,7 +25,7 @@ from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.record import RunRecord
 from bezoar_data.engine.review.answers import Reviewing
 from bezoar_data.engine.stats import RunWatch
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, write_text

@@ -15,7 +15,7 @@ from bezoar_data.config.files.step_graph import written_steps
 from bezoar_data.config.paths import from_here, nearby
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import shown
-from bezoar_data.config.where.expression import parse_where
+from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import Document, YamlPath
 from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
 from bezoar_data.pipeline.templates import check_template
@@ -260,7 +260,7 @@ def _check_expressions(
         expression = settings.get(name)
         if isinstance(expression, str) and expression:
             try:
-                yield from parse_where(expression, document.place(("steps", i, "with", name))).check(columns)
+                yield from Where.parse(expression, document.place(("steps", i, "with", name))).check(columns)
             except InputError as error:
                 yield from error.problems
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import shown
-from bezoar_data.config.yaml.document import Document
+from bezoar_data.config.yaml import Document
 from bezoar_data.steps.catalogue.entry import StepEntry
 
 TEMPLATE, COLUMNS = "template", "columns"

@@ -16,8 +16,8 @@ from types import ModuleType
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.gateway.fallbacks import KnownAnswers
+from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.history import PastAnswer, past_answers
-from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.pipeline.compile import Compiled, compile_pipeline
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.plan.duration import seconds, speed_of

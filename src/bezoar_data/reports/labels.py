@@ -52,12 +52,12 @@ def read_labelled(
     """The columns of a run's or dataset's folder, with those of a file of labels. Raises `InputError`."""
     import pyarrow.dataset as ds
 
-    from bezoar_data.config.where.expression import parse_where
+    from bezoar_data.config.where import Where
     from bezoar_data.runs.dataset import sha256_of
 
     folder = dataset_folder(run)
     rows = ds.dataset([str(f) for f in data_files(folder, split)], format="parquet")
-    chosen = parse_where(where).arrow(rows.schema) if where else None
+    chosen = Where.parse(where).arrow(rows.schema) if where else None
     wanted = list(dict.fromkeys(columns))
     given = _read_labels(labels, rows.schema.names) if labels else {}
     known = [*rows.schema.names, *next(iter(given.values()), ())]

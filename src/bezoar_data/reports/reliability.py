@@ -83,9 +83,9 @@ def calibrate_cut(
     """The rating cut from which a share of `wanted` rows is good, as people see it. `good` is an expression over the
     dataset's columns and those of the labels, such as `human_status == "Accept"`; rows for which it is unknown (no
     person said anything) are left out. Raises `InputError`."""
-    from bezoar_data.config.where.expression import parse_where
+    from bezoar_data.config.where import Where
 
-    is_good = parse_where(good)
+    is_good = Where.parse(good)
     rows = read_labelled(run, (rating, *is_good.columns), labels=labels, where=where)
     said = rows.texts(rating)
     numbers = ratings_of(sorted({r for r in said if r is not None}))

@@ -16,7 +16,7 @@ from bezoar_data.config.base import Strict
 from bezoar_data.config.files.pipeline import STEP_ID
 from bezoar_data.config.paths import tidy
 from bezoar_data.config.problems import Problem
-from bezoar_data.config.yaml.document import Document
+from bezoar_data.config.yaml import Document
 
 TOKENIZERS_OWN = "tokenizer"
 """The template that comes with the base model's tokenizer."""

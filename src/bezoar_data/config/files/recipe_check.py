@@ -24,7 +24,7 @@ from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import shown
 from bezoar_data.config.settings_validation import check_settings
 from bezoar_data.config.validation import check
-from bezoar_data.config.where.expression import parse_where
+from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 
 Columns = Callable[[Path], Collection[str] | None]
@@ -227,7 +227,7 @@ def _check_view(recipe: LoadedRecipe, i: int, use: str, view: str | None, card: 
 def _check_where(recipe: LoadedRecipe, i: int, where: str | None, columns: Collection[str] | None) -> Iterator[Problem]:
     if where is not None:
         try:
-            expression = parse_where(where, recipe.document.place(("stages", i, "where")))
+            expression = Where.parse(where, recipe.document.place(("stages", i, "where")))
         except InputError as error:
             yield from error.problems
             return

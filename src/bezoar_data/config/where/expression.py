@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.problems import Place, Problem, did_you_mean, source_line
+from bezoar_data.config.where.parse import ParseError, parse
 from bezoar_data.config.where.tree import Mismatch, Node, check_kinds, columns_of, root_truth
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ class Where:
     text: str
     tree: Node
     place: Place | None = None
+
+    @classmethod
+    def parse(cls, text: str, place: Place | None = None) -> Where:
+        """Parse a text written at `place`, if in a file. Raises `InputError` at the first mistake."""
+        try:
+            return cls(text, parse(text), place)
+        except ParseError as error:
+            raise InputError(problem(error.message, text, error.at, place, error.hint)) from None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,16 +102,6 @@ class Where:
             raise InputError(problem(error.message, self.text, error.at, self.place)) from None
 
 
-def parse_where(text: str, place: Place | None = None) -> Where:
-    """Parse an expression. `place` is where it is written, if in a file. Raises `InputError` at the first mistake."""
-    from bezoar_data.config.where.parse import Fault, parse
-
-    try:
-        return Where(text, parse(text), place)
-    except Fault as fault:
-        raise InputError(problem(fault.message, text, fault.at, place, fault.hint)) from None
-
-
 def problem(message: str, text: str, at: int, place: Place | None, hint: str = "") -> Problem:
     """A mistake at a character of an expression: at its place in the file where the expression stands there as
     written, and always with the text around it and a mark."""
@@ -118,8 +117,6 @@ def _within(place: Place | None, text: str, at: int) -> Place | None:
 
     YAML may fold lines and take away indentation, but leaves every other character as it is, so these are counted.
     """
-    from bezoar_data.config.problems import source_line
-
     wanted = deque(c for c in text[: at + 1] if not c.isspace())
     if place is None or place.line is None or place.column is None or not wanted:
         return place

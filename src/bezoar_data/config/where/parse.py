@@ -27,7 +27,7 @@ _INSTEAD = {"=": "==", "&&": "and", "||": "or", "&": "and", "|": "or", "<>": "!=
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
 
 
-class Fault(Exception):
+class ParseError(Exception):
     """What is wrong with an expression, and at which character."""
 
     def __init__(self, message: str, at: int, hint: str = "") -> None:
@@ -49,11 +49,11 @@ class _Token:
 
 
 def parse(text: str) -> tree.Node:
-    """The tree of an expression. Raises `Fault`."""
+    """The tree of an expression. Raises `ParseError`."""
     if len(text) > LONGEST:
-        raise Fault(f"the expression is longer than {LONGEST:,} characters", 0)
+        raise ParseError(f"the expression is longer than {LONGEST:,} characters", 0)
     if not text.strip():
-        raise Fault("the expression is empty", 0, 'write a comparison such as gpt4_status == "Accept"')
+        raise ParseError("the expression is empty", 0, 'write a comparison such as gpt4_status == "Accept"')
     return _Parser(_tokens(text)).whole()
 
 
@@ -69,20 +69,22 @@ def _tokens(text: str) -> list[_Token]:
         found.append(_Token(kind, match.group(kind), match.start(kind)))
         at = match.end()
         if kind == "sign" and match.group(kind) == "<" and text[at : at + 1] == ">":
-            raise Fault("'<>' is not known", at - 1, "write '!='")
+            raise ParseError("'<>' is not known", at - 1, "write '!='")
     found.append(_Token("end", "", len(text)))
     return found
 
 
-def _unreadable(text: str, at: int) -> Fault:
+def _unreadable(text: str, at: int) -> ParseError:
     for wrong in sorted(_INSTEAD, key=len, reverse=True):
         if text.startswith(wrong, at):
-            return Fault(f"'{wrong}' is not known", at, f"write '{_INSTEAD[wrong]}'")
+            return ParseError(f"'{wrong}' is not known", at, f"write '{_INSTEAD[wrong]}'")
     if text[at] in "\"'`":
-        return Fault("this quote is never closed", at)
+        return ParseError("this quote is never closed", at)
     if text[at].isdigit() or text[at] == "-":
-        return Fault("this is no number", at, "a column whose name starts with a digit stands in backticks")
-    return Fault(f"'{text[at]}' means nothing here", at, "there is no arithmetic, no attribute and no other function")
+        return ParseError("this is no number", at, "a column whose name starts with a digit stands in backticks")
+    return ParseError(
+        f"'{text[at]}' means nothing here", at, "there is no arithmetic, no attribute and no other function"
+    )
 
 
 class _Parser:
@@ -96,8 +98,10 @@ class _Parser:
         if self._peek().kind != "end":
             token = self._peek()
             if self._is_comparison(token):
-                raise Fault("only columns, values and lengths are compared", token.at, "join comparisons with 'and'")
-            raise Fault(f"{token} is too much", token.at, "join comparisons with 'and' or 'or'")
+                raise ParseError(
+                    "only columns, values and lengths are compared", token.at, "join comparisons with 'and'"
+                )
+            raise ParseError(f"{token} is too much", token.at, "join comparisons with 'and' or 'or'")
         return node
 
     def _or(self) -> tree.Node:
@@ -117,7 +121,7 @@ class _Parser:
         token = self._peek()
         self._depth += 1
         if self._depth > DEEPEST:
-            raise Fault(f"more than {DEEPEST} levels of parentheses and 'not'", token.at)
+            raise ParseError(f"more than {DEEPEST} levels of parentheses and 'not'", token.at)
         try:
             if self._word("not"):
                 return tree.Not(self._not(), token.at)
@@ -138,31 +142,35 @@ class _Parser:
             self._advance()
             if self._peek().kind == "word" and self._peek().text == "null":
                 hint = "write 'is null' or 'is not null'"
-                raise Fault(f"nothing is '{token.text} null': what a null is compared with is unknown", token.at, hint)
+                raise ParseError(
+                    f"nothing is '{token.text} null': what a null is compared with is unknown", token.at, hint
+                )
             right = self._operand()
             if isinstance(right, tree.Contains):
-                raise Fault("only columns, values and lengths are compared", right.at)
+                raise ParseError("only columns, values and lengths are compared", right.at)
             if self._is_comparison(self._peek()):
                 hint = "write 'a < x and x < b'"
-                raise Fault("comparisons cannot be chained", self._peek().at, hint)
+                raise ParseError("comparisons cannot be chained", self._peek().at, hint)
             return tree.Compare(token.text, left, right, token.at)
         if self._word("is"):
             negated = self._word("not")
             if not self._word("null"):
-                raise Fault(f"'null' is missing before {self._peek()}", self._peek().at, "'is' goes with null only")
+                raise ParseError(
+                    f"'null' is missing before {self._peek()}", self._peek().at, "'is' goes with null only"
+                )
             if not isinstance(left, tree.Column):
-                raise Fault("only a column can be null", left.at)
+                raise ParseError("only a column can be null", left.at)
             return tree.Not(tree.IsNull(left, token.at), token.at) if negated else tree.IsNull(left, token.at)
         negated = token.kind == "word" and token.text == "not" and self._tokens[self._next + 1].text == "in"
         if negated:
             self._advance()
         if self._word("in"):
             if isinstance(left, tree.Literal):
-                raise Fault("before 'in' stands a column or a length", left.at)
+                raise ParseError("before 'in' stands a column or a length", left.at)
             node = tree.In(left, self._list(), token.at)
             return tree.Not(node, token.at) if negated else node
         if isinstance(left, tree.Length) or (isinstance(left, tree.Literal) and not isinstance(left.value, bool)):
-            raise Fault("this is compared with nothing", left.at, "add a comparison such as '> 10'")
+            raise ParseError("this is compared with nothing", left.at, "add a comparison such as '> 10'")
         return left
 
     def _list(self) -> tuple[tree.Literal, ...]:
@@ -174,10 +182,10 @@ class _Parser:
             token = self._peek()
             value = self._operand()
             if not isinstance(value, tree.Literal):
-                raise Fault("a list holds texts, numbers, true and false only", token.at, "put texts in quotes")
+                raise ParseError("a list holds texts, numbers, true and false only", token.at, "put texts in quotes")
             values.append(value)
         if not values:
-            raise Fault("the list is empty: nothing is in it", self._tokens[self._next - 2].at)
+            raise ParseError("the list is empty: nothing is in it", self._tokens[self._next - 2].at)
         return tuple(values)
 
     def _operand(self) -> tree.Operand | tree.Contains:
@@ -193,21 +201,21 @@ class _Parser:
                 return tree.Literal(token.text == "true", token.at)
             case "word" if token.text in _WORDS:
                 hint = "a column of this name stands in backticks"
-                raise Fault(f"a column or value is missing before {token}", token.at, hint)
+                raise ParseError(f"a column or value is missing before {token}", token.at, hint)
             case "word" if self._peek().text == "(" and self._peek().kind == "sign":
                 return self._function(token)
             case "word":
                 return tree.Column(token.text, token.at)
-        raise Fault(f"a column or value is missing before {token}", token.at)
+        raise ParseError(f"a column or value is missing before {token}", token.at)
 
     def _function(self, name: _Token) -> tree.Length | tree.Contains:
         if name.text not in _FUNCTIONS:
-            raise Fault(f"there is no function '{name.text}'", name.at, did_you_mean(name.text, _FUNCTIONS))
+            raise ParseError(f"there is no function '{name.text}'", name.at, did_you_mean(name.text, _FUNCTIONS))
         self._expect("(")
         token = self._peek()
         column = self._operand()
         if not isinstance(column, tree.Column):
-            raise Fault(f"'{name.text}' needs a column", token.at, "a column's name stands without quotes")
+            raise ParseError(f"'{name.text}' needs a column", token.at, "a column's name stands without quotes")
         if name.text == "length":
             self._expect(")")
             return tree.Length(column, name.at)
@@ -215,7 +223,7 @@ class _Parser:
         token = self._peek()
         text = self._operand()
         if not isinstance(text, tree.Literal) or not isinstance(text.value, str):
-            raise Fault("'contains' needs a text in quotes", token.at)
+            raise ParseError("'contains' needs a text in quotes", token.at)
         self._expect(")")
         return tree.Contains(column, text.value, name.at)
 
@@ -243,23 +251,23 @@ class _Parser:
             self._next += 1
             return True
         if kind == token.kind == "word" and token.text.isupper() and token.text.lower() == text:
-            raise Fault(f"'{token.text}' is not known", token.at, f"write '{text}'")
+            raise ParseError(f"'{token.text}' is not known", token.at, f"write '{text}'")
         return False
 
     def _expect(self, sign: str) -> None:
         if not self._sign(sign):
-            raise Fault(f"'{sign}' is missing before {self._peek()}", self._peek().at)
+            raise ParseError(f"'{sign}' is missing before {self._peek()}", self._peek().at)
 
 
 def _number(token: _Token) -> int | float:
     if re.fullmatch(r"-?\d+", token.text):
         # Arrow's integers have 64 bits; and Python refuses texts of thousands of digits.
         if len(token.text) > 20 or not -(2**63) <= int(token.text) < 2**63:
-            raise Fault("this number is beyond 64 bits", token.at)
+            raise ParseError("this number is beyond 64 bits", token.at)
         return int(token.text)
     value = float(token.text)
     if value in (float("inf"), float("-inf")):
-        raise Fault("this number is too large", token.at)
+        raise ParseError("this number is too large", token.at)
     return value
 
 
@@ -267,10 +275,10 @@ def _text(token: _Token) -> str:
     def unescape(match: re.Match[str]) -> str:
         if match.group(1) not in _ESCAPES:
             at = token.at + 1 + match.start()
-            raise Fault(f"'\\{match.group(1)}' is no escape", at, "known: \\n \\t \\\\ \\\" \\'")
+            raise ParseError(f"'\\{match.group(1)}' is no escape", at, "known: \\n \\t \\\\ \\\" \\'")
         return _ESCAPES[match.group(1)]
 
     text = re.sub(r"\\(.)", unescape, token.text[1:-1], flags=re.DOTALL)
     if any("\ud800" <= c <= "\udfff" for c in text):
-        raise Fault("this text holds half a character", token.at)
+        raise ParseError("this text holds half a character", token.at)
     return text

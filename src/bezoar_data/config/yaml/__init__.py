@@ -1,1 +1,5 @@
-"""YAML with a place for every key and value, and what is wrong with it in words."""
+"""YAML with a place for every key and value, and messages for people about what is wrong with it."""
+
+from bezoar_data.config.yaml.document import Document
+
+__all__ = ["Document"]

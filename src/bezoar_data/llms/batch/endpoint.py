@@ -26,7 +26,7 @@ from bezoar_data.llms.endpoint.budget import Budget
 from bezoar_data.llms.endpoint.inflight_request import Flight
 from bezoar_data.llms.endpoint.retry import NO_USABLE_ANSWER, Listen, Patience
 from bezoar_data.llms.endpoint.usage import Count, cost_of
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Completion, ProviderError, Refusal, Request, Transient, Unauthorised
 from bezoar_data.llms.providers.openai import OpenAI

@@ -25,7 +25,8 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.gateway.gateway import Gateway
-from bezoar_data.llms.journal.journal import Entry, Journal
+from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.entry import Entry
 
 CLOSE_WITHIN = 30.0
 """Seconds that answers underway are awaited for when the last user unloads the LLM."""

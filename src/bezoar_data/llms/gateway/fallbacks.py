@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
+from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
-from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, own_class
 

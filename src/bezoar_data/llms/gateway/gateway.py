@@ -25,7 +25,8 @@ from bezoar_data.llms.endpoint.usage import Tally
 from bezoar_data.llms.gateway.fallbacks import as_asked, line_of
 from bezoar_data.llms.gateway.inflight import Underway
 from bezoar_data.llms.gateway.question import Candidate, Question
-from bezoar_data.llms.journal.journal import Entry, Journal
+from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, provider_class
 

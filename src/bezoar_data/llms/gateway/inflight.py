@@ -15,7 +15,8 @@ from bezoar_data.llms.endpoint.inflight_request import Flight
 from bezoar_data.llms.endpoint.retry import Stopped
 from bezoar_data.llms.endpoint.usage import Tally, cost_of
 from bezoar_data.llms.gateway.question import Question
-from bezoar_data.llms.journal.journal import Entry, Journal
+from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.providers.base import Completion, Request
 
 

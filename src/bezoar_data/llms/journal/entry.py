@@ -143,7 +143,7 @@ def request_hash(messages: bytes) -> bytes:
     return hashlib.blake2b(messages, digest_size=16).digest()
 
 
-def squeeze(messages: bytes) -> bytes:
+def compress(messages: bytes) -> bytes:
     """Messages as stored. JSON starts with `[`, a zlib stream never does: that tells the two forms apart."""
     return messages if len(messages) < SMALL else zlib.compress(messages, 1)
 
@@ -160,7 +160,7 @@ def expand(stored: bytes, request: bytes) -> list[Message] | None:
     return value
 
 
-def tomb(row: Sequence[Any], when: str) -> tuple[Any, ...]:
+def tombstone(row: Sequence[Any], when: str) -> tuple[Any, ...]:
     """What stays of a stored row once its content is redacted: whose answer it was, what it cost, and that it is gone.
     The key stays too, so that the same question is neither asked nor paid again without anyone noticing."""
     kept = dict(zip(COLUMNS, row, strict=False))

@@ -85,15 +85,15 @@ def _unescape(text: str) -> str:
     return text
 
 
-class InUse:
-    """This process's hold on a journal: shared while it is used, alone while it is checked or cut down."""
+class JournalLock:
+    """This process's lock on a journal: shared while it is used, exclusive while it is checked or pruned."""
 
     def __init__(self, journal: Path) -> None:
         self.path = journal.with_name(journal.name + ".lock")
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
-    def alone(self) -> bool:
-        """Take the file for oneself, if nobody else has it. On False nothing is held any more: `share` comes next."""
+    def try_exclusive(self) -> bool:
+        """Lock the file, if no other process has it. On False no lock is held any more: `share` comes next."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -101,7 +101,7 @@ class InUse:
         return True
 
     def share(self) -> None:
-        """Hold the file together with others, waiting for one that has it alone."""
+        """Lock the file together with others, waiting for one that has it exclusively."""
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:

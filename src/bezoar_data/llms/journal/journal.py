@@ -5,7 +5,7 @@ One SQLite file in write-ahead mode, shared by the runs beside it and safe for s
 loses at most what was not yet committed: answers whose `put` had not returned. That holds against killed processes,
 not against power loss (`synchronous=NORMAL`).
 
-Nothing is ever overwritten: a key may hold several entries, and `journal_policy` says which one serves.
+Nothing is ever overwritten: a key may have several entries, and `lookup` says which one serves.
 """
 
 from __future__ import annotations
@@ -13,28 +13,19 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterable
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.llms.journal import integrity as guard
+from bezoar_data.llms.journal import integrity
 from bezoar_data.llms.journal.entry import Entry, JournalError, expand, key_bytes, pack, unpack
 from bezoar_data.llms.journal.lookup import choose, fullest
 from bezoar_data.llms.journal.schema import check_identity, connect, fetch, header_lies, lenient, migrate
 from bezoar_data.llms.journal.writer import STORED, Waiting, Writer, explain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime, timedelta
-    from typing import IO
-
-    from bezoar_data.llms.journal.maintenance import Redaction, Stats
 
 __all__ = ["Entry", "Journal", "JournalError"]
 
@@ -45,10 +36,10 @@ _MESSAGES = "SELECT a.request, r.messages FROM answers a JOIN requests r ON r.ha
 class Journal:
     """An open journal. Look-ups may come from any thread; `notes` says what opening it had to mend."""
 
-    def __init__(self, path: Path, hold: guard.InUse, notes: Iterable[str]) -> None:
+    def __init__(self, path: Path, lock: integrity.JournalLock, notes: Iterable[str]) -> None:
         self.path = path
         self.notes: list[str] = list(notes)
-        self._hold = hold
+        self._lock = lock
         self._reading = threading.Lock()
         self._reader = connect(path)
         self._reader.execute("PRAGMA query_only=ON")
@@ -70,32 +61,32 @@ class Journal:
             )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            guard.refuse_network(path.parent)
+            integrity.refuse_network(path.parent)
             if path.is_dir():
                 raise IsADirectoryError(21, "it is a folder", str(path))
-            hold = guard.InUse(path)
+            lock = integrity.JournalLock(path)
         except OSError as error:
             raise _unusable(path, error.strerror or str(error)) from None
         try:
             notes: list[str] = []
-            if hold.alone():
+            if lock.try_exclusive():
                 notes = _prepare(path)
                 _make(path)
-            hold.share()
+            lock.share()
             with closing(connect(path)) as connection:
                 check_identity(connection, path)
                 migrate(connection)
-            return cls(path, hold, notes)
+            return cls(path, lock, notes)
         except OSError as error:
-            hold.release()
+            lock.release()
             raise _unusable(path, error.strerror or str(error)) from None
         except sqlite3.Error as error:
-            hold.release()
-            if guard.is_damage(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            lock.release()
+            if integrity.is_damage(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
                 raise explain(error, path) from None
             raise _unusable(path, str(error)) from None
         except BaseException:
-            hold.release()
+            lock.release()
             raise
 
     def get(self, key: str) -> Entry | None:
@@ -130,61 +121,18 @@ class Journal:
         self._writer.submit(Waiting(pack(entry), future, loop))
         return await future
 
-    def put_many(self, entries: Iterable[Entry]) -> list[Entry]:
-        """As `put`, for many entries and without an event loop: blocks until all are safe."""
-        futures: list[Future[Entry]] = []
-        for entry in entries:
-            futures.append(Future())
-            self._writer.submit(Waiting(pack(entry), futures[-1], None))
-        return [future.result() for future in futures]
-
-    def stats(self) -> Stats:
-        """Entries, tokens and money, in all and for each model in each step."""
-        from bezoar_data.llms.journal import maintenance as upkeep
-
-        return upkeep.stats(self)
-
-    def export(self, to: str | Path | IO[str]) -> int:
-        """Write every entry as a line of JSON to a path or an open text file; return how many."""
-        from bezoar_data.llms.journal import maintenance as upkeep
-
-        return upkeep.export(self, to)
-
-    def prune(
-        self,
-        *,
-        older_than: timedelta | datetime | None = None,
-        model: str | None = None,
-        step: str | None = None,
-        errors: bool = False,
-        redacted: bool = False,
-        dry_run: bool = False,
-    ) -> int:
-        """Delete the entries that meet all the conditions given; return how many. Needs the journal alone."""
-        from bezoar_data.llms.journal import maintenance as upkeep
-
-        return upkeep.prune(
-            self, older_than=older_than, model=model, step=step, errors=errors, redacted=redacted, dry_run=dry_run
-        )
-
-    def redact(self, keys: Iterable[str]) -> Redaction:
-        """Take the content of these answers, and of all answers to the same messages, out of the file for good."""
-        from bezoar_data.llms.journal import maintenance as upkeep
-
-        return upkeep.redact(self, keys)
-
     @contextmanager
-    def alone(self) -> Iterator[bool]:
+    def exclusive(self) -> Iterator[bool]:
         """Whether nobody else has the journal; while this lasts nobody else gets it, and nothing is written."""
         with self._writer.paused():
-            alone = self._hold.alone()
+            exclusive = self._lock.try_exclusive()
             try:
-                if not alone:
-                    self._hold.share()  # the attempt gave up the hold we had
-                yield alone
+                if not exclusive:
+                    self._lock.share()  # the attempt gave up the lock we had
+                yield exclusive
             finally:
-                if alone:
-                    self._hold.share()
+                if exclusive:
+                    self._lock.share()
 
     @property
     def damaged(self) -> int:
@@ -201,7 +149,7 @@ class Journal:
         finally:
             with self._reading:
                 self._reader.close()
-            self._hold.release()
+            self._lock.release()
 
     def __enter__(self) -> Journal:
         return self
@@ -257,7 +205,7 @@ def _unusable(path: Path, why: str) -> InputError:
 
 def _prepare(path: Path) -> list[str]:
     """Check a journal that nobody else has open, and mend it; return notes for the user."""
-    wal = guard.wal_of(path)
+    wal = integrity.wal_of(path)
     log = wal.read_bytes() if wal.exists() else b""
     if not path.exists():
         if not log:
@@ -281,7 +229,7 @@ def _make(path: Path) -> None:
 
 def _damage(path: Path, log: bytes) -> str | None:
     """What is wrong with the file, or None. Raises `InputError` for a file that is none of ours."""
-    claimed, broken = guard.committed_frames(guard.wal_of(path)) if log else (0, False)
+    claimed, broken = integrity.committed_frames(integrity.wal_of(path)) if log else (0, False)
     if broken:
         return "its write-ahead log has a broken header"
     try:
@@ -294,10 +242,10 @@ def _damage(path: Path, log: bytes) -> str | None:
                 read = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
                 if read < claimed:
                     return "the last answers in its write-ahead log were not whole"
-            thorough = bool(log) or path.stat().st_size <= guard.FULL_CHECK_BYTES
-            return guard.damage_of(connection, thorough=thorough)
+            thorough = bool(log) or path.stat().st_size <= integrity.FULL_CHECK_BYTES
+            return integrity.damage_of(connection, thorough=thorough)
     except sqlite3.DatabaseError as error:
-        if guard.is_damage(error):
+        if integrity.is_damage(error):
             return str(error)
         raise
 

@@ -14,16 +14,14 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, JournalError, expand, key_bytes, tomb, unpack
+from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, JournalError, expand, key_bytes, tombstone, unpack
+from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.schema import connect, lenient
 from bezoar_data.llms.journal.writer import STORED, explain
-
-if TYPE_CHECKING:
-    from bezoar_data.llms.journal.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +183,7 @@ def prune(
         with reading(journal) as connection:
             count = connection.execute(f"SELECT count(*) FROM answers WHERE {where}", values).fetchone()[0]  # noqa: S608
             return int(count)
-    with _alone(journal) as connection:
+    with _exclusive(journal) as connection:
         with _transaction(connection):
             count = connection.execute(f"DELETE FROM answers WHERE {where}", values).rowcount  # noqa: S608
             connection.execute(
@@ -205,7 +203,7 @@ def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
     """
     wanted = {key_bytes(key): key for key in keys}
     today = time.strftime("%Y-%m-%d", time.gmtime())
-    with _alone(journal) as connection:
+    with _exclusive(journal) as connection:
         with _transaction(connection):
             rows: dict[int, Sequence[Any]] = {}
             found: set[bytes] = set()
@@ -222,7 +220,7 @@ def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
             changed = {n: row for n, row in rows.items() if row[COLUMNS.index("error")] != REDACTED}
             assign = ", ".join(f"{name} = ?" for name in (*COLUMNS, "checksum"))
             for number, row in changed.items():
-                connection.execute(f"UPDATE answers SET {assign} WHERE id = ?", (*tomb(row, today), number))  # noqa: S608
+                connection.execute(f"UPDATE answers SET {assign} WHERE id = ?", (*tombstone(row, today), number))  # noqa: S608
             connection.executemany("DELETE FROM requests WHERE hash = ?", [(h,) for h in hashes])
             # Results of batches that nobody has asked for yet hold the same content.
             connection.executemany("DELETE FROM batch_items WHERE instr(keys, ?)", [(raw,) for raw in wanted])
@@ -246,10 +244,10 @@ def reading(journal: Journal) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _alone(journal: Journal) -> Iterator[sqlite3.Connection]:
+def _exclusive(journal: Journal) -> Iterator[sqlite3.Connection]:
     """A connection while no other process has the journal, and this one writes nothing. Else `InputError`."""
-    with journal.alone() as alone:
-        if not alone:
+    with journal.exclusive() as exclusive:
+        if not exclusive:
             raise InputError(
                 Problem(
                     "journal-in-use",

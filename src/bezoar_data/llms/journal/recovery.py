@@ -82,7 +82,7 @@ def _fill(connection: sqlite3.Connection, damaged: Path, wal: bytes) -> int:
     marks = ", ".join("?" * (len(COLUMNS) + 1))
     columns = ", ".join((*COLUMNS, "checksum"))
     connection.execute("BEGIN IMMEDIATE")
-    for rowid, values in carve(damaged, wal):
+    for rowid, values in scan_pages(damaged, wal):
         if len(values) == 2:
             connection.execute("INSERT OR IGNORE INTO requests (hash, messages) VALUES (?, ?)", values)
             continue
@@ -121,7 +121,7 @@ def _carry_batches(connection: sqlite3.Connection, damaged: Path) -> None:
     connection.execute("COMMIT")
 
 
-def carve(path: Path, wal: bytes) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def scan_pages(path: Path, wal: bytes) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Every whole row in any page of the file or its log: (rowid, answers row) or (rowid, (hash, messages))."""
     size = path.stat().st_size
     with path.open("rb") as file:

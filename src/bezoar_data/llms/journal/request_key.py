@@ -3,7 +3,7 @@
 What changes an answer is in the key: provider kind, model and revision, rendered messages, schema, tools and every
 other `extra_body` value, sampling values, seed, the sample's number and the attempt. What only changes how or at
 what price it is fetched is not: base_url, time-outs, headers, role name, concurrency, prices, and `max_tokens`, which
-the journal's look-up judges by itself (`journal_policy`).
+the journal's look-up judges by itself (`lookup`).
 """
 
 from __future__ import annotations
@@ -63,11 +63,6 @@ class KeyMaker:
 
 def _digest(head: bytes, sample: int) -> str:
     return hashlib.sha256(b"%b%d}" % (head, sample)).hexdigest()
-
-
-def request_key(model: Model, ask: Ask, sample: int) -> str:
-    """The key of one answer. Who makes many keys for a model keeps a `KeyMaker`."""
-    return KeyMaker(model).key(ask, sample)
 
 
 def model_part(model: Model) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, JournalError, Packed, squeeze, unpack
+from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, JournalError, Packed, compress, unpack
 from bezoar_data.llms.journal.integrity import is_damage
 from bezoar_data.llms.journal.lookup import choose
 from bezoar_data.llms.journal.schema import BUSY_SECONDS, connect, fetch
@@ -250,7 +250,7 @@ class Writer:
                 packed = waiting.packed
                 request, messages = packed.request, packed.messages
                 if request is not None and messages is not None and request not in self._known_requests:
-                    new[request] = squeeze(messages) if request not in new else new[request]
+                    new[request] = compress(messages) if request not in new else new[request]
             # Answers first: they then stand nearer to the file's start, and more of them are left of one cut short.
             insert(connection, f"INSERT INTO answers ({STORED})", [w.packed.row for w in rows])
             insert(connection, "INSERT OR IGNORE INTO requests (hash, messages)", list(new.items()))

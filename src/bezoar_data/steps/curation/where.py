@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field, PrivateAttr, field_validator
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.where.expression import Where, parse_where
+from bezoar_data.config.where import Where
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
 
@@ -38,7 +38,7 @@ class WhereStep(RowStep):
     @classmethod
     def _parses(cls, value: str) -> str:
         try:
-            parse_where(value)
+            Where.parse(value)
         except InputError as error:
             said = error.problems[0]
             raise ValueError(f"{said.message}; {said.hint}" if said.hint else said.message) from None
@@ -46,10 +46,10 @@ class WhereStep(RowStep):
 
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)
-        self._where = parse_where(self.expression)
+        self._where = Where.parse(self.expression)
 
     def run_row(self, row: Row) -> Turns:
-        where = self._where or parse_where(self.expression)
+        where = self._where or Where.parse(self.expression)
         value = where.value(row.columns)
         if value is True:
             return Kept(row.columns)

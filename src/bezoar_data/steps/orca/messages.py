@@ -13,7 +13,7 @@ from pydantic import Field
 from bezoar_data.config.base import Strict
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.validation import load_checked
-from bezoar_data.config.yaml.document import Document
+from bezoar_data.config.yaml import Document
 from bezoar_data.steps.flan import SUBMIXES, Submix
 from bezoar_data.steps.multiple_choice import has_options
 

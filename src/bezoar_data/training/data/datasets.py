@@ -18,7 +18,7 @@ from bezoar_data.config.files.card_front_matter import Views
 from bezoar_data.config.files.recipe import LoadedRecipe, Split, TrainingStage
 from bezoar_data.config.paths import from_here
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.config.where.expression import parse_where
+from bezoar_data.config.where import Where
 from bezoar_data.runs.dataset import sha256_of
 from bezoar_data.runs.folder import lock_hash
 from bezoar_data.runs.gate import unmet
@@ -188,7 +188,7 @@ def _chosen(recipe: LoadedRecipe, card: StageCard, table: pa.Table) -> list[dict
     stage = recipe.file.stages[card.stage]
     where = stage.where if stage.use != "merge" else None
     if where is not None:
-        expression = parse_where(where, recipe.document.place(("stages", card.stage, "where")))
+        expression = Where.parse(where, recipe.document.place(("stages", card.stage, "where")))
         table = table.filter(expression.arrow(table.schema))
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows

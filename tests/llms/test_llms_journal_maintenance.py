@@ -15,11 +15,11 @@ import pytest
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Ask
-from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal import Journal, maintenance
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.runs.row import Lineage
 from support.command import Outcome, bezoar
-from support.journal_entries import entry_of, key_of
+from support.journal_entries import entry_of, key_of, put_all
 
 NAME = "Philomena Featherstonehaugh"
 BODY = f"{NAME} lives at 12 Quince Lane. " * 8
@@ -41,10 +41,10 @@ def cli(*arguments: str | Path) -> Outcome:
 
 def test_stats_count_by_model_and_step(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(n, step="explain") for n in range(5)])
-        journal.put_many([entry_of(n, step="judge", model="gpt-4", cost=0.5) for n in range(5, 7)])
-        journal.put_many([refusal(7, step="judge", model="gpt-4")])
-        stats = journal.stats()
+        put_all(journal, [entry_of(n, step="explain") for n in range(5)])
+        put_all(journal, [entry_of(n, step="judge", model="gpt-4", cost=0.5) for n in range(5, 7)])
+        put_all(journal, [refusal(7, step="judge", model="gpt-4")])
+        stats = maintenance.stats(journal)
     assert (stats.entries, stats.answers, stats.refusals, stats.redacted) == (8, 7, 1, 0)
     assert (stats.prompt_tokens, stats.completion_tokens) == (7 * 11, 7 * 7)
     assert stats.cost == pytest.approx(5 * 0.0000285 + 1.0)
@@ -58,7 +58,7 @@ def test_stats_count_by_model_and_step(path: Path) -> None:
 
 def test_stats_of_an_empty_journal(path: Path) -> None:
     with Journal.open(path) as journal:
-        stats = journal.stats()
+        stats = maintenance.stats(journal)
     assert (stats.entries, stats.cost, stats.first, stats.groups) == (0, None, None, ())
 
 
@@ -66,10 +66,10 @@ def test_an_export_holds_every_entry_whole(path: Path, tmp_path: Path) -> None:
     entries = [*(entry_of(n) for n in range(20)), refusal(20)]
     target = tmp_path / "answers.jsonl"
     with Journal.open(path) as journal:
-        journal.put_many(entries)
-        assert journal.export(target) == 21
+        put_all(journal, entries)
+        assert maintenance.export(journal, target) == 21
         stream = io.StringIO()
-        assert journal.export(stream) == 21
+        assert maintenance.export(journal, stream) == 21
     lines = target.read_text().splitlines()
     assert stream.getvalue().splitlines() == lines
     assert [json.loads(line) for line in lines] == [e.as_json() for e in entries]
@@ -77,48 +77,48 @@ def test_an_export_holds_every_entry_whole(path: Path, tmp_path: Path) -> None:
 
 def test_an_export_to_a_place_that_cannot_be_written_is_a_mistake(path: Path, tmp_path: Path) -> None:
     with Journal.open(path) as journal, pytest.raises(InputError, match="cannot write"):
-        journal.export(tmp_path / "no" / "such" / "folder.jsonl")
+        maintenance.export(journal, tmp_path / "no" / "such" / "folder.jsonl")
 
 
 def test_pruning_deletes_what_meets_all_conditions_and_gives_the_space_back(path: Path) -> None:
     now = datetime.now(UTC).timestamp()
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(n) for n in range(300)])
-        journal.put_many([entry_of(n, answered_at=now) for n in range(300, 310)])
-        journal.put_many([entry_of(n, model="gpt-4") for n in range(310, 320)])
+        put_all(journal, [entry_of(n) for n in range(300)])
+        put_all(journal, [entry_of(n, answered_at=now) for n in range(300, 310)])
+        put_all(journal, [entry_of(n, model="gpt-4") for n in range(310, 320)])
     before = path.stat().st_size
     with Journal.open(path) as journal:
         keep: dict[str, Any] = {"older_than": timedelta(days=30), "model": "some-model"}
-        assert journal.prune(**keep, dry_run=True) == 300
-        assert journal.prune(**keep) == 300
-        assert journal.prune(**keep) == 0
+        assert maintenance.prune(journal, **keep, dry_run=True) == 300
+        assert maintenance.prune(journal, **keep) == 300
+        assert maintenance.prune(journal, **keep) == 0
         assert journal.find(key_of(5), 512) is None
         assert all(journal.get(key_of(n)) is not None for n in range(300, 320))
         assert path.stat().st_size < before / 4
         # What was deleted is asked and stored again like anything new, messages included.
-        journal.put_many([entry_of(5)])
+        put_all(journal, [entry_of(5)])
         assert journal.get(key_of(5)) == entry_of(5)
 
 
 def test_pruning_refusals_lets_them_be_asked_again(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(0), refusal(1), refusal(2, step="judge")])
-        assert journal.prune(errors=True, step="judge") == 1
+        put_all(journal, [entry_of(0), refusal(1), refusal(2, step="judge")])
+        assert maintenance.prune(journal, errors=True, step="judge") == 1
         assert journal.find(key_of(2), 512) is None
         assert journal.find(key_of(1), 512) is not None
-        assert journal.prune(errors=True) == 1
+        assert maintenance.prune(journal, errors=True) == 1
         assert journal.find(key_of(0), 512) is not None
 
 
 def test_pruning_by_day(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(n, answered_at=1_700_000_000.0 + n * 86_400) for n in range(10)])
-        assert journal.prune(older_than=datetime.fromtimestamp(1_700_000_000 + 5 * 86_400, UTC)) == 5
+        put_all(journal, [entry_of(n, answered_at=1_700_000_000.0 + n * 86_400) for n in range(10)])
+        assert maintenance.prune(journal, older_than=datetime.fromtimestamp(1_700_000_000 + 5 * 86_400, UTC)) == 5
 
 
 def test_pruning_without_a_condition_is_refused(path: Path) -> None:
     with Journal.open(path) as journal, pytest.raises(ValueError, match="needs a condition"):
-        journal.prune()
+        maintenance.prune(journal)
 
 
 def everything_in(folder: Path) -> bytes:
@@ -129,17 +129,17 @@ def test_a_redaction_leaves_nothing_of_the_person_in_any_file(path: Path) -> Non
     maker = KeyMaker(Model(provider="openai", model="m"))
     asks = [Ask([{"role": "user", "content": f"{i}: {BODY}"}], n=2) for i in range(30)]
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(n) for n in range(200)])
+        put_all(journal, [entry_of(n) for n in range(200)])
         for i, ask in enumerate(asks):
             for attempt in range(2):
                 for key in maker.keys(Ask(ask.messages, n=2, attempt=attempt)):
                     entry = entry_of(
                         i, key=key, text=f"{BODY} {i}", messages=ask.messages, detail=NAME, request_id=NAME
                     )
-                    journal.put_many([entry])
-        journal.put_many([refusal(999, detail=f"do not speak of {NAME}", messages=[{"role": "user", "content": NAME}])])
+                    put_all(journal, [entry])
+        put_all(journal, [refusal(999, detail=f"do not speak of {NAME}", messages=[{"role": "user", "content": NAME}])])
         assert NAME.encode() in everything_in(path.parent)
-        outcome = journal.redact([maker.key(ask, 0) for ask in asks] + [key_of(999), key_of(12345)])
+        outcome = maintenance.redact(journal, [maker.key(ask, 0) for ask in asks] + [key_of(999), key_of(12345)])
         # Of each question one answer was named; the other sample and the other attempt speak of the same person.
         assert outcome.entries == 30 * 4 + 1
         assert outcome.unknown == (key_of(12345),)
@@ -153,36 +153,36 @@ def test_a_redaction_leaves_nothing_of_the_person_in_any_file(path: Path) -> Non
             assert found is not None
             assert (found.error, found.text) == ("redacted", None)
             assert found.cost == entry_of(0).cost  # what was paid stays counted
-        stats = journal.stats()
+        stats = maintenance.stats(journal)
         assert (stats.redacted, stats.refusals) == (121, 0)
 
 
 def test_what_was_redacted_is_not_written_again_by_a_run_that_had_asked_before(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(0)])
-        assert journal.redact([key_of(0)]).entries == 1
-        [standing] = journal.put_many([entry_of(0, text=NAME)])
+        put_all(journal, [entry_of(0)])
+        assert maintenance.redact(journal, [key_of(0)]).entries == 1
+        [standing] = put_all(journal, [entry_of(0, text=NAME)])
         assert standing.error == "redacted"
         assert NAME.encode() not in everything_in(path.parent)
-        assert journal.redact([key_of(0)]).entries == 0
+        assert maintenance.redact(journal, [key_of(0)]).entries == 0
 
 
 def test_only_pruning_by_name_lets_a_redacted_question_be_asked_again(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(0), refusal(1)])
-        journal.redact([key_of(0)])
-        assert journal.prune(older_than=timedelta(0)) == 1
+        put_all(journal, [entry_of(0), refusal(1)])
+        maintenance.redact(journal, [key_of(0)])
+        assert maintenance.prune(journal, older_than=timedelta(0)) == 1
         assert journal.find(key_of(0), 512) is not None
-        assert journal.prune(redacted=True) == 1
+        assert maintenance.prune(journal, redacted=True) == 1
         assert journal.find(key_of(0), 512) is None
 
 
 def test_a_redaction_names_damaged_copies_that_may_hold_the_content(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(0)])
+        put_all(journal, [entry_of(0)])
     path.write_bytes(path.read_bytes()[:-5000])
     with Journal.open(path) as journal:
-        [copy] = journal.redact([key_of(0)]).copies
+        [copy] = maintenance.redact(journal, [key_of(0)]).copies
     assert copy.name.startswith("journal.damaged-")
 
 
@@ -194,7 +194,7 @@ def write_run(folder: Path, rows: list[Lineage]) -> None:
 
 def test_the_command_line_counts_exports_and_prunes(path: Path, tmp_path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([*(entry_of(n) for n in range(5)), refusal(5)])
+        put_all(journal, [*(entry_of(n) for n in range(5)), refusal(5)])
     at = ("--journal", path)
     counted = cli("stats", *at)
     assert counted.code == 0, counted.err
@@ -231,7 +231,7 @@ def test_mistakes_on_the_command_line_are_one_message(path: Path, arguments: lis
 
 def test_the_command_line_redacts_a_row_with_all_that_was_made_from_it(path: Path) -> None:
     with Journal.open(path) as journal:
-        journal.put_many([entry_of(n, text=f"{NAME} {n}") for n in range(4)])
+        put_all(journal, [entry_of(n, text=f"{NAME} {n}") for n in range(4)])
     row = Lineage(id="a" * 32, order=(0,), keys={"explain": (key_of(0),), "judge": (key_of(1),)})
     child = Lineage(id="b" * 32, order=(0, 1), parent_ids=("a" * 32,), keys={"answer": (key_of(2),)})
     other = Lineage(id="c" * 32, order=(1,), keys={"explain": (key_of(3),)})
