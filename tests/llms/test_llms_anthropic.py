@@ -218,7 +218,7 @@ async def test_faulty_answers_are_asked_again_until_every_row_has_one(
     faults = {"rate_429": 0.1, "rate_500": 0.05, "rate_cut": 0.02, "rate_garbage": 0.02, "retry_after": "0"}
     async with (
         AnthropicServer(**faults) as server,
-        Gateway({"teacher": model(server)}, journal, patience=QUICK) as gateway,
+        Gateway({"teacher": model(server)}, journal, retry=QUICK) as gateway,
     ):
         answers = await ask_all(gateway, [f"row {i}" for i in range(120)] + ["[[400]]"])
     journal.close()

@@ -41,8 +41,8 @@ def model(server: BatchServer, kind: str = "openai", **values: Any) -> Model:
 
 async def ask(server: BatchServer, journal: Journal, texts: Sequence[str], **values: Any) -> list[Any]:
     kind = values.pop("kind", "openai")
-    more = {name: values.pop(name) for name in ("listen", "max_cost", "retry_failed") if name in values}
-    async with Gateway({"teacher": model(server, kind, **values)}, journal, patience=QUICK, **more) as gateway:
+    more = {name: values.pop(name) for name in ("on_event", "max_cost", "retry_failed") if name in values}
+    async with Gateway({"teacher": model(server, kind, **values)}, journal, retry=QUICK, **more) as gateway:
         found = await ask_all(gateway, texts)
         for answer in found:
             if isinstance(answer, BaseException) and not isinstance(answer, Refused):
@@ -152,7 +152,7 @@ async def test_limits_of_a_batch_are_kept(journal: Journal) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_several_answers_to_one_question(journal: Journal, kind: str) -> None:
     with BatchServer() as server:
-        async with Gateway({"teacher": model(server, kind)}, journal, patience=QUICK) as gateway:
+        async with Gateway({"teacher": model(server, kind)}, journal, retry=QUICK) as gateway:
             answer = await gateway.ask("teacher", user("tell me", n=3), step="s")
         stats = server.stats()
     assert len(answer.samples) == len(set(answer.keys)) == 3
@@ -229,7 +229,7 @@ async def test_a_wrong_key_ends_the_run_without_showing_it(journal: Journal, mon
 async def test_nobody_at_the_address_ends_the_run_within_seconds(journal: Journal) -> None:
     with BatchServer() as server:
         gone = model(server, base_url="http://127.0.0.1:9/v1")
-    async with Gateway({"teacher": gone}, journal, patience=CURT) as gateway:
+    async with Gateway({"teacher": gone}, journal, retry=CURT) as gateway:
         with pytest.raises(InputError, match="no answer from"):
             await asyncio.wait_for(gateway.ask("teacher", user("x"), step="s"), PATIENCE / 2)
 
@@ -255,7 +255,7 @@ async def test_stopping_leaves_the_batch_at_the_provider_and_says_so(journal: Jo
     heard: list[str] = []
     with BatchServer(delay=-1) as server:
         gateway = Gateway(
-            {"teacher": model(server)}, journal, patience=QUICK, listen=lambda what, facts: heard.append(what)
+            {"teacher": model(server)}, journal, retry=QUICK, on_event=lambda what, facts: heard.append(what)
         )
         asked = asyncio.create_task(ask_all(gateway, texts(5)))
         await asyncio.to_thread(server.wait_for, "look")
@@ -290,13 +290,13 @@ async def test_what_another_run_was_answered_meanwhile_is_not_handed_in(tmp_path
     with BatchServer(delay=0) as server, Journal.open(path) as one, Journal.open(path) as two:
         # It hands in when it has eleven, not before.
         slow = model(server, kind, batch={**BATCH, "gather": 1000.0, "max_requests": 11})
-        async with Gateway({"teacher": slow}, two, patience=QUICK) as late:
+        async with Gateway({"teacher": slow}, two, retry=QUICK) as late:
             asked = asyncio.create_task(ask_all(late, texts(10)))
             await until(lambda: late.snapshot()["endpoints"][0]["gathering"] == 10)
             first = await ask(server, one, texts(10), kind=kind)
             await late.ask("teacher", user("one more"), step="s")
             assert await asked == first
-            assert late.tally.total.requests == 1
+            assert late.usage.total.requests == 1
         assert server.stats()["batches"] == [10, 1]
         assert left_over(one) == 0
 
@@ -316,7 +316,7 @@ async def test_a_repaired_journal_still_knows_the_batches_at_the_provider(tmp_pa
     path = tmp_path / "journal.sqlite"
     with BatchServer(delay=-1) as server:
         with Journal.open(path) as journal:
-            async with Gateway({"teacher": model(server)}, journal, patience=QUICK) as gateway:
+            async with Gateway({"teacher": model(server)}, journal, retry=QUICK) as gateway:
                 asked = asyncio.create_task(ask_all(gateway, texts(5)))
                 await asyncio.to_thread(server.wait_for, "look")
             await asked

@@ -26,7 +26,7 @@ async def test_a_second_gateway_answers_from_the_journal_without_a_request(
         first = await ask_all(gateway, texts)
     async with Gateway({"teacher": model("http://127.0.0.1:9/v1")}, journal) as gateway:
         again = await ask_all(gateway, texts)
-        assert gateway.tally.total.hits == 40
+        assert gateway.usage.total.hits == 40
     assert first == again
     assert all(isinstance(a, Answer) and a.text for a in first)
     assert server.stats()["requests"] == 40
@@ -36,7 +36,7 @@ async def test_equal_questions_in_flight_are_asked_once(server: FaultServer, jou
     server.set(latency=0.1)
     async with Gateway({"teacher": model(server)}, journal) as gateway:
         answers = await ask_all(gateway, ["the same"] * 20)
-        assert gateway.tally.total.shared == 19
+        assert gateway.usage.total.shared == 19
     assert len({a.text for a in answers if isinstance(a, Answer)}) == 1
     assert server.stats()["requests"] == 1
 
@@ -46,7 +46,7 @@ async def test_who_leaves_early_does_not_take_the_answer_from_the_others(server:
     async with Gateway({"teacher": model(server)}, journal) as gateway:
         early = asyncio.create_task(gateway.ask("teacher", user("shared"), step="s"))
         late = asyncio.create_task(gateway.ask("teacher", user("shared"), step="s"))
-        await until(lambda: gateway.tally.total.in_flight)
+        await until(lambda: gateway.usage.total.in_flight)
         early.cancel()
         assert (await late).text
     assert server.stats()["requests"] == 1
@@ -115,7 +115,7 @@ async def test_a_fallback_answers_what_the_first_model_refuses(server: FaultServ
 async def test_a_fallback_answers_while_the_first_model_is_away(server: FaultServer, journal: Journal) -> None:
     fallback = {"provider": "openai", "model": "second", "base_url": server.url}
     role = model("http://127.0.0.1:9/v1", model="first", fallbacks=[fallback])
-    async with Gateway({"teacher": role}, journal, patience=CURT) as gateway:
+    async with Gateway({"teacher": role}, journal, retry=CURT) as gateway:
         answers = await ask_all(gateway, [f"q {i}" for i in range(20)])
     assert [a.model for a in answers if isinstance(a, Answer)] == ["second"] * 20
 
@@ -128,7 +128,7 @@ async def test_a_stop_waits_for_answers_underway_and_journals_them(
     role = model(server, limits={"concurrency": 4})
     async with Gateway({"teacher": role}, journal) as gateway:
         asked = asyncio.create_task(ask_all(gateway, [f"q {i}" for i in range(10)], stays=stays))
-        await until(lambda: gateway.tally.total.in_flight == 4)
+        await until(lambda: gateway.usage.total.in_flight == 4)
         stopping = asyncio.create_task(gateway.stop(PATIENCE))
         await asyncio.to_thread(server.turn)
         await stopping
@@ -140,7 +140,7 @@ async def test_a_stop_waits_for_answers_underway_and_journals_them(
     assert server.stats()["requests"] == 4
     async with Gateway({"teacher": role}, journal) as gateway:
         await ask_all(gateway, [f"q {i}" for i in range(10)])
-        assert gateway.tally.total.hits == 4
+        assert gateway.usage.total.hits == 4
 
 
 @pytest.mark.parametrize(("stays", "end"), [(False, Stopped), (True, asyncio.CancelledError)])
@@ -149,7 +149,7 @@ async def test_a_stop_leaves_what_takes_too_long(
 ) -> None:
     async with Gateway({"teacher": model(server)}, journal) as gateway:
         asked = asyncio.create_task(ask_all(gateway, ["[[hang]]"], stays=stays))
-        await until(lambda: gateway.tally.total.in_flight)
+        await until(lambda: gateway.usage.total.in_flight)
         async with asyncio.timeout(PATIENCE):
             await gateway.stop(0.3)
             (answer,) = await asked
@@ -163,9 +163,9 @@ async def test_the_budget_is_never_passed_and_nearly_used_up(
     server.set(latency=0.02, rate_500=rate, words=50)
     cap = 0.004
     role = model(server, price=PRICE, sampling={"max_tokens": 60})
-    async with Gateway({"teacher": role}, journal, max_cost=cap, patience=QUICK) as gateway:
+    async with Gateway({"teacher": role}, journal, max_cost=cap, retry=QUICK) as gateway:
         answers = await ask_all(gateway, [f"q {i}" for i in range(100)])
-        spent = gateway.tally.total.cost
+        spent = gateway.usage.total.cost
     stopped = [a for a in answers if isinstance(a, BudgetStop)]
     billed = sum(isinstance(a, Answer) for a in answers)
     assert stopped
@@ -208,10 +208,10 @@ def test_every_problem_of_every_role_is_told_at_once(journal: Journal, monkeypat
     assert error.value.problems[2].hint == "did you mean 'openai'?"
 
 
-async def test_the_tally_says_what_was_asked_and_paid(server: FaultServer, journal: Journal) -> None:
+async def test_usage_says_what_was_asked_and_paid(server: FaultServer, journal: Journal) -> None:
     server.set(rate_500=0.3)
     role = model(server, price=PRICE)
-    async with Gateway({"teacher": role}, journal, patience=QUICK) as gateway:
+    async with Gateway({"teacher": role}, journal, retry=QUICK) as gateway:
         await ask_all(gateway, [f"question {i}" for i in range(30)])
         await ask_all(gateway, [f"question {i}" for i in range(30)])
         found = gateway.snapshot()

@@ -10,7 +10,7 @@ import pytest
 
 from bezoar_data.config.errors import BudgetStop
 from bezoar_data.llms.endpoint.budget import Budget, most_prompt_tokens
-from bezoar_data.llms.endpoint.limits import Gate, Health, Pace, backoff
+from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, Health, RateLimiter, backoff
 from bezoar_data.llms.providers.http import retry_after
 
 
@@ -48,7 +48,7 @@ def test_back_off_grows_is_bounded_and_leaves_the_global_generator_alone() -> No
 
 
 async def test_a_gate_lets_in_by_order_of_arrival_and_survives_those_who_leave_the_line() -> None:
-    gate, entered = Gate(1), []
+    gate, entered = AdaptiveConcurrency(1), []
 
     async def visit(name: int) -> None:
         await gate.enter()
@@ -65,7 +65,7 @@ async def test_a_gate_lets_in_by_order_of_arrival_and_survives_those_who_leave_t
 
 
 async def test_a_place_given_to_someone_who_was_just_cancelled_is_handed_on() -> None:
-    gate = Gate(1)
+    gate = AdaptiveConcurrency(1)
     await gate.enter()
     first, second = asyncio.create_task(gate.enter()), asyncio.create_task(gate.enter())
     await asyncio.sleep(0)
@@ -78,7 +78,7 @@ async def test_a_place_given_to_someone_who_was_just_cancelled_is_handed_on() ->
 
 def test_a_gate_shrinks_once_for_a_crowd_and_never_below_one_then_grows_back() -> None:
     clock = Clock()
-    gate = Gate(100, clock)
+    gate = AdaptiveConcurrency(100, clock)
     for _ in range(50):
         gate.too_many()
     assert gate.limit == 65
@@ -100,7 +100,7 @@ async def test_a_pace_lets_pass_what_is_larger_than_its_store_and_collects_the_d
         clock.now += seconds
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    pace = Pace(60_000, clock)
+    pace = RateLimiter(60_000, clock)
     began = clock.now
     await pace.spend(300)
     await pace.spend(1)

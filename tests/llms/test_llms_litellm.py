@@ -131,7 +131,7 @@ async def test_a_value_that_the_endpoint_does_not_take_is_told_before_anything_i
 async def test_rows_survive_faults_and_are_not_asked_twice(server: FaultServer, journal: Journal) -> None:
     server.set(rate_429=0.1, rate_500=0.05, rate_garbage=0.03, retry_after="0", words=5)
     await one_bad_row_is_lost_alone(server, model(server), journal, 40)
-    async with Gateway({"teacher": model(server)}, journal, patience=QUICK) as gateway:
+    async with Gateway({"teacher": model(server)}, journal, retry=QUICK) as gateway:
         three = await gateway.ask("teacher", user("many", n=3), step="s")
     assert len(three.samples) == 3
 

@@ -32,7 +32,7 @@ async def test_who_refuses_is_followed_by_the_next_of_another_kind(journal: Jour
     with FaultServer(words=5) as second:
         async with AnthropicServer(words=5) as first:
             line = Model.model_validate(claude(first.url, fallbacks=[gpt(second.url)]))
-            async with Gateway({"teacher": line}, journal, patience=QUICK) as gateway:
+            async with Gateway({"teacher": line}, journal, retry=QUICK) as gateway:
                 before = await gateway.ask("teacher", user("hi"), step="s")
                 first.faults.set(status=400)
                 after = await gateway.ask("teacher", user("another"), step="s")
@@ -47,7 +47,7 @@ async def test_who_is_away_is_stood_in_for_and_the_answers_stay(journal: Journal
         line = Model.model_validate(claude("http://127.0.0.1:9/v1", fallbacks=[gpt(second.url)]))
         texts = [f"row {i}" for i in range(10)]
         for _ in range(2):
-            async with Gateway({"teacher": line}, journal, patience=CURT) as gateway:
+            async with Gateway({"teacher": line}, journal, retry=CURT) as gateway:
                 answers = await ask_all(gateway, texts)
             assert [a.model for a in answers if isinstance(a, Answer)] == ["second"] * 10
         assert second.stats()["requests"] == 10
@@ -57,7 +57,7 @@ async def test_a_stand_in_gives_all_samples_of_a_question_or_none(journal: Journ
     with FaultServer(words=5, one_choice=True) as second:
         async with AnthropicServer(status=400) as first:
             line = Model.model_validate(claude(first.url, fallbacks=[gpt(second.url, sampling={"seed": 3})]))
-            async with Gateway({"teacher": line}, journal, patience=QUICK) as gateway:
+            async with Gateway({"teacher": line}, journal, retry=QUICK) as gateway:
                 answer = await gateway.ask("teacher", user("hi", n=4), step="s")
         assert answer.model == "second"
         assert len({sample.text for sample in answer.samples}) == 4

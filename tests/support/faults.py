@@ -24,10 +24,10 @@ def told_as(error: BaseException, mark: str, cause: object) -> None:
 async def one_bad_row_is_lost_alone(server: FaultServer, model: Model, journal: Journal, rows: int) -> None:
     """Of so many rows and one that is refused, each other row is answered, and nothing is asked twice."""
     texts = [f"row {i}" for i in range(rows)] + ["[[400]]"]
-    async with Gateway({"teacher": model}, journal, patience=QUICK) as gateway:
+    async with Gateway({"teacher": model}, journal, retry=QUICK) as gateway:
         answers = await ask_all(gateway, texts)
     asked = server.stats()["requests"]
-    async with Gateway({"teacher": model}, journal, patience=QUICK) as gateway:
+    async with Gateway({"teacher": model}, journal, retry=QUICK) as gateway:
         again = await ask_all(gateway, texts)
     assert all(isinstance(a, Answer) for a in answers[:-1])
     assert isinstance(answers[-1], Refused)

@@ -9,11 +9,11 @@ from typing import Any
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask
-from bezoar_data.llms.endpoint.retry import Patience
+from bezoar_data.llms.endpoint.retry import RetryPolicy
 from bezoar_data.llms.gateway.gateway import Gateway
 from support.fault_server import FaultServer
 
-QUICK = Patience(first_wait=0.02, alone=0.5, probe=0.2)
+QUICK = RetryPolicy(first_wait=0.02, alone=0.5, probe=0.2)
 """Back-offs short enough for tests; everything else as users have it."""
 CURT = replace(QUICK, at_start=0.6)
 """For an address where nobody is: a server that is there might be too slow to speak up in time."""

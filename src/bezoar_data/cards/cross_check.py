@@ -11,7 +11,7 @@ from bezoar_data.cards.render import check_card, read_template
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.gateway.fallbacks import line_of
+from bezoar_data.llms.gateway.fallbacks import fallback_chain
 from bezoar_data.pipeline.load import Checked
 
 
@@ -66,7 +66,7 @@ def _sources(checked: Checked) -> Iterator[Mapping[str, Any]]:
 def _models(checked: Checked) -> Iterator[Mapping[str, Any]]:
     for role in checked.roles:
         assert checked.models is not None  # noqa: S101 - roles are those of the models file
-        for model in line_of(checked.models.file.roles[role]):
+        for model in fallback_chain(checked.models.file.roles[role]):
             yield {
                 "role": role,
                 "model": model.model,

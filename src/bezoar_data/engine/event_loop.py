@@ -67,7 +67,7 @@ def drive(
                 journal,
                 retry_failed=options.retry_failed,
                 max_cost=options.max_cost,
-                listen=progress.heard,
+                on_event=progress.on_event,
             )
             async with gateway:
                 watch.asked = gateway.snapshot

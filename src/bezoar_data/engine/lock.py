@@ -15,7 +15,7 @@ from typing import Any
 from bezoar_data.config.files.models import Model
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.judge_stats import Judging, judges_in
-from bezoar_data.llms.gateway.fallbacks import line_of
+from bezoar_data.llms.gateway.fallbacks import fallback_chain
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written, sha256_of
@@ -192,7 +192,7 @@ def _answering(compiled: Compiled, usage: Sequence[Usage]) -> Iterator[tuple[str
             (node.id, name_of(node.id, to)) for node in compiled.nodes for to, r in node.roles.items() if r == role
         ]
         yield role, first, list(dict.fromkeys(step for step, _ in asking))
-        for model in line_of(first)[1:]:
+        for model in fallback_chain(first)[1:]:
             steps = list(dict.fromkeys(step for step, name in asking if (name, model.model) in answered))
             if steps:
                 yield role, model, steps

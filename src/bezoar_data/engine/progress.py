@@ -38,7 +38,7 @@ class Progress:
     def note(self, text: str) -> None:
         print(f"note: {clean_text(text)}", file=sys.stderr)  # noqa: T201
 
-    def heard(self, what: str, facts: Mapping[str, Any]) -> None:
+    def on_event(self, what: str, facts: Mapping[str, Any]) -> None:
         """An endpoint went away or came back."""
         rest = ", ".join(f"{v}" for k, v in facts.items() if k != "address" and v)
         self.note(f"{facts.get('address')} is {what}{f': {rest}' if rest else ''}")

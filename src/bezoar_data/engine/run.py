@@ -41,7 +41,7 @@ class Result:
     lock: Mapping[str, Any]
     lock_hash: str
     counts: Counts
-    tally: Mapping[str, Any]
+    usage: Mapping[str, Any]
     seconds: float
     exit_code: int
 

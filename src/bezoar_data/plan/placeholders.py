@@ -10,7 +10,7 @@ from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample, canonical_messages
 from bezoar_data.llms.endpoint.budget import most_prompt_tokens
 from bezoar_data.llms.endpoint.usage import cost_of
-from bezoar_data.llms.gateway.fallbacks import Found, KnownAnswers
+from bezoar_data.llms.gateway.fallbacks import CachedAnswers, Found
 from bezoar_data.llms.journal.history import PastAnswer
 from bezoar_data.pipeline.compile import Node
 from bezoar_data.plan.flow import STAND_IN, Channel, Key, Path, Walker
@@ -40,7 +40,7 @@ class Asking:
 
     def __init__(
         self,
-        known: KnownAnswers,
+        known: CachedAnswers,
         tokens: Tokens,
         channels: Mapping[Key, Channel],
         weigh: Callable[[float, Path], float],

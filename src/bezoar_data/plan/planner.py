@@ -15,7 +15,7 @@ from itertools import islice
 from types import ModuleType
 
 from bezoar_data.config.files.models import Model
-from bezoar_data.llms.gateway.fallbacks import KnownAnswers
+from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.history import PastAnswer, past_answers
 from bezoar_data.pipeline.compile import Compiled, compile_pipeline
@@ -70,7 +70,7 @@ def plan_pipeline(
         journal = None
         if folder.journal.exists():
             journal = held.enter_context(Journal.open(folder.journal, create=False))
-        known = KnownAnswers(compiled.roles, journal, retry_failed=retry_failed)
+        known = CachedAnswers(compiled.roles, journal, retry_failed=retry_failed)
         past = read_past(compiled, folder.path.parent)
         answers = {
             (node.id, to): past_answers(journal, known.model(role).model, name_of(node.id, to)) if journal else []
@@ -113,7 +113,7 @@ def _without_hub() -> Iterator[None]:
 class _Planner:
     compiled: Compiled
     folder: RunFolder
-    known: KnownAnswers
+    known: CachedAnswers
     answers: Mapping[Key, Sequence[PastAnswer]]
     past: Past
     replay: Replay

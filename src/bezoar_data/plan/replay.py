@@ -17,7 +17,7 @@ from math import prod
 from typing import cast
 
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.gateway.fallbacks import KnownAnswers
+from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal.history import PastAnswer
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.pipeline.modules import Unrun
@@ -53,7 +53,7 @@ class Replay:
     def __init__(
         self,
         compiled: Compiled,
-        known: KnownAnswers,
+        known: CachedAnswers,
         tokens: Tokens,
         past: Past,
         answers: Mapping[Key, Sequence[PastAnswer]],

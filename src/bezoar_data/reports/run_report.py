@@ -64,7 +64,7 @@ class RunReport:
             "judges": lock["judges"],
             "usage": lock["usage"],
             "cost": lock["cost"],
-            "asked": dict(result.tally),
+            "asked": dict(result.usage),
             "demo": lock["demo"],
         }
 
@@ -128,7 +128,7 @@ class RunReport:
         )
 
     def _cost(self) -> str:
-        lock, asked = self.result.lock, self.result.tally
+        lock, asked = self.result.lock, self.result.usage
         if not any(model["steps"] for model in lock["models"]):
             return "no model was asked"
         tokens = sum(u["prompt_tokens"] + u["completion_tokens"] for u in lock["usage"])

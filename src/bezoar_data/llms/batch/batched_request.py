@@ -11,7 +11,7 @@ from bezoar_data.llms.batch.store import Batch, Item
 from bezoar_data.llms.providers.base import Request
 
 
-class Unit:
+class BatchedRequest:
     """One request of a batch, and who waits for it."""
 
     ELSEWHERE: ClassVar[object] = object()
@@ -67,11 +67,11 @@ class Unit:
 
 
 @dataclass(slots=True, eq=False)
-class Journey:
+class InflightBatch:
     """A batch on its way, and those of its requests that someone waits for."""
 
     batch: Batch
-    units: dict[int, Unit] = field(default_factory=dict)
+    units: dict[int, BatchedRequest] = field(default_factory=dict)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     fresh: bool = False
@@ -79,5 +79,5 @@ class Journey:
     cancelled: bool = False
 
     @property
-    def waiting(self) -> list[Unit]:
+    def waiting(self) -> list[BatchedRequest]:
         return [unit for unit in self.units.values() if not unit.over]

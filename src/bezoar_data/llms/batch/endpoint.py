@@ -18,14 +18,14 @@ from bezoar_data.config.errors import BezoarError, ProviderAway
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Ask, Refused
 from bezoar_data.llms.batch.api import BatchAPI
-from bezoar_data.llms.batch.batched_request import Unit
-from bezoar_data.llms.batch.manager import Trip
+from bezoar_data.llms.batch.batched_request import BatchedRequest
+from bezoar_data.llms.batch.manager import BatchManager
 from bezoar_data.llms.batch.retry import BatchWatch
-from bezoar_data.llms.batch.store import BatchStore, Turn
+from bezoar_data.llms.batch.store import BatchLock, BatchStore
 from bezoar_data.llms.endpoint.budget import Budget
-from bezoar_data.llms.endpoint.inflight_request import Flight
-from bezoar_data.llms.endpoint.retry import NO_USABLE_ANSWER, Listen, Patience
-from bezoar_data.llms.endpoint.usage import Count, cost_of
+from bezoar_data.llms.endpoint.inflight_request import InflightRequest
+from bezoar_data.llms.endpoint.retry import NO_USABLE_ANSWER, OnEvent, RetryPolicy
+from bezoar_data.llms.endpoint.usage import Usage, cost_of
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Completion, ProviderError, Refusal, Request, Transient, Unauthorised
@@ -45,8 +45,8 @@ class _Wanted:
     """One question while it is brought together: its samples by key, and what is still missing."""
 
     request: Request
-    flight: Flight
-    count: Count
+    flight: InflightRequest
+    count: Usage
     keep: Keep
     places: dict[str, int]
     missing: dict[str, None]
@@ -68,21 +68,21 @@ class BatchEndpoint:
         *,
         retry_failed: bool,
         budget: Budget | None,
-        patience: Patience,
-        listen: Listen | None,
+        retry: RetryPolicy,
+        on_event: OnEvent | None,
     ) -> None:
         self.provider = provider
-        self.watch = BatchWatch(provider, patience, listen, self._over)
+        self.watch = BatchWatch(provider, retry, on_event, self._over)
         self._api = api
         self._settings = provider.model.batch
         self._budget = budget
         self._journal = journal
         self._retry_failed = retry_failed
-        self._trip: Trip | None = None
+        self._trip: BatchManager | None = None
         self._opening: asyncio.Task[None] | None = None
         self._gatherer: asyncio.Task[None] | None = None
         self._keys: dict[int, tuple[Model, KeyMaker]] = {}
-        self._queue: list[Unit] = []
+        self._queue: list[BatchedRequest] = []
         self._queue_bytes = 0
         self._added = 0.0
         self._first = 0.0
@@ -92,7 +92,7 @@ class BatchEndpoint:
         self._most_bytes = min(api.most_bytes, self._settings.max_bytes or api.most_bytes)
 
     async def complete(
-        self, request: Request, flight: Flight, count: Count, keep: Keep, *, patient: bool
+        self, request: Request, flight: InflightRequest, count: Usage, keep: Keep, *, patient: bool
     ) -> Sequence[Completion]:
         """Keep the completions for the request, sooner or later: those of them that this run is to write down.
 
@@ -170,7 +170,9 @@ class BatchEndpoint:
         model = self.provider.model
         path, address = self._journal.path, self.provider.address
         store = await asyncio.to_thread(BatchStore, path, model.provider, address, model.model)
-        self._trip = Trip(self._api, store, Turn(path), self.watch, self._settings, self._put_back, self._answered)
+        self._trip = BatchManager(
+            self._api, store, BatchLock(path), self.watch, self._settings, self._put_back, self._answered
+        )
         await self._trip.begin()
         self._gatherer = asyncio.create_task(self._guarded(self._gather()))
 
@@ -187,11 +189,11 @@ class BatchEndpoint:
         limit = wanted.request.max_tokens
         return all(self._trip.item_for(key, limit) is not None for key in wanted.missing)
 
-    def _units(self, wanted: _Wanted) -> list[Unit]:
+    def _units(self, wanted: _Wanted) -> list[BatchedRequest]:
         """What is to be waited for: requests on their way that bring missing samples, and new ones for the rest."""
         assert self._trip is not None  # noqa: S101
         request, limit = wanted.request, wanted.request.max_tokens
-        units: dict[int, Unit] = {}
+        units: dict[int, BatchedRequest] = {}
         fresh: list[str] = []
         for key in wanted.missing:
             item = self._trip.item_for(key, limit)
@@ -203,7 +205,7 @@ class BatchEndpoint:
         made = []
         for part in parts:
             samples = tuple(request.samples[wanted.places[key]] for key in part)
-            unit = Unit(replace(request, samples=samples), tuple(part), limit)
+            unit = BatchedRequest(replace(request, samples=samples), tuple(part), limit)
             unit.size = len(self._api.line("x" * 32, unit.request)) + 1
             wanted.count.requests += 1
             wanted.count.retries += wanted.handed > 0
@@ -212,14 +214,14 @@ class BatchEndpoint:
         self._enqueue(made)
         return [*units.values(), *made]
 
-    async def _settle(self, unit: Unit, wanted: _Wanted) -> ProviderError | None:
+    async def _settle(self, unit: BatchedRequest, wanted: _Wanted) -> ProviderError | None:
         """Wait for one request and put what it brought where it is safe; what went wrong is returned."""
         raw = await unit.outcome()
-        if raw is Unit.ELSEWHERE:
+        if raw is BatchedRequest.ELSEWHERE:
             wanted.count.requests -= unit.item is None
             wanted.gone = True
             return None
-        if raw is Unit.AGAIN:
+        if raw is BatchedRequest.AGAIN:
             wanted.count.requests -= 1
             wanted.handed = 0
             return None
@@ -291,7 +293,7 @@ class BatchEndpoint:
         if wanted.failures >= self._settings.tries:
             raise Refused(NO_USABLE_ANSWER, f"{wanted.failures} batches, the last: {last}") from last
 
-    def _enqueue(self, units: Sequence[Unit]) -> None:
+    def _enqueue(self, units: Sequence[BatchedRequest]) -> None:
         if not units:
             return
         self._added = time.monotonic()
@@ -301,7 +303,7 @@ class BatchEndpoint:
         self._queue_bytes += sum(unit.size for unit in units)
         self._news.set()
 
-    def _put_back(self, units: Sequence[Unit]) -> None:
+    def _put_back(self, units: Sequence[BatchedRequest]) -> None:
         """Requests whose batch never came to be go into the next one."""
         self._enqueue([unit for unit in units if not unit.over])
 
@@ -332,9 +334,9 @@ class BatchEndpoint:
     def _full(self) -> bool:
         return len(self._queue) >= self._most_requests or self._queue_bytes >= self._most_bytes
 
-    def _take(self) -> list[Unit]:
+    def _take(self) -> list[BatchedRequest]:
         """As many of the gathered requests as one batch holds; those nobody waits for any more are let go."""
-        taken: list[Unit] = []
+        taken: list[BatchedRequest] = []
         size = 0
         for at, unit in enumerate(self._queue):
             if unit.over:
@@ -373,8 +375,8 @@ def batch_endpoint(
     *,
     retry_failed: bool,
     budget: Budget | None,
-    patience: Patience,
-    listen: Listen | None,
+    retry: RetryPolicy,
+    on_event: OnEvent | None,
 ) -> BatchEndpoint:
     """The endpoint for a provider in batch mode. The models file was checked: it is one that has a batch API."""
     api: BatchAPI
@@ -386,7 +388,7 @@ def batch_endpoint(
         from bezoar_data.llms.batch.openai import OpenAIBatch
 
         api = OpenAIBatch(provider)
-    how: dict[str, Any] = {"retry_failed": retry_failed, "budget": budget, "patience": patience, "listen": listen}
+    how: dict[str, Any] = {"retry_failed": retry_failed, "budget": budget, "retry": retry, "on_event": on_event}
     return BatchEndpoint(provider, api, journal, **how)
 
 

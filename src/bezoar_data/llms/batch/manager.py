@@ -16,10 +16,10 @@ from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.files.models import Batching
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.batch.api import BatchAPI, Look
-from bezoar_data.llms.batch.batched_request import Journey, Unit
+from bezoar_data.llms.batch.batched_request import BatchedRequest, InflightBatch
 from bezoar_data.llms.batch.collect import Collecting
 from bezoar_data.llms.batch.retry import BatchWatch
-from bezoar_data.llms.batch.store import COLLECTED, INTENDED, WORKING, Batch, BatchStore, Item, Turn
+from bezoar_data.llms.batch.store import COLLECTED, INTENDED, WORKING, Batch, BatchLock, BatchStore, Item
 from bezoar_data.llms.providers.base import Refusal, Request, Transient
 from bezoar_data.llms.redact import redact
 
@@ -31,7 +31,7 @@ _FIRST_LOOK = 1 / 12
 _DELIVER_WITHIN = 60.0
 
 
-class Trip:
+class BatchManager:
     """All batches of one endpoint that are on their way. `put_back` gets requests whose batch never came to be;
     `answered` says whether the journal has the answer to a key asked with so many tokens."""
 
@@ -39,10 +39,10 @@ class Trip:
         self,
         api: BatchAPI,
         store: BatchStore,
-        turn: Turn,
+        turn: BatchLock,
         watch: BatchWatch,
         settings: Batching,
-        put_back: Callable[[Sequence[Unit]], None],
+        put_back: Callable[[Sequence[BatchedRequest]], None],
         answered: Callable[[str, int | None], bool],
     ) -> None:
         self._api = api
@@ -54,16 +54,16 @@ class Trip:
         self._answered = answered
         self._known: dict[tuple[str, int | None], Item] = {}
         self._seen = 0
-        self._journeys: dict[int, Journey] = {}
+        self._journeys: dict[int, InflightBatch] = {}
         self._handing: asyncio.Task[None] | None = None
-        self._delivered: list[Unit] = []
+        self._delivered: list[BatchedRequest] = []
 
     async def begin(self) -> None:
         """Take up what earlier runs left on its way."""
         async with self._turn.taken():
             await asyncio.to_thread(self._store.purge)
         for batch in await asyncio.to_thread(self._store.open):
-            self._journeys[batch.id] = Journey(batch)
+            self._journeys[batch.id] = InflightBatch(batch)
         self._learn(await asyncio.to_thread(self._store.items))
         for journey in self._journeys.values():
             self._tend(journey)
@@ -100,14 +100,14 @@ class Trip:
         """The request on its way that brings this answer."""
         return self._known.get((key, max_tokens))
 
-    def join(self, item: Item, request: Request) -> Unit:
+    def join(self, item: Item, request: Request) -> BatchedRequest:
         """Wait for a request that is on its way."""
         journey = self._journeys.get(item.batch)
         if journey is None:
-            journey = self._journeys[item.batch] = Journey(Batch(item.batch, "", None, COLLECTED, 0, time.time()))
+            journey = self._journeys[item.batch] = InflightBatch(Batch(item.batch, "", None, COLLECTED, 0, time.time()))
         unit = journey.units.get(item.id)
         if unit is None or unit.over:
-            unit = Unit(request, item.keys, item.max_tokens)
+            unit = BatchedRequest(request, item.keys, item.max_tokens)
             unit.item = item
             journey.units[item.id] = unit
         journey.joined.set()
@@ -119,7 +119,7 @@ class Trip:
             for unit in journey.units.values():
                 unit.fail(error)
 
-    async def hand_in(self, units: Sequence[Unit]) -> None:
+    async def hand_in(self, units: Sequence[BatchedRequest]) -> None:
         """Make a batch of these, unless another run has them on their way."""
         self._handing = asyncio.create_task(self._hand_in(units))
         try:
@@ -129,29 +129,31 @@ class Trip:
             if self._handing.done():
                 self._handing = None
 
-    async def _hand_in(self, units: Sequence[Unit]) -> None:
+    async def _hand_in(self, units: Sequence[BatchedRequest]) -> None:
         nonce = f"bz{secrets.token_hex(10)}"
         async with self._turn.taken():
             for unit in units:
                 # Another run may have been answered while these were gathered: its batch is no longer on its way.
                 if all(self._answered(key, unit.max_tokens) for key in unit.keys):
-                    unit.tell(Unit.ELSEWHERE)
+                    unit.tell(BatchedRequest.ELSEWHERE)
             units = [unit for unit in units if not unit.over]
             wanted = [(unit.keys, unit.max_tokens) for unit in units]
             theirs, ours = await asyncio.to_thread(self._store.intend, nonce, wanted, self._seen)
             self._learn(theirs)
             by_keys = {(item.keys, item.max_tokens): item for item in ours}
-            mine: list[Unit] = []
+            mine: list[BatchedRequest] = []
             for unit in units:
                 unit.item = by_keys.get((unit.keys, unit.max_tokens))
                 if unit.item is None:
-                    unit.tell(Unit.AGAIN)
+                    unit.tell(BatchedRequest.AGAIN)
                 else:
                     mine.append(unit)
             if not mine:
                 return
             batch = Batch(ours[0].batch, nonce, None, INTENDED, len(ours), time.time())
-            journey = self._journeys[batch.id] = Journey(batch, {u.item.id: u for u in mine if u.item is not None})
+            journey = self._journeys[batch.id] = InflightBatch(
+                batch, {u.item.id: u for u in mine if u.item is not None}
+            )
             self._learn(ours)
             try:
                 remote = await self._submit(batch, mine)
@@ -169,7 +171,7 @@ class Trip:
                 await self._named(journey, remote)
         self._tend(journey)
 
-    async def _submit(self, batch: Batch, units: Sequence[Unit]) -> str:
+    async def _submit(self, batch: Batch, units: Sequence[BatchedRequest]) -> str:
         """Hand a batch in; its name there. Raises `Transient` when it may or may not exist."""
         names = [f"{batch.nonce}-{unit.item.number}" for unit in units if unit.item is not None]
         lines = await asyncio.to_thread(
@@ -188,7 +190,7 @@ class Trip:
                 tries += 1
                 await self._watch.wait(failure, tries)
 
-    async def _named(self, journey: Journey, remote: str) -> None:
+    async def _named(self, journey: InflightBatch, remote: str) -> None:
         batch = journey.batch
         await asyncio.to_thread(self._store.handed_in, batch.id, remote)
         journey.batch = Batch(batch.id, batch.nonce, remote, WORKING, batch.requests, batch.created_at)
@@ -206,18 +208,18 @@ class Trip:
             if self._known.get((key, item.max_tokens)) is item:
                 del self._known[key, item.max_tokens]
 
-    def _forget(self, journey: Journey) -> list[Unit]:
+    def _forget(self, journey: InflightBatch) -> list[BatchedRequest]:
         """A batch that is none: what waited for it, with nothing known of it any more."""
         self._journeys.pop(journey.batch.id, None)
         for item in [item for item in self._known.values() if item.batch == journey.batch.id]:
             self._forget_item(item)
         return journey.waiting
 
-    def _tend(self, journey: Journey) -> None:
+    def _tend(self, journey: InflightBatch) -> None:
         if journey.task is None or journey.task.done():
             journey.task = asyncio.create_task(self._guarded(journey))
 
-    async def _guarded(self, journey: Journey) -> None:
+    async def _guarded(self, journey: InflightBatch) -> None:
         try:
             await self._go(journey)
         except Exception as error:
@@ -229,7 +231,7 @@ class Trip:
                 words = redact(f"{type(error).__name__}: {error}")
                 self._watch.end(BezoarError(f"waiting for a batch of {self._api.provider.address} broke: {words}"))
 
-    async def _go(self, journey: Journey) -> None:
+    async def _go(self, journey: InflightBatch) -> None:
         """A batch's way to its end, and on for those who come later."""
         stored = await asyncio.to_thread(self._store.batch, journey.batch.id)
         if stored is not None:
@@ -257,7 +259,7 @@ class Trip:
                 journey.batch = Batch(left.id, left.nonce, left.remote, COLLECTED, left.requests, left.created_at)
             await journey.joined.wait()
 
-    async def _recover(self, journey: Journey) -> bool:
+    async def _recover(self, journey: InflightBatch) -> bool:
         """Find out whether an intended batch was handed in. False: it was not, and never will be.
 
         Twice "not there" with some time in between: a provider may still be making a batch whose maker was killed.
@@ -282,14 +284,14 @@ class Trip:
                 if absent > 1:
                     await asyncio.to_thread(self._store.forget, batch.id)
                     return False
-            await self._watch.sleep(10 * self._watch.patience.first_wait if found.sure else pause)
+            await self._watch.sleep(10 * self._watch.policy.first_wait if found.sure else pause)
             pause = min(pause * _GROWTH, self._settings.poll)
 
     @property
     def _first_pause(self) -> float:
         return self._settings.poll * _FIRST_LOOK
 
-    async def _wait(self, journey: Journey) -> Look | None:
+    async def _wait(self, journey: InflightBatch) -> Look | None:
         """Look at a batch until it is over. None when another run has collected it meanwhile."""
         pause = self._first_pause
         remote = journey.batch.remote or ""
@@ -308,7 +310,7 @@ class Trip:
                 return look
             pause = min(pause * _GROWTH, self._settings.poll)
 
-    async def _failed(self, journey: Journey, look: Look) -> None:
+    async def _failed(self, journey: InflightBatch, look: Look) -> None:
         """The provider took none of the batch's requests. When it has too much to do, they are handed in later."""
         batch = journey.batch
         await asyncio.to_thread(self._store.forget, batch.id)
@@ -321,7 +323,7 @@ class Trip:
         hint = "nothing of it was billed: correct what it names, then run the same command again"
         raise InputError(Problem("batch-failed", message, hint=hint))
 
-    async def _deliver(self, journey: Journey) -> None:
+    async def _deliver(self, journey: InflightBatch) -> None:
         """Give results to those who wait, and forget them here once they are where no kill can lose them."""
         waiting = journey.waiting
         for start in range(0, len(waiting), _SLICE):
@@ -333,7 +335,7 @@ class Trip:
                 self._forget_item(unit.item)
                 journey.units.pop(unit.item.id, None)
                 unit.cancelled = journey.batch.remote or "" if journey.cancelled else ""
-                unit.tell(found.get(unit.item.id, Unit.ELSEWHERE))
+                unit.tell(found.get(unit.item.id, BatchedRequest.ELSEWHERE))
             there = [unit for unit in part if unit.item is not None and unit.item.id in found]
             self._delivered += there
             if there:

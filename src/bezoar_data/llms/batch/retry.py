@@ -16,7 +16,7 @@ from bezoar_data.config.errors import BezoarError, InputError, ProviderAway
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Refused
 from bezoar_data.llms.endpoint.limits import backoff
-from bezoar_data.llms.endpoint.retry import Listen, NoAnswer, Patience
+from bezoar_data.llms.endpoint.retry import NoAnswer, OnEvent, RetryPolicy
 from bezoar_data.llms.providers.base import Provider, Refusal, Transient, Unauthorised
 from bezoar_data.llms.redact import redact
 
@@ -32,14 +32,14 @@ class BatchWatch:
     """The state of one batch API. Belongs to one event loop."""
 
     def __init__(
-        self, provider: Provider, patience: Patience, listen: Listen | None, over: Callable[[BezoarError], None]
+        self, provider: Provider, retry: RetryPolicy, on_event: OnEvent | None, over: Callable[[BezoarError], None]
     ) -> None:
         self.ended: BezoarError | None = None
         self.answered = False
         """Whether it ever brought an answer to a question."""
-        self.patience = patience
+        self.policy = retry
         self._provider = provider
-        self._listen = listen
+        self._on_event = on_event
         self._over = over
         self._ending = asyncio.Event()
         self._reached = False
@@ -114,7 +114,7 @@ class BatchWatch:
         now = time.monotonic()
         self._trouble = now if self._trouble is None else self._trouble
         trouble, address = now - self._trouble, self._provider.address
-        if not self._reached and trouble >= self.patience.at_start:
+        if not self._reached and trouble >= self.policy.at_start:
             message = f"no answer from {address}: {failure.detail or failure.cause}"
             hint = "is the address right, and does the server run?"
             self.end(NoAnswer(Problem("no-answer", message, hint=hint)))
@@ -129,7 +129,7 @@ class BatchWatch:
             self._told = True
             self.tell("away", why=str(failure))
         ceiling = 30.0 if self._reached else 1.0
-        pause = backoff(tries, base=self.patience.first_wait, ceiling=ceiling)
+        pause = backoff(tries, base=self.policy.first_wait, ceiling=ceiling)
         await self.sleep(max(pause, min(failure.retry_after or 0.0, 600.0)))
 
     async def sleep(self, seconds: float) -> None:
@@ -143,8 +143,8 @@ class BatchWatch:
             raise self.ended
 
     def tell(self, what: str, **more: str) -> None:
-        if self._listen is not None:
-            self._listen(what, {"address": self._provider.address, **more})
+        if self._on_event is not None:
+            self._on_event(what, {"address": self._provider.address, **more})
 
     def denied(self, failure: Unauthorised) -> InputError:
         variable = self._provider.model.api_key_env

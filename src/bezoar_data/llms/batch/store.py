@@ -4,8 +4,8 @@ A batch is written down before it is handed in, so that whoever comes after a ki
 at the provider, looks for it there, and waits for it instead of paying twice. Its results are written down before any
 answer goes on, and leave this place when the answer stands among the journal's answers.
 
-Handing in and collecting happen under one lock beside the journal (`Turn`): runs that share a journal never do either
-at once, and a killed one lets go by itself. So an intended batch that is seen under the lock has no living owner.
+Submitting and collecting happen under one lock beside the journal (`BatchLock`): runs that share a journal never do
+either at once, and a killed one lets go by itself. So an intended batch seen under the lock has no living owner.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Item:
     max_tokens: int | None
 
 
-class Turn:
+class BatchLock:
     """The lock under which batches are handed in and collected, among all processes that share a journal."""
 
     def __init__(self, journal: Path) -> None:

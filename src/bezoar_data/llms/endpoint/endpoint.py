@@ -16,11 +16,11 @@ from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.endpoint.budget import Budget
-from bezoar_data.llms.endpoint.inflight_request import Flight
-from bezoar_data.llms.endpoint.limits import Gate, Pace
-from bezoar_data.llms.endpoint.retry import Case, Listen, Patience, Watch
+from bezoar_data.llms.endpoint.inflight_request import InflightRequest
+from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, RateLimiter
+from bezoar_data.llms.endpoint.retry import CircuitBreaker, OnEvent, RequestState, RetryPolicy
 from bezoar_data.llms.endpoint.timeouts import Deadlines
-from bezoar_data.llms.endpoint.usage import Count, cost_of
+from bezoar_data.llms.endpoint.usage import Usage, cost_of
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, Unauthorised
 from bezoar_data.llms.redact import redact
 
@@ -31,14 +31,16 @@ Keep = Callable[[Sequence[Completion]], Awaitable[None]]
 class Endpoint:
     """Sends requests to one provider within one model's limits. Belongs to one event loop."""
 
-    def __init__(self, provider: Provider, *, budget: Budget | None, patience: Patience, listen: Listen | None) -> None:
+    def __init__(
+        self, provider: Provider, *, budget: Budget | None, retry: RetryPolicy, on_event: OnEvent | None
+    ) -> None:
         limits = provider.model.limits
         self.provider = provider
-        self.gate = Gate(limits.concurrency)
-        self.watch = Watch(provider.address, limits, patience, self.gate, listen)
+        self.gate = AdaptiveConcurrency(limits.concurrency)
+        self.watch = CircuitBreaker(provider.address, limits, retry, self.gate, on_event)
         self._limits = limits
-        self._requests = Pace(limits.requests_per_minute) if limits.requests_per_minute else None
-        self._tokens = Pace(limits.tokens_per_minute) if limits.tokens_per_minute else None
+        self._requests = RateLimiter(limits.requests_per_minute) if limits.requests_per_minute else None
+        self._tokens = RateLimiter(limits.tokens_per_minute) if limits.tokens_per_minute else None
         self._budget = budget
         self._deadlines = Deadlines()
         self._numbers = itertools.count()
@@ -63,7 +65,7 @@ class Endpoint:
         }
 
     async def complete(
-        self, request: Request, flight: Flight, count: Count, keep: Keep, *, patient: bool
+        self, request: Request, flight: InflightRequest, count: Usage, keep: Keep, *, patient: bool
     ) -> Sequence[Completion]:
         """Completions for the request, sooner or later: at least one, at most `request.n`.
 
@@ -79,7 +81,7 @@ class Endpoint:
         if not self._opened:
             await asyncio.shield(self._opening)
             self._opened = True
-        case, watch = Case(next(self._numbers)), self.watch
+        case, watch = RequestState(next(self._numbers)), self.watch
         while True:
             probe = await watch.turn(patient)
             try:
@@ -101,7 +103,7 @@ class Endpoint:
             await watch.sleep(watch.next_try(case, error, patient))
 
     async def _send(
-        self, request: Request, flight: Flight, count: Count, keep: Keep, case: Case, probe: bool
+        self, request: Request, flight: InflightRequest, count: Usage, keep: Keep, case: RequestState, probe: bool
     ) -> Sequence[Completion] | None:
         """One try, within the limits. None when the endpoint went away while this request stood in line."""
         guess = used = 0
@@ -144,7 +146,9 @@ class Endpoint:
             if self._tokens is not None:
                 self._tokens.correct(used - guess)
 
-    async def _exchange(self, request: Request, flight: Flight, count: Count, case: Case) -> Sequence[Completion]:
+    async def _exchange(
+        self, request: Request, flight: InflightRequest, count: Usage, case: RequestState
+    ) -> Sequence[Completion]:
         """What goes over the wire, its time-out, and its bill."""
         timeout = min(self._limits.timeout, max(1.0, self._limits.total_timeout - case.used))
         spent = flight.worst
@@ -174,7 +178,7 @@ class Endpoint:
             if self._budget is not None and flight.worst:
                 self._budget.settle(flight.worst, spent)
 
-    def _bill_failure(self, model: Model, failure: Transient, worst: float, count: Count) -> float:
+    def _bill_failure(self, model: Model, failure: Transient, worst: float, count: Usage) -> float:
         if failure.billed is not None:
             cost = cost_of(model.price, *failure.billed)
             count.book(*failure.billed, cost)

@@ -11,7 +11,7 @@ from bezoar_data.llms.journal.entry import Entry
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
+class InflightRequest:
     """One request on its way, until `land` or `crash`.
 
     `busy` is true from sending until the answer is in the journal: what a clean stop waits for.

@@ -1,9 +1,9 @@
 """How hard an endpoint is driven: parts that count and wait, knowing nothing of HTTP or of answers.
 
-`Gate` bounds the requests in flight and moves that bound with what the endpoint bears. `Pace` spreads requests and
-tokens over the minute. `Health` remembers how the last requests went and tells one bad row from a bad endpoint.
-Everything belongs to one event loop; times are seconds of a monotonic clock. Back-off is random by design, so that
-clients do not return in step; only waiting times come of it, never results.
+`AdaptiveConcurrency` bounds the requests in flight and moves that bound with what the endpoint bears. `RateLimiter`
+spreads requests and tokens over the minute. `Health` remembers how the last requests went and tells one bad row from a
+bad endpoint. Everything belongs to one event loop; times are seconds of a monotonic clock. Back-off is random by
+design, so that clients do not return in step; only waiting times come of it, never results.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def backoff(tries: int, *, base: float = 0.5, ceiling: float = 30.0) -> float:
     return full * (0.5 + 0.5 * _jitter.random())
 
 
-class Gate:
+class AdaptiveConcurrency:
     """At most `limit` requests at once, first come first served.
 
     The limit starts at the ceiling the user set and shrinks by a third when the endpoint says "too many" or times out
@@ -99,7 +99,7 @@ class Gate:
                 place.set_result(None)
 
 
-class Pace:
+class RateLimiter:
     """At most so many units (requests, tokens) per minute, evenly spread: a tenth of a second's worth may come at once.
 
     What a request will take in tokens is known only afterwards: `spend` takes an estimate, `correct` the difference.

@@ -19,13 +19,13 @@ from bezoar_data.config.errors import INTERRUPTED, BezoarError, InputError, Prov
 from bezoar_data.config.files.models import Limits
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Refused
-from bezoar_data.llms.endpoint.limits import Gate, Health, backoff
+from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, Health, backoff
 from bezoar_data.llms.providers.base import Refusal, Transient
 
 NO_USABLE_ANSWER = "no_usable_answer"
 """Reason of a row given up after all tries: the endpoint answered, but never with anything that can be used."""
 
-Listen = Callable[[str, Mapping[str, Any]], None]
+OnEvent = Callable[[str, Mapping[str, Any]], None]
 """Told of what people should know while it happens: `away`, `back`, with the endpoint's address and why."""
 
 
@@ -40,7 +40,7 @@ class NoAnswer(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to keep trying, beyond the limits a user sets. Seconds."""
 
     tries: int = 6
@@ -56,7 +56,7 @@ class Patience:
 
 
 @dataclass(slots=True)
-class Case:
+class RequestState:
     """What is known of one request's failures."""
 
     number: int
@@ -85,17 +85,19 @@ _NOT_FOUND = 3
 """So many "not found" from the start mean that the address or the model's name is wrong."""
 
 
-class Watch:
+class CircuitBreaker:
     """The state of one endpoint, drawn from how its requests go. Belongs to one event loop."""
 
-    def __init__(self, address: str, limits: Limits, patience: Patience, gate: Gate, listen: Listen | None) -> None:
+    def __init__(
+        self, address: str, limits: Limits, retry: RetryPolicy, gate: AdaptiveConcurrency, on_event: OnEvent | None
+    ) -> None:
         self.ended: BezoarError | None = None
         self.health = Health()
         self._address = address
         self._limits = limits
-        self._patience = patience
+        self._retry = retry
         self._gate = gate
-        self._listen = listen
+        self._on_event = on_event
         self._over = asyncio.Event()
         self._change: asyncio.Future[None] | None = None
         """While the endpoint is away: done when it is back, or the run over."""
@@ -114,7 +116,7 @@ class Watch:
     @property
     def given_up(self) -> bool:
         """Whether it has been away for longer than a run waits."""
-        return self.ended is not None or self.health.trouble >= self._patience_in_outage
+        return self.ended is not None or self.health.trouble >= self._longest_outage
 
     @property
     def closed(self) -> bool:
@@ -122,7 +124,7 @@ class Watch:
         return self._change is not None or self._held_until > time.monotonic()
 
     @property
-    def _patience_in_outage(self) -> float:
+    def _longest_outage(self) -> float:
         return max(self._limits.max_outage, 1.0)
 
     def begin(self) -> None:
@@ -176,7 +178,7 @@ class Watch:
             # Woken by a change; else look again when the next probe is due.
             await asyncio.wait([self._change], timeout=until + 0.001)
 
-    def slow_down(self, case: Case, error: Transient) -> None:
+    def slow_down(self, case: RequestState, error: Transient) -> None:
         """Let fewer through after a failure that says so. Before the failed request leaves its place."""
         if error.cause == "rate_limited":
             now, gate = time.monotonic(), self._gate
@@ -186,17 +188,17 @@ class Watch:
             if crowd and gate.in_flight <= 1:
                 # It takes nothing at all: a spent quota, not too many at once.
                 self._holds += 1
-                pause = self._backoff(self._holds, self._patience.probe)
+                pause = self._backoff(self._holds, self._retry.probe)
                 self._held_until = max(self._held_until, now + max(pause, error.retry_after or 0.0))
         elif error.cause in ("timeout", "unavailable"):
             self._gate.too_many(time.monotonic() - case.started)
 
-    def failed(self, case: Case, error: Transient, *, probe: bool) -> None:
+    def failed(self, case: RequestState, error: Transient, *, probe: bool) -> None:
         """Draw the conclusions of a failure for everybody."""
         health, now = self.health, time.monotonic()
         if error.cause != "rate_limited":
             health.failed(case.number, reached=error.cause not in ("connection", "cut", "timeout"))
-        if not health.reached and health.unreached >= 3 and now - self._began >= self._patience.at_start:
+        if not health.reached and health.unreached >= 3 and now - self._began >= self._retry.at_start:
             self.end(self._nobody(error))
         elif self._change is not None:
             if probe:
@@ -209,11 +211,11 @@ class Watch:
 
     def _backoff(self, tries: int, ceiling: float = 30.0) -> float:
         # Short while it never said anything: a wrong address is to be told within seconds.
-        return backoff(tries, base=self._patience.first_wait, ceiling=ceiling if self.health.reached else 1.0)
+        return backoff(tries, base=self._retry.first_wait, ceiling=ceiling if self.health.reached else 1.0)
 
     def _plan_probe(self, error: Transient) -> None:
         self._probes += 1
-        wait = self._backoff(min(self._probes, 8), self._patience.probe)
+        wait = self._backoff(min(self._probes, 8), self._retry.probe)
         self._next_probe = time.monotonic() + max(wait, error.retry_after or 0.0)
 
     def _wake(self) -> None:
@@ -231,10 +233,10 @@ class Watch:
         if self.ended is not None:
             raise self.ended
 
-    def _may_give_up(self, case: Case, error: Transient, now: float) -> bool:
+    def _may_give_up(self, case: RequestState, error: Transient, now: float) -> bool:
         """Whether it is this request that is bad, not the endpoint."""
         health = self.health
-        if case.tries < self._patience.tries and case.used < self._limits.total_timeout:
+        if case.tries < self._retry.tries and case.used < self._limits.total_timeout:
             return False
         if health.successes - case.seen_well >= _OTHERS_WELL:
             return True
@@ -242,11 +244,11 @@ class Watch:
         # after it has answered others, is taken at its word, a few times in a row.
         alive = error.cause in ("server_error", "garbage", "cut", "timeout") and health.successes > 0
         alone = health.failing <= _FEW and health.given_up < _FEW
-        return alive and alone and now - case.first_failure >= min(self._patience.alone, self._limits.max_outage / 2)
+        return alive and alone and now - case.first_failure >= min(self._retry.alone, self._limits.max_outage / 2)
 
-    def next_try(self, case: Case, error: Transient, patient: bool) -> float:
+    def next_try(self, case: RequestState, error: Transient, patient: bool) -> float:
         """Seconds until a failed request is tried again. Raises when it is not to be."""
-        health, now, outage = self.health, time.monotonic(), self._patience_in_outage
+        health, now, outage = self.health, time.monotonic(), self._longest_outage
         if health.trouble >= outage:
             raise self._away(str(error)) from error
         if error.cause == "rate_limited":
@@ -256,7 +258,7 @@ class Watch:
             if not patient and health.throttled >= _CROWD:
                 raise self._away(str(error)) from error
             case.throttled += 1
-            wait = backoff(case.throttled, base=self._patience.first_wait)
+            wait = backoff(case.throttled, base=self._retry.first_wait)
             return max(wait, error.retry_after or 0.0)
         if self._change is not None:
             return 0.0  # what fails while the endpoint is away says nothing about the request; `turn` waits
@@ -296,5 +298,5 @@ class Watch:
         )
 
     def _tell(self, what: str, **more: str) -> None:
-        if self._listen is not None:
-            self._listen(what, {"address": self._address, **more})
+        if self._on_event is not None:
+            self._on_event(what, {"address": self._address, **more})

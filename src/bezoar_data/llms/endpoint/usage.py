@@ -25,7 +25,7 @@ def cost_of(price: Price | None, prompt_tokens: int, completion_tokens: int) -> 
 
 
 @dataclass(slots=True)
-class Count:
+class Usage:
     """One step's use of one model.
 
     `asks` counts the answers steps wanted (samples, not questions): each is a hit (found in the journal), shared
@@ -76,25 +76,25 @@ class Count:
             "unknown_bills": self.unknown_bills,
         }
 
-    def add(self, other: Count) -> None:
+    def add(self, other: Usage) -> None:
         for name in ("asks", "hits", "shared", "answered", "refused", "requests", "retries", "in_flight",
                      "prompt_tokens", "completion_tokens", "cost", "unpriced", "unknown_bills"):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures.update(other.failures)
 
 
-class Tally:
+class UsageTracker:
     """All counts of one gateway."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], Count] = {}
+        self._counts: dict[tuple[str, str], Usage] = {}
         self._seconds: deque[list[int]] = deque(maxlen=RATE_WINDOW + 1)
 
-    def of(self, step: str, model: str) -> Count:
+    def of(self, step: str, model: str) -> Usage:
         try:
             return self._counts[step, model]
         except KeyError:
-            return self._counts.setdefault((step, model), Count())
+            return self._counts.setdefault((step, model), Usage())
 
     def tick(self, answers: int) -> None:
         """So many answers just came in, for the rate."""
@@ -113,8 +113,8 @@ class Tally:
         return sum(whole) / max(1, now - first)
 
     @property
-    def total(self) -> Count:
-        total = Count()
+    def total(self) -> Usage:
+        total = Usage()
         for count in self._counts.values():
             total.add(count)
         return total

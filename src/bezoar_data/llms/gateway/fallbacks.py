@@ -14,9 +14,9 @@ from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, own_class
 
 
-def line_of(model: Model) -> list[Model]:
+def fallback_chain(model: Model) -> list[Model]:
     """A model, its fallbacks and theirs, in the order they are tried."""
-    return [model, *(m for fallback in model.fallbacks for m in line_of(fallback))]
+    return [model, *(m for fallback in model.fallbacks for m in fallback_chain(fallback))]
 
 
 def as_asked(model: Model, kind: type[Provider] | None) -> Model:
@@ -39,7 +39,7 @@ class Found:
     outcome: Answer | Refused | None
 
 
-class KnownAnswers:
+class CachedAnswers:
     """The gateway's look-up without its sending. Opens nothing and connects to nobody."""
 
     def __init__(self, roles: Mapping[str, Model], journal: Journal | None, *, retry_failed: bool = False) -> None:
@@ -48,7 +48,7 @@ class KnownAnswers:
         self._lines: dict[str, list[tuple[Model, KeyMaker, bool]]] = {}
         for role, first in roles.items():
             line = []
-            for model in line_of(first):
+            for model in fallback_chain(first):
                 kind = own_class(model.provider)
                 asked = as_asked(model, kind)
                 line.append((asked, KeyMaker(asked), kind is not None and kind.demo))

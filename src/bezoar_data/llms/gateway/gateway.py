@@ -20,10 +20,10 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.endpoint.budget import Budget, budget_problems
 from bezoar_data.llms.endpoint.endpoint import Endpoint
-from bezoar_data.llms.endpoint.retry import Listen, NoAnswer, Patience, Stopped
-from bezoar_data.llms.endpoint.usage import Tally
-from bezoar_data.llms.gateway.fallbacks import as_asked, line_of
-from bezoar_data.llms.gateway.inflight import Underway
+from bezoar_data.llms.endpoint.retry import NoAnswer, OnEvent, RetryPolicy, Stopped
+from bezoar_data.llms.endpoint.usage import UsageTracker
+from bezoar_data.llms.gateway.fallbacks import as_asked, fallback_chain
+from bezoar_data.llms.gateway.inflight import InflightRequests
 from bezoar_data.llms.gateway.question import Candidate, Question
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
@@ -42,7 +42,7 @@ class Gateway:
     """Answers questions by role. Raises `InputError` at once, with all problems, for models that cannot work.
 
     `retry_failed` sends requests again that were refused for good in an earlier run; `max_cost` is the most this
-    gateway may spend, in dollars; `listen` is told while it happens that an endpoint is away or back.
+    gateway may spend, in dollars; `on_event` is told while it happens that an endpoint is away or back.
     """
 
     def __init__(
@@ -52,22 +52,22 @@ class Gateway:
         *,
         retry_failed: bool = False,
         max_cost: float | None = None,
-        listen: Listen | None = None,
-        patience: Patience | None = None,
+        on_event: OnEvent | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.usage = UsageTracker()
         self._journal = journal
         self._retry_failed = retry_failed
         self._budget = None if max_cost is None else Budget(max_cost)
-        self._patience = patience or Patience()
-        self._listen = listen
+        self._retry = retry or RetryPolicy()
+        self._on_event = on_event
         self._endpoints: dict[str, Endpoint | BatchEndpoint] = {}
-        self._underway = Underway(journal, self.tally, self._budget, retry_failed=retry_failed)
+        self._underway = InflightRequests(journal, self.usage, self._budget, retry_failed=retry_failed)
         self._ended: BezoarError | None = None
         problems: list[Problem] = []
         self._lines: dict[str, tuple[Candidate, ...]] = {}
         for role, model in roles.items():
-            line = (self._candidate(role, m, problems) for m in line_of(model))
+            line = (self._candidate(role, m, problems) for m in fallback_chain(model))
             self._lines[role] = tuple(c for c in line if c is not None)
         if problems:
             raise InputError(problems)
@@ -125,10 +125,10 @@ class Gateway:
         return await self._fill_first(questions, stays)
 
     def snapshot(self) -> dict[str, Any]:
-        """The tally, with each endpoint's state: what progress displays and `status` show."""
+        """Usage, with each endpoint's state: what progress displays and `status` show."""
         endpoints = [endpoint.state() for endpoint in self._endpoints.values()]
         budget = self._budget and {"cap": self._budget.cap, "spent": self._budget.spent, "held": self._budget.reserved}
-        return {**self.tally.snapshot(), "endpoints": endpoints, "budget": budget}
+        return {**self.usage.snapshot(), "endpoints": endpoints, "budget": budget}
 
     def _candidate(self, role: str, model: Model, problems: list[Problem]) -> Candidate | None:
         if model.mode == "batch" and model.provider not in BATCH_PROVIDERS:
@@ -157,7 +157,7 @@ class Gateway:
 
     def _endpoint(self, name: str, provider: Provider) -> Endpoint | BatchEndpoint:
         made: Endpoint | BatchEndpoint
-        how: dict[str, Any] = {"budget": self._budget, "patience": self._patience, "listen": self._listen}
+        how: dict[str, Any] = {"budget": self._budget, "retry": self._retry, "on_event": self._on_event}
         if provider.model.mode == "batch":
             from bezoar_data.llms.batch.endpoint import batch_endpoint
 
@@ -172,7 +172,7 @@ class Gateway:
         keys = candidate.keys.keys(ask)
         find, most = self._journal.find, candidate.max_tokens
         entries = [find(key, most, retry_failed=self._retry_failed) for key in keys]
-        return Question(ask, step, candidate, keys, entries, self.tally.of(step, candidate.model.model))
+        return Question(ask, step, candidate, keys, entries, self.usage.of(step, candidate.model.model))
 
     async def _fill_first(self, questions: Sequence[Question], stays: bool) -> Question:
         """Try the models of a line in order. Away is not refused: while one is only away, the row is not lost."""

@@ -11,25 +11,25 @@ from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Refused
 from bezoar_data.llms.endpoint.budget import Budget, most_prompt_tokens
 from bezoar_data.llms.endpoint.endpoint import Endpoint
-from bezoar_data.llms.endpoint.inflight_request import Flight
+from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.retry import Stopped
-from bezoar_data.llms.endpoint.usage import Tally, cost_of
+from bezoar_data.llms.endpoint.usage import UsageTracker, cost_of
 from bezoar_data.llms.gateway.question import Question
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.providers.base import Completion, Request
 
 
-class Underway:
+class InflightRequests:
     """All flights of one gateway. Belongs to one event loop."""
 
-    def __init__(self, journal: Journal, tally: Tally, budget: Budget | None, *, retry_failed: bool) -> None:
+    def __init__(self, journal: Journal, usage: UsageTracker, budget: Budget | None, *, retry_failed: bool) -> None:
         self._journal = journal
-        self._tally = tally
+        self._usage = usage
         self._budget = budget
         self._retry_failed = retry_failed
-        self._by_key: dict[str, tuple[Flight, int | None]] = {}
-        self._flights: set[Flight] = set()
+        self._by_key: dict[str, tuple[InflightRequest, int | None]] = {}
+        self._flights: set[InflightRequest] = set()
         self._ended: BezoarError | None = None
 
     async def fill(self, question: Question, *, patient: bool, stays: bool) -> None:
@@ -39,7 +39,7 @@ class Underway:
         a task flies it, which goes on without them.
         """
         mine: list[int] = []
-        flights: dict[Flight, None] = {}
+        flights: dict[InflightRequest, None] = {}
         for i, entry in enumerate(question.entries):
             if entry is None:
                 underway = self._by_key.get(question.keys[i])
@@ -71,9 +71,9 @@ class Underway:
             flight.cancel(error)
         await _landed(flights)
 
-    def _enlist(self, question: Question, samples: Sequence[int]) -> Flight:
+    def _enlist(self, question: Question, samples: Sequence[int]) -> InflightRequest:
         """A flight for these samples, which from now on others find."""
-        flight = Flight()
+        flight = InflightRequest()
         if self._budget is not None and (price := question.to.model.price) is not None:
             prompt = most_prompt_tokens(question.ask.messages, question.ask.schema)
             most = question.to.max_tokens or 0
@@ -83,7 +83,7 @@ class Underway:
         self._flights.add(flight)
         return flight
 
-    async def _fly(self, flight: Flight, question: Question, samples: tuple[int, ...], patient: bool) -> None:
+    async def _fly(self, flight: InflightRequest, question: Question, samples: tuple[int, ...], patient: bool) -> None:
         """One request, tries and all, to the journal. Its end is told to those who wait for it."""
         try:
             got = await self._bring(flight, question, samples, patient)
@@ -99,7 +99,7 @@ class Underway:
             self._forget(flight, question, samples)
             flight.land(got)
 
-    def _forget(self, flight: Flight, question: Question, samples: tuple[int, ...]) -> None:
+    def _forget(self, flight: InflightRequest, question: Question, samples: tuple[int, ...]) -> None:
         flight.busy = False
         self._flights.discard(flight)
         for i in samples:
@@ -107,7 +107,7 @@ class Underway:
                 del self._by_key[question.keys[i]]
 
     async def _bring(
-        self, flight: Flight, question: Question, samples: tuple[int, ...], patient: bool
+        self, flight: InflightRequest, question: Question, samples: tuple[int, ...], patient: bool
     ) -> dict[str, Entry]:
         got: dict[str, Entry] = {}
         ask, to = question.ask, question.to
@@ -150,7 +150,7 @@ class Underway:
         for entry in made:
             question.count.book(entry.prompt_tokens or 0, entry.completion_tokens or 0, entry.cost)
         question.count.answered += len(made)
-        self._tally.tick(len(made))
+        self._usage.tick(len(made))
         if len(made) == 1:
             stored = [await self._journal.put(made[0])]
         else:
@@ -167,7 +167,7 @@ class Underway:
                 await self._journal.put(question.refused(i, refusal, asked_at))
 
 
-async def _landed(flights: Sequence[Flight], within: float | None = None) -> list[Flight]:
+async def _landed(flights: Sequence[InflightRequest], within: float | None = None) -> list[InflightRequest]:
     """Wait for the end of flights, be it a crash; the ones that are still on their way after so many seconds."""
     ends = {asyncio.ensure_future(flight.landed()): flight for flight in flights}
     if not ends:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.endpoint.endpoint import Endpoint
-from bezoar_data.llms.endpoint.usage import Count, cost_of
+from bezoar_data.llms.endpoint.usage import Usage, cost_of
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Completion
@@ -42,7 +42,7 @@ class Question:
     to: Candidate
     keys: list[str]
     entries: list[Entry | None]
-    count: Count
+    count: Usage
     counted: bool = False
 
     @property

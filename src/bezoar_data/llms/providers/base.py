@@ -26,7 +26,7 @@ KINDS: dict[str, str] = {
     "anthropic": "bezoar_data.llms.providers.anthropic:Anthropic",
     "transformers": "bezoar_data.llms.providers.transformers:Transformers",
     "litellm": "bezoar_data.llms.providers.litellm:LiteLLM",
-    "distilabel": "bezoar_data.llms.providers.foreign:Foreign",
+    "distilabel": "bezoar_data.llms.providers.distilabel:DistilabelLLM",
     "offline-teacher": "bezoar_data.llms.offline.teacher:OfflineTeacher",
     "offline-judge": "bezoar_data.llms.offline.judge:OfflineJudge",
 }

@@ -50,7 +50,7 @@ _VALUES = {
 }
 
 
-class Foreign(Provider):
+class DistilabelLLM(Provider):
     """One endpoint of a distilabel class. `extra_body` holds the class's settings, `generation_kwargs` among them."""
 
     kind = "distilabel"

@@ -16,7 +16,7 @@ from bezoar_data.llms.ask import Answer
 from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers.base import Refusal, Request, Transient, Unauthorised, known_providers, provider_class
-from bezoar_data.llms.providers.foreign import Foreign
+from bezoar_data.llms.providers.distilabel import DistilabelLLM
 from support.fault_server import FaultServer
 from support.faults import one_bad_row_is_lost_alone, told_as
 from support.gateways import ask_all, user
@@ -49,7 +49,7 @@ def model(server: FaultServer | str, **values: Any) -> Model:
 
 async def ask(entry: Model, text: str = "hi", samples: tuple[int, ...] = (0,), attempt: int = 0) -> Any:
     provider = provider_class(entry.provider)(entry)
-    assert isinstance(provider, Foreign)
+    assert isinstance(provider, DistilabelLLM)
     assert provider.problems() == []
     await provider.open()
     try:
@@ -62,7 +62,7 @@ def test_a_models_file_may_name_any_class(tmp_path: Path) -> None:
     path = tmp_path / "models.yaml"
     path.write_text("version: 1\nroles:\n  teacher: {provider: 'distilabel:OpenAILLM', model: m}\n")
     loaded = load_models_file(path, known_providers()).file.roles["teacher"]
-    assert provider_class(loaded.provider) is Foreign
+    assert provider_class(loaded.provider) is DistilabelLLM
 
 
 @pytest.mark.parametrize("kind", ["openai:OpenAILLM", "distilabels:OpenAILLM"])
@@ -182,20 +182,20 @@ async def test_one_bad_row_is_lost_alone_and_nothing_is_asked_twice(server: Faul
     ],
 )
 def test_mistakes_are_found_before_anything_is_sent(values: dict[str, Any], code: str) -> None:
-    assert [p.code for p in Foreign(model("http://x/v1", **values)).problems()] == [code]
+    assert [p.code for p in DistilabelLLM(model("http://x/v1", **values)).problems()] == [code]
 
 
 @pytest.mark.parametrize("settings", [{"trust_remote_code": True}, {"model_kwargs": {"trust_remote_code": True}}])
 def test_no_code_of_a_models_repository_is_run(settings: dict[str, Any]) -> None:
     entry = Model.model_validate({"provider": "distilabel:TransformersLLM", "model": "m", "extra_body": settings})
-    assert [p.code for p in Foreign(entry).problems()] == ["remote-code"]
+    assert [p.code for p in DistilabelLLM(entry).problems()] == ["remote-code"]
 
 
 @needs_openai
 async def test_a_setting_of_the_wrong_type_is_told_without_its_value() -> None:
     entry = model("http://x/v1", extra_body={"default_headers": "planted-header"})
     with pytest.raises(InputError, match="default_headers") as error:
-        await Foreign(entry).open()
+        await DistilabelLLM(entry).open()
     assert "planted" not in str(error.value)
 
 
@@ -203,7 +203,7 @@ async def test_a_class_whose_package_is_missing_says_so(monkeypatch: pytest.Monk
     monkeypatch.setitem(__import__("sys").modules, "groq", None)
     entry = model("http://x/v1", provider="distilabel:GroqLLM")
     with pytest.raises(InputError) as error:
-        await Foreign(entry).open()
+        await DistilabelLLM(entry).open()
     assert error.value.problems[0].code == "provider-not-installed"
 
 
