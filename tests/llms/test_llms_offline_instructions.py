@@ -20,7 +20,7 @@ ORDERS = ("Write a poem.", "List five rivers.", "Plan a party for ten people.")
 def invent(examples: tuple[str, ...], topics: tuple[str, ...] = (), count: int = 20, seed: int = 0) -> list[str]:
     request = PROMPTS.ask_for_instructions(examples, topics, count)
     found = read_candidates(write_answer([{"role": "user", "content": request}], seed=seed), examples, 100)
-    assert not [c for c in found if c.fault]
+    assert not [c for c in found if c.reason]
     return [c.text for c in found]
 
 

@@ -11,10 +11,10 @@ import typer
 from bezoar_data.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from bezoar_data.project.shipped import Kind
+    from bezoar_data.project.shipped import ShippedKind
 
 
-def group(kind: "Kind") -> typer.Typer:
+def group(kind: "ShippedKind") -> typer.Typer:
     """The commands for one kind of shipped file."""
     one = kind.removesuffix("s")
     app = typer.Typer(

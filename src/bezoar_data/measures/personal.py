@@ -13,20 +13,20 @@ KINDS = ("email", "phone", "card", "iban", "ip", "key")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PersonalSpan:
     kind: str
     start: int
     end: int
 
 
-def find_personal(text: str, kinds: Collection[str] = KINDS) -> list[Found]:
+def find_personal(text: str, kinds: Collection[str] = KINDS) -> list[PersonalSpan]:
     """What was found, in the text's order, none overlapping another; of two at one place the surer kind counts."""
-    taken: list[Found] = []
+    taken: list[PersonalSpan] = []
     for kind in ("key", "email", "iban", "card", "ip", "phone"):
         if kind in kinds:
             for start, end in _FINDERS[kind](text):
                 if all(end <= f.start or start >= f.end for f in taken):
-                    taken.append(Found(kind, start, end))
+                    taken.append(PersonalSpan(kind, start, end))
     return sorted(taken, key=lambda f: f.start)
 
 

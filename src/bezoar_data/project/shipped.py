@@ -14,7 +14,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.yaml.document import load_yaml
 
-Kind = Literal["pipelines", "recipes"]
+ShippedKind = Literal["pipelines", "recipes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parents[1]
 
 
-def shipped(kind: Kind) -> Mapping[str, Shipped]:
+def shipped(kind: ShippedKind) -> Mapping[str, Shipped]:
     """What there is of a kind, by name, sorted. Empty where nothing is shipped."""
     found = {}
     for path in sorted((shipped_folder() / kind).glob("*.yaml")):
@@ -46,7 +46,7 @@ def shipped(kind: Kind) -> Mapping[str, Shipped]:
     return found
 
 
-def find_shipped(kind: Kind, name: str) -> Shipped:
+def find_shipped(kind: ShippedKind, name: str) -> Shipped:
     """The shipped file of that name. Raises `InputError` that names the nearest one."""
     known = shipped(kind)
     name = name.removesuffix(".yaml")

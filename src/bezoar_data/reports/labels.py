@@ -92,10 +92,10 @@ def as_label(value: Any) -> str:
 
 def _read_labels(path: Path, taken: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The labels by row id. Raises `InputError` with every bad row."""
-    from bezoar_data.steps.sources.readers import Faults, find_files, read_records
+    from bezoar_data.steps.sources.readers import BadRows, find_files, read_records
 
     find_files(str(path))
-    faults, labels = Faults(), dict[str, dict[str, Any]]()
+    faults, labels = BadRows(), dict[str, dict[str, Any]]()
     clash: set[str] = set()
     for record in read_records(path, faults, need=("id",)):
         values = dict(record.values)

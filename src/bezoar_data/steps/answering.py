@@ -21,16 +21,16 @@ class AnsweringStep(ModelStep):
 
     def usable(self, messages: Sequence[Message]) -> Generator[Ask, Answer, str | Dropped]:
         """The answer's text, or the verdict `empty_answer`, `truncated_answer` or `filtered_answer`."""
-        fault = text = ""
+        reason = text = ""
         for attempt in range(self.retries + 1):
             answer = yield Ask(messages, attempt=attempt)
             text = answer.text.strip()
-            fault = self.fault_of(answer.samples[0])
-            if not fault:
+            reason = self.unusable_reason(answer.samples[0])
+            if not reason:
                 return text
-        return Dropped(fault, f"asked {self.retries + 1} times", raw=text or None, failed=True)
+        return Dropped(reason, f"asked {self.retries + 1} times", raw=text or None, failed=True)
 
-    def fault_of(self, sample: Sample) -> str:
+    def unusable_reason(self, sample: Sample) -> str:
         """Why one answer cannot be used: `filtered_answer`, `empty_answer`, `truncated_answer`; empty if it can."""
         if sample.finish_reason == "content_filter":
             return "filtered_answer"

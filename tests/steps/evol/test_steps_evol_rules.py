@@ -11,7 +11,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.llms.offline.teacher import write_answer
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.evol_instruct.draw import IN_BREADTH, IN_DEPTH, draw_for_category, draw_for_row
-from bezoar_data.steps.evol_instruct.eliminate import fault_of, read_comparison, tokens
+from bezoar_data.steps.evol_instruct.eliminate import check_evolution, read_comparison, tokens
 from bezoar_data.steps.evol_instruct.pool import EvolInstructPool
 from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIPPED, load_prompts
 from support.drive import row
@@ -21,7 +21,7 @@ GOOD = "Bread rises because yeast gives off gas."
 
 
 def fault(instruction: str, response: str) -> str | None:
-    found = fault_of(instruction, response, FILE.label_phrases, FILE.stop_words)
+    found = check_evolution(instruction, response, FILE.label_phrases, FILE.stop_words)
     return found.reason if found else None
 
 

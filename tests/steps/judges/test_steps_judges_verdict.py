@@ -1,7 +1,7 @@
 import pytest
 
 from bezoar_data.steps.judges.reading import Unreadable
-from bezoar_data.steps.judges.verdict import Verdict, read_verdict
+from bezoar_data.steps.judges.verdict import JudgeVerdict, read_verdict
 
 SCALE = (1, 2, 3, 4, 5)
 GOOD = '{"reason": "It is right.", "rating": 4, "status": "Accept"}'
@@ -171,7 +171,7 @@ def test_a_short_reason_may_stand_in_the_material_by_chance() -> None:
 
 
 def test_another_scale_has_other_limits() -> None:
-    assert read_verdict('{"reason": "ok", "rating": "8/10", "status": "Accept"}', range(1, 11)) == Verdict(
+    assert read_verdict('{"reason": "ok", "rating": "8/10", "status": "Accept"}', range(1, 11)) == JudgeVerdict(
         "Accept", 8, "ok"
     )
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezoar_data.steps.lamini.parse import Candidate, clean, comparable, read_candidates
+from bezoar_data.steps.lamini.parse import ParsedInstruction, clean, comparable, read_candidates
 
 
 def read(answer: str, shown: tuple[str, ...] = ("What is a fjord?",)) -> list[tuple[str, str]]:
-    return [(c.text, c.fault) for c in read_candidates(answer, shown, most_words=12)]
+    return [(c.text, c.reason) for c in read_candidates(answer, shown, most_words=12)]
 
 
 def test_instructions_between_tags_are_read_in_order_and_prose_around_them_is_passed_over():
@@ -115,8 +115,8 @@ def test_examples_inside_a_thinking_block_are_not_meant():
 )
 def test_no_text_between_tags_is_lost_and_no_good_one_comes_twice(parts: list[str]):
     found = read_candidates("".join(parts), [], most_words=50)
-    good = [comparable(c.text) for c in found if not c.fault]
+    good = [comparable(c.text) for c in found if not c.reason]
     assert len(good) == len(set(good))
-    assert all(isinstance(c, Candidate) for c in found)
+    assert all(isinstance(c, ParsedInstruction) for c in found)
     if "<think>" not in parts:
         assert len(found) >= parts.count("<example>")

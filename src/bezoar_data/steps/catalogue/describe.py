@@ -15,9 +15,9 @@ from pydantic_core import PydanticUndefined
 
 from bezoar_data.config.settings_validation import type_in_words
 from bezoar_data.steps.base import GlobalRowStep, ModelStep, RowStep, Source
-from bezoar_data.steps.catalogue.entry import FILE, Kind, Setting, StepEntry
+from bezoar_data.steps.catalogue.entry import FILE, Setting, StepEntry, StepKind
 
-_BASES: tuple[tuple[type, Kind], ...] = (
+_BASES: tuple[tuple[type, StepKind], ...] = (
     (Source, "source"),
     (ModelStep, "model"),
     (GlobalRowStep, "global"),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from bezoar_data.config.settings_validation import SettingFault, check_settings
 from bezoar_data.steps.columns import fill_columns
 
-Kind = Literal["source", "row", "model", "global"]
+StepKind = Literal["source", "row", "model", "global"]
 
 
 FILE = "catalogue.json"
@@ -57,7 +57,7 @@ class StepEntry:
     use: str
     target: str
     """`module:Class`."""
-    kind: Kind
+    kind: StepKind
     version: int
     summary: str
     doc: str

@@ -15,7 +15,7 @@ from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Turns
 from bezoar_data.steps.curation.filter_step import FilterStep, joined
-from bezoar_data.steps.curation.texts import Item, TextSet, checked_hub, read_sets
+from bezoar_data.steps.curation.texts import TextItem, TextSet, checked_hub, read_sets
 
 FOUND, ALLOWED = "contaminated", "kept_on_appeal"
 _REPORTED = 20
@@ -66,7 +66,7 @@ class Decontaminate(FilterStep):
     _hub = field_validator("hub")(checked_hub)
     _index: ItemIndex | None = PrivateAttr(default=None)
     _sets: tuple[TextSet, ...] = PrivateAttr(default=())
-    _items: tuple[Item, ...] = PrivateAttr(default=())
+    _items: tuple[TextItem, ...] = PrivateAttr(default=())
 
     def load(self) -> None:
         super().load()

@@ -14,7 +14,7 @@ from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
 from bezoar_data.steps.curation.filter_step import GlobalFilterStep, joined
-from bezoar_data.steps.curation.texts import Item, checked_hub, read_items
+from bezoar_data.steps.curation.texts import TextItem, checked_hub, read_items
 
 
 class Novelty(GlobalFilterStep):
@@ -52,7 +52,7 @@ class Novelty(GlobalFilterStep):
             hint = "give `seeds` or `hub`, or leave `earlier` true"
             raise InputError(Problem("missing-key", f"'{self.name}' compares rows with nothing", hint=hint))
         columns = self.inputs
-        seeds: list[Item] = list(read_items(self.seeds, self.hub, self.fields)) if self.seeds or self.hub else []
+        seeds: list[TextItem] = list(read_items(self.seeds, self.hub, self.fields)) if self.seeds or self.hub else []
         said = [words_of(seed.text) for seed in seeds]
         texts = [words_of(joined(row, columns)) for row in rows]
         pool = RougePool(self.threshold, count_words([*said, *texts]))

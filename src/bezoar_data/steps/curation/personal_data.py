@@ -13,7 +13,7 @@ from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
 from bezoar_data.steps.curation.filter_step import ColumnNames
 
-Kind = Literal["email", "phone", "card", "iban", "ip", "key"]
+PersonalDataKind = Literal["email", "phone", "card", "iban", "ip", "key"]
 
 
 class PersonalData(RowStep):
@@ -38,7 +38,7 @@ class PersonalData(RowStep):
     mark: str = Field(
         default="personal_data", description="The column that `action: mark` writes: the kinds found, null for none."
     )
-    kinds: Annotated[list[Kind], Field(min_length=1)] = Field(
+    kinds: Annotated[list[PersonalDataKind], Field(min_length=1)] = Field(
         default=["email", "phone", "card", "iban", "ip", "key"],
         description="What to look for: email, phone, card, iban, ip, key.",
     )

@@ -13,7 +13,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import text_of
 from bezoar_data.steps.base import SourceFacts
 from bezoar_data.steps.sources.files import sha256_of_file
-from bezoar_data.steps.sources.readers import Faults, find_files, read_lines, read_records
+from bezoar_data.steps.sources.readers import BadRows, find_files, read_lines, read_records
 
 USUAL_FIELDS = (
     "turns",
@@ -37,7 +37,7 @@ HUB = r"^[\w.-]+(/[\w.-]+)?(@[\w.-]+)?(:[\w.-]+(:[\w.-]+)?)?$"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class TextItem:
     """One text: the set it belongs to, the row (from 0) of the set, and what people call that row, field and turn."""
 
     source: str
@@ -54,7 +54,7 @@ class TextSet:
     """The texts of one file or Hub dataset, and which state of it they are."""
 
     facts: SourceFacts
-    items: tuple[Item, ...]
+    items: tuple[TextItem, ...]
 
     @property
     def rows(self) -> int:
@@ -62,7 +62,7 @@ class TextSet:
         return len({item.row for item in self.items})
 
 
-def read_items(paths: str | Sequence[str] | None, hub: Sequence[str], fields: Sequence[str]) -> Iterator[Item]:
+def read_items(paths: str | Sequence[str] | None, hub: Sequence[str], fields: Sequence[str]) -> Iterator[TextItem]:
     """All texts, in order. Raises as `read_sets` does."""
     for one in read_sets(paths, hub, fields):
         yield from one.items
@@ -78,20 +78,20 @@ def read_sets(paths: str | Sequence[str] | None, hub: Sequence[str], fields: Seq
 
 
 def _sets_of_path(path: str, fields: Sequence[str]) -> Iterator[TextSet]:
-    faults = Faults()
+    bad_rows = BadRows()
     if path.lower().endswith(".txt") and Path(path).is_file():
         name = Path(path).name
-        lines = enumerate(read_lines(Path(path), faults))
-        items = tuple(Item(name, i, f"line {number}", line) for i, (number, line) in lines if line.strip())
-        faults.raise_if_any()
+        lines = enumerate(read_lines(Path(path), bad_rows))
+        items = tuple(TextItem(name, i, f"line {number}", line) for i, (number, line) in lines if line.strip())
+        bad_rows.raise_if_any()
         if not items:
             raise InputError(Problem("empty-source", "there are no texts in it", Place(path)))
         yield TextSet(SourceFacts(name, sha256=sha256_of_file(Path(path))), items)
         return
     for file in find_files(path):
-        records = (r.values for r in read_records(file.path, faults, tsv_columns=fields))
+        records = (r.values for r in read_records(file.path, bad_rows, tsv_columns=fields))
         items = tuple(_items(file.name, str(file.path), records, fields))
-        faults.raise_if_any()
+        bad_rows.raise_if_any()
         yield TextSet(SourceFacts(file.name, sha256=sha256_of_file(file.path)), items)
 
 
@@ -106,7 +106,7 @@ def _set_of_hub(dataset: str, fields: Sequence[str]) -> TextSet:
     return TextSet(facts, tuple(_items(name, dataset, records, fields)))
 
 
-def _items(source: str, place: str, records: Iterator[Mapping[str, Any]], fields: Sequence[str]) -> Iterator[Item]:
+def _items(source: str, place: str, records: Iterator[Mapping[str, Any]], fields: Sequence[str]) -> Iterator[TextItem]:
     found = 0
     for index, values in enumerate(records):
         wanted = list(fields) or [f for f in USUAL_FIELDS if values.get(f)][:1]
@@ -125,7 +125,7 @@ def _items(source: str, place: str, records: Iterator[Mapping[str, Any]], fields
                 if text.strip():
                     found += 1
                     more = (f" {field}" if len(wanted) > 1 else "") + (f" {k + 1}" if len(parts) > 1 else "")
-                    yield Item(source, index, f"{label}{more}", text)
+                    yield TextItem(source, index, f"{label}{more}", text)
     if not found:
         raise InputError(Problem("empty-source", "there are no texts in it", Place(place)))
 

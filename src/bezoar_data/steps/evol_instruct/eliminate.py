@@ -31,7 +31,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def fault_of(instruction: str, response: str, phrases: Iterable[str], stop_words: str) -> Dropped | None:
+def check_evolution(instruction: str, response: str, phrases: Iterable[str], stop_words: str) -> Dropped | None:
     """What the rules that ask no model say against an evolution, the first of them that does."""
     said = tokens(response)
     if "sorry" in response and len(said) < SHORT_APOLOGY:

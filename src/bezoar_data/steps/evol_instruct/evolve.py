@@ -22,7 +22,7 @@ from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Columns, Row
 from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, Turns
 from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
-from bezoar_data.steps.evol_instruct.eliminate import NO_GAIN, UNCLEAR, fault_of, read_comparison
+from bezoar_data.steps.evol_instruct.eliminate import NO_GAIN, UNCLEAR, check_evolution, read_comparison
 from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIPPED, PromptsFile, load_prompts
 from bezoar_data.steps.placeholders import Words, placeholder
 from bezoar_data.steps.verdicts import refused
@@ -131,12 +131,12 @@ class EvolInstructEvolve(ModelStep):
         for epoch in range(1, epochs + 1):
             evolution = _Evolution(text, self._draw(row, category, epoch))
             try:
-                fault = yield from self._evolve(evolution)
+                dropped = yield from self._evolve(evolution)
             except Refused as error:
-                fault = refused(error)
+                dropped = refused(error)
             columns = self._columns_of(evolution, category, epoch)
-            children.append(Child(columns, parent, tuple(evolution.asked), fault))
-            if fault is None:
+            children.append(Child(columns, parent, tuple(evolution.asked), dropped))
+            if dropped is None:
                 text, parent = evolution.instruction, epoch - 1
         return Children(children)
 
@@ -184,8 +184,8 @@ class EvolInstructEvolve(ModelStep):
         evolution.response = answer.text.strip()
         if self._is_cut(answer):
             return Dropped("truncated_response", "cut by the token limit", raw=answer.text, failed=True)
-        fault = fault_of(evolution.instruction, evolution.response, file.label_phrases, file.stop_words)
-        return fault or (yield from self._compare(evolution))
+        dropped = check_evolution(evolution.instruction, evolution.response, file.label_phrases, file.stop_words)
+        return dropped or (yield from self._compare(evolution))
 
     def _compare(self, evolution: _Evolution) -> Talk:
         """Ask the evaluator whether both instructions are equal, again with the next attempt until it is clear."""

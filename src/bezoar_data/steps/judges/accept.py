@@ -17,7 +17,7 @@ from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, Turns
 from bezoar_data.steps.judges.judging import JudgingStep
 from bezoar_data.steps.judges.rubric import Rubric, load_rubric, shipped
-from bezoar_data.steps.judges.verdict import Verdict, read_verdict
+from bezoar_data.steps.judges.verdict import JudgeVerdict, read_verdict
 
 DEFAULT = "answer-quality"
 _REQUEST = "Judge the response by the rubric. Reply with the JSON object only."
@@ -90,11 +90,11 @@ class JudgeAccept(JudgingStep):
         }
         messages = self.messages(instructions, row, columns, _REQUEST)
 
-        def read(said: str, shown: str) -> Verdict:
+        def read(said: str, shown: str) -> JudgeVerdict:
             return read_verdict(said, rubric.ratings, shown)
 
         found = yield from self.verdicts(messages, rubric.verdict_schema(), read, _REQUEST, samples=self.samples)
-        verdicts = [one for one in found if isinstance(one, Verdict)]
+        verdicts = [one for one in found if isinstance(one, JudgeVerdict)]
         chosen = majority(verdicts, self.samples)
         if isinstance(chosen, Dropped):
             unread = next((one for one in found if isinstance(one, Dropped)), chosen)
@@ -102,7 +102,7 @@ class JudgeAccept(JudgingStep):
         values = (chosen.status, str(chosen.rating), chosen.reason)
         return self._with_samples(Kept(row.with_columns(**dict(zip(self.outputs, values, strict=True)))), verdicts)
 
-    def _with_samples(self, kept: Kept, verdicts: Sequence[Verdict]) -> Kept:
+    def _with_samples(self, kept: Kept, verdicts: Sequence[JudgeVerdict]) -> Kept:
         if self.samples == 1:
             return kept
         said = [{"status": v.status, "rating": str(v.rating), "reason": v.reason} for v in verdicts]
@@ -115,7 +115,7 @@ class JudgeAccept(JudgingStep):
         return rubric, rubric.instructions()
 
 
-def majority(verdicts: Sequence[Verdict], asked: int) -> Verdict | Dropped:
+def majority(verdicts: Sequence[JudgeVerdict], asked: int) -> JudgeVerdict | Dropped:
     """The verdict of more than half of those asked for: unreadable ones are no votes, but count.
 
     The rating is the median of the winning side's (the lower one of two), the reason that of its first verdict nearest
@@ -127,4 +127,4 @@ def majority(verdicts: Sequence[Verdict], asked: int) -> Verdict | Dropped:
         return Dropped("no_majority", f"{count} of {asked} verdicts", failed=True)
     winners = [v for v in verdicts if v.status == status]
     rating = sorted(v.rating for v in winners)[(len(winners) - 1) // 2]
-    return Verdict(status, rating, next(v.reason for v in winners if v.rating == rating))
+    return JudgeVerdict(status, rating, next(v.reason for v in winners if v.rating == rating))

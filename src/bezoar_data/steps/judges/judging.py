@@ -91,20 +91,20 @@ def _until_read(
         try:
             return read(said, shown)
         except Unreadable as unreadable:
-            fault = str(unreadable)
+            why = str(unreadable)
         attempt = next(left, None)
         if attempt is None:
-            return Dropped(UNREADABLE, fault, raw=said, failed=True)
+            return Dropped(UNREADABLE, why, raw=said, failed=True)
         try:
-            answer = yield Ask((*messages, *_correction(said, fault, request)), schema=schema, attempt=attempt)
+            answer = yield Ask((*messages, *_correction(said, why, request)), schema=schema, attempt=attempt)
         except Refused as error:
             return Dropped(error.reason, error.detail, raw=said, failed=True)
         said = answer.text
 
 
-def _correction(said: str, fault: str, request: str) -> tuple[Message, ...]:
+def _correction(said: str, why: str, request: str) -> tuple[Message, ...]:
     if not said.strip():
         # Some providers refuse an empty assistant turn.
         return ()
-    again = {"role": "user", "content": f"That verdict cannot be used: {fault}. {request}"}
+    again = {"role": "user", "content": f"That verdict cannot be used: {why}. {request}"}
     return ({"role": "assistant", "content": said[:_LONGEST_QUOTE]}, again)

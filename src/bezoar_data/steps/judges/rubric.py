@@ -32,7 +32,7 @@ LEVELS = (0, 1, 2, 3, 4)
 
 Status = Literal["Accept", "Reject"]
 Side = Literal["first", "second", "tie"]
-Fault = tuple[YamlPath, str]
+Mistake = tuple[YamlPath, str]
 R = TypeVar("R", bound="_Rubric")
 
 
@@ -69,7 +69,7 @@ class _Rubric(Strict):
         """The system message that tells a judge how to judge."""
         raise NotImplementedError
 
-    def faults(self) -> list[Fault]:
+    def mistakes(self) -> list[Mistake]:
         """What is wrong with the values taken together, by the place in the file."""
         return []
 
@@ -118,15 +118,15 @@ class Rubric(_Rubric):
         ]
         return "\n\n".join([*parts, *(_shown(e, ("reason", "rating", "status")) for e in self.examples)])
 
-    def faults(self) -> list[Fault]:
-        faults: list[Fault] = []
+    def mistakes(self) -> list[Mistake]:
+        mistakes: list[Mistake] = []
         if self.ratings != tuple(range(1, len(self.scale) + 1)):
             found = ", ".join(map(str, self.ratings))
-            faults.append((("scale",), f"ratings must count 1, 2, 3... upwards, not {found}"))
+            mistakes.append((("scale",), f"ratings must count 1, 2, 3... upwards, not {found}"))
         for i, example in enumerate(self.examples):
             if example.rating not in self.ratings:
-                faults.append((("examples", i, "rating"), f"{example.rating} is not on the scale"))
-        return faults
+                mistakes.append((("examples", i, "rating"), f"{example.rating} is not on the scale"))
+        return mistakes
 
 
 Levels = Annotated[tuple[str, ...], Field(min_length=len(LEVELS), max_length=len(LEVELS))]
@@ -244,7 +244,7 @@ def load_rubric(name_or_file: str, kind: type[R]) -> R:
 
 
 def _problems(rubric: _Rubric, document: Document) -> list[Problem]:
-    return [document.problem("bad-value", message, place) for place, message in rubric.faults()]
+    return [document.problem("bad-value", message, place) for place, message in rubric.mistakes()]
 
 
 def _schema(title: str, **values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,22 +17,22 @@ _STATUSES: dict[str, Literal["Accept", "Reject"]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgeVerdict:
     status: Literal["Accept", "Reject"]
     rating: int
     reason: str
 
 
-def read_verdict(text: str, ratings: Sequence[int], shown: str = "") -> Verdict:
+def read_verdict(text: str, ratings: Sequence[int], shown: str = "") -> JudgeVerdict:
     """The one verdict in `text`. `ratings` is the scale from worst to best, `shown` what the judge was shown.
 
     Raises `Unreadable`.
     """
 
-    def read(value: dict[str, Any]) -> tuple[object, Verdict]:
+    def read(value: dict[str, Any]) -> tuple[object, JudgeVerdict]:
         rating = whole_number(value.get("rating"), ratings, "rating")
         status = one_of(value.get("status"), _STATUSES, "status", '"Accept" or "Reject"')
-        verdict = Verdict(status, rating, reason_in(value))
+        verdict = JudgeVerdict(status, rating, reason_in(value))
         if (status == "Accept" and rating == ratings[0]) or (status == "Reject" and rating == ratings[-1]):
             raise Unreadable(f'"status" {status} contradicts the rating {rating}')
         return (status, rating), verdict

@@ -21,7 +21,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Row, row_random
 from bezoar_data.steps.base import Dropped, GlobalModelStep, Made, Waves
-from bezoar_data.steps.lamini.parse import NO_EXAMPLES, Candidate, comparable, read_candidates
+from bezoar_data.steps.lamini.parse import NO_EXAMPLES, ParsedInstruction, comparable, read_candidates
 from bezoar_data.steps.lamini.prompts import PromptsFile, load_prompts
 from bezoar_data.steps.lamini.topics import load_topics, topics_from_categories
 from bezoar_data.steps.placeholders import Words
@@ -48,7 +48,7 @@ class _Request:
     topics: Sequence[str]
     outcome: Answer | Refused | None = None
     answers: list[Answer] = field(default_factory=list)
-    candidates: list[Candidate] = field(default_factory=list)
+    candidates: list[ParsedInstruction] = field(default_factory=list)
 
     @property
     def source(self) -> str:
@@ -221,7 +221,7 @@ class LaminiGenerate(GlobalModelStep):
         found = []
         for position, candidate in enumerate(request.candidates):
             key = comparable(candidate.text)
-            reason = candidate.fault or ("seen_before" if key in known else "")
+            reason = candidate.reason or ("seen_before" if key in known else "")
             if not reason and room <= 0:
                 reason = OVER_TARGET
             if not reason:

@@ -1,7 +1,7 @@
 """Reading the new instructions out of a teacher's answer: tolerant of its manners, silent about nothing.
 
-Every piece the answer holds is either an instruction or a candidate with a fault, so that what a teacher wasted can be
-counted. Prose around the tags, thinking blocks, numbers and labels before an instruction are passed over.
+Every piece the answer holds is either an instruction or a candidate with a reason against it, so that what a teacher
+wasted can be counted. Prose around the tags, thinking blocks, numbers and labels before an instruction are passed over.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ NO_EXAMPLES = "no_examples"
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One piece of an answer: its text as an instruction would read, and the fault that rules it out, if any.
+class ParsedInstruction:
+    """One piece of an answer: its text as an instruction would read, and the reason that rules it out, if any.
 
-    Faults: `unclosed` and `unopened` (a tag is missing), `empty` (no word in it), `too_long`, `holds_answer` (a
+    Reasons: `unclosed` and `unopened` (a tag is missing), `empty` (no word in it), `too_long`, `holds_answer` (a
     response stands in it, which was not asked for), `copied_example` (one of those shown), `duplicate` (said earlier
     in the same answer).
     """
 
     text: str
-    fault: str = ""
+    reason: str = ""
 
 
-def read_candidates(answer: str, shown: Iterable[str], most_words: int) -> list[Candidate]:
+def read_candidates(answer: str, shown: Iterable[str], most_words: int) -> list[ParsedInstruction]:
     """The candidates in an answer, in order. `shown` are the examples that its request gave."""
     examples = {comparable(text) for text in shown}
     seen: set[str] = set()
     found = []
-    for piece, fault in _pieces(_THINKING.sub("", answer)):
+    for piece, reason in _pieces(_THINKING.sub("", answer)):
         text = clean(piece)
         key = comparable(text)
-        if not fault:
-            fault = _fault(text, key, most_words)
-        if not fault and key in examples:
-            fault = "copied_example"
-        elif not fault and key in seen:
-            fault = "duplicate"
-        if not fault:
+        if not reason:
+            reason = _reason(text, key, most_words)
+        if not reason and key in examples:
+            reason = "copied_example"
+        elif not reason and key in seen:
+            reason = "duplicate"
+        if not reason:
             seen.add(key)
-        found.append(Candidate(text, fault))
+        found.append(ParsedInstruction(text, reason))
     return found
 
 
@@ -76,7 +76,7 @@ def comparable(text: str) -> str:
 
 
 def _pieces(text: str) -> Iterable[tuple[str, str]]:
-    """The texts between tags, and those that a tag is missing for, with that fault."""
+    """The texts between tags, and those that a tag is missing for, with that reason."""
     opened: int | None = None
     closed = 0
     for tag in _TAG.finditer(text):
@@ -94,7 +94,7 @@ def _pieces(text: str) -> Iterable[tuple[str, str]]:
         yield text[opened:], "unclosed"
 
 
-def _fault(text: str, key: str, most_words: int) -> str:
+def _reason(text: str, key: str, most_words: int) -> str:
     if not any(c.isalpha() for c in key):
         return "empty"
     if len(text.split()) > most_words:

@@ -41,11 +41,11 @@ class Category:
 
 def load_topics(file: Path = SHIPPED) -> tuple[str, ...]:
     """The topics of a text file, one a line; `#` begins a comment. Raises `InputError` for a file without topics."""
-    from bezoar_data.steps.sources.readers import Faults, read_lines
+    from bezoar_data.steps.sources.readers import BadRows, read_lines
 
-    faults = Faults()
-    lines = [" ".join(line.split()) for _, line in read_lines(file, faults)] if _readable(file) else []
-    faults.raise_if_any()
+    bad_rows = BadRows()
+    lines = [" ".join(line.split()) for _, line in read_lines(file, bad_rows)] if _readable(file) else []
+    bad_rows.raise_if_any()
     topics = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     if not topics:
         raise InputError(Problem("empty-source", "there are no topics in it", Place(str(file)), "one topic a line"))
@@ -94,20 +94,20 @@ def _from_dump(file: Path) -> Iterator[Category]:
 
 
 def _from_table(file: Path) -> Iterator[Category]:
-    from bezoar_data.steps.sources.readers import Faults, extension, read_records
+    from bezoar_data.steps.sources.readers import BadRows, extension, read_records
 
     if extension(file) is None:
         hint = "a MediaWiki dump (.sql, .sql.gz), or JSONL, Parquet or TSV"
         raise InputError(Problem("wrong-extension", f"cannot tell what '{file.name}' holds", Place(str(file)), hint))
-    faults = Faults()
-    for record in read_records(file, faults, need=COLUMNS, tsv_columns=COLUMNS):
+    bad_rows = BadRows()
+    for record in read_records(file, bad_rows, need=COLUMNS, tsv_columns=COLUMNS):
         title = record.values.get("title")
         numbers = [_whole(record.values.get(name)) for name in COLUMNS[1:]]
         if not isinstance(title, str) or any(n is None for n in numbers):
-            faults.add("bad-row", f"a row needs {', '.join(COLUMNS)}", file, record.line, "the last two are numbers")
+            bad_rows.add("bad-row", f"a row needs {', '.join(COLUMNS)}", file, record.line, "the last two are numbers")
             continue
         yield Category(" ".join(title.replace("_", " ").split()), *cast("list[int]", numbers))
-    faults.raise_if_any()
+    bad_rows.raise_if_any()
 
 
 def _whole(value: Any) -> int | None:

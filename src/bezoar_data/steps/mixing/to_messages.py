@@ -10,7 +10,7 @@ from bezoar_data.runs.messages import Turns, asked_with, turns_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Child, Children, Dropped, RowStep
 from bezoar_data.steps.base import Turns as Asking
-from bezoar_data.steps.sources.dialogues import Fault, fault_of_dialogue
+from bezoar_data.steps.sources.dialogues import check_dialogue
 
 
 class ToMessages(RowStep):
@@ -48,8 +48,7 @@ class ToMessages(RowStep):
     def run_row(self, row: Row) -> Asking:
         system, talk = self._turns(row)
         columns = {"messages": [*system, *talk], "dataset": self.dataset, **{c: row.get(c) for c in self.keep}}
-        fault = _fault(talk)
-        dropped = Dropped(fault.reason, fault.detail) if fault else None
+        dropped = check_dialogue(talk) if talk else Dropped("empty", "no prompt, or no answer to it")
         return Children([Child(columns, dropped=dropped)])
         yield  # makes it a generator: it asks no model
 
@@ -64,7 +63,3 @@ class ToMessages(RowStep):
         answer = turns_of(row.get(self.response), "assistant")
         system = turns_of(row.get(self.system), "system") if self.system else []
         return system, [*prompt, *answer] if prompt and answer else []
-
-
-def _fault(talk: Turns) -> Fault | None:
-    return fault_of_dialogue(talk) if talk else Fault("empty", "no prompt, or no answer to it")

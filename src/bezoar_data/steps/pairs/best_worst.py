@@ -15,7 +15,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Columns, Row, canonical
 from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made, Waves
-from bezoar_data.steps.pairs.pair import PAIR, fault_of_pair, number, pair_columns
+from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ class BestWorst(GlobalMakingStep):
             tie = Dropped("tie", f"{len(scored)} answers with the score {best.score}")
             return Made(group, (place,), self._columns_of([s.row for s in scored], scored), dropped=tie)
         columns = self._columns_of((best.row, worst.row), (best, worst))
-        fault = fault_of_pair(columns)
-        if fault is None and columns["margin"] < self.least_margin:
-            fault = Dropped("small_margin", f"{columns['margin']} is less than {self.least_margin}")
-        return Made((best.row, worst.row), (place,), columns, dropped=fault)
+        dropped = check_pair(columns)
+        if dropped is None and columns["margin"] < self.least_margin:
+            dropped = Dropped("small_margin", f"{columns['margin']} is less than {self.least_margin}")
+        return Made((best.row, worst.row), (place,), columns, dropped=dropped)
 
     def _score(self, row: Row) -> Decimal | None:
         weights: Mapping[str, float] = {self.score: 1} if isinstance(self.score, str) else self.score

@@ -15,13 +15,13 @@ from bezoar_data.steps.base import Child, Children, Dropped, Turns
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class _SampledAnswer:
     """One sample of an answer, and why it cannot be used (empty if it can)."""
 
     ask: Ask
     answer: Answer
     sample: Sample
-    fault: str
+    reason: str
 
 
 class Candidates(AnsweringStep):
@@ -56,22 +56,22 @@ class Candidates(AnsweringStep):
         if not asked:
             return Dropped("empty_prompt", f"there is nothing to answer in `{self.prompt}`", failed=True)
         system = turns_of(row.get(self.system) if self.system else "", "system")
-        usable: list[_Candidate] = []
-        unusable: list[_Candidate] = []
+        usable: list[_SampledAnswer] = []
+        unusable: list[_SampledAnswer] = []
         for attempt in range(self.retries + 1):
             ask = Ask((*system, *asked), n=self.n - len(usable), attempt=attempt)
             answer = yield ask
-            given = [_Candidate(ask, answer, s, self.fault_of(s)) for s in answer.samples]
-            usable += [c for c in given if not c.fault]
-            unusable = [c for c in given if c.fault]
+            given = [_SampledAnswer(ask, answer, s, self.unusable_reason(s)) for s in answer.samples]
+            usable += [c for c in given if not c.reason]
+            unusable = [c for c in given if c.reason]
             if not unusable:
                 break
         return Children([self._child(row, prompt, i, candidate) for i, candidate in enumerate((*usable, *unusable))])
 
-    def _child(self, row: Row, prompt: Any, number: int, candidate: _Candidate) -> Child:
+    def _child(self, row: Row, prompt: Any, number: int, candidate: _SampledAnswer) -> Child:
         text = candidate.sample.text.strip() or None
         columns: Columns = {"prompt": prompt, "response": text, "candidate": number}
         columns |= {column: row.get(column) for column in ([self.system] if self.system else []) + self.keep}
-        dropped = Dropped(candidate.fault, f"asked {self.retries + 1} times", text, failed=True)
+        dropped = Dropped(candidate.reason, f"asked {self.retries + 1} times", text, failed=True)
         one = replace(candidate.answer, samples=(candidate.sample,))
-        return Child(columns, asked=[(candidate.ask, one)], dropped=dropped if candidate.fault else None)
+        return Child(columns, asked=[(candidate.ask, one)], dropped=dropped if candidate.reason else None)

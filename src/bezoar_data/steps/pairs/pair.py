@@ -27,7 +27,7 @@ def pair_columns(prompt: Any, chosen: Any, rejected: Any, margin: Decimal | None
     }
 
 
-def fault_of_pair(pair: Mapping[str, Any]) -> Dropped | None:
+def check_pair(pair: Mapping[str, Any]) -> Dropped | None:
     """Why no model can learn from a pair: `empty` (no prompt, or an answer that says nothing) or `identical`."""
     empty = [name for name in PAIR[:3] if not pair[name]]
     if empty:

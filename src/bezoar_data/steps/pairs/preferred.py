@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Turns
-from bezoar_data.steps.pairs.pair import PAIR, fault_of_pair, number, pair_columns
+from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
 
 
 class Preferred(RowStep):
@@ -49,13 +49,13 @@ class Preferred(RowStep):
         margin = None if strength is None else abs(strength)
         pair = pair_columns(row.get(self.prompt), chosen, rejected, margin)
         columns = {**pair, **{column: row.get(column) for column in self.keep}}
-        return Children([Child(columns, dropped=self._fault(said, margin) or fault_of_pair(pair))])
+        return Children([Child(columns, dropped=self._no_preference(said, margin) or check_pair(pair))])
         yield  # makes it a generator: it asks no model
 
     def _strength(self, said: Any) -> Decimal | None:
         return number(self.words.get(said, said) if isinstance(said, str) else said)
 
-    def _fault(self, said: Any, margin: Decimal | None) -> Dropped | None:
+    def _no_preference(self, said: Any, margin: Decimal | None) -> Dropped | None:
         if margin is None:
             return Dropped("no_preference", f"{self.preference} is {str(said)[:60]!r}")
         if margin == 0:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Turns
-from bezoar_data.steps.pairs.pair import PAIR, fault_of_pair, number, pair_columns
+from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Ranked(RowStep):
         for better, worse in self._pairs(ranked):
             margin = abs(better.rank - worse.rank)
             pair = pair_columns(row.get(self.prompt), better.said, worse.said, margin)
-            fault = fault_of_pair(pair) if margin else Dropped("tie", f"both have the rank {better.rank}")
-            children.append(Child({**pair, **kept}, dropped=fault))
+            dropped = check_pair(pair) if margin else Dropped("tie", f"both have the rank {better.rank}")
+            children.append(Child({**pair, **kept}, dropped=dropped))
         return Children(children)
         yield  # makes it a generator: it asks no model
 

@@ -9,10 +9,10 @@ equal, even length, whose roles alternate from the user on, without empty turns,
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import groupby
 
 from bezoar_data.runs.messages import Turns
+from bezoar_data.steps.verdicts import Dropped
 
 _HH_TURN = re.compile(r"\n\n(Human|Assistant):")
 _HH_ROLES = {"Human": "user", "Assistant": "assistant"}
@@ -20,22 +20,14 @@ _HELPSTEER_TURN = re.compile(r"\n<extra_id_1>(Assistant|User)\n")
 _HELPSTEER_ROLES = {"User": "user", "Assistant": "assistant"}
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a dialogue cannot be used: a reason code, and what stands where."""
-
-    reason: str
-    detail: str
-
-
-def parse_hh(text: str) -> Turns | Fault:
+def parse_hh(text: str) -> Turns | Dropped:
     """The turns of an HH-RLHF dialogue, white space around each taken off. They may be empty and in any order; text
-    before the first turn, or no turn at all, is a fault `roles`."""
+    before the first turn, or no turn at all, is dropped as `roles`."""
     before, *rest = _HH_TURN.split(text)
     if before.strip():
-        return Fault("roles", f"text before the first turn: {before.strip()[:60]!r}")
+        return Dropped("roles", f"text before the first turn: {before.strip()[:60]!r}")
     if not rest:
-        return Fault("roles", "no turn in it")
+        return Dropped("roles", "no turn in it")
     return [{"role": _HH_ROLES[who], "content": said.strip()} for who, said in zip(rest[::2], rest[1::2], strict=True)]
 
 
@@ -56,46 +48,46 @@ def merge_consecutive(turns: Turns) -> Turns:
     return merged
 
 
-def fault_of_dialogue(turns: Turns) -> Fault | None:
+def check_dialogue(turns: Turns) -> Dropped | None:
     """The first rule that a dialogue which should end with the assistant breaks: `odd`, `roles` or `empty`."""
     return _odd(turns) or _roles(turns) or _empty(turns)
 
 
-def fault_of_prompt(turns: Turns) -> Fault | None:
+def check_prompt(turns: Turns) -> Dropped | None:
     """The same for a dialogue that should end with the user: `even`, `roles` or `empty`."""
     if len(turns) % 2 == 0:
-        return Fault("even", f"{len(turns)} turns, the last one the {turns[-1]['role']}'s")
+        return Dropped("even", f"{len(turns)} turns, the last one the {turns[-1]['role']}'s")
     return _roles(turns) or _empty(turns)
 
 
-def fault_of_pair(chosen: Turns, rejected: Turns) -> Fault | None:
+def check_pair(chosen: Turns, rejected: Turns) -> Dropped | None:
     """The first rule that two dialogues break as a pair: `turn_count`, `odd`, `roles`, `empty`, `history` (they differ
     before the last turn) or `identical` (they do not differ at all)."""
     if len(chosen) != len(rejected):
-        return Fault("turn_count", f"{len(chosen)} turns in chosen, {len(rejected)} in rejected")
+        return Dropped("turn_count", f"{len(chosen)} turns in chosen, {len(rejected)} in rejected")
     for rule in (_odd, _roles, _empty):
         for side, turns in (("chosen", chosen), ("rejected", rejected)):
-            if fault := rule(turns):
-                return Fault(fault.reason, f"{side}: {fault.detail}")
+            if dropped := rule(turns):
+                return Dropped(dropped.reason, f"{side}: {dropped.detail}")
     differs = next((i for i, (a, b) in enumerate(zip(chosen, rejected, strict=True)) if a != b), None)
     if differs is None:
-        return Fault("identical", "both sides say the same")
+        return Dropped("identical", "both sides say the same")
     if differs < len(chosen) - 1:
-        return Fault("history", f"the sides differ in turn {differs + 1} of {len(chosen)}")
+        return Dropped("history", f"the sides differ in turn {differs + 1} of {len(chosen)}")
     return None
 
 
-def _odd(turns: Turns) -> Fault | None:
-    return Fault("odd", f"{len(turns)} turns, the last one the {turns[-1]['role']}'s") if len(turns) % 2 else None
+def _odd(turns: Turns) -> Dropped | None:
+    return Dropped("odd", f"{len(turns)} turns, the last one the {turns[-1]['role']}'s") if len(turns) % 2 else None
 
 
-def _roles(turns: Turns) -> Fault | None:
+def _roles(turns: Turns) -> Dropped | None:
     for i, turn in enumerate(turns):
         if turn["role"] != ("user", "assistant")[i % 2]:
-            return Fault("roles", f"turn {i + 1} of {len(turns)} is the {turn['role']}'s")
+            return Dropped("roles", f"turn {i + 1} of {len(turns)} is the {turn['role']}'s")
     return None
 
 
-def _empty(turns: Turns) -> Fault | None:
+def _empty(turns: Turns) -> Dropped | None:
     empty = next((i for i, turn in enumerate(turns) if not turn["content"]), None)
-    return None if empty is None else Fault("empty", f"turn {empty + 1} of {len(turns)} says nothing")
+    return None if empty is None else Dropped("empty", f"turn {empty + 1} of {len(turns)} says nothing")

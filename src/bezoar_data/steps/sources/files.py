@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from pydantic import Field, PrivateAttr
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Source, SourceFacts
-from bezoar_data.steps.sources.readers import Faults, Record, SourceFile, find_files, read_records
-
-_Found = TypeVar("_Found")
+from bezoar_data.steps.sources.hub import hub_facts, hub_records
+from bezoar_data.steps.sources.readers import BadRows, FileRow, SourceFile, find_files, read_records
 
 
 @dataclass(frozen=True, slots=True)
-class Sourced:
+class SourceRow:
     """A row as read, with the name and revision of its source and, for messages, the file it stands in."""
 
     source: str
     revision: str
     file: Path
-    record: Record
+    record: FileRow
 
     @property
     def where(self) -> str:
@@ -34,9 +34,12 @@ class Sourced:
 
 
 class FileSource(Source):
-    """A source whose rows stand in local files or in a dataset on the Hugging Face Hub."""
+    """A source whose rows stand in local files or in a dataset on the Hugging Face Hub. Subclasses write `take`."""
 
     one_of: ClassVar[tuple[tuple[str, ...], ...]] = (("path", "hub"),)
+    holds: ClassVar[str] = "row"
+    """What one of its rows is, for the message that there is none."""
+    tsv_columns: ClassVar[tuple[str, ...]] = ()
 
     path: str | list[str] | None = Field(
         default=None,
@@ -88,41 +91,53 @@ class FileSource(Source):
         return f"{dataset}/{self.data_dir}" if self.data_dir else dataset
 
     def _hub_facts(self, dataset: str) -> SourceFacts:
-        from bezoar_data.steps.sources.hub import hub_facts
-
         return replace(hub_facts(dataset, self.revision, self._licence(dataset)), name=self._hub_name(dataset))
 
     def _records(
-        self, faults: Faults, *, need: Collection[str] = (), tsv_columns: Sequence[str] = ()
-    ) -> Iterator[Sourced]:
-        """All rows in order, from the Hub or from files; what cannot be read goes to `faults`."""
+        self, bad_rows: BadRows, *, need: Collection[str] = (), tsv_columns: Sequence[str] = ()
+    ) -> Iterator[SourceRow]:
+        """All rows in order, from the Hub or from files; what cannot be read goes to `bad_rows`."""
         if self.hub:
-            from bezoar_data.steps.sources.hub import hub_records
-
             facts = self._hub_facts(self.hub)
             for record in hub_records(self.hub, facts.revision, self.config, self.split, self.data_dir):
-                yield Sourced(facts.name, facts.revision, Path(self.hub), record)
+                yield SourceRow(facts.name, facts.revision, Path(self.hub), record)
             return
         for file in self._files():
-            for record in read_records(file.path, faults, need=need, tsv_columns=tsv_columns):
-                yield Sourced(file.name, "", file.path, record)
+            for record in read_records(file.path, bad_rows, need=need, tsv_columns=tsv_columns):
+                yield SourceRow(file.name, "", file.path, record)
 
-    def _looked_through(
-        self, found: Callable[[Faults], Iterator[_Found]], why_none: str, hint: str
-    ) -> Iterator[_Found]:
-        """All that `found` finds. Local files are gone through once before the first is given, so that all faults are
-        told together, and before anything is paid for; a Hub dataset is not, as that would download it twice."""
+    def columns_needed(self) -> Sequence[str]:
+        """Columns that a table must have for `take`; those of a TSV file without a header are `tsv_columns`."""
+        return ()
+
+    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
+        """The columns of one row; None for a row to leave out, which is told to `bad_rows` if it is wrong."""
+        raise NotImplementedError
+
+    def rows_in(self, bad_rows: BadRows) -> Iterator[tuple[SourceRow, Columns]]:
+        """All rows with their columns, in order; bad ones go to `bad_rows`."""
+        for row in self._records(bad_rows, need=self.columns_needed(), tsv_columns=self.tsv_columns):
+            columns = self.take(row, bad_rows)
+            if columns is not None:
+                yield row, columns
+
+    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
+        """Local files are read once before the first row is given, so that all bad rows are reported together, and
+        before anything is paid for; a Hub dataset is not, as that would download it twice."""
         self._either()
         if not self.hub:
-            faults = Faults()
-            self._expected = sum(1 for _ in found(faults))
-            faults.raise_if_any()
+            bad_rows = BadRows()
+            self._expected = sum(1 for _ in self.rows_in(bad_rows))
+            bad_rows.raise_if_any()
         empty = True
-        for one in found(Faults(at_once=True)):
+        for row, columns in self.rows_in(BadRows(at_once=True)):
             empty = False
-            yield one
+            yield row.source, row.revision, row.record.index, columns
         if empty:
-            raise InputError(self._empty(why_none, hint))
+            raise InputError(self._empty(f"there is no {self.holds} in it", self._why_empty()))
+
+    def _why_empty(self) -> str:
+        return "is it the right file?"
 
     def _empty(self, message: str, hint: str) -> Problem:
         name = self.hub or (self.path if isinstance(self.path, str) else ", ".join(self.path or []))
@@ -144,12 +159,12 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def texts_of(found: Sourced, names: Sequence[str], faults: Faults, hint: str) -> dict[str, str] | None:
-    """The texts in these columns of a row; None, and a fault, where one of them is not there."""
-    values = found.record.values
+def texts_of(row: SourceRow, names: Sequence[str], bad_rows: BadRows, hint: str) -> dict[str, str] | None:
+    """The texts in these columns of a row; None, and a bad row, where one of them is not there."""
+    values = row.record.values
     bad = next((name for name in names if not isinstance(values.get(name), str)), None)
     if bad is None:
         return {name: values[name] for name in names}
     has = f"{hint}; this one has {', '.join(values)}"
-    faults.add("missing-column", f"no text in '{bad}'{found.where}", found.file, found.record.line, has)
+    bad_rows.add("missing-column", f"no text in '{bad}'{row.where}", row.file, row.record.line, has)
     return None

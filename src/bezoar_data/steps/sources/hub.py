@@ -13,7 +13,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.steps.base import SourceFacts
-from bezoar_data.steps.sources.readers import Record
+from bezoar_data.steps.sources.readers import FileRow
 
 
 def hub_facts(dataset: str, revision: str | None, licence: str | None) -> SourceFacts:
@@ -42,14 +42,14 @@ def _resolve(dataset: str, revision: str | None) -> tuple[str, str | None]:
 
 def hub_records(
     dataset: str, revision: str, config: str | None, split: str, data_dir: str | None = None
-) -> Iterator[Record]:
+) -> Iterator[FileRow]:
     """The rows of one split, streamed. Raises `InputError` for a wrong name, configuration, split or folder."""
     from datasets import load_dataset
 
     try:
         stream: Any = load_dataset(dataset, config, data_dir=data_dir, split=split, revision=revision, streaming=True)
         for index, values in enumerate(stream):
-            yield Record(index, None, dict(values))
+            yield FileRow(index, None, dict(values))
     except Exception as error:
         raise InputError(_problem(dataset, error)) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -10,8 +10,8 @@ from pydantic import Field
 from bezoar_data.runs.messages import turns_of
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
-from bezoar_data.steps.sources.files import FileSource
-from bezoar_data.steps.sources.readers import Faults
+from bezoar_data.steps.sources.files import FileSource, SourceRow
+from bezoar_data.steps.sources.readers import BadRows
 
 
 class LoadConversations(FileSource):
@@ -25,26 +25,25 @@ class LoadConversations(FileSource):
 
     use: ClassVar[str] = "load_conversations"
     version: ClassVar[int] = 1
+    holds: ClassVar[str] = "conversation"
     writes: ClassVar[tuple[str, ...]] = ("messages", "{keep}")
     example: ClassVar[str] = "- use: load_conversations\n  with: {path: sharegpt.jsonl, column: conversations}\n"
 
     column: str = Field(default="messages", min_length=1, description="Where a row holds its list of turns.")
     keep: list[str] = Field(default=[], description="Other columns to take along, as they are.")
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        yield from self._looked_through(self._found, "there is no conversation in it", "is it the right file?")
+    def columns_needed(self) -> Sequence[str]:
+        return [self.column]
 
-    def _found(self, faults: Faults) -> Iterator[tuple[str, str, int, Columns]]:
-        for found in self._records(faults, need=[self.column]):
-            values = found.record.values
-            turns = values.get(self.column)
-            if isinstance(turns, list):
-                columns = {"messages": turns, **{name: values.get(name) for name in self.keep}}
-                yield found.source, found.revision, found.record.index, columns
-            else:
-                hint = f"`column` says where it is; the row has {', '.join(values)}"
-                message = f"no list of turns in '{self.column}'{found.where}"
-                faults.add("missing-column", message, found.file, found.record.line, hint)
+    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
+        values = row.record.values
+        turns = values.get(self.column)
+        if isinstance(turns, list):
+            return {"messages": turns, **{name: values.get(name) for name in self.keep}}
+        hint = f"`column` says where it is; the row has {', '.join(values)}"
+        message = f"no list of turns in '{self.column}'{row.where}"
+        bad_rows.add("missing-column", message, row.file, row.record.line, hint)
+        return None
 
     def decide(self, columns: Columns) -> Kept | Dropped:
         given = columns["messages"]

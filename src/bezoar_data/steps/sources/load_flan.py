@@ -27,8 +27,8 @@ from bezoar_data.steps.flan import (
     submix_of,
 )
 from bezoar_data.steps.multiple_choice import has_options
-from bezoar_data.steps.sources.files import FileSource, Sourced
-from bezoar_data.steps.sources.readers import Faults, extension, stem
+from bezoar_data.steps.sources.files import FileSource, SourceRow
+from bezoar_data.steps.sources.readers import BadRows, extension, stem
 from bezoar_data.steps.sources.selection import Selection
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def _usual_caps() -> int | dict[Submix, int] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FlanRow:
     """A usable row, its place among all usable rows (`position`), and where it came from."""
 
     position: int
@@ -89,8 +89,8 @@ class LoadFlan(FileSource):
         if not self.hub or self.quotas:
             self._look_through(selection)
             # Rows were good a moment ago: a fault now means that a file changed under the run.
-            wanted: Iterator[_Found] = (
-                f for f in self._found(Faults(at_once=True)) if selection.takes(f.position, f.submix)
+            wanted: Iterator[_FlanRow] = (
+                f for f in self._found(BadRows(at_once=True)) if selection.takes(f.position, f.submix)
             )
         else:
             wanted = self._first_of_each_task(selection)
@@ -103,13 +103,13 @@ class LoadFlan(FileSource):
 
     def _look_through(self, selection: Selection) -> None:
         """Read everything once: raise for all bad rows together, and let the selection see the good ones."""
-        faults = Faults()
+        bad_rows = BadRows()
         seen = 0
-        for found in self._found(faults):
+        for found in self._found(bad_rows):
             seen += 1
             text = found.columns
             selection.offer(found.position, found.submix, text["task_name"], text["inputs"], text["targets"])
-        faults.raise_if_any()
+        bad_rows.raise_if_any()
         if not seen:
             raise InputError(self._empty("there are no rows in it", "is it the right file?"))
         selection.close()
@@ -117,35 +117,35 @@ class LoadFlan(FileSource):
         for submix, rows in selection.shortfalls.items():
             _log.warning("load_flan: the quota of %s asks for %d rows, there are %d", submix, self.quotas[submix], rows)
 
-    def _first_of_each_task(self, selection: Selection) -> Iterator[_Found]:
+    def _first_of_each_task(self, selection: Selection) -> Iterator[_FlanRow]:
         taken: dict[tuple[Submix | None, str], int] = {}
-        for found in self._found(Faults(at_once=True)):
+        for found in self._found(BadRows(at_once=True)):
             cap = selection.cap(found.submix)
             task = (found.submix, found.columns["task_name"])
             if cap is None or taken.get(task, 0) < cap:
                 taken[task] = taken.get(task, 0) + 1
                 yield found
 
-    def _found(self, faults: Faults) -> Iterator[_Found]:
-        """All usable rows in order; bad ones go to `faults`."""
+    def _found(self, bad_rows: BadRows) -> Iterator[_FlanRow]:
+        """All usable rows in order; bad ones go to `bad_rows`."""
         position = 0
         few_shot = 0
-        for found, columns in self._rows_of_sources(faults):
-            if not self._check(columns, faults, found):
+        for found, columns in self._rows_of_sources(bad_rows):
+            if not self._check(columns, bad_rows, found):
                 continue
             if self.zero_shot_only and not is_zero_shot(columns["template_type"]):
                 few_shot += 1
                 continue
             submix = submix_of(columns["task_source"])
             source, index = found.source, found.record.index
-            yield _Found(position, source, found.revision, index, submix, self._finish(columns, source, index))
+            yield _FlanRow(position, source, found.revision, index, submix, self._finish(columns, source, index))
             position += 1
         if few_shot:
             _log.info("load_flan: left out %d few-shot rows (zero_shot_only: false takes them)", few_shot)
 
-    def _rows_of_sources(self, faults: Faults) -> Iterator[tuple[Sourced, Columns]]:
+    def _rows_of_sources(self, bad_rows: BadRows) -> Iterator[tuple[SourceRow, Columns]]:
         references = not self.hub and any(_is_tsv(f.path) for f in self._files())
-        for found in self._records(faults, need=COLUMNS, tsv_columns=_COT_COLUMNS):
+        for found in self._records(bad_rows, need=COLUMNS, tsv_columns=_COT_COLUMNS):
             columns = found.record.values
             if columns.keys() == set(_COT_COLUMNS) and _is_tsv(found.file):
                 columns = _from_cot(columns, found.file)
@@ -154,20 +154,20 @@ class LoadFlan(FileSource):
                 columns = {"reference_answer": None, "reference_rationale": None, **columns}
             yield found, columns
 
-    def _check(self, columns: Columns, faults: Faults, found: Sourced) -> bool:
+    def _check(self, columns: Columns, bad_rows: BadRows, found: SourceRow) -> bool:
         where, file, line = found.where, found.file, found.record.line
         missing = [c for c in COLUMNS if columns.get(c) is None]
         if missing:
             names = ", ".join(f"'{c}'" for c in missing)
-            faults.add("missing-column", f"no {names}{where}", file, line, f"a FLAN row has {', '.join(COLUMNS)}")
+            bad_rows.add("missing-column", f"no {names}{where}", file, line, f"a FLAN row has {', '.join(COLUMNS)}")
             return False
         for name in COLUMNS:
             fault = _text_fault(columns[name], empty_allowed=name == "targets")
             if fault:
-                faults.add("bad-row", f"'{name}'{where} {fault}", file, line)
+                bad_rows.add("bad-row", f"'{name}'{where} {fault}", file, line)
                 return False
         if type(columns.get("original_index", 0)) is not int:
-            faults.add("bad-row", f"'original_index'{where} is not a whole number", file, line)
+            bad_rows.add("bad-row", f"'original_index'{where} is not a whole number", file, line)
             return False
         return True
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
-from bezoar_data.steps.sources.dialogues import fault_of_prompt, parse_helpsteer
-from bezoar_data.steps.sources.files import FileSource, texts_of
-from bezoar_data.steps.sources.readers import Faults
+from bezoar_data.steps.sources.dialogues import check_prompt, parse_helpsteer
+from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
+from bezoar_data.steps.sources.readers import BadRows
 
 TEXTS = ("prompt", "response")
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
@@ -30,33 +30,33 @@ class LoadHelpsteer2(FileSource):
 
     use: ClassVar[str] = "load_helpsteer2"
     version: ClassVar[int] = 1
+    holds: ClassVar[str] = "rated answer"
     writes: ClassVar[tuple[str, ...]] = (*TEXTS, *ATTRIBUTES, "prompt_index")
     example: ClassVar[str] = "- use: load_helpsteer2\n  with: {hub: nvidia/HelpSteer2}\n"
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        yield from self._looked_through(self._found, "there is no rated answer in it", "is it the right file?")
+    def columns_needed(self) -> Sequence[str]:
+        return TEXTS
 
-    def _found(self, faults: Faults) -> Iterator[tuple[str, str, int, Columns]]:
+    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
+        texts = texts_of(row, TEXTS, bad_rows, "a row of HelpSteer2 has a prompt, a response and their ratings")
+        return None if texts is None else {**texts, **{name: row.record.values.get(name) for name in ATTRIBUTES}}
+
+    def rows_in(self, bad_rows: BadRows) -> Iterator[tuple[SourceRow, Columns]]:
         prompt_index = -1
         waiting: tuple[str, str] | None = None
-        for found in self._records(faults, need=TEXTS):
-            texts = texts_of(found, TEXTS, faults, "a row of HelpSteer2 has a prompt, a response and their ratings")
-            if texts is None:
-                continue
-            this = (found.source, texts["prompt"])
+        for row, columns in super().rows_in(bad_rows):
+            this = (row.source, columns["prompt"])
             if waiting == this:
                 waiting = None
             else:
                 waiting = this
                 prompt_index += 1
-            ratings = {name: found.record.values.get(name) for name in ATTRIBUTES}
-            columns = {**texts, **ratings, "prompt_index": prompt_index}
-            yield found.source, found.revision, found.record.index, columns
+            yield row, {**columns, "prompt_index": prompt_index}
 
     def decide(self, columns: Columns) -> Kept | Dropped:
         prompt = parse_helpsteer(columns["prompt"])
-        if fault := fault_of_prompt(prompt):
-            return Dropped(fault.reason, fault.detail)
+        if dropped := check_prompt(prompt):
+            return dropped
         if not columns["response"].strip():
             return Dropped("empty", "the response says nothing")
         bad = next((name for name in ATTRIBUTES if not _rates(columns[name])), None)

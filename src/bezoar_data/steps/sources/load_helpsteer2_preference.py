@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
-from bezoar_data.steps.sources.dialogues import fault_of_prompt, parse_helpsteer
-from bezoar_data.steps.sources.files import FileSource, texts_of
-from bezoar_data.steps.sources.readers import Faults
+from bezoar_data.steps.sources.dialogues import check_prompt, parse_helpsteer
+from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
+from bezoar_data.steps.sources.readers import BadRows
 
 TEXTS = ("prompt", "response_1", "response_2")
 STRENGTH = "preference_strength"
@@ -31,6 +31,7 @@ class LoadHelpsteer2Preference(FileSource):
 
     use: ClassVar[str] = "load_helpsteer2_preference"
     version: ClassVar[int] = 1
+    holds: ClassVar[str] = "preference"
     writes: ClassVar[tuple[str, ...]] = (*TEXTS, STRENGTH, "split")
     example: ClassVar[str] = (
         "- use: load_helpsteer2_preference\n  with: {hub: nvidia/HelpSteer2, data_dir: preference, part: train}\n"
@@ -40,17 +41,15 @@ class LoadHelpsteer2Preference(FileSource):
         default="all", description="Which rows to keep, by the source's own column `split`."
     )
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        yield from self._looked_through(self._found, "there is no preference in it", "is it the right file?")
+    def columns_needed(self) -> Sequence[str]:
+        return (*TEXTS, STRENGTH)
 
-    def _found(self, faults: Faults) -> Iterator[tuple[str, str, int, Columns]]:
-        hint = f"a row of the preference set has {', '.join(TEXTS)} and {STRENGTH}"
-        for found in self._records(faults, need=(*TEXTS, STRENGTH)):
-            values = found.record.values
-            texts = texts_of(found, TEXTS, faults, hint)
-            if texts is not None:
-                columns = {**texts, STRENGTH: values.get(STRENGTH), "split": values.get("split")}
-                yield found.source, found.revision, found.record.index, columns
+    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
+        values = row.record.values
+        texts = texts_of(row, TEXTS, bad_rows, f"a row of the preference set has {', '.join(TEXTS)} and {STRENGTH}")
+        if texts is None:
+            return None
+        return {**texts, STRENGTH: values.get(STRENGTH), "split": values.get("split")}
 
     def decide(self, columns: Columns) -> Kept | Dropped:
         # Whatever is not "train" is for validation, as the set's own page has it.
@@ -58,8 +57,8 @@ class LoadHelpsteer2Preference(FileSource):
         if self.part not in ("all", part):
             return Dropped("other_part", f"its split is {columns['split']!r:.60}")
         prompt = parse_helpsteer(columns["prompt"])
-        if fault := fault_of_prompt(prompt):
-            return Dropped(fault.reason, fault.detail)
+        if dropped := check_prompt(prompt):
+            return dropped
         empty = next((name for name in TEXTS[1:] if not columns[name].strip()), None)
         if empty:
             return Dropped("empty", f"{empty} says nothing")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
 
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
-from bezoar_data.steps.sources.dialogues import Fault, fault_of_pair, merge_consecutive, parse_hh
-from bezoar_data.steps.sources.files import FileSource, texts_of
-from bezoar_data.steps.sources.readers import Faults
+from bezoar_data.steps.sources.dialogues import check_pair, merge_consecutive, parse_hh
+from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
+from bezoar_data.steps.sources.readers import BadRows
 
 SIDES = ("chosen", "rejected")
 SUBSETS = ("harmless-base", "helpful-base", "helpful-online", "helpful-rejection-sampled")
@@ -33,33 +33,32 @@ class LoadHhRlhf(FileSource):
 
     use: ClassVar[str] = "load_hh_rlhf"
     version: ClassVar[int] = 1
+    holds: ClassVar[str] = "pair"
     writes: ClassVar[tuple[str, ...]] = ("prompt", *SIDES, "subset")
     optional_writes: ClassVar[tuple[str, ...]] = ("repaired",)
     example: ClassVar[str] = "- use: load_hh_rlhf\n  with: {hub: Anthropic/hh-rlhf, limit: 100000}\n"
 
     repair: bool = Field(default=False, description="Make turns of one role in a row one turn, instead of dropping.")
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        yield from self._looked_through(self._found, "there is no pair in it", "is it the right file?")
+    def columns_needed(self) -> Sequence[str]:
+        return SIDES
 
-    def _found(self, faults: Faults) -> Iterator[tuple[str, str, int, Columns]]:
-        for found in self._records(faults, need=SIDES):
-            texts = texts_of(found, SIDES, faults, f"a row of HH-RLHF has {' and '.join(SIDES)}")
-            if texts is not None:
-                columns = {**texts, "subset": _subset(found.source)}
-                yield found.source, found.revision, found.record.index, columns
+    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
+        texts = texts_of(row, SIDES, bad_rows, f"a row of HH-RLHF has {' and '.join(SIDES)}")
+        return None if texts is None else {**texts, "subset": _subset(row.source)}
 
     def decide(self, columns: Columns) -> Kept | Dropped:
         chosen, rejected = (parse_hh(columns[side]) for side in SIDES)
         for side, turns in zip(SIDES, (chosen, rejected), strict=True):
-            if isinstance(turns, Fault):
+            if isinstance(turns, Dropped):
                 return Dropped(turns.reason, f"{side}: {turns.detail}")
-        assert not isinstance(chosen, Fault) and not isinstance(rejected, Fault)  # noqa: S101
+        assert not isinstance(chosen, Dropped)  # noqa: S101
+        assert not isinstance(rejected, Dropped)  # noqa: S101
         said = (chosen, rejected)
         if self.repair:
             chosen, rejected = merge_consecutive(chosen), merge_consecutive(rejected)
-        if fault := fault_of_pair(chosen, rejected):
-            return Dropped(fault.reason, fault.detail)
+        if dropped := check_pair(chosen, rejected):
+            return dropped
         pair = {"prompt": chosen[:-1], "chosen": chosen[-1:], "rejected": rejected[-1:], "subset": columns["subset"]}
         return Kept({**pair, "repaired": said != (chosen, rejected)} if self.repair else pair)
 

@@ -7,14 +7,14 @@ are read to their end before the first row leaves, so that all bad rows are told
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from bezoar_data.runs.row import Columns
-from bezoar_data.steps.sources.files import FileSource, Sourced
-from bezoar_data.steps.sources.readers import Faults
+from bezoar_data.steps.sources.files import FileSource, SourceRow
+from bezoar_data.steps.sources.readers import BadRows
 
 COLUMNS = ("instruction", "context", "category")
 
@@ -30,6 +30,8 @@ class LoadInstructions(FileSource):
 
     use: ClassVar[str] = "load_instructions"
     version: ClassVar[int] = 1
+    holds: ClassVar[str] = "instruction"
+    tsv_columns: ClassVar[tuple[str, ...]] = COLUMNS
     writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "{keep}")
     example: ClassVar[str] = "- use: load_instructions\n  with: {hub: databricks/databricks-dolly-15k}\n"
 
@@ -39,21 +41,12 @@ class LoadInstructions(FileSource):
     categories: list[str] = Field(default=[], description="Take only rows of these categories.")
     keep: list[str] = Field(default=[], description="Other columns to take along, as they are.")
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        hint = "see `categories`" if self.categories else "is it the right file?"
-        yield from self._looked_through(self._found, "there is no instruction in it", hint)
+    def columns_needed(self) -> Sequence[str]:
+        return [self.instruction.partition(".")[0]]
 
-    def _found(self, faults: Faults) -> Iterator[tuple[str, str, int, Columns]]:
-        """The usable rows in order; bad ones go to `faults`."""
-        wanted = set(self.categories)
-        for found in self._records(faults, need=[self.instruction.partition(".")[0]], tsv_columns=COLUMNS):
-            row = self._row(found, faults)
-            if row is not None and (not wanted or row["category"] in wanted):
-                yield found.source, found.revision, found.record.index, row
-
-    def _row(self, found: Sourced, faults: Faults) -> Columns | None:
-        record, where = found.record, found.where
-        row: Columns = {}
+    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
+        record, where = row.record, row.where
+        columns: Columns = {}
         for column in COLUMNS:
             name: str = getattr(self, column)
             value = _at(record.values, name) if name else None
@@ -62,13 +55,17 @@ class LoadInstructions(FileSource):
             if not isinstance(value, str):
                 said = "no" if value is None and name not in record.values else "no text in"
                 hint = f"`{column}` says where it is; the row has {', '.join(record.values)}"
-                faults.add("missing-column", f"{said} '{name}'{where}", found.file, record.line, hint)
+                bad_rows.add("missing-column", f"{said} '{name}'{where}", row.file, record.line, hint)
                 return None
-            row[column] = value.strip()
-        if not row["instruction"]:
-            faults.add("bad-row", f"'{self.instruction}'{where} is empty", found.file, record.line)
+            columns[column] = value.strip()
+        if not columns["instruction"]:
+            bad_rows.add("bad-row", f"'{self.instruction}'{where} is empty", row.file, record.line)
             return None
-        return row | {name: record.values.get(name) for name in self.keep}
+        columns |= {name: record.values.get(name) for name in self.keep}
+        return None if self.categories and columns["category"] not in self.categories else columns
+
+    def _why_empty(self) -> str:
+        return "see `categories`" if self.categories else super()._why_empty()
 
 
 def _at(values: Mapping[str, Any], path: str) -> Any:

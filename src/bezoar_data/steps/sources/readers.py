@@ -1,7 +1,7 @@
 """Reading rows from JSONL, TSV and Parquet files, one at a time, with every bad row told by its place.
 
 Sources share these readers. They never hold a whole text file in memory and never leave a bad row out in silence:
-what cannot be read becomes a `Problem` in `Faults`, which the source raises when it has seen everything.
+what cannot be read becomes a `Problem` in `BadRows`, which the source raises when it has seen everything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 
 EXTENSIONS = (".jsonl", ".jsonl.gz", ".parquet", ".tsv", ".tsv.gz")
-SHOWN_FAULTS = 20
+SHOWN = 20
 _LONGEST_LINE = 64 * 1024 * 1024
 
 
@@ -31,7 +31,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class FileRow:
     """One row as read: its number in the file (from 0), its line (from 1, if the format has lines), its values."""
 
     index: int
@@ -39,7 +39,7 @@ class Record:
     values: dict[str, Any]
 
 
-class Faults:
+class BadRows:
     """Bad rows found so far: the first few in full, all of them counted. With `at_once`, the first one is raised."""
 
     def __init__(self, *, at_once: bool = False) -> None:
@@ -49,7 +49,7 @@ class Faults:
 
     def add(self, code: str, message: str, file: Path, line: int | None = None, hint: str = "") -> None:
         self.count += 1
-        if len(self.problems) < SHOWN_FAULTS:
+        if len(self.problems) < SHOWN:
             self.problems.append(Problem(code, message, Place(str(file), line), hint))
         if self._at_once:
             self.raise_if_any()
@@ -116,23 +116,23 @@ def stem(path: Path) -> str:
 
 
 def read_records(
-    path: Path, faults: Faults, *, need: Collection[str] = (), tsv_columns: Sequence[str] = ()
-) -> Iterator[Record]:
+    path: Path, bad_rows: BadRows, *, need: Collection[str] = (), tsv_columns: Sequence[str] = ()
+) -> Iterator[FileRow]:
     """The rows of one file, in order. `need` are columns a table must have; `tsv_columns` name the columns of a TSV
     file without a header (one with a header is known by having all of `need` in its first line)."""
     kind = extension(path)
     try:
         if kind == ".parquet":
-            yield from _read_parquet(path, faults, need)
+            yield from _read_parquet(path, bad_rows, need)
         elif kind in (".tsv", ".tsv.gz"):
-            yield from _read_tsv(path, faults, need, tsv_columns)
+            yield from _read_tsv(path, bad_rows, need, tsv_columns)
         else:
-            yield from _read_jsonl(path, faults)
+            yield from _read_jsonl(path, bad_rows)
     except (OSError, EOFError, zlib.error) as error:
-        faults.add("unreadable-file", f"cannot be read: {getattr(error, 'strerror', None) or error}", path)
+        bad_rows.add("unreadable-file", f"cannot be read: {getattr(error, 'strerror', None) or error}", path)
 
 
-def read_lines(path: Path, faults: Faults) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, bad_rows: BadRows) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 text file with their numbers, without line ends. A line that is not UTF-8 is a fault.
 
     Lines end at a newline byte and nowhere else: a row may hold U+2028 and its like.
@@ -140,47 +140,47 @@ def read_lines(path: Path, faults: Faults) -> Iterator[tuple[int, str]]:
     with _open(path) as stream:
         for number, raw in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=1):
             if number == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                faults.add("not-utf8", "the file is UTF-16, not UTF-8", path, 1, "save it as UTF-8")
+                bad_rows.add("not-utf8", "the file is UTF-16, not UTF-8", path, 1, "save it as UTF-8")
                 return
             try:
                 line = raw.decode("utf-8")
             except UnicodeDecodeError as error:
                 hint = "save the file as UTF-8"
-                faults.add("not-utf8", f"not UTF-8 text: byte 0x{raw[error.start]:02x}", path, number, hint)
+                bad_rows.add("not-utf8", f"not UTF-8 text: byte 0x{raw[error.start]:02x}", path, number, hint)
                 continue
             yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
 
 
-def _read_jsonl(path: Path, faults: Faults) -> Iterator[Record]:
+def _read_jsonl(path: Path, bad_rows: BadRows) -> Iterator[FileRow]:
     import orjson
 
     index = 0
-    for number, line in read_lines(path, faults):
+    for number, line in read_lines(path, bad_rows):
         if not line.strip():
             continue
         try:
             values = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            faults.add("bad-row", f"not JSON: {error.msg} at column {error.colno}", path, number)
+            bad_rows.add("bad-row", f"not JSON: {error.msg} at column {error.colno}", path, number)
         else:
             if isinstance(values, dict):
-                yield Record(index, number, values)
+                yield FileRow(index, number, values)
             else:
-                faults.add("bad-row", f"a JSON {type(values).__name__} where an object is needed", path, number)
+                bad_rows.add("bad-row", f"a JSON {type(values).__name__} where an object is needed", path, number)
         index += 1
 
 
-def _read_tsv(path: Path, faults: Faults, need: Collection[str], columns: Sequence[str]) -> Iterator[Record]:
+def _read_tsv(path: Path, bad_rows: BadRows, need: Collection[str], columns: Sequence[str]) -> Iterator[FileRow]:
     names = list(columns)
     index = 0
     blank: list[int] = []
-    for number, line in read_lines(path, faults):
+    for number, line in read_lines(path, bad_rows):
         if not line:
             blank.append(number)
             continue
         # Blank lines at the end of a file hold nothing; one between rows is a row that lost its text.
         for empty in blank:
-            faults.add("bad-row", "an empty line between rows", path, empty)
+            bad_rows.add("bad-row", "an empty line between rows", path, empty)
         index += len(blank)
         blank = []
         fields = line.split("\t")
@@ -189,9 +189,9 @@ def _read_tsv(path: Path, faults: Faults, need: Collection[str], columns: Sequen
             continue
         if len(fields) != len(names):
             what = f"{len(fields)} tab-separated field{'s' * (len(fields) != 1)} where {len(names)} are needed"
-            faults.add("bad-row", what, path, number, f"columns: {', '.join(names)}")
+            bad_rows.add("bad-row", what, path, number, f"columns: {', '.join(names)}")
         else:
-            yield Record(index, number, dict(zip(names, (_unescape(f) for f in fields), strict=True)))
+            yield FileRow(index, number, dict(zip(names, (_unescape(f) for f in fields), strict=True)))
         index += 1
 
 
@@ -200,7 +200,7 @@ def _unescape(field: str) -> str:
     return field.replace("\\n", "\n")
 
 
-def _read_parquet(path: Path, faults: Faults, need: Collection[str]) -> Iterator[Record]:
+def _read_parquet(path: Path, bad_rows: BadRows, need: Collection[str]) -> Iterator[FileRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -208,15 +208,17 @@ def _read_parquet(path: Path, faults: Faults, need: Collection[str]) -> Iterator
         with pq.ParquetFile(path) as file:
             missing = [c for c in need if c not in file.schema_arrow.names]
             if missing:
-                faults.add("missing-column", f"no column {_quoted(missing)}", path, hint=_has(file.schema_arrow.names))
+                bad_rows.add(
+                    "missing-column", f"no column {_quoted(missing)}", path, hint=_has(file.schema_arrow.names)
+                )
                 return
             index = 0
             for batch in file.iter_batches(batch_size=1024):
                 for values in batch.to_pylist():
-                    yield Record(index, None, values)
+                    yield FileRow(index, None, values)
                     index += 1
     except pa.ArrowException as error:
-        faults.add("unreadable-file", f"not a readable Parquet file: {str(error).splitlines()[0]}", path)
+        bad_rows.add("unreadable-file", f"not a readable Parquet file: {str(error).splitlines()[0]}", path)
 
 
 def _quoted(names: Sequence[str]) -> str:
