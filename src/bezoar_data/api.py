@@ -75,18 +75,18 @@ def load_pipeline(
     rows taken from each source, `out` the run folder (default `runs/NAME`; the journal lies beside it), `max_cost` the
     most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as code do so.
     """
-    from bezoar_data.config.paths import at_home
+    from bezoar_data.config.paths import expand_home
 
     if isinstance(set, Mapping):
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in set.items())
     else:
         overrides = (set,) if isinstance(set, str) else tuple(set)
     return Pipeline(
-        path=at_home(path),
-        models=at_home(models) if models is not None else None,
+        path=expand_home(path),
+        models=expand_home(models) if models is not None else None,
         overrides=overrides,
         limit=limit,
-        out=at_home(out) if out is not None else None,
+        out=expand_home(out) if out is not None else None,
         max_cost=max_cost,
         trust_code=trust_code,
     )

@@ -17,10 +17,11 @@ from bezoar_data.config.files.card import check_front, load_card
 from bezoar_data.config.files.card_front_matter import BezoarKeys, CardFront
 from bezoar_data.config.files.discovery import find_files
 from bezoar_data.config.files.models import Model, ModelsFile, load_models_file
-from bezoar_data.config.files.pipeline import PipelineFile, StepUse, load_pipeline_file
+from bezoar_data.config.files.pipeline import PipelineFile, StepUse
 from bezoar_data.config.files.recipe import DpoStage, RecipeFile, SftStage
 from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.config.render import render_problems
+from support.pipeline_files import load_pipeline_file
 
 MODELS = (PipelineFile, StepUse, ModelsFile, Model, RecipeFile, SftStage, DpoStage, CardFront, BezoarKeys)
 KEYS = sorted({field.alias or name for model in MODELS for name, field in model.model_fields.items()})

@@ -15,11 +15,12 @@ from pydantic_core import PydanticCustomError
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model, ModelsFile, load_models_file
-from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile, load_pipeline_file
+from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.render import render_problems
 from bezoar_data.config.validation import check, known_keys, load_checked
 from bezoar_data.config.yaml.document import Document, parse_yaml
+from support.pipeline_files import load_pipeline_file
 
 
 class Inner(Strict):

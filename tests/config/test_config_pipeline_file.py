@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.pipeline import LoadedPipeline, load_pipeline_file
+from bezoar_data.config.files.pipeline import LoadedPipeline
 from bezoar_data.config.files.step_graph import default_id
 from bezoar_data.config.problems import Place
+from support.pipeline_files import load_pipeline_file
 
 ORCA = """\
 # yaml-language-server: $schema=../schemas/pipeline.schema.json

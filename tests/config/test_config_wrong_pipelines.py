@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.pipeline import load_pipeline_file
 from bezoar_data.config.problems import Problem
 from support.marks import expected
+from support.pipeline_files import load_pipeline_file
 
 HEAD = "name: a\nversion: 1\n"
 STEPS = HEAD + "steps:\n"

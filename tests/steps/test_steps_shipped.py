@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.files.models import load_models_file
-from bezoar_data.config.files.pipeline import load_pipeline_file
 from bezoar_data.steps.known import find_step
 from bezoar_data.steps.multiple_choice import has_options, options
 from bezoar_data.steps.sources.load_flan import LoadFlan
+from support.pipeline_files import load_pipeline_file
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 SEEDS = PIPELINES / "seeds" / "flan.jsonl"

@@ -23,7 +23,7 @@ from bezoar_data.cards.sections.markdown import Markdown
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.problems import Place, Problem, did_you_mean
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 
 VALUES = (
     "title",
@@ -80,7 +80,7 @@ class _Missing(StrictUndefined):
     def _undefined_message(self) -> str:
         known = list(self._undefined_obj) if isinstance(self._undefined_obj, Mapping) else list(VALUES)
         hint = did_you_mean(str(self._undefined_name), known)
-        return f"a run gives no '{shown(str(self._undefined_name))}' here\n{hint}"
+        return f"a run gives no '{printable(str(self._undefined_name))}' here\n{hint}"
 
     __iter__ = __str__ = __len__ = StrictUndefined._fail_with_undefined_error
     __eq__ = __ne__ = __bool__ = __hash__ = StrictUndefined._fail_with_undefined_error  # type: ignore[assignment]
@@ -117,7 +117,7 @@ def check_template(card: Card, sections: Mapping[str, Any]) -> list[Problem]:
     try:
         tree = _environment().parse(card.body)
     except TemplateSyntaxError as error:
-        why = shown(str(error.message).replace("Jinja was", "it was"), 200)
+        why = printable(str(error.message).replace("Jinja was", "it was"), 200)
         place = _place(card, error.lineno)
         return [*problems[:1], Problem("bad-template", f"the template cannot be read: {why}", place)]
     return [*problems[:1], *_Checker(card, sections).check(tree)]
@@ -134,7 +134,9 @@ def render_body(card: Card, values: Mapping[str, Any], sections: Mapping[str, Ma
     except SecurityError as error:
         problem = Problem("bad-template", "this is no value of a run", _place(card, _line_of(error)), _HINT)
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
-        problem = Problem("bad-template", f"this cannot be shown: {shown(str(error))}", _place(card, _line_of(error)))
+        problem = Problem(
+            "bad-template", f"this cannot be shown: {printable(str(error))}", _place(card, _line_of(error))
+        )
     raise InputError(problem) from None
 
 
@@ -199,7 +201,7 @@ class _Checker:
                 self.problem("bad-template", "name one section: '{{ sections.NAME }}'", node, "")
             elif node.name not in known:
                 hint = did_you_mean(node.name, sorted(known))
-                self.problem("undefined-value", f"a run gives no '{shown(node.name)}' to a card", node, hint)
+                self.problem("undefined-value", f"a run gives no '{printable(node.name)}' to a card", node, hint)
             return
         if isinstance(node, nodes.Getattr | nodes.Getitem) and _is_sections(node.node):
             self.section(node, loops)
@@ -213,7 +215,7 @@ class _Checker:
         name = str(node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None))
         if name not in self.sections:
             hint = did_you_mean(name, list(self.sections))
-            self.problem("unknown-section", f"a card has no section '{shown(name)}'", node, hint)
+            self.problem("unknown-section", f"a card has no section '{printable(name)}'", node, hint)
         elif name in self.used or loops:
             self.problem("repeated-section", f"the section '{name}' may stand only once", node, "remove one of them")
         else:
@@ -225,7 +227,7 @@ class _Checker:
         )
         if node.name not in names:
             hint = did_you_mean(node.name, list(names))
-            self.problem("bad-template", f"a card has no {what} '{shown(node.name)}'", node, hint)
+            self.problem("bad-template", f"a card has no {what} '{printable(node.name)}'", node, hint)
 
     def problem(self, code: str, message: str, node: nodes.Node, hint: str) -> None:
         self.problems.append(Problem(code, message, _place(self.card, node.lineno), hint))

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bezoar_data.config.problems import Problem
+from bezoar_data.config.render import render_problems
+from bezoar_data.config.sanitize import clean_text, mask_keys
 
 DONE = 0
 TOO_MANY_FAILED = 1
@@ -21,14 +23,12 @@ INTERRUPTED = 130
 
 
 class BezoarError(Exception):
-    """An ending the user is told of in one message. `exit_code` is what the command line ends with."""
+    """An ending the user reads as one message. `exit_code` is what the command line ends with."""
 
     exit_code = TOO_MANY_FAILED
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows instead of a traceback."""
-        from bezoar_data.config.sanitize import clean_text, mask_keys
-
         return [clean_text(mask_keys(f"bezoar-data: {self}"))]
 
 
@@ -40,8 +40,6 @@ class ProblemsError(BezoarError):
         super().__init__("\n".join(p.message for p in self.problems))
 
     def _render_traceback_(self) -> list[str]:
-        from bezoar_data.config.render import render_problems
-
         return render_problems(self.problems).split("\n")
 
 

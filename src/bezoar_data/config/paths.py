@@ -1,4 +1,4 @@
-"""Paths in words for people."""
+"""Paths as people write and read them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 from bezoar_data.config.problems import did_you_mean
 
 
-def tidy(path: Path) -> Path:
+def normalized(path: Path) -> Path:
     """The path without `folder/..`, so that a file has one name in messages; as it is where a link makes the two
     differ."""
     short = os.path.normpath(path)
     return Path(short) if os.path.realpath(short) == os.path.realpath(path) else path
 
 
-def at_home(path: str | Path) -> Path:
+def expand_home(path: str | Path) -> Path:
     """The path with `~` as the home folder: shells do not write it out everywhere (`--out=~/runs/orca`), and some
     libraries do by themselves, which would make two places of one path."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises for users that are not there)
 
 
-def from_here(path: Path) -> str:
+def relative_to_cwd(path: Path) -> str:
     """The path as a person in the current folder would write it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def nearby(path: Path) -> str:
+def similar_file_hint(path: Path) -> str:
     """A hint naming a file of the same folder that may be meant."""
     try:
         names = [p.name for p in islice(path.parent.iterdir(), 200)]

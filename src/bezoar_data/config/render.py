@@ -15,7 +15,7 @@ from bezoar_data.config.problems import Place, Problem, source_line
 from bezoar_data.config.sanitize import HIDDEN, clean_text, mask_keys
 
 MOST = 100
-"""Problems shown; of more than these only the number is told."""
+"""Problems shown; of the others only their number."""
 
 WIDTH = 100
 """Columns of a source line shown; of a longer one, the part around the caret."""

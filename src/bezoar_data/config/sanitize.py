@@ -40,13 +40,6 @@ def clean_text(text: str, *, one_line: bool = False) -> str:
     return _UNSAFE.sub(escape, text)
 
 
-def clean_markup(text: str) -> str:
-    """Clean text for where rich reads markup: its brackets stay plain brackets."""
-    from rich.markup import escape
-
-    return escape(clean_text(text))
-
-
 def looks_like_key(text: str) -> bool:
     """Whether the text holds something shaped like an API key, a bearer token or a password in an address."""
     return bool(WIDE.search(text) or _USERINFO.search(text))
@@ -57,7 +50,7 @@ def mask_keys(text: str) -> str:
     return _USERINFO.sub(HIDDEN, WIDE.sub(HIDDEN, text))
 
 
-def shown(value: str, limit: int = 60) -> str:
+def printable(value: str, limit: int = 60) -> str:
     """A value as a message may quote it: on one line, cleaned, keys masked, cut to `limit` characters."""
     text = clean_text(mask_keys(value), one_line=True)
     return text if len(text) <= limit else text[: limit - 1] + "…"

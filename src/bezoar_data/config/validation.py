@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.sanitize import looks_like_key, shown
+from bezoar_data.config.sanitize import looks_like_key, printable
 from bezoar_data.config.yaml.document import MAX_PROBLEMS, Document, YamlPath, load_yaml
 
 M = TypeVar("M", bound=BaseModel)
@@ -73,7 +73,7 @@ def check(document: Document, model: type[M]) -> tuple[M | None, list[Problem]]:
     except ValidationError as error:
         value = None
         known = {p.place for p in problems}
-        found = explain(document, model, error.errors(include_url=False))
+        found = problems_of(document, model, error.errors(include_url=False))
         # What could not be read has no value; saying that the value is also wrong would be noise.
         problems += [p for p in found if p.place not in known]
         if not problems:
@@ -81,7 +81,7 @@ def check(document: Document, model: type[M]) -> tuple[M | None, list[Problem]]:
     return value, problems
 
 
-def explain(document: Document, model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Problem]:
+def problems_of(document: Document, model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Problem]:
     """Problems for pydantic's errors. The alternatives of a union that all failed at one place become one problem."""
     grouped: dict[tuple[YamlPath, bool], list[tuple[bool, ErrorDetails]]] = {}
     for error in islice(errors, MAX_PROBLEMS):
@@ -90,7 +90,7 @@ def explain(document: Document, model: type[BaseModel], errors: Iterable[ErrorDe
         path, in_union = _document_path(document.value, error)
         grouped.setdefault((path, error["loc"][-1:] == ("[key]",)), []).append((in_union, error))
     # An alternative that fails inside a value (an item of a list) says more than one that refuses it as a whole.
-    told_inside = {
+    reported_inside = {
         path[:length]
         for (path, _), group in grouped.items()
         if any(in_union for in_union, _ in group)
@@ -98,7 +98,7 @@ def explain(document: Document, model: type[BaseModel], errors: Iterable[ErrorDe
     }
     problems = []
     for (path, of_key), group in grouped.items():
-        if path in told_inside and all(in_union for in_union, _ in group):
+        if path in reported_inside and all(in_union for in_union, _ in group):
             continue
         problem = _problem(document, model, path, [error for _, error in group], of_key)
         if problem is not None:
@@ -107,15 +107,15 @@ def explain(document: Document, model: type[BaseModel], errors: Iterable[ErrorDe
 
 
 def describe(value: Any) -> str:
-    """What a value is, in words: `the text 'yes'`, `the number 3`, `a list`."""
+    """What a value is, for a message: `the text 'yes'`, `the number 3`, `a list`."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return f"the number {shown(repr(value), 24)}"
+        return f"the number {printable(repr(value), 24)}"
     if isinstance(value, str):
-        return f"the text '{shown(value, 40)}'"
+        return f"the text '{printable(value, 40)}'"
     return "a list" if isinstance(value, list) else "a mapping"
 
 
@@ -215,7 +215,7 @@ def _problem(
     if "message" in context:  # a `PydanticCustomError` of ours
         return problem(kind.replace("_", "-"), str(context["message"]), str(context.get("hint", "")))
     words = error["msg"].replace("Input should be", "should be").replace("Value error, ", "")
-    return problem("bad-value", f"{name}: {shown(words, 200)}")
+    return problem("bad-value", f"{name}: {printable(words, 200)}")
 
 
 def _tag_problem(document: Document, path: YamlPath, error: ErrorDetails) -> Problem:
@@ -253,7 +253,7 @@ def _name(path: YamlPath) -> str:
     last = path[-1]
     if isinstance(last, int):
         return f"entry {last + 1} of {_name(path[:-1])}"
-    return f"'{shown(last, 40)}'"
+    return f"'{printable(last, 40)}'"
 
 
 def _type_hint(errors: Sequence[ErrorDetails], value: Any) -> str:

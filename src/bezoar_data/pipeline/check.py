@@ -12,9 +12,9 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import LoadedModels
 from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile, StepUse
 from bezoar_data.config.files.step_graph import written_steps
-from bezoar_data.config.paths import from_here, nearby
+from bezoar_data.config.paths import relative_to_cwd, similar_file_hint
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import Document, YamlPath
 from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
@@ -148,11 +148,11 @@ class _Walk:
         for name, path in input_files(self._loaded, i, entry):
             if not path.exists() and not any(c in str(path) for c in "*?["):
                 at = self._loaded.setting_path(use.id, name)
-                message = f"there is no file '{shown(from_here(path), 200)}'"
-                yield self._document.problem("missing-file", message, at, hint=nearby(path))
+                message = f"there is no file '{printable(relative_to_cwd(path), 200)}'"
+                yield self._document.problem("missing-file", message, at, hint=similar_file_hint(path))
             elif (setting := entry.setting(name)) is not None and path.is_file():
                 try:
-                    setting.read(Path(from_here(path)))
+                    setting.read(Path(relative_to_cwd(path)))
                 except InputError as error:
                     yield from error.problems
 
@@ -170,7 +170,7 @@ class _Walk:
                     yield self._missing(i, use, column, before)
             for column in writes:
                 if column in before and column not in reads and not entry.makes and entry.kind != "source":
-                    message = f"the column '{shown(column)}' is there already; '{use.use}' would write over it"
+                    message = f"the column '{printable(column)}' is there already; '{use.use}' would write over it"
                     path = self._said(i, use, column)
                     yield self._document.problem("column-twice", message, path, hint="give it another name")
         elif entry.kind == "source":
@@ -197,10 +197,10 @@ class _Walk:
 
     def _missing(self, i: int, use: StepUse, column: str, before: Mapping[str, str]) -> Problem:
         if column in before:
-            message = f"not every branch provides the column '{shown(column)}' that '{use.use}' reads"
+            message = f"not every branch provides the column '{printable(column)}' that '{use.use}' reads"
             hint = f"'{before[column]}' writes it; the rows of the other branches would not have it"
         else:
-            message = f"no step before provides the column '{shown(column)}' that '{use.use}' reads"
+            message = f"no step before provides the column '{printable(column)}' that '{use.use}' reads"
             hint = did_you_mean(column, sorted(before))
         return self._document.problem("missing-column", message, self._said(i, use, column), hint=hint)
 
@@ -212,7 +212,7 @@ class _Walk:
         for column in dict.fromkeys(c for branch in branches for c in branch):
             by = sorted({branch[column] for branch in branches if column in branch})
             if len(by) > 1:
-                message = f"the column '{shown(column)}' differs between the branches: {', '.join(by)} wrote it"
+                message = f"the column '{printable(column)}' differs between the branches: {', '.join(by)} wrote it"
                 hint = "give it another name in one branch, or write it before they part"
                 yield self._document.problem("column-twice", message, ("steps", i, "after"), hint=hint)
 
@@ -247,7 +247,7 @@ def _unknown_roles(
     for name in entry.role_settings if models is not None else ():
         role = settings.get(name)
         if models is not None and isinstance(role, str) and role not in models.file.roles:
-            message = f"there is no role '{shown(role)}' in {models.path}"
+            message = f"there is no role '{printable(role)}' in {models.path}"
             hint = did_you_mean(role, list(models.file.roles))
             yield document.problem("unknown-role", message, ("steps", i, "with", name), hint=hint)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bezoar_data.config.files.pipeline import PipelineFile, StepUse
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml import Document
 from bezoar_data.steps.catalogue.entry import StepEntry
 from bezoar_data.steps.external.entry import PREFIX, ExternalEntry
@@ -41,7 +41,7 @@ def unknown_step(document: Document, i: int, use: str, catalogue: Mapping[str, S
     hint = did_you_mean(use, list(catalogue))
     if not hint.startswith("did you mean"):
         hint = "see: bezoar-data steps list"
-    return Problem("unknown-step", f"there is no step '{shown(use)}'", place, hint)
+    return Problem("unknown-step", f"there is no step '{printable(use)}'", place, hint)
 
 
 def check_external(document: Document, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:

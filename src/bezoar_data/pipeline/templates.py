@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml import Document
 from bezoar_data.steps.catalogue.entry import StepEntry
 
@@ -27,12 +27,12 @@ def check_template(document: Document, i: int, entry: StepEntry, settings: Mappi
     try:
         named = meta.find_undeclared_variables(ImmutableSandboxedEnvironment().parse(template))
     except TemplateSyntaxError as error:
-        why = shown(str(error.message), 200)
+        why = printable(str(error.message), 200)
         yield document.problem("bad-template", f"the template cannot be read: {why}", path)
         return
     given = settings.get(COLUMNS, filled.default)
     columns = [given] if isinstance(given, str) else list(given or ())
     for name in sorted(named - set(columns)):
         hint = did_you_mean(name, columns) + f"; '{COLUMNS}' says which columns fill it"
-        message = f"the template names '{shown(name)}', which is none of its columns"
+        message = f"the template names '{printable(name)}', which is none of its columns"
         yield document.problem("missing-column", message, path, hint=hint)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bezoar_data.config.files.pipeline import LoadedPipeline
 from bezoar_data.config.problems import Problem
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.pipeline.check import input_files
 from bezoar_data.runs.folder import PULLED
 from bezoar_data.steps.catalogue.entry import StepEntry
@@ -25,11 +25,11 @@ def check_pulled(loaded: LoadedPipeline, entries: Sequence[StepEntry | None]) ->
         return
     for i, (use, entry) in enumerate(zip(loaded.file.steps, entries, strict=True)):
         if ":" in use.use and not use.use.startswith(PREFIX):
-            said = f"this pipeline was pulled, and its step '{shown(use.use)}' runs code of this machine"
+            said = f"this pipeline was pulled, and its step '{printable(use.use)}' runs code of this machine"
             yield loaded.document.problem("untrusted-code", said, ("steps", i, "use"), hint=_HINT)
         for name, path in input_files(loaded, i, entry) if entry is not None else ():
             at = loaded.setting_path(use.id, name)
             own = any(at[: len(o)] == o for o in loaded.overridden)
             if not own and not path.resolve().is_relative_to(folder.resolve()):
-                said = f"this pipeline was pulled, and reads a file outside of its folder: {shown(str(path), 200)}"
+                said = f"this pipeline was pulled, and reads a file outside of its folder: {printable(str(path), 200)}"
                 yield loaded.document.problem("untrusted-file", said, at, hint=_HINT)

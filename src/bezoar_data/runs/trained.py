@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.paths import from_here
+from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
 
 STAGE_FILE = "stage.json"
@@ -52,7 +52,7 @@ def trained_stage(path: Path) -> TrainedStage:
     gone_on_from = {stage.told["from"] for stage in stages}
     last = [stage for stage in stages if stage.told["stage"] not in gone_on_from]
     if len(last) != 1:
-        names = ", ".join(from_here(stage.path) for stage in last)
+        names = ", ".join(relative_to_cwd(stage.path) for stage in last)
         message = "several stages here are last ones" if last else "there is no finished stage here"
         raise InputError(Problem("which-stage", message, Place(str(path)), f"name one: {names}" if last else ""))
     return last[0]
@@ -65,10 +65,10 @@ def _read(path: Path) -> TrainedStage:
         known = isinstance(told, dict) and told["format"] == FORMAT
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
-            Problem("no-stage", f"{from_here(file)} cannot be read: {error!r}", Place(str(file)))
+            Problem("no-stage", f"{relative_to_cwd(file)} cannot be read: {error!r}", Place(str(file)))
         ) from None
     if not known:
         hint = "train it again with this version"
-        message = f"{from_here(file)} is of another format"
+        message = f"{relative_to_cwd(file)} is of another format"
         raise InputError(Problem("no-stage", message, Place(str(file)), hint))
     return TrainedStage(path, told)

@@ -7,9 +7,9 @@ from typing import Any
 
 from bezoar_data.config.errors import PolicyRefused
 from bezoar_data.config.files.recipe import LoadedRecipe
-from bezoar_data.config.paths import from_here
+from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.training.data.datasets import StageCard
 
 Commercial = Callable[[str], str]
@@ -31,16 +31,16 @@ def _base(recipe: LoadedRecipe, commercial: Commercial) -> Iterator[Problem]:
         verdict = commercial(base.licence) if base.licence is not None else "unknown"
         if verdict != "yes":
             name = base.licence or "not stated"
-            message = f"commercial use of the base is not known to be allowed: its licence is {shown(name, 80)}"
+            message = f"commercial use of the base is not known to be allowed: its licence is {printable(name, 80)}"
             if verdict == "no":
-                message = f"commercial use of the base is forbidden by its licence, {shown(name, 80)}"
+                message = f"commercial use of the base is forbidden by its licence, {printable(name, 80)}"
             place = recipe.document.place(("base",), key=True)
             yield Problem("refused-commercial", message, place, "state 'licence' under 'base', or take another base")
 
 
 def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
     policy, own = recipe.file.policy, card.own
-    told = f"the data of {from_here(card.folder)}"
+    told = f"the data of {relative_to_cwd(card.folder)}"
     if own.get("demo", True) and not policy.demo:
         hint = "make it with real models; 'demo: true' in the policy allows it, for trying a recipe out"
         yield Problem("refused-demo", f"{told} was made by embedded demo models", card.place, hint)
@@ -61,7 +61,7 @@ def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
 
 def _first_reason(licence: Mapping[str, Any]) -> str:
     result = licence.get("result")
-    return f" (its licence: {shown(str(result), 80)})" if result else ""
+    return f" (its licence: {printable(str(result), 80)})" if result else ""
 
 
 def _agreement(card: StageCard, told: str, least: float) -> Iterator[Problem]:
@@ -73,7 +73,7 @@ def _agreement(card: StageCard, told: str, least: float) -> Iterator[Problem]:
         measured = judge.get("reliability")
         kappas = [m["kappa"]["value"] for m in measured] if isinstance(measured, list) else []
         found = [kappa for kappa in kappas if kappa is not None]
-        who = f"the judge '{shown(str(judge.get('name')), 60)}' of {told}"
+        who = f"the judge '{printable(str(judge.get('name')), 60)}' of {told}"
         if not found:
             hint = "measure it: bezoar-data judge reliability"
             yield Problem("refused-agreement", f"how far {who} agrees with people was not measured", card.place, hint)

@@ -15,9 +15,9 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card_front_matter import BezoarKeys, CardFront
 from bezoar_data.config.files.card_text import FENCE, quoted
-from bezoar_data.config.files.licence_names import licence_fault
+from bezoar_data.config.files.licence_names import licence_problem
 from bezoar_data.config.problems import Place, Problem, did_you_mean
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.validation import check
 from bezoar_data.config.yaml.document import Document, YamlPath, parse_yaml, read_text
 
@@ -78,8 +78,8 @@ def load_card(path: Path | str, *, lenient: bool = False) -> Card:
 def parse_card(text: str, file: str, *, lenient: bool = False) -> Card:
     """Parse a card's text. Raises `InputError`.
 
-    `lenient=True` leaves mistakes that still can be read past, such as a key written twice, for `check_front` to tell
-    together with all others.
+    `lenient=True` leaves mistakes that still can be read past, such as a key written twice, for `check_front` to
+    report with all others.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     lines = text.split("\n")
@@ -117,9 +117,9 @@ def _check_licence(card: Card) -> Iterator[Problem]:
     stated = card.front.get("license")
     for index, name in enumerate(stated) if isinstance(stated, list) else [(None, stated)]:
         path: YamlPath = ("license",) if index is None else ("license", index)
-        fault = licence_fault(name) if isinstance(name, str) else None
-        if fault is not None:
-            yield Problem("unknown-licence", shown(fault[0], 200), card.place(path), fault[1])
+        found = licence_problem(name) if isinstance(name, str) else None
+        if found is not None:
+            yield Problem("unknown-licence", printable(found[0], 200), card.place(path), found[1])
         if name == "other" and not card.front.get("license_name"):
             hint = "add 'license_name' and, where its text stands, 'license_link'"
             yield Problem("missing-key", "a licence called 'other' needs its name", card.place(path), hint)
@@ -130,7 +130,7 @@ def _check_keys(card: Card) -> Iterator[Problem]:
     for key in card.front:
         hint = did_you_mean(key, list(CardFront.model_fields))
         if key not in CardFront.model_fields and hint.startswith("did you mean"):
-            message = f"neither the Hub nor bezoar-data reads the key '{shown(key, 40)}'"
+            message = f"neither the Hub nor bezoar-data reads the key '{printable(key, 40)}'"
             yield Problem("unknown-key", message, card.place((key,), key=True), hint, level="warning")
 
 
@@ -139,6 +139,6 @@ def _check_columns(card: Card, own: BezoarKeys, columns: Collection[str]) -> Ite
     for kind, view in views.items():
         for role, column in view.items():
             if column not in columns:
-                message = f"the view '{kind}' reads a column '{shown(column)}', which the dataset does not have"
+                message = f"the view '{kind}' reads a column '{printable(column)}', which the dataset does not have"
                 place = card.place(("bezoar", "views", kind, role))
                 yield Problem("unknown-column", message, place, did_you_mean(column, list(columns)))

@@ -1,4 +1,4 @@
-"""Which kind of file a person's file is, told by what stands in it and, where that is not clear, by its folder."""
+"""Which kind of file a person's file is, by what stands in it and, where that is not clear, by its folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import read_text
 
 Kind = Literal["pipeline", "models", "recipe", "card"]
@@ -21,7 +21,7 @@ FOLDERS: dict[str, Kind] = {"pipelines": "pipeline", "models": "models", "recipe
 _MARKS: dict[str, Kind] = {"steps": "pipeline", "roles": "models", "stages": "recipe"}
 """The key that only files of one kind have."""
 
-_TELLING: dict[Kind, frozenset[str]] = {
+_OTHER_KEYS: dict[Kind, frozenset[str]] = {
     "pipeline": frozenset({"card", "splits", "tolerate", "max_cost"}),
     "models": frozenset(),
     "recipe": frozenset({"base", "quantisation", "adapter", "policy"}),
@@ -55,7 +55,7 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:
                     seen.add(real)
                     yield file, kind
         if not found:
-            message = f"the folder '{shown(str(path), 200)}' holds no pipeline, models file, recipe or card"
+            message = f"the folder '{printable(str(path), 200)}' holds no pipeline, models file, recipe or card"
             problems.append(Problem("nothing-to-check", message, Place(str(path))))
     if problems:
         raise InputError(problems)
@@ -76,9 +76,9 @@ def _kind(path: Path, *, named: bool) -> Kind | None:
     if path.suffix == ".md":
         return "card" if named or folder == "card" or _is_card(path) else None
     keys = _TOP_KEY.findall(read_text(path)) if named or folder is None else _keys_of(path)
-    told = next((_MARKS[key] for key in keys if key in _MARKS), None)
-    if told is not None:
-        return told
+    found = next((_MARKS[key] for key in keys if key in _MARKS), None)
+    if found is not None:
+        return found
     # What a pipeline names may lie beside it: prompts, rubrics. Without any key of ours a file is none of ours.
     if folder is not None and folder != "card" and (not keys or named or _resembles(keys, folder)):
         return folder
@@ -88,13 +88,13 @@ def _kind(path: Path, *, named: bool) -> Kind | None:
         if _resembles(keys, kind):
             return kind
     hint = "a pipeline has the key 'steps:', a models file 'roles:', a recipe 'stages:', a card's name ends in .md"
-    raise InputError(Problem("unknown-kind", "nothing tells what kind of file this is", Place(str(path)), hint))
+    raise InputError(Problem("unknown-kind", "it cannot be seen what kind of file this is", Place(str(path)), hint))
 
 
 def _resembles(keys: Sequence[str], kind: Kind) -> bool:
     """Whether some key of a file is one that only this kind has, or nearly the one that all of it have."""
     mark = next(m for m, k in _MARKS.items() if k == kind)
-    return any(key in _TELLING[kind] or did_you_mean(key, [mark]).startswith("did you mean") for key in keys)
+    return any(key in _OTHER_KEYS[kind] or did_you_mean(key, [mark]).startswith("did you mean") for key in keys)
 
 
 def _is_card(path: Path) -> bool:
@@ -103,7 +103,7 @@ def _is_card(path: Path) -> bool:
 
 
 def _keys_of(path: Path) -> list[str]:
-    """The keys of a file whose folder tells its kind anyway: that it cannot be read is for its own check to say."""
+    """The keys of a file whose folder gives its kind anyway: that it cannot be read is for its own check to say."""
     try:
         return _TOP_KEY.findall(read_text(path))
     except InputError:

@@ -1,4 +1,4 @@
-"""Names of licences: whether the Hub or SPDX knows them. What they allow is told on a higher floor."""
+"""Names of licences: whether the Hub or SPDX knows them. What they allow is in `cards`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _OF_THE_HUB = frozenset(
 """Names the Hub takes for a dataset's or model's licence that SPDX does not have."""
 
 
-def licence_fault(name: str) -> tuple[str, str] | None:
+def licence_problem(name: str) -> tuple[str, str] | None:
     """What is wrong with a licence's name, as (message, hint); None where the Hub or SPDX knows it.
 
     `LicenseRef-...` and expressions such as `MIT AND Apache-2.0` are SPDX's too.

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.sanitize import looks_like_key, shown
+from bezoar_data.config.sanitize import looks_like_key, printable
 from bezoar_data.config.validation import check
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 
@@ -281,15 +281,15 @@ def _check_model(
         kind, colon, name = provider.partition(":")
         if kind not in providers or (colon and not name):
             hint = did_you_mean(provider, sorted(providers))
-            message = f"there is no provider '{shown(provider)}'"
+            message = f"there is no provider '{printable(provider)}'"
             yield document.problem("unknown-provider", message, (*at, "provider"), hint=hint)
     if model.get("mode") == "batch" and isinstance(provider, str) and provider not in BATCH_PROVIDERS:
-        message = f"provider '{shown(provider)}' has no batch API"
+        message = f"provider '{printable(provider)}' has no batch API"
         hint = f"only {' and '.join(BATCH_PROVIDERS)} take mode: batch; leave it out"
         yield document.problem("no-batch-api", message, (*at, "mode"), hint=hint)
     url = model.get("base_url")
     if isinstance(url, str):
-        wrong = _url_fault(url)
+        wrong = _url_problem(url)
         if wrong:
             place = document.place((*at, "base_url"))
             hint = "write http://host:port/v1 or https://host/v1"
@@ -298,11 +298,11 @@ def _check_model(
     for name in headers if isinstance(headers, dict) else ():
         if _KEY_HEADERS.search(name):
             place = document.place((*at, "extra_headers", name))
-            message = f"the header '{shown(name)}' would hold a key in the file"
+            message = f"the header '{printable(name)}' would hold a key in the file"
             yield Problem("key-in-file", message, place, "name the key's variable in 'api_key_env'", secret=True)
 
 
-def _url_fault(url: str) -> str:
+def _url_problem(url: str) -> str:
     """What is wrong with an endpoint's address, without its text: it may hold a password."""
     try:
         parts = urlsplit(url)

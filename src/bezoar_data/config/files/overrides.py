@@ -14,7 +14,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.step_graph import written_steps
 from bezoar_data.config.problems import Place, Problem, did_you_mean
-from bezoar_data.config.sanitize import looks_like_key, shown
+from bezoar_data.config.sanitize import looks_like_key, printable
 from bezoar_data.config.yaml.document import Document, YamlPath, parse_yaml
 
 _TOP = ("seed", "tolerate", "max_cost", "splits")
@@ -40,7 +40,7 @@ def apply_overrides(
     places: dict[YamlPath, Place] = {}
     problems: list[Problem] = []
     for text in overrides:
-        place = Place(f"--set {shown(text, 200)}")
+        place = Place(f"--set {printable(text, 200)}")
         try:
             path, new = _parse(text, place, value)
             _put(value, path, new, place)
@@ -72,7 +72,7 @@ def _path(parts: list[str], place: Place, value: Any) -> YamlPath:
     hint = did_you_mean(top, ("steps", *_TOP))
     if not hint.startswith("did you mean"):
         hint = "known: steps.<id>.<setting>, splits.<name>, " + ", ".join(_TOP)
-    raise _wrong("unknown-key", f"'{shown('.'.join(parts))}' cannot be set", place, hint)
+    raise _wrong("unknown-key", f"'{printable('.'.join(parts))}' cannot be set", place, hint)
 
 
 def _step_path(parts: list[str], place: Place, value: Any) -> YamlPath:
@@ -82,10 +82,10 @@ def _step_path(parts: list[str], place: Place, value: Any) -> YamlPath:
             "bad-override", "a setting of a step is steps.<id>.<setting>", place, f"known ids: {', '.join(ids)}"
         )
     if parts[1] not in ids:
-        message = f"there is no step with the id '{shown(parts[1])}'"
+        message = f"there is no step with the id '{printable(parts[1])}'"
         raise _wrong("unknown-step", message, place, did_you_mean(parts[1], list(ids)))
     if parts[2] == "with":
-        hint = f"write steps.{shown(parts[1])}.{shown('.'.join(parts[3:]) or '<setting>')}"
+        hint = f"write steps.{printable(parts[1])}.{printable('.'.join(parts[3:]) or '<setting>')}"
         raise _wrong("bad-override", "'with' is left out here", place, hint)
     return ("steps", ids[parts[1]], "with", *parts[2:])
 
@@ -109,7 +109,7 @@ def _put(value: Any, path: YamlPath, new: Any, place: Place) -> None:
         if value.get(part) is None:
             value[part] = {}
         if not isinstance(value[part], dict | list):
-            message = f"'{shown(part)}' holds no keys that could be set"
+            message = f"'{printable(part)}' holds no keys that could be set"
             raise _wrong("bad-override", message, place)
         value = value[part]
     if not isinstance(value, dict):

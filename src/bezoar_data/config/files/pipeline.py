@@ -15,10 +15,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from bezoar_data.config.base import Strict
-from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.overrides import apply_overrides
 from bezoar_data.config.files.step_graph import check_graph, default_id
-from bezoar_data.config.paths import at_home, tidy
+from bezoar_data.config.paths import expand_home, normalized
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.validation import check
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
@@ -153,8 +152,8 @@ class LoadedPipeline:
     def resolve(self, path: str, at: YamlPath = ()) -> Path:
         """A path written in this file at `at`: relative to the file's folder, or to the current one if by `--set`."""
         if any(at[: len(o)] == o for o in self.overridden):
-            return at_home(path)
-        return tidy(self.path.parent / at_home(path))
+            return expand_home(path)
+        return normalized(self.path.parent / expand_home(path))
 
     def setting_path(self, step_id: str, setting: str) -> YamlPath:
         """Where a step's setting stands, for `document.place` and `resolve`."""
@@ -187,14 +186,6 @@ def read_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> ReadP
     left = file or _without_mistakes(document.value)
     sound = left is not None and left.steps != _NO_STEPS and not graph
     return ReadPipeline(left, document, overridden, tuple(problems), sound)
-
-
-def load_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> LoadedPipeline:
-    """Read and check a pipeline file, with `--set` overrides. Raises `InputError` with every mistake of both."""
-    read = read_pipeline_file(path, overrides)
-    if read.file is None or read.problems or not read.steps_sound:
-        raise InputError(read.problems)
-    return LoadedPipeline(read.file, read.document, Path(path), read.overridden)
 
 
 _NO_STEPS = (StepUse(use="none"),)

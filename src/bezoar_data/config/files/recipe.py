@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.files.pipeline import STEP_ID
-from bezoar_data.config.paths import tidy
+from bezoar_data.config.paths import normalized
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.yaml import Document
 
@@ -284,4 +284,4 @@ class LoadedRecipe:
 
     def resolve(self, path: str) -> Path:
         """A path written in this file: relative to the file's folder."""
-        return tidy(self.path.parent / path)
+        return normalized(self.path.parent / path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card
-from bezoar_data.config.files.licence_names import licence_fault
+from bezoar_data.config.files.licence_names import licence_problem
 from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, LoadedRecipe, RecipeFile
 from bezoar_data.config.files.trainer_settings import (
     DPO,
@@ -19,9 +19,9 @@ from bezoar_data.config.files.trainer_settings import (
     shared_settings,
     trainer_settings,
 )
-from bezoar_data.config.paths import from_here, nearby
+from bezoar_data.config.paths import relative_to_cwd, similar_file_hint
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.settings_validation import check_settings
 from bezoar_data.config.validation import check
 from bezoar_data.config.where import Where
@@ -73,7 +73,7 @@ def _check_chain(document: Document) -> Iterator[Problem]:
             if name in seen or name == BASE:
                 hint = "give it an 'id:' of its own"
                 path: YamlPath = ("stages", i, "id" if "id" in stage else "use")
-                message = f"two stages have the id '{shown(name)}'" if name != BASE else "'base' is the base model"
+                message = f"two stages have the id '{printable(name)}'" if name != BASE else "'base' is the base model"
                 yield document.problem("duplicate-id", message, path, hint=hint)
             before = name
         if isinstance(start, str):
@@ -95,13 +95,15 @@ def _check_start(
         if start == ids[i]:
             message, hint = "a stage cannot go on from itself", f"known: {', '.join([BASE, *seen])}"
         elif start in ids.values():
-            message, hint = f"the stage '{shown(start)}' comes later", "write it before this one"
+            message, hint = f"the stage '{printable(start)}' comes later", "write it before this one"
         else:
-            message, hint = f"there is no stage '{shown(start)}'", did_you_mean(start, [BASE, *seen])
+            message, hint = f"there is no stage '{printable(start)}'", did_you_mean(start, [BASE, *seen])
         yield document.problem("unknown-stage", message, path, hint=hint)
     elif stage.get("use") == "merge" and (start == BASE or seen[start].get("use") == "merge"):
         hint = "let it come after a stage that trains, or leave it out"
-        yield document.problem("nothing-to-merge", f"there is no adapter to merge in '{shown(start)}'", path, hint=hint)
+        yield document.problem(
+            "nothing-to-merge", f"there is no adapter to merge in '{printable(start)}'", path, hint=hint
+        )
 
 
 def _check_all_settings(document: Document) -> Iterator[Problem]:
@@ -163,19 +165,19 @@ def _check_base(recipe: LoadedRecipe) -> Iterator[Problem]:
     if base.model is not None and base.model.startswith(("./", "../", "/")):
         folder = recipe.resolve(base.model)
         if not folder.is_dir():
-            message = f"there is no folder '{shown(from_here(folder), 200)}'"
-            yield document.problem("missing-file", message, ("base", "model"), hint=nearby(folder))
-    fault = licence_fault(base.licence) if base.licence is not None else None
+            message = f"there is no folder '{printable(relative_to_cwd(folder), 200)}'"
+            yield document.problem("missing-file", message, ("base", "model"), hint=similar_file_hint(folder))
+    fault = licence_problem(base.licence) if base.licence is not None else None
     if fault is not None:
-        yield document.problem("unknown-licence", shown(fault[0], 200), ("base", "licence"), hint=fault[1])
+        yield document.problem("unknown-licence", printable(fault[0], 200), ("base", "licence"), hint=fault[1])
     if recipe.file.template != TOKENIZERS_OWN:
         file = recipe.resolve(recipe.file.template)
         if file.suffix != ".jinja":
             hint = did_you_mean(recipe.file.template, [TOKENIZERS_OWN]) + "; a template of your own is a .jinja file"
             yield document.problem("bad-value", "this is no chat template", ("template",), hint=hint)
         elif not file.is_file():
-            message = f"there is no file '{shown(from_here(file), 200)}'"
-            yield document.problem("missing-file", message, ("template",), hint=nearby(file))
+            message = f"there is no file '{printable(relative_to_cwd(file), 200)}'"
+            yield document.problem("missing-file", message, ("template",), hint=similar_file_hint(file))
 
 
 def _check_cards(recipe: LoadedRecipe, columns: Columns) -> Iterator[Problem]:
@@ -189,8 +191,8 @@ def _check_cards(recipe: LoadedRecipe, columns: Columns) -> Iterator[Problem]:
             yield from _check_where(recipe, i, stage.where, None)
             continue  # a dataset of the Hub: its card is read when it is fetched
         if not path.is_file():
-            message = f"there is no card '{shown(from_here(path), 200)}'"
-            yield recipe.document.problem("missing-file", message, at, hint=nearby(path))
+            message = f"there is no card '{printable(relative_to_cwd(path), 200)}'"
+            yield recipe.document.problem("missing-file", message, at, hint=similar_file_hint(path))
             continue
         if path not in read:
             read[path] = _read_card(path)

@@ -11,13 +11,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import MAX_PROBLEMS, Document, YamlPath
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenStep:
-    """What can be told of a step before it is known to be right. `after` is None where nothing (usable) is written."""
+    """What is known of a step before it is known to be right. `after` is None where nothing (usable) is written."""
 
     index: int
     id: str | None
@@ -81,7 +81,7 @@ def _duplicate(document: Document, step: WrittenStep, first: WrittenStep) -> Pro
     else:
         path = ("steps", step.index, "use")
         hint = f"the step in line {line} has it already: give this one an 'id:' of its own"
-    return document.problem("duplicate-id", f"two steps have the id '{shown(step.id or '')}'", path, hint=hint)
+    return document.problem("duplicate-id", f"two steps have the id '{printable(step.id or '')}'", path, hint=hint)
 
 
 def _check_after(document: Document, step: WrittenStep, ids: dict[str, WrittenStep]) -> list[Problem]:
@@ -102,10 +102,10 @@ def _check_after(document: Document, step: WrittenStep, ids: dict[str, WrittenSt
         if name == step.id:
             problem("bad-after", "a step cannot come after itself", at)
         elif name in seen:
-            problem("bad-after", f"'{shown(name)}' is named twice", at, "keep one of them")
+            problem("bad-after", f"'{printable(name)}' is named twice", at, "keep one of them")
         elif name not in ids:
             hint = did_you_mean(name, [known for known in ids if known != step.id])
-            problem("unknown-step", f"there is no step with the id '{shown(name)}'", at, hint)
+            problem("unknown-step", f"there is no step with the id '{printable(name)}'", at, hint)
         seen.add(name)
     join = step.value.get("join")
     if len(seen) > 1 and join is None:
@@ -141,7 +141,7 @@ def _check_circles(document: Document, steps: list[WrittenStep]) -> list[Problem
         # The step to blame is one that says `after`: the chain alone makes no circle.
         written = [name for name in circle if name in after_of and after_of[name] is not None]
         at = index[min(written or circle, key=lambda name: index[name])]
-        names = " -> ".join(shown(name) for name in circle)
+        names = " -> ".join(printable(name) for name in circle)
         problems.append(document.problem("circle", f"these steps wait for each other: {names}", ("steps", at, "after")))
         for name in circle:
             parents.pop(name, None)

@@ -14,7 +14,7 @@ unknown; `not` of unknown is unknown; `and` is false if one side is false, `or` 
 other is. Only rows for which the whole is *true* are chosen. A column a row does not have is null.
 
 Text, numbers and truth values are compared with their like only. Other kinds (lists, records, dates) know `is null`,
-lists `length` too. A comparison of unlike kinds is a mistake of whoever wrote it, told as one and never just untrue.
+lists `length` too. A comparison of unlike kinds is a mistake of whoever wrote it: an error, never just untrue.
 
 An expression runs on a row (`matches`) and as a pyarrow expression (`arrow`) with the same result.
 """

@@ -12,6 +12,7 @@ Plain aliases (`*name`) are allowed within bounds.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,10 +20,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.paths import nearby
+from bezoar_data.config.paths import similar_file_hint
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.config.sanitize import shown
-from bezoar_data.config.yaml.faults import explain_fault
+from bezoar_data.config.sanitize import printable
+from bezoar_data.config.yaml.syntax_errors import syntax_problem
 
 MAX_BYTES = 5_000_000
 MAX_LINE = 100_000
@@ -35,9 +36,11 @@ MAX_DIGITS = 100
 
 YamlPath = tuple[str | int, ...]
 
-_INT = re.compile(r"[-+]?[0-9]+\Z")
-_OCTAL = re.compile(r"0o[0-7]+\Z")
-_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_WHOLE = (
+    (re.compile(r"[-+]?[0-9]+\Z"), 10),
+    (re.compile(r"0o[0-7]+\Z"), 8),
+    (re.compile(r"0x[0-9a-fA-F]+\Z"), 16),
+)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
 _WORDS: Mapping[str, bool | None] = {
@@ -123,7 +126,7 @@ def load_yaml(path: Path | str, *, lenient: bool = False) -> Document:
 def read_text(path: Path) -> str:
     """The text of a file a person named: UTF-8, not too large, and really a file."""
     place = Place(str(path))
-    name = shown(str(path), 200)
+    name = printable(str(path), 200)
 
     def wrong(code: str, message: str, hint: str = "") -> NoReturn:
         raise InputError(Problem(code, message, place, hint))
@@ -134,12 +137,12 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        wrong("missing-file", f"there is no file '{name}'", nearby(path))
+        wrong("missing-file", f"there is no file '{name}'", similar_file_hint(path))
     except PermissionError:
         wrong("unreadable-file", f"the file '{name}' may not be read", "check its permissions")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        wrong("unreadable-file", f"the file '{name}' cannot be read: {shown(reason)}")
+        wrong("unreadable-file", f"the file '{name}' cannot be read: {printable(reason)}")
     if len(data) > MAX_BYTES:
         wrong("too-large", f"'{name}' is larger than {MAX_BYTES // 1_000_000} MB", "is this the right file?")
     try:
@@ -220,7 +223,7 @@ class _Reader:
         except Exception as error:
             # The parser raises errors of its own, and a few of Python's on odd escapes: all mean unreadable text.
             opened = self.stack[-1].node.place if self.stack else None
-            self.stop(explain_fault(error, text, self.file, opened))
+            self.stop(syntax_problem(error, text, self.file, opened))
 
     def take(self, event: Any) -> None:
         kind = type(event).__name__
@@ -252,7 +255,7 @@ class _Reader:
         elif kind == "AliasEvent":
             known = self.anchors.get(event.anchor)
             if known is None:
-                name = shown(event.anchor)
+                name = printable(event.anchor)
                 hint = f"quote a text that starts with '*': '*{name}'"
                 self.problem("unknown-alias", f"'*{name}' names no anchor '&{name}' written before it", place, hint)
                 self.add(_Node(place), None)
@@ -289,7 +292,7 @@ class _Reader:
             if node.entries is not None:
                 hint = "a text with '{{...}}' must be quoted"
             elif isinstance(plain_text, str) and plain_text:
-                hint = f'write it in quotes: "{shown(plain_text)}"'
+                hint = f'write it in quotes: "{printable(plain_text)}"'
             self.problem("bad-key", "a key must be text", node.place, hint)
             return None
         if name == "<<" and plain_text:
@@ -300,7 +303,7 @@ class _Reader:
         if name in mapping.entries:
             first = mapping.entries[name][0]
             hint = f"it stands already in line {first.line}: keep one of them"
-            self.problem("duplicate-key", f"the key '{shown(name)}' is written twice", node.place, hint)
+            self.problem("duplicate-key", f"the key '{printable(name)}' is written twice", node.place, hint)
             return None
         return name
 
@@ -313,8 +316,10 @@ class _Reader:
                 pass
             self.problem("bad-text", "this text holds half a character (a lone surrogate)", place, "remove the escape")
             return _SURROGATE.sub("\ufffd", text)
-        if not plain:
-            return text
+        return self.plain(text, place) if plain else text
+
+    def plain(self, text: str, place: Place) -> Any:
+        """The value of a scalar without quotes, by YAML 1.2's core schema."""
         if text in _WORDS:
             return _WORDS[text]
         if _NOT_FINITE.match(text):
@@ -323,25 +328,22 @@ class _Reader:
             return None
         if len(text) > MAX_DIGITS:
             return text
-        if _INT.match(text):
-            return int(text)
-        if _OCTAL.match(text):
-            return int(text, 8)
-        if _HEX.match(text):
-            return int(text, 16)
-        if _FLOAT.match(text):
-            number = float(text)
-            if number in (float("inf"), float("-inf")):
-                self.problem("bad-number", f"the number {shown(text)} is too large", place, "quote it to make it text")
-                return None
-            return number
-        return text
+        for pattern, base in _WHOLE:
+            if pattern.match(text):
+                return int(text, base)
+        if not _FLOAT.match(text):
+            return text
+        number = float(text)
+        if math.isinf(number):
+            self.problem("bad-number", f"the number {printable(text)} is too large", place, "quote it to make it text")
+            return None
+        return number
 
     def check_tag(self, event: Any, place: Place) -> None:
         if event.tag is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
             hint = "remove the tag; to make a value text, write it in quotes"
-            self.problem("tag", f"tags such as '{shown(tag)}' are refused", place, hint)
+            self.problem("tag", f"tags such as '{printable(tag)}' are refused", place, hint)
 
     def count(self, size: int, depth: int, place: Place) -> None:
         self.nodes += size

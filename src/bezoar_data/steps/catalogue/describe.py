@@ -13,7 +13,7 @@ from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bezoar_data.config.settings_validation import type_in_words
+from bezoar_data.config.settings_validation import type_name
 from bezoar_data.steps.base import GlobalRowStep, ModelStep, RowStep, Source
 from bezoar_data.steps.catalogue.entry import FILE, Setting, StepEntry, StepKind
 
@@ -110,7 +110,7 @@ def _setting(name: str, field: str, info: FieldInfo) -> Setting:
     return Setting(
         name=name,
         field=field,
-        type="role" if _is_role(field, info) else type_in_words(_schema({name: (field, info)})["properties"][name]),
+        type="role" if _is_role(field, info) else type_name(_schema({name: (field, info)})["properties"][name]),
         description=info.description or "",
         required=info.is_required(),
         default=None if default is PydanticUndefined else default,

@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
-from bezoar_data.config.settings_validation import SettingFault, check_settings
+from bezoar_data.config.settings_validation import SettingProblem, check_settings
 from bezoar_data.steps.columns import fill_columns
 
 StepKind = Literal["source", "row", "model", "global"]
@@ -99,7 +99,7 @@ class StepEntry:
     def setting(self, name: str) -> Setting | None:
         return next((s for s in self.settings if s.name == name), None)
 
-    def check_settings(self, settings: Mapping[str, Any]) -> list[SettingFault]:
+    def check_settings(self, settings: Mapping[str, Any]) -> list[SettingProblem]:
         """Everything that is wrong with these settings, spelled as in a pipeline file."""
         return check_settings(self.use, self.schema, settings, self.one_of)
 

@@ -20,7 +20,7 @@ from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bezoar_data.config.settings_validation import type_in_words
+from bezoar_data.config.settings_validation import type_name
 from bezoar_data.steps.catalogue.entry import Setting
 from bezoar_data.steps.external.entry import OWN, PREFIX, ExternalEntry, Variant, with_way
 from bezoar_data.steps.external.loading import make_class
@@ -206,7 +206,7 @@ def _setting(name: str, info: FieldInfo) -> Setting:
     return Setting(
         name,
         name,
-        type_in_words(schema["properties"][name]),
+        type_name(schema["properties"][name]),
         "",
         info.is_required(),
         None if default is PydanticUndefined else default,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bezoar_data.config.problems import did_you_mean
-from bezoar_data.config.settings_validation import SettingFault
+from bezoar_data.config.settings_validation import SettingProblem
 from bezoar_data.steps.catalogue.entry import StepEntry, columns_in_words
 from bezoar_data.steps.columns import fill_columns
 from bezoar_data.steps.external.renaming import MODEL_NAME
@@ -79,7 +79,7 @@ class ExternalEntry(StepEntry):
         """The entry for one use, with its `columns:` and `writes:`."""
         return replace(self, renamed=dict(columns), declared=None if writes is None else tuple(writes))
 
-    def check_settings(self, settings: Mapping[str, Any]) -> list[SettingFault]:
+    def check_settings(self, settings: Mapping[str, Any]) -> list[SettingProblem]:
         return super().check_settings(settings) if self.seen else []
 
     def columns(self, settings: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -104,7 +104,7 @@ class ExternalEntry(StepEntry):
             return before - set(self.columns(settings)[1])
         return set(self._named(self.removes, self._variant(settings)[1]))
 
-    def check_columns(self, settings: Mapping[str, Any]) -> Iterator[SettingFault]:
+    def check_columns(self, settings: Mapping[str, Any]) -> Iterator[SettingProblem]:
         """What is wrong with `columns:`, at its keys."""
         if not self.seen:
             return
@@ -114,12 +114,12 @@ class ExternalEntry(StepEntry):
         for name in self.renamed:
             if name not in known:
                 message = f"'{self.use}' knows no column '{name}'"
-                yield SettingFault((name,), "unknown-column", message, did_you_mean(name, known))
+                yield SettingProblem((name,), "unknown-column", message, did_you_mean(name, known))
         ours = list(self.renamed.values())
         for i, (name, column) in enumerate(self.renamed.items()):
             if column in ours[:i] or (column in known and column not in self.renamed):
                 message = f"two columns of '{self.use}' are called '{column}'"
-                yield SettingFault((name,), "column-twice", message, "give one of them another name")
+                yield SettingProblem((name,), "column-twice", message, "give one of them another name")
 
     def columns_in_words(self) -> list[str]:
         lines: list[str] = []

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.settings_validation import type_in_words
+from bezoar_data.config.settings_validation import type_name
 from bezoar_data.steps.catalogue.entry import Setting
 from bezoar_data.steps.external.entry import ADAPTERS, KINDS, PREFIX, ExternalEntry, Variant
 from bezoar_data.steps.external.refused import REFUSED, TRUSTS
@@ -61,7 +61,7 @@ def _entry(name: str, value: Mapping[str, Any], shared: Mapping[str, Any]) -> Ex
         Setting(
             s,
             "llm" if s in roles else s,
-            "role" if s in roles else type_in_words(schema),
+            "role" if s in roles else type_name(schema),
             SETTINGS.get(s, "") if s in roles or s in common else "",
             s in required,
             schema.get("default"),

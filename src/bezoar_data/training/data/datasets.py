@@ -16,7 +16,7 @@ from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import load_card
 from bezoar_data.config.files.card_front_matter import Views
 from bezoar_data.config.files.recipe import LoadedRecipe, Split, TrainingStage
-from bezoar_data.config.paths import from_here
+from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
 from bezoar_data.runs.dataset import sha256_of
@@ -103,8 +103,8 @@ def _dataset_of(recipe: LoadedRecipe, stage: TrainingStage, runs: Path, place: P
     folder = runs / name / "dataset"
     if (folder / "lock.json").is_file():
         return folder
-    message = f"the dataset of this card is not built: there is no {from_here(folder)}"
-    hint = f"run its pipeline first: bezoar-data run {from_here(pipeline.loaded.path)}" if pipeline else ""
+    message = f"the dataset of this card is not built: there is no {relative_to_cwd(folder)}"
+    hint = f"run its pipeline first: bezoar-data run {relative_to_cwd(pipeline.loaded.path)}" if pipeline else ""
     raise InputError(Problem("no-dataset", message, place, hint))
 
 
@@ -117,15 +117,15 @@ def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> tuple[str, t
         there = {path: sha256_of(folder / path) for path in named}
         unreviewed = tuple(unmet(lock))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"the lock of {from_here(folder)} or what it names cannot be read: {error}"
+        message = f"the lock of {relative_to_cwd(folder)} or what it names cannot be read: {error}"
         raise InputError(Problem("no-lock", message, place)) from None
     name = lock_hash(lock)
     hint = "run its pipeline again; `bezoar-data card check` tells what differs"
     if own.get("lock") != name:
-        message = f"the card of {from_here(folder)} is that of another build than its lock"
+        message = f"the card of {relative_to_cwd(folder)} is that of another build than its lock"
         raise InputError(Problem("lock-differs", message, place, hint))
     if there != named:
-        message = f"the rows of {from_here(folder)} are not those of its lock"
+        message = f"the rows of {relative_to_cwd(folder)} are not those of its lock"
         raise InputError(Problem("data-differs", message, place, hint))
     return name, unreviewed
 
@@ -154,7 +154,7 @@ def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
         held_out = [row for row, side in zip(rows, sides, strict=True) if side == _HELD_OUT]
         rows = [row for row, side in zip(rows, sides, strict=True) if side != _HELD_OUT]
     if not rows:
-        message = f"no rows are left to train on, of {table.num_rows:,} in {from_here(card.folder)}"
+        message = f"no rows are left to train on, of {table.num_rows:,} in {relative_to_cwd(card.folder)}"
         raise InputError(Problem("no-rows", message, recipe.document.place(("stages", card.stage))))
     return StageRows(kind, view, rows, held_out, passed_over)
 
@@ -164,7 +164,7 @@ def _view(card: StageCard, stage: TrainingStage) -> tuple[str, Mapping[str, str]
     for kind in (stage.view,) if stage.view is not None else _KINDS[stage.use]:
         if kind in views:
             return str(kind), views[kind]
-    message = f"the card of {from_here(card.folder)} has no view that '{stage.use}' trains on"
+    message = f"the card of {relative_to_cwd(card.folder)} has no view that '{stage.use}' trains on"
     raise InputError(Problem("missing-view", message, card.place, "run its pipeline again if its card has one now"))
 
 
@@ -176,7 +176,7 @@ def _table(folder: Path, split: str) -> pa.Table:
 
 
 def _check_columns(card: StageCard, view: Mapping[str, str], table: pa.Table) -> None:
-    message = f"the view reads a column that {from_here(card.folder)} does not have: "
+    message = f"the view reads a column that {relative_to_cwd(card.folder)} does not have: "
     raise_errors(
         Problem("unknown-column", message + column, card.place)
         for column in view.values()

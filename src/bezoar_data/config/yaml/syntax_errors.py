@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.config.sanitize import shown
+from bezoar_data.config.sanitize import printable
 
 # (part of the parser's words, our message, our hint), first match wins.
-_FAULTS = (
+_MESSAGES = (
     (
         "mapping values are not allowed",
         "a ':' stands where no key can be",
@@ -33,13 +33,13 @@ _FAULTS = (
 )
 
 
-def explain_fault(error: Exception, text: str, file: str, opened: Place | None) -> Problem:
+def syntax_problem(error: Exception, text: str, file: str, opened: Place | None) -> Problem:
     """A problem for an error that ruamel.yaml's scanner or parser raised on `text`.
 
     `opened` is where the innermost mapping or list starts that had not ended.
     """
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    words = str(getattr(error, "problem", None) or "")
+    said = str(getattr(error, "problem", None) or "")
     position = getattr(error, "position", None)
     if mark is not None:
         place = Place(file, mark.line + 1, mark.column + 1)
@@ -52,18 +52,18 @@ def explain_fault(error: Exception, text: str, file: str, opened: Place | None) 
         return Problem("bad-character", message, place, "remove it")
     else:
         return Problem("yaml-syntax", "this is not YAML that can be read", Place(file))
-    # What never ends is told where it starts: the end of the file says nothing.
+    # The place of what never ends is its start: the end of the file says nothing.
     start = getattr(error, "context_mark", None)
-    if "unexpected end of stream" in words and start is not None:
+    if "unexpected end of stream" in said and start is not None:
         place = Place(file, start.line + 1, start.column + 1)
         return Problem("yaml-syntax", "this quoted text never ends", place, "add the closing quote")
-    if "'<stream end>'" in words and opened is not None:
+    if "'<stream end>'" in said and opened is not None:
         return Problem("yaml-syntax", "this is never closed", opened, "add the closing bracket or brace")
-    for part, message, hint in _FAULTS:
-        if part in words:
+    for part, message, hint in _MESSAGES:
+        if part in said:
             return Problem("yaml-syntax", message, place, hint)
-    if "cannot start any token" in words:
+    if "cannot start any token" in said:
         char = text.split("\n")[mark.line][mark.column : mark.column + 1]
-        message = f"a value cannot start with '{shown(char)}'" if char else "a value cannot start here"
+        message = f"a value cannot start with '{printable(char)}'" if char else "a value cannot start here"
         return Problem("yaml-syntax", message, place, "write the value in quotes")
-    return Problem("yaml-syntax", f"this is not YAML: {shown(words, 120)}" if words else "this is not YAML", place)
+    return Problem("yaml-syntax", f"this is not YAML: {printable(said, 120)}" if said else "this is not YAML", place)
