@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from bezoar_data.config.secret_patterns import WIDE
+from bezoar_data.config.secret_patterns import FLAGS, WIDE
 
 # Control characters (C0, DEL, C1), line separators, bidirectional marks, invisible characters and tags, surrogates.
 # The zero-width joiner and non-joiner stay: Persian, Hindi and emoji need them.
@@ -42,12 +42,12 @@ def clean_text(text: str, *, one_line: bool = False) -> str:
 
 def looks_like_key(text: str) -> bool:
     """Whether the text holds something shaped like an API key, a bearer token or a password in an address."""
-    return bool(WIDE.search(text) or _USERINFO.search(text))
+    return bool(re.search(WIDE, text, FLAGS) or _USERINFO.search(text))
 
 
 def mask_keys(text: str) -> str:
     """The text with everything shaped like a key replaced. The key's *name* stays, so that a message makes sense."""
-    return _USERINFO.sub(HIDDEN, WIDE.sub(HIDDEN, text))
+    return _USERINFO.sub(HIDDEN, re.sub(WIDE, HIDDEN, text, flags=FLAGS))
 
 
 def printable(value: str, limit: int = 60) -> str:

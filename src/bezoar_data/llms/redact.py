@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
-from bezoar_data.config.secret_patterns import NARROW, NARROW_HINTS
+from bezoar_data.config.secret_patterns import FLAGS, NARROW, NARROW_HINTS
 
 MARK = "[redacted]"
 
@@ -46,7 +46,7 @@ class Redactor:
             if letter in text:
                 for hint in hints:
                     if hint in text:
-                        return NARROW.sub(MARK, text)
+                        return re.sub(NARROW, MARK, text, flags=FLAGS)
         return text
 
 

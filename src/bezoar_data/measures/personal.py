@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from bezoar_data.config.secret_patterns import IN_ROWS
+from bezoar_data.config.secret_patterns import FLAGS, IN_ROWS
 
 KINDS = ("email", "phone", "card", "iban", "ip", "key")
 
@@ -96,5 +96,5 @@ _FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
     "card": _spans(_CARD, _card),
     "iban": _spans(_IBAN, _iban),
     "ip": lambda text: (m.span() for p in (_IPV4, _IPV6) for m in p.finditer(text) if _ip(m.group())),
-    "key": _spans(IN_ROWS, lambda t: True),
+    "key": _spans(re.compile(IN_ROWS, FLAGS), lambda t: True),
 }

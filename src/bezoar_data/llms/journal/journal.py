@@ -24,6 +24,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.journal import integrity
 from bezoar_data.llms.journal.entry import Entry, JournalError, expand, key_bytes, pack, unpack
 from bezoar_data.llms.journal.lookup import choose, fullest
+from bezoar_data.llms.journal.recovery import repair
 from bezoar_data.llms.journal.schema import check_identity, connect, fetch, header_lies, lenient, migrate
 from bezoar_data.llms.journal.writer import STORED, Waiting, Writer, explain
 
@@ -213,9 +214,9 @@ def _prepare(path: Path) -> list[str]:
         # SQLite would delete a log without its file.
         path.touch()
     if path.stat().st_size == 0:
-        return [_repair(path, "it was empty", log)] if log else ["the journal was empty and starts afresh"]
+        return [repair(path, "it was empty", log)] if log else ["the journal was empty and starts afresh"]
     reason = _damage(path, log)
-    return [_repair(path, reason, log)] if reason else []
+    return [repair(path, reason, log)] if reason else []
 
 
 def _make(path: Path) -> None:
@@ -248,9 +249,3 @@ def _damage(path: Path, log: bytes) -> str | None:
         if integrity.is_damage(error):
             return str(error)
         raise
-
-
-def _repair(path: Path, reason: str, log: bytes) -> str:
-    from bezoar_data.llms.journal.recovery import repair  # only a damaged file needs it
-
-    return repair(path, reason, log)
