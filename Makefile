@@ -10,10 +10,12 @@ lint:  ## style, types, contracts between folders, and whether the generated fil
 	mypy
 	lint-imports
 	python -m bezoar_data.steps.catalogue.write
+	python -m bezoar_data.steps.external.write
 	python -m bezoar_data.config.files.trainer_settings
 	bezoar-data schema --check
 
 generated:  ## write the files that are made from the code
 	python -m bezoar_data.steps.catalogue.write --write
+	python -m bezoar_data.steps.external.write --write
 	python -m bezoar_data.config.files.trainer_settings --write
 	bezoar-data schema

@@ -8,6 +8,7 @@ counts, so that thousands of resamples cost no more than a few.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -127,8 +128,6 @@ def scale_of(labels: Sequence[str]) -> tuple[str, ...]:
 
 def ratings_of(labels: Sequence[str]) -> tuple[float, ...]:
     """The labels as numbers; empty unless all of them are numbers."""
-    import math
-
     try:
         values = tuple(float(label) for label in labels)
     except ValueError:

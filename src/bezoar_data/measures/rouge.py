@@ -23,6 +23,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rapidfuzz.distance import LCSseq
+
 _EXTRA = 3
 """Words read beyond the least number (s above): a few more lists, and far fewer pairs to compare."""
 _SLACK = 1e-9
@@ -34,13 +36,6 @@ class Nearest:
 
     index: int
     similarity: float
-
-
-def rouge_l(a: Sequence[str], b: Sequence[str]) -> float:
-    """ROUGE-L (F-measure) of two texts given as words; 0 if one is empty."""
-    from rapidfuzz.distance import LCSseq
-
-    return 2 * LCSseq.similarity(a, b) / (len(a) + len(b)) if a and b else 0.0
 
 
 class RougePool:
@@ -75,7 +70,6 @@ class RougePool:
     def nearest(self, words: Sequence[str]) -> Nearest | None:
         """The most similar text at or above the threshold, the earliest of equally similar ones; None if none is."""
         import numpy as np
-        from rapidfuzz.distance import LCSseq
 
         m = len(words)
         if not m or not self._texts:

@@ -14,6 +14,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
+from bezoar_data.pipeline.schemas import schema_texts
 from bezoar_data.project.files import NewFile
 from bezoar_data.project.shipped import Shipped, shipped_folder
 
@@ -33,10 +34,8 @@ def files_of(shipped: Shipped, name: str | None = None) -> list[NewFile]:
     text = shipped.path.read_text("utf-8")
     place = shipped.path.relative_to(root)
     card = _card(document, shipped.path)
-    files: list[NewFile] = []
-    for path in named_files(document, shipped.path):
-        if path != card:
-            files.append(NewFile(path.relative_to(root), path.read_bytes(), companion=True))
+    named = (path for path in named_files(document, shipped.path) if path != card)
+    files = [NewFile(path.relative_to(root), path.read_bytes(), companion=True) for path in named]
     if name is not None and name != shipped.name:
         text = _replaced(text, document, ("name",), name).replace(place.as_posix(), f"{place.parent}/{name}.yaml")
         place = place.with_name(f"{name}.yaml")
@@ -52,8 +51,6 @@ def files_of(shipped: Shipped, name: str | None = None) -> list[NewFile]:
 
 def schema_files() -> Iterator[NewFile]:
     """The schemas that the first lines of shipped files name, for the editor."""
-    from bezoar_data.pipeline.schemas import schema_texts
-
     for name, text in schema_texts().items():
         yield NewFile(Path("schemas") / name, text.encode(), companion=True)
 
@@ -103,9 +100,6 @@ def _replaced(text: str, document: Document, path: YamlPath, new: str) -> str:
     for part in path:
         old = old[part]
     lines = text.split("\n")
-    assert place.line is not None and place.column is not None  # noqa: S101
-    line = lines[place.line - 1]
-    start = place.column - 1
-    rest = line[start:].replace(str(old), new, 1)
-    lines[place.line - 1] = line[:start] + rest
+    row, start = (place.line or 1) - 1, (place.column or 1) - 1
+    lines[row] = lines[row][:start] + lines[row][start:].replace(str(old), new, 1)
     return "\n".join(lines)

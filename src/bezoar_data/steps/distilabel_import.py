@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 
+from pydantic.warnings import UnsupportedFieldAttributeWarning
+
 
 def import_distilabel() -> None:
     """Import distilabel; to be called before anything else does.
@@ -14,18 +16,17 @@ def import_distilabel() -> None:
     """
     if "distilabel" in sys.modules:
         return
-    from pydantic.warnings import UnsupportedFieldAttributeWarning
-    from rich import traceback
+    import rich.traceback
 
     # Of fields that every class made from one of distilabel's has, ours and a person's too.
     warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
-    install = traceback.install
-    traceback.install = lambda **_: sys.excepthook  # type: ignore[assignment]
+    install = rich.traceback.install
+    rich.traceback.install = lambda **_: sys.excepthook
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import distilabel.pipeline
             import distilabel.steps.tasks  # noqa: F401
     finally:
-        traceback.install = install
+        rich.traceback.install = install

@@ -93,7 +93,7 @@ def _schema(fields: dict[str, tuple[str, FieldInfo]]) -> dict[str, Any]:
             info = FieldInfo(annotation=str, description=info.description, min_length=1)
         given[name] = (info.annotation, info)
     model = create_model("settings", __config__=ConfigDict(extra="forbid"), **given)
-    schema = model.model_json_schema()
+    schema: dict[str, Any] = model.model_json_schema()
     for prop in schema["properties"].values():
         for ours in ("path", "names", "form", "role", "where", "title"):
             prop.pop(ours, None)

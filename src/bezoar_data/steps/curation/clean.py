@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import ftfy
 import regex  # type: ignore[import-untyped]
 from pydantic import Field
 
@@ -88,8 +89,6 @@ class Clean(RowStep):
 
 def mend(text: str) -> str:
     """The text as it was before its bytes were read in the wrong encoding. Nothing else about it changes."""
-    import ftfy
-
     config = ftfy.TextFixerConfig(
         unescape_html=False,
         remove_terminal_escapes=True,

@@ -50,7 +50,7 @@ def _library_of(name: str) -> str:
     folder = Path(name)
     if not folder.is_dir():
         try:
-            import sentence_transformers  # type: ignore[import-not-found]  # noqa: F401
+            import sentence_transformers  # noqa: F401
         except ImportError:
             return "model2vec"
         from huggingface_hub import file_exists
@@ -71,7 +71,7 @@ def _library_of(name: str) -> str:
 
 def _load(name: str, library: str) -> Any:
     if library == "model2vec":
-        from model2vec import StaticModel  # type: ignore[import-untyped,import-not-found]
+        from model2vec import StaticModel
 
         return StaticModel.from_pretrained(name)
     from sentence_transformers import SentenceTransformer

@@ -51,7 +51,7 @@ class Language(FilterStep):
     def _loaded(self) -> Any:
         if self._detector is None:
             try:
-                from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped,import-not-found]
+                from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
             except ImportError:
                 hint = "pip install 'bezoar-data[language]'"
                 raise InputError(Problem("missing-extra", "the step 'language' needs a detector", hint=hint)) from None

@@ -11,6 +11,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.measures.words import words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.curation.filter_step import FilterStep
+from bezoar_data.steps.curation.tokenizer import load_tokenizer
 
 
 class Length(FilterStep):
@@ -80,8 +81,6 @@ class Length(FilterStep):
 
     def _tokens(self, text: str) -> int:
         if self._tokenizer is None:
-            from bezoar_data.steps.curation.tokenizer import load_tokenizer
-
             assert self.tokenizer is not None  # noqa: S101 (checked with the settings)
             self._tokenizer = load_tokenizer(self.tokenizer)
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)

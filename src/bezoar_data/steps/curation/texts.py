@@ -13,6 +13,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import text_of
 from bezoar_data.steps.base import SourceFacts
 from bezoar_data.steps.sources.files import sha256_of_file
+from bezoar_data.steps.sources.hub import hub_facts, hub_records
 from bezoar_data.steps.sources.readers import BadRows, find_files, read_lines, read_records
 
 USUAL_FIELDS = (
@@ -96,8 +97,6 @@ def _sets_of_path(path: str, fields: Sequence[str]) -> Iterator[TextSet]:
 
 
 def _set_of_hub(dataset: str, fields: Sequence[str]) -> TextSet:
-    from bezoar_data.steps.sources.hub import hub_facts, hub_records
-
     name, _, part = dataset.partition(":")
     name, _, revision = name.partition("@")
     config, _, split = part.rpartition(":")

@@ -78,8 +78,10 @@ def _problems(file: PromptsFile, document: Document) -> list[Problem]:
         (("comparison",), file.comparison, {"first", "second"}),
     )
     for path, text, names in wanted:
-        for name in sorted(names - set(_BLANK.findall(text))):
-            problems.append(document.problem("bad-value", f"there is no {{{name}}} in this prompt to fill in", path))
+        problems += [
+            document.problem("bad-value", f"there is no {{{name}}} in this prompt to fill in", path)
+            for name in sorted(names - set(_BLANK.findall(text)))
+        ]
     for operation in (*OPERATIONS, COMPLICATE):
         if operation not in file.in_depth.operations:
             message = f"there are no words for the operation '{operation}'"

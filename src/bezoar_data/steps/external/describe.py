@@ -179,7 +179,8 @@ def _json_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what pydantic thinks of distilabel's fields
-        return create_model("settings", __config__=config, **fields).model_json_schema()
+        schema: dict[str, Any] = create_model("settings", __config__=config, **fields).model_json_schema()
+        return schema
 
 
 def _strip(schema: Any) -> None:

@@ -72,7 +72,7 @@ class ExternalGlobalStep(LoadedAdapter, GlobalRowStep):
         hint = f"let it keep the column '{RESERVED}' of the rows it gives back"
         raise InputError(Problem("untraceable-row", message, hint=hint))
 
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         """For distilabel's own runners, which go on after an error: it is carried out on the rows."""
         taken = list(inputs)
         try:

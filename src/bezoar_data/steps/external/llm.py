@@ -35,7 +35,7 @@ class AskingLLM(LLM, MagpieChatTemplateMixin):
     def ask_through(self, direct: "Direct | None") -> None:
         self._direct = direct
 
-    def generate(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:  # type: ignore[override]
+    def generate(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:
         asks = [self.question(i, num_generations) for i in inputs]
         if self._direct is not None:
             answers: Sequence[Answer | Refused] = self._direct.ask_all(asks)
@@ -46,7 +46,7 @@ class AskingLLM(LLM, MagpieChatTemplateMixin):
             answers = [call.ask(ask) for ask in asks]
         return [_output(answer, num_generations) for answer in answers]
 
-    def generate_outputs(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:  # type: ignore[override]
+    def generate_outputs(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:
         return self.generate(inputs, num_generations)
 
     async def agenerate(self, input: Any, num_generations: int = 1) -> Any:

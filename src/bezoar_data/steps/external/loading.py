@@ -33,7 +33,7 @@ def find_class(target: str) -> type[Any]:
     module, _, name = target.partition(":")
     if module == DISTILABEL:
         found = (getattr(import_module(place), name, None) for place in _PACKAGES)
-        cls = next((c for c in found if c is not None), None)
+        cls: type[Any] | None = next((c for c in found if c is not None), None)
         if cls is None:
             raise InputError(Problem("unknown-step", f"distilabel has no step '{name}'"))
         return cls

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.validation import load_checked
 from bezoar_data.config.yaml.document import Document, YamlPath
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 SHIPPED = Path(__file__).parent.parent / "text" / "lamini_prompts.yaml"
 
@@ -67,8 +66,6 @@ def _problems(prompts: PromptsFile, document: Document) -> list[Problem]:
 
 def _template_problems(document: Document, path: YamlPath, text: str, topics: bool) -> list[Problem]:
     """What is wrong with a template: tried out on a request, since only then all of it is read."""
-    from jinja2 import TemplateError
-
     try:
         said = _template(text).render(
             examples=["(an example)"], count=20, **({"topics": ["(a topic)"]} if topics else {})
@@ -85,9 +82,6 @@ def _template_problems(document: Document, path: YamlPath, text: str, topics: bo
 
 
 def _template(text: str) -> Template:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
     # Not escaped: this becomes a prompt, not a page.
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     return environment.from_string(text)

@@ -8,6 +8,7 @@ and more than 50 pages. The shipped list needs no download: it was put together 
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import re
 import sys
@@ -18,6 +19,7 @@ from typing import IO, Any, cast
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.steps.sources.readers import BadRows, extension, read_lines, read_records
 
 SHIPPED = Path(__file__).parent.parent / "text" / "lamini_topics.txt"
 
@@ -41,8 +43,6 @@ class Category:
 
 def load_topics(file: Path = SHIPPED) -> tuple[str, ...]:
     """The topics of a text file, one a line; `#` begins a comment. Raises `InputError` for a file without topics."""
-    from bezoar_data.steps.sources.readers import BadRows, read_lines
-
     bad_rows = BadRows()
     lines = [" ".join(line.split()) for _, line in read_lines(file, bad_rows)] if _readable(file) else []
     bad_rows.raise_if_any()
@@ -94,8 +94,6 @@ def _from_dump(file: Path) -> Iterator[Category]:
 
 
 def _from_table(file: Path) -> Iterator[Category]:
-    from bezoar_data.steps.sources.readers import BadRows, extension, read_records
-
     if extension(file) is None:
         hint = "a MediaWiki dump (.sql, .sql.gz), or JSONL, Parquet or TSV"
         raise InputError(Problem("wrong-extension", f"cannot tell what '{file.name}' holds", Place(str(file)), hint))
@@ -124,8 +122,6 @@ def _readable(file: Path) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the topics that a file of Wikipedia's categories holds, one a line."""
-    import argparse
-
     parser = argparse.ArgumentParser(prog="python -m bezoar_data.steps.lamini.topics", description=main.__doc__)
     parser.add_argument(
         "file", type=Path, help="MediaWiki's category.sql.gz, or a table of title, subcategories, pages"

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+import orjson
+
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.problems import Place, Problem, did_you_mean
 
 EXTENSIONS = (".jsonl", ".jsonl.gz", ".parquet", ".tsv", ".tsv.gz")
 SHOWN = 20
@@ -70,25 +72,10 @@ def find_files(paths: str | Sequence[str]) -> list[SourceFile]:
     problems: list[Problem] = []
     files: list[SourceFile] = []
     for text in [paths] if isinstance(paths, str) else paths:
-        path = Path(text)
-        if path.is_dir():
-            found = [SourceFile(p, p.name) for p in sorted(path.iterdir()) if p.is_file() and extension(p)]
-            if not found:
-                problems.append(_problem("empty-source", f"no data file in the folder '{path.name}'", path, _KNOWN))
-        elif path.is_file():
-            found = [SourceFile(path, path.name)]
-            if extension(path) is None:
-                problems.append(_problem("wrong-extension", f"cannot tell what '{path.name}' holds", path, _KNOWN))
-        elif glob.has_magic(text):
-            base = _fixed_part(path)
-            matches = sorted(Path(m) for m in glob.glob(text, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
-            found = [SourceFile(m, m.relative_to(base).as_posix()) for m in matches if m.is_file() and extension(m)]
-            if not found:
-                problems.append(_problem("missing-file", "no data file matches this pattern", path, _KNOWN))
-        else:
-            found = []
-            problems.append(_problem("missing-file", "there is no such file or folder", path, _neighbours(path)))
-        files.extend(found)
+        try:
+            files += _files_at(text)
+        except InputError as error:
+            problems += error.problems
     seen: set[str] = set()
     for file in files:
         if file.name in seen:
@@ -99,6 +86,27 @@ def find_files(paths: str | Sequence[str]) -> list[SourceFile]:
     if problems:
         raise InputError(problems)
     return files
+
+
+def _files_at(text: str) -> list[SourceFile]:
+    path = Path(text)
+    if path.is_dir():
+        found = [SourceFile(p, p.name) for p in sorted(path.iterdir()) if p.is_file() and extension(p)]
+        if not found:
+            raise InputError(_problem("empty-source", f"no data file in the folder '{path.name}'", path, _KNOWN))
+    elif path.is_file():
+        found = [SourceFile(path, path.name)]
+        if extension(path) is None:
+            raise InputError(_problem("wrong-extension", f"cannot tell what '{path.name}' holds", path, _KNOWN))
+    elif glob.has_magic(text):
+        base = _fixed_part(path)
+        matches = sorted(Path(m) for m in glob.glob(text, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
+        found = [SourceFile(m, m.relative_to(base).as_posix()) for m in matches if m.is_file() and extension(m)]
+        if not found:
+            raise InputError(_problem("missing-file", "no data file matches this pattern", path, _KNOWN))
+    else:
+        raise InputError(_problem("missing-file", "there is no such file or folder", path, _neighbours(path)))
+    return found
 
 
 _KNOWN = f"known: {', '.join(EXTENSIONS)}"
@@ -152,8 +160,6 @@ def read_lines(path: Path, bad_rows: BadRows) -> Iterator[tuple[int, str]]:
 
 
 def _read_jsonl(path: Path, bad_rows: BadRows) -> Iterator[FileRow]:
-    import orjson
-
     index = 0
     for number, line in read_lines(path, bad_rows):
         if not line.strip():
@@ -243,8 +249,6 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _neighbours(path: Path) -> str:
-    from bezoar_data.config.problems import did_you_mean
-
     if not path.parent.is_dir():
         return f"there is no folder '{path.parent}' either"
     hint = did_you_mean(path.name, [p.name for p in path.parent.iterdir()])
