@@ -1,16 +1,21 @@
 """bezoar-data: instruction and preference data whose card can prove where every row came from."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bezoar_data._version import __version__
-from bezoar_data.api import (
-    Pipeline,
-    Recipe,
-    load_pipeline,
-    load_recipe,
-    publish,
-    pull_review,
-    push_review,
-    review_status,
-)
+
+if TYPE_CHECKING:
+    from bezoar_data.api import (
+        Pipeline,
+        Recipe,
+        load_pipeline,
+        load_recipe,
+        publish,
+        pull_review,
+        push_review,
+        review_status,
+    )
 
 __all__ = [
     "Pipeline",
@@ -23,3 +28,14 @@ __all__ = [
     "push_review",
     "review_status",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The API on first use: every module of ours imports this one, and `--help` needs none of it.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("bezoar_data.api"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -19,7 +19,7 @@
     publish(trained.model, "my-name/tiny", dry_run=True)
 
 The command line calls the same methods. A mistake in a file raises `InputError`, which holds every problem with file,
-line and column; what else may end a run is told at each method. In a notebook each result shows itself.
+line and column; each method names what else it raises. In a notebook each result shows itself.
 """
 
 from __future__ import annotations
@@ -30,19 +30,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bezoar_data.cards.cross_check import check_pipeline_card
+from bezoar_data.cards.hub.publish import dataset_shipment
+from bezoar_data.cards.hub.upload import Shipment, Upload, plan_upload, send
+from bezoar_data.cards.licences.lineage import commercial_use
+from bezoar_data.cards.model_card.card import model_card
+from bezoar_data.cards.model_card.publish import model_shipment
+from bezoar_data.cards.render import describer
+from bezoar_data.config.errors import InputError, PolicyRefused
+from bezoar_data.config.paths import expand_home
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.render import in_order
+from bezoar_data.engine.event_loop import Options
+from bezoar_data.engine.progress import Progress
+from bezoar_data.pipeline.compile import Compiled, compile_pipeline
+from bezoar_data.pipeline.load import Checked, load
+from bezoar_data.reports.plan.report import PlanReport
+from bezoar_data.reports.training_plan import plan_as_json
+from bezoar_data.reports.validation import Validation
+from bezoar_data.review.client import connect
+from bezoar_data.review.progress import Progress as ReviewProgress
+from bezoar_data.review.progress import progress as review_progress
+from bezoar_data.review.pull import find_dataset, pull
+from bezoar_data.review.push import Pushed, push
+from bezoar_data.review.task import plan_review, read_lock
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.trained import is_trained, trained_stage
+from bezoar_data.steps.distilabel_import import import_distilabel
+from bezoar_data.training.progress import Progress as TrainingProgress
+
 if TYPE_CHECKING:
-    from bezoar_data.cards.hub.upload import Shipment, Upload
-    from bezoar_data.config.problems import Problem
-    from bezoar_data.pipeline.compile import Compiled
-    from bezoar_data.pipeline.load import Checked
-    from bezoar_data.reports.plan.report import PlanReport
     from bezoar_data.reports.preview.report import PreviewReport
     from bezoar_data.reports.review_report import ReviewReport
     from bezoar_data.reports.run_report import RunReport
-    from bezoar_data.reports.validation import Validation
-    from bezoar_data.review.progress import Progress
-    from bezoar_data.review.push import Pushed
-    from bezoar_data.runs.folder import RunFolder
     from bezoar_data.training.train import Prepared, Trained
 
 __all__ = [
@@ -75,8 +95,6 @@ def load_pipeline(
     rows taken from each source, `out` the run folder (default `runs/NAME`; the journal lies beside it), `max_cost` the
     most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as code do so.
     """
-    from bezoar_data.config.paths import expand_home
-
     if isinstance(set, Mapping):
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in set.items())
     else:
@@ -107,11 +125,6 @@ class Pipeline:
     def validate(self) -> Validation:
         """Check the file with its models, card and inputs. Runs nothing, imports no step, sends nothing, and does not
         raise for mistakes: they are what it gives."""
-        from bezoar_data.cards.cross_check import check_pipeline_card
-        from bezoar_data.config.errors import InputError
-        from bezoar_data.config.render import in_order
-        from bezoar_data.reports.validation import Validation
-
         try:
             checked = self._load(to_run=False)
         except InputError as error:
@@ -125,11 +138,8 @@ class Pipeline:
         tokenizer.json (or the folder that holds one) that counts prompts. Raises `InputError`.
         """
         checked = self._load(to_run=False)
-        from bezoar_data.steps.distilabel_import import import_distilabel
-
         import_distilabel()
         from bezoar_data.plan.planner import plan_pipeline
-        from bezoar_data.reports.plan.report import PlanReport
 
         plan = plan_pipeline(
             checked,
@@ -145,9 +155,7 @@ class Pipeline:
         """Take a few rows of each source through the whole pipeline, and show what was asked, answered, parsed and
         decided. Writes nothing but the journal, where the run then finds the answers. Raises what `run` raises."""
         checked, folder, compiled = self._compile()
-        from bezoar_data.engine.event_loop import Options
         from bezoar_data.engine.preview.preview import preview
-        from bezoar_data.engine.progress import Progress
         from bezoar_data.reports.preview.report import PreviewReport
 
         options = Options("stream", self.limit, self._budget(checked), retry_failed)
@@ -168,9 +176,6 @@ class Pipeline:
         Ctrl-C, which waits for answers in flight.
         """
         checked, folder, compiled = self._compile()
-        from bezoar_data.cards.render import describer
-        from bezoar_data.engine.event_loop import Options
-        from bezoar_data.engine.progress import Progress
         from bezoar_data.engine.run import run
         from bezoar_data.reports.run_report import RunReport
 
@@ -179,8 +184,6 @@ class Pipeline:
         return RunReport(run(compiled, folder, options, describe=describe, progress=Progress(quiet=quiet)))
 
     def _load(self, *, to_run: bool) -> Checked:
-        from bezoar_data.pipeline.load import load
-
         return load(
             self.path,
             overrides=self.overrides,
@@ -192,14 +195,10 @@ class Pipeline:
 
     def _compile(self) -> tuple[Checked, RunFolder, Compiled]:
         checked = self._load(to_run=True)
-        from bezoar_data.pipeline.compile import compile_pipeline
-
         folder = self._folder(checked)
         return checked, folder, compile_pipeline(checked, folder.journal)
 
     def _folder(self, checked: Checked) -> RunFolder:
-        from bezoar_data.runs.folder import RunFolder
-
         return RunFolder(self.out or Path("runs") / checked.loaded.file.name)
 
     def _budget(self, checked: Checked) -> float | None:
@@ -230,10 +229,6 @@ def push_review(
     `other` the columns to show in place of its own. `attributes` are rated from 0 to 4. `dataset` is the name in
     Argilla (default: the pipeline's). Raises `InputError`, `ProviderAway`.
     """
-    from bezoar_data.review.client import connect
-    from bezoar_data.review.push import push
-    from bezoar_data.review.task import plan_review
-
     given = {"instruction": instruction, "response": response, "other": other}
     columns = {name: column for name, column in given.items() if column}
     plan = plan_review(
@@ -243,30 +238,21 @@ def push_review(
     return push(connect(), Path(run), plan, workspace=workspace, name=name, size=sample, even_share=even, seed=seed)
 
 
-def review_status(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> Progress:
+def review_status(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewProgress:
     """How far each annotator is, how far they agree, and how long it will take. Raises `InputError`, `ProviderAway`."""
-    from bezoar_data.review.client import connect
-    from bezoar_data.review.progress import progress
-    from bezoar_data.review.pull import find_dataset
-    from bezoar_data.review.task import read_lock
 
     argilla = connect()
-    return progress(argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run))["pipeline"]["name"]))
+    return review_progress(
+        argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run))["pipeline"]["name"])
+    )
 
 
 def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewReport:
     """Fetch every answer into `review.parquet` beside the run, and merge them into its dataset, lock and card; no step
     runs and no model is asked. Pulling twice changes nothing. Raises `InputError`, `ProviderAway`.
     """
-    from bezoar_data.cards.render import describer
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.problems import Place, Problem
     from bezoar_data.engine.review.merge import merge_review
     from bezoar_data.reports.review_report import ReviewReport
-    from bezoar_data.review.client import connect
-    from bezoar_data.review.pull import find_dataset, pull
-    from bezoar_data.review.task import read_lock
-    from bezoar_data.runs.folder import RunFolder
 
     folder = RunFolder(Path(run))
     if not folder.dataset.is_dir():
@@ -299,25 +285,20 @@ class Recipe:
     def prepare(self) -> Prepared:
         """Check the recipe, its policy and its data, and make every stage's examples. Loads no weights. Raises
         `InputError`, and `PolicyRefused` where the policy forbids a card or the base."""
-        from bezoar_data.cards.licences.lineage import commercial_use
         from bezoar_data.training.train import prepare
 
         return prepare(self.path, runs=self.runs, out=self.out, commercial=commercial_use)
 
     def plan(self) -> dict[str, Any]:
         """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already."""
-        from bezoar_data.reports.training_plan import plan_as_json
-
         return plan_as_json(self.prepare())
 
     def train(self, *, quiet: bool = False) -> Trained:
         """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
         and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings."""
-        from bezoar_data.cards.model_card.card import model_card
-        from bezoar_data.training.progress import Progress
         from bezoar_data.training.train import train
 
-        prepared, progress = self.prepare(), Progress(quiet=quiet)
+        prepared, progress = self.prepare(), TrainingProgress(quiet=quiet)
         for warning in prepared.warnings:
             progress.note(warning)
         return train(prepared, progress, model_card)
@@ -340,9 +321,6 @@ def publish(
     `base` says where the weights are published that an adapter stands on. Raises `PolicyRefused` with every reason not
     to publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
     """
-    from bezoar_data.cards.hub.upload import plan_upload, send
-    from bezoar_data.config.errors import PolicyRefused
-
     problems, shipment = _to_publish(Path(folder), allow, base)
     if problems or shipment is None:
         raise PolicyRefused(problems)
@@ -352,17 +330,14 @@ def publish(
 
 def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple[list[Problem], Shipment | None]:
     """Why it may not be published; where nothing forbids it, what is to be sent."""
-    from bezoar_data.runs.trained import is_trained, trained_stage
 
     if is_trained(folder):
         from bezoar_data.cards.model_card.gate import refusals as model_refusals
-        from bezoar_data.cards.model_card.publish import model_shipment
 
         stage = trained_stage(folder)
         problems = model_refusals(stage, allow, base)
         return problems, None if problems else model_shipment(stage, base)
     from bezoar_data.cards.hub.gate import refusals
-    from bezoar_data.cards.hub.publish import dataset_shipment
 
     problems = refusals(folder / "dataset" if (folder / "dataset").is_dir() else folder, allow)
     return problems, None if problems else dataset_shipment(folder)

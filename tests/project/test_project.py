@@ -100,7 +100,7 @@ def test_copies_never_write_over_a_file_unless_forced_and_keep_changed_models(tm
         bezoar("pipelines", "copy", "orca", str(tmp_path))
     assert [p.code for p in error.value.problems] == ["file-exists"]
     assert pipeline.read_text() == "mine"
-    assert f"kept yours, which differs: {models}" in bezoar("pipelines", "copy", "lamini", str(tmp_path))
+    assert f"kept your own, which differs: {models}" in bezoar("pipelines", "copy", "lamini", str(tmp_path))
     assert models.read_text() == "my models"
     bezoar("pipelines", "copy", "orca", str(tmp_path), "--force")
     assert pipeline.read_bytes() == original

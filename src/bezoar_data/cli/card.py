@@ -38,7 +38,7 @@ def check(run: _Run, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(run: _Run, as_json: AsJson = False) -> None:
-    """Show what the card promises: rows, sources, models, judges, licence with its reasons.
+    """Show what the card promises: rows, sources, models, licence.
 
     Example: bezoar-data card show runs/orca
     """

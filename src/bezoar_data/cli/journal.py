@@ -31,7 +31,7 @@ DEFAULT = Path("runs/journal.sqlite")
 
 @app.command("stats")
 def stats(journal: At = DEFAULT, as_json: AsJson = False) -> None:
-    """Count answers, refusals, tokens and money, for each model in each step.
+    """Count answers, refusals, tokens and cost by model and step.
 
     Example: bezoar-data journal stats
     """
@@ -98,7 +98,9 @@ def redact(
     journal: At = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Take what was sent and said for these rows, and for rows made from them, out of the journal for good.
+    """Remove the texts of these rows for good.
+
+    Also of the rows made from them.
 
     The same question is not asked again: run the pipeline again and the row is dropped as `redacted`. Take the
     person's data out of your source too, or it stands in the dropped rows.

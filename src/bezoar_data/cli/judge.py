@@ -40,7 +40,7 @@ def reliability(
     save: Save = False,
     as_json: Json = False,
 ) -> None:
-    """Tell how far a judge agrees with people, with other judges, and with itself.
+    """Measure how far a judge agrees with people, judges and itself.
 
     Without --columns: what the run itself shows of its judges (agreement among several, with themselves over repeated
     samples, and whether comparisons change with the order). With two label columns: share of equal labels, Cohen's
@@ -85,7 +85,9 @@ def calibrate(
     save: Save = False,
     as_json: Json = False,
 ) -> None:
-    """Choose the rating from which enough of the rows are good, on rows that people have labelled.
+    """Choose the rating from which enough rows are good.
+
+    Measured on rows that people have labelled.
 
     All ratings get their exact intervals at once, so that the chosen one's holds although it was chosen; taken is the
     lowest one whose interval lies at or above the wanted precision.

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.api import load_pipeline
 from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed
 
 
@@ -28,7 +29,7 @@ Examples:
 Run the same command again to go on after an interruption: answers already paid for come from the journal.
 
 Exit codes: 0 done; 1 more rows failed than the pipeline tolerates; 2 the input is wrong; 3 the budget stopped it;
-5 the provider was away too long; 130 interrupted.
+5 the provider did not answer for too long; 130 interrupted.
 """
 
 
@@ -39,7 +40,7 @@ def run(
     limit: Limit = None,
     out: Out = None,
     engine: Annotated[
-        EngineName, typer.Option(help="stream: ours, row by row. local: distilabel's own runner, for comparison.")
+        EngineName, typer.Option(help="stream: row by row. local: distilabel's own runner, for comparison.")
     ] = EngineName.stream,
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="Stop before spending more than this many US dollars.", metavar="USD")
@@ -55,8 +56,6 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a pipeline: make the rows, judge them, write the dataset and its card."""
-    from bezoar_data.api import load_pipeline
-
     file = load_pipeline(
         pipeline,
         models=models,

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.pipeline.schemas import schema_texts
+from bezoar_data.runs.folder import write_text
+
 
 def schema(
-    out: Annotated[Path, typer.Option(help="Folder the files stand in.")] = Path("schemas"),
+    out: Annotated[Path, typer.Option(help="Folder of the schemas.")] = Path("schemas"),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; end with 1 if a file is not current.")] = False,
 ) -> None:
     """Write the JSON schemas that let an editor complete and check pipelines, models files, recipes and cards.
@@ -18,9 +21,6 @@ def schema(
 
     Example: bezoar-data schema --out schemas
     """
-    from bezoar_data.pipeline.schemas import schema_texts
-    from bezoar_data.runs.folder import write_text
-
     stale = []
     for name, text in schema_texts().items():
         path = out / name

@@ -4,27 +4,23 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bezoar_data.cli.options import AsJson
+from bezoar_data.project.copying import files_of
+from bezoar_data.project.files import write_files
+from bezoar_data.project.shipped import ShippedKind, find_shipped, shipped
 
-if TYPE_CHECKING:
-    from bezoar_data.project.shipped import ShippedKind
 
-
-def group(kind: "ShippedKind") -> typer.Typer:
+def group(kind: ShippedKind) -> typer.Typer:
     """The commands for one kind of shipped file."""
     one = kind.removesuffix("s")
-    app = typer.Typer(
-        help=f"List, show and copy the {kind} that come with bezoar-data.", no_args_is_help=True, rich_markup_mode=None
-    )
+    app = typer.Typer(help=f"List, show and copy the {kind} that come with bezoar-data.", no_args_is_help=True)
 
     @app.command("list", help=f"List the shipped {kind}.\n\nExample: bezoar-data {kind} list")
     def list_them(as_json: AsJson = False) -> None:
-        from bezoar_data.project.shipped import shipped
-
         found = shipped(kind)
         if as_json:
             typer.echo(json.dumps({kind: [s.as_json() for s in found.values()]}, ensure_ascii=False))
@@ -39,37 +35,31 @@ def group(kind: "ShippedKind") -> typer.Typer:
     def show(
         name: Annotated[str, typer.Argument(help=f"The {one}'s name.", metavar="NAME")], as_json: AsJson = False
     ) -> None:
-        from bezoar_data.project.shipped import find_shipped
-
         found = find_shipped(kind, name)
         text = found.path.read_text("utf-8")
         typer.echo(json.dumps({**found.as_json(), "text": text}, ensure_ascii=False) if as_json else text.rstrip())
 
     @app.command(
         "copy",
-        help=f"Copy a shipped {one} into a project, with all it names: models, seeds, card, schemas.\n\n"
-        f"Nothing is written over, unless --force is given. Example: bezoar-data {kind} copy NAME --as mine",
+        help=f"Copy a shipped {one} and the files it names into a project.\n\n"
+        f"Overwrites nothing unless --force is given. Example: bezoar-data {kind} copy NAME --as mine",
     )
     def copy(
         name: Annotated[str, typer.Argument(help=f"The {one}'s name.", metavar="NAME")],
         folder: Annotated[Path, typer.Argument(help="The project's folder.", metavar="[DIR]")] = Path(),
         new_name: Annotated[str | None, typer.Option("--as", help="Give it another name.", metavar="NAME")] = None,
-        force: Annotated[bool, typer.Option("--force", help="Write over what stands there.")] = False,
+        force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
         as_json: AsJson = False,
     ) -> None:
-        from bezoar_data.project.copying import files_of
-        from bezoar_data.project.files import write_files
-        from bezoar_data.project.shipped import find_shipped
-
         files = files_of(find_shipped(kind, name), new_name)
-        done = write_files(folder, files, force=force, hint="give the copy another name with --as, or say --force")
-        tell(done.written, done.kept, as_json=as_json, first=folder / files[0].path)
+        done = write_files(folder, files, force=force, hint="give the copy another name with --as, or use --force")
+        report_files(done.written, done.kept, as_json=as_json, first=folder / files[0].path)
 
     return app
 
 
-def tell(written: tuple[Path, ...], kept: tuple[Path, ...], *, as_json: bool, first: Path) -> None:
-    """Say what was written, and which files of the person's own were kept."""
+def report_files(written: tuple[Path, ...], kept: tuple[Path, ...], *, as_json: bool, first: Path) -> None:
+    """Show which files were written, and which of the user's own were kept."""
     if as_json:
         value = {"ok": True, "file": str(first), "written": [str(p) for p in written], "kept": [str(p) for p in kept]}
         typer.echo(json.dumps(value, ensure_ascii=False))
@@ -77,6 +67,9 @@ def tell(written: tuple[Path, ...], kept: tuple[Path, ...], *, as_json: bool, fi
     for path in written:
         typer.echo(f"written: {path}")
     for path in kept:
-        typer.echo(f"kept yours, which differs: {path}")
+        typer.echo(f"kept your own, which differs: {path}")
     if not written:
         typer.echo("everything is there already")
+
+
+pipelines, recipes = group("pipelines"), group("recipes")

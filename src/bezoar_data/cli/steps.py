@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from bezoar_data.cli.options import AsJson
+from bezoar_data.steps.known import find_step, known_steps
 
-app = typer.Typer(help="List the steps and show how each is used.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List the steps and show how each is used.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -20,8 +21,6 @@ def list_steps(
 
     Example: bezoar-data steps list
     """
-    from bezoar_data.steps.known import known_steps
-
     entries = known_steps()
     if as_json:
         typer.echo(
@@ -42,8 +41,6 @@ def show(
 
     Examples: bezoar-data steps show judge.accept; bezoar-data steps show distilabel:UltraFeedback
     """
-    from bezoar_data.steps.known import find_step
-
     entry = find_step(name)
     if as_json:
         typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from bezoar_data.cli.checking import Findings, check_files
 from bezoar_data.cli.options import AsJson
-
-if TYPE_CHECKING:
-    from bezoar_data.cli.checking import Findings
-    from bezoar_data.config.files.discovery import Kind
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.discovery import FOLDERS, Kind
+from bezoar_data.config.problems import Problem
+from bezoar_data.config.render import render_problems
 
 _ONE_AND_MANY: dict[Kind, tuple[str, str]] = {
     "pipeline": ("pipeline", "pipelines"),
@@ -46,10 +47,6 @@ def validate(
 
     Example: bezoar-data validate pipelines/orca.yaml
     """
-    from bezoar_data.cli.checking import check_files
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.render import render_problems
-
     found = check_files(paths or _folders(), overrides=overrides or (), models=models)
     if found.errors or (strict and found.problems):
         raise InputError(found.problems)
@@ -65,10 +62,6 @@ def validate(
 
 def _folders() -> list[Path]:
     """The folders of a project that are here. Raises `InputError` where there is none."""
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.files.discovery import FOLDERS
-    from bezoar_data.config.problems import Problem
-
     found = [Path(name) for name in FOLDERS if Path(name).is_dir()]
     if not found:
         message = f"none of the folders {', '.join(FOLDERS)} is here"
