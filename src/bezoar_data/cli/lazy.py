@@ -37,7 +37,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[arg-type]  # their names; see `get_command`
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # names alone; see `get_command`
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
