@@ -221,7 +221,7 @@ def push_review(
     dataset: str | None = None,
     workspace: str = "review",
 ) -> Pushed:
-    """Put a sample of a run's rows before people in Argilla. Pushing again adds what is missing.
+    """Push a sample of a run's rows to Argilla, for people to review. Pushing again adds what is missing.
 
     Argilla is the running `bezoar-data review serve`, or the one that `ARGILLA_API_URL` and `ARGILLA_API_KEY` name.
     `sample` is the most rows, `even` the share of them that is drawn evenly, `overlap` how many people answer each.

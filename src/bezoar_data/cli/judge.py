@@ -40,7 +40,7 @@ def reliability(
     save: Save = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how far a judge agrees with people, judges and itself.
+    """Measure how far a judge agrees with people and other judges.
 
     Without --columns: what the run itself shows of its judges (agreement among several, with themselves over repeated
     samples, and whether comparisons change with the order). With two label columns: share of equal labels, Cohen's

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Let people check a sample of the rows, in Argilla.", no_args_is_help=True)
+app = typer.Typer(help="Let people review a sample of the rows, in Argilla.", no_args_is_help=True)
 
 _Run = Annotated[Path, typer.Argument(help="The run folder, e.g. runs/orca.", metavar="RUN")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
@@ -18,16 +18,18 @@ _Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard
 def serve(
     annotator: Annotated[
         list[str] | None,
-        typer.Option("--annotator", help="Someone who reviews; created with a password. May be given several times."),
+        typer.Option("--annotator", help="An annotator; created with a password. May be given several times."),
     ] = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port on 127.0.0.1.")] = 6900,
     open_page: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Run Argilla's server with its own pages on this machine, until Ctrl-C. Needs neither Docker nor Elasticsearch.
+    """Run Argilla's server on this machine until Ctrl-C.
 
-    Installed once, into an environment of its own. Nothing is reachable from other machines. What people answer is
-    kept in BEZOAR_REVIEW_HOME (~/.local/share/bezoar-data/review) and is there again at the next start. Against an
-    Argilla of your own, skip this and set ARGILLA_API_URL and ARGILLA_API_KEY.
+    It needs neither Docker nor Elasticsearch.
+
+    It is installed once, into an environment of its own, and bound to 127.0.0.1. Answers are kept in
+    BEZOAR_REVIEW_HOME (~/.local/share/bezoar-data/review). To use an Argilla of your own, skip this command and set
+    ARGILLA_API_URL and ARGILLA_API_KEY.
 
     Example: bezoar-data review serve --annotator anna --annotator ben --open
     """
@@ -71,7 +73,7 @@ def restore(
 @app.command("push")
 def push(
     run: _Run,
-    sample: Annotated[int, typer.Option("--sample", min=1, help="The most rows to put before people.")] = 200,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="The most rows to push.")] = 200,
     even: Annotated[
         float, typer.Option("--even", min=0.0, max=1.0, help="The share drawn evenly, for unbiased estimates.")
     ] = 0.5,
@@ -83,18 +85,21 @@ def push(
     attribute: Annotated[
         list[str] | None, typer.Option("--attribute", help="Also rate it from 0 to 4, e.g. helpfulness.")
     ] = None,
-    instruction: Annotated[str, typer.Option("--instruction", help="The column that was asked.")] = "",
-    response: Annotated[str, typer.Option("--response", help="The column that answers.")] = "",
-    other: Annotated[str, typer.Option("--other", help="The column of a second answer: people choose.")] = "",
+    instruction: Annotated[str, typer.Option("--instruction", help="The column with the instruction.")] = "",
+    response: Annotated[str, typer.Option("--response", help="The column with the response.")] = "",
+    other: Annotated[str, typer.Option("--other", help="The column with a second response: people choose.")] = "",
     seed: Annotated[int, typer.Option("--seed", help="The seed of the draw.")] = 42,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Its name in Argilla; the pipeline's.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: the pipeline's.")
+    ] = None,
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
     as_json: _Json = False,
 ) -> None:
-    """Put a sample of a run's rows before people. Pushing again adds what is missing and takes no answer away.
+    """Push a sample of a run's rows to Argilla. Pushing again adds what is missing and takes no answer away.
 
     Half of the sample is drawn evenly from all rows; the other half by source, verdict and rating, rare and uncertain
-    ones more often. The judge stays hidden, so that its agreement with people can be measured, unless --suggest.
+    ones more often. The judge's verdict is hidden, so that its agreement with people can be measured, unless
+    --suggest.
 
     Example: bezoar-data review push runs/orca --sample 200 --overlap 2
     """
@@ -121,11 +126,13 @@ def push(
 @app.command("status")
 def status(
     run: _Run,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Its name in Argilla; the pipeline's.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: the pipeline's.")
+    ] = None,
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
     as_json: _Json = False,
 ) -> None:
-    """Tell how far each annotator is, how far they agree, and how long it will take at this pace.
+    """Show annotators' progress, agreement and time left.
 
     Example: bezoar-data review status runs/orca
     """
@@ -138,12 +145,16 @@ def status(
 @app.command("pull")
 def pull(
     run: _Run,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Its name in Argilla; the pipeline's.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: the pipeline's.")
+    ] = None,
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
     as_json: _Json = False,
 ) -> None:
-    """Fetch every answer into RUN/review.parquet (submitted, drafts and discarded, with who and when), and merge them
-    into the dataset, its lock and its card. No step runs and no model is asked; pulling twice changes nothing.
+    """Fetch all answers and merge them into dataset, lock and card.
+
+    RUN/review.parquet gets every answer: submitted, draft and discarded, with annotator and time. No step runs and no
+    model is called; pulling twice changes nothing.
 
     Example: bezoar-data review pull runs/orca
     """
