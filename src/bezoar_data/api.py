@@ -36,7 +36,7 @@ from bezoar_data.cards.hub.upload import Shipment, Upload, plan_upload, send
 from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.cards.model_card.card import model_card
 from bezoar_data.cards.model_card.publish import model_shipment
-from bezoar_data.cards.render import describer
+from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Place, Problem
@@ -180,8 +180,8 @@ class Pipeline:
         from bezoar_data.reports.run_report import RunReport
 
         options = Options(engine, self.limit, self._budget(checked), retry_failed)
-        describe = describer(checked.card, checked.columns, folder.dataset / "README.md")
-        return RunReport(run(compiled, folder, options, describe=describe, progress=Progress(quiet=quiet)))
+        render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
+        return RunReport(run(compiled, folder, options, render=render, progress=Progress(quiet=quiet)))
 
     def _load(self, *, to_run: bool) -> Checked:
         return load(
@@ -242,9 +242,7 @@ def review_status(run: str | Path, *, dataset: str | None = None, workspace: str
     """How far each annotator is, how far they agree, and how long it will take. Raises `InputError`, `ProviderAway`."""
 
     argilla = connect()
-    return review_progress(
-        argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run))["pipeline"]["name"])
-    )
+    return review_progress(argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run)).pipeline.name))
 
 
 def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewReport:
@@ -258,11 +256,11 @@ def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str =
     if not folder.dataset.is_dir():
         hint = "name the run folder, not its dataset"
         raise InputError(Problem("no-run", "answers are kept beside a run", Place(str(run)), hint))
-    name = dataset or read_lock(folder.path)["pipeline"]["name"]
+    name = dataset or read_lock(folder.path).pipeline.name
     argilla = connect()
     pulled = pull(argilla, folder.review, find_dataset(argilla, workspace, name))
-    describe = describer(folder.card if folder.card.exists() else None, previous=folder.dataset / "README.md")
-    return ReviewReport(folder, pulled.as_json(), merge_review(folder, describe))
+    render = card_renderer(folder.card if folder.card.exists() else None, previous=folder.dataset / "README.md")
+    return ReviewReport(folder, pulled.as_json(), merge_review(folder, render))
 
 
 def load_recipe(path: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None) -> Recipe:

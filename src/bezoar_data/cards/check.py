@@ -16,15 +16,14 @@ from typing import Any
 
 from bezoar_data._version import __version__
 from bezoar_data.cards import croissant
-from bezoar_data.cards.front_matter import MADE, build_front
-from bezoar_data.cards.merge import take_apart
-from bezoar_data.cards.sections.context import Facts
+from bezoar_data.cards.front_matter import GENERATED, build_front
+from bezoar_data.cards.merge import split_body
+from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.registry import SECTIONS
-from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.dataset import sha256_of
-from bezoar_data.runs.folder import lock_hash
+from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, content_hash
 
@@ -46,87 +45,57 @@ class _Rows:
 
 def check_dataset(folder: Path) -> list[Problem]:
     """Everything on the card of the dataset in `folder` that is not so. Raises `InputError` where there is none."""
-    lock = _read_lock(folder / "lock.json")
+    lock = Lock.read(folder / "lock.json")
     card = load_card(folder / "README.md")
-    problems = check_front(card, tuple(lock["columns"]))
-    name = lock_hash(lock)
-    if card.bezoar.get("lock") != name:
+    problems = check_front(card, tuple(lock.columns))
+    if card.bezoar.get("lock") != lock.hash:
         place = card.place(("bezoar", "lock"))
-        problems.append(
-            _lie("lock-differs", f"the card is that of build {card.bezoar.get('lock')}, the lock's is {name}", place)
-        )
-    rows = _Rows(status={judge["name"]: Counter() for judge in lock["judges"]})
+        message = f"the card is that of build {card.bezoar.get('lock')}, the lock's is {lock.hash}"
+        problems.append(Problem("lock-differs", message, place))
+    rows = _Rows(status={judge.name: Counter() for judge in lock.judges})
     problems += _check_files(folder, lock, rows)
     problems += _check_counts(folder, lock, rows)
-    try:
-        rendered = lock["software"]["bezoar-data"]
-        told = _check_card(folder, card, lock, name, rows)
-        problems += told if rendered == __version__ else (_by_another(p, rendered) for p in told)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        place = Place(str(folder / "lock.json"))
-        said = f"the lock does not tell all that a card of bezoar-data {__version__} needs: {error!r}"
-        hint = "one of an older version has to be made anew: running its pipeline again pays for nothing twice"
-        problems.append(_lie("lock-incomplete", said, place, hint))
-    return problems
+    differences = _check_card(folder, card, lock, rows)
+    rendered_by = lock.software.get("bezoar-data")
+    if rendered_by == __version__:
+        return [*problems, *differences]
+    # A difference may be one of wording: another version of this program rendered the card.
+    hint = f"bezoar-data {rendered_by} rendered this card, and this is {__version__}: check it with that version"
+    return [*problems, *(replace(p, hint=p.hint or hint) for p in differences)]
 
 
-def _by_another(problem: Problem, version: str) -> Problem:
-    """A difference that may be one of wording: another version of this program rendered the card."""
-    hint = f"bezoar-data {version} rendered this card, and this is {__version__}: hold it against that version's words"
-    return replace(problem, hint=problem.hint or hint)
-
-
-def _read_lock(path: Path) -> dict[str, Any]:
-    try:
-        lock: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if not {"data", "columns", "counts", "judges", "steps", "pipeline"} <= set(lock):
-            raise ValueError("it lacks what every lock has")
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            Problem(
-                "no-lock",
-                f"there is no dataset of bezoar-data here: {path.name} cannot be read ({error})",
-                Place(str(path)),
-                "name a run's folder (runs/orca), or its dataset folder",
-            )
-        ) from None
-    return lock
-
-
-def _check_files(folder: Path, lock: Mapping[str, Any], rows: _Rows) -> Iterator[Problem]:
+def _check_files(folder: Path, lock: Lock, rows: _Rows) -> Iterator[Problem]:
     """The data's files against the lock, and the rows in them."""
-    named = {file["path"]: file for file in lock["data"]}
+    named = {file.path: file for file in lock.data}
     found = {str(p.relative_to(folder)) for p in (folder / "data").rglob("*") if p.is_file()}
     for path in sorted(found - set(named)):
-        yield _lie("file-unknown", "the lock knows no such file", Place(str(folder / path)))
+        yield Problem("file-unknown", "the lock knows no such file", Place(str(folder / path)))
     seen: set[str] = set()
     for path, file in named.items():
         place = Place(str(folder / path))
         if path not in found or not (folder / path).resolve().is_relative_to(folder.resolve()):
-            yield _lie("file-missing", "the lock names this file, but it is not there", place)
+            yield Problem("file-missing", "the lock names this file, but it is not there", place)
             continue
-        changed = sha256_of(folder / path) != file["sha256"]
+        changed = sha256_of(folder / path) != file.sha256
         if changed:
-            yield _lie("file-changed", "the file is not the one that the lock names: its hash differs", place)
+            yield Problem("file-changed", "the file is not the one that the lock names: its hash differs", place)
         try:
             wrong = list(_read_rows(folder / path, path, rows, seen))
         except (OSError, ValueError) as error:
-            yield _lie("file-unreadable", f"the rows cannot be read: {error}", place)
+            yield Problem("file-unreadable", f"the rows cannot be read: {error}", place)
             continue
         if changed and wrong:
             more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-            yield _lie("rows-changed", f"rows were changed: {', '.join(wrong[:_SHOWN])}{more}", place)
-        if rows.by_file[path] != file["rows"]:
-            said = f"the lock says {file['rows']} rows, the file has {rows.by_file[path]}"
-            yield _lie("rows-differ", said, place)
-    if report := (lock.get("contamination") or {}).get("report"):
-        file = folder / report["path"]
-        if not file.exists() or sha256_of(file) != report["sha256"]:
-            yield _lie(
-                "file-changed", "the report on contamination is not the one that the lock names", Place(str(file))
-            )
-    if rows.twice:
-        yield _lie("rows-twice", f"rows stand in the data twice: {', '.join(rows.twice[:_SHOWN])}", Place(str(folder)))
+            yield Problem("rows-changed", f"rows were changed: {', '.join(wrong[:_SHOWN])}{more}", place)
+        if rows.by_file[path] != file.rows:
+            said = f"the lock says {file.rows} rows, the file has {rows.by_file[path]}"
+            yield Problem("rows-differ", said, place)
+    if lock.contamination and (report := lock.contamination.report):
+        place = Place(str(folder / report.path))
+        if not (folder / report.path).exists() or sha256_of(folder / report.path) != report.sha256:
+            yield Problem("file-changed", "the report on contamination is not the one that the lock names", place)
+    if shown := ", ".join(rows.twice[:_SHOWN]):
+        yield Problem("rows-twice", f"rows stand in the data twice: {shown}", Place(str(folder)))
 
 
 def _read_rows(file: Path, name: str, rows: _Rows, seen: set[str]) -> Iterator[str]:
@@ -167,78 +136,76 @@ def _given(columns: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in columns.items() if v is not None}
 
 
-def _check_counts(folder: Path, lock: Mapping[str, Any], rows: _Rows) -> Iterator[Problem]:
+def _check_counts(folder: Path, lock: Lock, rows: _Rows) -> Iterator[Problem]:
     """The lock's counts against the rows, and against each other."""
     place = Place(str(folder / "lock.json"))
     kept = sum(rows.by_file.values())
-    if lock["counts"]["kept"] != kept:
-        yield _lie("counts-differ", f"the lock says {lock['counts']['kept']} rows were kept; there are {kept}", place)
-    for step in lock["steps"]:
-        if step["rows_in"] != step["rows_out"] + sum(step["dropped"].values()):
-            yield _lie("counts-differ", f"the rows of the step {step['id']} do not add up", place)
-    if rows.by_file and rows.columns != dict(lock["columns"]):
-        differing = sorted(set(rows.columns.items()) ^ set(dict(lock["columns"]).items()))
+    if lock.counts.kept != kept:
+        yield Problem("counts-differ", f"the lock says {lock.counts.kept} rows were kept; there are {kept}", place)
+    for step in lock.steps:
+        if step.rows_in != step.rows_out + sum(step.dropped.values()):
+            yield Problem("counts-differ", f"the rows of the step {step.id} do not add up", place)
+    if rows.by_file and rows.columns != dict(lock.columns):
+        differing = sorted(set(rows.columns.items()) ^ set(dict(lock.columns).items()))
         names = ", ".join(dict.fromkeys(name for name, _ in differing))
-        yield _lie("columns-differ", f"the columns are not those that the lock names: {names or 'their order'}", place)
-    for judge in lock["judges"]:
-        found = rows.status[judge["name"]]
-        if (judge["accepted"], judge["rejected"]) != (found["Accept"], found["Reject"]):
-            said = f"{judge['accepted']} accepted and {judge['rejected']} rejected"
+        yield Problem(
+            "columns-differ", f"the columns are not those that the lock names: {names or 'their order'}", place
+        )
+    for judge in lock.judges:
+        found = rows.status[judge.name]
+        if (judge.accepted, judge.rejected) != (found["Accept"], found["Reject"]):
+            said = f"{judge.accepted} accepted and {judge.rejected} rejected"
             there = f"{found['Accept']} and {found['Reject']}"
-            yield _lie("verdicts-differ", f"judge {judge['name']}: the lock says {said}; the rows say {there}", place)
-    if rows.demo and not lock["demo"]:
-        yield _lie("demo-hidden", "the rows were made by embedded demo models, and the lock denies it", place)
+            yield Problem("verdicts-differ", f"judge {judge.name}: the lock says {said}; the rows say {there}", place)
+    if rows.demo and not lock.demo:
+        yield Problem("demo-hidden", "the rows were made by embedded demo models, and the lock denies it", place)
     dropped = folder.parent / "dropped.parquet"
     if dropped.exists():
         yield from _check_dropped(dropped, lock)
 
 
-def _check_dropped(path: Path, lock: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_dropped(path: Path, lock: Lock) -> Iterator[Problem]:
     import pyarrow.parquet as pq
 
     try:
         found = Counter(zip(*(pq.read_table(path)[c].to_pylist() for c in ("step", "reason")), strict=True))
     except (OSError, KeyError, ValueError) as error:
-        yield _lie("dropped-unreadable", f"the dropped rows cannot be read: {error}", Place(str(path)))
+        yield Problem("dropped-unreadable", f"the dropped rows cannot be read: {error}", Place(str(path)))
         return
-    if sum(found.values()) != lock["counts"]["dropped"]:
-        said = f"the lock says {lock['counts']['dropped']} rows were dropped; there are {sum(found.values())}"
-        yield _lie("counts-differ", said, Place(str(path)))
+    if sum(found.values()) != lock.counts.dropped:
+        said = f"the lock says {lock.counts.dropped} rows were dropped; there are {sum(found.values())}"
+        yield Problem("counts-differ", said, Place(str(path)))
 
 
-def _check_card(folder: Path, card: Card, lock: Mapping[str, Any], name: str, rows: _Rows) -> Iterator[Problem]:
+def _check_card(folder: Path, card: Card, lock: Lock, rows: _Rows) -> Iterator[Problem]:
     """The card and the Croissant against what the lock gives when they are made anew."""
-    person = {key: value for key, value in card.front.items() if key not in MADE}
+    person = {key: value for key, value in card.front.items() if key not in GENERATED}
     if not (card.bezoar.get("licence") or {}).get("stated"):
         person = {key: value for key, value in person.items() if key not in ("license", "license_name")}
-    facts = Facts.of(lock, name, rows.first[1] if rows.first else None, card, person)
-    expected = build_front(person, card.bezoar, lock, name, facts.licence)
-    for key in (*MADE, "license", "license_name"):
+    context = CardContext.of(lock, rows.first[1] if rows.first else None, card, person)
+    expected = build_front(person, card.bezoar, lock, context.licence)
+    for key in (*GENERATED, "license", "license_name"):
         if key != "bezoar" and card.front.get(key) != expected.get(key):
-            yield _lie("card-differs", f"'{key}' is not what follows from the lock", card.place((key,)))
+            yield Problem("card-differs", f"'{key}' is not what follows from the lock", card.place((key,)))
     for key, value in expected["bezoar"].items():
         if card.bezoar.get(key) != value and key != "lock":
             hint = f"it should be {_shown(value)}"
-            yield _lie(
+            yield Problem(
                 "card-differs", f"'bezoar: {key}' is not what follows from the lock", card.place(("bezoar", key)), hint
             )
-    sections = take_apart(card.body).sections
+    sections = split_body(card.body).sections
     for section, what in SECTIONS.items():
-        if sections.get(section, "").strip() != what.make(facts).strip():
+        if sections.get(section, "").strip() != what.make(context).strip():
             title = what.title or section
             line = next((i for i, t in enumerate(card.text.split("\n"), 1) if f"bezoar:begin {section} " in t), 1)
             said = f"the section '{title}' is not what follows from the lock"
-            yield _lie("section-differs", said, Place(card.file, line))
+            yield Problem("section-differs", said, Place(card.file, line))
     file = folder / croissant.FILE
-    if not file.exists() or file.read_text("utf-8") != croissant.croissant_text(lock, name, card.front):
+    if not file.exists() or file.read_text("utf-8") != croissant.croissant_text(lock, card.front):
         said = f"{croissant.FILE} is not what follows from lock and card" if file.exists() else "there is no such file"
-        yield _lie("croissant-differs", said, Place(str(file)))
+        yield Problem("croissant-differs", said, Place(str(file)))
 
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 200 else text[:200] + "…"
-
-
-def _lie(code: str, message: str, place: Place, hint: str = "") -> Problem:
-    return Problem(code, message, place, hint)

@@ -17,6 +17,7 @@ from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.lineage import UNKNOWN
 from bezoar_data.cards.sections.context import meanings_of
 from bezoar_data.config.sanitize import clean_text, mask_keys
+from bezoar_data.runs.lock import DataFile, Lock
 
 FILE = "croissant.json"
 VERSION = "http://mlcommons.org/croissant/1.1"
@@ -72,34 +73,34 @@ _TYPES = {
 _SPDX_ID = re.compile(r"[A-Za-z0-9.+-]+\Z")
 
 
-def croissant_text(lock: Mapping[str, Any], lock_hash: str, front: Mapping[str, Any]) -> str:
+def croissant_text(lock: Lock, front: Mapping[str, Any]) -> str:
     """The Croissant's text. `front` is the rendered card's front matter."""
-    return json.dumps(_cleaned(_dataset(lock, lock_hash, front)), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_cleaned(_dataset(lock, front)), indent=2, ensure_ascii=False) + "\n"
 
 
-def _dataset(lock: Mapping[str, Any], lock_hash: str, front: Mapping[str, Any]) -> dict[str, Any]:
-    pipeline, own = lock["pipeline"], front["bezoar"]
+def _dataset(lock: Lock, front: Mapping[str, Any]) -> dict[str, Any]:
+    pipeline, own = lock.pipeline, front["bezoar"]
     licence, meanings = own["licence"], meanings_of(lock, own)
-    title = str(front.get("pretty_name") or pipeline["name"])
+    title = str(front.get("pretty_name") or pipeline.name)
     dataset: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": VERSION,
-        "name": re.sub(r"[^A-Za-z0-9_.-]+", "-", pipeline["name"]).strip("-") or "dataset",
+        "name": re.sub(r"[^A-Za-z0-9_.-]+", "-", pipeline.name).strip("-") or "dataset",
         "alternateName": title,
-        "description": pipeline["description"] or f"{title}, made by the pipeline {pipeline['name']}.",
-        "version": f"{pipeline['version']}.0.0+{lock_hash}",
-        "citeAs": f"{title}, version {pipeline['version']}, build {lock_hash}, made with bezoar-data.",
+        "description": pipeline.description or f"{title}, made by the pipeline {pipeline.name}.",
+        "version": f"{pipeline.version}.0.0+{lock.hash}",
+        "citeAs": f"{title}, version {pipeline.version}, build {lock.hash}, made with bezoar-data.",
         "keywords": list(front.get("tags") or ()),
         "inLanguage": front.get("language"),
         "license": _licence_address(licence["result"]),
         "conditionsOfAccess": f"Commercial use: {licence['commercial']}. {' '.join(licence['reasons'])}",
         "creditText": " ".join(licence["attribution"]) or None,
-        "isBasedOn": [source["url"] or source["name"] for source in lock["sources"]],
-        "distribution": [_file(file) for file in declared_data(lock["data"])],
-        "recordSet": [_records(file, lock["columns"], meanings) for file in declared_data(lock["data"])],
+        "isBasedOn": [source.url or source.name for source in lock.sources],
+        "distribution": [_file(file) for file in declared_data(lock.data)],
+        "recordSet": [_records(file, lock.columns, meanings) for file in declared_data(lock.data)],
         **_responsible(lock, own),
-        **_provenance(lock, lock_hash),
+        **_provenance(lock),
     }
     return {key: value for key, value in dataset.items() if value not in (None, [], "")}
 
@@ -111,28 +112,28 @@ def _licence_address(result: str) -> str | None:
     return f"https://spdx.org/licenses/{result}.html" if spdx else result
 
 
-def _file(file: Mapping[str, Any]) -> dict[str, Any]:
+def _file(file: DataFile) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
-        "@id": file["path"],
-        "name": file["path"],
-        "contentUrl": file["path"],
-        "contentSize": f"{file['bytes']} B",
+        "@id": file.path,
+        "name": file.path,
+        "contentUrl": file.path,
+        "contentSize": f"{file.bytes} B",
         "encodingFormat": "application/x-parquet",
-        "sha256": file["sha256"],
+        "sha256": file.sha256,
     }
 
 
-def _records(file: Mapping[str, Any], columns: Mapping[str, str], meanings: Mapping[str, str]) -> dict[str, Any]:
+def _records(file: DataFile, columns: Mapping[str, str], meanings: Mapping[str, str]) -> dict[str, Any]:
     """The rows of one file. A dataset's file holds one split, or a numbered part of it."""
-    part = re.search(r"-(\d{5})-of-(\d{5})", file["path"])
-    name = file["split"] if part is None or int(part[2]) == 1 else f"{file['split']}-{int(part[1])}"
-    fields = [_field(name, column, kind, file["path"], meanings) for column, kind in columns.items()]
+    part = re.search(r"-(\d{5})-of-(\d{5})", file.path)
+    name = file.split if part is None or int(part[2]) == 1 else f"{file.split}-{int(part[1])}"
+    fields = [_field(name, column, kind, file.path, meanings) for column, kind in columns.items()]
     return {
         "@type": "cr:RecordSet",
         "@id": name,
         "name": name,
-        "description": f"{file['rows']} rows of the split {file['split']}.",
+        "description": f"{file.rows} rows of the split {file.split}.",
         "key": {"@id": f"{name}/id"} if "id" in columns else None,
         "field": fields,
     }
@@ -165,22 +166,21 @@ def _field(records: str, column: str, kind: str, file: str, meanings: Mapping[st
     return field
 
 
-def _responsible(lock: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _responsible(lock: Lock, own: Mapping[str, Any]) -> dict[str, Any]:
     """The responsible-AI terms that a run can answer for."""
-    models = [f"{m['model']} ({m['role']})" for m in lock["models"] if m["steps"]]
+    models = [f"{m.model} ({m.role})" for m in lock.models if m.steps]
     judges = [
-        f"{j['name']}: {j['accepted']} accepted, {j['rejected']} rejected; reliability: {_short(r)}"
-        for j, r in zip(lock["judges"], _reliabilities(own, lock), strict=True)
+        f"{j.name}: {j.accepted} accepted, {j.rejected} rejected; reliability: {_short(r)}"
+        for j, r in zip(lock.judges, _reliabilities(own, lock), strict=True)
     ]
     limits = ["Model answers can be wrong, biased or made up."] if models else []
-    if lock["demo"]:
+    if lock.demo:
         limits.append("Demonstration data: made by fixed rules, not by language models.")
     return {
-        "rai:dataCollection": f"Made by the steps {', '.join(step['id'] for step in lock['steps'])}.",
+        "rai:dataCollection": f"Made by the steps {', '.join(step.id for step in lock.steps)}.",
         "rai:dataCollectionType": ["Machine generated"] if models else None,
         "rai:dataPreprocessingProtocol": [
-            f"{step['id']} ({step['use']} {step['version']}): {step['rows_in']} rows in, {step['rows_out']} out"
-            for step in lock["steps"]
+            f"{step.id} ({step.use} {step.version}): {step.rows_in} rows in, {step.rows_out} out" for step in lock.steps
         ],
         "rai:machineAnnotationTools": models,
         "rai:dataAnnotationAnalysis": judges,
@@ -191,51 +191,51 @@ def _responsible(lock: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _reliabilities(own: Mapping[str, Any], lock: Mapping[str, Any]) -> Sequence[Any]:
+def _reliabilities(own: Mapping[str, Any], lock: Lock) -> Sequence[Any]:
     judges = own.get("judge") or []
     known = {j.get("name"): j.get("reliability") for j in judges if isinstance(j, Mapping)}
-    return [known.get(judge["name"]) or "not measured" for judge in lock["judges"]]
+    return [known.get(judge.name) or "not measured" for judge in lock.judges]
 
 
-def _personal(lock: Mapping[str, Any]) -> str:
-    steps = [step for step in lock["steps"] if step["use"] == "personal_data"]
+def _personal(lock: Lock) -> str:
+    steps = [step for step in lock.steps if step.use == "personal_data"]
     if not steps:
         return "Not checked for personal data."
-    done = "; ".join(f"{s['id']}: action {s['settings'].get('action', 'mark')}" for s in steps)
+    done = "; ".join(f"{s.id}: action {s.settings.get('action', 'mark')}" for s in steps)
     return f"Searched for e-mail addresses, phone and card numbers and keys ({done})."
 
 
-def _provenance(lock: Mapping[str, Any], lock_hash: str) -> dict[str, Any]:
+def _provenance(lock: Lock) -> dict[str, Any]:
     """Where it comes from, in the words of W3C's PROV: sources, the activity of each step, the software and models."""
     sources = [
         {
             "@type": "prov:Entity",
-            "@id": source["url"] or f"urn:sha256:{source['sha256']}",
-            "name": source["name"],
-            "version": source["revision"],
-            "license": source["licence"],
-            "sha256": source["sha256"],
+            "@id": source.url or f"urn:sha256:{source.sha256}",
+            "name": source.name,
+            "version": source.revision,
+            "license": source.licence,
+            "sha256": source.sha256,
         }
-        for source in lock["sources"]
+        for source in lock.sources
     ]
     activities = [
         {
             "@type": "prov:Activity",
-            "@id": f"urn:bezoar:{lock_hash}:{step['id']}",
-            "name": step["id"],
-            "description": step["use"],
-            "prov:wasInformedBy": [{"@id": f"urn:bezoar:{lock_hash}:{before}"} for before in step["after"]],
+            "@id": f"urn:bezoar:{lock.hash}:{step.id}",
+            "name": step.id,
+            "description": step.use,
+            "prov:wasInformedBy": [{"@id": f"urn:bezoar:{lock.hash}:{before}"} for before in step.after],
             "prov:wasAssociatedWith": [
-                _without_none({"@type": "prov:SoftwareAgent", "name": model["model"], "version": model["revision"]})
-                for model in lock["models"]
-                if step["id"] in model["steps"]
+                _without_none({"@type": "prov:SoftwareAgent", "name": model.model, "version": model.revision})
+                for model in lock.models
+                if step.id in model.steps
             ],
         }
-        for step in lock["steps"]
+        for step in lock.steps
     ]
     software = [
         {"@type": "prov:SoftwareAgent", "name": name, "softwareVersion": version}
-        for name, version in lock["software"].items()
+        for name, version in lock.software.items()
         if version
     ]
     return {

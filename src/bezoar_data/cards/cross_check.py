@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
 
 from bezoar_data.cards.licences.known import known
 from bezoar_data.cards.licences.lineage import HUB, UNKNOWN, best_verdict, licence_of
 from bezoar_data.cards.render import check_card, read_template
+from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.gateway.fallbacks import fallback_chain
 from bezoar_data.pipeline.load import Checked
+from bezoar_data.runs.lock import LockedModel, LockedSource
 
 
 def check_pipeline_card(checked: Checked) -> list[Problem]:
@@ -37,7 +39,7 @@ def _check_licence(checked: Checked, card: Card) -> Iterator[Problem]:
     if not names:
         return
     own = card.bezoar.get("terms")
-    expected = {"sources": list(_sources(checked)), "models": list(_models(checked)), "judges": []}
+    expected = replace(SAMPLE, sources=tuple(_sources(checked)), models=tuple(_models(checked)), judges=())
     licence = licence_of(expected, names, own)
     book = known().with_own(own or {})
     against = list(licence.conflicts)
@@ -53,23 +55,21 @@ def _check_licence(checked: Checked, card: Card) -> Iterator[Problem]:
         yield Problem("licence-conflict", message, card.place(("license",)), hint, level="warning")
 
 
-def _sources(checked: Checked) -> Iterator[Mapping[str, Any]]:
+def _sources(checked: Checked) -> Iterator[LockedSource]:
     """The sources as a lock would name them, as far as the pipeline file tells."""
     for use, entry in zip(checked.loaded.file.steps, checked.entries, strict=True):
         if entry.kind == "source":
             hub, licence = use.settings.get("hub"), use.settings.get("licence")
             url = f"{HUB}{hub}" if isinstance(hub, str) else None
             for name, one in licence.items() if isinstance(licence, Mapping) else [(use.id, licence)]:
-                yield {"name": name, "url": url, "licence": one if isinstance(one, str) else None}
+                stated = one if isinstance(one, str) else None
+                yield replace(SAMPLE.sources[0], name=name, url=url, licence=stated)
 
 
-def _models(checked: Checked) -> Iterator[Mapping[str, Any]]:
+def _models(checked: Checked) -> Iterator[LockedModel]:
     for role in checked.roles:
         assert checked.models is not None  # noqa: S101 - roles are those of the models file
         for model in fallback_chain(checked.models.file.roles[role]):
-            yield {
-                "role": role,
-                "model": model.model,
-                "output_licence": model.output_licence.model_dump(),
-                "steps": [role],
-            }
+            yield replace(
+                SAMPLE.models[0], role=role, model=model.model, output_licence=model.output_licence, steps=(role,)
+            )

@@ -14,11 +14,12 @@ from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.lineage import OTHER, Licence
 from bezoar_data.cards.sections.carbon import grams
 from bezoar_data.config.sanitize import clean_text, mask_keys
-from bezoar_data.runs.gate import against_people
+from bezoar_data.runs.lock import DataFile, Lock, LockedSource
+from bezoar_data.runs.record import as_json
 
 FORMAT = 1
 
-MADE = ("size_categories", "configs", "dataset_info", "bezoar")
+GENERATED = ("size_categories", "configs", "dataset_info", "bezoar")
 """The keys that a run alone writes."""
 
 _FIRST = ("license", "license_name", "license_link", "language", "pretty_name")
@@ -28,25 +29,23 @@ _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "
 _LARGER = "n>10M"
 
 
-def build_front(
-    person: Mapping[str, Any], own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, licence: Licence
-) -> dict[str, Any]:
+def build_front(person: Mapping[str, Any], own: Mapping[str, Any], lock: Lock, licence: Licence) -> dict[str, Any]:
     """A rendered card's front matter.
 
-    `person` holds the keys a person wrote, without those in `MADE`; `own` is what they wrote under `bezoar:`.
+    `person` holds the keys a person wrote, without those in `GENERATED`; `own` is what they wrote under `bezoar:`.
     """
     front: dict[str, Any] = {**licence_keys(licence), **{k: person[k] for k in _FIRST if k in person}}
-    front["size_categories"] = [size_category(lock["counts"]["kept"])]
+    front["size_categories"] = [size_category(lock.counts.kept)]
     if "task_categories" in person:
         front["task_categories"] = person["task_categories"]
-    front["tags"] = _tags(person.get("tags"), synthetic=bool(lock["models"]), demo=lock["demo"])
-    if sources := _source_datasets(person.get("source_datasets"), lock["sources"]):
+    front["tags"] = _tags(person.get("tags"), synthetic=bool(lock.models), demo=lock.demo)
+    if sources := _source_datasets(person.get("source_datasets"), lock.sources):
         front["source_datasets"] = sources
-    front["configs"] = _configs(lock["data"])
+    front["configs"] = _configs(lock.data)
     if info := _dataset_info(lock):
         front["dataset_info"] = info
-    front.update({k: v for k, v in person.items() if k not in front and k not in MADE})
-    front["bezoar"] = _bezoar(own, lock, lock_hash, licence)
+    front.update({k: v for k, v in person.items() if k not in front and k not in GENERATED})
+    front["bezoar"] = _bezoar(own, lock, licence)
     return front
 
 
@@ -68,42 +67,42 @@ def _tags(written: Any, *, synthetic: bool, demo: bool) -> list[str]:
     return [*(tag for tag in _list(written) if tag not in ours), *(tag for tag, holds in ours.items() if holds)]
 
 
-def _source_datasets(written: Any, sources: Sequence[Mapping[str, Any]]) -> list[str]:
+def _source_datasets(written: Any, sources: Sequence[LockedSource]) -> list[str]:
     names = _list(written)
     for source in sources:
-        url = source["url"] or ""
-        name = url.removeprefix(_HUB) if url.startswith(_HUB) else source["name"]
+        url = source.url or ""
+        name = url.removeprefix(_HUB) if url.startswith(_HUB) else source.name
         if url.startswith(_HUB) and _HUB_ID.match(name):
             names.append(name)
     return list(dict.fromkeys(names))
 
 
-def declared_data(data: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def declared_data(data: Sequence[DataFile]) -> list[DataFile]:
     """The files that are declared to the Hub: `datasets` cannot load a split without rows, and then loads no other.
 
     Of a dataset without any row all are declared; it can be streamed.
     """
-    return [file for file in data if file["rows"]] or list(data)
+    return [file for file in data if file.rows] or list(data)
 
 
-def _configs(data: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _configs(data: Sequence[DataFile]) -> list[dict[str, Any]]:
     files: dict[str, list[str]] = {}
     for file in declared_data(data):
-        files.setdefault(file["split"], []).append(file["path"])
+        files.setdefault(file.split, []).append(file.path)
     parts = [{"split": s, "path": paths[0] if len(paths) == 1 else paths} for s, paths in files.items()]
     return [{"config_name": "default", "data_files": parts}]
 
 
-def _dataset_info(lock: Mapping[str, Any]) -> dict[str, Any] | None:
-    features = hub_features(lock["columns"])
+def _dataset_info(lock: Lock) -> dict[str, Any] | None:
+    features = hub_features(lock.columns)
     if features is None:
         return None
     # The Hub's reader wants `num_bytes` beside each count of rows, which it checks when it loads: bytes as on disk.
     splits: dict[str, dict[str, Any]] = {}
-    for file in declared_data(lock["data"]):
-        split = splits.setdefault(file["split"], {"name": file["split"], "num_bytes": 0, "num_examples": 0})
-        split["num_bytes"] += file["bytes"]
-        split["num_examples"] += file["rows"]
+    for file in declared_data(lock.data):
+        split = splits.setdefault(file.split, {"name": file.split, "num_bytes": 0, "num_examples": 0})
+        split["num_bytes"] += file.bytes
+        split["num_examples"] += file.rows
     size = sum(split["num_bytes"] for split in splits.values())
     return {
         "config_name": "default",
@@ -114,20 +113,20 @@ def _dataset_info(lock: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, licence: Licence) -> dict[str, Any]:
-    pipeline = lock["pipeline"]
+def _bezoar(own: Mapping[str, Any], lock: Lock, licence: Licence) -> dict[str, Any]:
+    pipeline = lock.pipeline
     made: dict[str, Any] = {
         "version": FORMAT,
-        "pipeline": {"name": pipeline["name"], "version": pipeline["version"], "sha256": pipeline["sha256"]},
-        "lock": lock_hash,
-        "demo": lock["demo"],
-        "counts": dict(lock["counts"]),
+        "pipeline": {"name": pipeline.name, "version": pipeline.version, "sha256": pipeline.sha256},
+        "lock": lock.hash,
+        "demo": lock.demo,
+        "counts": as_json(lock.counts),
         "cost": {
-            "usd": lock["cost"],
+            "usd": lock.cost,
             "co2_grams": grams(lock),
-            "answers": sum(u["answers"] for u in lock["usage"]),
-            "prompt_tokens": sum(u["prompt_tokens"] for u in lock["usage"]),
-            "completion_tokens": sum(u["completion_tokens"] for u in lock["usage"]),
+            "answers": sum(u.answers for u in lock.usage),
+            "prompt_tokens": sum(u.prompt_tokens for u in lock.usage),
+            "completion_tokens": sum(u.completion_tokens for u in lock.usage),
         },
     }
     if own.get("views"):
@@ -137,12 +136,16 @@ def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, lic
     if own.get("terms"):
         made["terms"] = own["terms"]
     made["sources"] = [
-        {key: source[key] for key in ("name", "revision", "sha256", "url", "licence", "rows", "kept")}
-        for source in lock["sources"]
+        {key: getattr(source, key) for key in ("name", "revision", "sha256", "url", "licence", "rows", "kept")}
+        for source in lock.sources
     ]
     made["models"] = [
-        {key: model[key] for key in ("role", "fallback", "provider", "model", "revision", "output_licence", "demo")}
-        for model in lock["models"]
+        {
+            **{key: getattr(model, key) for key in ("role", "fallback", "provider", "model", "revision")},
+            "output_licence": model.output_licence.model_dump(),
+            "demo": model.demo,
+        }
+        for model in lock.models
     ]
     made["licence"] = {
         "result": licence.result,
@@ -152,28 +155,26 @@ def _bezoar(own: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str, lic
         "conflicts": list(licence.conflicts),
         "attribution": list(licence.attribution),
     }
-    compared = (lock.get("judging") or {}).get("comparisons", ())
+    counted = [(judge, ("accepted", "rejected")) for judge in lock.judges]
+    compared = [(judge, ("a", "b", "tie")) for judge in lock.judging.comparisons]
     made["judge"] = [
         {
-            **{key: judge[key] for key in ("name", "step", *counts)},
-            "reliability": _reliability(lock, judge["name"]) or "not measured",
+            **{key: getattr(judge, key) for key in ("name", "step", *counts)},
+            "reliability": _reliability(lock, judge.name) or "not measured",
         }
-        for judges, counts in ((lock["judges"], ("accepted", "rejected")), (compared, ("a", "b", "tie")))
-        for judge in judges
+        for judge, counts in (*counted, *compared)
     ]
-    made["review"] = lock.get("review") or "none"
-    made["contamination"] = lock.get("contamination") or "not checked"
+    made["review"] = as_json(lock.review) if lock.review else "none"
+    made["contamination"] = as_json(lock.contamination) if lock.contamination else "not checked"
     a_persons = {key: made.pop(key) for key in ("views", "fields", "terms") if key in made}
     return {**_cleaned(made), **a_persons}
 
 
-def _reliability(lock: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+def _reliability(lock: Lock, name: str) -> list[dict[str, Any]]:
     """How far a judge agrees with people, as far as that was measured."""
-    measures = ("rows", "agreement", "kappa", "weighted_kappa")
-    return [
-        {"columns": one["columns"], **{key: one[key] for key in measures if key in one}}
-        for one in against_people(lock.get("judging") or {}, name)
-    ]
+    shown = ("columns", "rows", "agreement", "kappa", "weighted_kappa")
+    measures = map(as_json, lock.judging.people.of_judge(name))
+    return [{key: one[key] for key in shown if one[key] is not None} for one in measures]
 
 
 def _cleaned(value: Any) -> Any:

@@ -49,7 +49,7 @@ def hash_of(value: Any) -> str:
     return digest("card", value.strip() if isinstance(value, str) else value, length=12)
 
 
-def take_apart(body: str) -> Body:
+def split_body(body: str) -> Body:
     """The sections and the prose of a body. A marker without its partner is taken out and its text kept as prose."""
     records: dict[str, dict[str, str]] = {"prose": {}, "front": {}}
     for kind, entries in _RECORD.findall(body):
@@ -77,7 +77,7 @@ def take_apart(body: str) -> Body:
     return Body(tuple(order), sections, pieces, records["prose"], records["front"])
 
 
-def merge(fresh: Body, previous: Body) -> Body:
+def merge_body(fresh: Body, previous: Body) -> Body:
     """The fresh sections amid the prose that a person left in the previous render."""
     edited = {n: p for n, p in previous.prose.items() if hash_of(p) != previous.record.get(n)}
     prose = {**fresh.prose, **{n: p for n, p in edited.items() if n in fresh.prose}}
@@ -89,7 +89,7 @@ def merge(fresh: Body, previous: Body) -> Body:
     return Body(_order(fresh.order, previous.order), fresh.sections, prose, fresh.record, fresh.front_record)
 
 
-def put_together(body: Body, front_record: Mapping[str, str]) -> str:
+def join_body(body: Body, front_record: Mapping[str, str]) -> str:
     """The body's text, with the record of what the template gave."""
     pieces = [body.prose[TOP]]
     for name in body.order:
@@ -98,7 +98,7 @@ def put_together(body: Body, front_record: Mapping[str, str]) -> str:
     return "\n\n".join([*(p for p in pieces if p.strip()), "\n".join(records)]) + "\n"
 
 
-def recorded(body: Body) -> Body:
+def with_hashes(body: Body) -> Body:
     """A body fresh from its template, with the record of its prose."""
     record = {name: hash_of(piece) for name, piece in body.prose.items()}
     return Body(body.order, body.sections, body.prose, record, body.front_record)

@@ -2,49 +2,43 @@
 
 A card is rendered from a template (the pipeline's `card:`, or the one that comes with the package), the lock, one
 example row, and the card that stood in the place before. Every figure is the lock's; the words around the figures are
-a person's and survive, see `cards.parts`: what they write in the template always stands, and what they change in the
+a person's and survive, see `cards.merge`: what they write in the template always stands, and what they change in the
 rendered README by hand is kept when it is rendered again. Figures belong into sections: one that a template puts into
 a sentence stays as it is once a person has edited that sentence in the README. The same inputs give the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from bezoar_data.cards import croissant
-from bezoar_data.cards.front_matter import MADE, build_front
+from bezoar_data.cards.front_matter import GENERATED, build_front
 from bezoar_data.cards.licences.lineage import UNKNOWN, licence_of
-from bezoar_data.cards.merge import (
-    hash_of,
-    merge,
-    merge_front,
-    put_together,
-    recorded,
-    take_apart,
-    wrap,
-)
-from bezoar_data.cards.sample_lock import SPECIMEN_HASH, specimen_lock
-from bezoar_data.cards.sections.context import Facts
+from bezoar_data.cards.merge import hash_of, join_body, merge_body, merge_front, split_body, with_hashes, wrap
+from bezoar_data.cards.sample_lock import SAMPLE, sample_values
+from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.registry import SECTIONS
 from bezoar_data.cards.template import VALUES, check_template, render_body
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card, parse_card
 from bezoar_data.config.files.card_text import front_text
 from bezoar_data.config.problems import Problem
+from bezoar_data.runs.lock import Lock, RenderCard
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 
 DEFAULT_TEMPLATE = "default_card.md"
 README = "dataset/README.md"
 
-Describe = Callable[[Mapping[str, Any], str, Mapping[str, Any] | None, str | None], Mapping[str, str]]
 
+def card_renderer(
+    template: Path | None, columns: Collection[str] | None = None, previous: Path | None = None
+) -> RenderCard:
+    """What makes the files that describe a dataset, its card and its Croissant: texts by file name.
 
-def describer(template: Path | None, columns: Collection[str] | None = None, previous: Path | None = None) -> Describe:
-    """What makes the files that describe a dataset, its card and its Croissant, from (lock, its hash, an example row,
-    the card as it stood): texts by file name.
+    `template` None takes the one that comes with the package.
 
     The template is read and checked here, before a run has cost anything, and so is the README that stands in the
     place, `previous`, which a person may have edited. `columns` are those the pipeline will write, where they are
@@ -56,34 +50,11 @@ def describer(template: Path | None, columns: Collection[str] | None = None, pre
         problems += check_front(load_card(previous))
     raise_errors(problems)
 
-    def describe(
-        lock: Mapping[str, Any], lock_hash: str, example: Mapping[str, Any] | None, previous: str | None
-    ) -> dict[str, str]:
-        text = _render(card, lock, lock_hash, example, previous)
-        return {
-            "README.md": text,
-            croissant.FILE: croissant.croissant_text(lock, lock_hash, parse_card(text, README).front),
-        }
+    def render(lock: Lock, example: Mapping[str, Any] | None, previous: str | None) -> dict[str, str]:
+        text = _render(card, lock, example, previous)
+        return {"README.md": text, croissant.FILE: croissant.croissant_text(lock, parse_card(text, README).front)}
 
-    return describe
-
-
-def render_card(
-    template: Path | None,
-    lock: Mapping[str, Any],
-    lock_hash: str,
-    example: Mapping[str, Any] | None,
-    *,
-    previous: str | None,
-) -> str:
-    """The text of a dataset's README.md.
-
-    `template` None takes the template that comes with the package. `example` is a row as published, or None for a
-    dataset without rows. `previous` is the README of the last build in this place, or None. Raises `InputError`.
-    """
-    card = read_template(template)
-    raise_errors(check_card(card))
-    return _render(card, lock, lock_hash, example, previous)
+    return render
 
 
 def read_template(path: Path | None) -> Card:
@@ -103,44 +74,42 @@ def check_card(card: Card, columns: Collection[str] | None = None) -> list[Probl
     problems = check_front(card, known) + check_template(card, SECTIONS)
     if not any(p.level == "error" for p in problems):
         try:
-            _body(card, Facts.of(specimen_lock(), SPECIMEN_HASH, None, card))
+            _body(card, CardContext.of(SAMPLE, None, card), sample_values())
         except InputError as error:
             problems += error.problems
     return problems
 
 
-def _render(
-    card: Card, lock: Mapping[str, Any], lock_hash: str, example: Mapping[str, Any] | None, previous: str | None
-) -> str:
-    raise_errors(check_front(card, tuple(lock["columns"])))
-    written = {k: v for k, v in card.front.items() if k not in MADE}
-    fresh = _front(card, written, lock, lock_hash)
-    record = {k: hash_of(v) for k, v in fresh.items() if k not in MADE}
+def _render(card: Card, lock: Lock, example: Mapping[str, Any] | None, previous: str | None) -> str:
+    raise_errors(check_front(card, tuple(lock.columns)))
+    written = {k: v for k, v in card.front.items() if k not in GENERATED}
+    fresh = _front(card, written, lock)
+    record = {k: hash_of(v) for k, v in fresh.items() if k not in GENERATED}
     person, old = written, None
     if previous:
         last = parse_card(previous, README)
         raise_errors(check_front(last))
-        old = take_apart(last.body)
-        before = {k: v for k, v in last.front.items() if k not in MADE}
+        old = split_body(last.body)
+        before = {k: v for k, v in last.front.items() if k not in GENERATED}
         person = merge_front(written, fresh, before, old.front_record)
-    front = _front(card, person, lock, lock_hash)
-    body = recorded(take_apart(_body(card, Facts.of(lock, lock_hash, example, card, person))))
-    return front_text(front) + "\n" + put_together(merge(body, old) if old else body, record)
+    front = _front(card, person, lock)
+    body = with_hashes(split_body(_body(card, CardContext.of(lock, example, card, person), lock.as_json())))
+    return front_text(front) + "\n" + join_body(merge_body(body, old) if old else body, record)
 
 
-def _front(card: Card, person: Mapping[str, Any], lock: Mapping[str, Any], lock_hash: str) -> dict[str, Any]:
+def _front(card: Card, person: Mapping[str, Any], lock: Lock) -> dict[str, Any]:
     stated = person.get("license")
     licence = licence_of(lock, None if stated == UNKNOWN else stated, card.bezoar.get("terms"))
-    return build_front(person, card.bezoar, lock, lock_hash, licence)
+    return build_front(person, card.bezoar, lock, licence)
 
 
-def _body(card: Card, facts: Facts) -> str:
-    sections = {name: wrap(name, section.make(facts)) for name, section in SECTIONS.items()}
-    values = {**{key: facts.lock[key] for key in VALUES if key in facts.lock}, "title": facts.title}
-    values["lock"] = facts.lock_hash
+def _body(card: Card, context: CardContext, lock: Mapping[str, Any]) -> str:
+    """The template's body, filled in. `lock` is the lock as a template reads it."""
+    sections = {name: wrap(name, section.make(context)) for name, section in SECTIONS.items()}
+    values = {**{key: lock[key] for key in VALUES if key in lock}, "title": context.title, "lock": context.lock.hash}
     body = render_body(card, values, sections)
-    # A card that leaves a section out still tells it: at its end, in the usual order.
-    placed = take_apart(body).order
+    # A section that the template leaves out still stands on the card: at its end, in the usual order.
+    placed = split_body(body).order
     for name, section in SECTIONS.items():
         if name not in placed:
             heading = f"## {section.title}\n\n" if section.title else ""

@@ -1,130 +1,75 @@
-"""A made-up lock with one of everything, to try a template before a run: an undefined value in it is found for free.
-
-Where a real lock's keys or lengths depend on the pipeline (settings, reasons, ratings), the specimen holds whatever is
-asked of it, so that only names which no lock can have are found missing.
-"""
+"""A made-up lock with one of everything, to try a template before a run: an undefined value in it is found for free."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
-SPECIMEN_HASH = "0" * 16
-_SHA = "0" * 64
+from pydantic import BaseModel
+
+from bezoar_data.config.files.models import OutputLicence
+from bezoar_data.runs.lock import (
+    AcceptCounts,
+    DataFile,
+    Lock,
+    LockedJudging,
+    LockedModel,
+    LockedPipeline,
+    LockedSource,
+    LockedStep,
+    ModelUsage,
+    RowCounts,
+)
+
+# fmt: off
+SAMPLE = Lock(
+    pipeline=LockedPipeline(name="sample", version=1, description="", sha256="0", seed=0, splits={"validation": 0.5},
+                            tolerate=0.0, limit=None, review=None),
+    software={"bezoar-data": "0"},
+    steps=(LockedStep(id="step", use="step", version=1, after=(), settings={}, files={}, role="teacher", rows_in=2,
+                      rows_out=1, dropped={"reason": 1}, missed={}, noted={}),),
+    sources=(LockedSource(step="step", name="source", revision=None, sha256="0", url=None, licence=None, rows=2,
+                          kept=1),),
+    models=(LockedModel(role="teacher", fallback=False, provider="provider", model="model", revision=None, sampling={},
+                        extra_body={}, output_licence=OutputLicence(id="unknown"), carbon=None, demo=False,
+                        steps=("step",)),),
+    counts=RowCounts(source=2, kept=1, dropped=1),
+    usage=(ModelUsage("step", "model", 1, 1, 1, None),),
+    cost=None,
+    judges=(AcceptCounts(name="judge", step="step", kind="accept", accepted=1, rejected=0, ratings={"5": 1},
+                         unjudged={}),),
+    judging=LockedJudging(),
+    contamination=None,
+    columns={"id": "string"},
+    mixed_columns=(),
+    data=(DataFile(path="data/train-00000-of-00001.parquet", split="train", rows=1, bytes=1, sha256="0"),),
+    demo=False,
+    review=None,
+)
+"""None of its figures ever reaches a card."""
+# fmt: on
+
+
+def sample_values(value: Any = SAMPLE) -> Any:
+    """The sample as a template reads it. Where a real lock's keys or lengths depend on the pipeline (settings, reasons,
+    ratings), it holds whatever is asked of it, so that only names which no lock can have are found missing."""
+    if isinstance(value, Mapping):
+        return _AnyKey(value)
+    if isinstance(value, tuple):
+        return _AnyLength(map(sample_values, value))
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if is_dataclass(value):
+        return {f.name: sample_values(getattr(value, f.name)) for f in fields(value)}
+    return value
 
 
 class _AnyKey(dict[str, Any]):
-    """A mapping whose keys depend on the pipeline."""
-
     def __missing__(self, key: str) -> int:
         return 0
 
 
 class _AnyLength(list[Any]):
-    """A list whose length depends on the pipeline."""
-
     def __getitem__(self, index: Any) -> Any:
         return super().__getitem__(0 if isinstance(index, int) else index)
-
-
-def specimen_lock() -> dict[str, Any]:
-    """A lock of the same shape as a real one; none of its figures ever reaches a card."""
-    return {
-        "format": 1,
-        "pipeline": {
-            "name": "specimen",
-            "version": 1,
-            "description": "",
-            "sha256": _SHA,
-            "seed": 0,
-            "splits": _AnyKey(validation=0.5),
-            "limit": None,
-            "tolerate": 0.0,
-        },
-        "software": _AnyKey({"bezoar-data": "0"}),
-        "steps": _AnyLength(
-            [
-                {
-                    "id": "step",
-                    "use": "step",
-                    "version": 1,
-                    "after": [],
-                    "settings": _AnyKey(),
-                    "files": _AnyKey(),
-                    "role": "teacher",
-                    "rows_in": 2,
-                    "rows_out": 1,
-                    "dropped": _AnyKey(reason=1),
-                }
-            ]
-        ),
-        "sources": _AnyLength(
-            [
-                {
-                    "step": "step",
-                    "name": "source",
-                    "revision": None,
-                    "sha256": _SHA,
-                    "url": None,
-                    "licence": None,
-                    "rows": 2,
-                    "kept": 1,
-                }
-            ]
-        ),
-        "models": _AnyLength(
-            [
-                {
-                    "role": "teacher",
-                    "fallback": False,
-                    "provider": "provider",
-                    "model": "model",
-                    "revision": None,
-                    "sampling": _AnyKey(),
-                    "output_licence": {"id": "unknown", "commercial": "unknown", "url": None, "note": None},
-                    "carbon": None,
-                    "demo": False,
-                    "steps": ["step"],
-                }
-            ]
-        ),
-        "counts": {"source": 2, "kept": 1, "dropped": 1},
-        "usage": _AnyLength(
-            [{"step": "step", "model": "model", "answers": 1, "prompt_tokens": 1, "completion_tokens": 1, "cost": None}]
-        ),
-        "cost": None,
-        "judges": _AnyLength(
-            [
-                {
-                    "name": "judge",
-                    "step": "step",
-                    "kind": "accept",
-                    "accepted": 1,
-                    "rejected": 0,
-                    "ratings": _AnyKey({"5": 1}),
-                    "unjudged": _AnyKey(),
-                }
-            ]
-        ),
-        "judging": {
-            "attributes": [],
-            "comparisons": [],
-            "repeated": [],
-            "agreement": [],
-            "people": {"agreement": [], "calibration": []},
-        },
-        "contamination": None,
-        "columns": _AnyKey(id="string"),
-        "mixed_columns": [],
-        "data": _AnyLength(
-            [
-                {
-                    "path": "data/train-00000-of-00001.parquet",
-                    "split": "train",
-                    "rows": 1,
-                    "bytes": 1,
-                    "sha256": _SHA,
-                }
-            ]
-        ),
-        "demo": False,
-    }

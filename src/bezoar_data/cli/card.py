@@ -65,7 +65,7 @@ def _print(card: Card) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from bezoar_data.cards.merge import take_apart
+    from bezoar_data.cards.merge import split_body
     from bezoar_data.config.sanitize import clean_text
 
     console = Console()
@@ -74,7 +74,7 @@ def _print(card: Card) -> None:
     title = card.front.get("pretty_name") or (own.get("pipeline") or {}).get("name") or "dataset"
     head = [f"# {title}", f"build `{own.get('lock')}`, licence **{licence.get('result', 'unknown')}**, "
             f"commercial use **{licence.get('commercial', 'unknown')}**"]  # fmt: skip
-    sections = take_apart(card.body).sections
+    sections = split_body(card.body).sections
     parts = [f"## {name.replace('_', ' ').capitalize()}\n\n{text}" for name, text in sections.items() if text.strip()]
     console.print(Markdown(clean_text("\n\n".join([*head, *parts]).replace("<br>", ", "))))
 

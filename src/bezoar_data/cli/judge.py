@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from bezoar_data.runs.lock import PeopleAgreement, RatingCalibration
 
 app = typer.Typer(help="Measure judges: against people, against each other, against themselves.", no_args_is_help=True)
 
@@ -52,22 +55,25 @@ def reliability(
     from bezoar_data.config.problems import Problem
     from bezoar_data.reports.judge_text import compared_text, known_text
     from bezoar_data.reports.reliability import compare_columns, known_reliability
+    from bezoar_data.runs import record
 
     if columns is None:
         given = {"--slice": slices, "--text": text, "--labels": labels, "--where": where, "--save": save}
         if wrong := [name for name, value in given.items() if value]:
             hint = "e.g. --columns gpt4_rating human_rating"
             raise InputError(Problem("missing-option", f"{wrong[0]} needs --columns", hint=hint))
-        known = known_reliability(run)
-        typer.echo(_json(known) if as_json else known_text(known))
+        judges, judging = known_reliability(run)
+        known = {"judges": [record.as_json(judge) for judge in judges], **record.as_json(judging)}
+        known.pop("people")
+        typer.echo(_json(known) if as_json else known_text(judges, judging))
         return
     report, rows = compare_columns(run, *columns, slices=slices or (), text=text or (), labels=labels, where=where)
     if save:
         if columns[1] in rows.judged or columns[0] not in rows.judged:
             hint = "name a judge's column first and people's second; how judges agree stands on the card by itself"
             raise InputError(Problem("not-people", "--save keeps what a judge was measured by people", hint=hint))
-        _save(run, "agreement", report, ("columns", "where"), used=(*columns, *_columns(where)))
-    typer.echo(_json(report) if as_json else compared_text(report))
+        _save(run, report, used=(*columns, *_columns(where)))
+    typer.echo(_json(record.as_json(report)) if as_json else compared_text(report))
 
 
 @app.command("calibrate")
@@ -96,12 +102,12 @@ def calibrate(
     """
     from bezoar_data.reports.judge_text import calibrated_text
     from bezoar_data.reports.reliability import calibrate_cut
+    from bezoar_data.runs import record
 
     report, _ = calibrate_cut(run, rating, good, precision, labels=labels, where=where)
     if save:
-        key = ("rating", "good_if", "where", "wanted")
-        _save(run, "calibration", report, key, used=(rating, *_columns(good), *_columns(where)))
-    typer.echo(_json(report) if as_json else calibrated_text(report))
+        _save(run, report, used=(rating, *_columns(good), *_columns(where)))
+    typer.echo(_json(record.as_json(report)) if as_json else calibrated_text(report))
 
 
 def _json(value: dict[str, Any]) -> str:
@@ -114,7 +120,7 @@ def _columns(expression: str | None) -> tuple[str, ...]:
     return tuple(Where.parse(expression).columns) if expression else ()
 
 
-def _save(run: Path, kind: str, report: dict[str, Any], key: tuple[str, ...], used: tuple[str, ...]) -> None:
+def _save(run: Path, report: PeopleAgreement | RatingCalibration, used: tuple[str, ...]) -> None:
     from bezoar_data.config.errors import InputError
     from bezoar_data.config.problems import Place, Problem
     from bezoar_data.runs.folder import RunFolder
@@ -128,5 +134,5 @@ def _save(run: Path, kind: str, report: dict[str, Any], key: tuple[str, ...], us
     if of_review := [name for name in used if name in REVIEW_COLUMNS]:
         hint = "leave --save out: each `review pull` measures the judges by people's answers, for the card too"
         raise InputError(Problem("not-kept", f"'{of_review[0]}' may change with the next pull", Place(str(run)), hint))
-    add_measured(folder.reliability, folder.dataset, kind, report, key)
+    add_measured(folder.reliability, folder.dataset, report)
     typer.echo(f"{folder.reliability}: run the same pipeline again to put it on the card", err=True)

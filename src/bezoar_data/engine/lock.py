@@ -1,29 +1,43 @@
-"""The lock: everything a dataset depends on and everything that was counted, as one JSON value without times or paths.
-
-The dataset folder is a pure function of the lock, the journal and what people said in review; the lock's hash names
-the run on the Hub. The card is rendered from it, and checked against it.
-"""
+"""The lock of a finished run, from what it ran and counted; and the finished dataset put in its place."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.files.models import Model
-from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.counts import Counts, StepCount
 from bezoar_data.engine.judge_stats import Judging, judges_in
 from bezoar_data.llms.gateway.fallbacks import fallback_chain
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written, sha256_of
+from bezoar_data.runs.folder import RunFolder, replace_folder, write_json, write_text
+from bezoar_data.runs.lock import (
+    AcceptCounts,
+    Contamination,
+    HumanReview,
+    Lock,
+    LockedFile,
+    LockedJudging,
+    LockedModel,
+    LockedPipeline,
+    LockedSource,
+    LockedStep,
+    ModelUsage,
+    PeopleMeasures,
+    RenderCard,
+    RowCounts,
+)
+from bezoar_data.runs.record import parse
 from bezoar_data.runs.row import SOURCES, Row
-from bezoar_data.runs.spool import Usage
 from bezoar_data.steps.verdicts import name_of
 
-FORMAT = 1
 _SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")
 
 
@@ -55,64 +69,61 @@ def build_lock(
     written: Written,
     dropped: int,
     seen: Seen,
-    usage: tuple[Usage, ...],
-    contamination: dict[str, Any] | None,
+    usage: tuple[ModelUsage, ...],
+    contamination: Mapping[str, Any] | None,
     *,
     limit: int | None,
-    people: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The lock of a finished run. See `cards.render` for how each part is shown.
-
-    `people` is what was measured against labels that people gave (`runs.measured`).
-    """
+    people: PeopleMeasures,
+    review: HumanReview | None,
+) -> Lock:
+    """The lock of a finished run. `people` is what was measured of its judges against labels that people gave."""
     file = compiled.loaded.file
     costs = [u.cost for u in usage]
-    models = _models(compiled, usage)
-    return {
-        "format": FORMAT,
-        "pipeline": {
-            "name": file.name,
-            "version": file.version,
-            "description": file.description,
-            "sha256": hashlib.sha256(compiled.resolved.encode()).hexdigest(),
-            "seed": file.seed,
-            "splits": dict(file.splits),
-            "tolerate": file.tolerate,
-            "limit": limit,
-            **({"review": file.review.model_dump()} if file.review else {}),
-        },
-        "software": {name: _version(name) for name in _SOFTWARE},
-        "steps": [{**_step(node), **counts.steps[node.id].as_json()} for node in compiled.nodes],
-        "sources": _sources(compiled, seen),
-        "models": models,
-        "counts": {
-            "source": sum(counts.steps[node.id].rows_in for node in compiled.sources),
-            "kept": written.rows,
-            "dropped": dropped,
-        },
-        "usage": [
-            {
-                "step": u.step,
-                "model": u.model,
-                "answers": u.answers,
-                "prompt_tokens": u.prompt_tokens,
-                "completion_tokens": u.completion_tokens,
-                "cost": u.cost,
-            }
-            for u in usage
-        ],
-        "cost": None if None in costs else round(sum(c or 0.0 for c in costs), 6),
-        "judges": seen.judging.judges(),
-        "judging": {**seen.judging.measured(), "people": dict(people)},
-        "contamination": contamination,
-        "columns": dict(written.columns),
-        "mixed_columns": list(written.mixed),
-        "data": [
-            {"path": f.path, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256}
-            for f in written.files
-        ],
-        "demo": any(model["demo"] for model in models),
-    }
+    models = tuple(_models(compiled, usage))
+    judging: LockedJudging = parse(LockedJudging, seen.judging.measured())
+    return Lock(
+        pipeline=LockedPipeline(
+            name=file.name,
+            version=file.version,
+            description=file.description,
+            sha256=hashlib.sha256(compiled.resolved.encode()).hexdigest(),
+            seed=file.seed,
+            splits=dict(file.splits),
+            tolerate=file.tolerate,
+            limit=limit,
+            review=file.review,
+        ),
+        software={name: _version(name) for name in _SOFTWARE},
+        steps=tuple(_step(node, counts.steps[node.id]) for node in compiled.nodes),
+        sources=tuple(_sources(compiled, seen)),
+        models=models,
+        counts=RowCounts(
+            source=sum(counts.steps[node.id].rows_in for node in compiled.sources), kept=written.rows, dropped=dropped
+        ),
+        usage=usage,
+        cost=None if None in costs else round(sum((c or 0.0 for c in costs), 0.0), 6),
+        judges=parse(tuple[AcceptCounts, ...], seen.judging.judges()),
+        judging=replace(judging, people=people),
+        contamination=parse(Contamination, contamination) if contamination is not None else None,
+        columns=dict(written.columns),
+        mixed_columns=written.mixed,
+        data=written.files,
+        demo=any(model.demo for model in models),
+        review=review,
+    )
+
+
+def put_in_place(
+    building: Path, folder: RunFolder, lock: Lock, example: Mapping[str, Any] | None, render: RenderCard
+) -> None:
+    """Finish the dataset in `building`: card and lock are written into it, and it takes the place of the dataset that
+    was there."""
+    previous = folder.dataset / "README.md"
+    texts = render(lock, example, previous.read_text("utf-8") if previous.exists() else None)
+    write_json(building / "lock.json", lock.as_json())
+    for name, text in texts.items():
+        write_text(building / name, text)
+    replace_folder(building, folder.dataset)
 
 
 def _written(node: Node) -> list[str]:
@@ -126,64 +137,65 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _step(node: Node) -> dict[str, Any]:
-    return {
-        "id": node.id,
-        "use": node.use,
-        "version": node.version,
-        "after": list(node.after),
-        "settings": dict(node.settings),
-        "files": _hashes(node),
-        "role": node.role,
-    }
+def _step(node: Node, count: StepCount) -> LockedStep:
+    return LockedStep(
+        id=node.id,
+        use=node.use,
+        version=node.version,
+        after=tuple(node.after),
+        settings=dict(node.settings),
+        files=_hashes(node),
+        role=node.role,
+        rows_in=count.rows_in,
+        rows_out=count.rows_out,
+        dropped=dict(sorted(count.dropped.items())),
+        missed=dict(sorted(count.missed.items())),
+        noted=dict(sorted(count.noted.items())),
+    )
 
 
-def _hashes(node: Node) -> dict[str, Any]:
+def _hashes(node: Node) -> dict[str, tuple[LockedFile, ...]]:
     """The hashes of the files a step reads, by setting; a folder or a pattern is hashed by the source itself."""
-    hashes: dict[str, Any] = {}
+    hashes: dict[str, tuple[LockedFile, ...]] = {}
     for name, path in node.files:
         if path.is_file():
-            hashes.setdefault(name, []).append({"name": path.name, "sha256": sha256_of(path)})
+            hashes[name] = (*hashes.get(name, ()), LockedFile(name=path.name, sha256=sha256_of(path)))
     return hashes
 
 
-def _sources(compiled: Compiled, seen: Seen) -> list[dict[str, Any]]:
-    return [
-        {
-            "step": node.id,
-            "name": fact.name,
-            "revision": fact.revision or None,
-            "sha256": fact.sha256,
-            "url": fact.url,
-            "licence": fact.licence,
-            "rows": seen.sources[fact.name],
-            "kept": seen.kept[fact.name],
-        }
-        for node in compiled.sources
-        for fact in node.step.facts()
-    ]
+def _sources(compiled: Compiled, seen: Seen) -> Iterator[LockedSource]:
+    for node in compiled.sources:
+        for fact in node.step.facts():
+            yield LockedSource(
+                step=node.id,
+                name=fact.name,
+                revision=fact.revision or None,
+                sha256=fact.sha256,
+                url=fact.url,
+                licence=fact.licence,
+                rows=seen.sources[fact.name],
+                kept=seen.kept[fact.name],
+            )
 
 
-def _models(compiled: Compiled, usage: Sequence[Usage]) -> list[dict[str, Any]]:
-    return [
-        {
-            "role": role,
-            "fallback": model is not compiled.roles[role],
-            "provider": model.provider,
-            "model": model.model,
-            "revision": model.revision,
-            "sampling": model.sampling.model_dump(mode="json", exclude_defaults=True),
-            "extra_body": dict(model.extra_body),
-            "output_licence": model.output_licence.model_dump(),
-            "carbon": model.carbon.model_dump() if model.carbon else None,
-            "demo": provider_class(model.provider).demo,
-            "steps": steps,
-        }
-        for role, model, steps in _answering(compiled, usage)
-    ]
+def _models(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[LockedModel]:
+    for role, model, steps in _answering(compiled, usage):
+        yield LockedModel(
+            role=role,
+            fallback=model is not compiled.roles[role],
+            provider=model.provider,
+            model=model.model,
+            revision=model.revision,
+            sampling=model.sampling.model_dump(mode="json", exclude_defaults=True),
+            extra_body=dict(model.extra_body),
+            output_licence=model.output_licence,
+            carbon=model.carbon,
+            demo=provider_class(model.provider).demo,
+            steps=tuple(steps),
+        )
 
 
-def _answering(compiled: Compiled, usage: Sequence[Usage]) -> Iterator[tuple[str, Model, list[str]]]:
+def _answering(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[tuple[str, Model, list[str]]]:
     """The model of each role with the steps that ask it, and those of its fallbacks that answered: their terms hold for
     these answers."""
     answered = {(u.step, u.model) for u in usage}

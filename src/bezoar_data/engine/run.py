@@ -19,8 +19,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.event_loop import Options, drive, tell_notes
-from bezoar_data.engine.finish import Describe, put_in_place
-from bezoar_data.engine.lock import Seen, build_lock
+from bezoar_data.engine.lock import Seen, build_lock, put_in_place
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.record import RunRecord
 from bezoar_data.engine.review.answers import Reviewing
@@ -29,6 +28,7 @@ from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, write_text
+from bezoar_data.runs.lock import Lock, RenderCard
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.spool import Spool
 
@@ -38,15 +38,14 @@ class Result:
     """How a finished run ended. `exit_code` is 0, or 1 when more rows failed than the pipeline tolerates."""
 
     folder: RunFolder
-    lock: Mapping[str, Any]
-    lock_hash: str
+    lock: Lock
     counts: Counts
     usage: Mapping[str, Any]
     seconds: float
     exit_code: int
 
 
-def run(compiled: Compiled, folder: RunFolder, options: Options, *, describe: Describe, progress: Progress) -> Result:
+def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: RenderCard, progress: Progress) -> Result:
     """Run a pipeline to its end and leave its files in `folder`.
 
     Raises `InputError` (exit 2), `BudgetStop` (3), `ProviderAway` (5) or `Interrupted` (130); after each but the
@@ -78,7 +77,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, describe: De
             raise
         finally:
             progress.close()
-        result = _finish(compiled, folder, spool, counts, options, describe, scratch, watch, record)
+        result = _finish(compiled, folder, spool, counts, options, render, scratch, watch, record)
         spool.close()
     return result
 
@@ -155,7 +154,7 @@ def _finish(
     spool: Spool,
     counts: Counts,
     options: Options,
-    describe: Describe,
+    render: RenderCard,
     scratch: Path,
     watch: RunWatch,
     record: RunRecord,
@@ -177,12 +176,19 @@ def _finish(
     dropped = scratch / "dropped.parquet"
     count = write_dropped(spool, dropped, tell=seen)
     usage = spool.usage(folder.journal)
-    people = reviewing.measured(read_measured(folder.reliability, building))
-    overlap = contamination(compiled, counts, building)
-    lock = build_lock(compiled, counts, written, count, seen, usage, overlap, limit=options.limit, people=people)
-    if (reviewed := reviewing.as_json()) is not None:
-        lock["review"] = reviewed
-    name = put_in_place(building, folder, lock, written.first_row, describe)
+    lock = build_lock(
+        compiled,
+        counts,
+        written,
+        count,
+        seen,
+        usage,
+        contamination(compiled, counts, building),
+        limit=options.limit,
+        people=reviewing.measured(read_measured(folder.reliability, building)),
+        review=reviewing.summary(),
+    )
+    put_in_place(building, folder, lock, written.first_row, render)
     dropped.replace(folder.dropped)
     (scratch / "distilabel.yaml").replace(folder.distilabel)
     write_text(folder.pipeline, compiled.resolved)
@@ -194,5 +200,5 @@ def _finish(
     total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
     exit_code = TOO_MANY_FAILED if counts.failed > file.tolerate * total else DONE
     facts = watch.facts()
-    record.done(facts, exit_code, name)
-    return Result(folder, lock, name, counts, facts["asked"], facts["seconds"], exit_code)
+    record.done(facts, exit_code, lock.hash)
+    return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code)

@@ -11,10 +11,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.plan.priors import LEAST, Lengths, Share
+from bezoar_data.runs.lock import Lock, LockedStep
 from bezoar_data.steps.verdicts import name_of
 
 _USED = ("answers", "prompt_tokens", "completion_tokens")
@@ -55,11 +56,11 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
     steps: dict[str, StepPast] = {}
     other: set[str] = set()
     for lock, asks in _locks(folder):
-        models = {m["role"]: (m["provider"], m["model"]) for m in lock["models"] if not m.get("fallback")}
+        models = {m.role: (m.provider, m.model) for m in lock.models if not m.fallback}
         usage: dict[str, Counter[str]] = defaultdict(Counter)
-        for used in lock["usage"]:
-            usage[used["step"]].update({key: used[key] for key in _USED})
-        done = {step["id"]: step for step in lock["steps"]}
+        for used in lock.usage:
+            usage[used.step].update({key: getattr(used, key) for key in _USED})
+        done = {step.id: step for step in lock.steps}
         for node in compiled.nodes:
             step = done.get(node.id)
             if step is None:
@@ -68,8 +69,8 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
                 other.add(node.id)
                 continue
             past = steps.setdefault(node.id, StepPast())
-            past.rows_in += step["rows_in"]
-            past.rows_out += step["rows_out"]
+            past.rows_in += step.rows_in
+            past.rows_out += step.rows_out
             for to in node.roles:
                 name = name_of(node.id, to)
                 for key, sums in zip(_USED, (past.answers, past.prompt_tokens, past.completion_tokens), strict=True):
@@ -78,13 +79,12 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
     return Past(steps, frozenset(other))
 
 
-def _locks(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, int]]]:
+def _locks(folder: Path) -> Iterator[tuple[Lock, dict[str, int]]]:
     """The locks of finished runs, each with the questions that its steps asked."""
     for path in sorted(folder.glob("*/dataset/lock.json")):
         try:
-            lock = json.loads(path.read_text(encoding="utf-8"))
-            lock["models"], lock["usage"], lock["steps"]
-        except (OSError, ValueError, KeyError, TypeError):
+            lock = Lock.read(path)
+        except InputError:
             continue  # of another version, or half a folder: nothing to learn here
         yield lock, _asks(path.parents[1] / "run.json")
 
@@ -98,9 +98,9 @@ def _asks(path: Path) -> dict[str, int]:
         return {}
 
 
-def _is_same(node: Node, step: Mapping[str, Any]) -> bool:
+def _is_same(node: Node, step: LockedStep) -> bool:
     mine = json.loads(json.dumps(dict(node.settings), default=str))
-    return bool((step["use"], step["version"], step["settings"]) == (node.use, node.version, mine))
+    return (step.use, step.version, step.settings) == (node.use, node.version, mine)
 
 
 def _same_models(compiled: Compiled, node: Node, models: Mapping[str, tuple[str, str]]) -> bool:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.where import Where
 from bezoar_data.engine.judge_stats import judges_in
-from bezoar_data.runs.published import data_files, dataset_folder
+from bezoar_data.runs.dataset import sha256_of
+from bezoar_data.runs.published import data_files, dataset_folder, open_rows
+from bezoar_data.steps.sources.readers import BadRows, find_files, read_records
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,13 +53,8 @@ def read_labelled(
     run: Path, columns: Iterable[str], *, labels: Path | None = None, where: str | None = None, split: str | None = None
 ) -> Labelled:
     """The columns of a run's or dataset's folder, with those of a file of labels. Raises `InputError`."""
-    import pyarrow.dataset as ds
-
-    from bezoar_data.config.where import Where
-    from bezoar_data.runs.dataset import sha256_of
-
     folder = dataset_folder(run)
-    rows = ds.dataset([str(f) for f in data_files(folder, split)], format="parquet")
+    rows = open_rows(folder, split)
     chosen = Where.parse(where).arrow(rows.schema) if where else None
     wanted = list(dict.fromkeys(columns))
     given = _read_labels(labels, rows.schema.names) if labels else {}
@@ -92,8 +90,6 @@ def as_label(value: Any) -> str:
 
 def _read_labels(path: Path, taken: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The labels by row id. Raises `InputError` with every bad row."""
-    from bezoar_data.steps.sources.readers import BadRows, find_files, read_records
-
     find_files(str(path))
     faults, labels = BadRows(), dict[str, dict[str, Any]]()
     clash: set[str] = set()

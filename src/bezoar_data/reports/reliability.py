@@ -6,7 +6,6 @@ another day.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +13,16 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.where import Where
+from bezoar_data.engine.judge_stats import Judging, judges_in
 from bezoar_data.measures.agreement import agreement, ratings_of, scale_of
 from bezoar_data.measures.bias import length_effect, longer_chosen
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED
 from bezoar_data.reports.labels import Labelled, as_label, read_labelled
-from bezoar_data.runs.published import data_files, dataset_folder
+from bezoar_data.runs.lock import AcceptCounts, Lock, LockedJudging, PeopleAgreement, RatingCalibration
+from bezoar_data.runs.published import dataset_folder, open_rows
+from bezoar_data.runs.record import parse
 
 MOST_SLICES = 20
 """Slices of a column that are shown by themselves, the largest first."""
@@ -37,8 +40,8 @@ def compare_columns(
     text: Sequence[str] = (),
     labels: Path | None = None,
     where: str | None = None,
-) -> tuple[dict[str, Any], Labelled]:
-    """How far two label columns agree, as a plain value; `other` counts as right where a judge's bias is told.
+) -> tuple[PeopleAgreement, Labelled]:
+    """How far two label columns agree; `other` counts as right where a judge's bias is told.
 
     `slices` are columns by whose values agreement is told apart. `text` is the column of the judged answers, or the two
     of compared ones: what their length does to the judge is told. Raises `InputError`.
@@ -54,7 +57,7 @@ def compare_columns(
     mine = [groups[i] for i in both]
     scale = scale_of((*first, *second))
     found = agreement(first, second, groups=mine, labels=scale)
-    report: dict[str, Any] = {
+    report = {
         "columns": [judge, other],
         "labelled_by": rows.labels,
         "where": where,
@@ -67,7 +70,7 @@ def compare_columns(
         ],
         "length": _length([rows.column(name) for name in text], both, first, second, mine),
     }
-    return report, rows
+    return parse(PeopleAgreement, report), rows
 
 
 def calibrate_cut(
@@ -79,12 +82,10 @@ def calibrate_cut(
     level: float = LEVEL,
     labels: Path | None = None,
     where: str | None = None,
-) -> tuple[dict[str, Any], Labelled]:
+) -> tuple[RatingCalibration, Labelled]:
     """The rating cut from which a share of `wanted` rows is good, as people see it. `good` is an expression over the
     dataset's columns and those of the labels, such as `human_status == "Accept"`; rows for which it is unknown (no
     person said anything) are left out. Raises `InputError`."""
-    from bezoar_data.config.where import Where
-
     is_good = Where.parse(good)
     rows = read_labelled(run, (rating, *is_good.columns), labels=labels, where=where)
     said = rows.texts(rating)
@@ -109,7 +110,7 @@ def calibrate_cut(
         "rows_sharing_seeds": repeated,
         **found.as_json(),
     }
-    return report, rows
+    return parse(RatingCalibration, report), rows
 
 
 def _slices(
@@ -175,19 +176,14 @@ def _numbers(labels: Sequence[str]) -> list[float] | None:
     return [float(label) for label in labels] if ratings_of(sorted(set(labels))) else None
 
 
-def known_reliability(run: Path) -> dict[str, Any]:
+def known_reliability(run: Path) -> tuple[tuple[AcceptCounts, ...], LockedJudging]:
     """What the rows themselves show of their judges, without labels of people. Raises `InputError`."""
-    import pyarrow.dataset as ds
-
-    from bezoar_data.engine.judge_stats import Judging, judges_in
-
     folder = dataset_folder(run)
-    rows = ds.dataset([str(f) for f in data_files(folder)], format="parquet")
+    rows = open_rows(folder)
     try:
-        lock = json.loads((folder / "lock.json").read_text("utf-8"))
-        panels = {judge["name"] for judge in lock["judges"] if judge.get("kind") == "panel"}
-    except (OSError, ValueError, KeyError):
-        panels = set()
+        panels = {judge.name for judge in Lock.read(folder / "lock.json").judges if judge.kind == "panel"}
+    except InputError:
+        panels = set()  # rows without a lock are measured all the same
     judges = [judge for judge in judges_in(rows.schema.names, "") if judge.name not in panels]
     if not judges:
         hint = "name two columns of labels with --columns"
@@ -198,4 +194,4 @@ def known_reliability(run: Path) -> dict[str, Any]:
     for batch in rows.to_batches(columns=wanted):
         for row in batch.to_pylist():
             judging.add(row, row.get("seed_ids") or ())
-    return {"judges": judging.judges(), **judging.measured()}
+    return parse(tuple[AcceptCounts, ...], judging.judges()), parse(LockedJudging, judging.measured())

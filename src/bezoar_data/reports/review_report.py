@@ -9,7 +9,9 @@ from typing import Any
 
 from bezoar_data.engine.review.merge import Merged
 from bezoar_data.reports.judge_text import percent, plain
-from bezoar_data.runs.folder import RunFolder, lock_hash
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.lock import Lock, RaterAgreement
+from bezoar_data.runs.record import as_json
 
 Value = Mapping[str, Any]
 
@@ -23,7 +25,7 @@ class ReviewReport:
     merging: Merged
 
     @property
-    def lock(self) -> Value:
+    def lock(self) -> Lock:
         """The lock of the dataset that they were merged into."""
         return self.merging.lock
 
@@ -44,9 +46,9 @@ class ReviewReport:
             **self.pulled,
             "merged": self.merged,
             "outdated": self.merging.outdated,
-            "lock": lock_hash(self.lock),
-            "review": self.lock.get("review"),
-            "reliability": self.lock["judging"]["people"],
+            "lock": self.lock.hash,
+            "review": as_json(self.lock.review) if self.lock.review else None,
+            "reliability": as_json(self.lock.judging.people),
         }
 
     def __str__(self) -> str:
@@ -75,33 +77,32 @@ class ReviewReport:
         yield f"{done} {self.folder.dataset}, its lock and its card"
 
 
-def review_lines(lock: Value) -> Iterator[str]:
+def review_lines(lock: Lock) -> Iterator[str]:
     """The review of a dataset: who saw what, how far they and the judges agree, and the calibrated cut."""
-    found = lock.get("review")
-    if not found:
+    found = lock.review
+    if found is None:
         return
-    people = "1 person" if found["people"] == 1 else f"{found['people']:,} people"
+    people = "1 person" if found.people == 1 else f"{found.people:,} people"
     yield (
-        f"{people} reviewed {found['rows']:,} of {lock['counts']['kept']:,} rows ({found['even']:,} drawn evenly): "
-        f"{found['corrected']:,} corrected, {found['divided']:,} evenly divided"
+        f"{people} reviewed {found.rows:,} of {lock.counts.kept:,} rows ({found.even:,} drawn evenly): "
+        f"{found.corrected:,} corrected, {found.divided:,} evenly divided"
     )
-    if between := found["between_people"]:
-        yield f"  two people agree on {percent(between['agreement'])} of {between['rows']:,} pairs, {_kappa(between)}"
-    for one in lock["judging"]["people"]["agreement"]:
-        yield f"  {one['columns'][0]} against {one['columns'][1]}"
-        parts = [("all", one), ("drawn evenly", one.get("even") or {"rows": 0})]
-        parts += [(f"{part['column']} = {part['value']}", part) for part in one.get("slices", ())]
+    if between := found.between_people:
+        yield f"  two people agree on {percent(between.agreement)} of {between.rows:,} pairs, {_kappa(between)}"
+    for one in lock.judging.people.agreement:
+        yield f"  {one.columns[0]} against {one.columns[1]}"
+        parts: list[tuple[str, RaterAgreement]] = [("all", one)]
+        parts += [("drawn evenly", one.even)] if one.even else []
+        parts += [(f"{part.column} = {part.value}", part) for part in one.slices]
         yield from (
-            f"    {name}: {part['rows']:,} rows, equal {percent(part['agreement'])}, {_kappa(part)}"
-            for name, part in parts
-            if part["rows"]
+            f"    {name}: {part.rows:,} rows, equal {percent(part.agreement)}, {_kappa(part)}" for name, part in parts
         )
-    for one in lock["judging"]["people"]["calibration"]:
-        if chosen := one["chosen"]:
-            yield f"  {one['rating']} of {chosen['rating']:g} or more: {percent(chosen['precision'])} good"
+    for cut in lock.judging.people.calibration:
+        if chosen := cut.chosen:
+            yield f"  {cut.rating} of {chosen.rating:g} or more: {percent(chosen.precision)} good"
         else:
-            yield f"  no cut of {one['rating']} is shown to reach {one['wanted']:.0%} good"
+            yield f"  no cut of {cut.rating} is shown to reach {cut.wanted:.0%} good"
 
 
-def _kappa(part: Value) -> str:
-    return f"Cohen's kappa {plain(part['kappa'])}"
+def _kappa(part: RaterAgreement) -> str:
+    return f"Cohen's kappa {plain(part.kappa)}"

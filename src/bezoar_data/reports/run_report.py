@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.engine.run import Result
 from bezoar_data.reports.review_report import review_lines
+from bezoar_data.runs.lock import AcceptCounts, Lock
+from bezoar_data.runs.record import as_json
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -40,7 +41,7 @@ class RunReport:
         return (self.dataset / "README.md").read_text("utf-8")
 
     @property
-    def lock(self) -> Mapping[str, Any]:
+    def lock(self) -> Lock:
         """Everything the dataset depends on and everything that was counted."""
         return self.result.lock
 
@@ -57,33 +58,33 @@ class RunReport:
             "exit_code": result.exit_code,
             "run": str(result.folder.path),
             "dataset": str(result.folder.dataset),
-            "lock": result.lock_hash,
+            "lock": lock.hash,
             "seconds": round(result.seconds, 3),
-            "counts": lock["counts"],
-            "steps": [{k: s[k] for k in ("id", "rows_in", "rows_out", "dropped")} for s in lock["steps"]],
-            "judges": lock["judges"],
-            "usage": lock["usage"],
-            "cost": lock["cost"],
+            "counts": as_json(lock.counts),
+            "steps": [{k: getattr(s, k) for k in ("id", "rows_in", "rows_out", "dropped")} for s in lock.steps],
+            "judges": [as_json(judge) for judge in lock.judges],
+            "usage": [as_json(use) for use in lock.usage],
+            "cost": lock.cost,
             "asked": dict(result.usage),
-            "demo": lock["demo"],
+            "demo": lock.demo,
         }
 
     def __str__(self) -> str:
         """What a person wants to know when a run is done, in plain lines."""
         result, lock = self.result, self.result.lock
-        counts = lock["counts"]
+        counts = lock.counts
         lines = [self._headline()]
-        for step in lock["steps"]:
-            for reason, n in step["dropped"].items():
-                lines.append(f"  dropped by {step['id']}: {n:,} {reason}")
-        for judge in lock["judges"]:
-            lines.append(f"  judged by {judge['name']}: {_judged(judge)}")
+        for step in lock.steps:
+            for reason, n in step.dropped.items():
+                lines.append(f"  dropped by {step.id}: {n:,} {reason}")
+        for judge in lock.judges:
+            lines.append(f"  judged by {judge.name}: {_judged(judge)}")
         lines += [f"  {line}" for line in review_lines(lock)]
         lines.append(f"  {self._cost()}")
-        if lock["demo"]:
+        if lock.demo:
             lines.append(f"  {_DEMO}")
         lines.append(f"  dataset and card: {result.folder.dataset}")
-        if counts["dropped"]:
+        if counts.dropped:
             lines.append(f"  dropped rows and why: {result.folder.dropped}")
         if result.exit_code:
             lines.append(f"  {self._too_many()}")
@@ -95,22 +96,22 @@ class RunReport:
         lock = self.result.lock
         steps = [
             (
-                step["id"],
-                f"{step['rows_in']:,}",
-                f"{step['rows_out']:,}",
-                ", ".join(f"{n:,} {reason}" for reason, n in step["dropped"].items()),
+                step.id,
+                f"{step.rows_in:,}",
+                f"{step.rows_out:,}",
+                ", ".join(f"{n:,} {reason}" for reason, n in step.dropped.items()),
             )
-            for step in lock["steps"]
+            for step in lock.steps
         ]
         content = [
             element("p", element("strong", self._headline())),
             table(("step", "in", "out", "dropped"), steps, numbers=frozenset({1, 2})),
-            *(element("p", f"judged by {judge['name']}: {_judged(judge)}") for judge in lock["judges"]),
+            *(element("p", f"judged by {judge.name}: {_judged(judge)}") for judge in lock.judges),
             element("p", self._cost()),
         ]
         if people := list(review_lines(lock)):
             content.append(element("pre", "\n".join(people)))
-        if lock["demo"]:
+        if lock.demo:
             content.append(element("p", _DEMO, classes="dim"))
         if self.exit_code:
             content.append(element("p", self._too_many(), classes="bad"))
@@ -119,36 +120,36 @@ class RunReport:
 
     def _headline(self) -> str:
         lock = self.result.lock
-        counts = lock["counts"]
+        counts = lock.counts
         # Steps that make rows let more come out than went in: "of" would be wrong then.
-        of = "of" if counts["kept"] + counts["dropped"] == counts["source"] else "made from"
+        of = "of" if counts.kept + counts.dropped == counts.source else "made from"
         return (
-            f"{lock['pipeline']['name']}: {counts['kept']:,} rows kept, {counts['dropped']:,} dropped, "
-            f"{of} {counts['source']:,}, in {self.result.seconds:.1f} s"
+            f"{lock.pipeline.name}: {counts.kept:,} rows kept, {counts.dropped:,} dropped, "
+            f"{of} {counts.source:,}, in {self.result.seconds:.1f} s"
         )
 
     def _cost(self) -> str:
         lock, asked = self.result.lock, self.result.usage
-        if not any(model["steps"] for model in lock["models"]):
-            return "no model was asked"
-        tokens = sum(u["prompt_tokens"] + u["completion_tokens"] for u in lock["usage"])
-        cost = "cost unknown (no price given)" if lock["cost"] is None else f"${lock['cost']:,.4f}"
+        if not any(model.steps for model in lock.models):
+            return "no LLM calls"
+        tokens = sum(u.prompt_tokens + u.completion_tokens for u in lock.usage)
+        cost = "cost unknown (no price given)" if lock.cost is None else f"${lock.cost:,.4f}"
         life = f"{tokens:,} tokens, {cost} over their lifetime"
         if not asked:
             return life
-        return f"answers: {asked['requests']:,} asked now, {asked['hits']:,} from the journal; {life}"
+        return f"LLM calls: {asked['requests']:,}, cached answers: {asked['hits']:,}; {life}"
 
     def _too_many(self) -> str:
         return (
             f"more rows failed ({self.result.counts.failed:,}) than the pipeline tolerates "
-            f"({self.result.lock['pipeline']['tolerate']:.0%}); --retry-failed asks refused requests again"
+            f"({self.result.lock.pipeline.tolerate:.0%}); --retry-failed sends refused requests again"
         )
 
 
 _DEMO = "demo: made by the embedded offline models, to try the flow; not for training or publishing"
 
 
-def _judged(judge: Mapping[str, Any]) -> str:
-    total = judge["accepted"] + judge["rejected"]
-    share = f" ({judge['accepted'] / total:.0%})" if total else ""
-    return f"{judge['accepted']:,} accepted{share}, {judge['rejected']:,} rejected"
+def _judged(judge: AcceptCounts) -> str:
+    total = judge.accepted + judge.rejected
+    share = f" ({judge.accepted / total:.0%})" if total else ""
+    return f"{judge.accepted:,} accepted{share}, {judge.rejected:,} rejected"

@@ -17,7 +17,6 @@ from bezoar_data.review import questions as form
 from bezoar_data.review.client import Argilla
 from bezoar_data.review.sample import Candidate, Drawn, draw
 from bezoar_data.review.task import Plan, read_lock, read_rows, source_of
-from bezoar_data.runs.folder import lock_hash
 from bezoar_data.runs.row import digest
 
 FORMAT = 1
@@ -65,7 +64,7 @@ def push(
     drawn = draw(_candidates(plan, rows), size, even_share, seed)
     place = argilla.workspace(workspace, create=True)
     assert place is not None  # noqa: S101 (created where it was missing)
-    about = {"format": FORMAT, "lock": lock_hash(lock), "seed": seed, "even_share": even_share, **plan.as_json()}
+    about = {"format": FORMAT, "lock": lock.hash, "seed": seed, "even_share": even_share, **plan.as_json()}
     dataset = argilla.dataset(place, name)
     if dataset is None:
         dataset = _create(argilla, place, name, plan, about)

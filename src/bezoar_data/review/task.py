@@ -10,6 +10,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.runs.lock import Lock, LockedStep
 from bezoar_data.runs.messages import turns_of
 from bezoar_data.runs.published import data_files, dataset_folder
 from bezoar_data.runs.row import RESERVED
@@ -51,13 +52,8 @@ class Plan:
         return asdict(self)
 
 
-def read_lock(run: Path) -> dict[str, Any]:
-    folder = dataset_folder(run)
-    try:
-        value: dict[str, Any] = json.loads((folder / "lock.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(Problem("no-lock", "the dataset has no lock that can be read", Place(str(folder)))) from error
-    return value
+def read_lock(run: Path) -> Lock:
+    return Lock.read(dataset_folder(run) / "lock.json")
 
 
 def plan_review(
@@ -73,13 +69,13 @@ def plan_review(
 
     Raises `InputError`."""
     lock = read_lock(run)
-    steps = [step for step in lock["steps"] if step["use"] in _JUDGES]
+    steps = [step for step in lock.steps if step.use in _JUDGES]
     known = {_named(step): step for step in steps}
     if judge is not None and judge not in known:
         hint = did_you_mean(judge, list(known)) if known else "no judge judged one answer or compared two"
         raise InputError(Problem("unknown-judge", f"no judge '{judge}' judged these rows", Place(str(run)), hint))
     step = known[judge] if judge else next(iter(known.values()), None)
-    if step and columns.get("other") and step["use"] != "judge.compare":
+    if step and columns.get("other") and step.use != "judge.compare":
         step = None  # a judge of single answers has nothing to say of two
     found = _columns(step) if step else {}
     found.update(columns)
@@ -90,14 +86,14 @@ def plan_review(
         raise InputError(
             Problem("unknown-attribute", f"there is no attribute '{wrong[0]}'", hint=did_you_mean(wrong[0], ATTRIBUTES))
         )
-    names = list(lock["columns"])
+    names = list(lock.columns)
     if "context" not in found and "context" in names and "context" not in found.values():
         found["context"] = "context"
     _check_columns(run, {k: v for k, v in found.items() if k != "rubric" and v}, names, given=columns)
     parts = ("instruction", "response", "other", "system", "reference", "context")
     shown = {name: found.get(name, "") if found.get(name, "") in names else "" for name in parts}
     return Plan(
-        run=lock["pipeline"]["name"],
+        run=lock.pipeline.name,
         judge=_named(step) if step else "",
         rubric=_settings(step).get("rubric", "") if step else "",
         attributes=attributes,
@@ -130,19 +126,19 @@ def source_of(row: Mapping[str, Any]) -> str:
         return ""
 
 
-def _settings(step: Mapping[str, Any]) -> dict[str, str]:
+def _settings(step: LockedStep) -> dict[str, str]:
     """A judge's settings in words, defaults included: a lock holds those that were written."""
-    known = {s.name: s.default for s in load_catalogue()[step["use"]].settings}
-    return {name: value for name, value in {**known, **step["settings"]}.items() if isinstance(value, str)}
+    known = {s.name: s.default for s in load_catalogue()[step.use].settings}
+    return {name: value for name, value in {**known, **step.settings}.items() if isinstance(value, str)}
 
 
-def _named(step: Mapping[str, Any]) -> str:
+def _named(step: LockedStep) -> str:
     return _settings(step)["as"]
 
 
-def _columns(step: Mapping[str, Any]) -> dict[str, str]:
+def _columns(step: LockedStep) -> dict[str, str]:
     settings = _settings(step)
-    if step["use"] == "judge.compare":
+    if step.use == "judge.compare":
         settings = {**settings, "response": settings["a"], "other": settings["b"]}
     return {k: settings[k] for k in ("instruction", "response", "other", "system", "reference") if settings.get(k)}
 

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bezoar_data.runs.lock import DataFile
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import RESERVED, Lineage, Row, content_hash
 from bezoar_data.runs.splits import TRAIN, SplitPlan
@@ -26,17 +27,6 @@ _CHUNK = 1_000
 _IDS = pa.list_(pa.string())
 _LEADING = {"id": pa.string(), "content_hash": pa.string()}
 _TRAILING = {"seed_ids": _IDS, "parent_ids": _IDS, RESERVED: pa.string()}
-
-
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """One Parquet file of a dataset: its path inside the dataset folder, rows, bytes and hash."""
-
-    path: str
-    split: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +141,7 @@ def open_data_file(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 def describe_file(folder: Path, path: Path, split: str, rows: int) -> DataFile:
     where = path.relative_to(folder).as_posix()
-    return DataFile(where, split, rows, path.stat().st_size, sha256_of(path))
+    return DataFile(path=where, split=split, rows=rows, bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
 def review_fields() -> list[pa.Field]:

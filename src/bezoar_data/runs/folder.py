@@ -13,7 +13,6 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.runs.row import digest
 
 PULLED = "pulled.json"
 """Stands in a folder that was fetched from the Hub, and says from where."""
@@ -156,8 +155,3 @@ def restore_folder(target: Path) -> None:
 
 def _aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
-
-
-def lock_hash(lock: Mapping[str, Any]) -> str:
-    """The run's name on the Hub: hash of the lock's content."""
-    return digest("lock", lock, length=16)

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+
+from bezoar_data.runs.lock import Lock
 
 
-def unmet(lock: Mapping[str, Any]) -> list[str]:
-    """What the pipeline's `review` asks for and people have not done yet, in words."""
-    wanted = lock["pipeline"].get("review")
-    if not wanted:
-        return []
-    rows = (lock.get("review") or {}).get("rows", 0)
-    missing = []
-    if rows < wanted["rows"]:
-        missing.append(f"the pipeline asks for {wanted['rows']:,} reviewed rows; there are {rows:,}")
-    if wanted.get("kappa") is not None:
-        missing += _disagreeing(lock, wanted["kappa"])
-    return missing
-
-
-def against_people(judging: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """What was measured against people of the judge of that name."""
-    prefix = f"{name}_" if name else ""
-    endings = ("status", "rating", "preference")
-    found = (judging.get("people") or {}).get("agreement", ())
-    return [one for one in found if one["columns"][0] in [prefix + ending for ending in endings]]
-
-
-def _disagreeing(lock: Mapping[str, Any], least: float) -> Iterator[str]:
-    judging = lock.get("judging") or {}
-    for judge in [*lock["judges"], *judging.get("comparisons", ())]:
-        found = [
-            one["kappa"]["value"]
-            for one in against_people(judging, judge["name"])
-            if one["columns"][1].startswith("review_")
-        ]
-        value = found[-1] if found else None
-        if value is None or value < least:
-            told = "is not known" if value is None else f"is {value:.2f}"
-            yield f"the pipeline asks for a kappa of {least:g} between the judge {judge['name']} and people; it {told}"
+def unmet(lock: Lock) -> Iterator[str]:
+    """What the pipeline's `review` asks for and people have not done yet, a sentence each."""
+    wanted = lock.pipeline.review
+    if wanted is None:
+        return
+    rows = lock.review.rows if lock.review else 0
+    if rows < wanted.rows:
+        yield f"the pipeline asks for {wanted.rows:,} reviewed rows; there are {rows:,}"
+    if wanted.kappa is None:
+        return
+    for name in [judge.name for judge in (*lock.judges, *lock.judging.comparisons)]:
+        of_review = [one for one in lock.judging.people.of_judge(name) if one.columns[1].startswith("review_")]
+        value = of_review[-1].kappa.value if of_review else None
+        if value is None or value < wanted.kappa:
+            found = "is not known" if value is None else f"is {value:.2f}"
+            yield f"the pipeline asks for a kappa of {wanted.kappa:g} between the judge {name} and people; it {found}"

@@ -6,7 +6,7 @@ build on the Hub. The card is rendered from it, and checked against it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -117,41 +117,41 @@ class ModelUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptCounts:
-    """Verdicts of a judge that accepts and rejects, or of a panel. `unjudged` counts rows by reason."""
+class JudgeCounts:
+    """A judge by the name that its columns begin with, and the rows that stayed without a verdict, by reason."""
 
     name: str
     step: str
+    unjudged: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptCounts(JudgeCounts):
+    """Verdicts of a judge that accepts and rejects, or of a panel."""
+
     kind: Literal["accept", "panel"]
     accepted: int
     rejected: int
     ratings: Mapping[str, int]
-    unjudged: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeScores:
-    """Mean scores of a judge of attributes."""
+class AttributeScores(JudgeCounts):
+    """Mean scores of a judge of attributes. Its name may be empty."""
 
-    name: str
-    step: str
     rows: int
     means: Mapping[str, float]
     unsafe: int
-    unjudged: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonCounts:
+class ComparisonCounts(JudgeCounts):
     """Preferences of a judge that compared two answers in both orders, and whether the order moved it."""
 
-    name: str
-    step: str
     a: int
     b: int
     tie: int
     inconsistent: int
-    unjudged: Mapping[str, int]
     rows: int
     consistent: Estimate
     leaned_to_first: int
@@ -172,26 +172,32 @@ class RepeatedVerdicts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaterAgreement:
-    """How far two raters' labels agree. The last two are of ratings alone."""
+    """How far two raters' labels agree."""
 
     rows: int
     agreement: Estimate
     kappa: Estimate
     labels: tuple[str, ...] = ()
     table: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingAgreement(RaterAgreement):
+    """The same of labels that may be ratings: where they are none, the last two are None."""
+
     weighted_kappa: Estimate | None = None
     difference: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnAgreement(RaterAgreement):
+class ColumnAgreement(RatingAgreement):
     """The same of two columns of labels."""
 
     columns: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgreementSlice(RaterAgreement):
+class AgreementSlice(RatingAgreement):
     """The same of the rows that have a value in a column."""
 
     column: str
@@ -208,7 +214,8 @@ class PeopleAgreement(ColumnAgreement):
     """Of the rows that were drawn for review evenly from all."""
     length: Mapping[str, Any] | None = None
     """What the length of answers does to the judge (`measures.bias`)."""
-    labelled_by: str | None = None
+    labelled_by: Mapping[str, str] | None = None
+    """The file of labels, with its hash, where people's column came from one."""
     missing: Mapping[str, int] | None = None
     strangers: int | None = None
     interval: Mapping[str, Any] | None = None
@@ -229,8 +236,8 @@ class RatingCalibration:
     cuts: tuple[Cut, ...]
     chosen: Cut | None
     needed: int | None
-    labelled_by: str | None = None
-    rows_sharing_seeds: int = 0
+    labelled_by: Mapping[str, str] | None = None
+    rows_sharing_seeds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,8 +329,6 @@ class HumanReview:
     divided: int
     corrected: int
     between_people: RaterAgreement | None
-    licence: str | None = None
-    """Under which people's corrections may be used, where they said so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,3 +376,8 @@ class Lock(Record):
     def hash(self) -> str:
         """The build's name."""
         return digest("lock", self.as_json(), length=16)
+
+
+RenderCard = Callable[[Lock, Mapping[str, Any] | None, str | None], Mapping[str, str]]
+"""Makes the files that describe a dataset, by their names, from (lock, an example row, the card as it stood). The
+engine is given it: it knows nothing of cards."""

@@ -8,37 +8,56 @@ so it does not count here.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-FORMAT = 2
-_EMPTY: Mapping[str, Any] = {"agreement": [], "calibration": []}
+from bezoar_data.config.errors import InputError
+from bezoar_data.runs.folder import write_json
+from bezoar_data.runs.lock import PeopleAgreement, PeopleMeasures, RatingCalibration
+from bezoar_data.runs.record import Record
 
 
-def read_measured(path: Path, dataset: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability(Record):
+    """The file. `rows` holds, for each data file, the hash of its rows' ids and content hashes."""
+
+    FORMAT: ClassVar[int] = 2
+    KIND: ClassVar[str] = "reliability"
+    IF_MISSING: ClassVar[str] = "measure it with judge reliability --save"
+    IF_OLDER: ClassVar[str] = "measure it again"
+
+    rows: Mapping[str, str]
+    agreement: tuple[PeopleAgreement, ...]
+    calibration: tuple[RatingCalibration, ...]
+
+
+def read_measured(path: Path, dataset: Path) -> PeopleMeasures:
     """What stands in the file if it was measured on the rows of this dataset folder, else nothing."""
     try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return dict(_EMPTY)
-    if not isinstance(value, dict) or value.get("format") != FORMAT or value.get("rows") != _rows(dataset):
-        return dict(_EMPTY)
-    return {name: value.get(name, []) for name in _EMPTY}
+        found = Reliability.read(path)
+    except InputError:
+        return PeopleMeasures()
+    if found.rows != _rows(dataset):
+        return PeopleMeasures()
+    return PeopleMeasures(agreement=found.agreement, calibration=found.calibration)
 
 
-def add_measured(path: Path, dataset: Path, kind: str, entry: Mapping[str, Any], key: tuple[str, ...]) -> None:
-    """Write one more entry of a kind, in place of an earlier one that has the same values under `key`."""
-    from bezoar_data.runs.folder import write_json
-
+def add_measured(path: Path, dataset: Path, entry: PeopleAgreement | RatingCalibration) -> None:
+    """Write one more entry, in place of an earlier one of the same columns or the same cut."""
     known = read_measured(path, dataset)
-    others = [e for e in known[kind] if any(e.get(name) != entry.get(name) for name in key)]
-    write_json(path, {"format": FORMAT, "rows": _rows(dataset), **known, kind: [*others, dict(entry)]})
+    agreement, calibration = known.agreement, known.calibration
+    if isinstance(entry, PeopleAgreement):
+        others = [e for e in agreement if (e.columns, e.where) != (entry.columns, entry.where)]
+        agreement = (*others, entry)
+    else:
+        cut = (entry.rating, entry.good_if, entry.where, entry.wanted)
+        calibration = (*(e for e in calibration if (e.rating, e.good_if, e.where, e.wanted) != cut), entry)
+    write_json(path, Reliability(rows=_rows(dataset), agreement=agreement, calibration=calibration).as_json())
 
 
 def _rows(dataset: Path) -> dict[str, str]:
-    """For each data file, the hash of its rows' ids and content hashes."""
     import pyarrow.parquet as pq
 
     found = {}

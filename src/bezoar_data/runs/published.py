@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 
 def dataset_folder(run: Path) -> Path:
@@ -29,3 +33,10 @@ def data_files(folder: Path, split: str | None = None) -> list[Path]:
     # Training rows first, as everyone expects.
     names.sort(key=lambda n: (n != "train", n))
     return [f for n in names for f in files if f.name.partition("-")[0] == n and split in (None, n)]
+
+
+def open_rows(folder: Path, split: str | None = None) -> Dataset:
+    """The rows of a dataset folder, not read yet. Raises `InputError`."""
+    import pyarrow.dataset as ds
+
+    return ds.dataset([str(file) for file in data_files(folder, split)], format="parquet")

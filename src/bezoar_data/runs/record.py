@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bezoar_data._version import __version__
 from bezoar_data.config.errors import InputError
@@ -27,7 +27,6 @@ class Record:
     """The base of a file's dataclass. The key `format` is no field: it is checked on reading and written first."""
 
     __slots__ = ()
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     FORMAT: ClassVar[int]
     """Raised when a key comes, goes or changes its meaning."""
@@ -67,7 +66,7 @@ class Record:
 def parse(kind: type[T], value: Any) -> T:
     """A plain value, as JSON holds it, as the dataclass `kind`. Raises pydantic's `ValidationError`."""
     # By way of JSON: pydantic's strict mode then still takes a list for a tuple.
-    return cast(T, _adapter(kind).validate_json(json.dumps(value)))
+    return cast(T, _adapter(kind).validate_json(json.dumps(value), strict=True, extra="forbid"))
 
 
 def as_json(value: Any) -> dict[str, Any]:

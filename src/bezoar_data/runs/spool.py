@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import orjson
 
 from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.problems import Problem
+from bezoar_data.runs.lock import ModelUsage
 from bezoar_data.runs.row import Lineage, Row
 
 KEPT = ""
@@ -31,18 +31,6 @@ CREATE TABLE rows (place TEXT, branch INTEGER, sort BLOB, columns BLOB, lineage 
 CREATE TABLE dropped (sort BLOB, rank INTEGER, columns BLOB, lineage TEXT, PRIMARY KEY (sort, rank)) WITHOUT ROWID;
 CREATE TABLE used (key BLOB PRIMARY KEY, step TEXT) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What the distinct answers behind a run's rows took, by step and model. Cost is None where no price was known."""
-
-    step: str
-    model: str
-    answers: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float | None
 
 
 def sort_key(order: tuple[int, ...]) -> bytes:
@@ -141,7 +129,7 @@ class Spool:
         """Whether a row of this order was dropped somewhere. Call `flush` before the first of many."""
         return self._db.execute("SELECT 1 FROM dropped WHERE sort = ?", (sort_key(order),)).fetchone() is not None
 
-    def usage(self, journal: Path) -> tuple[Usage, ...]:
+    def usage(self, journal: Path) -> tuple[ModelUsage, ...]:
         """What the distinct journalled answers used by this run's rows took over their lifetime."""
         self.flush()
         if not journal.exists():
@@ -155,7 +143,7 @@ class Spool:
                 FROM used JOIN journal.answers AS a ON a.key = used.key
                 WHERE a.error IS NULL
                 GROUP BY used.step, a.model ORDER BY used.step, a.model"""
-            return tuple(Usage(*values) for values in self._db.execute(query))
+            return tuple(ModelUsage(*values) for values in self._db.execute(query))
         finally:
             self._db.execute("DETACH DATABASE journal")
 

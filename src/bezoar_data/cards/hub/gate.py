@@ -4,7 +4,6 @@ that the pipeline asks for and nobody has done.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -15,6 +14,7 @@ from bezoar_data.config.files.card import load_card
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.personal import find_personal
 from bezoar_data.runs.gate import unmet
+from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 
 
@@ -37,16 +37,8 @@ def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
         told = ", ".join(f"{kind} in {rows} row{'s' if rows > 1 else ''}" for kind, rows in sorted(found.items()))
         problems.append(refusal("personal-data", f"there may be personal data: {told}", Place(str(dataset / "data"))))
     if "review" not in allowed:
-        problems += [refusal("review", message, place) for message in unreviewed(dataset)]
+        problems += [refusal("review", message, place) for message in unmet(Lock.read(dataset / "lock.json"))]
     return problems
-
-
-def unreviewed(dataset: Path) -> list[str]:
-    """What the pipeline's `review` asks for and people have not done yet, in words."""
-    try:
-        return unmet(json.loads((dataset / "lock.json").read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []  # a lock that cannot be read is told of by the checks
 
 
 def _failed_checks(dataset: Path) -> list[Problem]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from bezoar_data.cards.hub.upload import Shipment
-from bezoar_data.runs.folder import RunFolder, lock_hash
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.lock import Lock
 
 
 def dataset_shipment(run: Path) -> Shipment:
     """What is published of a dataset. `run` is a run's folder or its dataset folder."""
     files = files_of(run)
-    lock = json.loads(files["lock.json"].read_text("utf-8"))
-    pipeline, counts = lock["pipeline"], lock["counts"]
+    lock = Lock.read(files["lock.json"])
+    pipeline = lock.pipeline
     return Shipment(
         kind="dataset",
         files=files,
-        tag=lock_hash(lock),
-        description=f"{counts['kept']} rows by version {pipeline['version']} of the pipeline {pipeline['name']}, "
+        tag=lock.hash,
+        description=f"{lock.counts.kept} rows by version {pipeline.version} of the pipeline {pipeline.name}, "
         "by bezoar-data",
         stale=lambda path: path.startswith("data/"),
     )

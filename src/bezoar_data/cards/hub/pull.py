@@ -6,7 +6,6 @@ few that every dataset has, are fetched at all.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
@@ -17,7 +16,8 @@ from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.hub.client import hub, told
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.runs.folder import PULLED, lock_hash, refuse_strangers, replace_folder, write_json
+from bezoar_data.runs.folder import PULLED, refuse_strangers, replace_folder, write_json
+from bezoar_data.runs.lock import Lock
 
 _ALWAYS = ("lock.json", "README.md", "croissant.json")
 _SOMETIMES = ("pipeline.yaml", "contamination.jsonl")
@@ -45,14 +45,13 @@ def pull(repo: str, revision: str | None, out: Path) -> Pulled:
     with tempfile.TemporaryDirectory(dir=out, prefix=".pulling-") as scratch:
         building = Path(scratch) / "dataset"
         commit = _fetch(repo, revision, building)
-        name = _verify(repo, revision, building)
+        lock = _verify(repo, revision, building)
         pipeline = building / _SOMETIMES[0]
         if pipeline.exists():
             shutil.move(pipeline, out / pipeline.name)
-        rows = int(json.loads((building / "lock.json").read_text("utf-8"))["counts"]["kept"])
         replace_folder(building, out / "dataset")
-    write_json(out / PULLED, {"repo": repo, "revision": revision, "commit": commit, "lock": name})
-    return Pulled(out / "dataset", commit, name, rows)
+    write_json(out / PULLED, {"repo": repo, "revision": revision, "commit": commit, "lock": lock.hash})
+    return Pulled(out / "dataset", commit, lock.hash, lock.counts.kept)
 
 
 def _fetch(repo: str, revision: str | None, building: Path) -> str:
@@ -78,21 +77,20 @@ def _fetch(repo: str, revision: str | None, building: Path) -> str:
 
 def _named(repo: str, lock: Path) -> list[str]:
     """The data's files by the lock, each of them inside `data/`."""
-    try:
-        paths = [str(file["path"]) for file in json.loads(lock.read_text("utf-8"))["data"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(Problem("no-lock", f"its lock.json cannot be read: {error!r}", Place(repo))) from None
+    paths = [file.path for file in Lock.read(lock, Place(repo)).data]
     for path in paths:
         if not _DATA.fullmatch(path) or ".." in PurePosixPath(path).parts:
             raise PolicyRefused(Problem("path-outside", f"its lock names a file outside of data/: {path}", Place(repo)))
     return paths
 
 
-def _verify(repo: str, revision: str | None, building: Path) -> str:
+def _verify(repo: str, revision: str | None, building: Path) -> Lock:
     problems = [problem for problem in check_dataset(building) if problem.level == "error"]
-    name = lock_hash(json.loads((building / "lock.json").read_text("utf-8")))
-    if revision is not None and _LOCK_NAME.fullmatch(revision) and revision != name:
-        problems.append(Problem("lock-differs", f"asked for build {revision}, the Hub gave build {name}", Place(repo)))
+    lock = Lock.read(building / "lock.json", Place(repo))
+    if revision is not None and _LOCK_NAME.fullmatch(revision) and revision != lock.hash:
+        problems.append(
+            Problem("lock-differs", f"asked for build {revision}, the Hub gave build {lock.hash}", Place(repo))
+        )
     if problems:
         raise PolicyRefused(problems)
-    return name
+    return lock

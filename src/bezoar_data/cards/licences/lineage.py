@@ -7,7 +7,7 @@ missing fact gives `unknown`, which is a real answer, and never `yes`. It is inf
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from bezoar_data.cards.licences.combine import Outcome, allowed_under, combine, 
 from bezoar_data.cards.licences.known import Book, KnownSource, known
 from bezoar_data.config.files.licence_terms import LicenceTerms, Verdict
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
 
 UNKNOWN: Verdict = "unknown"
 OTHER = "other"
@@ -60,27 +61,27 @@ class _Part:
     attribution: str | None = None
 
 
-def licence_of(lock: Mapping[str, Any], stated: Any, own: Mapping[str, Any] | None = None) -> Licence:
+def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) -> Licence:
     """The licence of a dataset.
 
     `stated` is the `license` of the card's author: a name, a list of names, or None. `own` is the card's
     `bezoar: terms:`.
     """
     book = known().with_own(own or {})
-    used = [model for model in lock["models"] if model["steps"]]
-    judging = {judge["step"] for judge in (*lock["judges"], *_other_judges(lock))}
-    bare = [source for source in lock["sources"] if source.get("kept") == 0 and lock["counts"]["kept"]]
-    sources = [part for source in lock["sources"] if source not in bare for part in _source_parts(source, book)]
-    models = [_model_part(model, judging.issuperset(model["steps"]), book) for model in used]
-    parts = [*sources, *models, *_people(lock)]
+    used = [model for model in lock.models if model.steps]
+    judges = (*lock.judges, *lock.judging.attributes, *lock.judging.comparisons)
+    judging = {judge.step for judge in judges}
+    bare = [source for source in lock.sources if source.kept == 0 and lock.counts.kept]
+    sources = [part for source in lock.sources if source not in bare for part in _source_parts(source, book)]
+    models = [_model_part(model, judging.issuperset(model.steps), book) for model in used]
+    parts = [*sources, *models, *_people(lock.review)]
     outcome = combine([part.ways for part in parts], book)
     commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
     outcome = Outcome(outcome.expression, commercial, outcome.conflicts)
     names = [str(n) for n in (stated if isinstance(stated, list) else [stated]) if n not in (None, UNKNOWN)]
     sentences = [_line(part.sentence) for part in parts]
     sentences += [
-        _line(f"Source {s['name']}: none of its rows came into the data, so its terms do not hold for it.")
-        for s in bare
+        _line(f"Source {s.name}: none of its rows came into the data, so its terms do not hold for it.") for s in bare
     ]
     attribution = tuple(dict.fromkeys(_line(part.attribution) for part in parts if part.attribution))
     made = _as_stated(" AND ".join(names), outcome, book) if names else _as_derived(outcome)
@@ -125,11 +126,11 @@ def _verdict_sentence(verdict: Verdict) -> str:
     }[verdict]
 
 
-def _source_parts(source: Mapping[str, Any], book: Book) -> list[_Part]:
-    url = source["url"] or ""
-    name = url.removeprefix(HUB) if url.startswith(HUB) else source["name"]
+def _source_parts(source: LockedSource, book: Book) -> list[_Part]:
+    url = source.url or ""
+    name = url.removeprefix(HUB) if url.startswith(HUB) else source.name
     known_as = book.sources.get(name)
-    stated = source["licence"]
+    stated = source.licence
     licence = stated or (known_as.licence if known_as else None)
     ways = book.alternatives(licence) if licence else ()
     says = f"its licence is stated as {stated}" if stated else "nobody has stated its licence"
@@ -165,26 +166,21 @@ def _credit(
     return f"Contains material from {name}{maker}{address}, used under {' or '.join(names)}; changes were made."
 
 
-def _other_judges(lock: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    judging = lock.get("judging") or {}
-    return [*judging.get("attributes", ()), *judging.get("comparisons", ())]
-
-
-def _model_part(model: Mapping[str, Any], judges: bool, book: Book) -> _Part:
+def _model_part(model: LockedModel, judges: bool, book: Book) -> _Part:
     """A licence of open weights binds who passes the weights on, not who uses answers, unless it forbids commerce.
     Terms of use bind answers too."""
-    terms = model["output_licence"]
-    role = f"{model['role']}, a judge" if judges and model["role"] != "judge" else model["role"]
-    who = f"Model {model['model']} ({role})"
-    name = terms.get("id") or UNKNOWN
-    note = f" {terms['note']}" if terms.get("note") else ""
+    terms = model.output_licence
+    role = f"{model.role}, a judge" if judges and model.role != "judge" else model.role
+    who = f"Model {model.model} ({role})"
+    name = terms.id or UNKNOWN
+    note = f" {terms.note}" if terms.note else ""
     guessed = ""
-    if name == UNKNOWN and (found := book.model_terms(model["model"])):
+    if name == UNKNOWN and (found := book.model_terms(model.model)):
         name, guessed = found, ", going by the model's name"
     ways = book.alternatives(name)
     if not ways:
         return _Part((), f"{who}: the terms of its outputs are unknown.{note}")
-    stated = terms.get("commercial") or UNKNOWN
+    stated = terms.commercial
     own = [book.terms(n) for way in ways for n in way]
     if stated == UNKNOWN and all(t is not None and t.commercial != UNKNOWN for t in own):
         stated = "yes"  # nothing was said beside a licence that is known
@@ -207,15 +203,10 @@ def commercial_use(licence: str) -> Verdict:
     return best_verdict(ways, book) if ways else UNKNOWN
 
 
-def _people(lock: Mapping[str, Any]) -> list[_Part]:
-    """What people corrected: theirs, and free to use only where they said so."""
-    edits = lock.get("review", {}).get("corrected", 0) if isinstance(lock.get("review"), Mapping) else 0
-    if not edits:
-        return []
-    licence = lock["review"].get("licence")
-    ways = known().alternatives(licence) if licence else ()
-    says = f"under {licence}" if licence else "nobody has stated under which licence"
-    return [_Part(ways, f"People corrected {edits} answers: {says}.")]
+def _people(review: HumanReview | None) -> Iterator[_Part]:
+    """What people corrected is theirs, and nobody has said that it is free to use."""
+    if review is not None and review.corrected:
+        yield _Part((), f"People corrected {review.corrected} answers: nobody has stated under which licence.")
 
 
 def _limits(ways: Sequence[frozenset[str]], book: Book) -> str:

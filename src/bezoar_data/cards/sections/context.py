@@ -8,6 +8,7 @@ from typing import Any
 
 from bezoar_data.cards.licences.lineage import Licence, licence_of
 from bezoar_data.config.files.card import Card
+from bezoar_data.runs.lock import Lock
 
 _MEANINGS: Mapping[str, str] = {
     "id": "Identity of the row: a hash of its source, the source's revision and its index there; of a row made from "
@@ -27,11 +28,10 @@ _MEANINGS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything a section may tell."""
+class CardContext:
+    """Everything a section may show."""
 
-    lock: Mapping[str, Any]
-    lock_hash: str
+    lock: Lock
     example: Mapping[str, Any] | None
     title: str
     meanings: Mapping[str, str]
@@ -41,19 +41,17 @@ class Facts:
     @classmethod
     def of(
         cls,
-        lock: Mapping[str, Any],
-        lock_hash: str,
+        lock: Lock,
         example: Mapping[str, Any] | None,
         card: Card,
         person: Mapping[str, Any] | None = None,
-    ) -> Facts:
+    ) -> CardContext:
         """`person` is what people wrote into the front matter, where it differs from the template's."""
         front = card.front if person is None else person
         return cls(
             lock=lock,
-            lock_hash=lock_hash,
             example=example,
-            title=str(front.get("pretty_name") or lock["pipeline"]["name"]),
+            title=str(front.get("pretty_name") or lock.pipeline.name),
             meanings=meanings_of(lock, card.bezoar),
             views=card.bezoar.get("views") or {},
             licence=licence_of(lock, front.get("license"), card.bezoar.get("terms")),
@@ -78,22 +76,22 @@ _COMPARED: Mapping[str, str] = {
 }
 
 
-def meanings_of(lock: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str]:
+def meanings_of(lock: Lock, own: Mapping[str, Any]) -> dict[str, str]:
     """What each column means, as far as anyone said. `own` is a card's `bezoar:`."""
     return {**_MEANINGS, **_judge_meanings(lock), **(own.get("fields") or {})}
 
 
-def _judge_meanings(lock: Mapping[str, Any]) -> dict[str, str]:
+def _judge_meanings(lock: Lock) -> dict[str, str]:
     meanings = {}
-    for judge in lock["judges"]:
-        name = judge["name"]
+    for judge in lock.judges:
+        name = judge.name
         meanings[f"{name}_status"] = f"Verdict of the judge {name}: Accept or Reject"
         meanings[f"{name}_rating"] = f"Rating by the judge {name}"
         meanings[f"{name}_reason"] = f"Why the judge {name} decided so, in its own words"
         meanings[f"{name}_samples"] = f"Every verdict of the judge {name}, which was asked several times"
-    judging = lock.get("judging") or {}
-    for kind, described in (("attributes", _SCORED), ("comparisons", _COMPARED)):
-        for judge in judging.get(kind, ()):
-            prefix = f"{judge['name']}_" if judge["name"] else ""
-            meanings |= {prefix + column: meaning for column, meaning in described.items()}
+    described = [(judge.name, _SCORED) for judge in lock.judging.attributes]
+    described += [(judge.name, _COMPARED) for judge in lock.judging.comparisons]
+    for name, columns in described:
+        prefix = f"{name}_" if name else ""
+        meanings |= {prefix + column: meaning for column, meaning in columns.items()}
     return meanings

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bezoar_data.cards.sections import markdown as md
-from bezoar_data.cards.sections.context import Facts
+from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.runs.row import RESERVED
 
 EXAMPLE_LIMIT = 800
@@ -18,34 +18,39 @@ _INLINE = 100
 """A value of no more characters stands beside its name."""
 
 
-def fields(facts: Facts) -> str:
+def fields(context: CardContext) -> str:
+    meanings = context.meanings
     table = md.table(
         ("Column", "Type", "What it holds"),
         (
-            (md.code(name), md.code(kind), md.text(facts.meanings[name]) if name in facts.meanings else "not described")
-            for name, kind in facts.lock["columns"].items()
+            (
+                md.code(name),
+                md.code(kind),
+                md.text(meanings[name]) if name in meanings else "not described",
+            )
+            for name, kind in context.lock.columns.items()
         ),
     )
-    if not facts.views:
+    if not context.views:
         return table
     views = md.table(
         ("View", "Columns"),
         (
             (md.code(kind), ", ".join(f"{md.text(role)}: {md.code(column)}" for role, column in view.items()))
-            for kind, view in facts.views.items()
+            for kind, view in context.views.items()
         ),
     )
     return f"{table}\n\nTrainers read these columns:\n\n{views}"
 
 
-def example(facts: Facts) -> str:
-    if facts.example is None:
+def example(context: CardContext) -> str:
+    if context.example is None:
         return "There is no example: the dataset has no rows."
     # Each value stands in a list item: indented so, no line of it can be taken for a line of the card itself.
-    items = [_item(name, value) for name, value in facts.example.items() if name != RESERVED]
+    items = [_item(name, value) for name, value in context.example.items() if name != RESERVED]
     parts = ["The first row, without its lineage column; long texts are cut.", "\n".join(items)]
-    for kind, view in facts.views.items():
-        read = [_item(role, value) for role, value in _as_read(view, facts.example)]
+    for kind, view in context.views.items():
+        read = [_item(role, value) for role, value in _as_read(view, context.example)]
         parts += [f"The same row as trainers read it by the view {md.code(kind)}:", "\n".join(read)]
     return "\n\n".join(parts)
 
@@ -70,44 +75,44 @@ def _as_read(view: Mapping[str, str], row: Mapping[str, Any]) -> Iterator[tuple[
             yield str(part), turn.get("content") if isinstance(turn, dict) else turn
 
 
-def splits(facts: Facts) -> str:
-    files = facts.lock["data"]
-    total = sum(file["rows"] for file in files)
+def splits(context: CardContext) -> str:
+    files = context.lock.data
+    total = sum(file.rows for file in files)
     table = md.table(
         ("Split", "Rows", "Share", "File", "Bytes"),
         (
             (
-                md.code(file["split"]),
-                md.number(file["rows"]),
-                md.share(file["rows"], total),
-                md.code(file["path"]),
-                md.number(file["bytes"]),
+                md.code(file.split),
+                md.number(file.rows),
+                md.share(file.rows, total),
+                md.code(file.path),
+                md.number(file.bytes),
             )
             for file in files
         ),
         "lrrlr",
     )
     notes = []
-    if len({file["split"] for file in files}) > 1:
+    if len({file.split for file in files}) > 1:
         notes.append(
-            f"Splits are grouped by source row and drawn with the seed {facts.lock['pipeline']['seed']}: rows made "
+            f"Splits are grouped by source row and drawn with the seed {context.lock.pipeline.seed}: rows made "
             "from the same source row never stand on both sides."
         )
     if not total:
         notes.append("A dataset without rows can be read with `streaming=True` only.")
-    elif any(not file["rows"] for file in files):
+    elif any(not file.rows for file in files):
         notes.append("A split without rows has a file but is not declared to the Hub, whose library cannot load it.")
     return f"{table}\n\n{' '.join(notes)}"
 
 
-def use(facts: Facts) -> str:
+def use(context: CardContext) -> str:
     lines = [
         "from datasets import load_dataset",
         "",
         'dataset = load_dataset("path/to/dataset")  # this folder, or the name of its repository on the Hub',
     ]
-    columns = facts.lock["columns"]
-    statuses = [f"{judge['name']}_status" for judge in facts.lock["judges"]]
+    columns = context.lock.columns
+    statuses = [f"{judge.name}_status" for judge in context.lock.judges]
     for status in statuses:
         if status in columns:
             lines.append(f'accepted = dataset.filter(lambda row: row[{json.dumps(status)}] == "Accept")')
@@ -119,14 +124,14 @@ def use(facts: Facts) -> str:
     return f"{text}\n\nA recipe selects the same rows with {condition}."
 
 
-def citation(facts: Facts) -> str:
-    name = facts.lock["pipeline"]["name"]
+def citation(context: CardContext) -> str:
+    name = context.lock.pipeline.name
     key = re.sub(r"[^A-Za-z0-9-]", "-", name) or "dataset"
-    title = re.sub(r"[{}\\%#$&~^_]", " ", facts.title)
+    title = re.sub(r"[{}\\%#$&~^_]", " ", context.title)
     lines = [
-        f"@misc{{{key}-{facts.lock_hash},",
+        f"@misc{{{key}-{context.lock.hash},",
         f"  title = {{{' '.join(title.split())}}},",
-        f"  note  = {{Dataset made with bezoar-data, build {facts.lock_hash}}}",
+        f"  note  = {{Dataset made with bezoar-data, build {context.lock.hash}}}",
         "}",
     ]
     return md.block("\n".join(lines), "bibtex")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bezoar_data.config.sanitize import clean_text, mask_keys
+from bezoar_data.measures.intervals import Estimate
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
@@ -78,6 +79,20 @@ def number(value: int) -> str:
 def share(part: int, whole: int) -> str:
     """A share as a percentage with one digit; a dash of nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def percent(found: Estimate) -> str:
+    """A share with its interval."""
+    if found.value is None or found.low is None or found.high is None:
+        return "an unknown share"
+    return f"{100 * found.value:.1f} % ({100 * found.low:.1f}–{100 * found.high:.1f})"
+
+
+def estimate(found: Estimate) -> str:
+    """A figure with its interval."""
+    if found.value is None:
+        return "not defined"
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
 def rows(count: int) -> str:

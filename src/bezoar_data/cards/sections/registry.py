@@ -12,10 +12,11 @@ from typing import Any
 from bezoar_data.cards.licences.lineage import UNKNOWN
 from bezoar_data.cards.sections import carbon, checks, data
 from bezoar_data.cards.sections import markdown as md
-from bezoar_data.cards.sections.context import Facts
-from bezoar_data.cards.sections.judge import against_people
+from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.judge import judge as judged_by
 from bezoar_data.cards.sections.review import reviewed
+from bezoar_data.config.files.models import OutputLicence
+from bezoar_data.runs.lock import Lock, LockedModel, LockedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,13 @@ class Section:
     """A section: the heading it gets where a template does not place it, and what makes it."""
 
     title: str
-    make: Callable[[Facts], str]
+    make: Callable[[CardContext], str]
 
 
-def demo(facts: Facts) -> str:
-    if not facts.lock["demo"]:
+def demo(context: CardContext) -> str:
+    if not context.lock.demo:
         return ""
-    roles = dict.fromkeys(md.code(model["role"]) for model in facts.lock["models"] if model["demo"])
+    roles = dict.fromkeys(md.code(model.role) for model in context.lock.models if model.demo)
     who = f" (here: {', '.join(roles)})" if roles else ""
     return (
         "> **This is demonstration data.** It was answered by models embedded in bezoar-data"
@@ -38,115 +39,112 @@ def demo(facts: Facts) -> str:
     )
 
 
-def summary(facts: Facts) -> str:
-    lock = facts.lock
-    pipeline, counts = lock["pipeline"], lock["counts"]
+def summary(context: CardContext) -> str:
+    lock = context.lock
+    pipeline, counts = lock.pipeline, lock.counts
     parts = [
-        f"**{md.rows(counts['kept'])}**, made from {_source_rows(counts['source'])} "
-        f"by version {pipeline['version']} of the pipeline {md.code(pipeline['name'])}."
+        f"**{md.rows(counts.kept)}**, made from {_source_rows(counts.source)} "
+        f"by version {pipeline.version} of the pipeline {md.code(pipeline.name)}."
     ]
-    if counts["dropped"]:
-        verb = "was" if counts["dropped"] == 1 else "were"
-        parts.append(
-            f"{md.rows(counts['dropped']).capitalize()} {verb} dropped on the way, each for a reason told below."
-        )
+    if counts.dropped:
+        verb = "was" if counts.dropped == 1 else "were"
+        parts.append(f"{md.rows(counts.dropped).capitalize()} {verb} dropped on the way, each for a reason told below.")
     else:
         parts.append("No row was dropped on the way.")
-    for judge in lock["judges"]:
-        judged = judge["accepted"] + judge["rejected"]
+    for judge in lock.judges:
+        judged = judge.accepted + judge.rejected
         parts.append(
-            f"The judge {md.code(judge['name'])} accepted {md.number(judge['accepted'])} of {md.rows(judged)} "
-            f"({md.share(judge['accepted'], judged)})."
+            f"The judge {md.code(judge.name)} accepted {md.number(judge.accepted)} of {md.rows(judged)} "
+            f"({md.share(judge.accepted, judged)})."
         )
-        if judge["rejected"]:
+        if judge.rejected:
             parts.append("Rejected rows are part of the data.")
     paragraphs = [" ".join(parts)]
-    if pipeline["description"]:
-        paragraphs.insert(0, md.text(pipeline["description"]))
+    if pipeline.description:
+        paragraphs.insert(0, md.text(pipeline.description))
     paragraphs.append(
-        "Every figure on this card comes from `lock.json` beside it, whose hash "
-        f"{md.code(facts.lock_hash)} names this build."
+        f"Every figure on this card comes from `lock.json` beside it, whose hash {md.code(lock.hash)} names this build."
     )
     return "\n\n".join(paragraphs)
 
 
-def making(facts: Facts) -> str:
-    lock = facts.lock
+def making(context: CardContext) -> str:
+    lock = context.lock
     table = md.table(
         ("Step", "What runs", "Version", "Model role", "Rows in", "Rows out", "Dropped, or noted and kept"),
         (
             (
-                md.code(step["id"]),
-                md.code(step["use"]),
-                md.text(step["version"]),
-                md.code(step["role"]) if step["role"] else "–",
-                md.number(step["rows_in"]),
-                md.number(step["rows_out"]),
+                md.code(step.id),
+                md.code(step.use),
+                md.text(step.version),
+                md.code(step.role) if step.role else "–",
+                md.number(step.rows_in),
+                md.number(step.rows_out),
                 "<br>".join(_found(step)) or "–",
             )
-            for step in lock["steps"]
+            for step in lock.steps
         ),
         "llllrrl",
     )
-    pipeline = lock["pipeline"]
-    notes = [f"Random choices come from the seed {pipeline['seed']}."]
-    if pipeline.get("limit") is not None:
-        notes.append(f"This build was limited to the first {md.rows(pipeline['limit'])} of its sources.")
-    made_with = ", ".join(f"{md.text(k)} {md.text(v)}" for k, v in lock["software"].items() if v)
+    pipeline = lock.pipeline
+    notes = [f"Random choices come from the seed {pipeline.seed}."]
+    if pipeline.limit is not None:
+        notes.append(f"This build was limited to the first {md.rows(pipeline.limit)} of its sources.")
+    made_with = ", ".join(f"{md.text(k)} {md.text(v)}" for k, v in lock.software.items() if v)
     notes.append(f"Made with {made_with}.")
-    return f"{_picture(facts)}\n\n{table}\n\n{' '.join(notes)}"
+    return f"{_picture(lock)}\n\n{table}\n\n{' '.join(notes)}"
 
 
-def sources(facts: Facts) -> str:
+def sources(context: CardContext) -> str:
     table = md.table(
         ("Source", "Rows kept", "Rows dropped", "Licence", "Revision or SHA-256", "Address"),
         (
             (
-                md.code(source["name"]),
-                md.number(source["kept"]),
-                md.number(source["rows"] - source["kept"]),
-                md.text(source["licence"]) if source["licence"] else "not stated",
-                md.code(_short(source["revision"] or source["sha256"])),
-                md.link(source["url"]),
+                md.code(source.name),
+                md.number(source.kept),
+                md.number(source.rows - source.kept),
+                md.text(source.licence) if source.licence else "not stated",
+                md.code(_short(source.revision or source.sha256)),
+                md.link(source.url),
             )
-            for source in facts.lock["sources"]
+            for source in context.lock.sources
         ),
         "lrr",
     )
-    if not facts.lock["sources"]:
+    if not context.lock.sources:
         return "No source is recorded."
     return f"{table}\n\nCounted are the rows that come of each source, those that steps made among them."
 
 
-def models(facts: Facts) -> str:
-    if not facts.lock["models"]:
+def models(context: CardContext) -> str:
+    if not context.lock.models:
         return "No model took part."
     return md.table(
         ("Role", "Model", "Provider", "Revision", "Sampling", "Terms of its outputs", "Commercial use of outputs"),
         (
             (
-                md.code(model["role"]) + (", fallback" if model["fallback"] else ""),
-                md.code(model["model"]) + (" (demonstration)" if model["demo"] else ""),
-                md.text(model["provider"]),
+                md.code(model.role) + (", fallback" if model.fallback else ""),
+                md.code(model.model) + (" (demonstration)" if model.demo else ""),
+                md.text(model.provider),
                 _revision(model),
-                _sampling(model["sampling"]),
-                _terms(model["output_licence"]),
-                md.text(model["output_licence"].get("commercial") or "unknown"),
+                _sampling(model.sampling),
+                _terms(model.output_licence),
+                md.text(model.output_licence.commercial),
             )
-            for model in facts.lock["models"]
+            for model in context.lock.models
         ),
     )
 
 
-def review(facts: Facts) -> str:
-    found = facts.lock.get("review")
+def review(context: CardContext) -> str:
+    found = context.lock.review
     if not found:
         return "None yet: no person has checked these rows."
-    return "\n\n".join(reviewed(found, facts.lock["counts"]["kept"]))
+    return "\n\n".join(reviewed(found, context.lock.counts.kept))
 
 
-def licence(facts: Facts) -> str:
-    found = facts.licence
+def licence(context: CardContext) -> str:
+    found = context.licence
     lines = [
         f"**Licence: {md.text(found.result)}.** **Commercial use: {found.commercial}.**",
         "\n".join(f"- {md.text(reason)}" for reason in found.reasons),
@@ -157,56 +155,56 @@ def licence(facts: Facts) -> str:
     return "\n\n".join(lines)
 
 
-def cost(facts: Facts) -> str:
-    lock = facts.lock
-    if not lock["usage"]:
+def cost(context: CardContext) -> str:
+    lock = context.lock
+    if not lock.usage:
         return "No model was asked."
     table = md.table(
         ("Step", "Model", "Answers", "Prompt tokens", "Completion tokens", "Cost"),
         (
             (
-                md.code(use["step"]),
-                md.code(use["model"]),
-                md.number(use["answers"]),
-                md.number(use["prompt_tokens"]),
-                md.number(use["completion_tokens"]),
-                _money(use["cost"]),
+                md.code(use.step),
+                md.code(use.model),
+                md.number(use.answers),
+                md.number(use.prompt_tokens),
+                md.number(use.completion_tokens),
+                _money(use.cost),
             )
-            for use in lock["usage"]
+            for use in lock.usage
         ),
         "llrrrr",
     )
-    total = _money(lock["cost"])
-    why = ": the price of at least one model is not known" if lock["cost"] is None else ""
+    total = _money(lock.cost)
+    why = ": the price of at least one model is not known" if lock.cost is None else ""
     return (
         f"{table}\n\nTotal: {total}{why}. Counted are the answers behind these rows and behind the dropped ones, each "
-        f"once, however often the pipeline was run.\n\n{carbon.told(lock)}"
+        f"once, however often the pipeline was run.\n\n{carbon.describe(lock)}"
     )
 
 
-def limitations(facts: Facts) -> str:
-    lock = facts.lock
+def limitations(context: CardContext) -> str:
+    lock = context.lock
     points = []
-    if lock["demo"]:
+    if lock.demo:
         points.append("Answers or verdicts were made by rules, not by a language model.")
-    if lock["models"]:
+    if lock.models:
         points.append("Model answers can be wrong, biased or made up, and read well all the same.")
-    if lock["judges"]:
-        judging = lock.get("judging") or {}
-        known = all(against_people(judging, one["name"]) for one in lock["judges"])
-        told = "stands in the section on the judge" if known else "is not known"
-        points.append(f"Verdicts are a model's; how often they agree with a person's {told}.")
-    if seen := (lock.get("review") or {}).get("rows"):
-        points.append(f"People reviewed {md.number(seen)} of {md.rows(lock['counts']['kept'])}; nobody saw the others.")
+    if lock.judges:
+        known = all(lock.judging.people.of_judge(one.name) for one in lock.judges)
+        where = "stands in the section on the judge" if known else "is not known"
+        points.append(f"Verdicts are a model's; how often they agree with a person's {where}.")
+    if lock.review:
+        seen = md.number(lock.review.rows)
+        points.append(f"People reviewed {seen} of {md.rows(lock.counts.kept)}; nobody saw the others.")
     else:
         points.append("No person has reviewed the rows.")
     points += checks.limits(lock)
-    if facts.licence.result == UNKNOWN:
+    if context.licence.result == UNKNOWN:
         points.append("The licence is unknown: settle it before you use the data for more than looking at it.")
-    if lock["pipeline"].get("limit") is not None:
+    if lock.pipeline.limit is not None:
         points.append("Only a part of the sources was used.")
-    if lock.get("mixed_columns"):
-        names = ", ".join(md.code(name) for name in lock["mixed_columns"])
+    if lock.mixed_columns:
+        names = ", ".join(md.code(name) for name in lock.mixed_columns)
         points.append(f"Values of differing types were written as JSON text in: {names}.")
     return "\n".join(f"- {point}" for point in points)
 
@@ -232,23 +230,23 @@ SECTIONS: Mapping[str, Section] = {
 }
 
 
-def _picture(facts: Facts) -> str:
+def _picture(lock: Lock) -> str:
     """The steps as a Mermaid flow chart. Names stand in quoted labels only, never where Mermaid would read them."""
-    numbers = {step["id"]: f"s{i}" for i, step in enumerate(facts.lock["steps"])}
+    numbers = {step.id: f"s{i}" for i, step in enumerate(lock.steps)}
     lines = ["flowchart LR"]
-    for step in facts.lock["steps"]:
-        lines.append(f'  {numbers[step["id"]]}["{_label(step["id"])}<br/>{md.rows(step["rows_out"])}"]')
-    for step in facts.lock["steps"]:
-        for before in step["after"]:
+    for step in lock.steps:
+        lines.append(f'  {numbers[step.id]}["{_label(step.id)}<br/>{md.rows(step.rows_out)}"]')
+    for step in lock.steps:
+        for before in step.after:
             if before in numbers:
-                lines.append(f"  {numbers[before]} --> {numbers[step['id']]}")
+                lines.append(f"  {numbers[before]} --> {numbers[step.id]}")
     return md.block("\n".join(lines), "mermaid")
 
 
-def _found(step: Mapping[str, Any]) -> Iterator[str]:
-    for reason, n in step["dropped"].items():
+def _found(step: LockedStep) -> Iterator[str]:
+    for reason, n in step.dropped.items():
         yield f"{md.number(n)} × {md.code(reason)}"
-    for reason, n in step.get("noted", {}).items():
+    for reason, n in step.noted.items():
         yield f"kept: {md.number(n)} × {md.code(reason)}"
 
 
@@ -271,18 +269,18 @@ def _sampling(values: Mapping[str, Any]) -> str:
     return ", ".join(words) or "the provider's defaults"
 
 
-def _revision(model: Mapping[str, Any]) -> str:
-    if model["revision"]:
-        return md.code(model["revision"])
-    return "part of bezoar-data" if model["demo"] else "not pinned"
+def _revision(model: LockedModel) -> str:
+    if model.revision:
+        return md.code(model.revision)
+    return "part of bezoar-data" if model.demo else "not pinned"
 
 
-def _terms(terms: Mapping[str, str | None]) -> str:
-    parts = [md.text(terms.get("id") or "unknown")]
-    if terms.get("url"):
-        parts.append(md.link(terms["url"]))
-    if terms.get("note"):
-        parts.append(md.text(terms["note"]))
+def _terms(terms: OutputLicence) -> str:
+    parts = [md.text(terms.id or "unknown")]
+    if terms.url:
+        parts.append(md.link(terms.url))
+    if terms.note:
+        parts.append(md.text(terms.note))
     return " – ".join(parts)
 
 

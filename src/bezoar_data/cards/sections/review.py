@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from bezoar_data.cards.estimates import percent, plain
 from bezoar_data.cards.sections import markdown as md
+from bezoar_data.runs.lock import HumanReview
 
 
-def reviewed(found: Mapping[str, Any], kept: int) -> Iterator[str]:
+def reviewed(found: HumanReview, kept: int) -> Iterator[str]:
     """Paragraphs on a review; `kept` is how many rows there are."""
-    people = "1 person" if found["people"] == 1 else f"{found['people']:,} people"
+    people = "1 person" if found.people == 1 else f"{found.people:,} people"
     yield (
-        f"{people} reviewed {md.number(found['rows'])} of {md.rows(kept)}, with {md.number(found['answers'])} answers; "
-        f"{md.number(found['even'])} of these rows were drawn evenly from all."
+        f"{people} reviewed {md.number(found.rows)} of {md.rows(kept)}, with {md.number(found.answers)} answers; "
+        f"{md.number(found.even)} of these rows were drawn evenly from all."
     )
-    said = {**found["status"], **found["preference"]}
+    said = {**found.status, **found.preference}
     if said:
         yield "They said: " + ", ".join(f"{md.number(n)} × {md.code(name)}" for name, n in said.items()) + "."
-    if found["divided"]:
-        yield f"On {md.rows(found['divided'])} they were evenly divided: there the judge's verdict stands."
-    if found["corrected"]:
+    if found.divided:
+        yield f"On {md.rows(found.divided)} they were evenly divided: there the judge's verdict stands."
+    if found.corrected:
         yield (
-            f"They corrected {md.rows(found['corrected'])}: the corrected response stands in "
+            f"They corrected {md.rows(found.corrected)}: the corrected response stands in "
             f"{md.code('review_response')}, beside the original."
         )
-    if between := found["between_people"]:
+    if between := found.between_people:
         yield (
-            f"Two people agreed on {percent(between['agreement'])} of {md.number(between['rows'])} pairs of answers; "
-            f"Cohen's kappa {plain(between['kappa'])}."
+            f"Two people agreed on {md.percent(between.agreement)} of {md.number(between.rows)} pairs of answers; "
+            f"Cohen's kappa {md.estimate(between.kappa)}."
         )
     yield (
         f"In {md.code('final_status')} people's verdict goes before the judge's. How far the judge agrees with people "

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from bezoar_data.engine.judge_stats import Judge
+from bezoar_data.measures.agreement import agreement
+from bezoar_data.measures.calibration import calibrate
+from bezoar_data.runs.lock import HumanReview, PeopleAgreement, PeopleMeasures, RaterAgreement, RatingCalibration
+from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS, Reviewed, by_row, read_answers
 from bezoar_data.runs.row import SOURCES, Lineage
 
 _WANTED = 0.9
-"""The share of good rows that the calibrated cut is to show; `judge calibrate` tells it for any other."""
+"""The precision that the calibrated cut is to show; `judge calibrate` finds the cut for any other."""
 
 
 class Reviewing:
@@ -56,41 +60,38 @@ class Reviewing:
         """How many reviewed rows did not come by as people saw them."""
         return len(self._rows) - len(self._seen)
 
-    def as_json(self) -> dict[str, Any] | None:
+    def summary(self) -> HumanReview | None:
         """For the lock; None where nothing was reviewed."""
         if not self._seen:
             return None
         said = [reviewed for reviewed, _ in self._seen.values()]
-        people = sorted({a["annotator"] for one in said for a in one.answers})
         first, second, groups = pairs_of_people(
             [{a["annotator"]: a[kind] for a in one.answers} for one in said for kind in ("verdict", "preference")]
         )
-        return {
-            "rows": len(said),
-            "even": sum(one.even for one in said),
-            "people": len(people),
-            "answers": sum(len(one.answers) for one in said),
-            "discarded": sum(a["status"] == "discarded" for a in self.answers),
-            "drafts": sum(a["status"] == "draft" for a in self.answers),
-            "status": dict(sorted(Counter(one.status for one in said if one.status).items())),
-            "preference": dict(sorted(Counter(one.preference for one in said if one.preference).items())),
-            "divided": sum(one.status is None and one.preference is None for one in said),
-            "corrected": sum(one.response is not None for one in said),
-            "between_people": _measured(first, second, groups),
-        }
+        return HumanReview(
+            rows=len(said),
+            even=sum(one.even for one in said),
+            people=len({a["annotator"] for one in said for a in one.answers}),
+            answers=sum(len(one.answers) for one in said),
+            discarded=sum(a["status"] == "discarded" for a in self.answers),
+            drafts=sum(a["status"] == "draft" for a in self.answers),
+            status=dict(sorted(Counter(one.status for one in said if one.status).items())),
+            preference=dict(sorted(Counter(one.preference for one in said if one.preference).items())),
+            divided=sum(one.status is None and one.preference is None for one in said),
+            corrected=sum(one.response is not None for one in said),
+            between_people=parse(RaterAgreement, _measured(first, second, groups)) if first else None,
+        )
 
-    def measured(self, known: Mapping[str, Any]) -> dict[str, Any]:
+    def measured(self, known: PeopleMeasures) -> PeopleMeasures:
         """What was measured of the judges otherwise, and by these answers."""
-        return {
-            "agreement": [*known["agreement"], *self.agreement()],
-            "calibration": [*known["calibration"], *self.calibration()],
-        }
+        return PeopleMeasures(
+            agreement=(*known.agreement, *self.agreement()), calibration=(*known.calibration, *self.calibration())
+        )
 
-    def agreement(self) -> list[dict[str, Any]]:
+    def agreement(self) -> Iterator[PeopleAgreement]:
         """How far each judge agrees with people: on all reviewed rows, on those drawn evenly, and by source."""
         endings = [(judge, "status", "review_status") for judge in self._accepts]
         endings += [(judge, "preference", "review_preference") for judge in self._compares]
-        found = []
         for judge, ending, column in endings:
             name = judge.column(ending)
             pairs = [
@@ -104,24 +105,15 @@ class Reviewing:
             for pair in pairs:
                 by_source[pair[4]].append(pair)
             parts = sorted(by_source.items()) if len(by_source) > 1 else []
-            found.append(
-                {
-                    "columns": [name, column],
-                    "where": None,
-                    **_of(pairs),
-                    "even": _of([pair for pair in pairs if pair[3]]),
-                    "slices": [
-                        {"column": "source", "value": name.replace(SOURCES, " + "), **_of(part)} for name, part in parts
-                    ],
-                }
-            )
-        return found
+            even = [pair for pair in pairs if pair[3]]
+            slices = [
+                {"column": "source", "value": source.replace(SOURCES, " + "), **_of(part)} for source, part in parts
+            ]
+            found = {"columns": [name, column], "where": None, **_of(pairs), "slices": slices}
+            yield parse(PeopleAgreement, {**found, "even": _of(even) if even else None})
 
-    def calibration(self) -> list[dict[str, Any]]:
+    def calibration(self) -> Iterator[RatingCalibration]:
         """The rating from which enough rows are good, as people see them."""
-        from bezoar_data.measures.calibration import calibrate
-
-        found = []
         for judge in self._accepts:
             name = judge.column("rating")
             rated = [
@@ -130,9 +122,9 @@ class Reviewing:
                 if one.status and (rating := _number(about[name])) is not None
             ]
             if rated:
-                made = calibrate([r for r, _ in rated], [good for _, good in rated], _WANTED)
-                found.append({"rating": name, "good_if": 'review_status == "Accept"', "where": None, **made.as_json()})
-        return found
+                made = calibrate([r for r, _ in rated], [good for _, good in rated], _WANTED).as_json()
+                given = {"rating": name, "good_if": 'review_status == "Accept"', "where": None}
+                yield parse(RatingCalibration, {**made, **given})
 
 
 def pairs_of_people(
@@ -150,15 +142,10 @@ def pairs_of_people(
 
 
 def _of(pairs: Sequence[tuple[str, str, Any, bool, str]]) -> dict[str, Any]:
-    measured = _measured([p[0] for p in pairs], [p[1] for p in pairs], [p[2] for p in pairs])
-    return measured or {"rows": 0}
+    return _measured([p[0] for p in pairs], [p[1] for p in pairs], [p[2] for p in pairs])
 
 
-def _measured(first: Sequence[str], second: Sequence[str], groups: Sequence[Any]) -> dict[str, Any] | None:
-    from bezoar_data.measures.agreement import agreement
-
-    if not first:
-        return None
+def _measured(first: Sequence[str], second: Sequence[str], groups: Sequence[Any]) -> dict[str, Any]:
     found = agreement(first, second, groups=groups).as_json()
     return {name: found[name] for name in ("rows", "agreement", "kappa", "labels", "table")}
 

@@ -6,10 +6,8 @@ merges the same answers while it writes its rows, and comes to the same bytes.
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,12 @@ import pyarrow.parquet as pq
 from bezoar_data._version import __version__
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.engine.finish import Describe, put_in_place
 from bezoar_data.engine.judge_stats import Judge
+from bezoar_data.engine.lock import put_in_place
 from bezoar_data.engine.review.answers import Reviewing
-from bezoar_data.runs.dataset import ROW_GROUP, DataFile, describe_file, open_data_file, review_fields, sha256_of
+from bezoar_data.runs.dataset import ROW_GROUP, describe_file, open_data_file, review_fields, sha256_of
 from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.lock import DataFile, Lock, RenderCard
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import RESERVED, Lineage
@@ -39,61 +38,46 @@ class Merged:
     """The dataset's lock, whether anything changed in the dataset, and how many reviewed rows are not in it as people
     saw them: their answers do not count."""
 
-    lock: Mapping[str, Any]
+    lock: Lock
     changed: bool
     outdated: int
 
 
-def merge_review(folder: RunFolder, describe: Describe) -> Merged:
+def merge_review(folder: RunFolder, render: RenderCard) -> Merged:
     """Merge `review.parquet` into the run's dataset. Raises `InputError`."""
-    try:
-        return _merge(folder, describe)
-    except KeyError as error:
-        message = f"the lock does not tell all that a card of bezoar-data {__version__} needs: {error}"
-        hint = "the answers are kept; run the same pipeline again to merge them: it asks no model again"
-        raise InputError(Problem("lock-incomplete", message, Place(str(folder.dataset)), hint)) from error
-
-
-def _merge(folder: RunFolder, describe: Describe) -> Merged:
     with folder.held() as scratch:
         lock = _read_lock(folder.dataset)
         building = scratch / "dataset"
         (building / "data").mkdir(parents=True)
         reviewing = Reviewing.of(folder.review, _judges(lock))
         merging = _Merging(reviewing, lock)
-        files = [merging.rewrite(folder.dataset / f["path"], building / f["path"], f["split"]) for f in lock["data"]]
-        merged = {
-            **lock,
+        files = [merging.rewrite(folder.dataset / f.path, building / f.path, f.split) for f in lock.data]
+        people = reviewing.measured(read_measured(folder.reliability, building))
+        merged = replace(
+            lock,
             # Those that make this build: its bytes and its card depend on them.
-            "software": {**lock["software"], "bezoar-data": __version__, "pyarrow": version("pyarrow")},
-            "judging": {
-                **lock["judging"],
-                "people": reviewing.measured(read_measured(folder.reliability, building)),
-            },
-            "columns": {f.name: str(f.type) for f in merging.schema},
-            "data": [
-                {"path": f.path, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256} for f in files
-            ],
-        }
-        merged.pop("review", None)
-        if (reviewed := reviewing.as_json()) is not None:
-            merged["review"] = reviewed
+            software={**lock.software, "bezoar-data": __version__, "pyarrow": version("pyarrow")},
+            judging=replace(lock.judging, people=people),
+            columns={f.name: str(f.type) for f in merging.schema},
+            data=tuple(files),
+            review=reviewing.summary(),
+        )
         if merged == lock:
             return Merged(lock, False, reviewing.outdated)
         for other in folder.dataset.iterdir():
             if other.is_file() and other.name not in _MADE:
                 shutil.copy2(other, building / other.name)
-        put_in_place(building, folder, merged, merging.example, describe)
+        put_in_place(building, folder, merged, merging.example, render)
     return Merged(merged, True, reviewing.outdated)
 
 
 class _Merging:
     """Rewrites the data files with the columns of a review, and finds the row that comes first."""
 
-    def __init__(self, reviewing: Reviewing, lock: Mapping[str, Any]) -> None:
+    def __init__(self, reviewing: Reviewing, lock: Lock) -> None:
         self._reviewing = reviewing
         self._looked_at = ["id", "content_hash", RESERVED]
-        self._looked_at += [name for name in reviewing.looked_at if name in lock["columns"]]
+        self._looked_at += [name for name in reviewing.looked_at if name in lock.columns]
         self._first: tuple[int, ...] | None = None
         self.schema = pa.schema([])
         self.example: dict[str, Any] | None = None
@@ -144,21 +128,18 @@ def _as_written(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _read_lock(dataset: Path) -> dict[str, Any]:
+def _read_lock(dataset: Path) -> Lock:
     """The dataset's lock, once its files are those that it names."""
-    hint = "`bezoar-data card check` tells what differs; run the same pipeline again to make it anew"
-    try:
-        lock: dict[str, Any] = json.loads((dataset / "lock.json").read_text("utf-8"))
-        changed = [f["path"] for f in lock["data"] if sha256_of(dataset / f["path"]) != f["sha256"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"the lock or what it names cannot be read: {error}"
-        raise InputError(Problem("no-lock", message, Place(str(dataset)), hint)) from error
-    if changed:
-        message = f"the rows are not those of the lock: {changed[0]} has changed"
-        raise InputError(Problem("rows-changed", message, Place(str(dataset)), hint))
+    lock = Lock.read(dataset / "lock.json")
+    for file in lock.data:
+        path = dataset / file.path
+        if not path.is_file() or sha256_of(path) != file.sha256:
+            message = f"the rows are not those of the lock: {file.path} has changed"
+            hint = "`bezoar-data card check` shows what differs; run the same pipeline again to make it anew"
+            raise InputError(Problem("rows-changed", message, Place(str(dataset)), hint))
     return lock
 
 
-def _judges(lock: Mapping[str, Any]) -> list[Judge]:
-    judges = [Judge(one["name"], one["step"], one["kind"]) for one in lock["judges"]]
-    return judges + [Judge(one["name"], one["step"], "compare") for one in lock["judging"]["comparisons"]]
+def _judges(lock: Lock) -> list[Judge]:
+    judges = [Judge(one.name, one.step, one.kind) for one in lock.judges]
+    return judges + [Judge(one.name, one.step, "compare") for one in lock.judging.comparisons]

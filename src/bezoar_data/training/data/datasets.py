@@ -6,7 +6,6 @@ or a pulled one). Either way the rows are those that the dataset's lock names, b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,8 @@ from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
 from bezoar_data.runs.dataset import sha256_of
-from bezoar_data.runs.folder import lock_hash
 from bezoar_data.runs.gate import unmet
+from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.published import data_files
 from bezoar_data.runs.splits import SplitPlan
 
@@ -111,23 +110,15 @@ def _dataset_of(recipe: LoadedRecipe, stage: TrainingStage, runs: Path, place: P
 def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> tuple[str, tuple[str, ...]]:
     """The hash of the dataset's lock, when card and rows are those it names, and what review it lacks. Raises
     `InputError`."""
-    try:
-        lock = json.loads((folder / "lock.json").read_text("utf-8"))
-        named = {file["path"]: file["sha256"] for file in lock["data"]}
-        there = {path: sha256_of(folder / path) for path in named}
-        unreviewed = tuple(unmet(lock))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"the lock of {relative_to_cwd(folder)} or what it names cannot be read: {error}"
-        raise InputError(Problem("no-lock", message, place)) from None
-    name = lock_hash(lock)
-    hint = "run its pipeline again; `bezoar-data card check` tells what differs"
-    if own.get("lock") != name:
+    lock = Lock.read(folder / "lock.json")
+    hint = "run its pipeline again; `bezoar-data card check` shows what differs"
+    if own.get("lock") != lock.hash:
         message = f"the card of {relative_to_cwd(folder)} is that of another build than its lock"
         raise InputError(Problem("lock-differs", message, place, hint))
-    if there != named:
+    if any(not (folder / f.path).is_file() or sha256_of(folder / f.path) != f.sha256 for f in lock.data):
         message = f"the rows of {relative_to_cwd(folder)} are not those of its lock"
         raise InputError(Problem("data-differs", message, place, hint))
-    return name, unreviewed
+    return lock.hash, tuple(unmet(lock))
 
 
 def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
