@@ -24,7 +24,7 @@ ORCA = Path(__file__).parents[1] / "pipelines" / "orca.yaml"
 def test_a_pipeline_is_run_from_python_and_its_result_shows_itself(tmp_path: Path):
     run = load_pipeline(ORCA, limit=6, out=tmp_path / "runs" / "orca").run(quiet=True)
     assert run.exit_code == 0
-    assert run.lock["counts"]["kept"] == 6
+    assert run.lock.counts.kept == 6
     assert run.card.startswith("---\n")
     assert str(run).startswith("orca: 6 rows kept")
     shown = run._repr_html_()
@@ -65,7 +65,7 @@ def test_mistakes_are_values_to_validate_and_one_error_to_run(tmp_path: Path):
 
 async def test_a_run_inside_a_running_loop_goes_to_its_end(tmp_path: Path):
     run = load_pipeline(ORCA, limit=4, out=tmp_path / "runs" / "orca").run(quiet=True)
-    assert run.lock["counts"]["kept"] == 4
+    assert run.lock.counts.kept == 4
 
 
 async def test_ctrl_c_in_a_running_loop_stops_cleanly_and_the_same_call_goes_on(
@@ -97,7 +97,7 @@ async def test_ctrl_c_in_a_running_loop_stops_cleanly_and_the_same_call_goes_on(
         # Those on their way were awaited; those that waited for their turn were not begun.
         assert 20 <= journalled < 120
         run = pipeline.run(quiet=True)
-        assert run.lock["counts"]["kept"] == 300
+        assert run.lock.counts.kept == 300
         assert run.as_json()["asked"]["requests"] == 300 - journalled
         assert server.stats()["requests"] == 300
 

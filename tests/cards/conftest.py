@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from bezoar_data.runs.dataset import write_dataset
-from bezoar_data.runs.folder import lock_hash
+from bezoar_data.runs.lock import LockedJudging
+from bezoar_data.runs.record import as_json
 from bezoar_data.runs.row import Lineage, Row, seed_id
 from bezoar_data.runs.spool import Spool
+from support.cards import lock_of
 from support.orca_rows import orca_row
 
 ORCA_COLUMNS = (
@@ -41,7 +43,7 @@ class Build:
 
     @property
     def hash(self) -> str:
-        return lock_hash(self.lock)
+        return lock_of(self.lock).hash
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
         kept = len(rows)
         accepted = sum(row.get("gpt4_status") == "Accept" for row in rows)
         lock = {
-            "format": 1,
+            "format": 2,
             "pipeline": {
                 "name": "orca",
                 "version": 1,
@@ -73,6 +75,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
                 "splits": {"validation": 0.2},
                 "limit": None,
                 "tolerate": 0.05,
+                "review": None,
             },
             "software": {"bezoar-data": "0.1.0", "distilabel": "1.5.3", "pyarrow": "26.0.1", "datasets": None},
             "steps": [
@@ -111,15 +114,19 @@ def build(tmp_path: Path) -> Callable[..., Build]:
                 {
                     "name": "gpt4",
                     "step": "judge-accept",
+                    "kind": "accept",
                     "accepted": accepted,
                     "rejected": kept - accepted,
                     "ratings": {"2": kept - accepted, "5": accepted},
+                    "unjudged": {},
                 }
             ],
+            "judging": as_json(LockedJudging()),
             "columns": dict(written.columns),
             "mixed_columns": list(written.mixed),
             "data": [asdict(file) for file in written.files],
             "demo": demo,
+            "review": None,
         }
         return Build(folder, {**lock, **changes}, written.first_row)
 
@@ -147,6 +154,8 @@ def step(
         "rows_in": rows_in,
         "rows_out": rows_out,
         "dropped": dropped or {},
+        "missed": {},
+        "noted": {},
     }
 
 
@@ -158,7 +167,9 @@ def model(role: str, step_id: str, demo: bool) -> dict[str, Any]:
         "model": f"offline-{role}",
         "revision": "1",
         "sampling": {"temperature": 0.0},
+        "extra_body": {},
         "output_licence": {"id": "CC0-1.0", "commercial": "yes", "url": None, "note": None},
+        "carbon": None,
         "demo": demo,
         "steps": [step_id],
     }

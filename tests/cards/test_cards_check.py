@@ -163,7 +163,7 @@ def test_a_card_of_another_version_is_told_to_be_one(run: Path) -> None:
 
 
 def test_a_folder_without_a_dataset_is_one_clear_message(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no dataset of bezoar-data here"):
+    with pytest.raises(InputError, match=r"there is no lock\.json here"):
         check_dataset(tmp_path)
 
 

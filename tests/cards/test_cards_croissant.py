@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.cards.croissant import croissant_text
-from bezoar_data.cards.render import render_card
 from bezoar_data.config.files.card import parse_card
+from support.cards import lock_of, render_card
 
 mlcroissant = pytest.importorskip("mlcroissant")
 
@@ -24,9 +24,9 @@ TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel
 def croissant(made: Any, lock: dict[str, Any] | None = None, template: Path | None = ORCA) -> Any:
     """The dataset as mlcroissant loads it, from the file beside its rows."""
     lock = lock or made.lock
-    card = render_card(template, lock, made.hash, made.example, previous=None)
+    card = render_card(template, lock, made.example, previous=None)
     file = made.folder / "croissant.json"
-    file.write_text(croissant_text(lock, made.hash, parse_card(card, "README.md").front), encoding="utf-8")
+    file.write_text(croissant_text(lock_of(lock), parse_card(card, "README.md").front), encoding="utf-8")
     return mlcroissant.Dataset(jsonld=file)
 
 

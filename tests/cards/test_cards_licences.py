@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bezoar_data.cards.licences.known import known
 from bezoar_data.cards.licences.lineage import Licence, licence_of
+from bezoar_data.cards.sample_lock import SAMPLE
+from bezoar_data.config.files.models import OutputLicence
+from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
 
 OPENAI = {"id": "LicenseRef-OpenAI-terms", "commercial": "unknown"}
 APACHE = {"id": "Apache-2.0", "commercial": "yes"}
@@ -15,29 +19,37 @@ NOBODY = {"id": "unknown", "commercial": "unknown"}
 HUB = "https://huggingface.co/datasets/"
 
 
-def source(licence: str | None, name: str = "rows.jsonl", hub: bool = False, kept: int = 10) -> dict[str, Any]:
-    return {"name": name, "licence": licence, "url": f"{HUB}{name}" if hub else None, "rows": 10, "kept": kept}
+def source(licence: str | None, name: str = "rows.jsonl", hub: bool = False, kept: int = 10) -> LockedSource:
+    url = f"{HUB}{name}" if hub else None
+    return replace(SAMPLE.sources[0], name=name, licence=licence, url=url, rows=10, kept=kept)
 
 
-def model(terms: dict[str, Any], name: str = "the-model", step: str = "explain") -> dict[str, Any]:
-    return {"role": "teacher", "model": name, "output_licence": terms, "steps": [step] if step else []}
+def model(terms: dict[str, Any], name: str = "the-model", step: str = "explain") -> LockedModel:
+    terms_of_outputs = OutputLicence.model_validate(terms)
+    return replace(SAMPLE.models[0], model=name, output_licence=terms_of_outputs, steps=(step,) if step else ())
 
 
-def lock(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {
-        "sources": [p for p in parts if "licence" in p],
-        "models": [p for p in parts if "role" in p],
-        "judges": [],
-        "counts": {"kept": sum(p["kept"] for p in parts if "licence" in p)},
-        **more,
-    }
+def lock(*parts: LockedSource | LockedModel, corrected: int = 0) -> Lock:
+    sources = tuple(part for part in parts if isinstance(part, LockedSource))
+    review = HumanReview(
+        rows=9, even=9, people=1, answers=9, discarded=0, drafts=0, status={}, preference={}, divided=0,
+        corrected=corrected, between_people=None,
+    )  # fmt: skip
+    return replace(
+        SAMPLE,
+        sources=sources,
+        models=tuple(part for part in parts if isinstance(part, LockedModel)),
+        judges=(),
+        counts=replace(SAMPLE.counts, kept=sum(part.kept for part in sources)),
+        review=review if corrected else None,
+    )
 
 
-def sources(*licences: str | None) -> dict[str, Any]:
+def sources(*licences: str | None) -> Lock:
     return lock(*(source(licence, f"part{i}.jsonl") for i, licence in enumerate(licences)))
 
 
-CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
+CASES: dict[str, tuple[Lock, str, str, str]] = {
     # name: (lock, licence, commercial use, words of a reason)
     "dolly and an Apache-2.0 generator": (
         lock(source(None, "databricks/databricks-dolly-15k", hub=True), model(APACHE)),
@@ -116,10 +128,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         lock(source("odc-by", "allenai/tulu-3-sft-mixture", hub=True)), "unknown", "unknown", "licences of their own",
     ),
     "corrections of people who did not say": (
-        lock(source("MIT"), review={"corrected": 3}), "unknown", "unknown", "People corrected 3 answers",
-    ),
-    "corrections given freely": (
-        lock(source("MIT"), review={"corrected": 3, "licence": "CC0-1.0"}), "MIT", "yes", "under CC0-1.0",
+        lock(source("MIT"), corrected=3), "unknown", "unknown", "People corrected 3 answers",
     ),
     "a source of which every row was dropped": (
         lock(source("MIT"), source("CC-BY-NC-4.0", "other.jsonl", kept=0)), "MIT", "yes", "none of its rows came into",

@@ -13,16 +13,18 @@ import yaml
 from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 
-from bezoar_data.cards.render import describer, render_card
+from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import parse_card
+from bezoar_data.config.files.card_text import front_text
+from support.cards import render_card
 from support.orca_rows import orca_row
 
 ORCA = Path(__file__).parents[2] / "cards" / "orca.md"
 
 
 def rendered(build: Any, template: Path | None = ORCA, previous: str | None = None) -> str:
-    text = render_card(template, build.lock, build.hash, build.example, previous=previous)
+    text = render_card(template, build.lock, build.example, previous=previous)
     (build.folder / "README.md").write_text(text, encoding="utf-8")
     return text
 
@@ -128,13 +130,16 @@ def test_readers_of_both_yaml_versions_see_the_same_values(build: Callable[..., 
     template = tmp_path / "card.md"
     front = 'language: no\npretty_name: "1e3"\ntags: ["on", "12:30:45", "0x1F", "2024-01-01", "~", "a: b", "#x"]\n'
     template.write_text(f"---\n{front}---\n# {{{{ title }}}}\n", encoding="utf-8")
-    # A hash such as this one is a number to readers of YAML 1.2 if it is not quoted.
     made = build()
-    text = render_card(template, made.lock, "1234567890123e45", made.example, previous=None)
+    text = render_card(template, made.lock, made.example, previous=None)
     old = yaml.safe_load(text.split("---\n")[1])
     new = parse_card(text, "README.md").front
     assert old == new
-    assert (new["language"], new["pretty_name"], new["bezoar"]["lock"]) == ("no", "1e3", "1234567890123e45")
+    assert (new["language"], new["pretty_name"]) == ("no", "1e3")
+    # A hash such as this one is a number to readers of YAML 1.2 if it is not quoted.
+    text = front_text({"bezoar": {"lock": "1234567890123e45"}})
+    assert yaml.safe_load(text.split("---\n")[1]) == parse_card(text, "README.md").front
+    assert parse_card(text, "README.md").bezoar["lock"] == "1234567890123e45"
 
 
 def test_every_figure_follows_the_lock(build: Callable[..., Any]) -> None:
@@ -147,7 +152,7 @@ def test_every_figure_follows_the_lock(build: Callable[..., Any]) -> None:
     lock["steps"][1]["dropped"] = {"truncated_answer": 9_001}
     lock["steps"][2]["noted"] = {"personal_data": 7}
     lock["sources"][0].update(rows=70_001, kept=60_002)
-    text = render_card(ORCA, lock, "feed", made.example, previous=rendered(made))
+    text = render_card(ORCA, lock, made.example, previous=rendered(made))
     for figure in (
         "**60,002 rows**, made from 70,001 source rows",
         "9,999 rows were dropped",
@@ -170,9 +175,9 @@ def test_carbon_is_told_where_every_model_that_answered_states_it(build: Callabl
     lock = copy.deepcopy(made.lock)
     lock["usage"].append({**lock["usage"][0], "step": "judge-accept", "model": "offline-judge", "prompt_tokens": 1000})
     lock["models"][0]["carbon"] = {"input": 20, "output": 150, "source": "our own meter"}
-    assert "Carbon: not known." in render_card(ORCA, lock, "feed", made.example, previous=None)
+    assert "Carbon: not known." in render_card(ORCA, lock, made.example, previous=None)
     lock["models"][1]["carbon"] = {"input": 0, "output": 1000, "source": "its maker's page"}
-    text = render_card(ORCA, lock, "feed", made.example, previous=None)
+    text = render_card(ORCA, lock, made.example, previous=None)
     # 12,345 and 6,789 tokens of the teacher at 20 and 150 grams a million, 6,789 of the judge at 1,000.
     assert "Carbon: 8.054 g of CO₂ equivalent" in text
     assert "`offline-teacher`: our own meter; `offline-judge`: its maker's page" in text.replace("&#39;", "'")
@@ -217,7 +222,7 @@ def test_missing_facts_are_said_to_be_unknown(build: Callable[..., Any]) -> None
     )
     lock["models"][0]["demo"] = False
     lock["pipeline"]["limit"] = 12
-    text = render_card(ORCA, lock, "feed", made.example, previous=None)
+    text = render_card(ORCA, lock, made.example, previous=None)
     for words in (
         "Total: unknown: the price of at least one model is not known.",
         "not pinned",
@@ -276,7 +281,7 @@ def test_nasty_names_are_shown_and_never_obeyed(build: Callable[..., Any], nasty
     lock["models"][0]["sampling"] = {"stop": [nasty]}
     lock["steps"][1]["dropped"] = {nasty: 1}
     lock["judges"][0]["ratings"] = {nasty: 10}
-    text = render_card(ORCA, lock, "feed", made.example, previous=None)
+    text = render_card(ORCA, lock, made.example, previous=None)
     assert headings(text) == headings(rendered(plain))
     assert not {token.type for token in tokens(text)} & {"image"}
     assert not [token for token in tokens(text) if token.type == "link_open"]
@@ -287,19 +292,19 @@ def test_nasty_names_are_shown_and_never_obeyed(build: Callable[..., Any], nasty
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202a-\u202e]", text)
     assert "sk-proj-abcdefghijklmnop" not in text
     assert yaml.safe_load(text.split("\n---\n")[0].removeprefix("---\n")) == parse_card(text, "README.md").front
-    assert render_card(ORCA, lock, "feed", made.example, previous=text) == text
+    assert render_card(ORCA, lock, made.example, previous=text) == text
 
 
 def test_plain_web_addresses_become_links_and_others_do_not(build: Callable[..., Any]) -> None:
     made = build()
     lock = copy.deepcopy(made.lock)
     lock["sources"][0].update(name="Muennighoff/flan", url="https://huggingface.co/datasets/Muennighoff/flan")
-    text = render_card(ORCA, lock, "feed", made.example, previous=None)
+    text = render_card(ORCA, lock, made.example, previous=None)
     links = [token.attrs["href"] for token in tokens(text) if token.type == "link_open"]
     assert links == ["https://huggingface.co/datasets/Muennighoff/flan"]
     assert parse_card(text, "README.md").front["source_datasets"] == ["Muennighoff/flan"]
     lock["sources"][0]["url"] = "javascript:alert(1)"
-    text = render_card(ORCA, lock, "feed", made.example, previous=None)
+    text = render_card(ORCA, lock, made.example, previous=None)
     assert not [token for token in tokens(text) if token.type == "link_open"]
 
 
@@ -326,20 +331,20 @@ def test_a_wrong_template_or_readme_is_refused_before_a_run(tmp_path: Path) -> N
     readme = tmp_path / "README.md"
     readme.write_text("---\nlicense: [\n---\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        describer(template)
+        card_renderer(template)
     assert [(p.code, p.place and p.place.line) for p in caught.value.problems] == [
         ("wrong-type", 2),
         ("unknown-section", 4),
         ("undefined-value", 6),
     ]
     with pytest.raises(InputError) as caught:
-        describer(None, previous=readme)
+        card_renderer(None, previous=readme)
     assert caught.value.problems[0].place
     assert caught.value.problems[0].place.file == str(readme)
     with pytest.raises(InputError) as caught:
-        describer(ORCA, columns=("inputs", "system_message"))
+        card_renderer(ORCA, columns=("inputs", "system_message"))
     assert [p.code for p in caught.value.problems] == ["unknown-column"]
-    assert describer(ORCA, columns=("inputs", "system_message", "explained_targets"), previous=tmp_path / "none")
+    assert card_renderer(ORCA, columns=("inputs", "system_message", "explained_targets"), previous=tmp_path / "none")
 
 
 def test_sections_that_a_template_leaves_out_stand_at_the_end(build: Callable[..., Any], tmp_path: Path) -> None:
@@ -372,9 +377,9 @@ def test_a_licence_that_follows_is_not_taken_for_a_persons_word(build: Callable[
     made = build()
     lock = copy.deepcopy(made.lock)
     lock["sources"][0]["licence"] = "CC-BY-4.0"
-    first = render_card(ORCA, lock, "feed", made.example, previous=None)
+    first = render_card(ORCA, lock, made.example, previous=None)
     lock["sources"][0]["licence"] = "CC-BY-NC-4.0"
-    second = render_card(ORCA, lock, "feed", made.example, previous=first)
+    second = render_card(ORCA, lock, made.example, previous=first)
     found = [parse_card(text, "README.md") for text in (first, second)]
     assert [card.front["license"] for card in found] == ["cc-by-4.0", "cc-by-nc-4.0"]
     assert [card.bezoar["licence"]["commercial"] for card in found] == ["yes", "no"]

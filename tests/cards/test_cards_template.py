@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezoar_data.cards.render import check_card, read_template, render_card
+from bezoar_data.cards.render import check_card, read_template
 from bezoar_data.cards.sections.markdown import Markdown
 from bezoar_data.cards.template import check_template, render_body
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import parse_card
+from support.cards import render_card
 
 HEAD = "---\nlanguage: en\n---\n"
 
@@ -99,7 +100,7 @@ def test_values_loops_and_filters_render(build: Callable[..., Any], tmp_path: Pa
     )
     made = build()
     lock = {**made.lock, "steps": [{**s, "settings": {"path": "a*b*"}} for s in made.lock["steps"]]}
-    text = render_card(template, lock, "aaaa", made.example, previous=None)
+    text = render_card(template, lock, made.example, previous=None)
     assert "12 rows, 0.0 dollars, demo yes" in text
     assert "2. `orca-explain`: a\\*b\\*\n" in text
     assert "id content\\_hash original\\_index" in text
@@ -113,7 +114,7 @@ def test_a_value_that_only_this_run_lacks_is_named_when_it_renders(build: Callab
     assert check_card(read_template(template)) == []
     made = build()
     with pytest.raises(InputError) as caught:
-        render_card(template, made.lock, "aaaa", made.example, previous=None)
+        render_card(template, made.lock, made.example, previous=None)
     (problem,) = caught.value.problems
     assert problem.code == "undefined-value"
     assert problem.place is not None

@@ -58,7 +58,7 @@ def test_a_run_after_a_preview_asks_only_what_is_new(name: str, tmp_path: Path):
     run = file.run(quiet=True)
     assert keys(tmp_path / "after" / "journal.sqlite") == keys(tmp_path / "alone" / "journal.sqlite")
     assert run.as_json()["asked"]["requests"] == alone.as_json()["asked"]["requests"] - len(previewed)
-    assert run.result.lock_hash == alone.result.lock_hash
+    assert run.lock.hash == alone.lock.hash
     kept = {row["id"] for split in run.load_dataset().values() for row in split}
     assert {row.id for row in report.rows if row.ends == "kept"} <= kept
 

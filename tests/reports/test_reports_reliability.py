@@ -105,55 +105,55 @@ def compared(folder: Path, first: float, longer: float) -> Path:
 
 def test_a_judge_that_favours_long_answers_is_exposed(tmp_path: Path) -> None:
     report, _ = compare_columns(rated(tmp_path, 0.02), "gpt4_rating", "human_rating", text=["say"])
-    assert report["length"]["biased"]
-    assert report["length"]["effect"]["low"] > 0.5
-    assert report["length"]["shortest_third"] < -0.3
-    assert report["length"]["longest_third"] > 0.3
+    assert report.length["biased"]
+    assert report.length["effect"]["low"] > 0.5
+    assert report.length["shortest_third"] < -0.3
+    assert report.length["longest_third"] > 0.3
 
 
 def test_a_fair_judge_is_not_blamed(tmp_path: Path) -> None:
     report, _ = compare_columns(rated(tmp_path, 0.0), "gpt4_rating", "human_rating", text=["say"])
-    assert not report["length"]["biased"]
-    assert report["weighted_kappa"]["low"] > 0.85
-    assert report["rows"] == ROWS
+    assert not report.length["biased"]
+    assert report.weighted_kappa.low > 0.85
+    assert report.rows == ROWS
 
 
 def test_a_judge_that_favours_the_first_place_is_exposed_without_any_labels(tmp_path: Path) -> None:
     biased, fair = compared(tmp_path / "biased", 0.25, 0.0), compared(tmp_path / "fair", 0.0, 0.0)
-    (found,) = known_reliability(biased)["comparisons"]
-    assert found["biased"]
-    assert found["towards_first"]["low"] > 0.6
-    assert found["consistent"]["high"] < 0.85
-    assert found["inconsistent"] > 30
-    (found,) = known_reliability(fair)["comparisons"]
-    assert not found["biased"]
-    assert found["consistent"]["value"] == 1.0
-    assert found["consistent"]["low"] < 1.0
+    (found,) = known_reliability(biased)[1].comparisons
+    assert found.biased
+    assert found.towards_first.low > 0.6
+    assert found.consistent.high < 0.85
+    assert found.inconsistent > 30
+    (found,) = known_reliability(fair)[1].comparisons
+    assert not found.biased
+    assert found.consistent.value == 1.0
+    assert found.consistent.low < 1.0
 
 
 def test_a_judge_that_prefers_the_longer_of_two_is_exposed_by_labels(tmp_path: Path) -> None:
     columns, text = ("gpt4_preference", "human_preference"), ["response_a", "response_b"]
     report, _ = compare_columns(compared(tmp_path / "biased", 0.0, 0.3), *columns, text=text)
-    assert report["length"]["biased"]
-    assert report["length"]["judge_longer"] > report["length"]["people_longer"]
-    (alone,) = known_reliability(tmp_path / "biased")["comparisons"]
-    assert not alone["biased"], "its place does not move this judge"
+    assert report.length["biased"]
+    assert report.length["judge_longer"] > report.length["people_longer"]
+    (alone,) = known_reliability(tmp_path / "biased")[1].comparisons
+    assert not alone.biased, "its place does not move this judge"
     report, _ = compare_columns(compared(tmp_path / "fair", 0.0, 0.0), *columns, text=text)
-    assert not report["length"]["biased"]
+    assert not report.length["biased"]
 
 
 def test_slices_part_the_rows(tmp_path: Path) -> None:
     run = rated(tmp_path, 0.0)
     report, _ = compare_columns(run, "gpt4_rating", "human_rating", slices=["topic"])
-    assert [part["value"] for part in report["slices"]] == ["t0", "t1", "t2"]
-    assert sum(part["rows"] for part in report["slices"]) == ROWS
-    assert all(part["weighted_kappa"]["value"] > 0.8 for part in report["slices"])
+    assert [part.value for part in report.slices] == ["t0", "t1", "t2"]
+    assert sum(part.rows for part in report.slices) == ROWS
+    assert all(part.weighted_kappa.value > 0.8 for part in report.slices)
 
 
 def test_rows_of_the_same_seed_are_one_unit(tmp_path: Path) -> None:
     rows = [{"x": str(i % 2), "y": str(i % 3 % 2), "seed_ids": [f"s{i // 4}"]} for i in range(80)]
     report, _ = compare_columns(dataset(tmp_path, rows), "x", "y")
-    assert report["interval"]["units"] == 20
+    assert report.interval["units"] == 20
 
 
 def test_labels_come_from_a_file_by_id(tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_labels_come_from_a_file_by_id(tmp_path: Path) -> None:
     told = [{"id": f"id-{i}", "ann": 1.0 * q} for i, (q, _) in enumerate(answers(7)[:50])] + [{"id": "no", "ann": 3}]
     labels.write_text("".join(json.dumps(v) + "\n" for v in told))
     report, rows = compare_columns(run, "gpt4_rating", "ann", labels=labels)
-    assert (report["rows"], report["missing"]["ann"], report["strangers"]) == (50, ROWS - 50, 1)
-    assert report["labels"] == ["1", "2", "3", "4", "5"], "1.0 and '1' are one label"
-    assert report["labelled_by"]["file"] == "labels.jsonl"
+    assert (report.rows, report.missing["ann"], report.strangers) == (50, ROWS - 50, 1)
+    assert report.labels == ("1", "2", "3", "4", "5"), "1.0 and '1' are one label"
+    assert report.labelled_by["file"] == "labels.jsonl"
     assert list(rows.data) == ["data/train-00000-of-00001.parquet"]
 
 
@@ -190,11 +190,11 @@ def test_labels_that_cannot_be_used_are_told(tmp_path: Path, text: str, code: st
 def test_a_cut_is_chosen_from_labels(tmp_path: Path) -> None:
     run = rated(tmp_path, 0.0)
     report, _ = calibrate_cut(run, "gpt4_rating", "human_rating >= 3", 0.85)
-    assert report["chosen"]["rating"] == 3.0
-    assert report["chosen"]["precision"]["low"] >= 0.85
+    assert report.chosen.rating == 3.0
+    assert report.chosen.precision.low >= 0.85
     taken = [q for q, r in zip([q for q, _ in answers(7)], ratings(run), strict=True) if r >= 3]
-    assert report["chosen"]["taken"] == len(taken)
-    assert report["chosen"]["good"] == sum(q >= 3 for q in taken)
+    assert report.chosen.taken == len(taken)
+    assert report.chosen.good == sum(q >= 3 for q in taken)
 
 
 def ratings(run: Path) -> list[int]:
@@ -204,7 +204,7 @@ def ratings(run: Path) -> list[int]:
 def test_rows_whose_goodness_is_unknown_are_left_out(tmp_path: Path) -> None:
     rows = [{"r": str(i % 5 + 1), "h": None if i % 2 else "Accept"} for i in range(40)]
     report, _ = calibrate_cut(dataset(tmp_path, rows), "r", 'h == "Accept"', 0.5)
-    assert report["rows"] == 20
+    assert report.rows == 20
     with pytest.raises(InputError, match="no numbers"):
         calibrate_cut(tmp_path, "h", 'h == "Accept"', 0.5)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.cards.hub.gate import unreviewed
+from bezoar_data.cards.sample_lock import SAMPLE
+from bezoar_data.config.files.pipeline import ReviewGate
 from bezoar_data.engine.judge_stats import Judge
 from bezoar_data.engine.review.answers import Reviewing
 from bezoar_data.runs.dataset import publishable
+from bezoar_data.runs.gate import unmet
+from bezoar_data.runs.lock import ComparisonCounts, HumanReview, LockedJudging, PeopleAgreement, PeopleMeasures
+from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import by_row, read_answers, write_answers
 from bezoar_data.runs.row import Lineage, Row, content_hash
 
@@ -47,7 +51,9 @@ def test_most_decide_and_an_even_split_leaves_the_judges_verdict():
     assert (said["review_status"], said["review_people"], said["final_status"]) == (None, 2, "Accept")
     assert said_of(review, two_of_three)["final_status"] == "Reject"
     assert said_of(review, judged(3, "Reject"))["final_status"] == "Reject"
-    assert (review.as_json() or {})["divided"] == 1
+    summary = review.summary()
+    assert summary is not None
+    assert summary.divided == 1
 
 
 def test_drafts_discarded_answers_edited_records_and_changed_rows_do_not_count():
@@ -60,7 +66,7 @@ def test_drafts_discarded_answers_edited_records_and_changed_rows_do_not_count()
     ]
     review = Reviewing(answers, [JUDGE])
     assert said_of(review, row)["review_people"] == 0
-    assert review.as_json() is None
+    assert review.summary() is None
 
 
 def test_one_person_counts_once_by_what_they_said_last():
@@ -94,34 +100,48 @@ def test_kappa_is_the_one_worked_by_hand():
     for row in rows:
         said_of(review, row)
     (found,) = review.agreement()
-    assert found["columns"] == ["gpt4_status", "review_status"]
-    assert (found["rows"], found["agreement"]["value"], found["kappa"]["value"]) == (8, 0.75, 0.5)
-    assert found["table"] == [[3, 1], [1, 3]]
-    assert found["even"]["rows"] == 4
+    assert found.columns == ("gpt4_status", "review_status")
+    assert (found.rows, found.agreement.value, found.kappa.value) == (8, 0.75, 0.5)
+    assert found.table == ((3, 1), (1, 3))
+    assert found.even is not None
+    assert found.even.rows == 4
     (cut,) = review.calibration()
-    assert (cut["rating"], cut["good_if"]) == ("gpt4_rating", 'review_status == "Accept"')
+    assert (cut.rating, cut.good_if) == ("gpt4_rating", 'review_status == "Accept"')
 
 
-def test_the_gate_asks_for_rows_and_for_agreement(tmp_path: Path):
-    def says(**lock: Any) -> list[str]:
-        value = {"pipeline": {"review": {"rows": 8, "kappa": 0.6}}, "judges": [{"name": "gpt4"}], **lock}
-        (tmp_path / "lock.json").write_text(json.dumps(value))
-        return unreviewed(tmp_path)
+def test_the_gate_asks_for_rows_and_for_agreement():
+    asking = replace(SAMPLE.pipeline, review=ReviewGate(rows=8, kappa=0.6))
+    reviewed = HumanReview(
+        rows=9, even=9, people=1, answers=9, discarded=0, drafts=0, status={}, preference={}, divided=0, corrected=0,
+        between_people=None,
+    )  # fmt: skip
 
-    def measured(kappa: float) -> dict[str, Any]:
-        one = {"columns": ["gpt4_status", "review_status"], "kappa": {"value": kappa}}
-        return {"people": {"agreement": [one], "calibration": []}}
+    def measured(column: str, kappa: float) -> PeopleAgreement:
+        one = {"value": kappa, "low": 0.0, "high": 1.0}
+        columns = [column, "review_" + column.rpartition("_")[2]]
+        return parse(PeopleAgreement, {"columns": columns, "where": None, "rows": 9, "agreement": one, "kappa": one})
 
-    assert [message.split(";")[1] for message in says()] == [" there are 0", " it is not known"]
-    assert says(review={"rows": 9}, judging=measured(0.5)) == [
-        "the pipeline asks for a kappa of 0.6 between the judge gpt4 and people; it is 0.50"
+    def says(*agreement: PeopleAgreement, pairs: bool = False, **changes: Any) -> list[str]:
+        comparisons = (parse(ComparisonCounts, PAIRS),) if pairs else ()
+        judging = LockedJudging(comparisons=comparisons, people=PeopleMeasures(agreement=agreement))
+        return list(unmet(replace(SAMPLE, **{"pipeline": asking, "review": reviewed, "judging": judging, **changes})))
+
+    assert [message.split(";")[1] for message in says(review=None)] == [" there are 0", " it is not known"]
+    assert says(measured("judge_status", 0.5)) == [
+        "the pipeline asks for a kappa of 0.6 between the judge judge and people; it is 0.50"
     ]
-    assert says(review={"rows": 9}, judging=measured(0.7)) == []
-    assert says(pipeline={}) == []
-    pairs = {"comparisons": [{"name": "pairs"}], **measured(0.7)}
-    assert says(review={"rows": 9}, judging=pairs)[0].endswith("the judge pairs and people; it is not known")
-    pairs["people"]["agreement"].append({"columns": ["pairs_preference", "review_preference"], "kappa": {"value": 0.6}})
-    assert says(review={"rows": 9}, judging=pairs) == []
+    assert says(measured("judge_status", 0.7)) == []
+    assert says(pipeline=SAMPLE.pipeline, review=None) == []
+    (message,) = says(measured("judge_status", 0.7), pairs=True)
+    assert message.endswith("the judge pairs and people; it is not known")
+    assert says(measured("judge_status", 0.7), measured("pairs_preference", 0.6), pairs=True) == []
+
+
+_ONE = {"value": 0.5, "low": 0.1, "high": 0.9}
+PAIRS = {
+    "name": "pairs", "step": "judge-compare", "unjudged": {}, "a": 1, "b": 1, "tie": 0, "inconsistent": 0, "rows": 2,
+    "consistent": _ONE, "leaned_to_first": 0, "leaned_to_second": 0, "towards_first": _ONE, "biased": False,
+}  # fmt: skip
 
 
 def test_answers_are_written_once_and_the_same(tmp_path: Path):

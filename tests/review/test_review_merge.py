@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from bezoar_data.cards.check import check_dataset
-from bezoar_data.cards.render import describer
+from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.engine.review.merge import Merged, merge_review
 from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.lock import PeopleAgreement
 from bezoar_data.runs.measured import add_measured
+from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import write_answers
 from bezoar_data.training.data.datasets import find_cards
 from bezoar_data.training.policy import hold_to_policy
@@ -53,7 +55,7 @@ def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proj
 
 def merge(project: Project) -> Merged:
     folder = RunFolder(project.folder / "runs" / "test")
-    return merge_review(folder, describer(folder.card, previous=folder.dataset / "README.md"))
+    return merge_review(folder, card_renderer(folder.card, previous=folder.dataset / "README.md"))
 
 
 def given(row: dict[str, Any], annotator: str, verdict: str, **more: Any) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def given(row: dict[str, Any], annotator: str, verdict: str, **more: Any) -> dic
 def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: Project):
     folder = RunFolder(project.folder / "runs" / "test")
     unreviewed = project.files()
-    add_measured(folder.reliability, folder.dataset, "agreement", MEASURED, ("columns",))
+    add_measured(folder.reliability, folder.dataset, parse(PeopleAgreement, MEASURED))
     rows = project.kept()
     answers = [given(row, name, "accept") for row in rows[:6] for name in ("anna", "ben")]
     answers += [given(rows[-1], "anna", "reject", corrected_response="Put right.")]
@@ -78,7 +80,8 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     result = merge(project)
     lock = result.lock
     assert (result.changed, result.outdated) == (True, 1)
-    assert (lock["review"]["rows"], lock["review"]["corrected"]) == (7, 1)
+    assert lock.review is not None
+    assert (lock.review.rows, lock.review.corrected) == (7, 1)
     merged = {row["id"]: row for row in project.kept()}
     corrected = merged[rows[-1]["id"]]
     assert (corrected["review_response"], corrected["review_corrects"]) == ("Put right.", "explained_targets")
@@ -87,7 +90,7 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     assert [merged[row["id"]]["content_hash"] for row in rows] == [row["content_hash"] for row in rows]
     assert [problem.message for problem in check_dataset(folder.dataset)] == []
     # What was measured against labels in a file stays, as the rows are the same.
-    assert [one["columns"][1] for one in lock["judging"]["people"]["agreement"]] == ["human_status", "review_status"]
+    assert [one.columns[1] for one in lock.judging.people.agreement] == ["human_status", "review_status"]
     card = (folder.dataset / "README.md").read_text()
     assert "2 people reviewed 7 of 40 rows" in card
     assert "`human_status`" in card
@@ -169,14 +172,14 @@ def test_rows_that_were_changed_by_hand_are_not_merged_into(project: Project):
     assert merge(project).changed
 
 
-def test_the_lock_of_another_version_is_told(project: Project):
+def test_a_malformed_lock_is_refused(project: Project):
     folder = RunFolder(project.folder / "runs" / "test")
     write_answers(folder.review, [given(project.kept()[2], "anna", "accept")])
     files, lock = project.files(), folder.dataset / "lock.json"
     value = json.loads(lock.read_text())
     del value["sources"][0]["licence"]
     lock.write_text(json.dumps(value))
-    with pytest.raises(InputError, match="does not tell all that a card"):
+    with pytest.raises(InputError, match=r"sources\.0\.licence is missing"):
         merge(project)
     lock.write_bytes(files["dataset/lock.json"])
     assert project.files() == files

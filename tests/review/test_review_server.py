@@ -168,9 +168,9 @@ def test_pairs_are_reviewed_from_python_in_an_argilla_that_is_not_ours(tmp_path:
         report = pull_review(RUN)
         assert report.merged
         assert {row["id"]: row["review_preference"] for row in project.kept() if row["review_people"]} == chosen
-        (measured,) = report.lock["judging"]["people"]["agreement"]
-        assert measured["columns"] == ["pairs_preference", "review_preference"]
-        assert measured["agreement"]["value"] == pytest.approx((len(chosen) - 1) / len(chosen), abs=1e-4)
+        (measured,) = report.lock.judging.people.agreement
+        assert measured.columns == ("pairs_preference", "review_preference")
+        assert measured.agreement.value == pytest.approx((len(chosen) - 1) / len(chosen), abs=1e-4)
         assert "`pairs_preference` and `review_preference`" in report.card
         assert "pairs_preference against review_preference" in str(report)
         assert "1 person reviewed" in report._repr_html_()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.runs.lock import Lock
 from support.command import BEZOAR
 from training.conftest import ROOT, Recipe, card, prepared, trained
 
@@ -90,11 +91,9 @@ def test_a_merged_model_says_what_the_unquantised_base_with_the_adapter_says(
 
 
 def test_stages_say_what_they_were_made_from(tiny: Path, runs: Path):
-    from bezoar_data.runs.folder import lock_hash
-
     orca = stage(tiny, "orca")
-    lock = json.loads((runs / "orca" / "dataset" / "lock.json").read_text())
-    assert orca["data"]["lock"] == lock_hash(lock)
+    lock = Lock.read(runs / "orca" / "dataset" / "lock.json")
+    assert orca["data"]["lock"] == lock.hash
     assert (orca["use"], orca["from"]) == ("sft", "lamini")
     assert orca["settings"]["max_steps"] == 20
     assert {"torch", "trl", "peft"} <= set(orca["software"])
@@ -187,6 +186,7 @@ def test_the_reference_of_dpo_is_the_sft_policy(recipe: Recipe, runs: Path, tmp_
 DYING = """
 import os, signal
 from transformers import Trainer
+from bezoar_data.runs.lock import Lock
 from bezoar_data.cli.main import main
 
 save = Trainer._save_checkpoint
