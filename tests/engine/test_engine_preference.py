@@ -15,6 +15,7 @@ from bezoar_data import load_pipeline
 from bezoar_data.cards.export import export_rows
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import load_card
+from bezoar_data.runs.lock import RowCounts
 from bezoar_data.runs.row import seed_id
 from support.fault_server import FaultServer
 from support.projects import Project
@@ -181,7 +182,7 @@ def test_rows_dropped_at_one_place_of_two_sources_are_both_told(tmp_path: Path):
     project.models("http://127.0.0.1:9")
     path = project.pipeline(TWO_SOURCES)
     report = load_pipeline(path, out=tmp_path / "runs" / "test").run(quiet=True)
-    assert report.lock["counts"] == {"source": 6, "kept": 2, "dropped": 4}
+    assert report.lock.counts == RowCounts(source=6, kept=2, dropped=4)
     assert [r["step"] for r in project.dropped()] == ["load_hh_rlhf"] * 2 + ["other"] * 2
     assert [r["dataset"] for r in project.kept()] == ["a", "b"]
 
