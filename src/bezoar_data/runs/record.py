@@ -43,7 +43,9 @@ class Record:
         try:
             value = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
-            raise InputError(Problem(f"no-{cls.KIND}", f"there is no {path.name} here", place, cls.IF_MISSING)) from None
+            raise InputError(
+                Problem(f"no-{cls.KIND}", f"there is no {path.name} here", place, cls.IF_MISSING)
+            ) from None
         except (OSError, ValueError, RecursionError) as error:
             message = f"{path.name} cannot be read: {error}"
             raise InputError(Problem(f"{cls.KIND}-malformed", message, place, cls.IF_MISSING)) from None
