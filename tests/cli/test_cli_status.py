@@ -47,4 +47,4 @@ def test_a_run_is_seen_running_killed_stopped_and_done(tmp_path: Path):
 def test_a_folder_without_a_run_is_told(tmp_path: Path):
     done = Project(tmp_path).bezoar("status", "nothing")
     assert done.code == 2
-    assert "there is no run in this folder" in done.err
+    assert "there is no run.json here" in done.err

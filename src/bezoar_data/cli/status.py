@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bezoar_data.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from bezoar_data.runs.run_record import RunRecord
 
 
 def status(
@@ -19,43 +22,37 @@ def status(
 
     Example: bezoar-data status runs/orca
     """
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.problems import Place, Problem
     from bezoar_data.runs.folder import RunFolder
+    from bezoar_data.runs.run_record import RunRecord
 
     folder = RunFolder(run)
-    try:
-        facts: dict[str, Any] = json.loads(folder.run_json.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        hint = "a run folder holds run.json; see what there is with: ls runs"
-        raise InputError(Problem("no-run", "there is no run in this folder", Place(str(run)), hint)) from None
-    if facts["state"] == "running" and not folder.is_held():
-        facts["state"] = "killed"
+    record = RunRecord.read(folder.run_json)
+    state = "killed" if record.state == "running" and not folder.is_held() else record.state
     if as_json:
-        typer.echo(json.dumps({"ok": True, **facts}, ensure_ascii=False))
+        typer.echo(json.dumps({"ok": True, **record.as_json(), "state": state}, ensure_ascii=False))
     else:
-        typer.echo(_text(facts))
+        typer.echo(_text(record, state))
 
 
-def _text(facts: dict[str, Any]) -> str:
+def _text(record: RunRecord, state: str) -> str:
     from bezoar_data.config.sanitize import clean_text
     from bezoar_data.engine.stats import clock, one_line
 
     says = {
-        "running": f"running as process {facts['pid']}",
-        "done": f"done, exit code {facts.get('exit_code')}",
-        "stopped": f"stopped: {str(facts.get('reason')).removeprefix('stopped; ')}",
+        "running": f"running as process {record.pid}",
+        "done": f"done, exit code {record.exit_code}",
+        "stopped": f"stopped: {str(record.reason).removeprefix('stopped; ')}",
         "killed": "killed; the same command goes on",
     }
-    lines = [f"{facts['name']}: {says[facts['state']]}, started {facts['started']}"]
-    if "rows" in facts:
-        lines.append(f"  {one_line(facts)} · {clock(facts['seconds'])} so far")
-        width = max(len(name) for name in facts["steps"])
-        for name, count in facts["steps"].items():
-            dropped = ", ".join(f"{n:,} {reason}" for reason, n in count["dropped"].items())
-            out = f"  {name:<{width}}  {count['rows_in']:>9,} in  {count['rows_out']:>9,} out"
+    lines = [f"{record.name}: {says[state]}, started {record.started}"]
+    if record.steps:
+        lines.append(f"  {one_line(record.as_json())} · {clock(record.seconds)} so far")
+        width = max(map(len, record.steps))
+        for name, step in record.steps.items():
+            dropped = ", ".join(f"{n:,} {reason}" for reason, n in step.dropped.items())
+            out = f"  {name:<{width}}  {step.rows_in:>9,} in  {step.rows_out:>9,} out"
             lines.append(f"{out}  {f'dropped: {dropped}' if dropped else ''}".rstrip())
-        for endpoint in (facts.get("asked") or {}).get("endpoints", ()):
-            state = ", ".join(f"{k} {v}" for k, v in endpoint.items() if k != "address" and v)
-            lines.append(f"  {endpoint['address']}: {state}")
+        for endpoint in record.asked.get("endpoints", ()):
+            figures = ", ".join(f"{k} {v}" for k, v in endpoint.items() if k != "address" and v)
+            lines.append(f"  {endpoint['address']}: {figures}")
     return clean_text("\n".join(lines))

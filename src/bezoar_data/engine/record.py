@@ -1,4 +1,4 @@
-"""`run.json`: what this run did, and how it stands while it goes on. Volatile, never published; `status` reads it."""
+"""Writing `run.json` while a run goes on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.redact import redact
 from bezoar_data.runs.folder import RunFolder, write_json
+from bezoar_data.runs.record import parse
+from bezoar_data.runs.run_record import RunRecord
 
 
-class RunRecord:
+class RunRecorder:
     """Writes a run's `run.json`, from its start to how it ended."""
 
     def __init__(self, folder: RunFolder, name: str, engine: str) -> None:
@@ -26,7 +28,7 @@ class RunRecord:
         self._write("running", facts)
 
     def stopped(self, facts: Mapping[str, Any], error: BaseException) -> None:
-        """The run ended early: by a clean stop, or by a fault. The dataset stays the last finished one's."""
+        """The run ended early: by a clean stop, or by an error. The dataset stays the last finished one's."""
         code = error.exit_code if isinstance(error, BezoarError) else None
         reason = redact(str(error) or type(error).__name__)
         self._write("stopped", {**facts, "exit_code": code, "reason": reason})
@@ -36,6 +38,6 @@ class RunRecord:
 
     def _write(self, state: str, facts: Mapping[str, Any]) -> None:
         try:
-            write_json(self._path, {**self._head, "state": state, **facts})
+            write_json(self._path, parse(RunRecord, {**self._head, "state": state, **facts}).as_json())
         except OSError:
             pass  # a full disk must not hide why the run ended; whoever looks sees the state before

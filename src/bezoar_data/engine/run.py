@@ -21,7 +21,7 @@ from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.event_loop import Options, drive, tell_notes
 from bezoar_data.engine.lock import Seen, build_lock, put_in_place
 from bezoar_data.engine.progress import Progress
-from bezoar_data.engine.record import RunRecord
+from bezoar_data.engine.record import RunRecorder
 from bezoar_data.engine.review.answers import Reviewing
 from bezoar_data.engine.stats import RunWatch
 from bezoar_data.llms.journal import Journal
@@ -55,7 +55,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
         _refuse_for_local(compiled, options)
     counts = Counts(node.id for node in compiled.nodes)
     with _calm_collector(), _nothing_half_written(folder), folder.held() as scratch:
-        record = RunRecord(folder, compiled.loaded.file.name, options.engine)
+        record = RunRecorder(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
         compiled.pipeline.save(scratch / "distilabel.yaml", overwrite=True, format="yaml")
         slow = [node.id for node in compiled.nodes if node.role is not None]
@@ -157,7 +157,7 @@ def _finish(
     render: RenderCard,
     scratch: Path,
     watch: RunWatch,
-    record: RunRecord,
+    record: RunRecorder,
 ) -> Result:
     """Build the dataset, its lock and its card in the scratch folder, then move everything into place."""
     file = compiled.loaded.file

@@ -16,6 +16,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.plan.priors import LEAST, Lengths, Share
 from bezoar_data.runs.lock import Lock, LockedStep
+from bezoar_data.runs.run_record import RunRecord
 from bezoar_data.steps.verdicts import name_of
 
 _USED = ("answers", "prompt_tokens", "completion_tokens")
@@ -91,10 +92,10 @@ def _locks(folder: Path) -> Iterator[tuple[Lock, dict[str, int]]]:
 
 def _asks(path: Path) -> dict[str, int]:
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-        steps = run["asked"]["steps"] if run["state"] == "done" else {}
+        run = RunRecord.read(path)
+        steps = run.asked.get("steps", {}) if run.state == "done" else {}
         return {name: sum(model["asks"] for model in models.values()) for name, models in steps.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (InputError, KeyError, TypeError, AttributeError):
         return {}
 
 
