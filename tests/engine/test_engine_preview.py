@@ -90,13 +90,13 @@ def test_everything_said_of_a_row_is_shown(project: Project, server: FaultServer
     report = pipeline(project, JUDGED, tolerate=1.0).preview(2, quiet=True)
     refused, good = report.rows
     assert [row.ends for row in report.rows] == ["dropped", "kept"]
-    asked = refused.visits[-1]
+    asked = refused.steps[-1]
     assert asked.step == "orca-explain"
-    assert "[[400]]" in asked.exchanges[0].messages[-1]["content"]
-    assert "400" in str(asked.exchanges[0].refused)
-    steps = {visit.step: visit for visit in good.visits}
+    assert "[[400]]" in asked.calls[0].messages[-1]["content"]
+    assert "400" in str(asked.calls[0].refused)
+    steps = {step.step: step for step in good.steps}
     assert list(steps) == ["orca-system_message", "orca-explain", "judge-accept"]
-    assert steps["orca-explain"].columns["explained_targets"] == steps["orca-explain"].exchanges[0].answers[0]
+    assert steps["orca-explain"].columns["explained_targets"] == steps["orca-explain"].calls[0].answers[0]
     assert set(steps["judge-accept"].columns) == {"gpt4_status", "gpt4_rating", "gpt4_reason"}
     text = str(report)
     for said in ("What is special about the number 1?", "dropped", "[[400]]", "orca-explain", "gpt4_status"):
@@ -116,7 +116,7 @@ def test_rows_dropped_before_a_model_do_not_count_and_are_told_once_for_each_rea
     assert [row.ends for row in report.rows] == ["kept"] * 3
     assert all(len(row.columns["inputs"]) >= 37 for row in report.rows)
     assert len(report.preview.lost) == 1
-    assert report.preview.lost[0].visits[-1].step == "length"
+    assert report.preview.lost[0].steps[-1].step == "length"
 
 
 def test_a_step_before_the_models_that_needs_all_rows_gets_all(project: Project, server: FaultServer):

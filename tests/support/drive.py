@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,8 @@ class Driven:
 def drive(step: RowStep, given: Row, answers: Sequence[str | Answer] = ()) -> Driven:
     """Run one row to its verdict. Fails if the step asks more often than there are answers."""
     turns = step.run_row(given)
+    if not isinstance(turns, Generator):
+        return Driven(turns)
     asks: list[Ask] = []
     waiting = [answer(a) if isinstance(a, str) else a for a in answers]
     try:

@@ -60,33 +60,25 @@ def _search(compiled: Compiled, node: Node, counts: Counts, found: list[Finding]
         "rows": count.rows_in,
         "flagged": sum(outcomes.values()),
         **outcomes,
-        "every_row": not _another_way(compiled, node),
+        "every_row": _every_row_passes(compiled, node),
         "changed_after": _changed_after(compiled, node, step.inputs),
     }
 
 
-def _another_way(compiled: Compiled, node: Node) -> bool:
-    """Whether rows can come from a source to the end without passing the step."""
-    left = [source.id for source in compiled.sources if source.id != node.id]
-    seen = {node.id}
-    while left:
-        name = left.pop()
-        if name not in seen:
-            seen.add(name)
-            left += compiled.node(name).following
-    return compiled.last.id in seen and compiled.last.id != node.id
+def _every_row_passes(compiled: Compiled, node: Node) -> bool:
+    """Whether no row can come from a source to the end without passing the step."""
+    after = compiled.descendants(node.id)
+    return all(before in after or before == node.id for name in after for before in compiled.node(name).after)
 
 
 def _changed_after(compiled: Compiled, node: Node, columns: list[str]) -> list[str]:
     """The steps after it that write what was searched anew, or make rows of their own."""
-    after = {node.id}
-    changed = []
-    for one in compiled.nodes:  # in topological order
-        if after.intersection(one.after):
-            after.add(one.id)
-            if getattr(one.step, "makes", False) or set(columns).intersection(one.step.outputs):
-                changed.append(one.id)
-    return changed
+    after = compiled.descendants(node.id)
+    return [
+        one.id
+        for one in compiled.nodes
+        if one.id in after and (getattr(one.step, "makes", False) or set(columns).intersection(one.step.outputs))
+    ]
 
 
 def _line(finding: Finding) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.observer import Observer
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.stats import RunWatch
 from bezoar_data.llms.gateway.gateway import Gateway
@@ -51,6 +52,7 @@ def drive(
     progress: Progress,
     watch: RunWatch,
     save: Callable[[Mapping[str, Any]], None],
+    observer: Observer | None = None,
 ) -> None:
     """Walk every row of the pipeline to its end, into `spool`. `save` is given the run's state now and then.
 
@@ -71,7 +73,8 @@ def drive(
             )
             async with gateway:
                 watch.asked = gateway.snapshot
-                engine = StreamEngine(compiled, gateway, spool, counts, window=_window(compiled), limit=options.limit)
+                window, limit = _window(compiled), options.limit
+                engine = StreamEngine(compiled, gateway, spool, counts, window=window, limit=limit, observer=observer)
                 progress.follow(watch, save)
                 helm.take(engine.stop)
                 try:

@@ -84,15 +84,14 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
     spool.flush()
 
 
-def uneven_meetings(compiled: Compiled) -> list[Node]:
-    """Where branches meet that may bring different numbers of rows: they start from different sources, or make rows.
-    distilabel's runner takes as many batches from each, and waits for ever for the rest of the shorter one (1.5.3)."""
-    before: dict[str, set[str]] = {}
+def uneven_joins(compiled: Compiled) -> list[Node]:
+    """Where branches come together that may bring different numbers of rows: they start from different sources, or make
+    rows. distilabel's runner takes as many batches from each, and waits for ever for the rest of the shorter one
+    (1.5.3)."""
     uneven = []
     for node in compiled.nodes:
-        before[node.id] = {node.id}.union(*(before[name] for name in node.after))
-        ways = [before[name] for name in node.after]
-        own = {name for way in ways for name in way if not all(name in other for other in ways)}
+        branches = [compiled.ancestors(name) | {name} for name in node.after]
+        own = frozenset[str]().union(*branches) - frozenset.intersection(*branches) if branches else ()
         if any(n.is_source or getattr(n.step, "makes", False) for n in compiled.nodes if n.id in own):
             uneven.append(node)
     return uneven

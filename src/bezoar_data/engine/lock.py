@@ -36,7 +36,7 @@ from bezoar_data.runs.lock import (
 )
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.row import SOURCES, Row
-from bezoar_data.steps.verdicts import name_of
+from bezoar_data.steps.verdicts import answer_name
 
 _SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")
 
@@ -201,7 +201,7 @@ def _answering(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[tupl
     answered = {(u.step, u.model) for u in usage}
     for role, first in compiled.roles.items():
         asking = [
-            (node.id, name_of(node.id, to)) for node in compiled.nodes for to, r in node.roles.items() if r == role
+            (node.id, answer_name(node.id, to)) for node in compiled.nodes for to, r in node.roles.items() if r == role
         ]
         yield role, first, list(dict.fromkeys(step for step, _ in asking))
         for model in fallback_chain(first)[1:]:

@@ -95,11 +95,11 @@ def _refuse_for_local(compiled: Compiled, options: Options) -> None:
         if model.mode == "batch":
             hint = "leave --engine local out, or mode: batch"
             problems.append(Problem("local-batch", f"--engine local cannot ask '{role}' in batches", hint=hint))
-    from bezoar_data.engine.local import uneven_meetings
+    from bezoar_data.engine.local import uneven_joins
 
-    for node in uneven_meetings(compiled):
+    for node in uneven_joins(compiled):
         message = f"--engine local hangs where branches of unequal length meet, as before '{node.following[0]}'"
-        problems.append(Problem("local-meeting", message, hint="leave --engine local out"))
+        problems.append(Problem("local-join", message, hint="leave --engine local out"))
     if problems:
         raise InputError(problems)
 

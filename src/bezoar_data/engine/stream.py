@@ -10,37 +10,24 @@ run, and then the answers in flight are awaited and journalled first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from typing import Any, TypeVar, cast
 
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.observer import NOT_SAMPLED, Observer
 from bezoar_data.engine.worker_pool import Walkers
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.pipeline.compile import Compiled, Node
-from bezoar_data.runs.row import Drop, Lineage, Row
+from bezoar_data.runs.row import Drop, Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.steps.base import GlobalMakingStep, GlobalRowStep, RowStep, Source
-from bezoar_data.steps.joins import UNMATCHED, Union, join_rows, united
-from bezoar_data.steps.verdicts import (
-    Children,
-    Dropped,
-    Made,
-    Turns,
-    Verdict,
-    as_made,
-    asked_as,
-    broken,
-    next_wave,
-    refused,
-    replace_lineage,
-    settle,
-    settle_made,
-    take_turn,
-)
+from bezoar_data.steps.driver import Outcome, RowRun, WaveRun, apply_verdict, outcome_of
+from bezoar_data.steps.joins import Union, join, union
+from bezoar_data.steps.verdicts import answer_name, broken
 
 GRACE = 30.0
 """Seconds that answers in flight are awaited for when a run is stopped."""
@@ -71,12 +58,14 @@ class StreamEngine:
         *,
         window: int,
         limit: int | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._compiled = compiled
         self._gateway = gateway
         self._spool = spool
         self._counts = counts
         self._limit = limit
+        self._observer = observer or Observer()
         self._ranks = {node.id: rank for rank, node in enumerate(compiled.nodes)}
         self._walkers = Walkers(window, self._end)
         self._ending: BaseException | None = None
@@ -123,13 +112,14 @@ class StreamEngine:
     async def _read(self, node: Node) -> None:
         """Start a walk for each row of a source that it can use, as the window allows. Reading happens beside the
         loop."""
-        rows = islice(cast(Source, node.step).rows(), self._limit)
+        rows = islice(self._observer.rows(node, cast(Source, node.step).rows()), self._limit)
         while not self._ending:
             chunk = await asyncio.to_thread(lambda: list(islice(rows, _CHUNK)))
             if not chunk:
                 return
             for row in chunk:
-                await self._begin(row, node)
+                self._counts.came(node.id)
+                await self._go_on(row, node)
 
     async def _join(self, node: Node) -> None:
         """Put the rows that wait before a join together by id. A row dropped in one branch is gone: its twins of the
@@ -137,13 +127,10 @@ class StreamEngine:
         for _, group in groupby(self._spool.kept(node.id), key=lambda row: row.id):
             rows = list(group)
             self._counts.came(node.id)
-            if len(rows) == len(node.after):
-                self._counts.went(node.id)
-                await self._start(join_rows(rows), node)
-            elif self._spool.was_dropped(rows[0].lineage.order):
+            if len(rows) < len(node.after) and self._spool.was_dropped(rows[0].lineage.order):
                 self._counts.drop(Drop(node.id, "dropped_in_branch"))
             else:
-                self._settle(join_rows(rows), Dropped(UNMATCHED, failed=True), node)
+                await self._go_on(join(rows, node.id, len(node.after)), node)
         self._spool.clear(node.id)
         self._counts.decided(node.id)
 
@@ -151,42 +138,48 @@ class StreamEngine:
         """Let a step that needs all rows decide those that wait before it, then start what goes on."""
         waiting = list(self._spool.kept(node.id))
         if isinstance(node.step, GlobalMakingStep):
-            for made in await self._make_all(node.step, waiting, node):
-                await self._begin(settle_made(made, node.id), node)
-            self._spool.clear(node.id)
-            self._counts.decided(node.id)
-            return
-        step = cast(GlobalRowStep, node.step)
-        verdicts = await asyncio.to_thread(lambda: list(step.run_rows(waiting)))
-        for row, verdict in zip(waiting, verdicts, strict=True):
-            self._counts.came(node.id)
-            for out in self._settle(row, verdict, node):
-                await self._start(out, node)
+            outcome = await self._make(node.step, waiting, node)
+            self._observer.made(node, outcome)
+            for row in outcome.rows:
+                self._counts.came(node.id)
+                await self._go_on(row, node)
+        else:
+            step = cast(GlobalRowStep, node.step)
+            sampled = []
+            for row in waiting:
+                self._counts.came(node.id)
+                if self._is_sampled(row, node):
+                    sampled.append(row)
+            verdicts = await asyncio.to_thread(lambda: list(step.run_rows(sampled)))
+            for row, verdict in zip(sampled, verdicts, strict=True):
+                for out in self._end_row(row, outcome_of(step, row, verdict), node):
+                    await self._start(out, node)
         self._spool.clear(node.id)
         self._counts.decided(node.id)
 
-    async def _make_all(self, step: GlobalMakingStep, rows: list[Row], node: Node) -> Sequence[Made]:
-        """Drive a step that makes rows out of all rows: wave after wave of questions, each answered as a whole."""
-        waves = step.run_all(rows)
-        asks, made = await asyncio.to_thread(next_wave, waves, None)
-        while made is None:
-            answers: list[Answer | Refused | None] = [None] * len(asks)
-            for i, ask in enumerate(asks):
-                await self._walkers.start(self._answer(ask, node, answers, i))
+    async def _make(self, step: GlobalMakingStep, rows: list[Row], node: Node) -> Outcome:
+        """Make rows out of all rows: wave after wave of questions, each answered as a whole."""
+        run = WaveRun(step, rows)
+        said = await asyncio.to_thread(run.next)
+        while not isinstance(said, Outcome):
+            replies: dict[int, Answer | Refused] = {}
+            for i, ask in enumerate(said):
+                await self._walkers.start(self._answer(ask, node, replies, i))
             await self._drain()
-            asks, made = await asyncio.to_thread(next_wave, waves, cast("list[Answer | Refused]", answers))
-        return made
+            for i, ask in enumerate(said):
+                self._observer.answered(node, None, ask, replies[i])
+            said = await asyncio.to_thread(run.next, [replies[i] for i in range(len(said))])
+        return said
 
-    async def _answer(self, ask: Ask, node: Node, answers: list[Answer | Refused | None], i: int) -> None:
+    async def _answer(self, ask: Ask, node: Node, replies: dict[int, Answer | Refused], i: int) -> None:
         """Get one question of a wave answered: a refusal is an answer too."""
         try:
-            answers[i] = await self._gateway.ask(cast(str, node.role), ask, step=node.id, stays=True)
+            replies[i] = await self._gateway.ask(cast(str, node.role), ask, step=node.id, stays=True)
         except Refused as error:
-            answers[i] = error
+            replies[i] = error
 
-    async def _begin(self, row: Row, node: Node) -> None:
-        """Count a row that a source gave or a step made, and start it unless it was sorted out."""
-        self._counts.came(node.id)
+    async def _go_on(self, row: Row, node: Node) -> None:
+        """A row that a source gave, a step made or a join put together goes on, unless it carries a drop mark."""
         if row.lineage.drop is not None:
             self._drop(row)
         else:
@@ -219,67 +212,65 @@ class StreamEngine:
         if node.kind == "union":
             self._counts.went(node.id)
             branch = node.after.index(before.id)
-            await self._leave(united(row, node.id, branch, shared=cast(Union, node.step).shared), node)
+            await self._leave(union(row, node.id, branch, shared=cast(Union, node.step).shared), node)
             return
-        step = cast(RowStep, node.step)
-        if not step.aside:
-            lineage, verdict = await self._decide(row, node, step.run_row(row))
+        if not self._is_sampled(row, node):
+            return
+        run = RowRun(cast(RowStep, node.step), row)
+        if not node.step.aside:
+            outcome = await self._decide(run, node)
         else:
             async with self._aside_rows:
-                lineage, verdict = await self._decide(row, node, step.run_row(row), aside=True)
-        outs = self._settle(replace_lineage(row, lineage), verdict, node)
+                outcome = await self._decide(run, node, aside=True)
+        outs = self._end_row(run.row, outcome, node)
         if len(outs) == 1:
             await self._leave(outs[0], node)
         elif outs:
             await asyncio.gather(*(self._leave(out, node) for out in outs))
 
-    async def _decide(self, row: Row, node: Node, turns: Turns, *, aside: bool = False) -> tuple[Lineage, Verdict]:
-        """Drive a step's generator: ask for it, send it what came back, until it says its verdict."""
-        lineage = row.lineage
+    async def _decide(self, run: RowRun, node: Node, *, aside: bool = False) -> Outcome:
+        """Run a row through a step: get its questions answered until it is decided."""
         reply: Answer | Refused | None = None
-        try:
-            while True:
-                # Beside the loop, on one thread: such steps are not made to run twice at once.
-                ask, verdict = await self._aside(take_turn, turns, reply) if aside else take_turn(turns, reply)
-                if ask is None:
-                    return lineage, cast(Verdict, verdict)
-                if ask.to not in node.roles:
+        while True:
+            # Beside the loop, on one thread: such steps are not made to run twice at once.
+            said = await self._aside(run.next, reply) if aside else run.next(reply)
+            if isinstance(said, Outcome):
+                return said
+            try:
+                if said.to not in node.roles:
                     raise TypeError(f"step '{node.id}' asked a model but names none")
-                name = asked_as(node.id, ask)
-                try:
-                    reply = await self._gateway.ask(node.roles[ask.to], ask, step=name, stays=True)
-                except Refused as error:
-                    reply = error
-                else:
-                    lineage = lineage.answered(name, reply.model, reply.keys, demo=reply.demo)
-        except Refused as error:
-            return lineage, refused(error)
-        except BezoarError:
-            raise
-        except Exception as error:
-            return lineage, broken(error)
+                name = answer_name(node.id, said.to)
+                reply = await self._gateway.ask(node.roles[said.to], said, step=name, stays=True)
+            except Refused as error:
+                reply = error
+            except BezoarError:
+                raise
+            except Exception as error:
+                return run.fail(error)
+            self._observer.answered(node, run.row, said, reply)
 
     async def _aside(self, work: Callable[..., _T], *arguments: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    def _settle(self, row: Row, verdict: Verdict, node: Node) -> list[Row]:
+    def _is_sampled(self, row: Row, node: Node) -> bool:
+        if self._observer.is_sampled(node, row):
+            return True
+        self._drop(Row(row.columns, row.lineage.dropped(Drop(node.id, NOT_SAMPLED))))
+        return False
+
+    def _end_row(self, row: Row, outcome: Outcome, node: Node) -> tuple[Row, ...]:
         """Count and spool what was dropped; give back the rows that go on."""
-        verdict = as_made(node.step, row, verdict)
-        outs = settle(row, verdict, node.id)
-        for _ in outs[1:] if isinstance(verdict, Children) else ():
+        self._observer.decided(node, row, outcome)
+        for _ in outcome.made[1:]:
             self._counts.came(node.id)  # of rows made of one, each counts as one that came; the first came already
-        going = []
-        for out in outs:
-            if out.lineage.drop is not None:
-                self._drop(out)
-            else:
-                going.append(out)
-                for miss in out.lineage.missed[len(row.lineage.missed) :]:
-                    self._counts.miss(miss)
-                for note in out.lineage.noted[len(row.lineage.noted) :]:
-                    self._counts.note(note, out.lineage)
-        self._counts.went(node.id, len(going))
-        return going
+        for dropped in outcome.dropped:
+            self._drop(dropped)
+        for failure in outcome.soft_failures:
+            self._counts.miss(failure)
+        for flag in outcome.flags:
+            self._counts.note(flag, row.lineage)
+        self._counts.went(node.id, len(outcome.kept))
+        return outcome.kept
 
     def _drop(self, row: Row) -> None:
         assert row.lineage.drop is not None  # noqa: S101
@@ -291,4 +282,5 @@ class StreamEngine:
             self._spool.keep(row)
         except TypeError as error:
             text = {name: repr(value) for name, value in row.columns.items()}
-            self._drop(settle(Row(text, row.lineage), broken(error), node.id)[0])
+            for dropped in apply_verdict(Row(text, row.lineage), broken(error), node.id).dropped:
+                self._drop(dropped)

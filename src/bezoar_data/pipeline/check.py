@@ -161,7 +161,7 @@ class _Walk:
         branches = [self.columns[name] for name in self._file.parents(i)]
         known = [b for b in branches if b is not None]
         if branches and len(known) == len(branches):
-            yield from self._check_meeting(i, use, known)
+            yield from self._check_join(i, use, known)
             before = {column: by for branch in known for column, by in branch.items()}
             # A row of a union comes from one branch, a joined one has the columns of all.
             sure = set.intersection(*map(set, known)) if use.join == "union" else set(before)
@@ -204,7 +204,7 @@ class _Walk:
             hint = did_you_mean(column, sorted(before))
         return self._document.problem("missing-column", message, self._said(i, use, column), hint=hint)
 
-    def _check_meeting(self, i: int, use: StepUse, branches: Sequence[Mapping[str, str]]) -> Iterator[Problem]:
+    def _check_join(self, i: int, use: StepUse, branches: Sequence[Mapping[str, str]]) -> Iterator[Problem]:
         """Equal rows that are joined have one value for each column: two steps of different branches may not write
         the same one."""
         if use.join != "join":

@@ -10,6 +10,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -88,6 +89,18 @@ class Compiled:
     def node(self, name: str) -> Node:
         return self._by_id[name]
 
+    def ancestors(self, name: str) -> frozenset[str]:
+        """The steps whose rows come to a step, near and far."""
+        return self._before[name]
+
+    @cached_property
+    def _before(self) -> Mapping[str, frozenset[str]]:
+        return _ancestors(self.nodes)
+
+    def descendants(self, name: str) -> frozenset[str]:
+        """The steps that a step's rows come to, near and far."""
+        return frozenset(other for other, before in self._before.items() if name in before)
+
     @cached_property
     def sources(self) -> tuple[Node, ...]:
         return tuple(n for n in self.nodes if n.is_source)
@@ -151,7 +164,7 @@ def compile_pipeline(checked: Checked, journal: Path, *, to_run: bool = True) ->
             if (module := module_file(entry)) is not None:
                 files = (*files, ("use", module))
             if use.join is not None:
-                nodes.append(_meeting(checked, i, *around(_meeting_id(use))))
+                nodes.append(_join(use, nodes, *around(_join_id(use))))
             settings = _shareable(dict(use.settings), entry)
             nodes.append(
                 Node(use.id, use.use, entry.version, entry.kind, settings, files, step, roles, *around(use.id))
@@ -188,28 +201,38 @@ def _names_twice(checked: Checked, sources: Sequence[Node]) -> list[Problem]:
 
 
 def _edges(checked: Checked) -> tuple[tuple[str, str], ...]:
-    """The file's edges, with those into a step after several others led through the meeting before it."""
+    """The file's edges, with those into a step after several others led through the join before it."""
     edges: list[tuple[str, str]] = []
     for i, use in enumerate(checked.loaded.file.steps):
-        into = _meeting_id(use) if use.join is not None else use.id
+        into = _join_id(use) if use.join is not None else use.id
         edges += [(parent, into) for parent in checked.loaded.file.parents(i)]
         if use.join is not None:
             edges.append((into, use.id))
     return tuple(edges)
 
 
-def _meeting_id(use: StepUse) -> str:
+def _join_id(use: StepUse) -> str:
     return f"{use.id}-{use.join}"
 
 
-def _meeting(checked: Checked, i: int, after: tuple[str, ...], following: tuple[str, ...]) -> Node:
-    from bezoar_data.steps.joins import Join, Union, branches_share
+def _join(use: StepUse, before: Sequence[Node], after: tuple[str, ...], following: tuple[str, ...]) -> Node:
+    """The node that brings the branches that end in `after` together. `before` are all nodes that come before it."""
+    from bezoar_data.steps.joins import Join, Union
 
-    use = checked.loaded.file.steps[i]
     assert use.join is not None  # noqa: S101
+    ancestors = _ancestors(before)
+    branches = [ancestors[name] | {name} for name in after]
+    shared = any(one & other for one, other in combinations(branches, 2))
     kind = Union if use.join == "union" else Join
-    step = kind(name=_meeting_id(use), shared=branches_share(checked.loaded.file.edges(), after))
+    step = kind(name=_join_id(use), shared=shared)
     return Node(str(step.name), use.join, 1, use.join, {}, (), step, {}, after, following)
+
+
+def _ancestors(nodes: Sequence[Node]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for node in nodes:  # in topological order
+        found[node.id] = frozenset(node.after).union(*(found[name] for name in node.after))
+    return found
 
 
 def _make(checked: Checked, i: int, files: tuple[tuple[str, Path], ...], journal: Path) -> Any:

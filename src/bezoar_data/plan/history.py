@@ -17,7 +17,7 @@ from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.plan.priors import LEAST, Lengths, Share
 from bezoar_data.runs.lock import Lock, LockedStep
 from bezoar_data.runs.run_record import RunRecord
-from bezoar_data.steps.verdicts import name_of
+from bezoar_data.steps.verdicts import answer_name
 
 _USED = ("answers", "prompt_tokens", "completion_tokens")
 
@@ -73,7 +73,7 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
             past.rows_in += step.rows_in
             past.rows_out += step.rows_out
             for to in node.roles:
-                name = name_of(node.id, to)
+                name = answer_name(node.id, to)
                 for key, sums in zip(_USED, (past.answers, past.prompt_tokens, past.completion_tokens), strict=True):
                     sums[name] = sums.get(name, 0) + usage[name][key]
                 past.asks[name] = past.asks.get(name, 0) + asks.get(name, usage[name]["answers"])

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample, canonical_messages
 from bezoar_data.llms.endpoint.budget import most_prompt_tokens
 from bezoar_data.llms.endpoint.usage import cost_of
@@ -17,7 +16,8 @@ from bezoar_data.plan.flow import STAND_IN, Channel, Key, Path, Walker
 from bezoar_data.plan.kinds import Kind
 from bezoar_data.plan.token_count import Filler, Tokens, letters
 from bezoar_data.steps.base import RowStep
-from bezoar_data.steps.verdicts import Dropped, Verdict, broken, refused
+from bezoar_data.steps.driver import Outcome, RowRun
+from bezoar_data.steps.verdicts import Dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,33 +164,23 @@ class Drive:
         self.asks: Counter[str] = Counter()
         self.answers: list[Answer] = []
 
-    def verdict(self, step: RowStep) -> Verdict | None:
-        """What the step says of the row; None when it asks again because of a stand-in."""
+    def outcome(self, step: RowStep) -> Outcome | None:
+        """What comes of the row; None when the step asks again or drops it because of a stand-in."""
         walker = self._walker
-        turns = step.run_row(walker.row)
-        try:
-            ask = next(turns)
-            while True:
-                about = About(self.open or bool(walker.unknown), self._kept)
-                answer = self._asking.answer(self._node, ask, walker.base, walker.path, about)
-                self.asks[ask.to] += 1
-                if isinstance(answer, Refused):
-                    ask = turns.throw(answer)
-                    continue
-                self.answers.append(answer)
-                stands_in = STAND_IN in answer.keys
-                self.open |= stands_in
-                said, ask = ask, turns.send(answer)
-                again = ask.attempt > said.attempt and ask.to == said.to
-                if stands_in and (again or self.asks.total() >= MOST_ASKS):
-                    turns.close()
+        run = RowRun(step, walker.row)
+        said = run.next()
+        while isinstance(said, Ask):
+            ask, about = said, About(self.open or bool(walker.unknown), self._kept)
+            answer = self._asking.answer(self._node, ask, walker.base, walker.path, about)
+            self.asks[ask.to] += 1
+            said = run.next(answer)
+            if isinstance(answer, Refused):
+                continue
+            self.answers.append(answer)
+            stands_in = STAND_IN in answer.keys
+            self.open |= stands_in
+            if stands_in and isinstance(said, Ask):
+                again = said.attempt > ask.attempt and said.to == ask.to
+                if again or self.asks.total() >= MOST_ASKS:
                     return None
-        except StopIteration as end:
-            verdict: Verdict = end.value
-            return None if self.open and isinstance(verdict, Dropped) else verdict
-        except Refused as error:
-            return refused(error)
-        except BezoarError:
-            raise
-        except Exception as error:
-            return None if self.open else broken(error)
+        return None if self.open and isinstance(said.verdict, Dropped) else said

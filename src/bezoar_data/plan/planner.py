@@ -38,7 +38,7 @@ from bezoar_data.plan.simulate import Chances, Outcome, Unknowns
 from bezoar_data.plan.token_count import Tokens
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.splits import TRAIN
-from bezoar_data.steps.verdicts import name_of
+from bezoar_data.steps.verdicts import answer_name
 
 LENGTHS_OFF = (0.6, 1.7)
 """By what factor assumed lengths of answers may be off, 95 of 100 times: models differ in how much they say. Ours."""
@@ -73,7 +73,7 @@ def plan_pipeline(
         known = CachedAnswers(compiled.roles, journal, retry_failed=retry_failed)
         past = read_past(compiled, folder.path.parent)
         answers = {
-            (node.id, to): past_answers(journal, known.model(role).model, name_of(node.id, to)) if journal else []
+            (node.id, to): past_answers(journal, known.model(role).model, answer_name(node.id, to)) if journal else []
             for node in compiled.nodes
             for to, role in node.roles.items()
         }
@@ -222,7 +222,7 @@ class _Planner:
         of locks, which tell the mean of all kinds alone."""
         alike = self.replay.traffic[key[0]].alike
         asks, step = sum(amount.asks for amount in channel.ahead.values()), self.past.steps.get(key[0])
-        locked = step.lengths(name_of(*key), channel.guessed()) if step else None
+        locked = step.lengths(answer_name(*key), channel.guessed()) if step else None
         found = {}
         for kind in channel.kinds.values():
             lengths = kind.lengths() or locked
@@ -240,7 +240,7 @@ class _Planner:
         base = channel.open_asks / rows
         step = self.past.steps.get(key[0])
         past_rows = (step.rows_out if makes_all else step.rows_in) if step else 0
-        past_asks = step.asks.get(name_of(*key), 0) if step else 0
+        past_asks = step.asks.get(answer_name(*key), 0) if step else 0
         if channel.seen_asks and traffic.seen_in > past_rows:
             past_rows = round(traffic.seen_kept if makes_all else traffic.seen_in)
             past_asks = round(channel.seen_asks)

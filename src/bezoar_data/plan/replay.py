@@ -16,7 +16,6 @@ from itertools import islice
 from math import prod
 from typing import cast
 
-from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal.history import PastAnswer
 from bezoar_data.pipeline.compile import Compiled, Node
@@ -28,19 +27,17 @@ from bezoar_data.plan.priors import ALIKE, CORRELATION, Share, design_effect
 from bezoar_data.plan.token_count import UNNAMED, Tokens
 from bezoar_data.runs.row import Columns, Row
 from bezoar_data.steps.base import GlobalMakingStep, GlobalRowStep, RowStep, Source
-from bezoar_data.steps.joins import Union, join_rows, united
+from bezoar_data.steps.driver import Outcome, WaveRun, outcome_of
+from bezoar_data.steps.joins import Union, join, union
 from bezoar_data.steps.verdicts import (
     STEP_ERROR,
+    Child,
     Children,
     Dropped,
     Kept,
     Made,
     Verdict,
-    as_made,
-    name_of,
-    next_wave,
-    settle,
-    settle_made,
+    answer_name,
 )
 
 MOST_ROWS = 1000
@@ -127,7 +124,7 @@ class Replay:
                 self.traffic[node.id].came[walker.path] += walker.base
         if node.kind == "union":
             shared = cast(Union, node.step).shared
-            return [replace(w, row=united(w.row, node.id, branch, shared=shared)) for branch, w in came]
+            return [replace(w, row=union(w.row, node.id, branch, shared=shared)) for branch, w in came]
         if node.kind == "join":
             return self._join(node)
         walkers = [walker for _, walker in came]
@@ -162,7 +159,7 @@ class Replay:
                 walkers = [w for _, w in met]
                 path = tuple(dict.fromkeys(name for w in walkers for name in w.path))
                 unknown = frozenset[str]().union(*(w.unknown for w in walkers))
-                yield Walker(join_rows([w.row for w in walkers]), walkers[0].base, path, unknown)
+                yield Walker(join([w.row for w in walkers], node.id, len(met)), walkers[0].base, path, unknown)
 
     def _as_before(self, node: Node, walkers: list[Walker]) -> Iterator[Walker]:
         """A step that only a run may run: what it did in earlier runs is all that can be said of it."""
@@ -178,7 +175,7 @@ class Replay:
             yield self._let_pass(node, walker, self._filled(node, walker))
 
     def _ask_as_before(self, channel: Channel, past: StepPast, walker: Walker) -> None:
-        name, amount = name_of(channel.node, channel.to), channel.ahead[walker.path]
+        name, amount = answer_name(channel.node, channel.to), channel.ahead[walker.path]
         each = walker.base / past.rows_in
         kind = self._asking.kind(channel)
         amount.asks += each * past.answers[name]
@@ -197,40 +194,43 @@ class Replay:
             yield self._let_pass(node, walker, walker.row.columns)
             return
         drive = Drive(self._asking, node, walker, self._share(node).mid)
-        verdict = drive.verdict(step)
+        outcome = drive.outcome(step)
         traffic = self.traffic[node.id]
         traffic.longest = max(traffic.longest, drive.asks.total())
-        if verdict is not None and not (drive.open or blind):
-            yield from self._seen(node, walker, verdict, drive)
-        elif isinstance(verdict, Children):
-            yield from self._children(node, walker, verdict, drive)
+        if outcome is not None and not (drive.open or blind):
+            yield from self._seen(node, walker, outcome, drive)
+        elif outcome is not None and isinstance(outcome.verdict, Children):
+            yield from self._children(node, walker, outcome, drive)
         else:
             for channel, asks in drive.asks.items():
                 self.channels[node.id, channel].open_asks += self.weight(asks * walker.base, walker.path)
+            verdict = outcome.verdict if outcome is not None else None
             columns = verdict.columns if isinstance(verdict, Kept) else self._filled(node, walker)
             yield self._let_pass(node, walker, columns)
 
-    def _seen(self, node: Node, walker: Walker, verdict: Verdict, drive: Drive) -> Iterator[Walker]:
+    def _seen(self, node: Node, walker: Walker, outcome: Outcome, drive: Drive) -> Iterator[Walker]:
         """A row whose fate is known."""
         traffic, weight = self.traffic[node.id], self.weight(walker.base, walker.path)
+        verdict = outcome.verdict
         if isinstance(verdict, Dropped) and verdict.reason == STEP_ERROR:
             traffic.notes[f"fails: {verdict.detail.splitlines()[0][:200]}"] = None
         for channel, asks in drive.asks.items():
             self.channels[node.id, channel].seen_asks += asks * weight
-        for i, out in enumerate(settle(walker.row, as_made(node.step, walker.row, verdict), node.id)):
+        for i, out in enumerate(outcome.rows):
             traffic.seen_in += weight if getattr(node.step, "makes", False) or not i else 0.0
             self._candidate(node, walker, out)
             if out.lineage.drop is None:
                 traffic.seen_kept += weight
                 yield replace(walker, row=out, unknown=walker.unknown & set(out.columns))
 
-    def _children(self, node: Node, walker: Walker, verdict: Children, drive: Drive) -> Iterator[Walker]:
+    def _children(self, node: Node, walker: Walker, outcome: Outcome, drive: Drive) -> Iterator[Walker]:
         """Children of a row of which some were made with stand-ins."""
         traffic, weight = self.traffic[node.id], self.weight(walker.base, walker.path)
-        if any(child.asked is None for child in verdict.rows):
+        children = cast("Sequence[Child]", outcome.made)
+        if any(child.asked is None for child in children):
             for channel, asks in drive.asks.items():
                 self.channels[node.id, channel].open_asks += asks * weight
-        for child, out in zip(verdict.rows, settle(walker.row, verdict, node.id), strict=True):
+        for child, out in zip(children, outcome.rows, strict=True):
             self._candidate(node, walker, out)
             answers = [answer for _, answer in child.asked] if child.asked is not None else drive.answers
             is_open = any(STAND_IN in answer.keys for answer in answers)
@@ -329,10 +329,9 @@ class Replay:
         for walker, verdict in zip(known, verdicts, strict=True):
             weight = self.weight(walker.base, walker.path)
             traffic.seen_in += weight
-            for out in settle(walker.row, verdict, node.id):
-                if out.lineage.drop is None:
-                    traffic.seen_kept += weight
-                    yield replace(walker, row=out)
+            for out in outcome_of(step, walker.row, verdict).kept:
+                traffic.seen_kept += weight
+                yield replace(walker, row=out)
         for walker in walkers:
             if id(walker) in blind:
                 yield self._let_pass(node, walker, walker.row.columns)
@@ -345,9 +344,9 @@ class Replay:
             traffic.notes["what it makes depends on answers still to come"] = None
             return
         by_id = {w.row.id: w for w in walkers}
-        _, made = next_wave(step.run_all([w.row for w in _in_order(walkers)]), None)
-        for one in made or ():
-            out = settle_made(one, node.id)
+        outcome = WaveRun(step, [w.row for w in _in_order(walkers)]).next()
+        assert isinstance(outcome, Outcome)  # noqa: S101 (it asks nobody)
+        for one, out in zip(cast("Sequence[Made]", outcome.made), outcome.rows, strict=True):
             parents = [by_id[row.id] for row in one.parents]
             base = max(w.base for w in parents)
             path = tuple(dict.fromkeys(name for w in parents for name in w.path))
@@ -361,15 +360,12 @@ class Replay:
     def _make(self, node: Node, step: GlobalMakingStep, walkers: list[Walker]) -> Iterator[Walker]:
         """A step that makes rows until it has enough: what is open there is how much it must ask, not what it gives."""
         channel, traffic = self.channels[node.id, "llm"], self.traffic[node.id]
-        waves = step.run_all([w.row for w in _in_order(walkers)])
-        asks, made = next_wave(waves, None)
-        last: Sequence[Answer | Refused] = ()
-        while made is None:
+        run = WaveRun(step, [w.row for w in _in_order(walkers)])
+        said = run.next()
+        while not isinstance(said, Outcome):
             traffic.longest += 1
-            last = [self._asking.answer(node, ask, 1.0, ()) for ask in asks]
-            asks, made = next_wave(waves, last)
-        for one in made:
-            out = settle_made(one, node.id)
+            said = run.next([self._asking.answer(node, ask, 1.0, ()) for ask in said])
+        for one, out in zip(cast("Sequence[Made]", said.made), said.rows, strict=True):
             is_open = _is_open(one)
             path = (node.id,) if is_open else ()
             traffic.came[path] += 1

@@ -1,8 +1,9 @@
-"""The step contract: one generator, two drivers.
+"""The step contract: one `run_row`, one driver.
 
-A step of ours is written once, as `run_row`: a generator without input or output of its own that yields `Ask` when
-it wants a model's answer and ends in `Kept` or `Dropped`. The streaming engine drives it with asyncio; `process`
-drives the same generator for distilabel's own runners. A step knows neither its engine nor the command line.
+A step of ours is written once, as `run_row`: it returns `Kept` or `Dropped`, or is a generator without input or output
+of its own that yields `Ask` when it wants a model's answer and ends so. `steps.driver.RowRun` drives it; the streaming
+engine, `process` for distilabel's own runners and the plan loop over that. A step knows neither its engine nor the
+command line.
 
 Three kinds of step see all rows at once: a `GlobalRowStep` gives each its verdict, a `GlobalMakingStep` makes new rows
 out of several, and a `GlobalModelStep` asks a model for them, in waves.
@@ -23,28 +24,21 @@ from distilabel.models.llms.base import LLM
 from distilabel.steps.base import GeneratorStep, GlobalStep, Step, StepInput
 from pydantic import Field, PrivateAttr
 
-from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Ask
-from bezoar_data.llms.gateway.distilabel_llm import ask_each
-from bezoar_data.runs.row import RESERVED, SOURCE_SPAN, Columns, Drop, Lineage, Row, row_random, seed_id
+from bezoar_data.runs.row import SOURCE_SPAN, Columns, Lineage, Row, row_random, seed_id
 from bezoar_data.steps.columns import fill_columns
-from bezoar_data.steps.distilabel_driver import adopt, carried, encode_for, passed_by, process_batch
+from bezoar_data.steps.distilabel_driver import encode_for, process_batch, process_rows, process_waves
+from bezoar_data.steps.driver import apply_verdict
 from bezoar_data.steps.placeholders import Words, placeholder
 from bezoar_data.steps.verdicts import (
-    RUN_ENDED,
-    TAKEN_IN,
     Child,
     Children,
     Dropped,
     Kept,
     Made,
-    Turns,
+    StepGenerator,
     Verdict,
     Waves,
-    next_wave,
-    replace_lineage,
-    settle,
-    settle_made,
 )
 
 __all__ = [
@@ -60,10 +54,14 @@ __all__ = [
     "RowStep",
     "Source",
     "SourceFacts",
-    "Turns",
+    "StepGenerator",
     "Verdict",
     "Waves",
 ]
+
+
+Turns = StepGenerator
+"""Its name in steps written for earlier releases."""
 
 
 class _Declared:
@@ -131,8 +129,9 @@ class RowStep(_Declared, Step):
 
     seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
 
-    def run_row(self, row: Row) -> Turns:
-        """Decide one row. Must not change `row`. An exception is a bug of the step and drops only this row."""
+    def run_row(self, row: Row) -> StepGenerator | Verdict:
+        """Decide one row: return its verdict, or yield questions first. Must not change `row`. An exception is a bug of
+        the step and drops only this row."""
         raise NotImplementedError
 
     @property
@@ -146,10 +145,10 @@ class RowStep(_Declared, Step):
 
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
         """Drive `run_row` for distilabel's own runners. Never raises for one row; no row ever vanishes."""
-        yield process_batch(self, inputs, getattr(self, "llm", None))
+        yield process_batch(self, inputs)
 
 
-class Asking:
+class AsksModel:
     """What a step that asks a model does with it. No pydantic class, as pydantic would then pass over what distilabel's
     steps do when they are made; each step declares the field `llm` itself."""
 
@@ -165,7 +164,7 @@ class Asking:
         super().unload()  # type: ignore[misc]
 
 
-class ModelStep(Asking, RowStep):
+class ModelStep(AsksModel, RowStep):
     """A row step that asks a model: its own `LLM` from a models file, or any distilabel `LLM` in a script."""
 
     llm: LLM = Field(description="Who answers: the name of a role in the models file.")
@@ -184,19 +183,7 @@ class GlobalRowStep(_Declared, GlobalStep):
         raise NotImplementedError
 
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
-        rows = [(given, Row.decode(given)) for given in inputs]
-        live = [r for _, r in rows if r.lineage.drop is None]
-        live.sort(key=lambda r: r.lineage.order)
-        verdicts = {id(r): v for r, v in zip(live, self.run_rows(live), strict=True)}
-        yield [
-            out
-            for given, r in rows
-            for out in (
-                [encode_for(self.outputs, o) for o in carried(r, verdicts[id(r)], str(self.name))]
-                if id(r) in verdicts
-                else [passed_by(self.outputs, given)]
-            )
-        ]
+        yield process_rows(self, inputs)
 
 
 class GlobalMakingStep(GlobalRowStep):
@@ -214,32 +201,16 @@ class GlobalMakingStep(GlobalRowStep):
         if (target := getattr(self, "target", None)) is not None:
             self.target = min(target, rows)
 
-    def run_all(self, rows: Sequence[Row]) -> Waves:
-        """Make rows from `rows`, which come in the sources' order. Raises `InputError` for rows it cannot work with."""
+    def run_all(self, rows: Sequence[Row]) -> Waves | Sequence[Made]:
+        """Make rows from `rows`, which come in the sources' order: return them, or yield waves of questions first.
+        Raises `InputError` for rows it cannot work with."""
         raise NotImplementedError
 
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
-        name = str(self.name)
-        llm: LLM | None = getattr(self, "llm", None)
-        rows = [Row.decode(r) if RESERVED in r else adopt(r, i) for i, r in enumerate(inputs)]
-        live = sorted((r for r in rows if r.lineage.drop is None), key=lambda r: r.lineage.order)
-        mark = Drop(name, TAKEN_IN)
-        made: list[Row] = []
-        try:
-            waves = self.run_all(live)
-            asks, done = next_wave(waves, None)
-            while done is None:
-                if llm is None:
-                    raise TypeError(f"step '{name}' asked a model but has no llm")
-                asks, done = next_wave(waves, ask_each(llm, list(asks), step=name))
-            made = [settle_made(m, name) for m in done]
-        except BezoarError as error:
-            mark = Drop(name, RUN_ENDED, str(error), str(error.exit_code), failed=True)
-        marked = [r if r.lineage.drop else replace_lineage(r, r.lineage.dropped(mark)) for r in rows]
-        yield [encode_for(self.outputs, r) for r in (*marked, *made)]
+        yield process_waves(self, inputs)
 
 
-class GlobalModelStep(Asking, GlobalMakingStep):
+class GlobalModelStep(AsksModel, GlobalMakingStep):
     """A step that asks a model to make new rows out of all rows.
 
     It asks in waves: all questions of a wave are answered before it sees any, hence the result cannot depend on which
@@ -311,7 +282,7 @@ class Source(_Declared, GeneratorStep):
                 return
             identity = seed_id(name, revision, index)
             lineage = Lineage(id=identity, order=(first + position,), seed_ids=(identity,), source=name)
-            yield settle(Row(columns, lineage), self.decide(columns), str(self.name))[0]
+            yield apply_verdict(Row(columns, lineage), self.decide(columns), str(self.name)).rows[0]
 
     def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:  # type: ignore[override]
         batch: list[dict[str, Any]] = []

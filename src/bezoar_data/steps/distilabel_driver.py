@@ -6,119 +6,130 @@ loses its place where a batch comes back shorter than expected (1.5.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.distilabel_llm import ask_each
 from bezoar_data.runs.row import RESERVED, Drop, Lineage, Row, seed_id
-from bezoar_data.steps.verdicts import (
-    RUN_ENDED,
-    TAKEN_IN,
-    Children,
-    Dropped,
-    Turns,
-    Verdict,
-    as_made,
-    asked_as,
-    broken,
-    refused,
-    replace_lineage,
-    settle,
-    take_turn,
-)
+from bezoar_data.steps.driver import Outcome, RowRun, WaveRun, outcome_of
+from bezoar_data.steps.verdicts import RUN_ENDED, TAKEN_IN, answer_name
 
 if TYPE_CHECKING:
     from distilabel.models.llms.base import LLM
 
-    from bezoar_data.steps.base import RowStep
+Columns = dict[str, Any]
 
 
-def encode_for(outputs: Iterable[str], row: Row) -> dict[str, Any]:
+def encode_for(outputs: Iterable[str], row: Row) -> Columns:
     """The row as distilabel carries it; a dropped one gets the step's output columns empty, as later steps expect."""
     missing = {c: None for c in outputs if c not in row.columns} if row.lineage.drop else {}
     return {**row.encode(), **missing}
 
 
-def passed_by(outputs: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
-    """A row that came with a drop mark, as it came and with the step's output columns."""
-    return {**dict.fromkeys(outputs), **given}
-
-
-def process_batch(step: RowStep, batch: Iterable[dict[str, Any]], llm: LLM | None) -> list[dict[str, Any]]:
+def process_batch(step: Any, inputs: Iterable[Columns]) -> list[Columns]:
     """One batch through `run_row` without an event loop of ours: all open questions of the batch are asked together,
     round after round, until every row has its verdict. Rows without lineage (a plain distilabel script) get one."""
-    name = str(step.name)
-    given = list(batch)
-    rows = [Row.decode(r) if RESERVED in r else adopt(r, i) for i, r in enumerate(given)]
-    turns: dict[int, Turns] = {}
-    verdicts: dict[int, Verdict] = {}
-    asks: dict[int, Ask] = {}
-
-    def advance(i: int, answer: Answer | Refused | None) -> None:
-        try:
-            ask, verdict = take_turn(turns[i], answer)
-            if ask is not None:
-                asks[i] = ask
+    given = list(inputs)
+    runs = {i: RowRun(step, row) for i, row in enumerate(_decoded(given)) if row.lineage.drop is None}
+    ended: dict[int, Sequence[Row]] = {}
+    replies: dict[int, Answer | Refused | None] = dict.fromkeys(runs)
+    while replies:
+        asks: dict[int, Ask] = {}
+        for i, reply in replies.items():
+            try:
+                said = runs[i].next(reply)
+            except BezoarError as error:
+                ended[i] = [_run_ended(runs[i].row, error, str(step.name))]
+                continue
+            if isinstance(said, Outcome):
+                ended[i] = _carried(runs[i].row, said, str(step.name))
             else:
-                verdicts[i] = cast(Verdict, verdict)
-        except Refused as error:
-            verdicts[i] = refused(error)
-        except Exception as error:
-            verdicts[i] = broken(error)
-
-    for i, row in enumerate(rows):
-        if row.lineage.drop is None:
-            turns[i] = step.run_row(row)
-            advance(i, None)
-    while asks:
-        open_asks, asks = asks, {}
+                asks[i] = said
         try:
-            answers = _ask_round(step, llm, list(open_asks.values()))
+            replies = dict(zip(asks, _answers(step, list(asks.values())), strict=True))
         except BezoarError as error:
-            ended = Dropped(RUN_ENDED, detail=str(error), raw=str(error.exit_code), failed=True)
-            verdicts.update(dict.fromkeys(open_asks, ended))
+            ended |= {i: [_run_ended(runs[i].row, error, str(step.name))] for i in asks}
             break
-        for (i, ask), answer in zip(open_asks.items(), answers, strict=True):
-            if isinstance(answer, Answer):
-                row, asked = rows[i], asked_as(name, ask)
-                rows[i] = replace_lineage(row, row.lineage.answered(asked, answer.model, answer.keys, demo=answer.demo))
-            advance(i, answer)
-    return [
-        out
-        for i, row in enumerate(rows)
-        for out in (
-            [encode_for(step.outputs, o) for o in carried(row, as_made(step, row, verdicts[i]), name)]
-            if i in verdicts
-            else [passed_by(step.outputs, given[i])]
-        )
-    ]
+    return _in_place(step, given, ended)
 
 
-def carried(row: Row, verdict: Verdict, step: str) -> list[Row]:
-    """What goes on under distilabel's runners: with a row's children also the row itself, marked as taken in."""
-    outs = settle(row, verdict, step)
-    if isinstance(verdict, Children):
-        mark = Drop(step, TAKEN_IN, detail=str(len(outs)))
-        outs.insert(0, replace_lineage(row, row.lineage.dropped(mark)))
-    return outs
+def process_rows(step: Any, inputs: Iterable[Columns]) -> list[Columns]:
+    """All rows through `run_rows`, those dropped before set aside and put back in their places."""
+    given = list(inputs)
+    rows = {i: row for i, row in enumerate(_decoded(given)) if row.lineage.drop is None}
+    order = sorted(rows, key=lambda i: rows[i].lineage.order)
+    name = str(step.name)
+    try:
+        verdicts = zip(order, step.run_rows([rows[i] for i in order]), strict=True)
+        ended = {i: _carried(rows[i], outcome_of(step, rows[i], verdict), name) for i, verdict in verdicts}
+    except BezoarError as error:
+        ended = {i: [_run_ended(row, error, name)] for i, row in rows.items()}
+    return _in_place(step, given, ended)
 
 
-def _ask_round(step: RowStep, llm: LLM | None, asks: Sequence[Ask]) -> list[Answer | Refused]:
-    """The answers to one round's questions, in order: each model of the step's gets its own together."""
-    answers: dict[int, Answer | Refused] = {}
-    for to in dict.fromkeys(ask.to for ask in asks):
-        model = llm if to == "llm" else getattr(step, to)
-        if model is None:
-            raise TypeError(f"step '{step.name}' asked a model but has no llm")
-        mine = [i for i, ask in enumerate(asks) if ask.to == to]
-        name = asked_as(str(step.name), asks[mine[0]])
-        answers.update(zip(mine, ask_each(model, [asks[i] for i in mine], step=name), strict=True))
-    return [answers[i] for i in range(len(asks))]
+def process_waves(step: Any, inputs: Iterable[Columns]) -> list[Columns]:
+    """All rows through `run_all`: they are marked as taken in, and the new rows stand behind them."""
+    name = str(step.name)
+    rows = _decoded(inputs)
+    live = sorted((r for r in rows if r.lineage.drop is None), key=lambda r: r.lineage.order)
+    try:
+        run = WaveRun(step, live)
+        said = run.next()
+        while not isinstance(said, Outcome):
+            said = run.next(_answers(step, said))
+        taken = {id(r): _marked(r, Drop(name, TAKEN_IN)) for r in live}
+        made = said.rows
+    except BezoarError as error:
+        taken, made = {id(r): _run_ended(r, error, name) for r in live}, ()
+    return [encode_for(step.outputs, row) for row in (*(taken.get(id(r), r) for r in rows), *made)]
 
 
-def adopt(columns: dict[str, Any], position: int) -> Row:
+def _decoded(inputs: Iterable[Columns]) -> list[Row]:
+    return [Row.decode(r) if RESERVED in r else _adopted(r, i) for i, r in enumerate(inputs)]
+
+
+def _adopted(columns: Columns, position: int) -> Row:
     """A row without lineage, from a plain distilabel script, with one of its own."""
     identity = seed_id("script", "", position)
     return Row(dict(columns), Lineage(id=identity, order=(position,), seed_ids=(identity,), source="script"))
+
+
+def _in_place(step: Any, given: Sequence[Columns], ended: Mapping[int, Sequence[Row]]) -> list[Columns]:
+    """What came of each row in its place; a row that came with a drop mark goes on as it came."""
+    empty = dict.fromkeys(step.outputs)
+    return [
+        out
+        for i, columns in enumerate(given)
+        for out in ([encode_for(step.outputs, row) for row in ended[i]] if i in ended else [{**empty, **columns}])
+    ]
+
+
+def _carried(row: Row, outcome: Outcome, step: str) -> Sequence[Row]:
+    """What goes on under distilabel's runners: with a row's children also the row itself, marked as taken in."""
+    if not outcome.made:
+        return outcome.rows
+    return (_marked(row, Drop(step, TAKEN_IN, detail=str(len(outcome.rows)))), *outcome.rows)
+
+
+def _run_ended(row: Row, error: BezoarError, step: str) -> Row:
+    """A row that carries an error which ends the whole run out of a process of distilabel's."""
+    return _marked(row, Drop(step, RUN_ENDED, str(error), str(error.exit_code), failed=True))
+
+
+def _marked(row: Row, mark: Drop) -> Row:
+    return Row(row.columns, row.lineage.dropped(mark))
+
+
+def _answers(step: Any, asks: Sequence[Ask]) -> list[Answer | Refused]:
+    """The answers to one round's questions, in order: each model of the step's gets its own together."""
+    answers: dict[int, Answer | Refused] = {}
+    for to in dict.fromkeys(ask.to for ask in asks):
+        model: LLM | None = getattr(step, to, None)
+        if model is None:
+            raise TypeError(f"step '{step.name}' asked a model but has no {to}")
+        mine = [i for i, ask in enumerate(asks) if ask.to == to]
+        name = answer_name(str(step.name), to)
+        answers.update(zip(mine, ask_each(model, [asks[i] for i in mine], step=name), strict=True))
+    return [answers[i] for i in range(len(asks))]

@@ -1,8 +1,8 @@
-"""Where branches of a pipeline meet again: `join: union` takes all rows, `join: join` puts equal rows together.
+"""Where branches of a pipeline come together: `join: union` takes all rows, `join: join` puts equal rows together.
 
 The compiler puts one of these before a step that comes after several others. Rows are matched by id, never by
-position. The streaming engine does the meeting itself (a union needs no waiting, a join reads the spool); `process`
-does the same for distilabel's own runners, which hand over the branches batch by batch.
+position. The streaming engine and the plan call `union` and `join` themselves (a union needs no waiting, a join reads
+the spool); `process` does so for distilabel's own runners, which hand over the branches batch by batch.
 """
 
 # No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
@@ -21,7 +21,7 @@ UNMATCHED = "unmatched_in_join"
 anew there, so no row of that side is equal to it."""
 
 
-class _Meeting(Step):
+class _Merge(Step):
     shared: bool = Field(default=False, description="Whether the branches start from the same rows.")
 
     @property
@@ -33,18 +33,18 @@ class _Meeting(Step):
         return []
 
 
-class Union(_Meeting):
+class Union(_Merge):
     """All rows of all branches, in the source's order, the first branch's row before the second's."""
 
     def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
         yield [
-            united(Row.decode(columns), str(self.name), branch, shared=self.shared).encode()
+            union(Row.decode(columns), str(self.name), branch, shared=self.shared).encode()
             for branch, rows in enumerate(inputs)
             for columns in rows
         ]
 
 
-class Join(_Meeting):
+class Join(_Merge):
     """Rows that came through every branch, with the columns of all."""
 
     def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
@@ -52,16 +52,10 @@ class Join(_Meeting):
         for columns in (columns for rows in inputs for columns in rows):
             row = Row.decode(columns)
             groups.setdefault(row.id, []).append(row)
-        yield [self._meet(rows, len(inputs)).encode() for rows in groups.values()]
-
-    def _meet(self, rows: Sequence[Row], branches: int) -> Row:
-        joined = join_rows(rows)
-        if joined.lineage.drop is None and len(rows) < branches:
-            return Row(joined.columns, joined.lineage.dropped(Drop(str(self.name), UNMATCHED, failed=True)))
-        return joined
+        yield [join(rows, str(self.name), len(inputs)).encode() for rows in groups.values()]
 
 
-def united(row: Row, step: str, branch: int, *, shared: bool) -> Row:
+def union(row: Row, step: str, branch: int, *, shared: bool) -> Row:
     """A row as it leaves a union. Where the branches start from the same rows, those of the second branch on become
     rows of their own, or two rows would have one id."""
     lineage = replace(row.lineage, order=(*row.lineage.order, branch))
@@ -70,9 +64,9 @@ def united(row: Row, step: str, branch: int, *, shared: bool) -> Row:
     return Row(row.columns, lineage)
 
 
-def join_rows(rows: Sequence[Row]) -> Row:
+def join(rows: Sequence[Row], step: str, branches: int) -> Row:
     """One row from the equal rows of several branches: columns and lineage of all, in the branches' order. A drop
-    mark on one marks the whole."""
+    mark on one marks the whole; so does a branch that the row did not come through."""
     columns: dict[str, Any] = {}
     models: dict[str, str] = {}
     keys: dict[str, tuple[str, ...]] = {}
@@ -81,7 +75,8 @@ def join_rows(rows: Sequence[Row]) -> Row:
         models |= row.lineage.models
         keys |= row.lineage.keys
     first: Lineage = rows[0].lineage
-    drop = next((r.lineage.drop for r in rows if r.lineage.drop is not None), None)
+    unmatched = Drop(step, UNMATCHED, failed=True) if len(rows) < branches else None
+    drop = next((r.lineage.drop for r in rows if r.lineage.drop is not None), unmatched)
     demo = any(r.lineage.demo for r in rows)
     missed = tuple(dict.fromkeys(miss for r in rows for miss in r.lineage.missed))
     noted: list[Drop] = []
@@ -89,23 +84,3 @@ def join_rows(rows: Sequence[Row]) -> Row:
         noted += [note for note in row.lineage.noted if note not in noted]
     together = replace(first, models=models, keys=keys, demo=demo, drop=drop, missed=missed, noted=tuple(noted))
     return Row(columns, together)
-
-
-def branches_share(edges: Sequence[tuple[str, str]], parents: Sequence[str]) -> bool:
-    """Whether two of the branches that end in `parents` start from a common step."""
-    before: dict[str, list[str]] = {}
-    for parent, child in edges:
-        before.setdefault(child, []).append(parent)
-    seen: set[str] = set()
-    for start in parents:
-        mine: set[str] = set()
-        left = [start]
-        while left:
-            step = left.pop()
-            if step not in mine:
-                mine.add(step)
-                left += before.get(step, ())
-        if mine & seen:
-            return True
-        seen |= mine
-    return False

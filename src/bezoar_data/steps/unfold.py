@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Turns
+from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Verdict
 
 
 class Unfold(RowStep):
@@ -33,7 +33,7 @@ class Unfold(RowStep):
     )
     carry: list[str] = Field(default=[], description="Other columns to take along.")
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> Verdict:
         children = []
         for column in self.responses:
             response = row.get(column)
@@ -42,4 +42,3 @@ class Unfold(RowStep):
             missing = response is None or (isinstance(response, str) and not response.strip())
             children.append(Child(columns, dropped=Dropped("no_response") if missing else None))
         return Children(children)
-        yield  # makes it a generator: it asks no model

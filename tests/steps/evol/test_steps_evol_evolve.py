@@ -12,9 +12,9 @@ from distilabel.pipeline import Pipeline
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.runs.row import Lineage, Row, made_id
 from bezoar_data.steps.base import Child, Children, Dropped
+from bezoar_data.steps.driver import apply_verdict
 from bezoar_data.steps.evol_instruct.draw import IN_BREADTH, IN_DEPTH
 from bezoar_data.steps.evol_instruct.evolve import EvolInstructEvolve
-from bezoar_data.steps.verdicts import settle
 from support.drive import Driven, answer, drive
 from support.scripted_llm import ScriptedLLM
 
@@ -168,7 +168,7 @@ def test_children_have_their_parents_ids_and_only_their_own_answers():
     )
     before = Lineage(id="s", order=(7,), seed_ids=("s",), keys={"first": ("k",)}, models={"first": "m"})
     row = Row({}, before.answered("evolve", "writer", ["key-a", "key-c", "key-d"], demo=True))
-    first, second, third = settle(row, verdict, "evolve")
+    first, second, third = apply_verdict(row, verdict, "evolve").rows
     assert first.lineage.parent_ids == ("s",)
     assert first.id == made_id(["s"], "evolve", 0)
     assert second.lineage.parent_ids == third.lineage.parent_ids == (first.id,)

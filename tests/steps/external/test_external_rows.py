@@ -12,10 +12,11 @@ import pytest
 
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Row, made_id
+from bezoar_data.steps.driver import apply_verdict
 from bezoar_data.steps.external.llm import AskingLLM
 from bezoar_data.steps.external.row_adapters import ExternalStep, ExternalTask, FastTask
 from bezoar_data.steps.external.threads import RandomState, run_in_thread
-from bezoar_data.steps.verdicts import Children, Dropped, Kept, settle
+from bezoar_data.steps.verdicts import Children, Dropped, Kept
 from support.drive import answer, drive, row
 from support.scripted_llm import ScriptedLLM
 from support.waiting import wait_until
@@ -71,7 +72,7 @@ def test_several_answers_make_children_and_one_unusable_is_dropped_alone() -> No
     driven = drive(step, row(instruction="Say A."), [several("one", " ", "three")])
     assert driven.asks[0].n == 3
     assert isinstance(driven.verdict, Children)
-    outs = settle(row(instruction="Say A."), driven.verdict, "it")
+    outs = apply_verdict(row(instruction="Say A."), driven.verdict, "it").rows
     assert [r.id for r in outs] == [made_id(("row-0",), "it", k) for k in range(3)]
     assert [r.get("generation") for r in outs] == ["one", None, "three"]
     assert [r.lineage.drop.reason if r.lineage.drop else None for r in outs] == [None, "empty_answer", None]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from bezoar_data.llms.ask import Answer, Refused, Sample
 from bezoar_data.runs.row import Lineage
 from bezoar_data.steps.base import Children, Kept, RowStep
+from bezoar_data.steps.driver import apply_verdict
 from bezoar_data.steps.judges.accept import JudgeAccept
 from bezoar_data.steps.judges.attributes import JudgeAttributes, goodness
 from bezoar_data.steps.judges.compare import JudgeCompare
@@ -19,7 +20,6 @@ from bezoar_data.steps.judges.scores import read_choice, read_scores
 from bezoar_data.steps.judges.verdict import read_verdict
 from bezoar_data.steps.known import find_step
 from bezoar_data.steps.unfold import Unfold
-from bezoar_data.steps.verdicts import settle
 from support.drive import answer, drive, row
 from support.scripted_llm import ScriptedLLM
 
@@ -139,7 +139,7 @@ def test_a_refused_question_leaves_the_row_unjudged_with_the_providers_reason() 
 
 def test_what_a_step_failed_to_do_stands_in_the_lineage_and_travels_with_it() -> None:
     verdict = drive(step(JudgeAccept, retries=0), ASKED, ["hm"]).verdict
-    (out,) = settle(ASKED, verdict, "judge")
+    (out,) = apply_verdict(ASKED, verdict, "judge").rows
     assert out.lineage.drop is None
     again = Lineage.from_json(out.lineage.to_json())
     assert [(m.step, m.reason, m.raw) for m in again.missed] == [("judge", "unparsable_verdict", "hm")]
@@ -250,7 +250,7 @@ def test_unfolded_responses_stand_next_to_each_other_with_a_common_parent() -> N
     unfold = Unfold(name="unfold", prompt="instruction", responses=["one", "two"], carry=["topic"])
     verdict = drive(unfold, given).verdict
     assert isinstance(verdict, Children)
-    first, second = settle(given, verdict, "unfold")
+    first, second = apply_verdict(given, verdict, "unfold").rows
     assert first.columns == {"prompt": "Why?", "response": "So.", "response_source": "one", "topic": "x"}
     assert list(first.columns) == unfold.outputs
     assert second.lineage.drop.reason == "no_response"

@@ -14,8 +14,8 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import MADE_FROM_MANY, Lineage, Row
 from bezoar_data.steps.base import Made
+from bezoar_data.steps.driver import made_row
 from bezoar_data.steps.lamini.generate import LaminiGenerate
-from bezoar_data.steps.verdicts import settle_made
 from support.drive import answer
 from support.scripted_llm import ScriptedLLM
 
@@ -107,7 +107,7 @@ def test_the_share_of_topic_guided_requests_is_kept_exactly(share: float, guided
 
 def test_the_shown_seeds_are_the_parents_and_the_answers_key_is_recorded():
     made, asked = run(make(target=5), fresh)
-    rows = [settle_made(m, "generate") for m in made]
+    rows = [made_row(m, "generate") for m in made]
     numbers = re.findall(r"Seed request number (\d+)\.", text(asked[0][0]))
     assert all(r.lineage.parent_ids == tuple(f"s{n}" for n in numbers) == r.lineage.seed_ids for r in rows)
     assert all(r.lineage.keys == {"generate": ("key",)} and r.lineage.models == {"generate": "scripted"} for r in rows)
@@ -204,4 +204,4 @@ def test_distilabels_runner_gives_the_same_rows_with_the_seeds_marked_as_taken_i
     out = [Row.decode(row) for row in batch]
     assert [r.lineage.drop.reason for r in out[:10] if r.lineage.drop] == ["taken_in"] * 10
     ids = [(r.id, r.get("instruction"), r.lineage.drop) for r in out[10:]]
-    assert ids == [(r.id, r.get("instruction"), r.lineage.drop) for r in (settle_made(m, "generate") for m in made)]
+    assert ids == [(r.id, r.get("instruction"), r.lineage.drop) for r in (made_row(m, "generate") for m in made)]

@@ -13,11 +13,11 @@ import pytest
 from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Lineage, Row, seed_id
 from bezoar_data.steps.base import Children
+from bezoar_data.steps.driver import Outcome, WaveRun, apply_verdict
 from bezoar_data.steps.known import find_step
 from bezoar_data.steps.mixing.mix import Mix
 from bezoar_data.steps.mixing.to_messages import ToMessages
 from bezoar_data.steps.sources.load_conversations import LoadConversations
-from bezoar_data.steps.verdicts import next_wave, settle, settle_made
 from support.drive import drive, row
 
 
@@ -28,7 +28,7 @@ def turns(*texts: str) -> list[dict[str, str]]:
 def converted(given: Row, **settings: Any) -> Row:
     verdict = drive(ToMessages(name="to", dataset="d", **settings), given).verdict
     assert isinstance(verdict, Children)
-    (made,) = settle(given, verdict, "to")
+    (made,) = apply_verdict(given, verdict, "to").rows
     return made
 
 
@@ -108,9 +108,9 @@ def rows(**sizes: int) -> list[Row]:
 
 
 def mixed(given: list[Row], amounts: dict[str, Any], **settings: Any) -> list[Row]:
-    _, made = next_wave(Mix(name="mix", amounts=amounts, **settings).run_all(given), None)
-    assert made is not None
-    return [settle_made(m, "mix") for m in made]
+    outcome = WaveRun(Mix(name="mix", amounts=amounts, **settings), given).next()
+    assert isinstance(outcome, Outcome)
+    return list(outcome.rows)
 
 
 def taken(made: list[Row]) -> dict[str, list[int]]:

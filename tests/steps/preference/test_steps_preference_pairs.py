@@ -9,11 +9,11 @@ import pytest
 from bezoar_data.llms.ask import Answer, Sample
 from bezoar_data.runs.row import Lineage, Row
 from bezoar_data.steps.base import Children, Dropped, RowStep
+from bezoar_data.steps.driver import Outcome, WaveRun, apply_verdict
 from bezoar_data.steps.pairs.best_worst import BestWorst
 from bezoar_data.steps.pairs.candidates import Candidates
 from bezoar_data.steps.pairs.preferred import Preferred
 from bezoar_data.steps.pairs.ranked import Ranked
-from bezoar_data.steps.verdicts import next_wave, settle, settle_made
 from support.drive import drive, row
 from support.scripted_llm import ScriptedLLM
 
@@ -35,9 +35,9 @@ def scored(position: int, prompt: str, response: Any, score: Any, **more: Any) -
 
 def best_worst(rows: list[Row], **settings: Any) -> list[Row]:
     step = BestWorst(name="pairs", **{"score": "score", **settings})
-    _, made = next_wave(step.run_all(rows), None)
-    assert made is not None
-    return [settle_made(m, "pairs") for m in made]
+    outcome = WaveRun(step, rows).next()
+    assert isinstance(outcome, Outcome)
+    return list(outcome.rows)
 
 
 def reason(made: Row) -> str:
@@ -47,7 +47,7 @@ def reason(made: Row) -> str:
 def children(step: RowStep, given: Row) -> list[Row]:
     verdict = drive(step, given).verdict
     assert isinstance(verdict, Children)
-    return settle(given, verdict, "pairs")
+    return list(apply_verdict(given, verdict, "pairs").rows)
 
 
 def test_the_best_answer_stands_over_the_worst_with_both_as_parents():
@@ -215,7 +215,7 @@ def test_each_candidate_is_a_row_with_its_own_answer_behind_it():
     assert [m["role"] for m in driven.asks[0].messages] == ["system", "user"]
     assert driven.asks[0].n == 3
     assert isinstance(driven.verdict, Children)
-    made = settle(given, driven.verdict, "ask")
+    made = apply_verdict(given, driven.verdict, "ask").rows
     assert [m["response"] for m in made] == ["A", "B", "C"]
     assert [m["candidate"] for m in made] == [0, 1, 2]
     assert made[0].columns.keys() == {"prompt", "response", "candidate", "sys", "topic"}

@@ -16,7 +16,8 @@ from typing import Any
 from bezoar_data.config.errors import DONE, TOO_MANY_FAILED
 from bezoar_data.engine.counts import Counts, StepCount
 from bezoar_data.engine.event_loop import Options, drive
-from bezoar_data.engine.preview.recorder import BEYOND, READ, Listener, Story, Visit
+from bezoar_data.engine.observer import NOT_SAMPLED
+from bezoar_data.engine.preview.recorder import READ, RowTrace, StepTrace, TraceRecorder, after_model
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.stats import RunWatch
 from bezoar_data.pipeline.compile import Compiled, Node
@@ -47,8 +48,8 @@ class PreviewedRow:
     made_by: str
     parents: tuple[str, ...]
     columns: Columns
-    """As it came; a made row's are those its step wrote, and stand in its first visit."""
-    visits: tuple[Visit, ...]
+    """As it came; a made row's are those its step wrote, and stand in its first step."""
+    steps: tuple[StepTrace, ...]
     ends: str
 
 
@@ -75,30 +76,43 @@ def preview(compiled: Compiled, journal: Path, rows: int, options: Options, *, p
     Raises what a run raises; the answers got so far are then in the journal.
     """
     compiled, notes = _asked_directly(compiled)
-    listener = Listener(compiled, rows)
+    recorder = TraceRecorder(compiled, rows)
+    for node in compiled.nodes:
+        if isinstance(node.step, GlobalMakingStep):
+            node.step.at_most(rows)
     counts = Counts(node.id for node in compiled.nodes)
     watch = RunWatch(counts, dict, lambda: None)
     with tempfile.TemporaryDirectory(prefix="bezoar-preview-") as scratch:
         spool = Spool(Path(scratch) / "spool.sqlite")
         try:
-            drive(compiled, spool, counts, journal, options, progress=progress, watch=watch, save=lambda _: None)
+            drive(
+                compiled,
+                spool,
+                counts,
+                journal,
+                options,
+                progress=progress,
+                watch=watch,
+                save=lambda _: None,
+                observer=recorder,
+            )
         finally:
             progress.close()
-        kept, demo = _ended(spool, listener)
+        kept, demo = _ended(spool, recorder)
         spool.close()
     facts = watch.facts()
     steps = tuple(_step(node, counts.steps[node.id]) for node in compiled.nodes)
     decided = sum(step.rows_in for step in steps if step.id in _beginnings(compiled))
     failed = counts.failed > compiled.loaded.file.tolerate * max(decided, 1)
     order = {node.id: rank for rank, node in enumerate(compiled.nodes)}
-    shown = sorted(listener.shown().values(), key=lambda s: s.row.lineage.order)
+    shown = sorted(recorder.shown().values(), key=lambda s: s.row.lineage.order)
     return Preview(
         pipeline=compiled.loaded.file.name,
         wanted=rows,
         steps=steps,
-        rows=tuple(_row(story, order, kept) for story in shown),
-        lost=tuple(_row(story, order, kept) for story in listener.lost()),
-        notes=(*notes, *_notes(compiled, listener, rows)),
+        rows=tuple(_row(trace, order, kept) for trace in shown),
+        lost=tuple(_row(trace, order, kept) for trace in recorder.lost()),
+        notes=(*notes, *_notes(compiled, recorder, rows)),
         asked=facts["asked"],
         demo=demo,
         seconds=facts["seconds"],
@@ -118,65 +132,52 @@ def _asked_directly(compiled: Compiled) -> tuple[Compiled, list[str]]:
     return changed, [f"{', '.join(batched)}: asked directly here, at full price; the run asks in batches"]
 
 
-def _ended(spool: Spool, listener: Listener) -> tuple[set[str], bool]:
+def _ended(spool: Spool, recorder: TraceRecorder) -> tuple[set[str], bool]:
     """Which rows came through, and whether demo models had a part in them. What was dropped between steps, at a join,
     is told at the row."""
     kept, demo = set(), False
     for row in spool.kept():
-        if listener.admitted(row):
-            listener.stories.setdefault(row.id, Story(row))
+        if recorder.sample(row):
+            recorder.traces.setdefault(row.id, RowTrace(row))
             kept.add(row.id)
             demo = demo or row.lineage.demo
     for row in spool.dropped():
-        mark, story = row.lineage.drop, listener.stories.get(row.id)
-        if mark is None or mark.reason == BEYOND or story is None:
+        mark, trace = row.lineage.drop, recorder.traces.get(row.id)
+        if mark is None or mark.reason == NOT_SAMPLED or trace is None:
             continue
         demo = demo or row.lineage.demo
-        if all(visit.verdict != "dropped" for visit in story.visits):
-            story.visits.append(Visit(mark.step, "dropped", mark.reason, mark.detail, mark.raw))
+        if all(step.verdict != "dropped" for step in trace.steps):
+            trace.steps.append(StepTrace(mark.step, "dropped", mark.reason, mark.detail, mark.raw))
     return kept, demo
 
 
 def _step(node: Node, count: StepCount) -> PreviewedStep:
-    dropped = {reason: n for reason, n in sorted(count.dropped.items()) if reason != BEYOND}
-    came = count.rows_in - count.dropped[BEYOND]
+    dropped = {reason: n for reason, n in sorted(count.dropped.items()) if reason != NOT_SAMPLED}
+    came = count.rows_in - count.dropped[NOT_SAMPLED]
     return PreviewedStep(node.id, node.use, tuple(node.roles.values()), came, count.rows_out, dropped)
 
 
-def _row(story: Story, order: Mapping[str, int], kept: set[str]) -> PreviewedRow:
-    row, visits = story.row, sorted(story.visits, key=lambda visit: order[visit.step])
-    ends = "kept" if row.id in kept else visits[-1].verdict if visits else "kept"
-    if any(visit.verdict == "dropped" for visit in visits):
+def _row(trace: RowTrace, order: Mapping[str, int], kept: set[str]) -> PreviewedRow:
+    row, steps = trace.row, sorted(trace.steps, key=lambda step: order[step.step])
+    ends = "kept" if row.id in kept else steps[-1].verdict if steps else "kept"
+    if any(step.verdict == "dropped" for step in steps):
         ends = "dropped"
     lineage = row.lineage
-    columns = {} if story.made_by else dict(row.columns)
-    return PreviewedRow(row.id, lineage.source, story.made_by, lineage.parent_ids, columns, tuple(visits), ends)
+    columns = {} if trace.made_by else dict(row.columns)
+    return PreviewedRow(row.id, lineage.source, trace.made_by, lineage.parent_ids, columns, tuple(steps), ends)
 
 
 def _beginnings(compiled: Compiled) -> set[str]:
     return {n.id for n in compiled.nodes if n.is_source or getattr(n.step, "makes", False)}
 
 
-def _notes(compiled: Compiled, listener: Listener, rows: int) -> Iterator[str]:
+def _notes(compiled: Compiled, recorder: TraceRecorder, rows: int) -> Iterator[str]:
     """Where the preview is not what the run will be."""
     for node in compiled.nodes:
-        if node.is_source and node.id in listener.capped:
+        if node.is_source and node.id in recorder.capped:
             yield f"{node.id}: only its first {READ:,} rows were read; the run reads all"
-        elif node.kind == "global" and _after_model(node, compiled):
+        elif node.kind == "global" and after_model(node, compiled):
             what = "draws from" if isinstance(node.step, GlobalMakingStep) else "sees"
             yield f"{node.id}: {what} these rows alone here; in the run it has all of them, and may decide otherwise"
         elif hasattr(node.step, "target"):
             yield f"{node.id}: stops at {rows:,} rows here; the run's first questions are the same"
-
-
-def _after_model(node: Node, compiled: Compiled) -> bool:
-    waiting: list[str] = list(node.after)
-    seen: set[str] = set()
-    while waiting:
-        before = compiled.node(waiting.pop())
-        if before.role is not None:
-            return True
-        if before.id not in seen:
-            waiting += before.after
-        seen.add(before.id)
-    return False

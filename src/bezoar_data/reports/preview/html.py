@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
-from bezoar_data.engine.preview.recorder import Visit
+from bezoar_data.engine.preview.recorder import StepTrace
 from bezoar_data.reports.page import Html, element, page, piece, table
 from bezoar_data.reports.preview.words import (
     ENDS,
@@ -57,16 +57,16 @@ def _row(preview: Preview, row: PreviewedRow) -> Html:
     head = element("h2", title(preview, row), Html(" · "), ends)
     came = element("dl", *(_came(name, in_words(value)) for name, value in row.columns.items()))
     heads = element("tr", *(element("th", name) for name in ("step", "asked", "answered", "columns")))
-    visits = Html("".join(_visit(visit) for visit in row.visits))
-    steps = element("table", element("thead", heads), element("tbody", visits), classes="row")
+    body = Html("".join(_step(step) for step in row.steps))
+    steps = element("table", element("thead", heads), element("tbody", body), classes="row")
     return element("section", head, *([came] if row.columns else []), steps)
 
 
-def _visit(visit: Visit) -> Html:
-    said = turns(visit) or [([], [])]
-    ends = element("div", verdict(visit), classes=_class(visit.verdict))
-    first = element("td", element("strong", visit.step), ends, rowspan=str(len(said)))
-    last = element("td", *_cell(columns(visit)), rowspan=str(len(said)))
+def _step(step: StepTrace) -> Html:
+    said = turns(step) or [([], [])]
+    ends = element("div", verdict(step), classes=_class(step.verdict))
+    first = element("td", element("strong", step.step), ends, rowspan=str(len(said)))
+    last = element("td", *_cell(columns(step)), rowspan=str(len(said)))
     lines = []
     for i, (asked, answered) in enumerate(said):
         middle = (element("td", *_cell(asked)), element("td", *_cell(answered)))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
-from bezoar_data.engine.preview.recorder import Visit
+from bezoar_data.engine.preview.recorder import StepTrace
 from bezoar_data.llms.redact import redact
 from bezoar_data.reports.preview.words import (
     ENDS,
@@ -75,17 +75,17 @@ class _Show:
             came = [(name, in_words(value)) for name, value in row.columns.items()]
             console.print(Padding(_parts(came, self._most and self._most // 2), (0, 2)))
         if console.width < WIDE:
-            for visit in row.visits:
-                console.print(Padding(self._stacked(visit, where), (0, 0, 0, 2)))
+            for step in row.steps:
+                console.print(Padding(self._stacked(step, where), (0, 0, 0, 2)))
             return
         table = Table(expand=True, border_style="dim", header_style="dim")
         table.add_column("step", width=min(24, self._steps), overflow="fold")
         for heading in ("asked", "answered", "columns"):
             table.add_column(heading, ratio=1, overflow="fold")
-        for visit in row.visits:
-            first: list[RenderableType] = [Group(_safe(visit.step, style="bold"), _verdict(visit))]
-            last: list[RenderableType] = [_parts(columns(visit), self._most)]
-            said = turns(visit) or [([], [])]
+        for step in row.steps:
+            first: list[RenderableType] = [Group(_safe(step.step, style="bold"), _verdict(step))]
+            last: list[RenderableType] = [_parts(columns(step), self._most)]
+            said = turns(step) or [([], [])]
             for i, (asked, answered) in enumerate(said):
                 cells = (_parts(self._once(asked, where), self._most), _parts(answered, self._most))
                 table.add_row(*(first if i == 0 else [""]), *cells, *(last if i == 0 else [""]))
@@ -100,17 +100,17 @@ class _Show:
         told = zip(asked, shown, strict=True)
         return [(label, text if before == where else f"as in {before}") for (label, text), before in told]
 
-    def _stacked(self, visit: Visit, where: str) -> RenderableType:
-        parts: list[RenderableType] = [Text.assemble(_safe(visit.step, style="bold"), "  ", _verdict(visit))]
-        groups = [g for asked, back in turns(visit) for g in (("asked", self._once(asked, where)), ("answered", back))]
-        for heading, said in (*groups, ("columns", columns(visit))):
+    def _stacked(self, step: StepTrace, where: str) -> RenderableType:
+        parts: list[RenderableType] = [Text.assemble(_safe(step.step, style="bold"), "  ", _verdict(step))]
+        groups = [g for asked, back in turns(step) for g in (("asked", self._once(asked, where)), ("answered", back))]
+        for heading, said in (*groups, ("columns", columns(step))):
             if said:
                 parts.append(Padding(Group(Text(heading, style="dim italic"), _parts(said, self._most)), (0, 0, 0, 2)))
         return Group(*parts)
 
 
-def _verdict(visit: Visit) -> Text:
-    return _safe(verdict(visit), style=_COLOURS.get(visit.verdict, ""))
+def _verdict(step: StepTrace) -> Text:
+    return _safe(verdict(step), style=_COLOURS.get(step.verdict, ""))
 
 
 def _parts(parts: Iterable[Part], most: int | None) -> Group:

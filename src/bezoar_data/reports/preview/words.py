@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
-from bezoar_data.engine.preview.recorder import Exchange, Visit
+from bezoar_data.engine.preview.recorder import ModelCall, StepTrace
 
 if TYPE_CHECKING:
     pass
@@ -61,42 +61,42 @@ def title(preview: Preview, row: PreviewedRow) -> str:
     return " · ".join([*(p for p in parts if p), row.id[:8]])
 
 
-def turns(visit: Visit) -> list[tuple[list[Part], list[Part]]]:
+def turns(step: StepTrace) -> list[tuple[list[Part], list[Part]]]:
     """What was asked, message by message, beside what came back, as it came: a pair for each question."""
-    return [(_asked(exchange), _answered(exchange)) for exchange in visit.exchanges]
+    return [(_asked(call), _answered(call)) for call in step.calls]
 
 
-def _asked(exchange: Exchange) -> list[Part]:
-    again = f" · attempt {exchange.attempt + 1}" if exchange.attempt else ""
-    return [(f"{exchange.role} · {message['role']}{again}", message["content"]) for message in exchange.messages]
+def _asked(call: ModelCall) -> list[Part]:
+    again = f" · attempt {call.attempt + 1}" if call.attempt else ""
+    return [(f"{call.role} · {message['role']}{again}", message["content"]) for message in call.messages]
 
 
-def _answered(exchange: Exchange) -> list[Part]:
-    if exchange.refused is not None:
-        return [("refused", exchange.refused)]
+def _answered(call: ModelCall) -> list[Part]:
+    if call.refused is not None:
+        return [("refused", call.refused)]
     return [
-        (exchange.model if reason == "stop" else f"{exchange.model} · ended by {reason or 'nothing said'}", text)
-        for text, reason in zip(exchange.answers, exchange.finish_reasons, strict=True)
+        (call.model if reason == "stop" else f"{call.model} · ended by {reason or 'nothing said'}", text)
+        for text, reason in zip(call.answers, call.finish_reasons, strict=True)
     ]
 
 
-def columns(visit: Visit) -> list[Part]:
+def columns(step: StepTrace) -> list[Part]:
     """What the step wrote, and what it took away. A column that holds a raw answer and nothing else says so."""
     said = {
-        text.strip(): "as answered" if len(visit.exchanges) == 1 else f"as answered to question {number}"
-        for number, exchange in enumerate(visit.exchanges, start=1)
-        for text in exchange.answers
+        text.strip(): "as answered" if len(step.calls) == 1 else f"as answered to question {number}"
+        for number, call in enumerate(step.calls, start=1)
+        for text in call.answers
     }
-    parts = [(name, in_words(value)) for name, value in visit.columns.items()]
+    parts = [(name, in_words(value)) for name, value in step.columns.items()]
     parts = [
         (name, said[text.strip()] if len(text) > _SHORT and text.strip() in said else text) for name, text in parts
     ]
-    return [*parts, ("taken away", ", ".join(visit.gone))] if visit.gone else parts
+    return [*parts, ("taken away", ", ".join(step.gone))] if step.gone else parts
 
 
-def verdict(visit: Visit) -> str:
-    said = ": ".join(x for x in (visit.reason, visit.detail) if x)
-    ends = ENDS.get(visit.verdict, visit.verdict)
+def verdict(step: StepTrace) -> str:
+    said = ": ".join(x for x in (step.reason, step.detail) if x)
+    ends = ENDS.get(step.verdict, step.verdict)
     return f"{ends} · {said}" if said else ends
 
 

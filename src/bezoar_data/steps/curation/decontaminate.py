@@ -13,7 +13,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.measures.contamination import ItemIndex, Match
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Turns
+from bezoar_data.steps.base import Dropped, StepGenerator
 from bezoar_data.steps.curation.filter_step import FilterStep, joined
 from bezoar_data.steps.curation.texts import TextItem, TextSet, checked_hub, read_sets
 
@@ -77,7 +77,7 @@ class Decontaminate(FilterStep):
         self._loaded()
         return self._sets
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         found = self._find(row)
         if not found:
             return self.keep(row)

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.where import Where
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
+from bezoar_data.steps.base import Dropped, Kept, RowStep, StepGenerator
 
 
 class WhereStep(RowStep):
@@ -48,7 +48,7 @@ class WhereStep(RowStep):
         super().model_post_init(context)
         self._where = Where.parse(self.expression)
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         where = self._where or Where.parse(self.expression)
         value = where.value(row.columns)
         if value is True:

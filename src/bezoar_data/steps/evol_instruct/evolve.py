@@ -20,7 +20,7 @@ from pydantic import Field, PositiveInt, PrivateAttr
 
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Columns, Row
-from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, Turns
+from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, StepGenerator
 from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
 from bezoar_data.steps.evol_instruct.eliminate import NO_GAIN, UNCLEAR, check_evolution, read_comparison
 from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIPPED, PromptsFile, load_prompts
@@ -118,7 +118,7 @@ class EvolInstructEvolve(ModelStep):
         self.evaluator.unload()
         super().unload()
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         text = row[self.instruction]
         if not isinstance(text, str) or not text.strip():
             return Dropped("empty_instruction", f"there is nothing to evolve in `{self.instruction}`", failed=True)

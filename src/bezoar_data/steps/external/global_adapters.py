@@ -8,15 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from distilabel.models.llms.base import LLM
-from distilabel.steps.base import StepInput
 from pydantic import Field, PrivateAttr
 
 from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.runs.row import RESERVED, Columns, Drop, Row, canonical, digest
+from bezoar_data.runs.row import RESERVED, Columns, Row, canonical, digest
 from bezoar_data.steps.base import (
-    Asking,
+    AsksModel,
     Child,
     Children,
     Dropped,
@@ -26,13 +25,11 @@ from bezoar_data.steps.base import (
     SourceFacts,
     Verdict,
 )
-from bezoar_data.steps.distilabel_driver import encode_for
 from bezoar_data.steps.external.adapter import Adapter, LoadedAdapter
 from bezoar_data.steps.external.llm import Direct
 from bezoar_data.steps.external.loading import outputs_of, started_by
 from bezoar_data.steps.external.row_adapters import LEFT_OUT
 from bezoar_data.steps.external.threads import RandomState
-from bezoar_data.steps.verdicts import RUN_ENDED, replace_lineage
 
 
 class ExternalGlobalStep(LoadedAdapter, GlobalRowStep):
@@ -72,18 +69,8 @@ class ExternalGlobalStep(LoadedAdapter, GlobalRowStep):
         hint = f"let it keep the column '{RESERVED}' of the rows it gives back"
         raise InputError(Problem("untraceable-row", message, hint=hint))
 
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
-        """For distilabel's own runners, which go on after an error: it is carried out on the rows."""
-        taken = list(inputs)
-        try:
-            yield from super().process(taken)
-        except BezoarError as error:
-            mark = Drop(str(self.name), RUN_ENDED, str(error), str(error.exit_code), failed=True)
-            rows = [Row.decode(r) for r in taken]
-            yield [encode_for(self.outputs, replace_lineage(r, r.lineage.dropped(mark))) for r in rows]
 
-
-class ExternalGlobalTask(Asking, ExternalGlobalStep):
+class ExternalGlobalTask(AsksModel, ExternalGlobalStep):
     """A global step that asks a model. An answer counts for the row it was asked for where the step asks one question
     for each row, in their order; else for all rows."""
 

@@ -16,7 +16,7 @@ from pydantic import Field, NonNegativeInt
 
 from bezoar_data.llms.ask import Answer, Ask
 from bezoar_data.runs.row import Columns, Row
-from bezoar_data.steps.base import Child, Children, Dropped, Kept, ModelStep, RowStep, Turns, Verdict
+from bezoar_data.steps.base import Child, Children, Dropped, Kept, ModelStep, RowStep, StepGenerator, Verdict
 from bezoar_data.steps.external.adapter import LoadedAdapter
 from bezoar_data.steps.external.loading import outputs_of
 from bezoar_data.steps.external.threads import Call, RandomState, run_in_thread
@@ -37,7 +37,7 @@ class ExternalStep(LoadedAdapter, RowStep):
     def keep_rate(self) -> tuple[float, float]:
         return 0.95, 1.0
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         given = self.renaming.given(copy.deepcopy(row.columns))
         with self._random_state(row).active():
             outs = self._process(given, row)
@@ -72,7 +72,7 @@ class ExternalStep(LoadedAdapter, RowStep):
 class ExternalTask(ExternalStep, ModelStep):
     """An external task that runs its own `process`."""
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         given = self.renaming.given(copy.deepcopy(row.columns))
         outs, call = yield from run_in_thread(lambda: self._process(given, row), self._random_state(row))
         for out in outs:
@@ -93,7 +93,7 @@ class FastTask(ExternalTask):
     def aside(self) -> bool:
         return False
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         task: Any = self.step
         given = self.renaming.given(row.columns)
         ask = task.llm.question(task.format_input(given), task.num_generations)

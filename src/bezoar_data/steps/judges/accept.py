@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt, field_validator
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, Turns
+from bezoar_data.steps.base import Dropped, Kept, StepGenerator
 from bezoar_data.steps.judges.judging import JudgingStep
 from bezoar_data.steps.judges.rubric import Rubric, load_rubric, shipped
 from bezoar_data.steps.judges.verdict import JudgeVerdict, read_verdict
@@ -80,7 +80,7 @@ class JudgeAccept(JudgingStep):
         super().load()
         _ = self._guide
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         rubric, instructions = self._guide
         columns = {
             "system_message": self.system,

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, Turns
+from bezoar_data.steps.base import Dropped, Kept, StepGenerator
 from bezoar_data.steps.judges.judging import JudgingStep
 from bezoar_data.steps.judges.rubric import ComparisonRubric, Side, load_rubric, shipped
 from bezoar_data.steps.judges.scores import read_choice
@@ -70,7 +70,7 @@ class JudgeCompare(JudgingStep):
         super().load()
         _ = self._guide
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         rubric, instructions = self._guide
         said: list[str] = []
         reasons: list[str] = []

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Kept, RowStep, Turns
+from bezoar_data.steps.base import Kept, RowStep, StepGenerator
 
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 _Votes = Mapping[str, tuple[str, int | None]]
@@ -55,7 +55,7 @@ class JudgePanel(RowStep):
     def keep_rate(self) -> tuple[float, float]:
         return 1.0, 1.0
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         votes = {
             name: (str(row[f"{name}_status"]), _whole(row.get(f"{name}_rating")))
             for name in self.judges

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr
 from bezoar_data.llms.ask import Ask, Message
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
-from bezoar_data.steps.base import Dropped, Kept, Turns
+from bezoar_data.steps.base import Dropped, Kept, StepGenerator
 from bezoar_data.steps.lamini.prompts import load_prompts
 from bezoar_data.steps.placeholders import Words, placeholder
 
@@ -43,7 +43,7 @@ class LaminiRespond(AnsweringStep):
         super().load()
         self._said()
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         instruction = row["instruction"]
         if not isinstance(instruction, str) or not instruction.strip():
             return Dropped("empty_instruction", "there is nothing to answer in `instruction`", failed=True)

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from bezoar_data.runs.messages import Turns, asked_with, turns_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Child, Children, Dropped, RowStep
-from bezoar_data.steps.base import Turns as Asking
+from bezoar_data.steps.base import Child, Children, Dropped, RowStep, StepGenerator
 from bezoar_data.steps.sources.dialogues import check_dialogue
 
 
@@ -45,7 +44,7 @@ class ToMessages(RowStep):
     )
     keep: list[str] = Field(default=[], description="Other columns to take along.")
 
-    def run_row(self, row: Row) -> Asking:
+    def run_row(self, row: Row) -> StepGenerator:
         system, talk = self._turns(row)
         columns = {"messages": [*system, *talk], "dataset": self.dataset, **{c: row.get(c) for c in self.keep}}
         dropped = check_dialogue(talk) if talk else Dropped("empty", "no prompt, or no answer to it")

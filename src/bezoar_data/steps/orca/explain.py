@@ -7,7 +7,7 @@ from typing import ClassVar
 from bezoar_data.llms.ask import Message
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
-from bezoar_data.steps.base import Dropped, Kept, Turns
+from bezoar_data.steps.base import Dropped, Kept, StepGenerator
 
 
 class OrcaExplain(AnsweringStep):
@@ -25,7 +25,7 @@ class OrcaExplain(AnsweringStep):
     writes: ClassVar[tuple[str, ...]] = ("explained_targets",)
     example: ClassVar[str] = "- use: orca.explain\n  with: {model: teacher}\n"
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         question = row["inputs"]
         if not isinstance(question, str) or not question.strip():
             return Dropped("empty_question", "there is nothing to answer in `inputs`", failed=True)

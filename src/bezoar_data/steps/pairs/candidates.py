@@ -11,7 +11,7 @@ from bezoar_data.llms.ask import Answer, Ask, Message, Sample
 from bezoar_data.runs.messages import asked_with, turns_of
 from bezoar_data.runs.row import Columns, Row
 from bezoar_data.steps.answering import AnsweringStep
-from bezoar_data.steps.base import Child, Children, Dropped, Turns
+from bezoar_data.steps.base import Child, Children, Dropped, StepGenerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Candidates(AnsweringStep):
     system: str = Field(default="", description='The column of system messages; "" for none.')
     keep: list[str] = Field(default=[], description="Other columns to take along.")
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         prompt = asked_with(row.get(self.prompt), row.get(self.context) if self.context else None)
         asked: list[Message] = [*turns_of(prompt, "user")]
         if not asked:

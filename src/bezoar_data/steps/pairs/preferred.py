@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Turns
+from bezoar_data.steps.base import Child, Children, Dropped, RowStep, StepGenerator
 from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
 
 
@@ -41,7 +41,7 @@ class Preferred(RowStep):
     least_margin: float = Field(default=0, ge=0, description="Drop preferences weaker than this.")
     keep: list[str] = Field(default=[], description="Other columns to take along.")
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> StepGenerator:
         said = row.get(self.preference)
         strength = self._strength(said)
         sides = (self.first, self.second) if strength is None or strength <= 0 else (self.second, self.first)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, RowStep, Turns
+from bezoar_data.steps.base import Dropped, Kept, RowStep, Verdict
 
 
 class ShortEnough(RowStep):
@@ -18,9 +18,8 @@ class ShortEnough(RowStep):
     column: str = Field(default="response", description="The column to measure.")
     words: int = Field(default=60, gt=0, description="The most words an answer may have.")
 
-    def run_row(self, row: Row) -> Turns:
+    def run_row(self, row: Row) -> Verdict:
         count = len(row[self.column].split())
         if count > self.words:
             return Dropped("too_long", f"{count} words")
         return Kept(row.columns)
-        yield  # makes it a generator: a step that asks a model yields its questions here
