@@ -51,8 +51,9 @@ class Record:
             raise InputError(Problem(f"{cls.KIND}-malformed", message, place, cls.IF_MISSING)) from None
         found = value.pop("format", None) if isinstance(value, dict) else None
         if found != cls.FORMAT:
+            written = "no format" if found is None else f"format {found}"
             newer = isinstance(found, int) and found > cls.FORMAT
-            message = f"{path.name} has format {found}; bezoar-data {__version__} reads format {cls.FORMAT}"
+            message = f"{path.name} has {written}; bezoar-data {__version__} reads format {cls.FORMAT}"
             hint = "a newer bezoar-data wrote it: upgrade to read it" if newer else cls.IF_OLDER
             raise InputError(Problem(f"{cls.KIND}-format", message, place, hint))
         try:
