@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data import load_pipeline
-from bezoar_data.cards.export import export_rows
+from bezoar_data.cards.export.export import export_rows
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import load_card
 from bezoar_data.runs.lock import RowCounts

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from bezoar_data.cards.export.formats import FORMATS
 from bezoar_data.cli.options import AsJson
-
-Format = Literal["alpaca", "sharegpt", "messages", "jsonl"]
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="The run folder, e.g. runs/orca, or a dataset folder.", metavar="RUN")],
-    form: Annotated[Format, typer.Option("--format", help="alpaca, sharegpt, messages, or jsonl (rows as they are).")],
+    form: Annotated[
+        str, typer.Option("--format", help=f"{', '.join(FORMATS)}; jsonl is the rows as they are.", metavar="FORMAT")
+    ],
     where: Annotated[
         str | None, typer.Option("--where", help="Only rows for which this is true, e.g. 'gpt4_status == \"Accept\"'.")
     ] = None,
@@ -31,7 +32,7 @@ def export(
 
     Example: bezoar-data export runs/orca --format messages --where 'gpt4_status == "Accept"'
     """
-    from bezoar_data.cards.export import export_rows
+    from bezoar_data.cards.export.export import export_rows
 
     name = run.resolve().parent.name if run.name == "dataset" else run.resolve().name
     target = out or Path(f"{name}-{form}.jsonl")
