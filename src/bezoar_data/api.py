@@ -31,11 +31,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bezoar_data.cards.cross_check import check_pipeline_card
-from bezoar_data.cards.hub.publish import dataset_shipment
-from bezoar_data.cards.hub.upload import Shipment, Upload, plan_upload, send
+from bezoar_data.cards.hub.publish import dataset_contents
+from bezoar_data.cards.hub.upload import RepoContents, Upload, plan_upload, send
 from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.cards.model_card.card import model_card
-from bezoar_data.cards.model_card.publish import model_shipment
+from bezoar_data.cards.model_card.publish import model_contents
 from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.paths import expand_home
@@ -326,7 +326,7 @@ def publish(
     return Published(upload, None if dry_run else send(upload, public=public, gated=gated))
 
 
-def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple[list[Problem], Shipment | None]:
+def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple[list[Problem], RepoContents | None]:
     """Why it may not be published; where nothing forbids it, what is to be sent."""
 
     if is_trained(folder):
@@ -334,11 +334,11 @@ def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple
 
         stage = trained_stage(folder)
         problems = model_refusals(stage, allow, base)
-        return problems, None if problems else model_shipment(stage, base)
+        return problems, None if problems else model_contents(stage, base)
     from bezoar_data.cards.hub.gate import refusals
 
     problems = refusals(folder / "dataset" if (folder / "dataset").is_dir() else folder, allow)
-    return problems, None if problems else dataset_shipment(folder)
+    return problems, None if problems else dataset_contents(folder)
 
 
 @dataclass(frozen=True, slots=True)

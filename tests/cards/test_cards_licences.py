@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.cards.licences.known import known
 from bezoar_data.cards.licences.lineage import Licence, licence_of
+from bezoar_data.cards.licences.table import licence_table
 from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.files.models import OutputLicence
 from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
@@ -198,13 +198,13 @@ def test_the_hubs_name_of_a_licence(result: str, hub: str) -> None:
 
 
 def test_every_known_licence_is_spelled_as_spdx_spells_it_and_names_known_ones() -> None:
-    book = known()
-    for name, terms in book.licences.items():
-        assert book.alternatives(name) == (frozenset([name]),)
-        assert {*terms.share_alike, *terms.apart} <= set(book.licences)
+    table = licence_table()
+    for name, terms in table.licences.items():
+        assert table.alternatives(name) == (frozenset([name]),)
+        assert {*terms.share_alike, *terms.apart} <= set(table.licences)
         assert not terms.share_alike or name in terms.share_alike
         assert not name.startswith("LicenseRef-") or terms.commercial == "unknown"
-    named = [*book.aliases.values(), *(terms for _, terms in book.models)]
-    named += [s.licence for s in book.sources.values()]
-    named += [terms for s in book.sources.values() for terms in s.made_with]
-    assert set(named) <= set(book.licences)
+    named = [*table.aliases.values(), *(terms for _, terms in table.models)]
+    named += [s.licence for s in table.sources.values()]
+    named += [terms for s in table.sources.values() for terms in s.made_with]
+    assert set(named) <= set(table.licences)

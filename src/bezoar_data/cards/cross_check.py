@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from bezoar_data.cards.licences.known import known
-from bezoar_data.cards.licences.lineage import HUB, UNKNOWN, best_verdict, licence_of
+from bezoar_data.cards.licences.lineage import HUB, UNKNOWN, best_permission, licence_of
+from bezoar_data.cards.licences.table import licence_table
 from bezoar_data.cards.render import check_card, read_template
 from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.errors import InputError
@@ -41,12 +41,12 @@ def _check_licence(checked: Checked, card: Card) -> Iterator[Problem]:
     own = card.bezoar.get("terms")
     expected = replace(SAMPLE, sources=tuple(_sources(checked)), models=tuple(_models(checked)), judges=())
     licence = licence_of(expected, names, own)
-    book = known().with_own(own or {})
+    table = licence_table().with_own(own or {})
     against = list(licence.conflicts)
     if (
         not against
         and licence.commercial == "no"
-        and best_verdict(book.alternatives(" AND ".join(names)), book) == "yes"
+        and best_permission(table.alternatives(" AND ".join(names)), table) == "yes"
     ):
         against = [f"'{' AND '.join(names)}' allows commercial use, which a part of the data forbids"]
     for conflict in against:

@@ -74,7 +74,7 @@ _TESTS = ("defined", "undefined", "none", "true", "false", "equalto", "eq", "ne"
 
 
 class _Missing(StrictUndefined):
-    """A name that a run does not give: an error wherever it is used, in words for the card's author."""
+    """A name that a run does not give: an error wherever it is used, worded for the card's author."""
 
     @property
     def _undefined_message(self) -> str:
@@ -103,7 +103,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 def check_template(card: Card, sections: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with a template's body, as far as reading it tells."""
+    """What is wrong with a template's body, as far as reading it shows."""
     problems = [
         Problem(
             "rendered-card",

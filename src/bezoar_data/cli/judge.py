@@ -32,7 +32,7 @@ def reliability(
         typer.Option("--columns", help="Two label columns: a judge's, and a person's or another judge's."),
     ] = None,
     slices: Annotated[
-        list[str] | None, typer.Option("--slice", help="Tell agreement apart by this column's values; may be repeated.")
+        list[str] | None, typer.Option("--slice", help="Split agreement by this column's values; may be repeated.")
     ] = None,
     text: Annotated[
         list[str] | None,

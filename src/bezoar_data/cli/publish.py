@@ -13,7 +13,7 @@ from bezoar_data.cli.options import AsJson
 
 
 class Concern(StrEnum):
-    """What forbids to publish; see `cards.hub.gate` and `cards.trained.gate`."""
+    """What forbids to publish; see `cards.hub.gate` and `cards.model_card.gate`."""
 
     DEMO = "demo"
     UNKNOWN_LICENCE = "unknown-licence"
@@ -72,7 +72,7 @@ def publish(
     for word, paths in (("new", upload.new), ("changed", upload.changed), ("removed", upload.removed)):
         for path in paths:
             typer.echo(f"  {word:8}{path}")
-    if upload.nothing:
+    if upload.is_unchanged:
         typer.echo(f"nothing changed: {len(upload.same)} files are there already")
     else:
         typer.echo(f"{len(upload.new) + len(upload.changed)} files {would}sent, {len(upload.same)} are there already")

@@ -170,11 +170,11 @@ def _finish(
         splits=file.splits,
         seed=file.seed,
         expected=compiled.expected_columns,
-        tell=seen,
+        on_row=seen,
         review=reviewing.columns if reviewing.answers else None,
     )
     dropped = scratch / "dropped.parquet"
-    count = write_dropped(spool, dropped, tell=seen)
+    count = write_dropped(spool, dropped, on_row=seen)
     usage = spool.usage(folder.journal)
     lock = build_lock(
         compiled,

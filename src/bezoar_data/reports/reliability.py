@@ -41,10 +41,10 @@ def compare_columns(
     labels: Path | None = None,
     where: str | None = None,
 ) -> tuple[PeopleAgreement, Labelled]:
-    """How far two label columns agree; `other` counts as right where a judge's bias is told.
+    """How far two label columns agree; `other` counts as right where a judge's bias is measured.
 
-    `slices` are columns by whose values agreement is told apart. `text` is the column of the judged answers, or the two
-    of compared ones: what their length does to the judge is told. Raises `InputError`.
+    `slices` are columns by whose values agreement is split. `text` is the column of the judged answers, or the two
+    of compared ones: what their length does to the judge is measured. Raises `InputError`.
     """
     rows = read_labelled(run, (judge, other, *slices, *text), labels=labels, where=where)
     ours, theirs, groups = rows.texts(judge), rows.texts(other), rows.groups()
@@ -129,10 +129,8 @@ def _slices(
         found = agreement(
             [first[k] for k in mine], [second[k] for k in mine], groups=[groups[k] for k in mine], labels=scale
         )
-        told = found.as_json()
-        parts.append(
-            {"column": column, "value": name, **{k: v for k, v in told.items() if k not in ("labels", "table")}}
-        )
+        measures = {k: v for k, v in found.as_json().items() if k not in ("labels", "table")}
+        parts.append({"column": column, "value": name, **measures})
     return parts
 
 

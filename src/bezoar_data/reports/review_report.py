@@ -1,4 +1,4 @@
-"""What people said in review and what it tells of the judges, once it was pulled and merged: in plain lines, as JSON,
+"""What people said in review and what it says of the judges, once it was pulled and merged: in plain lines, as JSON,
 and for a notebook."""
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ class ReviewReport:
         pulled = self.pulled
         counts = f"{pulled['submitted']:,} submitted, {pulled['drafts']:,} drafts, {pulled['discarded']:,} discarded"
         yield f"{self.folder.review}: {counts}" + ("" if pulled["changed"] else "; nothing new")
-        for name, told in (
+        for name, what in (
             ("edited", "answers are to records that were edited in Argilla; they do not count"),
             ("removed", "answers are no longer in Argilla (their giver or record was removed); they are kept"),
             ("strangers", "records in Argilla were not pushed from a run; they are left out"),
         ):
             if count := pulled[name]:
-                yield f"{count:,} {told}"
+                yield f"{count:,} {what}"
         if outdated := self.merging.outdated:
             yield f"{outdated:,} reviewed rows are not in the dataset as people saw them; those answers do not count"
         yield from review_lines(self.lock)

@@ -65,13 +65,13 @@ def write_dataset(
     splits: Mapping[str, float],
     seed: int,
     expected: Sequence[str] = (),
-    tell: Callable[[Row], None] | None = None,
+    on_row: Callable[[Row], None] | None = None,
     review: Review | None = None,
 ) -> Written:
     """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`.
 
-    `expected` names the columns of a dataset without rows; `tell` is told of each row; `review` gives what people said
-    of it. The schema is the union over all rows: a first pass finds it, a second writes. Bytes depend on the rows, the
+    `expected` names the columns of a dataset without rows; `on_row` is called with each row; `review` gives what
+    people said of it. The schema is the union over all rows: a first pass finds it, a second writes. Bytes depend on the rows, the
     splits, what people said and the pyarrow version only.
     """
     (folder / "data").mkdir(parents=True)
@@ -84,8 +84,8 @@ def write_dataset(
         for file in files.values():
             open_files.callback(file.close)
         for row in spool.kept():
-            if tell is not None:
-                tell(row)
+            if on_row is not None:
+                on_row(row)
             value = publishable(row, review)
             first_row = first_row or dict(value)
             files[plan.split_of(row.lineage.seed_ids) if plan else TRAIN].add(value)
@@ -149,9 +149,9 @@ def review_fields() -> list[pa.Field]:
     return [pa.field(name, pa.int64() if name == "review_people" else pa.string()) for name in REVIEW_COLUMNS]
 
 
-def write_dropped(spool: Spool, path: Path, *, tell: Callable[[Row], None] | None = None) -> int:
-    """Write every dropped row: id, step, reason, detail, a model's raw text, and the row itself as JSON. `tell` is
-    told of each row."""
+def write_dropped(spool: Spool, path: Path, *, on_row: Callable[[Row], None] | None = None) -> int:
+    """Write every dropped row: id, step, reason, detail, a model's raw text, and the row itself as JSON. `on_row` is
+    called with each."""
     schema = pa.schema(
         [
             *((name, pa.string()) for name in ("id", "step", "reason", "detail", "raw")),
@@ -164,9 +164,9 @@ def write_dropped(spool: Spool, path: Path, *, tell: Callable[[Row], None] | Non
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for chunk in _chunks(spool.dropped()):
-            if tell is not None:
+            if on_row is not None:
                 for row in chunk:
-                    tell(row)
+                    on_row(row)
             writer.write_table(pa.Table.from_pylist([_dropped_row(r) for r in chunk], schema=schema))
             count += len(chunk)
     return count

@@ -91,7 +91,7 @@ def row_random(seed: int, step: str, row_id: str) -> random.Random:
 class Drop:
     """Why a row was dropped: by which step, for which reason code, with the raw text if a model gave one.
 
-    `failed` tells what went wrong (a refused request, an unusable answer) from what was sorted out on purpose (a
+    `failed` tells what went wrong (a refused request, an unusable answer) from what was dropped on purpose (a
     duplicate): only failures count against the pipeline's `tolerate`.
     """
 
@@ -101,7 +101,7 @@ class Drop:
     raw: str | None = None
     failed: bool = False
     facts: Mapping[str, Any] | None = None
-    """What a report tells of it, as JSON's values."""
+    """What a report says of it, as JSON's values."""
 
     def to_json(self) -> dict[str, Any]:
         value = asdict(self)

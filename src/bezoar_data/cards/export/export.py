@@ -1,6 +1,6 @@
 """A dataset's rows in the formats trainers read.
 
-Which column is prompt, answer or system message stands in the card's views; nothing is guessed. Rows stream from
+The card's views say which column is prompt, answer or system message; nothing is guessed. Rows stream from
 Parquet to the file, which is written beside its place and takes it when it is whole.
 """
 

@@ -1,4 +1,4 @@
-"""The Hub's client, and what goes wrong there in the house's words."""
+"""The Hub's client, and its errors as ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bezoar_data.llms.redact import redact
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-Kind = Literal["dataset", "model"]
+RepoType = Literal["dataset", "model"]
 
 
 def hub() -> HfApi:
@@ -28,8 +28,8 @@ def hub() -> HfApi:
 
 
 @contextmanager
-def told(repo: str) -> Iterator[None]:
-    """Turn the Hub's errors into ours: `InputError` for what a person can mend, `ProviderAway` for what passes."""
+def hub_errors(repo: str) -> Iterator[None]:
+    """Turn the Hub's errors into ours: `InputError` for what a person can correct, `ProviderAway` for what passes."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
@@ -58,10 +58,13 @@ def _of_status(repo: str, status: int, text: str) -> InputError | ProviderAway:
     said = " ".join(text.split())[:300]
     if status == 401:
         hint = "put a token into HF_TOKEN, or sign in with `hf auth login`"
-        return _wrong(repo, "hub-unauthorised", f"the Hub wants a valid token: {said}", hint)
+        return _wrong(repo, "hub-unauthorised", f"authentication failed (HTTP 401): {said}", hint)
     if status == 403:
         return _wrong(
-            repo, "hub-forbidden", f"the Hub refuses: {said}", "use a token that may write to this repository"
+            repo,
+            "hub-forbidden",
+            f"permission denied (HTTP 403): {said}",
+            "use a token that may write to this repository",
         )
     if status == 404:
         hint = "check the name and the revision, and that your token may read it"
@@ -71,8 +74,8 @@ def _of_status(repo: str, status: int, text: str) -> InputError | ProviderAway:
             repo, "hub-conflict", "somebody else changed the repository meanwhile", "run the same command again"
         )
     if status == 429 or status >= 500:
-        return ProviderAway(f"the Hub is not able to answer now ({status}). The same command goes on: {said}")
-    return _wrong(repo, "hub-refused", f"the Hub refused ({status}): {said}", "")
+        return ProviderAway(f"the Hub is unavailable (HTTP {status}). The same command goes on: {said}")
+    return _wrong(repo, "hub-refused", f"the Hub refused the request (HTTP {status}): {said}", "")
 
 
 def _wrong(repo: str, code: str, message: str, hint: str) -> InputError:

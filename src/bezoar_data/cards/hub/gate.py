@@ -32,10 +32,10 @@ def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
     licence = own.get("licence") or {}
     if "unknown-licence" not in allowed and (licence.get("result") in (None, UNKNOWN) or licence.get("conflicts")):
         said = "its licence is unknown" if not licence.get("conflicts") else "its licences are in conflict"
-        problems.append(refusal("unknown-licence", f"{said}; the card's section 'Licence' tells why", place))
+        problems.append(refusal("unknown-licence", f"{said}; see the card's section 'Licence'", place))
     if "personal-data" not in allowed and (found := _personal_data(dataset)):
-        told = ", ".join(f"{kind} in {rows} row{'s' if rows > 1 else ''}" for kind, rows in sorted(found.items()))
-        problems.append(refusal("personal-data", f"there may be personal data: {told}", Place(str(dataset / "data"))))
+        kinds = ", ".join(f"{kind} in {rows} row{'s' if rows > 1 else ''}" for kind, rows in sorted(found.items()))
+        problems.append(refusal("personal-data", f"there may be personal data: {kinds}", Place(str(dataset / "data"))))
     if "review" not in allowed:
         problems += [refusal("review", message, place) for message in unmet(Lock.read(dataset / "lock.json"))]
     return problems

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bezoar_data.cards.hub.upload import Shipment
+from bezoar_data.cards.hub.upload import RepoContents
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.lock import Lock
 
 
-def dataset_shipment(run: Path) -> Shipment:
+def dataset_contents(run: Path) -> RepoContents:
     """What is published of a dataset. `run` is a run's folder or its dataset folder."""
     files = files_of(run)
     lock = Lock.read(files["lock.json"])
     pipeline = lock.pipeline
-    return Shipment(
+    return RepoContents(
         kind="dataset",
         files=files,
         tag=lock.hash,

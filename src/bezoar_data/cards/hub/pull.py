@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bezoar_data.cards.check import check_dataset
-from bezoar_data.cards.hub.client import hub, told
+from bezoar_data.cards.hub.client import hub, hub_errors
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import PULLED, refuse_strangers, replace_folder, write_json
@@ -55,7 +55,7 @@ def pull(repo: str, revision: str | None, out: Path) -> Pulled:
 
 
 def _fetch(repo: str, revision: str | None, building: Path) -> str:
-    with told(repo):
+    with hub_errors(repo):
         api = hub()
         info = api.dataset_info(repo, revision=revision)
         commit = str(info.sha)

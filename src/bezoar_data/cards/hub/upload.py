@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bezoar_data.cards.hub.client import Kind, hub, told
+from bezoar_data.cards.hub.client import RepoType, hub, hub_errors
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -22,10 +22,10 @@ Gate = Literal["auto", "manual", "off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
+class RepoContents:
     """What is to stand in a repository."""
 
-    kind: Kind
+    kind: RepoType
     files: Mapping[str, Path | bytes]
     """By their path there; bytes where the file is not sent as it lies here."""
     tag: str
@@ -39,7 +39,7 @@ class Shipment:
 class Upload:
     """What sending would change: paths in the repository."""
 
-    shipment: Shipment
+    contents: RepoContents
     repo: str
     new: tuple[str, ...]
     changed: tuple[str, ...]
@@ -53,30 +53,30 @@ class Upload:
 
     @property
     def tag(self) -> str:
-        return self.shipment.tag
+        return self.contents.tag
 
     @property
-    def nothing(self) -> bool:
+    def is_unchanged(self) -> bool:
         return self.head is not None and not (self.new or self.changed or self.removed)
 
 
-def plan_upload(shipment: Shipment, repo: str) -> Upload:
+def plan_upload(contents: RepoContents, repo: str) -> Upload:
     """Compare with what the Hub has. Sends nothing. Raises `InputError`, `ProviderAway`."""
-    files, kind = shipment.files, shipment.kind
-    with told(repo):
+    files, kind = contents.files, contents.kind
+    with hub_errors(repo):
         api = hub()
         head, private, there = _remote(api, repo, kind)
         tags = {ref.name: ref.target_commit for ref in api.list_repo_refs(repo, repo_type=kind).tags} if head else {}
     same = {path for path, file in files.items() if path in there and there[path] in _hashes(file)}
     return Upload(
-        shipment=shipment,
+        contents=contents,
         repo=repo,
         new=tuple(path for path in files if path not in there),
         changed=tuple(path for path in files if path in there and path not in same),
-        removed=tuple(sorted(path for path in there if path not in files and shipment.stale(path))),
+        removed=tuple(sorted(path for path in there if path not in files and contents.stale(path))),
         same=tuple(sorted(same)),
         head=head,
-        tagged=head is not None and tags.get(shipment.tag) == head,
+        tagged=head is not None and tags.get(contents.tag) == head,
         private=private,
     )
 
@@ -85,22 +85,22 @@ def send(upload: Upload, *, public: bool = False, gated: Gate | None = None) -> 
     """Carry an upload out; return the repository's address. Raises `InputError`, `ProviderAway`."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    shipment = upload.shipment
-    with told(upload.repo):
+    contents = upload.contents
+    with hub_errors(upload.repo):
         api = hub()
         if upload.head is None:
-            api.create_repo(upload.repo, repo_type=shipment.kind, private=True, exist_ok=True)
+            api.create_repo(upload.repo, repo_type=contents.kind, private=True, exist_ok=True)
         head = upload.head
-        if not upload.nothing:
+        if not upload.is_unchanged:
             done = api.create_commit(
                 upload.repo,
                 [
-                    *(CommitOperationAdd(path, shipment.files[path]) for path in (*upload.new, *upload.changed)),
+                    *(CommitOperationAdd(path, contents.files[path]) for path in (*upload.new, *upload.changed)),
                     *(CommitOperationDelete(path) for path in upload.removed),
                 ],
                 commit_message=f"Build {upload.tag}",
-                commit_description=shipment.description,
-                repo_type=shipment.kind,
+                commit_description=contents.description,
+                repo_type=contents.kind,
                 parent_commit=upload.head,
             )
             head = done.oid
@@ -112,8 +112,8 @@ def send(upload: Upload, *, public: bool = False, gated: Gate | None = None) -> 
         if gated is not None:
             settings["gated"] = False if gated == "off" else gated
         if settings:
-            api.update_repo_settings(upload.repo, repo_type=shipment.kind, **settings)
-    return f"{api.endpoint}/{'datasets/' if shipment.kind == 'dataset' else ''}{upload.repo}"
+            api.update_repo_settings(upload.repo, repo_type=contents.kind, **settings)
+    return f"{api.endpoint}/{'datasets/' if contents.kind == 'dataset' else ''}{upload.repo}"
 
 
 def _tag(api: HfApi, upload: Upload, head: str | None) -> None:
@@ -121,13 +121,13 @@ def _tag(api: HfApi, upload: Upload, head: str | None) -> None:
 
     # A card's prose may have changed under the same build: the tag then moves on to it.
     try:
-        api.delete_tag(upload.repo, tag=upload.tag, repo_type=upload.shipment.kind)
+        api.delete_tag(upload.repo, tag=upload.tag, repo_type=upload.contents.kind)
     except RevisionNotFoundError:
         pass
-    api.create_tag(upload.repo, tag=upload.tag, revision=head, repo_type=upload.shipment.kind, exist_ok=True)
+    api.create_tag(upload.repo, tag=upload.tag, revision=head, repo_type=upload.contents.kind, exist_ok=True)
 
 
-def _remote(api: HfApi, repo: str, kind: Kind) -> tuple[str | None, bool | None, Mapping[str, str]]:
+def _remote(api: HfApi, repo: str, kind: RepoType) -> tuple[str | None, bool | None, Mapping[str, str]]:
     """The repository's newest commit, whether it is private, and the hash of each file there."""
     from huggingface_hub.errors import RepositoryNotFoundError
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bezoar_data.cards.licences.combine import Outcome, allowed_under, combine, worst
-from bezoar_data.cards.licences.known import Book, KnownSource, known
-from bezoar_data.config.files.licence_terms import LicenceTerms, Verdict
+from bezoar_data.cards.licences.combine import CombinedLicence, allowed_under, combine, worst
+from bezoar_data.cards.licences.table import KnownSource, LicenceTable, licence_table
+from bezoar_data.config.files.licence_terms import LicenceTerms, Permission
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
 
-UNKNOWN: Verdict = "unknown"
+UNKNOWN: Permission = "unknown"
 OTHER = "other"
 """The Hub's word for a licence that is not in its list."""
 
@@ -32,7 +32,7 @@ class Licence:
 
     result: str
     """An SPDX expression, the author's own words, or `unknown`."""
-    commercial: Verdict
+    commercial: Permission
     reasons: tuple[str, ...]
     stated: bool
     """Whether the card's author stated it."""
@@ -52,11 +52,11 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One thing the data is made of: the ways in which its terms can be kept, and a sentence that tells them."""
+    """One thing the data is made of: the ways in which its terms can be kept, and a sentence about them."""
 
     ways: tuple[frozenset[str], ...]
     sentence: str
-    commercial: Verdict = "yes"
+    commercial: Permission = "yes"
     """What was stated beside the terms, where it says less than they do."""
     attribution: str | None = None
 
@@ -67,30 +67,30 @@ def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) ->
     `stated` is the `license` of the card's author: a name, a list of names, or None. `own` is the card's
     `bezoar: terms:`.
     """
-    book = known().with_own(own or {})
+    table = licence_table().with_own(own or {})
     used = [model for model in lock.models if model.steps]
     judges = (*lock.judges, *lock.judging.attributes, *lock.judging.comparisons)
     judging = {judge.step for judge in judges}
     bare = [source for source in lock.sources if source.kept == 0 and lock.counts.kept]
-    sources = [part for source in lock.sources if source not in bare for part in _source_parts(source, book)]
-    models = [_model_part(model, judging.issuperset(model.steps), book) for model in used]
+    sources = [part for source in lock.sources if source not in bare for part in _source_parts(source, table)]
+    models = [_model_part(model, judging.issuperset(model.steps), table) for model in used]
     parts = [*sources, *models, *_people(lock.review)]
-    outcome = combine([part.ways for part in parts], book)
+    outcome = combine([part.ways for part in parts], table)
     commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
-    outcome = Outcome(outcome.expression, commercial, outcome.conflicts)
+    outcome = CombinedLicence(outcome.expression, commercial, outcome.conflicts)
     names = [str(n) for n in (stated if isinstance(stated, list) else [stated]) if n not in (None, UNKNOWN)]
     sentences = [_line(part.sentence) for part in parts]
     sentences += [
         _line(f"Source {s.name}: none of its rows came into the data, so its terms do not hold for it.") for s in bare
     ]
     attribution = tuple(dict.fromkeys(_line(part.attribution) for part in parts if part.attribution))
-    made = _as_stated(" AND ".join(names), outcome, book) if names else _as_derived(outcome)
+    made = _as_stated(" AND ".join(names), outcome, table) if names else _as_derived(outcome)
     result, verdict, first, conflicts, last = made
     reasons = (_line(first), *sentences, *(f"Conflict: {_line(c)}." for c in conflicts), _line(last))
     return Licence(clean_text(result, one_line=True), verdict, reasons, bool(names), conflicts, attribution)
 
 
-def _as_derived(outcome: Outcome) -> tuple[str, Verdict, str, tuple[str, ...], str]:
+def _as_derived(outcome: CombinedLicence) -> tuple[str, Permission, str, tuple[str, ...], str]:
     if outcome.conflicts:
         first = "The terms of what this data is made of contradict each other, so there is no licence for the whole."
     elif outcome.expression is None:
@@ -101,24 +101,26 @@ def _as_derived(outcome: Outcome) -> tuple[str, Verdict, str, tuple[str, ...], s
     return result, outcome.commercial, first, outcome.conflicts, _verdict_sentence(outcome.commercial)
 
 
-def _as_stated(name: str, outcome: Outcome, book: Book) -> tuple[str, Verdict, str, tuple[str, ...], str]:
+def _as_stated(
+    name: str, outcome: CombinedLicence, table: LicenceTable
+) -> tuple[str, Permission, str, tuple[str, ...], str]:
     """The author's own statement, held against what follows from the parts."""
-    ways = book.alternatives(name)
+    ways = table.alternatives(name)
     conflicts = outcome.conflicts
     first = f"{name}, as stated by the card's author"
     if not ways or outcome.expression is None:
         first += "; it was not confirmed by the terms below."
-    elif against := allowed_under(outcome.expression, ways, book):
+    elif against := allowed_under(outcome.expression, ways, table):
         conflicts = (*conflicts, f"the author states {name}, but {against}")
         first += "; the terms below do not allow it."
     else:
         first += "; the terms below allow it."
-    said = min((worst((book.terms(n) or LicenceTerms()).commercial for n in way) for way in ways), default=UNKNOWN)
+    said = min((worst((table.terms(n) or LicenceTerms()).commercial for n in way) for way in ways), default=UNKNOWN)
     verdict = worst([outcome.commercial, said, *((UNKNOWN,) if conflicts else ())])
     return name, verdict, first, conflicts, _verdict_sentence(verdict)
 
 
-def _verdict_sentence(verdict: Verdict) -> str:
+def _verdict_sentence(verdict: Permission) -> str:
     return {
         "yes": "Every part allows commercial use, so commercial use of the whole is allowed.",
         "no": "At least one part forbids commercial use, so commercial use of the whole is not allowed.",
@@ -126,47 +128,47 @@ def _verdict_sentence(verdict: Verdict) -> str:
     }[verdict]
 
 
-def _source_parts(source: LockedSource, book: Book) -> list[_Part]:
+def _source_parts(source: LockedSource, table: LicenceTable) -> list[_Part]:
     url = source.url or ""
     name = url.removeprefix(HUB) if url.startswith(HUB) else source.name
-    known_as = book.sources.get(name)
+    known_as = table.sources.get(name)
     stated = source.licence
     licence = stated or (known_as.licence if known_as else None)
-    ways = book.alternatives(licence) if licence else ()
+    ways = table.alternatives(licence) if licence else ()
     says = f"its licence is stated as {stated}" if stated else "nobody has stated its licence"
     if known_as and not stated:
         says += f", but it is known to be {known_as.licence}"
-    if known_as and stated and book.alternatives(known_as.licence) != ways:
+    if known_as and stated and table.alternatives(known_as.licence) != ways:
         says += f", but it is known as {known_as.licence}: which of them holds is unknown"
         ways = ()
     if licence and not ways and "known as" not in says:
         says += ", which is no licence that could be read"
     parts = [
         _Part(
-            ways, f"Source {name}: {says}{_limits(ways, book)}.", attribution=_credit(name, url, ways, known_as, book)
+            ways, f"Source {name}: {says}{_limits(ways, table)}.", attribution=_credit(name, url, ways, known_as, table)
         )
     ]
     if known_as and known_as.parts:
         text = f"Source {name}: it holds parts under licences of their own, which are not known here."
         parts.append(_Part((), text))
     for terms in known_as.made_with if known_as else ():
-        text = f"Source {name}: it holds answers of a model under {terms}{_limits((frozenset([terms]),), book)}."
+        text = f"Source {name}: it holds answers of a model under {terms}{_limits((frozenset([terms]),), table)}."
         parts.append(_Part((frozenset([terms]),), text))
     return parts
 
 
 def _credit(
-    name: str, url: str, ways: Sequence[frozenset[str]], known_as: KnownSource | None, book: Book
+    name: str, url: str, ways: Sequence[frozenset[str]], known_as: KnownSource | None, table: LicenceTable
 ) -> str | None:
     names = sorted(frozenset().union(*ways)) if ways else []
-    if not any((book.terms(n) or LicenceTerms()).attribution for n in names):
+    if not any((table.terms(n) or LicenceTerms()).attribution for n in names):
         return None
     maker = f" by {known_as.by}" if known_as else ""
     address = f" ({url})" if url else ""
     return f"Contains material from {name}{maker}{address}, used under {' or '.join(names)}; changes were made."
 
 
-def _model_part(model: LockedModel, judges: bool, book: Book) -> _Part:
+def _model_part(model: LockedModel, judges: bool, table: LicenceTable) -> _Part:
     """A licence of open weights binds who passes the weights on, not who uses answers, unless it forbids commerce.
     Terms of use bind answers too."""
     terms = model.output_licence
@@ -175,32 +177,32 @@ def _model_part(model: LockedModel, judges: bool, book: Book) -> _Part:
     name = terms.id or UNKNOWN
     note = f" {terms.note}" if terms.note else ""
     guessed = ""
-    if name == UNKNOWN and (found := book.model_terms(model.model)):
+    if name == UNKNOWN and (found := table.model_terms(model.model)):
         name, guessed = found, ", going by the model's name"
-    ways = book.alternatives(name)
+    ways = table.alternatives(name)
     if not ways:
         return _Part((), f"{who}: the terms of its outputs are unknown.{note}")
     stated = terms.commercial
-    own = [book.terms(n) for way in ways for n in way]
+    own = [table.terms(n) for way in ways for n in way]
     if stated == UNKNOWN and all(t is not None and t.commercial != UNKNOWN for t in own):
         stated = "yes"  # nothing was said beside a licence that is known
-    commercial = worst([stated, best_verdict(ways, book)])
+    commercial = worst([stated, best_permission(ways, table)])
     says = f"the terms of its outputs are {name}{guessed}; commercial use of them: {commercial}"
-    binding = tuple(frozenset(n for n in way if (t := book.terms(n)) is None or t.limit) for way in ways)
-    return _Part(binding, f"{who}: {says}{_limits(ways, book)}.{note}", commercial)
+    binding = tuple(frozenset(n for n in way if (t := table.terms(n)) is None or t.limit) for way in ways)
+    return _Part(binding, f"{who}: {says}{_limits(ways, table)}.{note}", commercial)
 
 
-def best_verdict(ways: Sequence[frozenset[str]], book: Book) -> Verdict:
+def best_permission(ways: Sequence[frozenset[str]], table: LicenceTable) -> Permission:
     """What a licence with these ways of keeping it says of commercial use, at best."""
-    verdicts: list[Verdict] = [worst((book.terms(n) or LicenceTerms()).commercial for n in way) for way in ways]
+    verdicts: list[Permission] = [worst((table.terms(n) or LicenceTerms()).commercial for n in way) for way in ways]
     return min(verdicts, key=("yes", "unknown", "no").index)
 
 
-def commercial_use(licence: str) -> Verdict:
+def commercial_use(licence: str) -> Permission:
     """Whether a licence allows commercial use, by the table of known licences."""
-    book = known()
-    ways = book.alternatives(licence)
-    return best_verdict(ways, book) if ways else UNKNOWN
+    table = licence_table()
+    ways = table.alternatives(licence)
+    return best_permission(ways, table) if ways else UNKNOWN
 
 
 def _people(review: HumanReview | None) -> Iterator[_Part]:
@@ -209,11 +211,11 @@ def _people(review: HumanReview | None) -> Iterator[_Part]:
         yield _Part((), f"People corrected {review.corrected} answers: nobody has stated under which licence.")
 
 
-def _limits(ways: Sequence[frozenset[str]], book: Book) -> str:
-    """What stands in the terms beside licence and commerce, with when it was read."""
+def _limits(ways: Sequence[frozenset[str]], table: LicenceTable) -> str:
+    """What the terms say beside licence and commerce, with when they were read."""
     sentences = []
     for name in sorted(frozenset().union(*ways)) if ways else ():
-        terms = book.terms(name)
+        terms = table.terms(name)
         if terms is None:
             sentences.append(f"; nothing is known here of {name}")
         elif terms.limit:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.cards.licences.combine import combine, worst
-from bezoar_data.cards.licences.known import Book, known
-from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, best_verdict
-from bezoar_data.config.files.licence_terms import LicenceTerms, Verdict
+from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, best_permission
+from bezoar_data.cards.licences.table import LicenceTable, licence_table
+from bezoar_data.config.files.licence_terms import LicenceTerms, Permission
 from bezoar_data.config.sanitize import clean_text
 
 
@@ -23,7 +23,7 @@ class WeightsLicence:
     """The licence, and besides whether the weights may be published."""
 
     licence: Licence
-    publish: Verdict
+    publish: Permission
     concerns: tuple[tuple[str, str], ...]
     """What stands against publishing: the concern's name, and a sentence."""
 
@@ -31,7 +31,7 @@ class WeightsLicence:
 @dataclass(frozen=True, slots=True)
 class _Part:
     ways: tuple[frozenset[str], ...]
-    commercial: Verdict
+    commercial: Permission
     sentence: str
     conflicts: tuple[str, ...] = ()
     attribution: tuple[str, ...] = ()
@@ -41,11 +41,11 @@ class _Part:
 def licence_of_weights(stage: Mapping[str, Any]) -> WeightsLicence:
     """The licence of what a stage left. `stage` is its `stage.json`, which holds all it was made from."""
     data = list(data_of(stage))
-    book = known()
+    table = licence_table()
     for one in data:
-        book = book.with_own(one.get("terms") or {})
-    parts = [*_base(stage["base"], book), *(_data(one, book) for one in data)]
-    outcome = combine([part.ways for part in parts], book)
+        table = table.with_own(one.get("terms") or {})
+    parts = [*_base(stage["base"], table), *(_data(one, table) for one in data)]
+    outcome = combine([part.ways for part in parts], table)
     commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
     conflicts = tuple(dict.fromkeys([*(c for part in parts for c in part.conflicts), *outcome.conflicts]))
     expression = None if conflicts else outcome.expression
@@ -58,7 +58,7 @@ def licence_of_weights(stage: Mapping[str, Any]) -> WeightsLicence:
     else:
         first = f"{expression} follows from the terms of the base and the data."
     concerns = tuple((name, _line(text)) for name, text in _concerns(stage, data, parts, expression, conflicts))
-    publish: Verdict = "yes"
+    publish: Permission = "yes"
     if concerns:
         publish = "no" if conflicts or any(name in ("demo", "policy") for name, _ in concerns) else "unknown"
     reasons = (first, *(p.sentence for p in parts), *(f"Conflict: {c}." for c in conflicts), _on_commerce(commercial))
@@ -84,35 +84,35 @@ def data_of(stage: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield data
 
 
-def _base(base: Mapping[str, Any], book: Book) -> Iterator[_Part]:
+def _base(base: Mapping[str, Any], table: LicenceTable) -> Iterator[_Part]:
     if "make" in base:
         return
     name, stated = base["model"], base.get("licence")
-    ways = book.alternatives(stated) if stated else ()
+    ways = table.alternatives(stated) if stated else ()
     if not ways:
         says = (
             f"its licence is stated as {stated}, which is none that could be read" if stated else "no licence is stated"
         )
         yield _Part((), UNKNOWN, f"Base {name}: {says}.")
         return
-    verdict = best_verdict(ways, book)
+    verdict = best_permission(ways, table)
     named = sorted(frozenset().union(*ways))
     credit = (f"Made from {name}, used under {' or '.join(named)}; changes were made.",)
-    owed = any((book.terms(n) or LicenceTerms()).attribution for n in named)
+    owed = any((table.terms(n) or LicenceTerms()).attribution for n in named)
     sentence = f"Base {name}: its licence is stated as {stated}; commercial use: {verdict}."
     yield _Part(ways, verdict, sentence, attribution=credit if owed else ())
 
 
-def _data(data: Mapping[str, Any], book: Book) -> _Part:
+def _data(data: Mapping[str, Any], table: LicenceTable) -> _Part:
     licence = data["licence"]
     result, commercial = licence["result"], licence["commercial"]
     conflicts = tuple(f"in the data {data['card']}, {c}" for c in licence["conflicts"])
-    ways = () if result == UNKNOWN or conflicts else book.alternatives(result)
+    ways = () if result == UNKNOWN or conflicts else table.alternatives(result)
     says = "its licence is unknown" if result == UNKNOWN else f"{result} by its card"
     limits = tuple(
         f"the data {data['card']} holds answers under {name}, whose terms {terms.limit}"
         for name in sorted(frozenset().union(*ways))
-        if (terms := book.terms(name)) is not None and terms.limit
+        if (terms := table.terms(name)) is not None and terms.limit
     )
     sentence = f"Data {data['card']} (build {data['lock']}): {says}; commercial use: {commercial}."
     return _Part(ways, commercial, sentence, conflicts, tuple(licence["attribution"]), limits)
@@ -140,7 +140,7 @@ def _concerns(
         yield "policy", "the recipe asks for what may be used commercially, and that is not known of these weights"
 
 
-def _on_commerce(verdict: Verdict) -> str:
+def _on_commerce(verdict: Permission) -> str:
     return {
         "yes": "Base and data allow commercial use, so commercial use of the weights is taken to be allowed.",
         "no": "The base or the data forbid commercial use, so commercial use of the weights is taken to be forbidden.",

@@ -87,10 +87,10 @@ def bezoar_keys(stage: Mapping[str, Any], found: WeightsLicence) -> dict[str, An
 
 
 def _demo(found: WeightsLicence) -> Iterator[str]:
-    told = [sentence for name, sentence in found.concerns if name == "demo"]
-    if told:
+    sentences = "; ".join(sentence for name, sentence in found.concerns if name == "demo")
+    if sentences:
         yield (
-            f"> **For demonstration only:** {md.text('; '.join(told))}. It shows that the stages work; the model knows "
+            f"> **For demonstration only:** {md.text(sentences)}. It shows that the stages work; the model knows "
             "nothing worth knowing. Do not use it, nor publish it as more."
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bezoar_data.cards.hub.upload import Shipment
+from bezoar_data.cards.hub.upload import RepoContents
 from bezoar_data.config.files.card import load_card
 from bezoar_data.runs.trained import ADAPTER, CARD, TrainedStage
 
@@ -14,7 +14,7 @@ _ONCE = (ADAPTER, "config.json", "generation_config.json", "log.jsonl", "loss.sv
 """What an adapter has and a merged model has not, or the other way round."""
 
 
-def model_shipment(stage: TrainedStage, base: str | None = None) -> Shipment:
+def model_contents(stage: TrainedStage, base: str | None = None) -> RepoContents:
     """What is published of a stage. `base` says where the weights are published that its adapter stands on."""
     told = stage.told
     files: dict[str, Path | bytes] = {**stage.files()}
@@ -23,7 +23,7 @@ def model_shipment(stage: TrainedStage, base: str | None = None) -> Shipment:
         config = json.loads((stage.path / ADAPTER).read_text("utf-8"))
         files[ADAPTER] = (json.dumps({**config, "base_model_name_or_path": base}, indent=2) + "\n").encode()
         files[CARD] = load_card(stage.card).edited({"base_model": base, "base_model_relation": "adapter"}).text.encode()
-    return Shipment(
+    return RepoContents(
         kind="model",
         files=files,
         tag=told["key"][:16],

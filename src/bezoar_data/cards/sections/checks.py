@@ -1,4 +1,4 @@
-"""The sections of a card that tell what the rows were searched for, and what became of those that held it."""
+"""The sections of a card that say what the rows were searched for, and what became of those that held it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def contamination(context: CardContext) -> str:
     parts = [part for search in found.steps for part in _search(search)]
     if report := found.report:
         parts.append(
-            f"Each row found stands in {md.code(report.path)} beside this card, with the test items and the words "
+            f"Each row found is in {md.code(report.path)} beside this card, with the test items and the words "
             "both have."
         )
     return "\n\n".join(parts)

@@ -48,7 +48,9 @@ def summary(context: CardContext) -> str:
     ]
     if counts.dropped:
         verb = "was" if counts.dropped == 1 else "were"
-        parts.append(f"{md.rows(counts.dropped).capitalize()} {verb} dropped on the way, each for a reason told below.")
+        parts.append(
+            f"{md.rows(counts.dropped).capitalize()} {verb} dropped on the way, each for a reason given below."
+        )
     else:
         parts.append("No row was dropped on the way.")
     for judge in lock.judges:
@@ -191,7 +193,7 @@ def limitations(context: CardContext) -> str:
         points.append("Model answers can be wrong, biased or made up, and read well all the same.")
     if lock.judges:
         known = all(lock.judging.people.of_judge(one.name) for one in lock.judges)
-        where = "stands in the section on the judge" if known else "is not known"
+        where = "is in the section on the judge" if known else "is not known"
         points.append(f"Verdicts are a model's; how often they agree with a person's {where}.")
     if lock.review:
         seen = md.number(lock.review.rows)

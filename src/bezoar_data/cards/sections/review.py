@@ -22,7 +22,7 @@ def reviewed(found: HumanReview, kept: int) -> Iterator[str]:
         yield f"On {md.rows(found.divided)} they were evenly divided: there the judge's verdict stands."
     if found.corrected:
         yield (
-            f"They corrected {md.rows(found.corrected)}: the corrected response stands in "
+            f"They corrected {md.rows(found.corrected)}: the corrected response is in "
             f"{md.code('review_response')}, beside the original."
         )
     if between := found.between_people:
@@ -32,5 +32,5 @@ def reviewed(found: HumanReview, kept: int) -> Iterator[str]:
         )
     yield (
         f"In {md.code('final_status')} people's verdict goes before the judge's. How far the judge agrees with people "
-        "stands in the section on the judge."
+        "is in the section on the judge."
     )

@@ -9,13 +9,13 @@ from pydantic import Field
 
 from bezoar_data.config.base import Strict
 
-Verdict = Literal["yes", "no", "unknown"]
+Permission = Literal["yes", "no", "unknown"]
 
 
 class LicenceTerms(Strict):
     """One licence. What is not said is unknown, or not asked for."""
 
-    commercial: Verdict = Field(
+    commercial: Permission = Field(
         default="unknown", description="Whether commercial use is allowed.", examples=["yes", "no"]
     )
     attribution: bool = Field(default=False, description="Whether the maker must be named.", examples=[True])

@@ -27,7 +27,7 @@ class KnownSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class LicenceTable:
     """What is known: by licence, by source, by model."""
 
     licences: Mapping[str, LicenceTerms]
@@ -54,10 +54,10 @@ class Book:
         named = re.sub(r"[^\s()]+", lambda word: self.aliases.get(word[0].lower(), word[0]), spelled)
         return _ways(named)
 
-    def with_own(self, own: Mapping[str, Any]) -> Book:
-        """This book with a card's `bezoar: terms:`, which have the last word."""
+    def with_own(self, own: Mapping[str, Any]) -> LicenceTable:
+        """This table with a card's `bezoar: terms:`, which have the last word."""
         added = {name: LicenceTerms.model_validate(terms) for name, terms in own.items()}
-        return Book({**self.licences, **added}, self.aliases, self.sources, self.models)
+        return LicenceTable({**self.licences, **added}, self.aliases, self.sources, self.models)
 
 
 @cache
@@ -77,12 +77,12 @@ def _ways(expression: str) -> tuple[frozenset[str], ...]:
 
 
 @cache
-def known() -> Book:
+def licence_table() -> LicenceTable:
     """The shipped table."""
     from ruamel.yaml import YAML
 
     table = YAML(typ="safe", pure=True).load(files(__package__).joinpath("terms.yaml").read_text("utf-8"))
-    return Book(
+    return LicenceTable(
         licences={name: LicenceTerms.model_validate(terms) for name, terms in table["licences"].items()},
         aliases=table["aliases"],
         sources={name: _source(**values) for name, values in table["sources"].items()},
