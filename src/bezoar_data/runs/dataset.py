@@ -71,8 +71,8 @@ def write_dataset(
     """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`.
 
     `expected` names the columns of a dataset without rows; `on_row` is called with each row; `review` gives what
-    people said of it. The schema is the union over all rows: a first pass finds it, a second writes. Bytes depend on the rows, the
-    splits, what people said and the pyarrow version only.
+    people said of it. The schema is the union over all rows: a first pass finds it, a second writes. Bytes depend on
+    the rows, the splits, what people said and the pyarrow version only.
     """
     (folder / "data").mkdir(parents=True)
     schema, mixed, rows = _schema(spool, expected, reviewed=review is not None)

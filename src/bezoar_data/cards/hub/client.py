@@ -60,12 +60,8 @@ def _of_status(repo: str, status: int, text: str) -> InputError | ProviderAway:
         hint = "put a token into HF_TOKEN, or sign in with `hf auth login`"
         return _wrong(repo, "hub-unauthorised", f"authentication failed (HTTP 401): {said}", hint)
     if status == 403:
-        return _wrong(
-            repo,
-            "hub-forbidden",
-            f"permission denied (HTTP 403): {said}",
-            "use a token that may write to this repository",
-        )
+        hint = "use a token that may write to this repository"
+        return _wrong(repo, "hub-forbidden", f"permission denied (HTTP 403): {said}", hint)
     if status == 404:
         hint = "check the name and the revision, and that your token may read it"
         return _wrong(repo, "hub-not-found", f"the Hub has no such repository, revision or file: {said}", hint)
