@@ -31,9 +31,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bezoar_data.cards.cross_check import check_pipeline_card
+from bezoar_data.cards.hub import gate
 from bezoar_data.cards.hub.publish import dataset_contents
 from bezoar_data.cards.hub.upload import RepoContents, Upload, plan_upload, send
 from bezoar_data.cards.licences.lineage import commercial_use
+from bezoar_data.cards.model_card import gate as model_gate
 from bezoar_data.cards.model_card.card import model_card
 from bezoar_data.cards.model_card.publish import model_contents
 from bezoar_data.cards.render import card_renderer
@@ -319,25 +321,20 @@ def publish(
     `base` says where the weights are published that an adapter stands on. Raises `PolicyRefused` with every reason not
     to publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
     """
-    problems, shipment = _to_publish(Path(folder), allow, base)
-    if problems or shipment is None:
+    problems, contents = _to_publish(Path(folder), allow, base)
+    if problems or contents is None:
         raise PolicyRefused(problems)
-    upload = plan_upload(shipment, repo)
+    upload = plan_upload(contents, repo)
     return Published(upload, None if dry_run else send(upload, public=public, gated=gated))
 
 
 def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple[list[Problem], RepoContents | None]:
     """Why it may not be published; where nothing forbids it, what is to be sent."""
-
     if is_trained(folder):
-        from bezoar_data.cards.model_card.gate import refusals as model_refusals
-
         stage = trained_stage(folder)
-        problems = model_refusals(stage, allow, base)
+        problems = model_gate.refusals(stage, allow, base)
         return problems, None if problems else model_contents(stage, base)
-    from bezoar_data.cards.hub.gate import refusals
-
-    problems = refusals(folder / "dataset" if (folder / "dataset").is_dir() else folder, allow)
+    problems = gate.refusals(folder / "dataset" if (folder / "dataset").is_dir() else folder, allow)
     return problems, None if problems else dataset_contents(folder)
 
 

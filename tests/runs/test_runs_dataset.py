@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.config.errors import BezoarError, InputError
-from bezoar_data.runs.dataset import ROW_GROUP, sha256_of, write_dataset, write_dropped
+from bezoar_data.runs.dataset import ROW_GROUP, write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, replace_folder, restore_folder
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import Columns, Drop, Lineage, Row, seed_id
 from bezoar_data.runs.splits import SplitPlan
 from bezoar_data.runs.spool import Spool

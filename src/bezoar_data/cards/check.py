@@ -22,7 +22,7 @@ from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.registry import SECTIONS
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.runs.dataset import sha256_of
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, content_hash

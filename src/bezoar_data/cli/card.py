@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from bezoar_data.cards.check import check_dataset
+from bezoar_data.cards.merge import split_body
 from bezoar_data.cli.options import AsJson
-
-if TYPE_CHECKING:
-    from bezoar_data.config.files.card import Card
+from bezoar_data.config.errors import InputError, PolicyRefused
+from bezoar_data.config.files.card import Card, load_card
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.sanitize import clean_text
 
 app = typer.Typer(help="Show a dataset's card, and hold its claims against rows and lock.", no_args_is_help=True)
 
@@ -24,9 +27,6 @@ def check(run: _Run, as_json: AsJson = False) -> None:
 
     Example: bezoar-data card check runs/orca
     """
-    from bezoar_data.cards.check import check_dataset
-    from bezoar_data.config.errors import PolicyRefused
-
     problems = check_dataset(_dataset(run))
     if any(problem.level == "error" for problem in problems):
         raise PolicyRefused(problems)
@@ -42,10 +42,6 @@ def show(run: _Run, as_json: AsJson = False) -> None:
 
     Example: bezoar-data card show runs/orca
     """
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.files.card import load_card
-    from bezoar_data.config.problems import Place, Problem
-
     file = _dataset(run) / "README.md"
     if not file.is_file():
         hint = "name a run's folder (runs/orca), or its dataset folder"
@@ -64,9 +60,6 @@ def _dataset(run: Path) -> Path:
 def _print(card: Card) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
-
-    from bezoar_data.cards.merge import split_body
-    from bezoar_data.config.sanitize import clean_text
 
     console = Console()
     own = card.bezoar

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.cards.export.export import export_rows
 from bezoar_data.cards.export.formats import FORMATS
 from bezoar_data.cli.options import AsJson
 
@@ -32,8 +33,6 @@ def export(
 
     Example: bezoar-data export runs/orca --format messages --where 'gpt4_status == "Accept"'
     """
-    from bezoar_data.cards.export.export import export_rows
-
     name = run.resolve().parent.name if run.name == "dataset" else run.resolve().name
     target = out or Path(f"{name}-{form}.jsonl")
     done = export_rows(run, form, target, where=where, split=split, view=view)

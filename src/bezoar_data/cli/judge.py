@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from bezoar_data.runs.lock import PeopleAgreement, RatingCalibration
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.where import Where
+from bezoar_data.reports.judge_text import calibrated_text, compared_text, known_text
+from bezoar_data.reports.reliability import calibrate_cut, compare_columns, known_reliability
+from bezoar_data.runs import record
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.lock import PeopleAgreement, RatingCalibration
+from bezoar_data.runs.measured import add_measured
+from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 
 app = typer.Typer(help="Measure judges: against people, against each other, against themselves.", no_args_is_help=True)
 
@@ -17,7 +25,7 @@ Run = Annotated[Path, typer.Argument(help="The run folder, e.g. runs/orca, or a 
 Labels = Annotated[
     Path | None, typer.Option("--labels", help="A JSONL, TSV or Parquet file of labels: `id` and columns of its own.")
 ]
-Where = Annotated[str | None, typer.Option("--where", help="Only rows for which this is true.")]
+WhereOption = Annotated[str | None, typer.Option("--where", help="Only rows for which this is true.")]
 Save = Annotated[
     bool, typer.Option("--save", help="Keep it in RUN/reliability.json: the next run puts it on the card.")
 ]
@@ -39,7 +47,7 @@ def reliability(
         typer.Option("--text", help="The column of judged answers (the two of compared ones): what length does."),
     ] = None,
     labels: Labels = None,
-    where: Where = None,
+    where: WhereOption = None,
     save: Save = False,
     as_json: Json = False,
 ) -> None:
@@ -51,12 +59,6 @@ def reliability(
 
     Example: bezoar-data judge reliability runs/orca --columns gpt4_rating human_rating --labels labels.jsonl
     """
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.problems import Problem
-    from bezoar_data.reports.judge_text import compared_text, known_text
-    from bezoar_data.reports.reliability import compare_columns, known_reliability
-    from bezoar_data.runs import record
-
     if columns is None:
         given = {"--slice": slices, "--text": text, "--labels": labels, "--where": where, "--save": save}
         if wrong := [name for name, value in given.items() if value]:
@@ -87,7 +89,7 @@ def calibrate(
         float, typer.Option("--precision", min=0.0, max=1.0, help="The share of good rows wanted.")
     ] = 0.9,
     labels: Labels = None,
-    where: Where = None,
+    where: WhereOption = None,
     save: Save = False,
     as_json: Json = False,
 ) -> None:
@@ -100,10 +102,6 @@ def calibrate(
 
     Example: bezoar-data judge calibrate runs/orca --rating gpt4_rating --good 'human_status == "Accept"'
     """
-    from bezoar_data.reports.judge_text import calibrated_text
-    from bezoar_data.reports.reliability import calibrate_cut
-    from bezoar_data.runs import record
-
     report, _ = calibrate_cut(run, rating, good, precision, labels=labels, where=where)
     if save:
         _save(run, report, used=(rating, *_columns(good), *_columns(where)))
@@ -115,17 +113,11 @@ def _json(value: dict[str, Any]) -> str:
 
 
 def _columns(expression: str | None) -> tuple[str, ...]:
-    from bezoar_data.config.where import Where
 
     return tuple(Where.parse(expression).columns) if expression else ()
 
 
 def _save(run: Path, report: PeopleAgreement | RatingCalibration, used: tuple[str, ...]) -> None:
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.problems import Place, Problem
-    from bezoar_data.runs.folder import RunFolder
-    from bezoar_data.runs.measured import add_measured
-    from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 
     folder = RunFolder(run)
     if not folder.dataset.is_dir():

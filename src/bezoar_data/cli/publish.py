@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from bezoar_data.api import publish as send
+from bezoar_data.cards.hub.pull import pull as fetch
 from bezoar_data.cli.options import AsJson
 
 
@@ -59,8 +61,6 @@ def publish(
 
     Example: bezoar-data publish trained/openbezoar/openbezoar-sft --to my-name/openbezoar-sft
     """
-    from bezoar_data.api import publish as send
-
     published = send(folder, repo, public=public, gated=gated, allow=allow or (), base=base, dry_run=dry_run)
     upload, address = published.upload, published.address
     if as_json:
@@ -91,8 +91,6 @@ def pull(
 
     Example: bezoar-data pull my-name/orca@3f9a1c0d22b4e6f7
     """
-    from bezoar_data.cards.hub.pull import pull as fetch
-
     name, _, revision = repo.partition("@")
     pulled = fetch(name, revision or None, out or Path("pulled") / name.rpartition("/")[2])
     if as_json:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bezoar_data.cli.options import AsJson
-
-if TYPE_CHECKING:
-    from bezoar_data.runs.run_record import RunRecord
+from bezoar_data.config.sanitize import clean_text
+from bezoar_data.engine.stats import clock, one_line
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.run_record import RunRecord
 
 
 def status(
@@ -22,9 +23,6 @@ def status(
 
     Example: bezoar-data status runs/orca
     """
-    from bezoar_data.runs.folder import RunFolder
-    from bezoar_data.runs.run_record import RunRecord
-
     folder = RunFolder(run)
     record = RunRecord.read(folder.run_json)
     state = "killed" if record.state == "running" and not folder.is_held() else record.state
@@ -35,8 +33,6 @@ def status(
 
 
 def _text(record: RunRecord, state: str) -> str:
-    from bezoar_data.config.sanitize import clean_text
-    from bezoar_data.engine.stats import clock, one_line
 
     says = {
         "running": f"running as process {record.pid}",

@@ -8,7 +8,7 @@ from typing import Any
 
 from bezoar_data.engine.counts import Counts, Finding
 from bezoar_data.pipeline.compile import Compiled, Node
-from bezoar_data.runs.dataset import sha256_of
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import canonical
 from bezoar_data.steps.curation.decontaminate import ALLOWED, FOUND, Decontaminate
 

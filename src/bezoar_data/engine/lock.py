@@ -16,8 +16,9 @@ from bezoar_data.engine.judge_stats import Judging, judges_in
 from bezoar_data.llms.gateway.fallbacks import fallback_chain
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
-from bezoar_data.runs.dataset import Written, sha256_of
+from bezoar_data.runs.dataset import Written
 from bezoar_data.runs.folder import RunFolder, replace_folder, write_json, write_text
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.lock import (
     AcceptCounts,
     Contamination,

@@ -12,7 +12,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.where import Where
 from bezoar_data.engine.judge_stats import judges_in
-from bezoar_data.runs.dataset import sha256_of
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.published import data_files, dataset_folder, open_rows
 from bezoar_data.steps.sources.readers import BadRows, find_files, read_records
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bezoar_data.engine.review.merge import Merged
 from bezoar_data.reports.judge_text import percent, plain
+from bezoar_data.reports.page import element, piece
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.lock import Lock, RaterAgreement
 from bezoar_data.runs.record import as_json
@@ -55,7 +56,6 @@ class ReviewReport:
         return "\n".join(self._lines())
 
     def _repr_html_(self) -> str:
-        from bezoar_data.reports.page import element, piece
 
         return piece(element("pre", str(self)))
 

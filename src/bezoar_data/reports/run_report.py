@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.engine.run import Result
+from bezoar_data.reports.page import element, piece, table
 from bezoar_data.reports.review_report import review_lines
 from bezoar_data.runs.lock import AcceptCounts, Lock
 from bezoar_data.runs.record import as_json
@@ -91,7 +92,6 @@ class RunReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from bezoar_data.reports.page import element, piece, table
 
         lock = self.result.lock
         steps = [

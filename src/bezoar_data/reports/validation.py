@@ -8,6 +8,7 @@ from typing import Any
 
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.render import render_problems
+from bezoar_data.reports.page import element, piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,6 @@ class Validation:
         return f"{len(self.files)} pipeline{'s' if len(self.files) > 1 else ''} checked: no mistakes found"
 
     def _repr_html_(self) -> str:
-        from bezoar_data.reports.page import element, piece
 
         if self.problems:
             return piece(element("pre", str(self)))

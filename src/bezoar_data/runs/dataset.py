@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.lock import DataFile
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import RESERVED, Lineage, Row, content_hash
@@ -170,11 +170,6 @@ def write_dropped(spool: Spool, path: Path, *, on_row: Callable[[Row], None] | N
             writer.write_table(pa.Table.from_pylist([_dropped_row(r) for r in chunk], schema=schema))
             count += len(chunk)
     return count
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _dropped_row(row: Row) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from bezoar_data.config.files.models import Carbon, OutputLicence
@@ -15,6 +16,7 @@ from bezoar_data.config.files.pipeline import ReviewGate
 from bezoar_data.measures.bias import Repeated
 from bezoar_data.measures.calibration import Cut
 from bezoar_data.measures.intervals import Estimate
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.record import Record
 from bezoar_data.runs.row import digest
 
@@ -376,6 +378,11 @@ class Lock(Record):
     def hash(self) -> str:
         """The build's name."""
         return digest("lock", self.as_json(), length=16)
+
+    def changed_files(self, dataset: Path) -> list[str]:
+        """The data files in the dataset folder that are not those of the lock, or not there."""
+        paths = ((file, dataset / file.path) for file in self.data)
+        return [file.path for file, path in paths if not path.is_file() or sha256_of(path) != file.sha256]
 
 
 RenderCard = Callable[[Lock, Mapping[str, Any] | None, str | None], Mapping[str, str]]

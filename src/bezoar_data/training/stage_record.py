@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.files.recipe import TOKENIZERS_OWN, LoadedRecipe
-from bezoar_data.runs.dataset import sha256_of
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.trained import FORMAT
 from bezoar_data.training.data.template import Template
 from bezoar_data.training.models import told_base

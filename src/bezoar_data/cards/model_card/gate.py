@@ -17,7 +17,7 @@ from bezoar_data.config.files.card import load_card, parse_card
 from bezoar_data.config.files.card_text import front_text
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.redact import redact
-from bezoar_data.runs.dataset import sha256_of
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.trained import TrainedStage
 
 _TEXTS = (".md", ".json", ".jsonl", ".jinja", ".yaml", ".txt")

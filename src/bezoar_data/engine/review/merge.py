@@ -21,7 +21,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.engine.judge_stats import Judge
 from bezoar_data.engine.lock import put_in_place
 from bezoar_data.engine.review.answers import Reviewing
-from bezoar_data.runs.dataset import ROW_GROUP, describe_file, open_data_file, review_fields, sha256_of
+from bezoar_data.runs.dataset import ROW_GROUP, describe_file, open_data_file, review_fields
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.lock import DataFile, Lock, RenderCard
 from bezoar_data.runs.measured import read_measured
@@ -131,12 +131,10 @@ def _as_written(kind: pa.DataType) -> pa.DataType:
 def _read_lock(dataset: Path) -> Lock:
     """The dataset's lock, once its files are those that it names."""
     lock = Lock.read(dataset / "lock.json")
-    for file in lock.data:
-        path = dataset / file.path
-        if not path.is_file() or sha256_of(path) != file.sha256:
-            message = f"the rows are not those of the lock: {file.path} has changed"
-            hint = "`bezoar-data card check` shows what differs; run the same pipeline again to make it anew"
-            raise InputError(Problem("rows-changed", message, Place(str(dataset)), hint))
+    if changed := lock.changed_files(dataset):
+        message = f"the rows are not those of the lock: {changed[0]} has changed"
+        hint = "`bezoar-data card check` shows what differs; run the same pipeline again to make it anew"
+        raise InputError(Problem("rows-changed", message, Place(str(dataset)), hint))
     return lock
 
 

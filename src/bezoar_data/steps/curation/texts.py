@@ -11,8 +11,8 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import text_of
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.steps.base import SourceFacts
-from bezoar_data.steps.sources.files import sha256_of_file
 from bezoar_data.steps.sources.hub import hub_facts, hub_records
 from bezoar_data.steps.sources.readers import BadRows, find_files, read_lines, read_records
 
@@ -87,13 +87,13 @@ def _sets_of_path(path: str, fields: Sequence[str]) -> Iterator[TextSet]:
         bad_rows.raise_if_any()
         if not items:
             raise InputError(Problem("empty-source", "there are no texts in it", Place(path)))
-        yield TextSet(SourceFacts(name, sha256=sha256_of_file(Path(path))), items)
+        yield TextSet(SourceFacts(name, sha256=sha256_of(Path(path))), items)
         return
     for file in find_files(path):
         records = (r.values for r in read_records(file.path, bad_rows, tsv_columns=fields))
         items = tuple(_items(file.name, str(file.path), records, fields))
         bad_rows.raise_if_any()
-        yield TextSet(SourceFacts(file.name, sha256=sha256_of_file(file.path)), items)
+        yield TextSet(SourceFacts(file.name, sha256=sha256_of(file.path)), items)
 
 
 def _set_of_hub(dataset: str, fields: Sequence[str]) -> TextSet:

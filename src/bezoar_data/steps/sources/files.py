@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Source, SourceFacts
 from bezoar_data.steps.sources.hub import hub_facts, hub_records
@@ -79,7 +79,7 @@ class FileSource(Source):
         if self.hub:
             return [self._hub_facts(self.hub)]
         return [
-            SourceFacts(name=f.name, path=str(f.path), sha256=sha256_of_file(f.path), licence=self._licence(f.name))
+            SourceFacts(name=f.name, path=str(f.path), sha256=sha256_of(f.path), licence=self._licence(f.name))
             for f in self._files()
         ]
 
@@ -152,11 +152,6 @@ class FileSource(Source):
     def _either(self) -> None:
         if bool(self.path) == bool(self.hub):
             raise InputError(Problem("missing-key", f"{self.use} needs either `path` or `hub`"))
-
-
-def sha256_of_file(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def texts_of(row: SourceRow, names: Sequence[str], bad_rows: BadRows, hint: str) -> dict[str, str] | None:

@@ -18,7 +18,6 @@ from bezoar_data.config.files.recipe import LoadedRecipe, Split, TrainingStage
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
-from bezoar_data.runs.dataset import sha256_of
 from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.published import data_files
@@ -115,7 +114,7 @@ def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> tuple[str, t
     if own.get("lock") != lock.hash:
         message = f"the card of {relative_to_cwd(folder)} is that of another build than its lock"
         raise InputError(Problem("lock-differs", message, place, hint))
-    if any(not (folder / f.path).is_file() or sha256_of(folder / f.path) != f.sha256 for f in lock.data):
+    if lock.changed_files(folder):
         message = f"the rows of {relative_to_cwd(folder)} are not those of its lock"
         raise InputError(Problem("data-differs", message, place, hint))
     return lock.hash, tuple(unmet(lock))
