@@ -11,11 +11,11 @@ lint:  ## style, types, contracts between folders, and whether the generated fil
 	lint-imports
 	python -m bezoar_data.steps.catalogue.write
 	python -m bezoar_data.steps.external.write
-	python -m bezoar_data.config.files.trainer_settings
+	python -m bezoar_data.training.write_settings
 	bezoar-data schema --check
 
 generated:  ## write the files that are made from the code
 	python -m bezoar_data.steps.catalogue.write --write
 	python -m bezoar_data.steps.external.write --write
-	python -m bezoar_data.config.files.trainer_settings --write
+	python -m bezoar_data.training.write_settings --write
 	bezoar-data schema

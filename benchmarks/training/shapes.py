@@ -100,11 +100,11 @@ def _make_base(base: Path, folder: Path, shape: dict[str, Any], dtype: str) -> N
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from bezoar_data.config.files.recipe import MadeModel
+    from bezoar_data.config.files.recipe import RandomModel
     from bezoar_data.training.random_base import make_tokenizer
 
     texts = [str(value) for stage in CARDS for row in rows(folder, stage) for value in row.values()]
-    tokenizer = make_tokenizer(MadeModel(vocab_size=512, max_position_embeddings=2048), texts)
+    tokenizer = make_tokenizer(RandomModel(vocab_size=512, max_position_embeddings=2048), texts)
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id, "bos_token_id": None}
     torch.manual_seed(0)
     torch.set_default_dtype(getattr(torch, dtype))

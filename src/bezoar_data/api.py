@@ -57,7 +57,7 @@ from bezoar_data.review.pull import find_dataset, pull
 from bezoar_data.review.push import Pushed, push
 from bezoar_data.review.task import plan_review, read_lock
 from bezoar_data.runs.folder import RunFolder
-from bezoar_data.runs.trained import is_trained, trained_stage
+from bezoar_data.runs.stage_record import is_trained, trained_stage
 from bezoar_data.steps.distilabel_import import import_distilabel
 from bezoar_data.training.progress import Progress as TrainingProgress
 
@@ -65,7 +65,8 @@ if TYPE_CHECKING:
     from bezoar_data.reports.preview.report import PreviewReport
     from bezoar_data.reports.review_report import ReviewReport
     from bezoar_data.reports.run_report import RunReport
-    from bezoar_data.training.train import Prepared, Trained
+    from bezoar_data.training.planned import Prepared
+    from bezoar_data.training.train import Trained
 
 __all__ = [
     "Pipeline",

@@ -62,7 +62,7 @@ def test_one_commit_holds_all_of_it_and_a_second_publish_sends_nothing(project: 
 
 def test_every_reason_is_told_at_once_and_nothing_is_sent(project: Project, hub: Hub) -> None:
     limited = data("gpt", "MIT AND LicenseRef-OpenAI-terms", "unknown")
-    told = stage(DEMO, limited, policy={"commercial": True}, stands_on=LOCAL)
+    told = stage(DEMO, limited, policy={"commercial": True}, base_lineage=LOCAL)
     folder = leave(project.folder / "trained" / "r" / "s0", told, **{"recipe.yaml": f"# {TOKEN}\n"})
     (folder / "tokenizer.json").write_text('{"changed": true}')
     card = folder / "README.md"
@@ -90,7 +90,7 @@ def test_a_card_that_states_another_licence_is_refused(project: Project, hub: Hu
 
 
 def test_an_adapter_for_weights_of_this_machine_names_where_they_are_published(project: Project, hub: Hub) -> None:
-    folder = leave(project.folder / "trained" / "r" / "s0", stage(GOOD, stands_on=LOCAL))
+    folder = leave(project.folder / "trained" / "r" / "s0", stage(GOOD, base_lineage=LOCAL))
     for _ in range(2):
         done = publish(project, hub, "--base", "tester/merged")
         assert done.code == 0, done.out + done.err
@@ -121,7 +121,7 @@ def test_a_token_that_may_not_write_is_told(project: Project, hub: Hub) -> None:
 def test_a_merged_model_takes_the_place_of_an_adapter(project: Project, hub: Hub) -> None:
     leave(project.folder / "trained" / "r" / "s0", stage(GOOD))
     assert publish(project, hub).code == 0
-    merged = leave(project.folder / "trained" / "r" / "m", stage(GOOD, stands_on=None, key="f" * 32))
+    merged = leave(project.folder / "trained" / "r" / "m", stage(GOOD, base_lineage=None, key="f" * 32))
     told = json.loads((merged / "stage.json").read_text())
     for old, new in (("adapter_model.safetensors", "model.safetensors"), ("adapter_config.json", "config.json")):
         (merged / old).rename(merged / new)

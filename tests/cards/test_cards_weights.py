@@ -78,8 +78,8 @@ def test_the_card_tells_lineage_metrics_and_verdict_and_obeys_no_foreign_text():
 
 
 def test_a_model_that_stands_alone_is_a_finetune_of_the_base():
-    alone = stage(GOOD, stands_on=None)
+    alone = stage(GOOD, base_lineage=None)
     front = model_front(alone, licence_of_weights(alone))
     assert (front["library_name"], front["base_model_relation"]) == ("transformers", "finetune")
-    local = stage(GOOD, base={"model": "folder", "folder": True, "licence": "mit"}, stands_on=None)
+    local = stage(GOOD, base={"model": "folder", "folder": True, "licence": "mit"}, base_lineage=None)
     assert "base_model" not in model_front(local, licence_of_weights(local))

@@ -18,9 +18,11 @@ from bezoar_data.config.files.card_front_matter import BezoarKeys, CardFront
 from bezoar_data.config.files.discovery import find_files
 from bezoar_data.config.files.models import Model, ModelsFile, load_models_file
 from bezoar_data.config.files.pipeline import PipelineFile, StepUse
-from bezoar_data.config.files.recipe import DpoStage, RecipeFile, SftStage
-from bezoar_data.config.files.recipe_check import load_recipe
+from bezoar_data.config.files.recipe import RecipeFile
 from bezoar_data.config.render import render_problems
+from bezoar_data.training.stages.dpo import DpoStage
+from bezoar_data.training.stages.registry import load_recipe
+from bezoar_data.training.stages.sft import SftStage
 from support.pipeline_files import load_pipeline_file
 
 MODELS = (PipelineFile, StepUse, ModelsFile, Model, RecipeFile, SftStage, DpoStage, CardFront, BezoarKeys)

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.recipe import DpoStage, MergeStage, SftStage, Split
-from bezoar_data.config.files.recipe_check import load_recipe
+from bezoar_data.config.files.recipe import Split
 from bezoar_data.config.problems import Problem
+from bezoar_data.training.stages.dpo import DpoStage
+from bezoar_data.training.stages.merge import MergeStage
+from bezoar_data.training.stages.registry import load_recipe
+from bezoar_data.training.stages.sft import SftStage
 from support.marks import expected
 
 ROOT = Path(__file__).parents[2]
@@ -175,18 +178,9 @@ def test_the_templates_text_is_the_authors_with_the_answer_right_after_the_colon
 
 def test_checking_a_recipe_imports_no_training_library() -> None:
     probe = (
-        "import sys\nfrom pathlib import Path\nfrom bezoar_data.config.files.recipe_check import load_recipe\n"
+        "import sys\nfrom pathlib import Path\nfrom bezoar_data.training.stages.registry import load_recipe\n"
         f"load_recipe(Path({str(ROOT / 'recipes/openbezoar.yaml')!r}))\n"
         "assert not {'trl', 'peft', 'torch', 'transformers'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.slow
-def test_the_catalogue_of_trainer_settings_is_current() -> None:
-    pytest.importorskip("trl")
-    done = subprocess.run(
-        [sys.executable, "-m", "bezoar_data.config.files.trainer_settings"], cwd=ROOT, capture_output=True, text=True
-    )
     assert done.returncode == 0, done.stderr

@@ -14,11 +14,12 @@ from bezoar_data.config.files.discovery import find_files
 from bezoar_data.config.files.json_schema import card_schema, models_schema, pipeline_schema, recipe_schema
 from bezoar_data.config.files.models import ModelsFile
 from bezoar_data.config.files.pipeline import PipelineFile
-from bezoar_data.config.files.recipe import RecipeFile
+from bezoar_data.config.files.recipe import recipe_model
 from bezoar_data.config.files.recipe_check import _check_all_settings
 from bezoar_data.config.validation import check
 from bezoar_data.config.yaml.document import parse_yaml
-from bezoar_data.pipeline.schemas import schema_texts
+from bezoar_data.project.schemas import schema_texts
+from bezoar_data.training.stages.registry import stage_configs
 
 PIPELINES = {
     "name: a\nversion: 1\nsteps: [{use: s}]\n": True,
@@ -101,8 +102,11 @@ def test_models_schema_and_check_agree(text: str, right: bool) -> None:
 @pytest.mark.parametrize(("text", "right"), RECIPES.items())
 def test_recipe_schema_and_check_agree(text: str, right: bool) -> None:
     document = parse_yaml(text, "f")
-    assert (not [*check(document, RecipeFile)[1], *_check_all_settings(document)]) is right
-    assert accepts(recipe_schema(), document.value) is right
+    stages = stage_configs()
+    wrong = check(document, recipe_model(tuple(stages)))[1]
+    wrong += _check_all_settings(document, {stage.kind(): stage for stage in stages})
+    assert (not wrong) is right
+    assert accepts(recipe_schema(stages), document.value) is right
 
 
 @pytest.mark.parametrize(("text", "right"), CARDS.items())

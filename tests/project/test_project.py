@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bezoar_data import load_pipeline
-from bezoar_data.pipeline.schemas import schema_texts
+from bezoar_data.project.schemas import schema_texts
 from bezoar_data.project.shipped import shipped
 from support.command import bezoar
 from support.projects import Project

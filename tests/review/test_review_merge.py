@@ -12,7 +12,6 @@ import pytest
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError, PolicyRefused
-from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.engine.review.merge import Merged, merge_review
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.lock import PeopleAgreement
@@ -21,6 +20,7 @@ from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import write_answers
 from bezoar_data.training.data.datasets import find_cards
 from bezoar_data.training.policy import hold_to_policy
+from bezoar_data.training.stages.registry import load_recipe
 from support.projects import JUDGED, Project, run_here
 from training.conftest import HEAD
 

@@ -1,48 +1,49 @@
-"""What a recipe's stage leaves, made without training: `stage.json` as values, and a folder with all of it."""
+"""What a recipe's stage leaves, made without training: its record, and a folder with all of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from bezoar_data.runs.stage_record import StageData, StageRecord, StageSummary
 
 ROWS = {"examples": 80, "truncated": 2, "left_out": {"no_reply": 1}}
 
 
-def data(card: str, result: str, commercial: str, **more: Any) -> dict[str, Any]:
-    """A dataset with a licence, as a stage tells of it."""
-    licence = {
-        "result": result,
-        "commercial": commercial,
-        "conflicts": [],
-        "attribution": [],
-        **more.pop("licence", {}),
-    }
+def data(card: str, result: str, commercial: str, **more: Any) -> StageData:
+    """A dataset with a licence, as a stage's record has it."""
+    licence = {"result": result, "commercial": commercial, "conflicts": [], "attribution": []}
+    licence |= more.pop("licence", {})
     rows = {"train": ROWS, "validation": {**ROWS, "examples": 20}}
-    lock = f"lock-{card[:4]}"
-    return {"card": card, "lock": lock, "demo": False, "licence": licence, "where": None, "rows": rows, **more}
+    given: dict[str, Any] = {"demo": False, "terms": None, "where": None, "split": "train", "view": None}
+    given |= {"passed_over": 0, "licence": licence, "rows": rows, **more}
+    return StageData(card=card, lock=f"lock-{card[:4]}", **given)
 
 
-def stage(*datasets: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """`stage.json` of an adapter's stage that was trained on these, one dataset a stage."""
+def stage(*datasets: StageData, **more: Any) -> StageRecord:
+    """The record of an adapter's stage that was trained on these, one dataset a stage."""
     metrics = {"steps": 9, "first_loss": 2.5, "last_loss": 1.25}
-    told = {"settings": {"max_steps": 9}, "notes": [], "adapter": {"r": 16}, "quantisation": None, "metrics": metrics}
-    stages = [
-        {"key": f"{i:032x}", "stage": f"s{i}", "use": "sft", "from": f"s{i - 1}" if i else "base", "data": d, **told}
+    same = {"settings": {"max_steps": 9}, "notes": (), "adapter": {"r": 16}, "quantisation": None, "metrics": metrics}
+    stages: list[dict[str, Any]] = [
+        {"key": f"{i:032x}", "stage": f"s{i}", "use": "sft", "start": f"s{i - 1}" if i else "base", "data": d, **same}
         for i, d in enumerate(datasets)
     ]
     base = {"model": "open/base", "licence": "apache-2.0"}
-    whole: dict[str, Any] = {"format": 2, "files": {}, "base": base, "stands_on": base, "software": {"trl": "1"}}
+    whole: dict[str, Any] = {"files": {}, "base": base, "base_lineage": base, "software": {"trl": "1"}, "times": {}}
     whole["recipe"] = {"name": "r", "description": "Small", "sha256": "0" * 64}
     whole["policy"] = {"commercial": False}
-    return {**stages[-1], **whole, "lineage": stages[:-1], **more}
+    whole["template"] = {"name": "t.jinja", "sha256": "0" * 64}
+    lineage = tuple(StageSummary(**one) for one in stages[:-1])
+    return StageRecord(**{**stages[-1], **whole, "lineage": lineage, **more})
 
 
 GOOD = data("good", "MIT", "yes", licence={"attribution": ["Contains material from x."]})
 
 
-def leave(folder: Path, told: dict[str, Any], **texts: str) -> Path:
+def leave(folder: Path, record: StageRecord, **texts: str) -> Path:
     """Write the folder: an adapter with its configuration, a tokenizer, `stage.json`, and the card."""
     import numpy
     from safetensors.numpy import save
@@ -59,7 +60,7 @@ def leave(folder: Path, told: dict[str, Any], **texts: str) -> Path:
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    told = {**told, "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}}
-    (folder / "stage.json").write_text(json.dumps(told))
-    (folder / "README.md").write_text(model_card(told))
+    record = replace(record, files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+    (folder / "stage.json").write_text(json.dumps(record.as_json()))
+    (folder / "README.md").write_text(model_card(record))
     return folder

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.runs.stage_record import StageRecord
+
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "recipes" / "templates"
 ALPACA = TEMPLATES / "alpaca-modified.jinja"
@@ -82,7 +84,7 @@ def prepared(path: Path, runs: Path, out: Path) -> Any:
     return prepare(path, runs=runs, out=out, commercial=lambda licence: "yes" if licence == "apache-2.0" else "no")
 
 
-def trained(path: Path, runs: Path, out: Path) -> list[dict[str, Any]]:
+def trained(path: Path, runs: Path, out: Path) -> list[StageRecord]:
     from bezoar_data.cards.model_card.card import model_card
     from bezoar_data.training.progress import Progress
     from bezoar_data.training.train import train

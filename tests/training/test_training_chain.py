@@ -140,10 +140,10 @@ def test_the_reference_of_dpo_is_the_sft_policy(recipe: Recipe, runs: Path, tmp_
     from peft import PeftModel
     from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-    from bezoar_data.training.chain import _leaves
+    from bezoar_data.training.chain import leaves
     from bezoar_data.training.models import base_start, load_weights, quantisation_of
     from bezoar_data.training.progress import Progress
-    from bezoar_data.training.stages.base import Data, StageJob
+    from bezoar_data.training.stages.base import TrainingJob
     from bezoar_data.training.stages.dpo import make_trainer
 
     stages: list[dict[str, Any]] = [{"use": "sft", "card": card("lamini"), "split": {"rows": 16}}]
@@ -154,15 +154,14 @@ def test_the_reference_of_dpo_is_the_sft_policy(recipe: Recipe, runs: Path, tmp_
     ready = prepared(recipe([*stages, {"use": "dpo", "card": card("hh-rlhf-dpo")}]), runs, out)
     base = start = base_start(ready.recipe, out / "base")
     for planned in ready.stages[:-1]:
-        start = _leaves(ready.folder, planned, start)
+        start = leaves(ready.folder, planned, start)
     last = ready.stages[-1]
-    data = Data(last.examples, last.settings, last.adapter, last.forecast.speed)
-    place = ready.recipe.document.place(())
-    job = StageJob(
-        ready.recipe, last.stage, place, start, ready.template, data, tmp_path / "w", tmp_path / "r", Progress()
+    work, place = (tmp_path / "w", tmp_path / "r"), ready.recipe.document.place(())
+    more = (last.training.examples, last.training.settings, last.training.adapter, last.training.estimate.kernels)
+    trainer = make_trainer(
+        TrainingJob(ready.recipe, last.stage, place, start, ready.template, *work, Progress(), *more)
     )
-    trainer = make_trainer(job)
-    batch = DataCollatorForPreference(pad_token_id=0)(last.examples.train[:4])
+    batch = DataCollatorForPreference(pad_token_id=0)(last.training.examples.train[:4])
     with torch.no_grad():
         found = torch.cat(trainer.compute_ref_log_probs(trainer.model, batch))
 

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.config.problems import Place
 from bezoar_data.training.data.packing import need_rows_apart, pack, rows_apart
-from bezoar_data.training.settings import check_joined
+from bezoar_data.training.stages.registry import load_recipe
 from training.conftest import Recipe, card, trained
 
 STAGE = {"use": "sft", "card": card("lamini")}
@@ -99,7 +98,7 @@ def test_settings_that_mix_rows_or_do_nothing_are_refused(
 ):
     data = "hh-rlhf-dpo" if use == "dpo" else "lamini"
     with pytest.raises(InputError) as error:
-        check_joined(load_recipe(recipe([{"use": use, "card": card(data), "training": settings}])))
+        load_recipe(recipe([{"use": use, "card": card(data), "training": settings}]))
     (problem,) = error.value.problems
     assert message in problem.message
     assert problem.place is not None

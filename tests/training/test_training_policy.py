@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bezoar_data.config.errors import InputError, PolicyRefused
-from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.config.problems import Place
 from bezoar_data.training.data.datasets import StageCard, find_cards
 from bezoar_data.training.policy import hold_to_policy
+from bezoar_data.training.stages.registry import load_recipe
 from training.conftest import Recipe, card
 
 CLEAN = {"marked": 0, "kept_on_appeal": 0, "every_row": True, "changed_after": []}
@@ -28,7 +28,7 @@ OPEN = {"model": "x/y", "licence": "apache-2.0"}
 
 def refused(recipe: Recipe, own: dict[str, Any], base: dict[str, Any] = OPEN, **policy: Any) -> list[str]:
     loaded = load_recipe(recipe([{"use": "sft", "card": card("lamini")}], policy=policy, base=base))
-    one = StageCard(0, Path("d"), {**GOOD, **own}, {}, "l", Place("r.yaml"))
+    one = StageCard(0, loaded.file.stages[0], Path("d"), {**GOOD, **own}, "l", Place("r.yaml"))
     try:
         hold_to_policy(
             loaded, [one], lambda licence: {"apache-2.0": "yes", "cc-by-nc-4.0": "no"}.get(licence, "unknown")

@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.training.distributed import shared_batch
-from bezoar_data.training.estimate.model_shape import empty_model
+from bezoar_data.training.estimate.model_config import empty_model
 from bezoar_data.training.launcher import write_launcher
 from bezoar_data.training.settings import fit
+from bezoar_data.training.stages.registry import load_recipe
 from training.conftest import Recipe, card, trained
 
 STAGE = {"use": "sft", "card": card("lamini")}
@@ -34,9 +34,9 @@ def test_processes_share_the_rows_of_a_step(batch: int, accumulated: int, proces
     assert (None if found is None else tuple((full | found).values())) == shared
     if shared is None:
         with pytest.raises(InputError, match="cannot share"):
-            fit("sft", full, 100, 0, processes)
+            fit("SFTConfig", full, 100, 0, processes)
     else:
-        assert fit("sft", full, 100, 0, processes).steps == fit("sft", full, 100, 0).steps
+        assert fit("SFTConfig", full, 100, 0, processes).steps == fit("SFTConfig", full, 100, 0).steps
 
 
 def test_accelerate_takes_the_settings_for_ddp(recipe: Recipe, tmp_path: Path):
@@ -123,7 +123,7 @@ def test_two_processes_killed_and_started_again_end_with_the_weights_of_one(reci
     from safetensors.torch import load_file
 
     left = trained(path, runs, tmp_path / "alone")
-    assert [s["stage"] for s in left] == ["one", "merge", "two"]
+    assert [s.stage for s in left] == ["one", "merge", "two"]
     for name in ("one", "two"):
         alone, shared = (load_file(tmp_path / n / name / "adapter_model.safetensors") for n in ("alone", "two"))
         for key, weight in alone.items():

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.training.curves import save_curves
 from bezoar_data.training.folder import TrainingFolder, last_checkpoint
 from bezoar_data.training.settings import fit, written_settings
+from bezoar_data.training.stages.registry import load_recipe
 from training.conftest import HEAD, Recipe, card
 
 STAGE = {"use": "sft", "card": card("lamini")}
@@ -20,9 +20,10 @@ STAGE = {"use": "sft", "card": card("lamini")}
 def test_a_stages_settings_stand_over_the_recipes(recipe: Recipe):
     stages = [{**STAGE, "training": {"learning_rate": 1e-4, "seed": 7}}, {**STAGE, "id": "two"}]
     loaded = load_recipe(recipe(stages))
-    assert written_settings(loaded, 0)["learning_rate"] == 1e-4
-    assert (written_settings(loaded, 0)["seed"], written_settings(loaded, 1)["seed"]) == (7, 42)
-    assert written_settings(loaded, 1)["max_length"] == HEAD["training"]["max_length"]
+    first, second = (written_settings(loaded, stage) for stage in loaded.file.stages)
+    assert first["learning_rate"] == 1e-4
+    assert (first["seed"], second["seed"]) == (7, 42)
+    assert second["max_length"] == HEAD["training"]["max_length"]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_a_stages_settings_stand_over_the_recipes(recipe: Recipe):
     ],
 )
 def test_the_warm_up_is_no_longer_than_the_stage(given: dict[str, float], steps: int):
-    settings = fit("sft", {"warmup_steps": 100, **given}, 100, 10)
+    settings = fit("SFTConfig", {"warmup_steps": 100, **given}, 100, 10)
     assert settings.steps == steps
     assert settings["warmup_steps"] == steps
     assert "warm-up" in settings.notes[0]
@@ -43,10 +44,10 @@ def test_the_warm_up_is_no_longer_than_the_stage(given: dict[str, float], steps:
 
 def test_the_loss_is_not_watched_without_rows_held_out():
     written = {"eval_strategy": "steps", "eval_steps": 5, "load_best_model_at_end": True, "max_steps": 9}
-    settings = fit("sft", written, 100, 0)
+    settings = fit("SFTConfig", written, 100, 0)
     assert dict(settings.given) == {"max_steps": 9}
     assert "held out" in settings.notes[0]
-    assert dict(fit("sft", written, 100, 1).given) == written
+    assert dict(fit("SFTConfig", written, 100, 1).given) == written
 
 
 def test_a_checkpoint_that_was_being_written_is_passed_over(tmp_path: Path):

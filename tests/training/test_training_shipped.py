@@ -49,7 +49,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of(prepared: Any, index: int) -> Any:
     from bezoar_data.training.data.datasets import read_rows
 
-    return read_rows(prepared.recipe, prepared.stages[index].card)
+    return read_rows(prepared.recipe, prepared.stages[index].training.card)
 
 
 def learnt(example: Mapping[str, list[int]]) -> list[int]:
@@ -59,7 +59,7 @@ def learnt(example: Mapping[str, list[int]]) -> list[int]:
 def test_tulu_learns_the_replies_of_its_mixture_and_nothing_else(runs: Path, tmp_path: Path):
     path = tiny("tulu", tmp_path, learning_rate=5e-3, per_device_train_batch_size=16)
     ready = prepared(path, runs, tmp_path / "out")
-    examples, rows, tokenizer = ready.stages[0].examples, rows_of(ready, 0), ready.template.tokenizer
+    examples, rows, tokenizer = ready.stages[0].training.examples, rows_of(ready, 0), ready.template.tokenizer
     assert len(examples.train) == len(rows.train) > 100
     several = 0
     for example, row in zip(examples.train, rows.train, strict=True):
@@ -69,25 +69,25 @@ def test_tulu_learns_the_replies_of_its_mixture_and_nothing_else(runs: Path, tmp
         several += len(replies) > 1
     assert several > 5
     (stage,) = trained(path, runs, tmp_path / "out")
-    assert stage["adapter"] is None
-    assert stage["quantisation"] is None
-    assert stage["metrics"]["steps"] == 4
-    assert stage["metrics"]["last_loss"] < stage["metrics"]["first_loss"] - 0.2
+    assert stage.adapter is None
+    assert stage.quantisation is None
+    assert stage.metrics["steps"] == 4
+    assert stage.metrics["last_loss"] < stage.metrics["first_loss"] - 0.2
     assert (tmp_path / "out" / "tulu" / "model.safetensors").is_file()
 
 
 def test_zephyr_goes_from_sft_to_dpo_with_the_sft_policy_as_reference(runs: Path, tmp_path: Path):
     path = tiny("zephyr-qlora", tmp_path, learning_rate=5e-3)
     ready = prepared(path, runs, tmp_path / "out")
-    pair, rows, tokenizer = ready.stages[2].examples.train[0], rows_of(ready, 2), ready.template.tokenizer
+    pair, rows, tokenizer = ready.stages[2].training.examples.train[0], rows_of(ready, 2), ready.template.tokenizer
     better, worse = preference(rows.view, rows.train[0])
     for ids, messages in ((pair["chosen_ids"], better), (pair["rejected_ids"], worse)):
         assert tokenizer.decode(ids, clean_up_tokenization_spaces=False) == messages[-1]["content"] + "</s>"
     sft, merged, dpo, last = trained(path, runs, tmp_path / "out")
-    assert [s["from"] for s in (sft, merged, dpo, last)] == ["base", "sft", "sft-merged", "dpo"]
-    assert sft["metrics"]["last_loss"] < sft["metrics"]["first_loss"] - 0.1
+    assert [s.start for s in (sft, merged, dpo, last)] == ["base", "sft", "sft-merged", "dpo"]
+    assert sft.metrics["last_loss"] < sft.metrics["first_loss"] - 0.1
     # Before its first step the policy is its reference; in bfloat16 that is rounded.
-    assert abs(dpo["metrics"]["first_loss"] - math.log(2)) < 1e-3
-    assert dpo["metrics"]["first_margin"] == 0
+    assert abs(dpo.metrics["first_loss"] - math.log(2)) < 1e-3
+    assert dpo.metrics["first_margin"] == 0
     ranks = {s: json.loads((tmp_path / "out" / s / "adapter_config.json").read_text())["r"] for s in ("sft", "dpo")}
     assert ranks == {"sft": 16, "dpo": 128}

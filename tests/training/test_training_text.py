@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.recipe import MadeModel
+from bezoar_data.config.files.recipe import RandomModel
 from bezoar_data.config.problems import Place
-from bezoar_data.training.data.datasets import StageRows
-from bezoar_data.training.data.examples import make_examples
+from bezoar_data.training.data.examples import Examples, StageRows, make_examples
 from bezoar_data.training.data.template import Template, Unusable, load_template
 from bezoar_data.training.random_base import make_tokenizer
+from bezoar_data.training.stages.base import TrainingKind
+from bezoar_data.training.stages.dpo import KIND as dpo
+from bezoar_data.training.stages.sft import KIND as sft
 from training.conftest import ALPACA, CHATML, TEMPLATES
 
 AWKWARD = '"Räksmörgås", said ×7 🦊: he\n\n### left.  '
@@ -30,14 +32,14 @@ WORDS = ['Response:"Yes" Response:: no Response:"Yes" a: colon ### Response:"R']
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return make_tokenizer(MadeModel(vocab_size=400), WORDS)
+    return make_tokenizer(RandomModel(vocab_size=400), WORDS)
 
 
 @pytest.fixture(scope="module", params=["alpaca-modified", "tulu", "zephyr", "chatml"])
 def template(request: pytest.FixtureRequest, tokenizer: Any) -> Template:
     if request.param != "chatml":
         return load_template(tokenizer, TEMPLATES / f"{request.param}.jinja", Place("r.yaml"))
-    own = make_tokenizer(MadeModel(vocab_size=400), WORDS)
+    own = make_tokenizer(RandomModel(vocab_size=400), WORDS)
     own.add_special_tokens({"eos_token": "<|im_end|>"})
     own.chat_template = CHATML
     return load_template(own, None, Place("r.yaml"))
@@ -102,9 +104,13 @@ def test_a_token_on_both_sides_of_the_border_is_cut(tokenizer: Any):
     assert learnt(template, encoded.ids, encoded.labels) == '"Yes"</s>'
 
 
+def made_of(kind: TrainingKind, rows: StageRows, template: Template, settings: dict[str, Any]) -> Examples:
+    return make_examples(rows, kind.examples(rows.view, template, settings), settings)
+
+
 def test_the_whole_text_is_learnt_where_the_recipe_says_so(template: Template):
-    rows = StageRows("messages", {"messages": "m"}, [{"m": MANY}], [], 0)
-    made = make_examples("sft", rows, template, {"max_length": None, "completion_only_loss": False})
+    rows = StageRows({"messages": "m"}, [{"m": MANY}], [], 0)
+    made = made_of(sft, rows, template, {"max_length": None, "completion_only_loss": False})
     (example,) = made.train
     assert example["labels"] == example["input_ids"]
     assert replies(MANY[-1:], template) in template.tokenizer.decode(
@@ -116,8 +122,8 @@ def test_rows_cut_short_or_left_out_are_counted(template: Template):
     long = [ONE[0], {"role": "assistant", "content": "word " * 200}]
     asked = [{"role": "user", "content": "long " * 300}, ONE[1]]
     stop = [ONE[0], {"role": "assistant", "content": "a " + template.tokenizer.eos_token + " b"}]
-    rows = StageRows("messages", {"messages": "m"}, [{"m": m} for m in (ONE, long, asked, stop, ONE[:1], [])], [], 0)
-    counted = make_examples("sft", rows, template, {"max_length": 500}).counts["train"]
+    rows = StageRows({"messages": "m"}, [{"m": m} for m in (ONE, long, asked, stop, ONE[:1], [])], [], 0)
+    counted = made_of(sft, rows, template, {"max_length": 500}).counts["train"]
     assert (counted.rows, counted.examples) == (6, 2)
     assert counted.left_out == {"reply_cut_off": 1, "special_token": 1, "no_reply": 1, "empty_prompt": 1}
     assert counted.truncated >= 1
@@ -126,7 +132,7 @@ def test_rows_cut_short_or_left_out_are_counted(template: Template):
 def test_pairs_share_their_prompt_and_identical_ones_are_left_out(template: Template):
     view = {"prompt": "p", "chosen": "c", "rejected": "r"}
     pairs = [{"p": "Why?", "c": "Because.", "r": "No."}, {"p": "Why?", "c": "Same.", "r": "Same."}]
-    made = make_examples("dpo", StageRows("preference", view, pairs, [], 0), template, {"max_length": 512})
+    made = made_of(dpo, StageRows(view, pairs, [], 0), template, {"max_length": 512})
     (example,) = made.train
     end = template.tokenizer.eos_token
     assert template.tokenizer.decode(example["chosen_ids"]) == "Because." + end

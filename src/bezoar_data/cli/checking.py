@@ -13,12 +13,12 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import check_front, load_card
 from bezoar_data.config.files.discovery import Kind, find_files
 from bezoar_data.config.files.models import load_models_file
-from bezoar_data.config.files.recipe_check import load_recipe
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.render import in_order
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.runs.row import LINEAGE_COLUMNS
+from bezoar_data.training.stages.registry import load_recipe
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.pipeline.schemas import schema_texts
+from bezoar_data.project.schemas import schema_texts
 from bezoar_data.runs.folder import write_text
 
 

@@ -16,11 +16,11 @@ Examples:
 
   bezoar-data train recipes/tiny.yaml
 
-  bezoar-data train recipes/tiny.yaml --launcher ddp --processes 2   # then the command it tells
+  bezoar-data train recipes/tiny.yaml --launcher ddp --processes 2   # then run the command that it prints
 
-The datasets are those that runs here have built; a card whose dataset is missing is told with the command that builds
-it. Run the same command again to go on after an interruption: stages that are done stay, and the one that was cut short
-goes on from its last checkpoint.
+The datasets are those that runs here have built; where one is missing, the message names the command that builds it.
+Run the same command again to go on after an interruption: finished stages stay, and the one that was cut short goes on
+from its last checkpoint.
 
 Exit codes: 0 done; 2 the input is wrong; 4 the recipe's policy refuses a card; 130 interrupted.
 """
@@ -62,7 +62,12 @@ def train(
     if not _speaks():
         return
     if as_json:
-        value = {"ok": True, "exit_code": 0, "folder": str(trained.folder), "stages": trained.stages}
+        value = {
+            "ok": True,
+            "exit_code": 0,
+            "folder": str(trained.folder),
+            "stages": [stage.as_json() for stage in trained.stages],
+        }
         typer.echo(json.dumps(value, ensure_ascii=False))
     else:
         count = len(trained.stages)
@@ -82,8 +87,8 @@ def _speaks() -> bool:
 
 
 def _write_launcher(recipe: Path, launcher: Launcher, processes: int, out: Path | None) -> None:
-    from bezoar_data.config.files.recipe_check import load_recipe
     from bezoar_data.training.launcher import write_launcher
+    from bezoar_data.training.stages.registry import load_recipe
 
     loaded = load_recipe(recipe)
     path, commands = write_launcher(loaded, launcher.value, processes, out or Path("trained") / loaded.file.name)

@@ -14,8 +14,8 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
-from bezoar_data.pipeline.schemas import schema_texts
 from bezoar_data.project.files import NewFile
+from bezoar_data.project.schemas import schema_texts
 from bezoar_data.project.shipped import Shipped, shipped_folder
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")

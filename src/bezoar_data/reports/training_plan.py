@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bezoar_data.training.settings import with_defaults
-
 if TYPE_CHECKING:
-    from bezoar_data.training.planned import Planned
-    from bezoar_data.training.train import Prepared
+    from bezoar_data.training.planned import PlannedStage, Prepared
 
 
 def plan_as_json(prepared: Prepared) -> dict[str, Any]:
@@ -20,7 +17,7 @@ def plan_as_json(prepared: Prepared) -> dict[str, Any]:
         "recipe": file.name,
         "folder": str(prepared.folder.path),
         "base": file.base.model or "made by the recipe",
-        "weights": prepared.shape.weights if prepared.shape is not None else None,
+        "weights": prepared.model_config.weights if prepared.model_config is not None else None,
         "stages": [_stage(prepared, planned) for planned in prepared.stages],
         "warnings": list(prepared.warnings),
     }
@@ -75,7 +72,7 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _stage(prepared: Prepared, planned: Planned) -> dict[str, Any]:
+def _stage(prepared: Prepared, planned: PlannedStage) -> dict[str, Any]:
     value: dict[str, Any] = {
         "id": planned.stage.id,
         "use": planned.stage.use,
@@ -84,22 +81,19 @@ def _stage(prepared: Prepared, planned: Planned) -> dict[str, Any]:
         "done": prepared.finished(planned) is not None,
         "card": None,
     }
-    if planned.card is None or planned.examples is None or planned.settings is None or planned.forecast is None:
+    if (training := planned.training) is None:
         return value
-    full = with_defaults(planned.stage.use, planned.settings.given)
-    batch = full["per_device_train_batch_size"] * full["gradient_accumulation_steps"]
-    rows = {side: counted.as_json() for side, counted in planned.examples.counts.items()}
-    steps = planned.settings.steps
+    settings, estimate = training.settings, training.estimate
     return value | {
-        "card": planned.card.name,
-        "lock": planned.card.lock,
-        "rows": rows,
-        "steps": steps,
-        "rows_per_step": batch,
-        "epochs": steps * batch / len(planned.examples.train),
-        "notes": list(planned.settings.notes),
-        "computed": str(planned.forecast.speed),
-        "speed": planned.forecast.speed.as_json(),
-        "machine": planned.forecast.machine.as_json(),
-        "estimate": planned.forecast.as_json(),
+        "card": training.card.name,
+        "lock": training.card.lock,
+        "rows": {side: counted.as_json() for side, counted in training.examples.counts.items()},
+        "steps": settings.steps,
+        "rows_per_step": settings.rows_per_step,
+        "epochs": settings.epochs(len(training.examples.train)),
+        "notes": list(settings.notes),
+        "computed": str(estimate.kernels),
+        "speed": estimate.kernels.as_json(),
+        "machine": estimate.machine.as_json(),
+        "estimate": estimate.as_json(),
     }

@@ -74,7 +74,7 @@ def parse(kind: type[T], value: Any) -> T:
 
 def as_json(value: Any) -> dict[str, Any]:
     """A dataclass as JSON holds it."""
-    return cast(dict[str, Any], _adapter(type(value)).dump_python(value, mode="json"))
+    return cast(dict[str, Any], _adapter(type(value)).dump_python(value, mode="json", by_alias=True))
 
 
 def _first(error: ValidationError) -> str:

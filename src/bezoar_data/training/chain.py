@@ -7,35 +7,29 @@ template, and the versions of the libraries. A folder with that key is not train
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.config.files.recipe import BASE, LoadedRecipe
+from bezoar_data.config.files.recipe import BASE, LoadedRecipe, Stage
 from bezoar_data.runs.folder import write_json, write_text
 from bezoar_data.runs.row import digest
-from bezoar_data.runs.trained import CARD, FORMAT, STAGE_FILE
+from bezoar_data.runs.stage_record import CARD, STAGE_FILE, StageRecord
 from bezoar_data.training.curves import save_curves
-from bezoar_data.training.data.examples import Examples
 from bezoar_data.training.data.template import Template
 from bezoar_data.training.distributed import is_first, wait_for_all
 from bezoar_data.training.folder import RECIPE, TrainingFolder
 from bezoar_data.training.models import Start, base_start
-from bezoar_data.training.planned import Planned
+from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
 from bezoar_data.training.progress import Progress
-from bezoar_data.training.random_base import save_made_base
-from bezoar_data.training.stage_record import SOFTWARE, stage_file
-from bezoar_data.training.stages.base import Data, Done, StageJob
-from bezoar_data.training.stages.dpo import run_dpo
-from bezoar_data.training.stages.merge import run_merge
-from bezoar_data.training.stages.sft import run_sft
+from bezoar_data.training.random_base import save_random_base
+from bezoar_data.training.stage_record import SOFTWARE, stage_record
+from bezoar_data.training.stages.base import StageJob, StageKind, TrainingJob, TrainingKind
+from bezoar_data.training.stages.registry import stage_kinds
 
-STAGES: Mapping[str, Callable[[StageJob], Done]] = {"sft": run_sft, "dpo": run_dpo, "merge": run_merge}
-"""What each kind of stage does."""
-
-Describe = Callable[[Mapping[str, Any]], str]
-"""Makes a model card of a stage's `stage.json`."""
+Describe = Callable[[StageRecord], str]
+"""Makes the model card of a stage's record."""
 
 _BASE_FILE = "base.json"
 
@@ -54,116 +48,96 @@ def base_key(recipe: LoadedRecipe, tokenizer: Any) -> str:
 
 
 def stage_key(
-    recipe: LoadedRecipe, planned: Mapping[str, Any], start_key: str, template: Template, rows_key: str
+    recipe: LoadedRecipe, stage: Stage, start_key: str, template: Template, training: PlannedTraining | None
 ) -> str:
     """What decides a stage's weights."""
-    quantisation = recipe.file.quantisation
+    decides = {"stage": stage.model_dump(mode="json"), "adapter": training.adapter if training else None}
+    decides["settings"] = dict(training.settings.given) if training else None
+    # The tokens and labels themselves, in their order.
+    rows = digest("rows", training.examples.train, training.examples.held_out) if training else ""
     versions = {name: version(name) for name in SOFTWARE[1:]}
-    return digest("stage", FORMAT, start_key, dict(planned), quantisation, template.source, rows_key, versions)
+    quantisation = recipe.file.quantisation
+    return digest("stage", StageRecord.FORMAT, start_key, decides, quantisation, template.source, rows, versions)
 
 
-def rows_key(examples: Examples | None) -> str:
-    """The tokens and labels themselves, in their order."""
-    return digest("rows", examples.train, examples.held_out) if examples is not None else ""
-
-
-def run_chain(
-    recipe: LoadedRecipe,
-    folder: TrainingFolder,
-    plan: list[Planned],
-    template: Template,
-    progress: Progress,
-    *,
-    base: str,
-    describe: Describe,
-) -> list[dict[str, Any]]:
-    """Run every stage that is not done, in order, and give what all stages left. `base` is the base's key."""
+def run_chain(prepared: Prepared, progress: Progress, describe: Describe) -> list[StageRecord]:
+    """Run every stage that is not done, in order, and give the records of all."""
+    recipe, folder = prepared.recipe, prepared.folder
     # Asked before anything is written, so that all processes take the same stages for done.
-    done = [folder.finished(planned.stage.id, planned.key) for planned in plan]
+    done = [folder.finished(planned.stage.id, planned.key) for planned in prepared.stages]
     wait_for_all()
     if is_first():
-        _make_base(recipe, folder, template, base, progress)
+        _make_base(prepared, progress)
     wait_for_all()
     starts = {BASE: base_start(recipe, folder.base)}
-    left: dict[str, dict[str, Any]] = {}
-    for planned, found in zip(plan, done, strict=True):
-        name = planned.stage.id
-        if found is None:
-            found = _run(
-                recipe, folder, planned, template, starts[planned.start], progress, left.get(planned.start), describe
-            )
+    records: dict[str, StageRecord] = {}
+    for planned, record in zip(prepared.stages, done, strict=True):
+        name, start = planned.stage.id, starts[planned.start]
+        if record is None:
+            record = _run(prepared, planned, start, progress, records.get(planned.start), describe)
         else:
             progress.say(f"{name}: done already")
-        starts[name] = _leaves(folder, planned, starts[planned.start])
-        left[name] = found
+        starts[name] = leaves(folder, planned, start)
+        records[name] = record
         if is_first() and not (folder.stage(name) / CARD).is_file():
-            write_text(folder.stage(name) / CARD, describe(found))
+            write_text(folder.stage(name) / CARD, describe(record))
     if is_first():
         shutil.rmtree(folder.path / ".work", ignore_errors=True)
-    return list(left.values())
+    return list(records.values())
 
 
-def _make_base(recipe: LoadedRecipe, folder: TrainingFolder, template: Template, key: str, progress: Progress) -> None:
-    shape = recipe.file.base.make
-    if shape is None or ((folder.base / _BASE_FILE).is_file() and key in (folder.base / _BASE_FILE).read_text("utf-8")):
+def _make_base(prepared: Prepared, progress: Progress) -> None:
+    config, folder, key = prepared.recipe.file.base.make, prepared.folder, prepared.base
+    known = folder.base / _BASE_FILE
+    if config is None or (known.is_file() and key in known.read_text("utf-8")):
         return
     progress.say("base: making a model with random weights, and its tokenizer from the rows")
-    work = folder.open_work(BASE, key)
-    save_made_base(work / "result", shape, template.tokenizer, recipe.file.seed)
-    write_json(work / "result" / _BASE_FILE, {"key": key})
+    result = folder.open_work(BASE, key) / "result"
+    save_random_base(result, config, prepared.template.tokenizer, prepared.recipe.file.seed)
+    write_json(result / _BASE_FILE, {"key": key})
     folder.finish(BASE)
 
 
 def _run(
-    recipe: LoadedRecipe,
-    folder: TrainingFolder,
-    planned: Planned,
-    template: Template,
+    prepared: Prepared,
+    planned: PlannedStage,
     start: Start,
     progress: Progress,
-    before: Mapping[str, Any] | None,
+    before: StageRecord | None,
     describe: Describe,
-) -> dict[str, Any]:
-    """`before` is what the stage that it starts from left; None for the base."""
-    stage = planned.stage
+) -> StageRecord:
+    """`before` is the record of the stage that it starts from; None for the base."""
+    recipe, folder, stage, training = prepared.recipe, prepared.folder, planned.stage, planned.training
     work = folder.open_work(stage.id, planned.key) if is_first() else folder.work(stage.id)
     wait_for_all()
-    data = None
-    if planned.examples is not None and planned.settings is not None and planned.forecast is not None:
-        speed = planned.forecast.speed
-        data = Data(planned.examples, planned.settings, planned.adapter, speed)
-        progress.say(f"{stage.id}: {speed}")
-        for note in planned.settings.notes:
+    if training is not None:
+        progress.say(f"{stage.id}: {training.estimate.kernels}")
+        for note in training.settings.notes:
             progress.note(f"{stage.id}: {note}")
-    job = StageJob(
-        recipe=recipe,
-        stage=stage,
-        place=recipe.document.place(("stages", planned.index)),
-        start=start,
-        template=template,
-        data=data,
-        work=work,
-        result=work / "result",
-        progress=progress,
-    )
     progress.say(f"{stage.id}: {stage.use}, from {planned.start}")
-    done = STAGES[stage.use](job) if is_first() or stage.use != "merge" else None
-    if done is None or not is_first():
-        wait_for_all()
-        return folder.finished(stage.id, planned.key) or {}
-    write_text(job.result / RECIPE, recipe.path.read_text("utf-8"))
-    told = stage_file(recipe, planned, template, done, before, job.result)
-    write_json(job.result / STAGE_FILE, told)
-    save_curves(job.result, stage.id)
-    write_text(job.result / CARD, describe(told))
-    folder.finish(stage.id)
+    place = recipe.document.place(("stages", planned.index))
+    common = (recipe, stage, place, start, prepared.template, work, work / "result", progress)
+    kind, done = stage_kinds()[stage.use], None
+    if training is not None and isinstance(kind, TrainingKind):
+        more = (training.examples, training.settings, training.adapter, training.estimate.kernels)
+        done = kind.run(TrainingJob(*common, *more))
+    elif isinstance(kind, StageKind) and is_first():
+        done = kind.run(StageJob(*common))
+    if done is not None and is_first():
+        result = work / "result"
+        write_text(result / RECIPE, recipe.path.read_text("utf-8"))
+        record = stage_record(recipe, planned, prepared.template, done, before, result)
+        write_json(result / STAGE_FILE, record.as_json())
+        save_curves(result, stage.id)
+        write_text(result / CARD, describe(record))
+        folder.finish(stage.id)
     wait_for_all()
-    return told
+    return StageRecord.read(folder.stage(stage.id) / STAGE_FILE)
 
 
-def _leaves(folder: TrainingFolder, planned: Planned, start: Start) -> Start:
+def leaves(folder: TrainingFolder, planned: PlannedStage, start: Start) -> Start:
     """What a later stage starts from after this one."""
     result = folder.stage(planned.stage.id)
-    if planned.stage.use == "merge" or planned.adapter is None:
+    if planned.training is None or planned.training.adapter is None:
         return Start(str(result))
     return Start(start.weights, result, start.revision, start.trust_remote_code)

@@ -29,7 +29,7 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def meet(*, use_cpu: bool) -> None:
+def init_process_group(*, use_cpu: bool) -> None:
     """Connect the processes. Raises `InputError` where several GPUs are visible to one."""
     import torch
     from accelerate import PartialState
@@ -50,7 +50,7 @@ def wait_for_all() -> None:
         torch.distributed.barrier()
 
 
-def part() -> None:
+def destroy_process_group() -> None:
     """Leave the others, when everything is done."""
     if world_size() > 1:
         import torch.distributed

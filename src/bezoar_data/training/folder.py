@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import replace_folder, restore_folder, write_json
-from bezoar_data.runs.trained import STAGE_FILE
+from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
 
 RECIPE = "recipe.yaml"
 _KEY = "key.json"
@@ -45,13 +44,13 @@ class TrainingFolder:
     def work(self, name: str) -> Path:
         return self.path / ".work" / name
 
-    def finished(self, name: str, key: str) -> dict[str, Any] | None:
-        """What the folder of a finished stage says, if it was made from what `key` stands for."""
+    def finished(self, name: str, key: str) -> StageRecord | None:
+        """The record of a finished stage, if it was made from what `key` stands for."""
         try:
-            value = json.loads((self.stage(name) / STAGE_FILE).read_text("utf-8"))
-        except (OSError, ValueError):
+            record = StageRecord.read(self.stage(name) / STAGE_FILE)
+        except InputError:
             return None
-        return value if isinstance(value, dict) and value.get("key") == key else None
+        return record if record.key == key else None
 
     @contextmanager
     def held(self) -> Iterator[None]:

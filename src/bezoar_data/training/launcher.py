@@ -10,7 +10,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.recipe import LoadedRecipe
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.folder import write_json
-from bezoar_data.training.estimate.model_shape import empty_model, read_config
+from bezoar_data.training.estimate.model_config import empty_model, read_config
 
 _COMMAND = "-m bezoar_data.cli.main train"
 
@@ -56,7 +56,7 @@ def _fsdp(recipe: LoadedRecipe, use_cpu: bool) -> dict[str, Any]:
         raise InputError(Problem("missing-key", message, recipe.document.place(("quantisation",), key=True), hint))
     config = read_config(recipe)
     if config is None:
-        message = "which layers to wrap is said by the base's configuration, and it is on the Hub and not here"
+        message = "FSDP needs the base's configuration, and it is neither here nor could it be fetched from the Hub"
         raise InputError(Problem("no-base", message, recipe.document.place(("base",), key=True)))
     layers = sorted(empty_model(config)._no_split_modules or [])
     return {

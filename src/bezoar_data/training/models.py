@@ -7,18 +7,12 @@ sight.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from bezoar_data.config.files.recipe import LoadedRecipe
-
-if TYPE_CHECKING:
-    pass
-
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.recipe import Base
+from bezoar_data.config.files.recipe import Base, LoadedRecipe
 from bezoar_data.config.problems import Place, Problem
 
 
@@ -124,10 +118,10 @@ def _not_loadable(what: str, start: Start, place: Place, error: Exception) -> In
     return InputError(Problem("no-base", f"the {what} of {start.weights} cannot be loaded: {first}", place))
 
 
-def told_base(recipe: LoadedRecipe) -> dict[str, Any]:
-    """A folder by its name alone: where it lies on this machine is nobody's business."""
+def describe_base(recipe: LoadedRecipe) -> dict[str, Any]:
+    """What the recipe says of the base. A folder is given by its name alone: its path on this machine is private."""
     base = recipe.file.base
-    told: dict[str, Any] = base.model_dump(mode="json", exclude_none=True)
+    value: dict[str, Any] = base.model_dump(mode="json", exclude_none=True)
     if base.model is not None and is_folder(base.model):
-        told = {**told, "model": recipe.resolve(base.model).name, "folder": True}
-    return told
+        value |= {"model": recipe.resolve(base.model).name, "folder": True}
+    return value

@@ -1,4 +1,4 @@
-"""A stage with all that is known of it before it runs."""
+"""A recipe with all that decides its stages, before any weights are loaded."""
 
 from __future__ import annotations
 
@@ -6,25 +6,56 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bezoar_data.config.files.recipe import Stage
+from bezoar_data.config.files.recipe import LoadedRecipe, Stage
+from bezoar_data.runs.stage_record import StageRecord
 from bezoar_data.training.data.datasets import StageCard
-from bezoar_data.training.data.examples import Examples
-from bezoar_data.training.estimate.forecast import Forecast
+from bezoar_data.training.data.examples import Examples, StageRows
+from bezoar_data.training.data.template import Template
+from bezoar_data.training.estimate.estimator import Estimate
+from bezoar_data.training.estimate.model_config import ModelConfig
+from bezoar_data.training.folder import TrainingFolder
 from bezoar_data.training.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A stage with all that decides it, before anything of it is loaded."""
+class PlannedTraining:
+    """What a stage that trains learns from, and how."""
+
+    card: StageCard
+    rows: StageRows
+    examples: Examples
+    settings: Settings
+    adapter: Mapping[str, Any] | None
+    """peft's LoraConfig for a new adapter; None where all weights are trained."""
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """One stage of a recipe, and what its weights will depend on."""
 
     index: int
     stage: Stage
     start: str
     """The id of the stage it goes on from, or `base`."""
     key: str
-    card: StageCard | None
-    examples: Examples | None
-    settings: Settings | None
-    adapter: Mapping[str, Any] | None
-    passed_over: int = 0
-    forecast: Forecast | None = None
+    training: PlannedTraining | None
+    """None of a stage that does not train."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A recipe compared with its cards, with every stage's examples."""
+
+    recipe: LoadedRecipe
+    folder: TrainingFolder
+    template: Template
+    stages: list[PlannedStage]
+    base: str
+    """The key of the base."""
+    model_config: ModelConfig | None
+    """Of the base; None where its configuration is not here."""
+    warnings: tuple[str, ...]
+
+    def finished(self, planned: PlannedStage) -> StageRecord | None:
+        return self.folder.finished(planned.stage.id, planned.key)

@@ -1,4 +1,4 @@
-"""A tiny base model made on the spot: random weights, and a tokenizer trained on the recipe's own rows."""
+"""A tiny base with random weights, and a tokenizer trained on the recipe's own rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.config.files.recipe import MadeModel
+from bezoar_data.config.files.recipe import RandomModel
 
 _PAD, _EOS = "<pad>", "</s>"
 
@@ -16,7 +16,7 @@ _SPREAD = 0.2
 inside its attention could hardly move them."""
 
 
-def make_tokenizer(shape: MadeModel, texts: Iterable[str]) -> Any:
+def make_tokenizer(config: RandomModel, texts: Iterable[str]) -> Any:
     """Byte-level BPE: every text can be written with it, and no token stands for an unknown one."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -25,7 +25,7 @@ def make_tokenizer(shape: MadeModel, texts: Iterable[str]) -> Any:
     bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bare.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=shape.vocab_size,
+        vocab_size=config.vocab_size,
         special_tokens=[_PAD, _EOS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -34,24 +34,24 @@ def make_tokenizer(shape: MadeModel, texts: Iterable[str]) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     bare.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
-        tokenizer_object=bare, pad_token=_PAD, eos_token=_EOS, model_max_length=shape.max_position_embeddings
+        tokenizer_object=bare, pad_token=_PAD, eos_token=_EOS, model_max_length=config.max_position_embeddings
     )
 
 
-def save_made_base(folder: Path, shape: MadeModel, tokenizer: Any, seed: int) -> None:
+def save_random_base(folder: Path, config: RandomModel, tokenizer: Any, seed: int) -> None:
     """Leave model and tokenizer in an empty folder, as any base has them."""
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-    config = LlamaConfig(
-        **{**shape.model_dump(), "vocab_size": len(tokenizer)},
+    llama = LlamaConfig(
+        **{**config.model_dump(), "vocab_size": len(tokenizer)},
         initializer_range=_SPREAD,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(config)
+    model = LlamaForCausalLM(llama)
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

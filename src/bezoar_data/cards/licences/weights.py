@@ -16,6 +16,7 @@ from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, best_permission
 from bezoar_data.cards.licences.table import LicenceTable, licence_table
 from bezoar_data.config.files.licence_terms import LicenceTerms, Permission
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.runs.stage_record import StageData, StageRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,13 @@ class _Part:
     limits: tuple[str, ...] = ()
 
 
-def licence_of_weights(stage: Mapping[str, Any]) -> WeightsLicence:
-    """The licence of what a stage left. `stage` is its `stage.json`, which holds all it was made from."""
+def licence_of_weights(stage: StageRecord) -> WeightsLicence:
+    """The licence of what a stage left. Its record holds all it was made from."""
     data = list(data_of(stage))
     table = licence_table()
     for one in data:
-        table = table.with_own(one.get("terms") or {})
-    parts = [*_base(stage["base"], table), *(_data(one, table) for one in data)]
+        table = table.with_own(one.terms or {})
+    parts = [*_base(stage.base, table), *(_data(one, table) for one in data)]
     outcome = combine([part.ways for part in parts], table)
     commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
     conflicts = tuple(dict.fromkeys([*(c for part in parts for c in part.conflicts), *outcome.conflicts]))
@@ -74,13 +75,13 @@ def licence_of_weights(stage: Mapping[str, Any]) -> WeightsLicence:
     return WeightsLicence(licence, publish, concerns)
 
 
-def data_of(stage: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def data_of(stage: StageRecord) -> Iterator[StageData]:
     """What the stage and all before it were trained on, each dataset once, in their order."""
     seen = set()
-    for one in (*stage["lineage"], stage):
-        data = one["data"]
-        if data is not None and data["lock"] not in seen:
-            seen.add(data["lock"])
+    for one in stage.stages:
+        data = one.data
+        if data is not None and data.lock not in seen:
+            seen.add(data.lock)
             yield data
 
 
@@ -103,31 +104,31 @@ def _base(base: Mapping[str, Any], table: LicenceTable) -> Iterator[_Part]:
     yield _Part(ways, verdict, sentence, attribution=credit if owed else ())
 
 
-def _data(data: Mapping[str, Any], table: LicenceTable) -> _Part:
-    licence = data["licence"]
+def _data(data: StageData, table: LicenceTable) -> _Part:
+    licence = data.licence
     result, commercial = licence["result"], licence["commercial"]
-    conflicts = tuple(f"in the data {data['card']}, {c}" for c in licence["conflicts"])
+    conflicts = tuple(f"in the data {data.card}, {c}" for c in licence["conflicts"])
     ways = () if result == UNKNOWN or conflicts else table.alternatives(result)
     says = "its licence is unknown" if result == UNKNOWN else f"{result} by its card"
     limits = tuple(
-        f"the data {data['card']} holds answers under {name}, whose terms {terms.limit}"
+        f"the data {data.card} holds answers under {name}, whose terms {terms.limit}"
         for name in sorted(frozenset().union(*ways))
         if (terms := table.terms(name)) is not None and terms.limit
     )
-    sentence = f"Data {data['card']} (build {data['lock']}): {says}; commercial use: {commercial}."
+    sentence = f"Data {data.card} (build {data.lock}): {says}; commercial use: {commercial}."
     return _Part(ways, commercial, sentence, conflicts, tuple(licence["attribution"]), limits)
 
 
 def _concerns(
-    stage: Mapping[str, Any],
-    data: Sequence[Mapping[str, Any]],
+    stage: StageRecord,
+    data: Sequence[StageData],
     parts: Sequence[_Part],
     expression: str | None,
     conflicts: Sequence[str],
 ) -> Iterator[tuple[str, str]]:
-    if "make" in stage["base"]:
+    if "make" in stage.base:
         yield "demo", "its base is a tiny one with random weights"
-    if named := [one["card"] for one in data if one["demo"]]:
+    if named := [one.card for one in data if one.demo]:
         yield "demo", f"it was trained on rows of embedded demo models: {', '.join(named)}"
     if conflicts:
         yield "unknown-licence", f"its licences are in conflict: {'; '.join(conflicts)}"
@@ -136,7 +137,7 @@ def _concerns(
     for limit in dict.fromkeys(limit for part in parts for limit in part.limits):
         yield "restricted-terms", limit
     verdict = worst(part.commercial for part in parts)
-    if stage["policy"]["commercial"] and (verdict != "yes" or conflicts):
+    if stage.policy["commercial"] and (verdict != "yes" or conflicts):
         yield "policy", "the recipe asks for what may be used commercially, and that is not known of these weights"
 
 

@@ -11,19 +11,20 @@ from bezoar_data.cards.front_matter import licence_keys
 from bezoar_data.cards.licences.weights import WeightsLicence, data_of, licence_of_weights
 from bezoar_data.config.files.card_text import front_text
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.runs.stage_record import StageRecord
 
 FORMAT = 1
 PICTURE = "loss.png"
 
 
-def model_card(stage: Mapping[str, Any]) -> str:
-    """The card of what a stage left. `stage` is its `stage.json`."""
+def model_card(stage: StageRecord) -> str:
+    """The card of what a stage left."""
     found = licence_of_weights(stage)
-    title = f"# {md.text(stage['recipe']['name'])}: {md.text(stage['stage'])}"
+    title = f"# {md.text(stage.recipe['name'])}: {md.text(stage.stage)}"
     parts = [
         title,
         *_demo(found),
-        md.text(stage["recipe"]["description"]),
+        md.text(stage.recipe["description"]),
         "## How it was trained",
         *_stages(stage),
         *_settings(stage),
@@ -34,14 +35,14 @@ def model_card(stage: Mapping[str, Any]) -> str:
         "## How to use it",
         *_use(stage),
         "## Made with",
-        ", ".join(f"{name} {number}" for name, number in stage["software"].items()) + ".",
+        ", ".join(f"{name} {number}" for name, number in stage.software.items()) + ".",
     ]
     return front_text(model_front(stage, found)) + "\n" + "\n\n".join(part for part in parts if part) + "\n"
 
 
-def model_front(stage: Mapping[str, Any], found: WeightsLicence) -> dict[str, Any]:
+def model_front(stage: StageRecord, found: WeightsLicence) -> dict[str, Any]:
     """The front matter of the card: the Hub's own keys, and what is ours."""
-    is_adapter = stage["stands_on"] is not None
+    is_adapter = stage.base_lineage is not None
     on_the_hub = hub_base(stage)
     front: dict[str, Any] = dict(licence_keys(found.licence))
     front |= {"pipeline_tag": "text-generation", "library_name": "peft" if is_adapter else "transformers"}
@@ -53,26 +54,26 @@ def model_front(stage: Mapping[str, Any], found: WeightsLicence) -> dict[str, An
     return front
 
 
-def hub_base(stage: Mapping[str, Any]) -> str | None:
+def hub_base(stage: StageRecord) -> str | None:
     """The id on the Hub of the weights that an adapter stands on, or that all was trained from; None: they are here
     alone."""
-    standing = stage["stands_on"] or stage["base"]
+    standing = stage.base_lineage or stage.base
     return None if standing.get("folder") else standing.get("model")
 
 
-def bezoar_keys(stage: Mapping[str, Any], found: WeightsLicence) -> dict[str, Any]:
+def bezoar_keys(stage: StageRecord, found: WeightsLicence) -> dict[str, Any]:
     """What stands under `bezoar:`: it follows from `stage.json`, and nobody writes it by hand."""
     data = [
-        {"card": one["card"], "lock": one["lock"], "licence": one["licence"]["result"], "demo": one["demo"]}
+        {"card": one.card, "lock": one.lock, "licence": one.licence["result"], "demo": one.demo}
         for one in data_of(stage)
     ]
     licence = found.licence
     return {
         "version": FORMAT,
-        "recipe": {key: stage["recipe"][key] for key in ("name", "sha256")},
-        "stage": stage["stage"],
-        "key": stage["key"],
-        "base": dict(stage["base"]),
+        "recipe": {key: stage.recipe[key] for key in ("name", "sha256")},
+        "stage": stage.stage,
+        "key": stage.key,
+        "base": dict(stage.base),
         "data": data,
         "licence": {
             "result": licence.result,
@@ -82,7 +83,7 @@ def bezoar_keys(stage: Mapping[str, Any], found: WeightsLicence) -> dict[str, An
             "conflicts": list(licence.conflicts),
             "attribution": list(licence.attribution),
         },
-        "metrics": dict(stage["metrics"]),
+        "metrics": dict(stage.metrics),
     }
 
 
@@ -95,20 +96,18 @@ def _demo(found: WeightsLicence) -> Iterator[str]:
         )
 
 
-def _stages(stage: Mapping[str, Any]) -> Iterator[str]:
+def _stages(stage: StageRecord) -> Iterator[str]:
     rows = []
-    for one in (*stage["lineage"], stage):
-        m = one["metrics"]
+    for one in stage.stages:
+        m = one.metrics
         loss = f"{m['first_loss']:.3f} → {m['last_loss']:.3f}" if "first_loss" in m else ""
         best = f"{m['best_eval_loss']:.3f}" if "best_eval_loss" in m else ""
         margin = f"{m['first_margin']:.3f} → {m['last_margin']:.3f}" if "first_margin" in m else ""
-        rows.append(
-            (md.code(one["stage"]), one["use"], md.code(one["from"]), str(m.get("steps", "")), loss, best, margin)
-        )
+        rows.append((md.code(one.stage), one.use, md.code(one.start), str(m.get("steps", "")), loss, best, margin))
     head = ("Stage", "Does", "Goes on from", "Steps", "Loss, first → last", "Held out, best", "Margin, first → last")
-    yield f"Base: {_base(stage['base'])}."
+    yield f"Base: {_base(stage.base)}."
     yield md.table(head, rows, "lllrrrr")
-    if stage["data"] is not None:
+    if stage.data is not None:
         yield f"![Loss by step]({PICTURE})"
 
 
@@ -119,36 +118,34 @@ def _base(base: Mapping[str, Any]) -> str:
     return f"{md.code(base['model'])}{revision}, {md.text(base.get('licence') or 'licence not stated')}"
 
 
-def _settings(stage: Mapping[str, Any]) -> Iterator[str]:
+def _settings(stage: StageRecord) -> Iterator[str]:
     """The settings of this stage's trainer, or of the one it was merged from."""
-    trained = next((one for one in (stage, *reversed(stage["lineage"])) if one["settings"] is not None), None)
+    trained = next((one for one in reversed(stage.stages) if one.settings is not None), None)
     if trained is None:
         return
-    yield f"### Settings of {md.code(trained['stage'])}"
+    yield f"### Settings of {md.code(trained.stage)}"
     groups = (
-        ("training", trained["settings"]),
-        ("adapter", trained["adapter"]),
-        ("quantisation", trained["quantisation"]),
+        ("training", trained.settings),
+        ("adapter", trained.adapter),
+        ("quantisation", trained.quantisation),
     )
     lines = [
         f"{group}.{name}: {json.dumps(value)}" for group, values in groups if values for name, value in values.items()
     ]
     yield md.block("\n".join(clean_text(line, one_line=True) for line in lines))
-    yield from (md.text(note) for note in trained["notes"])
+    yield from (md.text(note) for note in trained.notes)
 
 
-def _data(stage: Mapping[str, Any]) -> Iterator[str]:
+def _data(stage: StageRecord) -> Iterator[str]:
     yield "Each dataset is named by the hash of its lock, which holds where every row came from."
     rows = []
-    for one in (*stage["lineage"], stage):
-        if (data := one["data"]) is None:
+    for one in stage.stages:
+        if (data := one.data) is None:
             continue
-        train, held_out = data["rows"]["train"], data["rows"]["validation"]
-        chosen = md.code(data["where"]) if data["where"] else "all"
+        train, held_out = data.rows["train"], data.rows["validation"]
+        chosen = md.code(data.where) if data.where else "all"
         counts = (train["examples"], held_out["examples"], train["truncated"], sum(train["left_out"].values()))
-        rows.append(
-            (md.code(one["stage"]), md.text(data["card"]), md.code(data["lock"]), chosen, *map(md.number, counts))
-        )
+        rows.append((md.code(one.stage), md.text(data.card), md.code(data.lock), chosen, *map(md.number, counts)))
     head = ("Stage", "Dataset", "Build", "Rows", "Trained on", "Held out", "Cut short", "Left out")
     yield md.table(head, rows, "llllrrrr")
 
@@ -170,11 +167,11 @@ def _licence(found: WeightsLicence) -> Iterator[str]:
     )
 
 
-def _use(stage: Mapping[str, Any]) -> Iterator[str]:
+def _use(stage: StageRecord) -> Iterator[str]:
     yield "The tokenizer brings the chat template that the model was trained with. In this folder:"
     load = "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
     model = 'AutoModelForCausalLM.from_pretrained(".")'
-    if stage["stands_on"] is not None:
+    if stage.base_lineage is not None:
         load = "from peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer\n\n"
         model = 'AutoPeftModelForCausalLM.from_pretrained(".")'
     ask = (

@@ -18,7 +18,7 @@ from bezoar_data.config.files.card_text import front_text
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.redact import redact
 from bezoar_data.runs.hashing import sha256_of
-from bezoar_data.runs.trained import TrainedStage
+from bezoar_data.runs.stage_record import TrainedStage
 
 _TEXTS = (".md", ".json", ".jsonl", ".jinja", ".yaml", ".txt")
 
@@ -30,7 +30,7 @@ def refusals(stage: TrainedStage, allowed: Collection[str] = (), base: str | Non
     Concerns are `demo`, `unknown-licence`, `restricted-terms`, `policy` and `failed-checks`. A missing base and a key
     cannot be allowed.
     """
-    found = licence_of_weights(stage.told)
+    found = licence_of_weights(stage.record)
     problems = []
     if "failed-checks" not in allowed:
         wrong = [*_files(stage), *_card(stage, found)]
@@ -44,7 +44,7 @@ def refusals(stage: TrainedStage, allowed: Collection[str] = (), base: str | Non
 
 
 def _files(stage: TrainedStage) -> Iterator[Problem]:
-    for name, known in stage.told["files"].items():
+    for name, known in stage.record.files.items():
         file = stage.path / name
         if not file.is_file():
             yield Problem("data-differs", "the stage left this file, and it is gone", Place(str(file)))
@@ -59,7 +59,7 @@ def _card(stage: TrainedStage, found: WeightsLicence) -> Iterator[Problem]:
     except InputError as error:
         yield from error.problems
         return
-    expected = parse_card(front_text({"bezoar": bezoar_keys(stage.told, found)}), str(stage.card)).bezoar
+    expected = parse_card(front_text({"bezoar": bezoar_keys(stage.record, found)}), str(stage.card)).bezoar
     for key in sorted({*expected, *card.bezoar}):
         if card.bezoar.get(key) != expected.get(key):
             message = f"'{key}' is not what follows from stage.json"
@@ -74,10 +74,10 @@ def _card(stage: TrainedStage, found: WeightsLicence) -> Iterator[Problem]:
 
 
 def _base(stage: TrainedStage, base: str | None) -> Iterator[Problem]:
-    if base is not None and stage.told["stands_on"] is None:
+    if base is not None and stage.record.base_lineage is None:
         message = "it stands alone: no other weights belong to it"
         yield Problem("refused-base", message, Place(str(stage.path)), "leave --base out")
-    if stage.told["stands_on"] is not None and base is None and hub_base(stage.told) is None:
+    if stage.record.base_lineage is not None and base is None and hub_base(stage.record) is None:
         message = "it is an adapter for weights that are on this machine alone"
         hint = "publish the merge of it, or say where those weights are published: --base OWNER/NAME"
         yield Problem("refused-base", message, Place(str(stage.path)), hint)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bezoar_data.cards.hub.upload import RepoContents
 from bezoar_data.config.files.card import load_card
-from bezoar_data.runs.trained import ADAPTER, CARD, TrainedStage
+from bezoar_data.runs.stage_record import ADAPTER, CARD, TrainedStage
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json")
 _ONCE = (ADAPTER, "config.json", "generation_config.json", "log.jsonl", "loss.svg", "loss.png")
@@ -16,9 +16,9 @@ _ONCE = (ADAPTER, "config.json", "generation_config.json", "log.jsonl", "loss.sv
 
 def model_contents(stage: TrainedStage, base: str | None = None) -> RepoContents:
     """What is published of a stage. `base` says where the weights are published that its adapter stands on."""
-    told = stage.told
+    record = stage.record
     files: dict[str, Path | bytes] = {**stage.files()}
-    if base is not None and told["stands_on"] is not None:
+    if base is not None and record.base_lineage is not None:
         # The only two places that name the base; here they name a folder of this machine.
         config = json.loads((stage.path / ADAPTER).read_text("utf-8"))
         files[ADAPTER] = (json.dumps({**config, "base_model_name_or_path": base}, indent=2) + "\n").encode()
@@ -26,7 +26,7 @@ def model_contents(stage: TrainedStage, base: str | None = None) -> RepoContents
     return RepoContents(
         kind="model",
         files=files,
-        tag=told["key"][:16],
-        description=f"Stage {told['stage']} of the recipe {told['recipe']['name']}, by bezoar-data",
+        tag=record.key[:16],
+        description=f"Stage {record.stage} of the recipe {record.recipe['name']}, by bezoar-data",
         stale=lambda path: path.endswith(_WEIGHTS) or path in _ONCE,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from bezoar_data.config.files.card_front_matter import CardFront
 from bezoar_data.config.files.models import ModelsFile
 from bezoar_data.config.files.pipeline import PipelineFile
-from bezoar_data.config.files.recipe import RecipeFile
-from bezoar_data.config.files.trainer_settings import DPO, LORA, QUANTISATION, SFT, shared_settings, trainer_settings
+from bezoar_data.config.files.recipe import Stage, TrainingStage, recipe_model
+from bezoar_data.config.files.trainer_settings import LORA, QUANTISATION, shared_settings, trainer_settings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -49,22 +49,18 @@ def card_schema() -> dict[str, Any]:
     return _schema(CardFront)
 
 
-def recipe_schema() -> dict[str, Any]:
-    """The JSON schema of recipes, with the settings of the training libraries."""
-    schema = _schema(RecipeFile)
+def recipe_schema(stages: Sequence[type[Stage]]) -> dict[str, Any]:
+    """The JSON schema of recipes with these kinds of stages, and with the settings of the training libraries."""
+    schema = _schema(recipe_model(tuple(stages)))
     definitions = schema["$defs"]
-    shared = "SharedSettings"
-    for name, settings in {shared: shared_settings(), **trainer_settings()}.items():
+    trainers = {stage.__name__: stage.trainer for stage in stages if issubclass(stage, TrainingStage)}
+    shared = {"SharedSettings": shared_settings(tuple(trainers.values()))}
+    for name, settings in {**shared, **trainer_settings()}.items():
         definitions[name] = {"description": f"Settings of {name}.", **with_examples(settings)}
-    for owner, key, name in (
-        (schema, "training", shared),
-        (schema, "adapter", LORA),
-        (schema, "quantisation", QUANTISATION),
-        (definitions["SftStage"], "training", SFT),
-        (definitions["SftStage"], "adapter", LORA),
-        (definitions["DpoStage"], "training", DPO),
-        (definitions["DpoStage"], "adapter", LORA),
-    ):
+    taken = [(schema, "training", "SharedSettings"), (schema, "adapter", LORA), (schema, "quantisation", QUANTISATION)]
+    for stage, trainer in trainers.items():
+        taken += [(definitions[stage], "training", trainer), (definitions[stage], "adapter", LORA)]
+    for owner, key, name in taken:
         said = owner["properties"][key]
         kept = {k: v for k, v in said.items() if k in ("description", "examples", "default")}
         wanted: dict[str, Any] = {"$ref": f"#/$defs/{name}"}

@@ -7,10 +7,11 @@ Settings of the trainers keep TRL's, peft's and transformers' own names.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, create_model
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.files.pipeline import STEP_ID
@@ -25,7 +26,7 @@ _Name = Annotated[str, Field(min_length=1)]
 _Settings = dict[str, Any]
 
 
-class MadeModel(Strict):
+class RandomModel(Strict):
     """A model with random weights, and a tokenizer trained on the recipe's own data: for trying a recipe out. The names
     are those of transformers' LlamaConfig."""
 
@@ -55,7 +56,7 @@ class Base(Strict):
         description="Its id on the Hub, or a folder: a path relative to this file that starts with './', '../' or '/'.",
         examples=["openlm-research/open_llama_3b_v2"],
     )
-    make: MadeModel | None = Field(
+    make: RandomModel | None = Field(
         default=None,
         description="In its place: make a small one with random weights, to try the recipe out.",
         examples=[{"hidden_size": 64, "num_hidden_layers": 2}],
@@ -98,7 +99,12 @@ class Split(Strict):
     )
 
 
-class _Stage(Strict):
+class Stage(Strict):
+    """One stage of a recipe. Every kind of stage is a class of its own, in `training/stages`."""
+
+    starts_from: ClassVar[Literal["any", "adapter", "weights"]] = "weights"
+    """What the stage before it must leave: an adapter, or weights that stand alone."""
+
     # First, because the id's default is made from it.
     use: str
     id: Annotated[str, Field(pattern=STEP_ID)] = Field(
@@ -113,8 +119,21 @@ class _Stage(Strict):
         examples=["lamini", "base"],
     )
 
+    @classmethod
+    def kind(cls) -> str:
+        """The value of `use` that names this kind of stage."""
+        return str(get_args(cls.model_fields["use"].annotation)[0])
 
-class _Training(_Stage):
+
+class TrainingStage(Stage):
+    """A stage that trains on a card's rows."""
+
+    starts_from: ClassVar[Literal["any", "adapter", "weights"]] = "any"
+    trainer: ClassVar[str]
+    """The class of TRL that takes the stage's settings, such as `SFTConfig`."""
+    views: ClassVar[tuple[str, ...]]
+    """The card's views that it can train on; the first that a card has is used."""
+
     card: _Name = Field(
         description="The card of the data: a path relative to this file, or owner/name on the Hub.",
         examples=["../cards/orca.md"],
@@ -134,54 +153,8 @@ class _Training(_Stage):
         description="Settings of the adapter that differ here, where a new one starts: peft's LoraConfig.",
         examples=[{"r": 32}],
     )
-
-
-class SftStage(_Training):
-    """Supervised training on the card's `sft` or `messages` view. It carries the adapter it starts from on, with a new
-    optimizer."""
-
-    model_config = ConfigDict(title="SFT stage")
-
-    use: Literal["sft"] = Field(description="What the stage does.", examples=["sft"])
-    view: Literal["sft", "messages"] | None = Field(
-        default=None, description="The card's view to train on, where it has both.", examples=["sft"]
-    )
-    training: _Settings = Field(
-        default_factory=dict,
-        description="Settings of TRL's SFTConfig, over those of the recipe.",
-        examples=[{"num_train_epochs": 3, "learning_rate": 3e-4}],
-    )
-
-
-class DpoStage(_Training):
-    """Direct preference optimisation on the card's `preference` view. The reference is the policy as it starts."""
-
-    model_config = ConfigDict(title="DPO stage")
-
-    use: Literal["dpo"] = Field(description="What the stage does.", examples=["dpo"])
-    view: Literal["preference"] | None = Field(
-        default=None, description="The card's view to train on.", examples=["preference"]
-    )
-    training: _Settings = Field(
-        default_factory=dict,
-        description="Settings of TRL's DPOConfig, over those of the recipe.",
-        examples=[{"num_train_epochs": 1, "beta": 0.1}],
-    )
-
-
-class MergeStage(_Stage):
-    """Put an adapter into an unquantised copy of the base, so that the result stands alone."""
-
-    model_config = ConfigDict(title="Merge stage")
-
-    use: Literal["merge"] = Field(description="What the stage does.", examples=["merge"])
-    dtype: Literal["float16", "bfloat16", "float32"] = Field(
-        default="float16", description="The type of the merged weights.", examples=["float16"]
-    )
-
-
-Stage = Annotated[SftStage | DpoStage | MergeStage, Field(discriminator="use")]
-TrainingStage = SftStage | DpoStage
+    view: str | None = Field(default=None, description="The card's view to train on.")
+    training: _Settings = Field(default_factory=dict, description="Settings of its trainer, over the recipe's.")
 
 
 class Policy(Strict):
@@ -212,6 +185,13 @@ class Policy(Strict):
         description="'checked': only data searched for benchmarks; 'clean': and in which none was found.",
         examples=["checked"],
     )
+
+
+_STAGES: Any = Field(
+    min_length=1,
+    description="The stages, each going on from the one before it unless it says 'from:'.",
+    examples=[[{"use": "sft", "card": "../cards/orca.md"}]],
+)
 
 
 class RecipeFile(Strict):
@@ -259,14 +239,19 @@ class RecipeFile(Strict):
     policy: Policy = Field(
         default=Policy(), description="What the data and the base must be.", examples=[{"commercial": True}]
     )
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(
-        description="The stages, each going on from the one before it unless it says 'from:'.",
-        examples=[[{"use": "sft", "card": "../cards/orca.md"}]],
-    )
+    stages: tuple[Stage, ...] = _STAGES
 
     def start(self, index: int) -> str:
         """The id of the stage that the one at `index` goes on from, or 'base'."""
         return self.stages[index].start or (self.stages[index - 1].id if index else BASE)
+
+
+@cache
+def recipe_model(stages: tuple[type[Stage], ...]) -> type[RecipeFile]:
+    """The recipe file with these kinds of stages. They are handed in: each belongs to the code that runs it."""
+    kinds = Annotated[Union[stages], Field(discriminator="use")]  # type: ignore[valid-type]  # noqa: UP007
+    fields: dict[str, Any] = {"stages": (tuple[kinds, ...], _STAGES)}
+    return create_model("RecipeFile", __base__=RecipeFile, __doc__=RecipeFile.__doc__, **fields)
 
 
 BASE = "base"

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.files.licence_names import licence_problem
-from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, LoadedRecipe, RecipeFile
-from bezoar_data.config.files.trainer_settings import (
-    DPO,
-    LORA,
-    QUANTISATION,
-    SFT,
-    TAKEN,
-    shared_settings,
-    trainer_settings,
-)
+from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, LoadedRecipe, Stage, TrainingStage, recipe_model
+from bezoar_data.config.files.trainer_settings import LORA, QUANTISATION, TAKEN, shared_settings, trainer_settings
 from bezoar_data.config.paths import relative_to_cwd, similar_file_hint
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
@@ -30,19 +23,20 @@ from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 Columns = Callable[[Path], Collection[str] | None]
 """The columns of the dataset that a card describes, where they are known."""
 
-_TRAINERS = {"sft": SFT, "dpo": DPO}
-_VIEWS = {"sft": ("sft", "messages"), "dpo": ("preference",)}
+Kinds = Mapping[str, type[Stage]]
+"""The kinds of stages, by the `use` that names them."""
 
 
-def load_recipe(path: Path, columns: Columns = lambda card: None) -> LoadedRecipe:
+def check_recipe(path: Path, stages: Sequence[type[Stage]], columns: Columns) -> LoadedRecipe:
     """Read and check a recipe and the cards it names. Raises `InputError` with every mistake found.
 
-    Nothing of the training libraries is imported.
+    `stages` are the kinds of stages there are. Nothing of the training libraries is imported.
     """
     document = load_yaml(path, lenient=True)
-    file, problems = check(document, RecipeFile)
-    problems += _check_chain(document)
-    problems += _check_all_settings(document)
+    file, problems = check(document, recipe_model(tuple(stages)))
+    kinds = {stage.kind(): stage for stage in stages}
+    problems += _check_chain(document, kinds)
+    problems += _check_all_settings(document, kinds)
     if file is not None:
         recipe = LoadedRecipe(file, document, path)
         problems += _check_base(recipe)
@@ -61,7 +55,7 @@ def _written_stages(document: Document) -> list[tuple[int, dict[str, Any]]]:
     return [(i, s) for i, s in enumerate(stages if isinstance(stages, list) else []) if isinstance(s, dict)]
 
 
-def _check_chain(document: Document) -> Iterator[Problem]:
+def _check_chain(document: Document, kinds: Kinds) -> Iterator[Problem]:
     """Ids that are unique, and stages that go on from earlier ones which leave what they need."""
     stages = _written_stages(document)
     ids = {i: s.get("id", s.get("use")) for i, s in stages}
@@ -77,13 +71,14 @@ def _check_chain(document: Document) -> Iterator[Problem]:
                 yield document.problem("duplicate-id", message, path, hint=hint)
             before = name
         if isinstance(start, str):
-            yield from _check_start(document, i, stage, start, seen, ids)
+            yield from _check_start(document, kinds, i, stage, start, seen, ids)
         if isinstance(name, str):
             seen.setdefault(name, stage)
 
 
 def _check_start(
     document: Document,
+    kinds: Kinds,
     i: int,
     stage: Mapping[str, Any],
     start: str,
@@ -99,23 +94,29 @@ def _check_start(
         else:
             message, hint = f"there is no stage '{printable(start)}'", did_you_mean(start, [BASE, *seen])
         yield document.problem("unknown-stage", message, path, hint=hint)
-    elif stage.get("use") == "merge" and (start == BASE or seen[start].get("use") == "merge"):
-        hint = "let it come after a stage that trains, or leave it out"
-        yield document.problem(
-            "nothing-to-merge", f"there is no adapter to merge in '{printable(start)}'", path, hint=hint
-        )
+    elif (kind := kinds.get(str(stage.get("use")))) is not None:
+        before = kinds.get(str(seen[start].get("use"))) if start != BASE else Stage
+        has_adapter = document.value.get("adapter") is not None
+        leaves_adapter = has_adapter and before is not None and issubclass(before, TrainingStage)
+        if before is not None and kind.starts_from == "adapter" and not leaves_adapter:
+            message = f"there is no adapter to {stage['use']} in '{printable(start)}'"
+            hint = "let it come after a stage that trains an adapter, or leave it out"
+            yield document.problem("nothing-to-merge", message, path, hint=hint)
+        elif kind.starts_from == "weights" and leaves_adapter:
+            message = f"'{stage['use']}' takes weights that stand alone, and '{printable(start)}' leaves an adapter"
+            yield document.problem("not-merged", message, path, hint="put a 'merge' between them")
 
 
-def _check_all_settings(document: Document) -> Iterator[Problem]:
+def _check_all_settings(document: Document, kinds: Kinds) -> Iterator[Problem]:
     value = document.value if isinstance(document.value, dict) else {}
     classes = trainer_settings()
-    yield from _check_settings(document, ("training",), "training", shared_settings(), value)
+    trainers = {use: kind.trainer for use, kind in kinds.items() if issubclass(kind, TrainingStage)}
+    shared = shared_settings(tuple(trainers.values()))
+    yield from _check_settings(document, ("training",), "training", shared, value, trainers)
     yield from _check_settings(document, ("adapter",), "adapter", classes[LORA], value)
     yield from _check_settings(document, ("quantisation",), "quantisation", classes[QUANTISATION], value)
     for i, stage in _written_stages(document):
-        use = stage.get("use")
-        trainer = _TRAINERS.get(use) if isinstance(use, str) else None
-        if trainer is not None:
+        if (trainer := trainers.get(str(stage.get("use")))) is not None:
             yield from _check_settings(document, ("stages", i, "training"), trainer, classes[trainer], stage)
             yield from _check_settings(document, ("stages", i, "adapter"), LORA, classes[LORA], stage)
     if value.get("adapter") is None:
@@ -132,28 +133,29 @@ def _check_without_adapter(document: Document, value: Mapping[str, Any]) -> Iter
         if stage.get("adapter") is not None:
             message = "a stage's 'adapter' changes that of the recipe, and there is none"
             yield document.problem("missing-key", message, ("stages", i, "adapter"), hint=hint, key=True)
-        if stage.get("use") == "merge":
-            message = "without 'adapter' there is nothing to merge: what is trained stands alone already"
-            yield document.problem("nothing-to-merge", message, ("stages", i, "use"), hint="leave the stage out")
 
 
 def _check_settings(
-    document: Document, path: YamlPath, owner: str, schema: Mapping[str, Any], parent: Mapping[str, Any]
+    document: Document,
+    path: YamlPath,
+    owner: str,
+    schema: Mapping[str, Any],
+    parent: Mapping[str, Any],
+    trainers: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Problem]:
+    """`trainers` are those whose own settings may be written in a stage instead, by the stage's `use`."""
     settings = parent.get(str(path[-1]))
     if not isinstance(settings, dict):
         return
     for keys, code, message, hint in check_settings(owner, schema, settings):
         name = str(keys[0]) if keys else ""
+        takers = [use for use, taker in trainers.items() if name in trainer_settings()[taker]["properties"]]
         if code == "unknown-key" and name in TAKEN:
             code, message, hint = "taken-setting", f"'{name}' cannot be set here", TAKEN[name]
-        elif code == "unknown-key" and owner == "training" and (whose := _whose(name)):
-            message, hint = f"'{name}' is for {whose} stages only", "write it in the 'training:' of the stage"
+        elif code == "unknown-key" and takers:
+            message = f"'{name}' is for {' and '.join(takers)} stages only"
+            hint = "write it in the 'training:' of the stage"
         yield document.problem(code, message, (*path, *keys), hint=hint, key=code in ("unknown-key", "taken-setting"))
-
-
-def _whose(setting: str) -> str:
-    return next((use for use, name in _TRAINERS.items() if setting in trainer_settings()[name]["properties"]), "")
 
 
 def _check_base(recipe: LoadedRecipe) -> Iterator[Problem]:
@@ -183,7 +185,7 @@ def _check_base(recipe: LoadedRecipe) -> Iterator[Problem]:
 def _check_cards(recipe: LoadedRecipe, columns: Columns) -> Iterator[Problem]:
     read: dict[Path, tuple[Card | None, list[Problem]]] = {}
     for i, stage in enumerate(recipe.file.stages):
-        if stage.use == "merge":
+        if not isinstance(stage, TrainingStage):
             continue
         at: YamlPath = ("stages", i, "card")
         path = recipe.resolve(stage.card)
@@ -199,7 +201,7 @@ def _check_cards(recipe: LoadedRecipe, columns: Columns) -> Iterator[Problem]:
             yield from read[path][1]
         card = read[path][0]
         if card is not None:
-            yield from _check_view(recipe, i, stage.use, stage.view, card)
+            yield from _check_view(recipe, i, stage, card)
             known = card.columns if card.columns is not None else columns(path)
             yield from _check_where(recipe, i, stage.where, known)
 
@@ -212,18 +214,20 @@ def _read_card(path: Path) -> tuple[Card | None, list[Problem]]:
     return card, check_front(card)
 
 
-def _check_view(recipe: LoadedRecipe, i: int, use: str, view: str | None, card: Card) -> Iterator[Problem]:
+def _check_view(recipe: LoadedRecipe, i: int, stage: TrainingStage, card: Card) -> Iterator[Problem]:
     views = card.bezoar.get("views")
     has = list(views) if isinstance(views, Mapping) else []
-    wanted = (view,) if view is not None else _VIEWS[use]
+    wanted = (stage.view,) if stage.view is not None else stage.views
     if not any(kind in has for kind in wanted):
-        message = f"the card has no view {' or '.join(map(repr, wanted))}, which '{use}' trains on"
+        message = f"the card has no view {' or '.join(map(repr, wanted))}, which '{stage.use}' trains on"
         hint = (
             f"it has {', '.join(map(str, has))}"
             if has
             else "say under 'bezoar: views:' of the card which columns are what"
         )
-        yield recipe.document.problem("missing-view", message, ("stages", i, "view" if view else "card"), hint=hint)
+        yield recipe.document.problem(
+            "missing-view", message, ("stages", i, "view" if stage.view else "card"), hint=hint
+        )
 
 
 def _check_where(recipe: LoadedRecipe, i: int, where: str | None, columns: Collection[str] | None) -> Iterator[Problem]:

@@ -18,26 +18,28 @@ from bezoar_data.config.files.recipe import LoadedRecipe, Split, TrainingStage
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
+from bezoar_data.pipeline.builders import builder_of
 from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.published import data_files
 from bezoar_data.runs.splits import SplitPlan
+from bezoar_data.training.data.examples import StageRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _HELD_OUT = "validation"
-_KINDS = {"sft": ("sft", "messages"), "dpo": ("preference",)}
 
 
 @dataclass(frozen=True, slots=True)
 class StageCard:
     """The dataset that a stage trains on: its folder, what its card says under `bezoar:`, and its lock's hash."""
 
-    stage: int
+    index: int
+    """Of the stage in the recipe."""
+    stage: TrainingStage
     folder: Path
     own: Mapping[str, Any]
-    front: Mapping[str, Any]
     lock: str
     place: Place
     """Where the recipe names it."""
@@ -49,18 +51,6 @@ class StageCard:
         return str((self.own.get("pipeline") or {}).get("name") or self.folder.name)
 
 
-@dataclass(frozen=True, slots=True)
-class StageRows:
-    """Rows as the dataset holds them, chosen and split, and the view that makes them text."""
-
-    kind: str
-    view: Mapping[str, str]
-    train: list[dict[str, Any]]
-    held_out: list[dict[str, Any]]
-    passed_over: int
-    """Rows of the training split that `where` or `rows` left out."""
-
-
 def find_cards(recipe: LoadedRecipe, runs: Path) -> dict[int, StageCard]:
     """The dataset of each stage that trains, by the stage's index. `runs` is the folder that holds the runs of here.
 
@@ -69,7 +59,7 @@ def find_cards(recipe: LoadedRecipe, runs: Path) -> dict[int, StageCard]:
     found: dict[int, StageCard] = {}
     problems: list[Problem] = []
     for i, stage in enumerate(recipe.file.stages):
-        if stage.use == "merge":
+        if not isinstance(stage, TrainingStage):
             continue
         place = recipe.document.place(("stages", i, "card"))
         try:
@@ -79,7 +69,7 @@ def find_cards(recipe: LoadedRecipe, runs: Path) -> dict[int, StageCard]:
         except InputError as error:
             problems += error.problems
             continue
-        found[i] = StageCard(i, folder, card.bezoar, card.front, lock, place, unreviewed)
+        found[i] = StageCard(i, stage, folder, card.bezoar, lock, place, unreviewed)
     raise_errors(dict.fromkeys(problems))
     return found
 
@@ -94,8 +84,6 @@ def _dataset_of(recipe: LoadedRecipe, stage: TrainingStage, runs: Path, place: P
         raise InputError(Problem("no-dataset", message, place, f"fetch it: bezoar-data pull {stage.card}"))
     if (path.parent / "lock.json").is_file():
         return path.parent
-    from bezoar_data.pipeline.builders import builder_of
-
     pipeline = builder_of(path)
     name = pipeline.loaded.file.name if pipeline is not None else path.stem
     folder = runs / name / "dataset"
@@ -122,10 +110,9 @@ def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> tuple[str, t
 
 def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
     """The rows a stage trains on, and those it holds out. Raises `InputError`."""
-    stage = recipe.file.stages[card.stage]
-    assert stage.use != "merge"  # noqa: S101 (a merge has no card)
+    stage = card.stage
     split = stage.split if isinstance(stage.split, Split) else Split(train=stage.split)
-    kind, view = _view(card, stage)
+    view = _view(card)
     table = _table(card.folder, split.train)
     _check_columns(card, view, table)
     rows = _chosen(recipe, card, table)
@@ -145,15 +132,16 @@ def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
         rows = [row for row, side in zip(rows, sides, strict=True) if side != _HELD_OUT]
     if not rows:
         message = f"no rows are left to train on, of {table.num_rows:,} in {relative_to_cwd(card.folder)}"
-        raise InputError(Problem("no-rows", message, recipe.document.place(("stages", card.stage))))
-    return StageRows(kind, view, rows, held_out, passed_over)
+        raise InputError(Problem("no-rows", message, recipe.document.place(("stages", card.index))))
+    return StageRows(view, rows, held_out, passed_over)
 
 
-def _view(card: StageCard, stage: TrainingStage) -> tuple[str, Mapping[str, str]]:
+def _view(card: StageCard) -> Mapping[str, str]:
     views = Views.model_validate(card.own.get("views") or {}).model_dump(exclude_none=True)
-    for kind in (stage.view,) if stage.view is not None else _KINDS[stage.use]:
+    stage = card.stage
+    for kind in (stage.view,) if stage.view is not None else stage.views:
         if kind in views:
-            return str(kind), views[kind]
+            return dict(views[kind])
     message = f"the card of {relative_to_cwd(card.folder)} has no view that '{stage.use}' trains on"
     raise InputError(Problem("missing-view", message, card.place, "run its pipeline again if its card has one now"))
 
@@ -175,10 +163,8 @@ def _check_columns(card: StageCard, view: Mapping[str, str], table: pa.Table) ->
 
 
 def _chosen(recipe: LoadedRecipe, card: StageCard, table: pa.Table) -> list[dict[str, Any]]:
-    stage = recipe.file.stages[card.stage]
-    where = stage.where if stage.use != "merge" else None
-    if where is not None:
-        expression = Where.parse(where, recipe.document.place(("stages", card.stage, "where")))
+    if card.stage.where is not None:
+        expression = Where.parse(card.stage.where, recipe.document.place(("stages", card.index, "where")))
         table = table.filter(expression.arrow(table.schema))
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows

@@ -7,9 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bezoar_data.training.data.datasets import StageRows
 from bezoar_data.training.data.packing import Example, pack
-from bezoar_data.training.data.template import IGNORED, Template, Unusable, conversation, preference
+from bezoar_data.training.data.template import Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class StageRows:
+    """Rows as the dataset holds them, chosen and split, and the view that makes them text."""
+
+    view: Mapping[str, str]
+    train: list[dict[str, Any]]
+    held_out: list[dict[str, Any]]
+    passed_over: int
+    """Rows of the training split that `where` or `rows` left out."""
 
 
 @dataclass
@@ -45,10 +55,12 @@ class Examples:
     counts: Mapping[str, Counted]
 
 
-def make_examples(use: str, rows: StageRows, template: Template, settings: Mapping[str, Any]) -> Examples:
-    """The examples of a stage. `settings` are those of its trainer, with defaults: `max_length` and, of SFT,
-    `completion_only_loss` count here."""
-    make = _sft(rows, template, settings) if use == "sft" else _dpo(rows, template, settings)
+MakeExample = Callable[[Mapping[str, Any], Counted], Example]
+"""Makes a row's example and counts its tokens. Raises `Unusable`."""
+
+
+def make_examples(rows: StageRows, make: MakeExample, settings: Mapping[str, Any]) -> Examples:
+    """The examples of a stage. Of its trainer's settings, with defaults, packing and `max_length` count here."""
     counts = {"train": Counted(), "validation": Counted()}
     train = _all(rows.train, make, counts["train"])
     held_out = _all(rows.held_out, make, counts["validation"])
@@ -60,10 +72,7 @@ def make_examples(use: str, rows: StageRows, template: Template, settings: Mappi
     return Examples(train, held_out, counts)
 
 
-_Make = Callable[[Mapping[str, Any], Counted], Example]
-
-
-def _all(rows: Sequence[Mapping[str, Any]], make: _Make, counted: Counted) -> list[Example]:
+def _all(rows: Sequence[Mapping[str, Any]], make: MakeExample, counted: Counted) -> list[Example]:
     examples = []
     for row in rows:
         counted.rows += 1
@@ -73,53 +82,3 @@ def _all(rows: Sequence[Mapping[str, Any]], make: _Make, counted: Counted) -> li
         except Unusable as reason:
             counted.left_out[str(reason)] += 1
     return examples
-
-
-def _sft(rows: StageRows, template: Template, settings: Mapping[str, Any]) -> _Make:
-    """Of the reply alone, or of the whole text where `completion_only_loss: false` says so."""
-    whole = settings.get("completion_only_loss") is False and not settings.get("assistant_only_loss")
-    kept = _kept(settings)
-
-    def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        encoded = template.encode(conversation(rows.view, row))
-        ids, labels = encoded.ids, encoded.ids if whole else encoded.labels
-        cut_ids, cut_labels = ids[kept], labels[kept]
-        # The first token is never predicted.
-        if all(label == IGNORED for label in cut_labels[1:]):
-            raise Unusable("reply_cut_off")
-        counted.truncated += len(cut_ids) < len(ids)
-        counted.tokens += len(cut_ids)
-        counted.learnt += sum(label != IGNORED for label in cut_labels[1:])
-        return {"input_ids": cut_ids, "labels": list(cut_labels)}
-
-    return make
-
-
-def _dpo(rows: StageRows, template: Template, settings: Mapping[str, Any]) -> _Make:
-    longest = settings.get("max_length")
-    keeps_start = settings.get("truncation_mode") != "keep_end"
-
-    def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        better, worse = preference(rows.view, row)
-        prompt, chosen = template.encode_last(better)
-        again, rejected = template.encode_last(worse)
-        if prompt != again:
-            raise Unusable("prompts_differ")
-        length = len(prompt) + max(len(chosen), len(rejected))
-        # The trainer cuts each side; an example without a token of its replies teaches nothing.
-        if longest is not None and keeps_start and len(prompt) >= longest:
-            raise Unusable("reply_cut_off")
-        cut = [min(len(prompt) + len(side), longest or length) for side in (chosen, rejected)]
-        counted.truncated += longest is not None and length > longest
-        counted.tokens += sum(cut)
-        counted.learnt += sum(min(len(side), n) for side, n in zip((chosen, rejected), cut, strict=True))
-        return {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
-
-    return make
-
-
-def _kept(settings: Mapping[str, Any]) -> slice:
-    longest = settings.get("max_length")
-    if longest is None:
-        return slice(None)
-    return slice(-longest, None) if settings.get("truncation_mode") == "keep_end" else slice(None, longest)

@@ -18,7 +18,7 @@ Example = dict[str, list[int]]
 def pack(examples: list[Example], length: int) -> list[Example]:
     """The examples in sequences of at most `length` tokens, with the length of each row in `seq_lengths`."""
     from datasets import Dataset
-    from trl import pack_dataset
+    from trl.data_utils import pack_dataset
 
     if not examples:
         return []
@@ -57,7 +57,7 @@ def rows_apart(model: Any) -> bool:
         ]
     model.train(training)
     one, two = (logits[:, lengths[0] :].float() for logits in after)
-    return torch.allclose(one, two, rtol=1e-4, atol=1e-5)
+    return bool(torch.allclose(one, two, rtol=1e-4, atol=1e-5))
 
 
 def _ids(model: Any, length: int, generator: Any) -> Any:

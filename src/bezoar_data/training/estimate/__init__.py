@@ -1,1 +1,1 @@
-"""Whether a recipe fits the machine: memory, time and disk, before any weight is loaded."""
+"""Whether a recipe fits the machine and how long it takes, before any weight is loaded."""

@@ -1,4 +1,4 @@
-"""How a stage is computed, where the recipe leaves it open: by what is installed and what fits.
+"""Which kernels compute a stage, where the recipe leaves it open: by what is installed and what fits.
 
 Only what leaves the result as it is, but for the last digits, is chosen here: the attention's implementation, fused
 kernels, activations kept or computed again, batches without padding. What a recipe writes stands. None of it is part of
@@ -17,12 +17,12 @@ Memory = Callable[[bool], int | None]
 """An estimate of the peak in bytes, with activations computed again (True) or kept; None where it is not known."""
 
 ROOM = 0.5
-"""Activations are kept where the estimate is below this share of the device's memory. The
-estimate has not been held against a GPU."""
+"""Activations are kept where the estimate is below this share of the device's memory. The estimate has not been checked
+on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class Kernels:
     """What was chosen for a stage, or written in the recipe."""
 
     attention: str
@@ -39,27 +39,29 @@ class Speed:
         return ", ".join([f"attention {self.attention}", kept, *more])
 
 
-def choose_speed(
-    use: str,
+def choose_kernels(
     written: Mapping[str, Any],
     attention: str | None,
     model: type[Any] | None,
     machine: Machine,
     memory: Memory,
-) -> Speed:
-    """`written` are the recipe's settings, `attention` what it names, `model` the base's class where that is known."""
+    *,
+    padding_free: bool,
+) -> Kernels:
+    """`written` are the recipe's settings, `attention` what it names, `model` the base's class where that is known;
+    `padding_free` says whether the trainer can join rows."""
     attention = attention or _attention(model, machine, half=trains_in_half(written))
     settings: dict[str, bool] = {}
     if "use_liger_kernel" not in written and machine.liger:
         settings["use_liger_kernel"] = True
-    if use == "sft" and attention.startswith("flash") and not {"packing", "padding_free"} & set(written):
+    if padding_free and attention.startswith("flash") and not {"packing", "padding_free"} & set(written):
         settings["padding_free"] = True
     again = written.get("activation_checkpointing", written.get("gradient_checkpointing"))
     if again is None:
         kept = memory(False)
         again = kept is None or kept > ROOM * machine.memory
         settings["gradient_checkpointing"] = again
-    return Speed(attention, settings, bool(again))
+    return Kernels(attention, settings, bool(again))
 
 
 def trains_in_half(settings: Mapping[str, Any]) -> bool:

@@ -1,33 +1,25 @@
-"""What every kind of stage is given and leaves. A stage is one file with one function, named in `chain.STAGES`."""
+"""What makes a kind of stage, what its code is given, and what it leaves.
+
+A kind of stage is one file of this folder: a class for what a person writes (a `Stage` or `TrainingStage` of
+`config.files.recipe`), the function that runs it, and both together as `KIND`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bezoar_data.config.files.recipe import LoadedRecipe, Stage
+from bezoar_data.config.files.recipe import LoadedRecipe, Stage, TrainingStage
 from bezoar_data.config.problems import Place
-from bezoar_data.training.data.examples import Examples
+from bezoar_data.training.data.examples import Examples, MakeExample
+from bezoar_data.training.data.packing import Example
 from bezoar_data.training.data.template import Template
-from bezoar_data.training.estimate.kernels import Speed
+from bezoar_data.training.estimate.kernels import Kernels
 from bezoar_data.training.models import Start
+from bezoar_data.training.progress import Progress
 from bezoar_data.training.settings import Settings
-
-if TYPE_CHECKING:
-    from bezoar_data.training.progress import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """What a stage that trains learns from."""
-
-    examples: Examples
-    settings: Settings
-    adapter: Mapping[str, Any] | None
-    """peft's LoraConfig for a new adapter; None where all weights are trained."""
-    speed: Speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +31,6 @@ class StageJob:
     place: Place
     start: Start
     template: Template
-    data: Data | None
-    """None of a stage that does not train."""
     work: Path
     """For checkpoints; they stay when the stage is cut short."""
     result: Path
@@ -55,8 +45,53 @@ class StageJob:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingJob(StageJob):
+    """A stage that trains, with what it learns from."""
+
+    examples: Examples
+    settings: Settings
+    adapter: Mapping[str, Any] | None
+    """peft's LoraConfig for a new adapter; None where all weights are trained."""
+    kernels: Kernels
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """What a stage measured: `metrics` are the same whenever it is repeated; times and memory are not."""
 
     metrics: Mapping[str, Any]
     times: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StageKind:
+    """A kind of stage that does not train. Of several processes the first alone runs it."""
+
+    config: type[Stage]
+    run: Callable[[StageJob], Done]
+
+
+def _no_faults(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    yield from ()
+
+
+def _one_sequence(example: Example) -> list[int]:
+    return [len(example["input_ids"])]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingKind:
+    """A kind of stage that trains on rows. The settings handed to its functions are the trainer's, with defaults."""
+
+    config: type[TrainingStage]
+    run: Callable[[TrainingJob], Done]
+    examples: Callable[[Mapping[str, str], Template, Mapping[str, Any]], MakeExample]
+    """How a row becomes an example, by the card's view, the template and the settings."""
+    faults: Callable[[Mapping[str, Any]], Iterator[tuple[str, str, str]]] = _no_faults
+    """Settings that would do harm or nothing: of each its name, a message and a hint."""
+    sequences: Callable[[Example], list[int]] = _one_sequence
+    """The lengths of the sequences that an example is to the model."""
+    padding_free: bool = False
+    """Whether its trainer can join the rows of a batch instead of padding them."""
+    has_reference: bool = False
+    """Whether its trainer holds a second copy of the weights where all of them are trained."""

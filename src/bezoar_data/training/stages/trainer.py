@@ -1,13 +1,11 @@
-"""What the SFT and the DPO stage share: the model with its adapter, TRL's trainer with our examples, and what is left.
-
-Examples come tokenised and labelled, so TRL's own preparation of rows is left out.
-"""
+"""What stages that train with TRL share: the model with its adapter, the trainer's configuration, and what is left."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +15,7 @@ from bezoar_data.training.distributed import is_first
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.folder import last_checkpoint
 from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
-from bezoar_data.training.settings import with_defaults
-from bezoar_data.training.stages.base import Done, StageJob
+from bezoar_data.training.stages.base import Done, TrainingJob
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,24 +23,27 @@ if TYPE_CHECKING:
 LOG = "log.jsonl"
 
 
-def policy_model(job: StageJob) -> Any:
+def policy_model(job: TrainingJob) -> Any:
     """The model to train: the start's weights with the adapter carried on, a new one, or none."""
-    assert job.data is not None  # noqa: S101 (a stage that trains has data)
     quantisation = quantisation_of(job.recipe)
-    full = with_defaults(job.stage.use, job.data.settings.given)
+    full = job.settings.full
     half = bool(full.get("bf16")) or (full.get("bf16") is None and not full.get("fp16"))
     if quantisation is not None:
         dtype = str(quantisation.bnb_4bit_compute_dtype).removeprefix("torch.")
     else:
         # All weights are trained in single precision, whatever they are multiplied in.
-        dtype = "bfloat16" if half and job.data.adapter is not None else "float32"
-    attention = job.data.speed.attention
+        dtype = "bfloat16" if half and job.adapter is not None else "float32"
+    attention = job.kernels.attention
     model = load_weights(job.start, job.place, dtype=dtype, quantisation=quantisation, attention=attention)
     model.config.use_cache = False
     if job.start.adapter is not None:
-        return load_adapter(model, job.start.adapter, trainable=True)
-    if job.data.adapter is not None:
-        return new_adapter(model, job.data.adapter, int(full["seed"]))
+        model = load_adapter(model, job.start.adapter, trainable=True)
+    elif job.adapter is not None:
+        model = new_adapter(model, job.adapter, int(full["seed"]))
+    if hasattr(model, "load_adapter"):
+        # The trainer loads checkpoints with it. It would turn the adapter to single precision, and training would go on
+        # with other numbers than without the interruption.
+        model.load_adapter = partial(model.load_adapter, autocast_adapter_dtype=False)
     return model
 
 
@@ -53,57 +53,17 @@ def dataset(examples: list[dict[str, list[int]]]) -> Dataset | None:
     return Dataset.from_list(examples) if examples else None
 
 
-def configuration(job: StageJob, cls: type[Any], **ours: Any) -> Any:
+def configuration(job: TrainingJob, cls: type[Any], **ours: Any) -> Any:
     """TRL's configuration with the recipe's settings. Raises `InputError` for values that only TRL can refuse."""
-    assert job.data is not None  # noqa: S101 (a stage that trains has data)
-    given = {
-        "disable_tqdm": True,
-        **job.data.settings.given,
-        **job.data.settings.shared,
-        **job.data.speed.settings,
-        **ours,
-    }
+    settings = {**job.settings.given, **job.settings.shared, **job.kernels.settings, **ours}
     try:
-        return cls(output_dir=str(job.work), **given)
+        return cls(output_dir=str(job.work), **{"disable_tqdm": True, **settings})
     except (ValueError, TypeError, ImportError) as error:
         message = f"{cls.__name__} refuses these settings: {str(error).strip()}"
         raise InputError(Problem("bad-value", message, job.place)) from error
 
 
-class OurExamples:
-    """To be mixed into a trainer of TRL's: leaves our examples as they are, and the types of weights too."""
-
-    model: Any
-
-    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
-        return dataset
-
-    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        with _types_kept(self.model):
-            super()._load_from_checkpoint(*args, **kwargs)  # type: ignore[misc]
-
-    def _load_best_model(self) -> None:
-        with _types_kept(self.model):
-            super()._load_best_model()  # type: ignore[misc]
-
-
-class _types_kept:
-    """Loading an adapter's checkpoint turns it to single precision; training would go on with other numbers than it
-    would have had without the interruption."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-
-    def __enter__(self) -> None:
-        self._types = {name: p.dtype for name, p in self._model.named_parameters()}
-
-    def __exit__(self, *_: object) -> None:
-        for name, parameter in self._model.named_parameters():
-            if parameter.requires_grad and parameter.dtype != self._types[name]:
-                parameter.data = parameter.data.to(self._types[name])
-
-
-def run_trainer(job: StageJob, trainer: Any) -> Done:
+def run_trainer(job: TrainingJob, trainer: Any) -> Done:
     """Train, from the last checkpoint if there is one, and leave the weights, the tokenizer and the log."""
     from transformers import PrinterCallback
 
@@ -128,7 +88,7 @@ def save_weights(model: Any, folder: Path, state: Any = None) -> None:
     """An adapter alone, or the whole model. A copy that served as DPO's reference is none of the result."""
     adapters = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
     model.save_pretrained(str(folder), state_dict=state, **adapters)
-    # peft's empty card would stand in for ours.
+    # peft's empty card would take the place of ours.
     (folder / "README.md").unlink(missing_ok=True)
 
 

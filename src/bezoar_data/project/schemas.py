@@ -10,6 +10,7 @@ from bezoar_data.config.files.json_schema import card_schema, models_schema, pip
 from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.steps.catalogue.entry import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
+from bezoar_data.training.stages.registry import stage_configs
 
 
 def schema_texts() -> Mapping[str, str]:
@@ -18,7 +19,7 @@ def schema_texts() -> Mapping[str, str]:
     schemas = {
         "pipeline.schema.json": pipeline_schema(steps),
         "models.schema.json": models_schema(),
-        "recipe.schema.json": recipe_schema(),
+        "recipe.schema.json": recipe_schema(stage_configs()),
         "card.schema.json": card_schema(),
     }
     return {name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for name, schema in schemas.items()}

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from bezoar_data.training.estimate.duration import seconds
-from bezoar_data.training.estimate.kernels import choose_speed
+from bezoar_data.training.estimate.kernels import choose_kernels
 from bezoar_data.training.estimate.machine import Machine
-from bezoar_data.training.estimate.memory import Work, memory, work
-from bezoar_data.training.estimate.model_shape import adapter_weights, empty_model, shape_of
+from bezoar_data.training.estimate.memory import memory
+from bezoar_data.training.estimate.model_config import adapter_weights, config_of, empty_model
 from bezoar_data.training.settings import with_defaults
+from support.trained import data, stage
+from training.conftest import Recipe, card, prepared
 
 SHAPE = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 3, "num_attention_heads": 4}
 LORA = {"r": 16, "target_modules": ["q_proj", "k_proj", "v_proj"], "lora_dropout": 0.05}
@@ -58,10 +60,11 @@ def kept_by_autograd(half: bool, adapter: bool, batch: int, length: int, attenti
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize(("half", "adapter"), [(True, True), (True, False), (False, True), (False, False)])
 def test_activations_are_what_autograd_keeps(half: bool, adapter: bool, attention: str):
-    shape = shape_of(empty_model(config()))
-    full = {**with_defaults("sft", {}), "bf16": half, "optim": "adamw_torch"}
-    todo = Work("sft", rows=2, longest=96, passes=1, tokens=192, watched=0)
-    parts = memory(*(shape, todo, full, None, 1000), all_weights=not adapter, attention=attention, checkpointing=False)
+    shape = config_of(empty_model(config()))
+    full = {**with_defaults("SFTConfig", {}), "bf16": half, "optim": "adamw_torch"}
+    parts = memory(
+        *(shape, (2, 96), full, None, 1000), all_weights=not adapter, attention=attention, checkpointing=False
+    )
     counted = kept_by_autograd(half, adapter, 2, 96, attention)
     assert 0.9 < parts["activations"] / counted < 1.1
 
@@ -71,38 +74,34 @@ def test_an_openllama_3b_counts_as_known():
     big = config(
         vocab_size=32000, hidden_size=3200, intermediate_size=8640, num_hidden_layers=26, num_attention_heads=32
     )
-    shape = shape_of(empty_model(big))
+    shape = config_of(empty_model(big))
     assert round(shape.weights / 1e9, 2) == 3.43
     assert adapter_weights(big, LORA) == 7_987_200
-    full = with_defaults("sft", {"optim": "paged_adamw_8bit"})
-    todo = Work("sft", rows=4, longest=1024, passes=10, tokens=40960, watched=0)
+    full = with_defaults("SFTConfig", {"optim": "paged_adamw_8bit"})
     nf4 = {"load_in_4bit": True, "bnb_4bit_use_double_quant": True}
 
     def peak(checkpointing: bool) -> dict[str, int]:
         more = {"all_weights": False, "attention": "sdpa"}
-        return memory(shape, todo, full, nf4, 7_987_200, **more, checkpointing=checkpointing)  # type: ignore[arg-type]
+        return memory(shape, (4, 1024), full, nf4, 7_987_200, **more, checkpointing=checkpointing)  # type: ignore[arg-type]
 
     assert 2.0e9 < peak(True)["weights"] < 2.1e9
     assert peak(True)["optimizer"] == 2 * 7_987_200
     assert peak(False)["activations"] > 8 * peak(True)["activations"]
-    trained_alone = todo.flops(shape, 7_987_200, all_weights=False)
-    assert trained_alone < todo.flops(shape, shape.weights, all_weights=True)
-    assert trained_alone == pytest.approx((4 * 3.325e9 + 12 * 26 * 3200 * 1024) * 40960, rel=0.01)
 
 
-def test_padding_and_evaluations_are_counted():
-    full = {**with_defaults("sft", {}), "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1}
-    padded = work("sft", [[10], [30]], [[5]], {**full, "eval_strategy": "steps", "eval_steps": 3}, 9)
-    assert (padded.tokens, padded.longest, padded.watched) == (9 * 60, 30, 3 * 5)
-    assert work("sft", [[10], [30]], [], {**full, "padding_free": True}, 9).tokens == 9 * 40
-    assert work("dpo", [[10, 20]], [], full, 1).rows == 4
+def test_the_longest_sequence_and_both_sides_of_a_pair_count(recipe: Recipe, runs: Path, tmp_path: Path):
+    stages = [{"use": use, "card": card(name)} for use, name in (("sft", "lamini"), ("dpo", "hh-rlhf-dpo"))]
+    sft, dpo = (planned.training for planned in prepared(recipe(stages), runs, tmp_path / "out").stages)
+    assert dpo.estimate.memory["activations"] > 1.5 * sft.estimate.memory["activations"]
+    assert sft.estimate.memory["adapter"] == dpo.estimate.memory["adapter"]
 
 
 def test_a_stage_is_computed_by_what_is_installed_and_fits():
     from transformers import LlamaForCausalLM
 
     def chosen(machine: Machine, written: dict[str, Any], memory: int | None, named: str | None = None) -> Any:
-        return choose_speed("sft", written, named, LlamaForCausalLM, machine, lambda again: memory)
+        model = LlamaForCausalLM
+        return choose_kernels(written, named, model, machine, lambda again: memory, padding_free=True)
 
     fast = chosen(GPU, {}, 2**30)
     assert (fast.attention, fast.checkpointing) == ("flash_attention_2", False)
@@ -116,28 +115,26 @@ def test_a_stage_is_computed_by_what_is_installed_and_fits():
     assert (mine.attention, mine.checkpointing, mine.settings) == ("eager", True, {})
 
 
-def test_the_time_follows_earlier_stages_of_this_machine(tmp_path: Path):
+def test_the_time_follows_from_earlier_stages_of_this_machine(tmp_path: Path):
     base, other = ({"make": {"hidden_size": n}} for n in (64, 128))
-    stage = {
-        "use": "sft",
-        "base": base,
-        "machine": {"name": GPU.name, "processes": 1},
-        "estimate": {"flops": 2e12},
-        "times": {"seconds": 10.0, "resumed_from": None},
-    }
+    rows = {side: {"examples": 10, "tokens": 1000, "truncated": 0, "left_out": {}} for side in ("train", "validation")}
+    record = stage(
+        data("c", "MIT", "yes", rows=rows),
+        base=base,
+        machine={"name": GPU.name, "memory_bytes": 1, "processes": 1},
+        metrics={"epochs": 2.0},
+        times={"seconds": 10.0, "resumed_from": None},
+    )
     (tmp_path / "one" / "sft").mkdir(parents=True)
-    (tmp_path / "one" / "sft" / "stage.json").write_text(json.dumps(stage))
+    (tmp_path / "one" / "sft" / "stage.json").write_text(json.dumps(record.as_json()))
 
-    def took(machine: Machine, of: dict[str, Any]) -> tuple[tuple[float, float] | None, str]:
-        return seconds(machine, "sft", of, 4e12, 2, 10, half=True, trained=tmp_path)
+    def took(machine: Machine, of: dict[str, Any], use: str = "sft") -> tuple[tuple[float, float] | None, str]:
+        return seconds(tmp_path, machine, use, of, 4000)
 
-    learnt, basis = took(GPU, base)
-    assert learnt is not None
-    assert learnt[0] < 20 < learnt[1]
+    known, basis = took(GPU, base)
+    assert known == (20 * 0.7, 20 * 1.5)
     assert "1 earlier" in basis
-    assumed, basis = took(GPU, other)
-    assert assumed is not None
-    assert "assumed" in basis
-    unknown, basis = took(Machine("Some card", cuda=True, memory=1), base)
-    assert unknown is None
-    assert "not known" in basis
+    for interval, basis in (took(GPU, other), took(CPU, base), took(GPU, base, "dpo")):
+        assert interval is None
+        assert "no " in basis
+        assert "two steps" in basis

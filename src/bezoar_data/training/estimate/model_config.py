@@ -1,4 +1,4 @@
-"""A base's shape, from its configuration alone: how many weights it has, and how many of them a stage trains."""
+"""A base's sizes, from its configuration alone: how many weights it has, and how many of them a stage trains."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.files.recipe import LoadedRecipe
+from bezoar_data.training.models import base_start
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelConfig:
     """Counts of a decoder model."""
 
     weights: int
     in_blocks: int
     """Of them, those of the blocks' matrices: what quantisation shrinks."""
-    embedding: int
-    """Of them, the table that is looked up, not multiplied; 0 where the output layer shares it."""
     layers: int
     hidden: int
     intermediate: int
@@ -29,8 +28,6 @@ class Shape:
 def read_config(recipe: LoadedRecipe) -> Any | None:
     """The base's configuration; None where it is on the Hub and cannot be fetched."""
     from transformers import AutoConfig, LlamaConfig
-
-    from bezoar_data.training.models import base_start
 
     base = recipe.file.base
     if base.make is not None:
@@ -51,19 +48,17 @@ def empty_model(config: Any) -> Any:
         return AutoModelForCausalLM.from_config(config)
 
 
-def shape_of(model: Any) -> Shape:
+def config_of(model: Any) -> ModelConfig:
     """What an empty model counts."""
     from torch import nn
 
     config = model.config.get_text_config()
     head, table = model.get_output_embeddings(), model.get_input_embeddings()
     blocks = sum(m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear) and m is not head)
-    shared = head is not None and head.weight is table.weight
     hidden = config.hidden_size
-    return Shape(
+    return ModelConfig(
         weights=sum(p.numel() for p in model.parameters()),
         in_blocks=blocks,
-        embedding=0 if shared else table.weight.numel(),
         layers=config.num_hidden_layers,
         hidden=hidden,
         intermediate=getattr(config, "intermediate_size", None) or 4 * hidden,
