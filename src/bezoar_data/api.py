@@ -51,11 +51,10 @@ from bezoar_data.reports.plan.report import PlanReport
 from bezoar_data.reports.training_plan import plan_as_json
 from bezoar_data.reports.validation import Validation
 from bezoar_data.review.client import connect
-from bezoar_data.review.progress import Progress as ReviewProgress
-from bezoar_data.review.progress import progress as review_progress
 from bezoar_data.review.pull import find_dataset, pull
 from bezoar_data.review.push import Pushed, push
-from bezoar_data.review.task import plan_review, read_lock
+from bezoar_data.review.status import ReviewStatus, status_of
+from bezoar_data.review.task import read_lock, review_task
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.stage_record import is_trained, trained_stage
 from bezoar_data.steps.distilabel_import import import_distilabel
@@ -234,18 +233,18 @@ def push_review(
     """
     given = {"instruction": instruction, "response": response, "other": other}
     columns = {name: column for name, column in given.items() if column}
-    plan = plan_review(
+    task = review_task(
         Path(run), judge=judge, columns=columns, attributes=tuple(attributes), blind=blind, overlap=overlap
     )
-    name = dataset or plan.run
-    return push(connect(), Path(run), plan, workspace=workspace, name=name, size=sample, even_share=even, seed=seed)
+    name = dataset or task.run
+    return push(connect(), Path(run), task, workspace=workspace, name=name, size=sample, even_share=even, seed=seed)
 
 
-def review_status(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewProgress:
+def review_status(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewStatus:
     """How far each annotator is, how far they agree, and how long it will take. Raises `InputError`, `ProviderAway`."""
 
     argilla = connect()
-    return review_progress(argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run)).pipeline.name))
+    return status_of(argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run)).pipeline.name))
 
 
 def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewReport:

@@ -9,11 +9,11 @@ import pytest
 from bezoar_data.review import questions as form
 from bezoar_data.review.pull import _unswapped
 from bezoar_data.review.sample import Candidate, allocate, draw
-from bezoar_data.review.task import Plan
+from bezoar_data.review.task import ReviewTask
 
 ROWS = [Candidate(f"row{i}", ("common",) if i < 900 else ("rare",), uncertain=i >= 900) for i in range(1000)]
-PLAN = Plan("run", "gpt4", "inputs", "answer", "", "", "", "", "", ("helpfulness",), True, 1)
-PAIR = replace(PLAN, response="one", other="two", attributes=())
+TASK = ReviewTask("run", "gpt4", "inputs", "answer", "", "", "", "", "", ("helpfulness",), True, 1)
+PAIR = replace(TASK, response="one", other="two", attributes=())
 
 
 def test_weights_estimate_totals_without_bias():
@@ -55,12 +55,11 @@ def test_a_small_stratum_gives_all_it_has_and_others_give_the_rest():
 
 def test_the_judge_is_hidden_unless_it_is_to_be_shown():
     row = {"id": "a", "inputs": "Why?", "answer": "So.", "gpt4_status": "Accept", "gpt4_reason": "It is so."}
-    assert form.values(PLAN, row) == {"instruction": "Why?", "response": "So."}
-    assert form.suggestion(PLAN, row) is None
-    shown = replace(PLAN, blind=False)
+    assert form.values(TASK, row) == {"instruction": "Why?", "response": "So."}
+    assert form.suggestion(TASK, row) is None
+    shown = replace(TASK, blind=False)
     assert form.values(shown, row)["judge_reason"] == "It is so."
     assert form.suggestion(shown, row) == "accept"
-    assert [q["name"] for q in form.questions(PLAN)] == ["verdict", "helpfulness", "corrected_response", "comment"]
 
 
 def test_two_answers_stand_in_an_order_drawn_for_each_row_and_are_told_apart_again():
@@ -81,6 +80,6 @@ def test_two_answers_stand_in_an_order_drawn_for_each_row_and_are_told_apart_aga
 
 
 def test_guidelines_are_the_judges_rubric():
-    text = form.guidelines(replace(PLAN, rubric="answer-quality"))
+    text = form.guidelines(replace(TASK, rubric="answer-quality"))
     assert "**What counts**" in text
     assert "The judge's scale" in text

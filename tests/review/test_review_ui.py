@@ -151,6 +151,9 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
     pictures = Path(os.environ.get("BEZOAR_TEST_PICTURES") or tmp_path)
     options = ("--overlap", "2", "--attribute", "helpfulness", "--json")
     assert server.review(gated, "push", RUN, *options).json["added"] == 10
+    questions = server.api("GET", f"datasets/{server.dataset()}/questions")["items"]
+    assert [question["name"] for question in questions if question["required"]] == ["verdict"]
+    assert [question["name"] for question in questions] == ["verdict", "helpfulness", "corrected_response", "comment"]
     judged = {row["id"]: row for row in gated.kept()}
     accepted = sorted(i for i, row in judged.items() if row["gpt4_status"] == "Accept")
     rejected = sorted(i for i, row in judged.items() if row["gpt4_status"] == "Reject")

@@ -8,10 +8,15 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.api import pull_review, push_review, review_status
+from bezoar_data.cli.options import AsJson
+from bezoar_data.review import backup as backups
+from bezoar_data.review import server
+from bezoar_data.review.data_dir import DataDir, default_data_dir
+
 app = typer.Typer(help="Let people review a sample of the rows, in Argilla.", no_args_is_help=True)
 
 _Run = Annotated[Path, typer.Argument(help="The run folder, e.g. runs/orca.", metavar="RUN")]
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 @app.command("serve")
@@ -33,9 +38,7 @@ def serve(
 
     Example: bezoar-data review serve --annotator anna --annotator ben --open
     """
-    from bezoar_data.review.serving import serve as run
-
-    code = run(annotator or [], port, open_page, lambda text: typer.echo(text, err=True), typer.echo)
+    code = server.serve(annotator or [], port, open_page, lambda text: typer.echo(text, err=True), typer.echo)
     raise typer.Exit(code)
 
 
@@ -43,15 +46,12 @@ def serve(
 def backup(
     to: Annotated[Path, typer.Argument(help="The file to write, e.g. review.tar.gz.", metavar="FILE")],
 ) -> None:
-    """Write the review server's data and sign-ins to one file. The server may be running.
+    """Write the review server's data and passwords to one file. The server may be running.
 
     Example: bezoar-data review backup review-2026-05.tar.gz
     """
-    from bezoar_data.review.backup import backup as write
-    from bezoar_data.review.data_dir import Home, default_home
-
-    write(Home(default_home()), to)
-    typer.echo(f"{to}: all answers and sign-ins; keep it as you keep passwords")
+    backups.backup(DataDir(default_data_dir()), to)
+    typer.echo(f"{to}: all answers and passwords; keep it as you keep passwords")
 
 
 @app.command("restore")
@@ -62,12 +62,9 @@ def restore(
 
     Example: bezoar-data review restore review-2026-05.tar.gz
     """
-    from bezoar_data.review.backup import restore as read
-    from bezoar_data.review.data_dir import Home, default_home
-
-    home = Home(default_home())
-    read(home, archive)
-    typer.echo(f"restored into {home.path}")
+    data = DataDir(default_data_dir())
+    backups.restore(data, archive)
+    typer.echo(f"restored into {data.path}")
 
 
 @app.command("push")
@@ -93,7 +90,7 @@ def push(
         str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: the pipeline's.")
     ] = None,
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Push a sample of a run's rows to Argilla. Pushing again adds what is missing and takes no answer away.
 
@@ -103,8 +100,6 @@ def push(
 
     Example: bezoar-data review push runs/orca --sample 200 --overlap 2
     """
-    from bezoar_data.api import push_review
-
     pushed = push_review(
         run,
         sample=sample,
@@ -130,14 +125,12 @@ def status(
         str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: the pipeline's.")
     ] = None,
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show annotators' progress, agreement and time left.
 
     Example: bezoar-data review status runs/orca
     """
-    from bezoar_data.api import review_status
-
     found = review_status(run, dataset=dataset, workspace=workspace)
     typer.echo(json.dumps({"ok": True, **found.as_json()}) if as_json else str(found))
 
@@ -149,7 +142,7 @@ def pull(
         str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: the pipeline's.")
     ] = None,
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fetch all answers and merge them into dataset, lock and card.
 
@@ -158,7 +151,5 @@ def pull(
 
     Example: bezoar-data review pull runs/orca
     """
-    from bezoar_data.api import pull_review
-
     report = pull_review(run, dataset=dataset, workspace=workspace)
     typer.echo(json.dumps(report.as_json()) if as_json else str(report))

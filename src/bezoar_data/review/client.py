@@ -1,95 +1,120 @@
-"""Argilla's HTTP interface, as far as review needs it: the server of `review serve`, or the user's own.
+"""The connection to Argilla: the server of `review serve`, or the user's own.
 
-The interface is asked directly: Argilla's Python client has neither an answer's time nor its id, and drops what it
-does not know.
+Argilla's SDK makes users, workspaces, datasets with their settings, and records. Its objects leave out an answer's id
+and times, answers without a value, and a dataset's metadata; only these are read and written over HTTP: `ask`,
+`dataset`, `records`, through the SDK's own HTTP client.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.config.problems import Problem
-from bezoar_data.review.data_dir import Home, default_home
+from bezoar_data.review.data_dir import DataDir, default_data_dir
 
 BATCH = 250
 """Records sent at once; Argilla takes 500."""
 _PAGE = 1000
-_TIMEOUT = (5.0, 120.0)
+_TIMEOUT = 120
 
 
-class Argilla:
-    """A connection. Raises `InputError` where a key or a request is refused, `ProviderAway` where nobody answers."""
+def argilla_sdk() -> Any:
+    """The package `argilla`. Raises `InputError` where it is not installed."""
+    try:
+        with warnings.catch_warnings():  # of its own use of pydantic
+            warnings.simplefilter("ignore")
+            import argilla
+    except ImportError as error:
+        hint = "pip install 'bezoar-data[review]'"
+        raise InputError(Problem("no-argilla", f"review needs Argilla's SDK: {error}", hint=hint)) from error
+    return argilla
+
+
+class ArgillaClient:
+    """A connection; `sdk` is an `argilla.Argilla`. Raises `InputError` where a key or a request is refused,
+    `ProviderAway` where there is no answer."""
 
     def __init__(self, url: str, key: str) -> None:
-        import requests
-
+        rg = argilla_sdk()
         self.url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.headers["X-Argilla-Api-Key"] = key
-        # The server of `review serve` is on loopback: no proxy stands between.
-        if self.url.startswith(("http://127.0.0.1", "http://localhost")):
-            self._session.trust_env = False
+        # No proxy stands between us and the server of `review serve`.
+        direct = {"all://127.0.0.1": None, "all://localhost": None}
+        with self.errors():
+            self.sdk = rg.Argilla(
+                api_url=self.url, api_key=key, timeout=_TIMEOUT, retries=0, mounts=direct, follow_redirects=True
+            )
 
-    def ask(self, method: str, path: str, *, missing: bool = False, **more: Any) -> Any:
-        """The answer's JSON; with `missing`, None where there is no such thing (404)."""
-        import requests
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turns what the SDK and its HTTP client raise into our errors."""
+        import httpx
+        from argilla.client import ArgillaError
 
         try:
-            answer = self._session.request(method, f"{self.url}/api/v1/{path}", timeout=_TIMEOUT, **more)
-        except (requests.RequestException, UnicodeError) as error:
+            yield
+        except (httpx.TransportError, httpx.InvalidURL, UnicodeError) as error:
             hint = "start it with: bezoar-data review serve"
             raise ProviderAway(f"Argilla at {self.url} does not answer ({type(error).__name__}); {hint}") from error
-        if answer.status_code in (401, 403):
-            message = f"Argilla at {self.url} does not accept the key" if answer.status_code == 401 else ""
-            message = message or f"the key's user may not do this at {self.url}: {method} {path.split('/')[0]}"
-            hint = "put an owner's or admin's API key into ARGILLA_API_KEY (in the UI under 'My settings')"
-            raise InputError(Problem("argilla-key", message, hint=hint))
-        if answer.status_code == 404 and missing:
-            return None
-        try:
-            value = answer.json() if answer.content else None
+        except (ArgillaError, httpx.HTTPStatusError) as error:
+            raise self._refused(error) from error
         except ValueError as error:
             hint = "ARGILLA_API_URL is the address of an Argilla 2 server, such as http://127.0.0.1:6900"
-            raise InputError(
-                Problem("not-argilla", f"{self.url} does not answer as Argilla does", hint=hint)
-            ) from error
-        if not answer.ok:
-            told = json.dumps(value.get("detail", value) if isinstance(value, dict) else value, ensure_ascii=False)
-            message = f"Argilla refused {method} {path.split('?')[0]} ({answer.status_code}): {told[:400]}"
-            raise InputError(Problem("argilla-refused", message))
-        return value
+            raise InputError(Problem("not-argilla", f"there is no Argilla at {self.url}", hint=hint)) from error
 
-    def users(self) -> dict[str, dict[str, Any]]:
-        """Users by id."""
-        return {user["id"]: user for user in self.ask("GET", "users")["items"]}
+    def _refused(self, error: BaseException) -> InputError:
+        # The SDK raises errors from others: the first of them has the server's answer.
+        while error.__cause__ or error.__context__:
+            error = error.__cause__ or error.__context__  # type: ignore[assignment]
+        answer = getattr(error, "response", None)
+        status = answer.status_code if answer is not None else 0
+        if status in (401, 403):
+            message = "authentication failed" if status == 401 else "the key's user may not do this"
+            hint = "put an owner's or admin's API key into ARGILLA_API_KEY (in the UI under 'My settings')"
+            return InputError(Problem("argilla-key", f"Argilla at {self.url}: {message} (HTTP {status})", hint=hint))
+        detail = answer.text if answer is not None else str(error)
+        request = f"{answer.request.method} {answer.request.url.path} (HTTP {status})" if answer is not None else ""
+        return InputError(Problem("argilla-refused", f"Argilla refused {request}: {detail[:400]}"))
 
-    def workspace(self, name: str, *, create: bool = False) -> str | None:
-        found = [w["id"] for w in self.ask("GET", "me/workspaces")["items"] if w["name"] == name]
-        if not found and create:
-            found = [self.ask("POST", "workspaces", json={"name": name})["id"]]
-        return found[0] if found else None
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        """The JSON with which the HTTP interface answers."""
+        with self.errors():
+            answer = self.sdk.http_client.request(method, f"/api/v1/{path}", **more)
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
 
-    def annotator(self, workspace: str, name: str, password: str) -> bool:
-        """Let a person review in this workspace; whether they had to be created."""
-        known = {user["username"]: user for user in self.users().values()}
-        user = known.get(name) or self.ask(
-            "POST", "users", json={"first_name": name, "username": name, "role": "annotator", "password": password}
-        )
-        members = {m["username"] for m in self.ask("GET", f"workspaces/{workspace}/users")["items"]}
-        if name not in members and user["role"] != "owner":
-            self.ask("POST", f"workspaces/{workspace}/users", json={"user_id": user["id"]})
-        return name not in known
+    def usernames(self) -> dict[str, str]:
+        """Names of users by their ids."""
+        with self.errors():
+            return {str(user.id): user.username for user in self.sdk.users}
+
+    def workspace(self, name: str, *, create: bool = False) -> Any:
+        """The workspace; None where there is none."""
+        with self.errors():
+            found = next((one for one in self.sdk.workspaces if one.name == name), None)
+            if found is None and create:
+                return argilla_sdk().Workspace(name=name, client=self.sdk).create()
+            return found
+
+    def add_annotator(self, workspace: Any, name: str, password: str) -> None:
+        """Let a person review in this workspace; created with the password where there is nobody of that name."""
+        rg = argilla_sdk()
+        with self.errors():
+            user = next((one for one in self.sdk.users if one.username == name), None)
+            if user is None:
+                user = rg.User(username=name, role="annotator", password=password, client=self.sdk).create()
+            if user.role != "owner" and name not in {member.username for member in workspace.users}:
+                workspace.add_user(user)
 
     def dataset(self, workspace: str, name: str) -> dict[str, Any] | None:
-        for found in self.ask("GET", f"me/datasets?workspace_id={workspace}")["items"]:
-            if found["name"] == name:
-                value: dict[str, Any] = found
-                return value
-        return None
+        """A dataset with its metadata; None where there is none."""
+        place = self.workspace(workspace)
+        found = self.ask("GET", f"me/datasets?workspace_id={place.id}")["items"] if place is not None else []
+        return next((one for one in found if one["name"] == name), None)
 
     def records(self, dataset: str, include: str = "responses") -> Iterator[dict[str, Any]]:
         """All records. They come from Argilla's tables, not from its search, so none is missed."""
@@ -101,13 +126,8 @@ class Argilla:
             if len(page["items"]) < _PAGE:
                 return
 
-    def put_records(self, dataset: str, records: Sequence[Mapping[str, Any]]) -> None:
-        for start in range(0, len(records), BATCH):
-            batch = records[start : start + BATCH]
-            self.ask("PUT", f"datasets/{dataset}/records/bulk", json={"items": batch})
 
-
-def connect(home: Home | None = None) -> Argilla:
+def connect(data: DataDir | None = None) -> ArgillaClient:
     """The user's own Argilla if `ARGILLA_API_URL` names one, else the running `review serve`. Raises `InputError`."""
     url, key = os.environ.get("ARGILLA_API_URL"), os.environ.get("ARGILLA_API_KEY")
     if url:
@@ -116,10 +136,10 @@ def connect(home: Home | None = None) -> Argilla:
         if not url.startswith(("http://", "https://")):
             hint = "e.g. http://127.0.0.1:6900"
             raise InputError(Problem("bad-argilla-url", f"ARGILLA_API_URL is no address: {url}", hint=hint))
-        return Argilla(url, key)
-    home = home or Home(default_home())
-    address = home.address()
+        return ArgillaClient(url, key)
+    data = data or DataDir(default_data_dir())
+    address = data.address()
     if address is None:
         hint = "start it in another terminal, or set ARGILLA_API_URL and ARGILLA_API_KEY"
         raise InputError(Problem("no-review-server", "no review server runs (bezoar-data review serve)", hint=hint))
-    return Argilla(address, home.read_secrets()["owner"]["api_key"])
+    return ArgillaClient(address, data.read_secrets()["owner"]["api_key"])

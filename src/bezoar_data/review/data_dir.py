@@ -1,6 +1,6 @@
-"""Where the review server keeps what is its own: answers and secrets in one folder, software in another.
+"""Where the review server keeps its files: answers and secrets in one folder, software in another.
 
-The answers are nobody's cache: they lie with the user's data (`BEZOAR_REVIEW_HOME`), the installed server with what
+Answers are no cache: they lie with the user's data (`BEZOAR_REVIEW_HOME`), the installed server with what
 can be fetched again (`BEZOAR_REVIEW_CACHE`).
 """
 
@@ -23,7 +23,7 @@ OWNER = "owner"
 WORKSPACE = "review"
 
 
-def default_home() -> Path:
+def default_data_dir() -> Path:
     return _folder("BEZOAR_REVIEW_HOME", "XDG_DATA_HOME", ".local/share", "review")
 
 
@@ -38,7 +38,7 @@ def _folder(own: str, base: str, otherwise: str, name: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class DataDir:
     """The folder of one review server's data. Readable by its owner alone."""
 
     path: Path
@@ -94,12 +94,12 @@ class Home:
             raise InputError(Problem("no-review-home", f"cannot use {self.path}: {error}", hint=hint)) from error
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder for one server; the lock is the kernel's, so a killed server never leaves it behind."""
+    def lock(self) -> Iterator[None]:
+        """Keep the folder for one server; the lock is the kernel's, so a killed server never leaves it behind."""
         self.create()
-        with (self.path / ".lock").open("a+") as lock:
+        with (self.path / ".lock").open("a+") as file:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 address = self.address()
                 message = "a review server is running on this folder" + (f": {address}" if address else "")

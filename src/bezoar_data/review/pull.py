@@ -7,14 +7,14 @@ Answers whose giver or record was removed since the last pull stay, as Argilla d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
-from bezoar_data.review.client import Argilla
+from bezoar_data.review.client import ArgillaClient
 from bezoar_data.review.questions import FIRST, SECOND, swapped
 from bezoar_data.runs.reviewed import read_answers, write_answers
 from bezoar_data.runs.row import digest
@@ -39,10 +39,9 @@ class Pulled:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def find_dataset(argilla: Argilla, workspace: str, name: str) -> dict[str, Any]:
+def find_dataset(argilla: ArgillaClient, workspace: str, name: str) -> dict[str, Any]:
     """The dataset that was pushed. Raises `InputError`."""
-    place = argilla.workspace(workspace)
-    dataset = argilla.dataset(place, name) if place else None
+    dataset = argilla.dataset(workspace, name)
     if dataset is None:
         message = f"Argilla at {argilla.url} has no dataset '{name}' in the workspace '{workspace}'"
         hint = "push it first: bezoar-data review push RUN; answers pulled earlier are in the run's review.parquet"
@@ -52,11 +51,13 @@ def find_dataset(argilla: Argilla, workspace: str, name: str) -> dict[str, Any]:
     return dataset
 
 
-def pull(argilla: Argilla, file: Path, dataset: Mapping[str, Any]) -> Pulled:
+def pull(argilla: ArgillaClient, file: Path, dataset: Mapping[str, Any]) -> Pulled:
     """Fetch all answers of a dataset. Raises `InputError`, `ProviderAway`; then the file is as it was."""
-    users = argilla.users()
+    users = argilla.usernames()
     records = list(argilla.records(dataset["id"]))
-    asked = {q["name"]: q for q in argilla.ask("GET", f"datasets/{dataset['id']}/questions")["items"]}
+    with argilla.errors():
+        questions = argilla.sdk.datasets(id=dataset["id"]).settings.get().questions
+    rated = {question.name for question in questions if question.type == "rating"}
     now: dict[str, dict[str, Any]] = {}
     strangers = 0
     for record in records:
@@ -64,17 +65,16 @@ def pull(argilla: Argilla, file: Path, dataset: Mapping[str, Any]) -> Pulled:
             strangers += 1
             continue
         for response in record["responses"] or ():
-            answer = _answer(dataset, record, response, users, asked)
+            answer = _answer(dataset, record, response, users, rated)
             now[answer["response"]] = answer
     here = {str(record["id"]) for record in records}
-    names = {user["username"] for user in users.values()}
     kept = []
     for old in read_answers(file):
         if old["response"] in now:
             continue
         if old["dataset"] != dataset["id"]:
             kept.append(old)
-        elif old["annotator"] not in names or old["record"] not in here:
+        elif old["annotator"] not in users.values() or old["record"] not in here:
             kept.append({**old, "removed": True})
     answers = [*now.values(), *kept]
     changed = write_answers(file, answers)
@@ -94,23 +94,20 @@ def _answer(
     dataset: Mapping[str, Any],
     record: Mapping[str, Any],
     response: Mapping[str, Any],
-    users: Mapping[str, Mapping[str, Any]],
-    asked: Mapping[str, Mapping[str, Any]],
+    users: Mapping[str, str],
+    rated: Collection[str],
 ) -> dict[str, Any]:
     said = {name: value.get("value") for name, value in (response["values"] or {}).items()}
-    ratings = {
-        n: v for n, v in said.items() if n not in _OWN and asked.get(n, {}).get("settings", {}).get("type") == "rating"
-    }
+    ratings = {name: value for name, value in said.items() if name in rated and name not in _OWN}
     other = {name: value for name, value in said.items() if name not in _OWN and name not in ratings}
     about = record["metadata"]
-    user = users.get(str(response["user_id"]), {})
     return {
         "id": record["external_id"],
         "content_hash": about["content_hash"],
         "dataset": dataset["id"],
         "record": str(record["id"]),
         "response": str(response["id"]),
-        "annotator": str(user.get("username") or response["user_id"]),
+        "annotator": users.get(str(response["user_id"]), str(response["user_id"])),
         "status": response["status"],
         "verdict": said.get("verdict"),
         "preference": _unswapped(record["external_id"], said.get("preference")),

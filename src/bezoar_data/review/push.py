@@ -1,6 +1,6 @@
-"""`review push`: put a sample of a run's rows before people. Pushing again adds what is missing and takes nothing away.
+"""`review push`: push a sample of a run's rows to Argilla. Pushing again adds what is missing and takes nothing away.
 
-What was pushed and how it was drawn stands in Argilla itself: the plan in the dataset's metadata, each row's weight in
+What was pushed and how it was drawn is kept in Argilla: the review task in the dataset's metadata, each row's weight in
 its record's. Annotators see neither.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.review import questions as form
-from bezoar_data.review.client import Argilla
+from bezoar_data.review.client import BATCH, ArgillaClient, argilla_sdk
 from bezoar_data.review.sample import Candidate, Drawn, draw
-from bezoar_data.review.task import Plan, read_lock, read_rows, source_of
+from bezoar_data.review.task import ReviewTask, read_lock, read_rows, source_of
 from bezoar_data.runs.row import digest
 
 FORMAT = 1
@@ -27,7 +27,7 @@ _FIXED = ("judge", "instruction", "response", "other", "blind", "attributes")
 @dataclass(frozen=True, slots=True)
 class Pushed:
     """How many records were added, brought up to date, left as they were, and left because people had answered them
-    although the row says something else by now."""
+    although the row has changed."""
 
     dataset: str
     url: str
@@ -38,19 +38,19 @@ class Pushed:
 
     def __str__(self) -> str:
         counts = f"{self.added:,} records added, {self.updated:,} updated, {self.same:,} same"
-        told = f"{self.dataset} at {self.url}: {counts}"
+        text = f"{self.dataset} at {self.url}: {counts}"
         if self.answered:
-            told += f"\n{self.answered:,} rows say something else by now; people had answered, so they were left"
-        return told
+            text += f"\n{self.answered:,} rows have changed since people answered; they were left as they were"
+        return text
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("dataset", "added", "updated", "same", "answered")}
 
 
 def push(
-    argilla: Argilla,
+    argilla: ArgillaClient,
     run: Path,
-    plan: Plan,
+    task: ReviewTask,
     *,
     workspace: str,
     name: str,
@@ -61,25 +61,18 @@ def push(
     """Push the sample. Raises `InputError`, `ProviderAway`."""
     lock = read_lock(run)
     rows = {row["id"]: row for row in read_rows(run)}
-    drawn = draw(_candidates(plan, rows), size, even_share, seed)
-    place = argilla.workspace(workspace, create=True)
-    assert place is not None  # noqa: S101 (created where it was missing)
-    about = {"format": FORMAT, "lock": lock.hash, "seed": seed, "even_share": even_share, **plan.as_json()}
-    dataset = argilla.dataset(place, name)
-    if dataset is None:
-        dataset = _create(argilla, place, name, plan, about)
-    else:
-        _check(dataset, name, plan)
-        if dataset["status"] == "draft":
-            dataset = _complete(argilla, dataset, plan)
-    asked = {q["name"]: q["id"] for q in argilla.ask("GET", f"datasets/{dataset['id']}/questions")["items"]}
-    there = {record["external_id"]: record for record in argilla.records(dataset["id"])}
-    wanted = [_record(plan, rows[one.id], one, asked) for one in drawn]
-    new = [record for record in wanted if record["external_id"] not in there]
+    drawn = draw(_candidates(task, rows), size, even_share, seed)
+    about = {"format": FORMAT, "lock": lock.hash, "seed": seed, "even_share": even_share, **task.as_json()}
+    dataset, known = _dataset(argilla, workspace, name, task)
+    if (known.get("metadata") or {}).get("bezoar") != about:
+        argilla.ask("PATCH", f"datasets/{known['id']}", json={"metadata": {"bezoar": about}})
+    there = {record["external_id"]: record for record in argilla.records(known["id"])}
+    wanted = {one.id: _record(task, rows[one.id], one) for one in drawn}
+    new = [record for identity, record in wanted.items() if identity not in there]
     changed, same, answered = [], 0, 0
-    for record in wanted:
-        old = there.get(record["external_id"])
-        if old is None:
+    for identity, old in there.items():
+        record = wanted.get(identity)
+        if record is None:
             continue
         if old["fields"] == record["fields"] and (old["metadata"] or {}) == record["metadata"]:
             same += 1
@@ -87,59 +80,65 @@ def push(
             answered += 1
         else:
             changed.append(record)
-    argilla.put_records(dataset["id"], new + changed)
-    if (dataset.get("metadata") or {}).get("bezoar") != about:
-        argilla.ask("PATCH", f"datasets/{dataset['id']}", json={"metadata": {"bezoar": about}})
-    if dataset["distribution"]["min_submitted"] != plan.overlap:
-        overlap = {"strategy": "overlap", "min_submitted": plan.overlap}
-        argilla.ask("PATCH", f"datasets/{dataset['id']}", json={"distribution": overlap})
+    if records := [_argilla_record(record) for record in new + changed]:
+        with argilla.errors():
+            dataset.records.log(records, batch_size=min(BATCH, len(records)))
+    if dataset.distribution.min_submitted != task.overlap:
+        with argilla.errors():
+            dataset.distribution = argilla_sdk().TaskDistribution(min_submitted=task.overlap)
+            dataset.update()
     return Pushed(name, argilla.url, len(new), len(changed), same, answered)
 
 
-def _candidates(plan: Plan, rows: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:
+def _dataset(argilla: ArgillaClient, workspace: str, name: str, task: ReviewTask) -> tuple[Any, dict[str, Any]]:
+    """The dataset as the SDK has it, and as the HTTP interface has it; created where it is not there."""
+    place = argilla.workspace(workspace, create=True)
+    settings = form.settings(task)
+    known = argilla.dataset(workspace, name)
+    if known is not None:
+        with argilla.errors():
+            dataset = argilla.sdk.datasets(id=known["id"])
+            dataset.settings.get()
+        if not _unfinished(argilla, known, dataset, settings):
+            _check(known, name, task)
+            return dataset, known
+        with argilla.errors():
+            dataset.delete()
+    dataset = argilla_sdk().Dataset(name, place, settings, argilla.sdk)
+    with argilla.errors():
+        dataset.create()
+    return dataset, {"id": str(dataset.id)}
+
+
+def _unfinished(argilla: ArgillaClient, known: Mapping[str, Any], dataset: Any, settings: Any) -> bool:
+    """Whether it is left of a push that was killed while it created the dataset: no mark of ours, no other fields and
+    questions than ours, no records."""
+    names = [{one.name for one in [*some.fields, *some.questions]} for some in (dataset.settings, settings)]
+    marked = known.get("metadata") or {}
+    return not marked and names[0] <= names[1] and next(argilla.records(known["id"]), None) is None
+
+
+def _candidates(task: ReviewTask, rows: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:
     """A row's stratum is its source, verdict and rating. A judge was not sure where it gave no verdict, found two
     answers equal or changed its mind with their order, or gave a rating between the lowest and the highest."""
-    ratings = sorted({str(row.get(f"{plan.judge}_rating")) for row in rows.values() if plan.judge})
+    ratings = sorted({str(row.get(f"{task.judge}_rating")) for row in rows.values() if task.judge})
     sure = {ratings[0], ratings[-1]} if ratings else set()
     found = []
     for identity, row in rows.items():
-        said, rating = (row.get(plan.verdict), row.get(f"{plan.judge}_rating")) if plan.judge else (None, None)
-        uncertain = bool(plan.judge) and (
+        said, rating = (row.get(task.verdict), row.get(f"{task.judge}_rating")) if task.judge else (None, None)
+        uncertain = bool(task.judge) and (
             said not in ("Accept", "Reject", "a", "b") or (rating is not None and str(rating) not in sure)
         )
         found.append(Candidate(identity, (source_of(row), str(said), str(rating)), uncertain))
     return found
 
 
-def _create(argilla: Argilla, workspace: str, name: str, plan: Plan, about: Mapping[str, Any]) -> dict[str, Any]:
-    value = {
-        "name": name,
-        "guidelines": form.guidelines(plan),
-        "allow_extra_metadata": True,
-        "distribution": {"strategy": "overlap", "min_submitted": plan.overlap},
-        "metadata": {"bezoar": about},
-        "workspace_id": workspace,
-    }
-    return _complete(argilla, argilla.ask("POST", "datasets", json=value), plan)
-
-
-def _complete(argilla: Argilla, dataset: dict[str, Any], plan: Plan) -> dict[str, Any]:
-    """Add what a dataset still lacks, and publish it: also one whose creation was cut off."""
-    for kind, values in (("fields", form.fields(plan)), ("questions", form.questions(plan))):
-        known = {one["name"] for one in argilla.ask("GET", f"datasets/{dataset['id']}/{kind}")["items"]}
-        for value in values:
-            if value["name"] not in known:
-                argilla.ask("POST", f"datasets/{dataset['id']}/{kind}", json=value)
-    published: dict[str, Any] = argilla.ask("PUT", f"datasets/{dataset['id']}/publish")
-    return published
-
-
-def _check(dataset: Mapping[str, Any], name: str, plan: Plan) -> None:
+def _check(dataset: Mapping[str, Any], name: str, task: ReviewTask) -> None:
     about = (dataset.get("metadata") or {}).get("bezoar")
-    if not isinstance(about, dict) or about.get("run") != plan.run:
+    if not isinstance(about, dict) or about.get("run") != task.run:
         message = f"Argilla has a dataset '{name}' that is not of this run"
         raise InputError(Problem("other-dataset", message, hint="name another with --dataset"))
-    now = plan.as_json()
+    now = task.as_json()
     for key in _FIXED:
         if _plain(about.get(key)) != _plain(now[key]):
             message = f"the dataset '{name}' was pushed with another `{key}`: {about.get(key)!r}, now {now[key]!r}"
@@ -150,12 +149,13 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _record(plan: Plan, row: Mapping[str, Any], drawn: Drawn, asked: Mapping[str, str]) -> dict[str, Any]:
-    fields = form.values(plan, row)
-    suggested = form.suggestion(plan, row)
-    question = asked.get("preference" if plan.compares else "verdict")
+def _record(task: ReviewTask, row: Mapping[str, Any], drawn: Drawn) -> dict[str, Any]:
+    """The parts of an `argilla.Record`, which cannot be compared themselves."""
+    fields = form.values(task, row)
+    suggested = form.suggestion(task, row)
+    question = "preference" if task.compares else "verdict"
     return {
-        "external_id": row["id"],
+        "id": row["id"],
         "fields": fields,
         "metadata": {
             "content_hash": row["content_hash"],
@@ -164,9 +164,11 @@ def _record(plan: Plan, row: Mapping[str, Any], drawn: Drawn, asked: Mapping[str
             "even": drawn.even,
             "source": source_of(row),
         },
-        **(
-            {"suggestions": [{"question_id": question, "value": suggested, "type": "model", "agent": plan.judge}]}
-            if suggested and question
-            else {}
-        ),
+        "suggestions": [(question, suggested, task.judge)] if suggested else [],
     }
+
+
+def _argilla_record(record: Mapping[str, Any]) -> Any:
+    rg = argilla_sdk()
+    made = [rg.Suggestion(name, value, agent=agent, type="model") for name, value, agent in record["suggestions"]]
+    return rg.Record(**{**record, "suggestions": made})

@@ -6,8 +6,10 @@ Linux the kernel ends all three when their parent dies, however it dies.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -17,15 +19,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from types import FrameType
+from typing import IO, Any
 
-from bezoar_data.config.errors import BezoarError, InputError
+from bezoar_data.config.errors import TOO_MANY_FAILED, BezoarError, InputError
 from bezoar_data.config.problems import Problem
-from bezoar_data.review.data_dir import Home
-from bezoar_data.review.environment import Environment, inside
+from bezoar_data.review.client import ArgillaClient, argilla_sdk
+from bezoar_data.review.data_dir import OWNER, WORKSPACE, DataDir, default_cache, default_data_dir
+from bezoar_data.review.environment import Environment, Report, environment, plugin_folder
 
 _UP_WITHIN = 300.0
 _DOWN_WITHIN = 10.0
@@ -37,8 +42,8 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "LD_L
 class Server:
     """A running review server. `wait` returns when one of its processes has ended."""
 
-    def __init__(self, home: Home, url: str, processes: dict[str, subprocess.Popen[bytes]]) -> None:
-        self.home = home
+    def __init__(self, data: DataDir, url: str, processes: dict[str, subprocess.Popen[bytes]]) -> None:
+        self.data = data
         self.url = url
         self.processes = processes
 
@@ -50,44 +55,98 @@ class Server:
             time.sleep(pause)
 
 
+def serve(annotators: Sequence[str], port: int, open_page: bool, progress: Report, show: Report) -> int:
+    """`review serve`: run the server until Ctrl-C or a signal; the exit code. Raises `InputError`."""
+    if wrong := [name for name in annotators if not name.strip() or name == OWNER]:
+        raise InputError(Problem("bad-annotator", f"'{wrong[0]}' is no name for an annotator"))
+    argilla_sdk()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_ctrl_c)
+    data = DataDir(default_data_dir())
+    try:
+        env = environment(default_cache(), progress)
+        progress("starting Argilla: 10 to 20 seconds")
+        with running(data, env, port) as server:
+            show(_welcome(server, _create_users(server, annotators)))
+            if open_page and not webbrowser.open(server.url):
+                progress(f"no browser could be opened from here: go to {server.url}")
+            ended = server.wait()
+    except KeyboardInterrupt:
+        progress(f"stopped; all answers are in {data.path}")
+        return 0
+    progress(f"the review server's {ended} has ended by itself, so all was stopped; see {data.log}")
+    progress("all answers are kept: start it again")
+    return TOO_MANY_FAILED
+
+
+def _create_users(server: Server, annotators: Sequence[str]) -> dict[str, Any]:
+    """Create the workspace and its annotators; the secrets with their passwords."""
+    known = server.data.read_secrets()
+    argilla = ArgillaClient(server.url, known["owner"]["api_key"])
+    workspace = argilla.workspace(WORKSPACE, create=True)
+    for name in annotators:
+        # Written down first: killed in between, the password of someone who exists would be known to nobody.
+        password = known["annotators"].setdefault(name, secrets.token_urlsafe(12))
+        server.data.write_secrets(known)
+        argilla.add_annotator(workspace, name, password)
+    return known
+
+
+def _welcome(server: Server, known: dict[str, Any]) -> str:
+    accounts = [(known["owner"]["username"], known["owner"]["password"]), *known["annotators"].items()]
+    width = max(len(name) for name, _ in accounts)
+    return "\n".join(
+        [
+            f"Argilla is at {server.url}",
+            "Sign in as:",
+            *(f"  {name:{width}}  {password}" for name, password in accounts),
+            f"Answers and passwords are kept in {server.data.path}. Ctrl-C stops it; nothing is lost.",
+        ]
+    )
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 @contextmanager
-def running(home: Home, env: Environment, port: int) -> Iterator[Server]:
+def running(data: DataDir, env: Environment, port: int) -> Iterator[Server]:
     """The server, up and answering; on leaving, all its processes have ended. Raises `InputError`."""
     with ExitStack() as stack:
-        stack.enter_context(home.held())
-        home.read_secrets()
+        stack.enter_context(data.lock())
+        data.read_secrets()
         _free(port)
         sockets = Path(tempfile.mkdtemp(prefix="bezoar-review-"))
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
-        log = stack.enter_context(home.log.open("ab"))
-        home.log.chmod(0o600)
-        told = home.log.stat().st_size
+        log = stack.enter_context(data.log.open("ab"))
+        data.log.chmod(0o600)
+        log_start = data.log.stat().st_size
         processes: dict[str, subprocess.Popen[bytes]] = {}
         stack.callback(_stop, processes)
-        seen = _environment(home, sockets / "redis.sock")
-        processes["redis"] = _start(_redis(env, home, sockets / "redis.sock"), seen, log)
-        _until(lambda: (sockets / "redis.sock").exists(), processes, home, told)
-        own = [str(env.python), str(inside() / "process.py")]
+        env_vars = _environment(data, sockets / "redis.sock")
+        processes["redis"] = _start(_redis(env, data, sockets / "redis.sock"), env_vars, log)
+        _until(lambda: (sockets / "redis.sock").exists(), processes, data, log_start)
+        own = [str(env.python), str(plugin_folder() / "process.py")]
         url = f"http://127.0.0.1:{port}"
-        processes["server"] = _start([*own, "server", str(port)], seen, log)
-        _until(lambda: _answers(url), processes, home, told)
-        processes["worker"] = _start([*own, "worker"], seen, log)
-        home.running.write_text(json.dumps({"url": url}) + "\n", encoding="utf-8")
-        stack.callback(home.running.unlink, missing_ok=True)
-        yield Server(home, url, processes)
+        processes["server"] = _start([*own, "server", str(port)], env_vars, log)
+        _until(lambda: _answers(url), processes, data, log_start)
+        processes["worker"] = _start([*own, "worker"], env_vars, log)
+        data.running.write_text(json.dumps({"url": url}) + "\n", encoding="utf-8")
+        stack.callback(data.running.unlink, missing_ok=True)
+        yield Server(data, url, processes)
 
 
-def _environment(home: Home, redis: Path) -> dict[str, str]:
+def _environment(data: DataDir, redis: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {
         **kept,
-        "ARGILLA_HOME_PATH": str(home.path),
-        "ARGILLA_DATABASE_URL": f"sqlite+aiosqlite:///{home.database}?check_same_thread=False",
+        "ARGILLA_HOME_PATH": str(data.path),
+        "ARGILLA_DATABASE_URL": f"sqlite+aiosqlite:///{data.database}?check_same_thread=False",
         "ARGILLA_REDIS_URL": f"unix://{redis}",
         "ARGILLA_SEARCH_ENGINE": "database",
-        "ARGILLA_AUTH_SECRET_KEY": home.read_secrets()["auth_key"],
+        "ARGILLA_AUTH_SECRET_KEY": data.read_secrets()["auth_key"],
         "ARGILLA_ENABLE_TELEMETRY": "0",
-        "BEZOAR_REVIEW_SECRETS": str(home.secrets),
+        "BEZOAR_REVIEW_SECRETS": str(data.secrets),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -95,15 +154,15 @@ def _environment(home: Home, redis: Path) -> dict[str, str]:
     }
 
 
-def _redis(env: Environment, home: Home, path: Path) -> list[str]:
+def _redis(env: Environment, data: DataDir, path: Path) -> list[str]:
     # Only the queue of jobs lies in Redis; it is kept as well, so that a killed server finishes them.
-    kept = ["--dir", str(home.path), "--appendonly", "yes", "--save", ""]
+    kept = ["--dir", str(data.path), "--appendonly", "yes", "--save", ""]
     return [str(env.redis), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", *kept]
 
 
 def _start(command: list[str], env: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C reaches us alone, and we stop them in order.
-    return subprocess.Popen(  # noqa: S603 (our own words)
+    return subprocess.Popen(  # noqa: S603 (a fixed command)
         command,
         env=env,
         stdin=subprocess.DEVNULL,
@@ -115,8 +174,6 @@ def _start(command: list[str], env: dict[str, str], log: IO[bytes]) -> subproces
 
 
 def _die_with_parent() -> None:
-    import ctypes
-
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
@@ -131,21 +188,24 @@ def _stop(processes: dict[str, subprocess.Popen[bytes]]) -> None:
                 process.wait()
 
 
-def _until(ready: object, processes: dict[str, subprocess.Popen[bytes]], home: Home, told: int) -> None:
-    assert callable(ready)  # noqa: S101
+def _until(
+    ready: Callable[[], object], processes: dict[str, subprocess.Popen[bytes]], data: DataDir, log_start: int
+) -> None:
     end = time.monotonic() + _UP_WITHIN
     while not ready():
         for name, process in processes.items():
             if process.poll() is not None:
-                raise BezoarError(f"the review server's {name} did not start; {home.log} ends:\n{_tail(home, told)}")
+                raise BezoarError(
+                    f"the review server's {name} did not start; {data.log} ends:\n{_tail(data, log_start)}"
+                )
         if time.monotonic() > end:
-            raise BezoarError(f"the review server did not answer within {_UP_WITHIN:.0f} s; see {home.log}")
+            raise BezoarError(f"the review server did not answer within {_UP_WITHIN:.0f} s; see {data.log}")
         time.sleep(0.1)
 
 
-def _tail(home: Home, told: int) -> str:
-    with home.log.open("rb") as log:
-        log.seek(told)
+def _tail(data: DataDir, log_start: int) -> str:
+    with data.log.open("rb") as log:
+        log.seek(log_start)
         return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-6:])
 
 

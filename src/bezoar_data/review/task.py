@@ -1,4 +1,4 @@
-"""What is put before people: which columns of which judge's rows, read from the run's lock or given by hand."""
+"""What people review: which columns of which judge's rows, read from the run's lock or given by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _JUDGES = ("judge.accept", "judge.compare")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReviewTask:
     """One review of one run. `other` is the second answer where two are compared; empty names are not there."""
 
     run: str
@@ -56,7 +56,7 @@ def read_lock(run: Path) -> Lock:
     return Lock.read(dataset_folder(run) / "lock.json")
 
 
-def plan_review(
+def review_task(
     run: Path,
     *,
     judge: str | None,
@@ -64,7 +64,7 @@ def plan_review(
     attributes: tuple[str, ...],
     blind: bool,
     overlap: int,
-) -> Plan:
+) -> ReviewTask:
     """The review of a run. `columns` (instruction, response, other, ...) stand before the judge's.
 
     Raises `InputError`."""
@@ -92,7 +92,7 @@ def plan_review(
     _check_columns(run, {k: v for k, v in found.items() if k != "rubric" and v}, names, given=columns)
     parts = ("instruction", "response", "other", "system", "reference", "context")
     shown = {name: found.get(name, "") if found.get(name, "") in names else "" for name in parts}
-    return Plan(
+    return ReviewTask(
         run=lock.pipeline.name,
         judge=_named(step) if step else "",
         rubric=_settings(step).get("rubric", "") if step else "",

@@ -9,14 +9,16 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from bezoar_data.review.client import Argilla
+from bezoar_data.engine.review.answers import pairs_of_people
+from bezoar_data.measures.agreement import agreement
+from bezoar_data.review.client import ArgillaClient
 
 _PAUSE = 15 * 60
 """Seconds between two answers of one person after which they were doing something else."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ReviewStatus:
     """Progress as a plain value; `print` it for a few lines. `seconds_left` is of work by one person, None while too
     little is known."""
 
@@ -26,15 +28,12 @@ class Progress:
         return dict(self.value)
 
     def __str__(self) -> str:
-        return progress_text(self.value)
+        return _text(self.value)
 
 
-def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> Progress:
+def status_of(argilla: ArgillaClient, dataset: Mapping[str, Any]) -> ReviewStatus:
     """How far people are. Raises `InputError`, `ProviderAway`."""
-    from bezoar_data.engine.review.answers import pairs_of_people
-    from bezoar_data.measures.agreement import agreement
-
-    users = argilla.users()
+    users = argilla.usernames()
     people: dict[str, Counter[str]] = defaultdict(Counter)
     times: dict[str, list[float]] = defaultdict(list)
     done = answers_missing = 0
@@ -44,7 +43,7 @@ def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> Progress:
     for record in records:
         said: dict[str, str] = {}
         for response in record["responses"] or ():
-            name = str(users.get(str(response["user_id"]), {}).get("username") or response["user_id"])
+            name = users.get(str(response["user_id"]), str(response["user_id"]))
             people[name][response["status"]] += 1
             times[name].append(datetime.fromisoformat(response["updated_at"]).timestamp())
             values = {k: v.get("value") for k, v in (response["values"] or {}).items()}
@@ -71,7 +70,7 @@ def progress(argilla: Argilla, dataset: Mapping[str, Any]) -> Progress:
         "seconds_each": round(pace, 1) if pace else None,
         "seconds_left": round(pace * answers_missing) if pace else None,
     }
-    return Progress(value)
+    return ReviewStatus(value)
 
 
 def _pace(times: Any) -> float | None:
@@ -80,18 +79,18 @@ def _pace(times: Any) -> float | None:
     return sorted(gaps)[len(gaps) // 2] if len(gaps) >= 3 else None
 
 
-def progress_text(found: Mapping[str, Any]) -> str:
+def _text(found: Mapping[str, Any]) -> str:
     """The progress in a few lines."""
     each = f", {found['overlap']} answers each" if found["overlap"] > 1 else ""
     lines = [f"{found['completed']:,} of {found['records']:,} records are done{each}"]
     for name, counts in found["people"].items():
-        told = f"{counts['submitted']:,} submitted, {counts['draft']:,} drafts, {counts['discarded']:,} discarded"
-        lines.append(f"  {name}: {told}")
+        text = f"{counts['submitted']:,} submitted, {counts['draft']:,} drafts, {counts['discarded']:,} discarded"
+        lines.append(f"  {name}: {text}")
     if agreed := found["agreement"]:
         kappa = agreed["kappa"]["value"]
-        told = f"Cohen's kappa {kappa:.2f}" if kappa is not None else "kappa is not defined yet"
+        text = f"Cohen's kappa {kappa:.2f}" if kappa is not None else "kappa is not defined yet"
         lines.append(
-            f"two people agree on {100 * agreed['agreement']['value']:.0f} % of {agreed['rows']:,} pairs; {told}"
+            f"two people agree on {100 * agreed['agreement']['value']:.0f} % of {agreed['rows']:,} pairs; {text}"
         )
     if found["seconds_left"]:
         lines.append(
