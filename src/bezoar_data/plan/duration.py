@@ -1,4 +1,4 @@
-"""How long a run may take: at the limits of its endpoints, and at speeds that are learned or ours.
+"""How long a run may take: at the limits of its endpoints, and at speeds that are learned or assumed.
 
 A step that needs all rows ends a stage: what comes after it cannot start before the last answer of what came before.
 Within a stage an endpoint answers as many requests at once as it may, and no more than it may in a minute.
@@ -8,119 +8,82 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.providers.base import own_class
 from bezoar_data.pipeline.compile import Compiled
-from bezoar_data.plan.flow import Key
-from bezoar_data.plan.replay import Replay
-from bezoar_data.plan.result import Interval
-from bezoar_data.plan.simulate import Outcome
+from bezoar_data.plan.estimate import Numbers
+from bezoar_data.plan.flow import Key, ModelDemand, StepFlow
+from bezoar_data.plan.interval import LEAST, Interval, assumed, total
 
 FIRST_TOKEN = (0.2, 1.5)
-"""Seconds until an endpoint begins to answer. Ours."""
+"""Seconds until an endpoint begins to answer. Our assumption."""
 TOKENS_PER_SECOND = (150.0, 30.0)
-"""How fast it goes on. Ours."""
+"""How fast it goes on. Our assumption."""
 START = 3.0
 """Seconds a run takes besides."""
 ROWS_PER_SECOND = 1500.0
-"""What this house itself gets through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """Seconds for one answer, at best and at worst; None: nobody can say (a model in this process)."""
-
-    fast: float
-    slow: float
-
-
-def speed_of(model: Model, tokens: float, past: Sequence[float]) -> Speed | None:
-    """How long one answer of so many tokens takes. `past` are seconds of past ones, standing in line included."""
-    if len(past) >= 5:
-        ordered = sorted(past)
-        # The quickest did not stand in line.
-        fast = ordered[len(ordered) // 10]
-        return Speed(fast, max(2 * fast, min(4 * fast, ordered[len(ordered) // 2])))
-    kind = own_class(model.provider)
-    if kind is not None and kind.demo:
-        return Speed(0.0005, 0.005)
-    if model.mode == "batch" or (kind is not None and not kind.needs_network):
-        return None
-    fast, slow = (first + tokens / pace for first, pace in zip(FIRST_TOKEN, TOKENS_PER_SECOND, strict=True))
-    return Speed(fast, slow)
+"""What the engine itself gets through."""
 
 
 def seconds(
     compiled: Compiled,
-    replay: Replay,
-    outcome: Outcome,
-    models: Mapping[Key, Model],
-    speeds: Mapping[Key, Speed | None],
+    demands: Mapping[Key, ModelDemand],
+    flows: Mapping[str, StepFlow],
+    numbers: Mapping[Key, Numbers],
 ) -> Interval | None:
     """Seconds from start to end. None where a model's speed is unknown."""
     stages = _stages(compiled)
-    work: dict[int, dict[str, list[Key]]] = defaultdict(lambda: defaultdict(list))
-    for key in replay.channels:
-        if outcome.channels[key].requests.high > 0:
-            if speeds[key] is None:
+    work: dict[int, dict[str, list[tuple[ModelDemand, Numbers, Interval]]]] = defaultdict(lambda: defaultdict(list))
+    for key, demand in demands.items():
+        if numbers[key].requests.high > 0:
+            speed = _per_answer(demand, numbers[key].answer_tokens)
+            if speed is None:
                 return None
-            work[stages[key[0]]][_endpoint(models[key])].append(key)
-    low = likely = high = START
-    rows = sum(outcome.rows_in[node.id].high for node in compiled.nodes)
-    high += rows / ROWS_PER_SECOND
+            work[stages[key[0]]][_endpoint(demand.model)].append((demand, numbers[key], speed))
+    rows = total(flow.rows_in for flow in flows.values()).high
+    time = Interval(START, START, START + rows / ROWS_PER_SECOND)
     for endpoints in work.values():
-        spans = [_span(keys, replay, outcome, models, speeds) for keys in endpoints.values()]
-        chain = _chain([key for keys in endpoints.values() for key in keys], replay, speeds)
-        low += max(chain.low, *(span.low for span in spans))
-        high += max(chain.high, *(span.high for span in spans))
-        likely += max(chain.likely, *(span.likely for span in spans))
-    return Interval(low, max(low, min(high, likely)), high)
+        spans = [_busy(uses) for uses in endpoints.values()]
+        chain: dict[str, Interval] = {}
+        for demand, _, speed in (use for uses in endpoints.values() for use in uses):
+            chain[demand.step] = _longest([speed * flows[demand.step].longest, chain.get(demand.step, speed)])
+        time += _longest([*spans, total(chain.values())])
+    return time
 
 
-def _span(
-    keys: Sequence[Key],
-    replay: Replay,
-    outcome: Outcome,
-    models: Mapping[Key, Model],
-    speeds: Mapping[Key, Speed | None],
-) -> Interval:
+def _per_answer(demand: ModelDemand, tokens: float) -> Interval | None:
+    """Seconds for one answer of so many tokens; None: nobody can say (a model in this process, a batch)."""
+    past = sorted(answer.seconds for answer in demand.past)
+    if len(past) >= LEAST:
+        # Past times include waiting in the queue; the quickest did not wait.
+        fast = past[len(past) // 10]
+        return assumed(fast, max(2 * fast, min(4 * fast, past[len(past) // 2])))
+    kind = own_class(demand.model.provider)
+    if kind is not None and kind.demo:
+        return assumed(0.0005, 0.005)
+    if demand.model.mode == "batch" or (kind is not None and not kind.needs_network):
+        return None
+    return assumed(*(first + tokens / pace for first, pace in zip(FIRST_TOKEN, TOKENS_PER_SECOND, strict=True)))
+
+
+def _busy(uses: Sequence[tuple[ModelDemand, Numbers, Interval]]) -> Interval:
     """How long an endpoint is busy with these."""
-    limits = models[keys[0]].limits
-
-    def busy(requests: float, tokens: float, answering: float) -> float:
-        least = answering / limits.concurrency
-        if limits.requests_per_minute:
-            least = max(least, 60 * (requests - 1) / limits.requests_per_minute)
-        if limits.tokens_per_minute:
-            least = max(least, 60 * tokens / limits.tokens_per_minute)
-        return least
-
-    sums = [[0.0, 0.0, 0.0] for _ in range(3)]
-    for key in keys:
-        numbers, speed = outcome.channels[key], speeds[key]
-        assert speed is not None  # noqa: S101
-        both = numbers.prompt_tokens + numbers.completion_tokens
-        for i, (end, per_answer) in enumerate(
-            (("low", speed.fast), ("likely", (speed.fast + speed.slow) / 2), ("high", speed.slow))
-        ):
-            requests = getattr(numbers.requests, end)
-            sums[i][0] += requests
-            sums[i][1] += getattr(both, end)
-            sums[i][2] += requests * per_answer
-    return Interval(*(busy(*one) for one in sums))
+    limits = uses[0][0].model.limits
+    requests = total(numbers.requests for _, numbers, _ in uses)
+    tokens = total(numbers.prompt_tokens + numbers.completion_tokens for _, numbers, _ in uses)
+    least = [total(numbers.requests * speed for _, numbers, speed in uses) * (1 / limits.concurrency)]
+    if limits.requests_per_minute:
+        least.append((requests + Interval.exactly(-1)) * (60 / limits.requests_per_minute))
+    if limits.tokens_per_minute:
+        least.append(tokens * (60 / limits.tokens_per_minute))
+    return _longest(least)
 
 
-def _chain(keys: Sequence[Key], replay: Replay, speeds: Mapping[Key, Speed | None]) -> Interval:
-    """How long the longest row's questions take, one after the other."""
-    fast = slow = 0.0
-    for node in dict.fromkeys(key[0] for key in keys):
-        mine = [speed for key in keys if key[0] == node and (speed := speeds[key]) is not None]
-        longest = replay.traffic[node].longest
-        fast += longest * min(s.fast for s in mine)
-        slow += longest * max(s.slow for s in mine)
-    return Interval(fast, (fast + slow) / 2, slow)
+def _longest(spans: Sequence[Interval]) -> Interval:
+    return Interval(
+        max(span.low for span in spans), max(span.likely for span in spans), max(span.high for span in spans)
+    )
 
 
 def _stages(compiled: Compiled) -> dict[str, int]:

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from bezoar_data.plan.interval import Interval
+
 Basis = Literal["exact", "learned", "assumed", "unknown"]
-"""Where a number comes from: counted; from past answers and runs; from typical values of ours; nobody can say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A number to come: nine of ten times it lies from `low` to `high`, if what it stands on holds. `likely` is the
-    single best guess."""
-
-    low: float
-    likely: float
-    high: float
-
-    @classmethod
-    def exactly(cls, value: float) -> Interval:
-        return cls(value, value, value)
-
-    @property
-    def is_exact(self) -> bool:
-        return self.low == self.high
-
-    def whole(self) -> Interval:
-        """The same in whole numbers, never narrower."""
-        # What floats leave of a whole number is not worth one more.
-        low, high = math.floor(self.low + 1e-6), math.ceil(self.high - 1e-6)
-        return Interval(low, min(max(round(self.likely), low), high), high)
-
-    def __add__(self, other: Interval) -> Interval:
-        return Interval(self.low + other.low, self.likely + other.likely, self.high + other.high)
+"""Where a number comes from: counted; past answers and runs; ranges that docs/plan.md states; nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """One step's use of one model. What is still to come, unless it says otherwise.
+    """One step's use of one model. What is left to send, unless it says otherwise.
 
     `requests` leaves out tries after a failure; `cost` is US dollars, None where the model has no price.
     """
@@ -55,7 +29,7 @@ class ModelUse:
     cost: Interval | None
     priced: bool
     from_journal: int
-    """Answers that are in the journal already and are not paid again."""
+    """Answers that the journal holds: they are not paid again."""
     paid: float
     """What those took, in US dollars, as far as they had a price."""
     answer_tokens: float

@@ -91,29 +91,12 @@ class _Declared:
 
     def keep_rate(self) -> tuple[float, float]:
         """The least and the largest share of its rows (of the candidates it makes) that it may keep, said without
-        knowing rows or answers. `plan` assumes them until there is a run to learn from. They are ours."""
+        knowing rows or answers. `plan` assumes it until there is a run to learn from."""
         return 0.6, 1.0
 
-    def placeholder(self, ask: Ask, words: Words, *, good: bool = True) -> str:
-        """A text such as a model may answer, which the step can read, for `plan`. See `steps.forecast`.
-
-        Not `good`: one that speaks against what the row is made into, where what the step asks next depends on that.
-        """
+    def placeholder(self, ask: Ask, words: Words) -> str:
+        """A text such as a model may answer, which the step can read, for `plan`. See `steps.placeholders`."""
         return placeholder(ask, words)
-
-    def kind_of(self, ask: Ask) -> str:
-        """A name for questions of this kind, where the step asks one model several that are answered differently: how
-        long answers are and how often two are equal, `plan` learns of each kind by itself."""
-        return ""
-
-    def shared_draw(self, columns: Columns) -> object:
-        """What names the random draw that made a row with these columns, if other rows share it: such rows are alike,
-        and many of them tell `plan` as much as one. None where each row has a draw of its own."""
-        return None
-
-    def order_notes(self) -> Sequence[str]:
-        """What a person should know of the order in which it asks: who waits for whom. For `plan`."""
-        return ()
 
     @property
     def inputs(self) -> list[str]:
@@ -218,6 +201,11 @@ class GlobalModelStep(AsksModel, GlobalMakingStep):
     """
 
     llm: LLM = Field(description="Who answers: the name of a role in the models file.")
+
+    @property
+    def most_requests(self) -> int | None:
+        """The most questions it asks until it has enough, repeated ones aside, for `plan`. None: there is no limit."""
+        return None
 
     def keep_rate(self) -> tuple[float, float]:
         return 0.7, 1.0

@@ -1,8 +1,8 @@
-"""What may stand in the place of an answer that has not been asked for yet.
+"""Placeholders for answers that nobody has asked for yet.
 
 `plan` drives a step's own generator without sending anything, so that prompts are the real ones and loops run as they
-will. Where the journal has no answer, the step is given a stand-in, as long as an answer typically is and readable to
-the step. These lengths are ours; the first answers in the journal take their place.
+will. Where the journal has no answer, the step is given a placeholder, as long as an answer typically is and readable
+to the step. The lengths assumed here hold until there are answers in the journal.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from bezoar_data.llms.ask import Ask
 
 Words = Callable[[int], str]
-"""So many words of filling, each about a token long and none said before."""
+"""So many filler words, each about a token long."""
 
 PLAIN = 200
 """Tokens of an answer in plain text, when the step says nothing better."""
@@ -23,7 +23,7 @@ FIELD = 40
 
 
 def placeholder(ask: Ask, words: Words, *, tokens: int = PLAIN) -> str:
-    """Filling of about so many tokens, or JSON that fits the question's schema."""
+    """Filler words of about so many tokens, or JSON that fits the question's schema."""
     return words(tokens) if ask.schema is None else json.dumps(_fits(ask.schema, words))
 
 

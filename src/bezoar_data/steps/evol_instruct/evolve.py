@@ -10,7 +10,7 @@ goes through its epochs on its own, with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -143,33 +143,14 @@ class EvolInstructEvolve(ModelStep):
     def keep_rate(self) -> tuple[float, float]:
         return 0.7, 1.0
 
-    def kind_of(self, ask: Ask) -> str:
+    def placeholder(self, ask: Ask, words: Words) -> str:
         if ask.to == "evaluator":
-            return ""
+            return "Not Equal"
         file, text = self._loaded(), ask.messages[-1]["content"]
-        if file.to_deepen(text) is not None:
-            return "in depth"
-        return "response" if file.to_broaden(text) is None else "in breadth"
-
-    def placeholder(self, ask: Ask, words: Words, *, good: bool = True) -> str:
-        if ask.to == "evaluator":
-            # An evolution that fails leaves the row as it was: the next epoch asks something else.
-            return "Not Equal" if good else "Equal"
-        file, text = self._loaded(), ask.messages[-1]["content"]
-        given = file.to_deepen(text)
-        if given is not None:
+        if (given := file.to_deepen(text)) is not None:
             return f"{given} {words(_ADDED)}"
         given = file.to_broaden(text)
         return placeholder(ask, words) if given is None else words(len(given.split()) * 4 // 3 or 1)
-
-    def shared_draw(self, columns: Columns) -> object:
-        return (columns["category"], columns["epoch"]) if self.draw == "per_epoch" and "epoch" in columns else None
-
-    def order_notes(self) -> Sequence[str]:
-        if self.epochs == 1:
-            return ()
-        once = "what is drawn once an epoch for a category follows from the seed, " if self.draw == "per_epoch" else ""
-        return (f"the epochs of a row follow each other; {once}so no row waits for another's epoch to end",)
 
     def _evolve(self, evolution: _Evolution) -> Talk:
         """One evolution from its prompt to its elimination; gives back what speaks against it."""

@@ -35,7 +35,7 @@ TOPIC_GUIDED = "topic_guided"
 _SPARE = 4
 """Without `max_requests`, the requests made are at most so many times those that would do if nothing were dropped."""
 _TYPICAL = 25
-"""Tokens of a typical instruction that a model invents. Ours."""
+"""Tokens of a typical instruction that a model invents. Our assumption."""
 
 
 @dataclass
@@ -148,15 +148,8 @@ class LaminiGenerate(GlobalModelStep):
             )
         return made
 
-    def placeholder(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+    def placeholder(self, ask: Ask, words: Words) -> str:
         return "\n".join(f"<example>{words(_TYPICAL)}</example>" for _ in range(self.count))
-
-    def order_notes(self) -> Sequence[str]:
-        first = min(self.wave, self.most_requests, math.ceil(self.target / self.count))
-        return (
-            f"it asks in waves of up to {self.wave} requests, the first of {first}: each wave waits for the last "
-            "answer of the one before",
-        )
 
     @property
     def most_requests(self) -> int:

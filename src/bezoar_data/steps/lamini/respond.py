@@ -14,7 +14,7 @@ from bezoar_data.steps.lamini.prompts import load_prompts
 from bezoar_data.steps.placeholders import Words, placeholder
 
 _CONCISE = 45
-"""Tokens of a typical answer that was to be concise. Ours."""
+"""Tokens of a typical answer that was to be concise. Our assumption."""
 
 
 class LaminiRespond(AnsweringStep):
@@ -53,7 +53,7 @@ class LaminiRespond(AnsweringStep):
         text = yield from self.usable(messages)
         return text if isinstance(text, Dropped) else Kept(row.with_columns(response=text))
 
-    def placeholder(self, ask: Ask, words: Words, *, good: bool = True) -> str:
+    def placeholder(self, ask: Ask, words: Words) -> str:
         return placeholder(ask, words, tokens=_CONCISE)
 
     def _said(self) -> str:
