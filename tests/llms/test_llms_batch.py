@@ -221,7 +221,7 @@ async def test_a_cancelled_batch_ends_the_run_resumable_with_its_answers_kept(jo
 
 async def test_a_wrong_key_ends_the_run_without_showing_it(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_API_KEY", "wrong-key-9876543210")
-    with BatchServer() as server, pytest.raises(InputError, match="does not let us in") as caught:
+    with BatchServer() as server, pytest.raises(InputError, match="authentication failed") as caught:
         await ask(server, journal, texts(3))
     assert "wrong-key" not in str(caught.value)
 

@@ -8,7 +8,7 @@ import pytest
 
 from bezoar_data.config.errors import BudgetStop, InputError
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.endpoint.retry import Stopped
+from bezoar_data.llms.endpoint.health import Stopped
 from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from support.fault_server import FaultServer
@@ -120,14 +120,14 @@ async def test_a_fallback_answers_while_the_first_model_is_away(server: FaultSer
     assert [a.model for a in answers if isinstance(a, Answer)] == ["second"] * 20
 
 
-@pytest.mark.parametrize(("stays", "end"), [(False, Stopped), (True, asyncio.CancelledError)])
+@pytest.mark.parametrize(("shielded", "end"), [(True, Stopped), (False, asyncio.CancelledError)])
 async def test_a_stop_waits_for_answers_underway_and_journals_them(
-    server: FaultServer, journal: Journal, stays: bool, end: type[BaseException]
+    server: FaultServer, journal: Journal, shielded: bool, end: type[BaseException]
 ) -> None:
     server.set(hold_from=0)
     role = model(server, limits={"concurrency": 4})
     async with Gateway({"teacher": role}, journal) as gateway:
-        asked = asyncio.create_task(ask_all(gateway, [f"q {i}" for i in range(10)], stays=stays))
+        asked = asyncio.create_task(ask_all(gateway, [f"q {i}" for i in range(10)], shielded=shielded))
         await until(lambda: gateway.usage.total.in_flight == 4)
         stopping = asyncio.create_task(gateway.stop(PATIENCE))
         await asyncio.to_thread(server.turn)
@@ -143,12 +143,12 @@ async def test_a_stop_waits_for_answers_underway_and_journals_them(
         assert gateway.usage.total.hits == 4
 
 
-@pytest.mark.parametrize(("stays", "end"), [(False, Stopped), (True, asyncio.CancelledError)])
+@pytest.mark.parametrize(("shielded", "end"), [(True, Stopped), (False, asyncio.CancelledError)])
 async def test_a_stop_leaves_what_takes_too_long(
-    server: FaultServer, journal: Journal, stays: bool, end: type[BaseException]
+    server: FaultServer, journal: Journal, shielded: bool, end: type[BaseException]
 ) -> None:
     async with Gateway({"teacher": model(server)}, journal) as gateway:
-        asked = asyncio.create_task(ask_all(gateway, ["[[hang]]"], stays=stays))
+        asked = asyncio.create_task(ask_all(gateway, ["[[hang]]"], shielded=shielded))
         await until(lambda: gateway.usage.total.in_flight)
         async with asyncio.timeout(PATIENCE):
             await gateway.stop(0.3)

@@ -11,9 +11,9 @@ import pytest
 
 from bezoar_data.config.errors import INPUT_WRONG, PROVIDER_AWAY, InputError, ProviderAway
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.endpoint.retry import RetryPolicy
 from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.retry_policy import RetryPolicy
 from support.fault_server import FaultServer
 from support.gateways import QUICK, ask_all, model
 from support.waiting import PATIENCE, until

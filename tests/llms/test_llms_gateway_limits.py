@@ -1,4 +1,4 @@
-"""The parts that count and wait: gate, pace, back-off, budget."""
+"""The parts that count and wait: concurrency, rate limits, back-off, circuit breaker, budget."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import pytest
 
 from bezoar_data.config.errors import BudgetStop
 from bezoar_data.llms.endpoint.budget import Budget, most_prompt_tokens
-from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, Health, RateLimiter, backoff
-from bezoar_data.llms.providers.http import retry_after
+from bezoar_data.llms.endpoint.circuit_breaker import CircuitBreaker, RequestState
+from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, RateLimiter
+from bezoar_data.llms.providers.common.http import retry_after
+from bezoar_data.llms.providers.openai import OpenAI
+from bezoar_data.llms.retry_policy import RetryPolicy, Transient
+from support.gateways import model
 
 
 class Clock:
@@ -40,55 +44,56 @@ def test_back_off_grows_is_bounded_and_leaves_the_global_generator_alone() -> No
     random.seed(1)
     expected = random.random()
     random.seed(1)
-    waits = [backoff(tries, base=1.0, ceiling=20.0) for tries in range(1, 50)]
+    policy = RetryPolicy(first_wait=1.0, longest_wait=20.0)
+    waits = [policy.backoff(tries) for tries in range(1, 50)]
     assert random.random() == expected
     for tries, wait in enumerate(waits, 1):
         full = min(20.0, 2.0 ** (tries - 1))
         assert full / 2 <= wait <= full
 
 
-async def test_a_gate_lets_in_by_order_of_arrival_and_survives_those_who_leave_the_line() -> None:
-    gate, entered = AdaptiveConcurrency(1), []
+async def test_concurrency_lets_in_by_order_of_arrival_and_survives_those_who_leave_the_line() -> None:
+    concurrency, entered = AdaptiveConcurrency(1, RetryPolicy()), []
 
     async def visit(name: int) -> None:
-        await gate.enter()
+        await concurrency.enter()
         entered.append(name)
         await asyncio.sleep(0)
-        gate.leave()
+        concurrency.leave()
 
     visits = [asyncio.create_task(visit(i)) for i in range(5)]
     await asyncio.sleep(0)
     visits[2].cancel()
     await asyncio.gather(*visits, return_exceptions=True)
     assert entered == [0, 1, 3, 4]
-    assert gate.in_flight == 0
+    assert concurrency.in_flight == 0
 
 
 async def test_a_place_given_to_someone_who_was_just_cancelled_is_handed_on() -> None:
-    gate = AdaptiveConcurrency(1)
-    await gate.enter()
-    first, second = asyncio.create_task(gate.enter()), asyncio.create_task(gate.enter())
+    concurrency = AdaptiveConcurrency(1, RetryPolicy())
+    await concurrency.enter()
+    first, second = asyncio.create_task(concurrency.enter()), asyncio.create_task(concurrency.enter())
     await asyncio.sleep(0)
-    gate.leave()
+    concurrency.leave()
     first.cancel()
     async with asyncio.timeout(60):
         await second
-    assert gate.in_flight == 1
+    assert concurrency.in_flight == 1
 
 
-def test_a_gate_shrinks_once_for_a_crowd_and_never_below_one_then_grows_back() -> None:
+def test_concurrency_shrinks_once_for_a_crowd_and_never_below_one_then_grows_back() -> None:
     clock = Clock()
-    gate = AdaptiveConcurrency(100, clock)
+    concurrency = AdaptiveConcurrency(100, RetryPolicy(), clock)
     for _ in range(50):
-        gate.too_many()
-    assert gate.limit == 65
+        concurrency.shrink()
+    assert concurrency.limit == 65
     for _ in range(100):
         clock.now += 1
-        gate.too_many()
-    assert gate.limit == 1
+        concurrency.shrink()
+    assert concurrency.limit == 1
     for _ in range(10_000):
-        gate.went_well()
-    assert gate.limit == 100
+        concurrency.grow()
+    assert concurrency.limit == 100
 
 
 async def test_a_pace_lets_pass_what_is_larger_than_its_store_and_collects_the_debt(
@@ -111,21 +116,23 @@ async def test_a_pace_lets_pass_what_is_larger_than_its_store_and_collects_the_d
     assert clock.now == began
 
 
-def test_health_tells_one_bad_request_from_many() -> None:
-    clock = Clock()
-    health = Health(clock)
-    health.succeeded()
+async def test_a_circuit_breaker_tells_one_bad_request_from_many() -> None:
+    policy, events = RetryPolicy(), list[str]()
+    provider = OpenAI(model("http://127.0.0.1:9/v1"))
+    breaker = CircuitBreaker(provider, policy, AdaptiveConcurrency(8, policy), lambda what, _: events.append(what))
+    failure, one = Transient("server_error"), RequestState()
+    breaker.answered()
     for _ in range(100):
-        health.failed(1, reached=True)
-    assert not health.away
-    for number in range(2, 9):
-        health.failed(number, reached=True)
-    assert health.away
-    clock.now += 5
-    assert health.trouble == 5
-    health.succeeded()
-    assert not health.away
-    assert health.trouble == 0
+        breaker.failed(one, failure, probe=False)
+    assert not breaker.is_open
+    for _ in range(policy.failing - 1):
+        breaker.failed(RequestState(), failure, probe=False)
+    assert breaker.is_open
+    assert breaker.trouble > 0
+    breaker.answered()
+    assert not breaker.is_open
+    assert breaker.trouble == 0
+    assert events == ["away", "back"]
 
 
 async def test_a_budget_waits_for_money_set_aside_to_come_back_then_stops() -> None:

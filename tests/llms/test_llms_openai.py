@@ -280,17 +280,23 @@ def test_an_installed_package_may_add_a_kind(tmp_path: Path, monkeypatch: pytest
         "from bezoar_data.llms.providers.base import Provider\n"
         "class Theirs(Provider):\n    kind = 'theirs'\n    async def complete(self, request):\n        return []\n"
     )
-    facts = tmp_path / "their_provider-1.0.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: their-provider\nVersion: 1.0\n")
-    (facts / "entry_points.txt").write_text("[bezoar_data.providers]\ntheirs = their_provider:Theirs\n")
+    _installed(tmp_path, "theirs = their_provider:Theirs")
     monkeypatch.syspath_prepend(tmp_path)
     assert "theirs" in known_providers()
     assert provider_class("theirs").kind == "theirs"
 
 
-def test_a_kind_whose_package_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(provider_class.__globals__["KINDS"], "odd", "no_such_package.odd:Odd")
+def test_a_kind_whose_package_is_missing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _installed(tmp_path, "odd = no_such_package.odd:Odd")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError) as error:
         provider_class("odd")
     assert error.value.problems[0].code == "provider-not-installed"
+
+
+def _installed(folder: Path, entry_point: str) -> None:
+    """A package that registers a kind."""
+    facts = folder / "their_provider-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: their-provider\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(f"[bezoar_data.providers]\n{entry_point}\n")

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.providers.base import Refusal, Transient, provider_class
-from bezoar_data.llms.providers.prompt_template import PromptTemplate
+from bezoar_data.llms.providers.common.prompt_template import PromptTemplate
 from support.endpoint import Endpoint, serving
 
 TALK = [

@@ -9,8 +9,8 @@ from typing import Any
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask
-from bezoar_data.llms.endpoint.retry import RetryPolicy
 from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.retry_policy import RetryPolicy
 from support.fault_server import FaultServer
 
 QUICK = RetryPolicy(first_wait=0.02, alone=0.5, probe=0.2)
@@ -29,8 +29,8 @@ def user(text: str, **values: Any) -> Ask:
 
 
 async def ask_all(
-    gateway: Gateway, texts: Iterable[str], role: str = "teacher", *, stays: bool = False
+    gateway: Gateway, texts: Iterable[str], role: str = "teacher", *, shielded: bool = True
 ) -> list[Answer | BaseException]:
     """Answers or errors for the texts, asked at once."""
-    asks = (gateway.ask(role, user(text), step="s", stays=stays) for text in texts)
+    asks = (gateway.ask(role, user(text), step="s", shielded=shielded) for text in texts)
     return await asyncio.gather(*asks, return_exceptions=True)

@@ -174,7 +174,7 @@ class StreamEngine:
     async def _answer(self, ask: Ask, node: Node, replies: dict[int, Answer | Refused], i: int) -> None:
         """Get one question of a wave answered: a refusal is an answer too."""
         try:
-            replies[i] = await self._gateway.ask(cast(str, node.role), ask, step=node.id, stays=True)
+            replies[i] = await self._gateway.ask(cast(str, node.role), ask, step=node.id, shielded=False)
         except Refused as error:
             replies[i] = error
 
@@ -240,7 +240,7 @@ class StreamEngine:
                 if said.to not in node.roles:
                     raise TypeError(f"step '{node.id}' asked a model but names none")
                 name = answer_name(node.id, said.to)
-                reply = await self._gateway.ask(node.roles[said.to], said, step=name, stays=True)
+                reply = await self._gateway.ask(node.roles[said.to], said, step=name, shielded=False)
             except Refused as error:
                 reply = error
             except BezoarError:

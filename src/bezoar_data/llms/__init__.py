@@ -1,1 +1,1 @@
-"""Who answers: providers, offline models, journal of answers, limits, budget."""
+"""LLM calls: gateway, endpoints, batches, providers, and the journal of answers."""

@@ -10,7 +10,7 @@ from bezoar_data.config.files.pipeline import PipelineFile
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.yaml.document import YamlPath
 from bezoar_data.llms.endpoint.budget import budget_problems
-from bezoar_data.llms.providers.base import EMBEDDED, KINDS, Provider, key_problems, provider_class
+from bezoar_data.llms.providers.base import EMBEDDED, Provider, builtin_providers, key_problems, provider_class
 from bezoar_data.steps.catalogue.entry import StepEntry
 
 _OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
@@ -54,7 +54,8 @@ def _problems(role: str, model: Model, *, budget: bool, to_run: bool) -> list[Pr
     if model.provider in EMBEDDED:
         return []
     # distilabel's classes take seconds to import, and others' packages are code that nobody has asked to run yet.
-    found: type[Provider] | None = provider_class(model.provider) if to_run or model.provider in KINDS else None
+    known = to_run or model.provider in builtin_providers()
+    found: type[Provider] | None = provider_class(model.provider) if known else None
     problems = found(model).problems() if found is not None else key_problems(model)
     if budget and (found is None or found.needs_network):
         problems = [*problems, *budget_problems(role, model)]

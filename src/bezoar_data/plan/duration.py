@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from bezoar_data.config.files.models import Model
-from bezoar_data.llms.providers.base import own_class
+from bezoar_data.llms.providers.base import builtin_class
 from bezoar_data.pipeline.compile import Compiled
 from bezoar_data.plan.estimate import Numbers
 from bezoar_data.plan.flow import Key, ModelDemand, StepFlow
@@ -59,7 +59,7 @@ def _per_answer(demand: ModelDemand, tokens: float) -> Interval | None:
         # Past times include waiting in the queue; the quickest did not wait.
         fast = past[len(past) // 10]
         return assumed(fast, max(2 * fast, min(4 * fast, past[len(past) // 2])))
-    kind = own_class(demand.model.provider)
+    kind = builtin_class(demand.model.provider)
     if kind is not None and kind.demo:
         return assumed(0.0005, 0.005)
     if demand.model.mode == "batch" or (kind is not None and not kind.needs_network):

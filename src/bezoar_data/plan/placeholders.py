@@ -9,7 +9,7 @@ from functools import partial
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.endpoint.budget import most_prompt_tokens
 from bezoar_data.llms.endpoint.usage import cost_of
-from bezoar_data.llms.gateway.fallbacks import CachedAnswers, Found
+from bezoar_data.llms.gateway.fallbacks import CachedAnswers, CacheLookup
 from bezoar_data.pipeline.compile import Node
 from bezoar_data.plan.flow import PLACEHOLDER, Key, ModelDemand, SampledRow
 from bezoar_data.plan.interval import LEAST, Interval
@@ -48,7 +48,7 @@ class Asking:
         self._asked[found.keys] = answer
         return answer
 
-    def _stand_in(self, node: Node, demand: ModelDemand, ask: Ask, found: Found, weight: Interval) -> Answer:
+    def _stand_in(self, node: Node, demand: ModelDemand, ask: Ask, found: CacheLookup, weight: Interval) -> Answer:
         missing = sum(entry is None for entry in found.entries)
         known, filling = self.tokens.prompt(ask.messages)
         demand.asks += weight
@@ -74,7 +74,7 @@ class Asking:
     def _scaled(self, scale: float, wanted: int) -> str:
         return self.words(max(1, round(wanted * scale)))
 
-    def _book_found(self, demand: ModelDemand, ask: Ask, found: Found, weight: float) -> None:
+    def _book_found(self, demand: ModelDemand, ask: Ask, found: CacheLookup, weight: float) -> None:
         entries = [entry for entry in found.entries if entry is not None]
         demand.hits += weight * len(entries)
         demand.paid += weight * sum(entry.cost or 0.0 for entry in entries)

@@ -8,6 +8,7 @@ from typing import Any
 
 from bezoar_data.config.files.json_schema import card_schema, models_schema, pipeline_schema, recipe_schema
 from bezoar_data.config.yaml.document import parse_yaml
+from bezoar_data.llms.providers.base import builtin_providers
 from bezoar_data.steps.catalogue.entry import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.training.stages.registry import stage_configs
@@ -18,7 +19,7 @@ def schema_texts() -> Mapping[str, str]:
     steps = {name: _settings(entry) for name, entry in load_catalogue().items()}
     schemas = {
         "pipeline.schema.json": pipeline_schema(steps),
-        "models.schema.json": models_schema(),
+        "models.schema.json": models_schema(sorted(builtin_providers())),
         "recipe.schema.json": recipe_schema(stage_configs()),
         "card.schema.json": card_schema(),
     }

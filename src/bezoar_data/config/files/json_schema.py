@@ -39,9 +39,13 @@ def pipeline_schema(steps: Mapping[str, Mapping[str, Any]] | None = None) -> dic
     return schema
 
 
-def models_schema() -> dict[str, Any]:
-    """The JSON schema of models files."""
-    return _schema(ModelsFile)
+def models_schema(providers: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON schema of models files. An editor offers the kinds of `providers`; others stay allowed beside them."""
+    schema = _schema(ModelsFile)
+    if providers:
+        kind = schema["$defs"]["Model"]["properties"]["provider"]
+        kind["anyOf"] = [{"enum": list(providers)}, {"type": kind.pop("type"), "minLength": kind.pop("minLength")}]
+    return schema
 
 
 def card_schema() -> dict[str, Any]:

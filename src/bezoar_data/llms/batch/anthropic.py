@@ -1,7 +1,7 @@
 """Anthropic's Message Batches API: the requests themselves make the batch, one answer each.
 
-The API keeps no name of ours with a batch, only one with each request. A batch whose making was never heard of is
-therefore told by those names, which can be read only once it has ended; until then nobody can be sure, and waits.
+The API keeps no name of ours with a batch, only one with each request. A batch whose creation was never confirmed is
+therefore recognised by those names, which can be read only once it has ended; until then nobody can be sure, and waits.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from bezoar_data.llms.batch.api import BatchAPI, Found, Look, told
-from bezoar_data.llms.providers.anthropic import _NO_MONEY, _completion
-from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised
-from bezoar_data.llms.providers.http import failure_of
+from bezoar_data.llms.batch.api import BatchAPI, BatchStatus, FoundBatch, at_path
+from bezoar_data.llms.providers.anthropic import _NO_CREDIT, _completion
+from bezoar_data.llms.providers.base import Completion, Request
+from bezoar_data.llms.providers.common.http import failure_of
+from bezoar_data.llms.retry_policy import Refusal, Transient, Unauthorised
 
 _STATUS = {
     "invalid_request_error": 400,
@@ -49,10 +50,10 @@ class AnthropicBatch(BatchAPI):
     async def prepare(self, nonce: str, lines: Sequence[bytes]) -> str:
         return ""
 
-    async def hand_in(self, nonce: str, prepared: str, lines: Sequence[bytes]) -> str:
+    async def submit(self, nonce: str, prepared: str, lines: Sequence[bytes]) -> str:
         return _id(await self._call("POST", "messages/batches", data=b'{"requests":[' + b",".join(lines) + b"]}"))
 
-    async def find(self, nonce: str, since: float, requests: int, known: set[str]) -> Found:
+    async def find(self, nonce: str, since: float, requests: int, known: set[str]) -> FoundBatch:
         after, sure = "", True
         for _ in range(_PAGES):
             query = urlencode({"limit": 100, **({"after_id": after} if after else {})})
@@ -62,49 +63,49 @@ class AnthropicBatch(BatchAPI):
                 raise Transient("garbage", "a list of batches without data")
             made = 0.0
             for batch in batches:
-                made = _when(told(batch, "created_at"))
+                made = _when(at_path(batch, "created_at"))
                 if made < since - _SKEW or _id(batch) in known or _total(batch) != requests:
                     continue
                 if batch.get("processing_status") != "ended":
                     sure = False
                 elif await self._is_ours(_id(batch), nonce):
-                    return Found(_id(batch))
+                    return FoundBatch(_id(batch))
             if not batches or not page.get("has_more") or made < since - _SKEW:
                 break
             after = _id(batches[-1])
-        return Found(None, sure)
+        return FoundBatch(None, sure)
 
     async def _is_ours(self, remote: str, nonce: str) -> bool:
-        async with aclosing(self.results(Look(over=True, places=(_results(remote),)))) as results:
+        async with aclosing(self.results(BatchStatus(over=True, result_paths=(_results(remote),)))) as results:
             async for name, _ in results:
                 return name.startswith(f"{nonce}-")
         return False
 
-    async def look(self, remote: str) -> Look:
+    async def status(self, remote: str) -> BatchStatus:
         batch = await self._call("GET", f"messages/batches/{quote(remote, safe='')}")
         if batch.get("processing_status") != "ended":
-            return Look(over=False)
+            return BatchStatus(over=False)
         counts = batch.get("request_counts")
-        canceled = told(batch, "request_counts", "canceled")
-        return Look(
+        canceled = at_path(batch, "request_counts", "canceled")
+        return BatchStatus(
             over=True,
             finished=_total(batch) if isinstance(counts, Mapping) else None,
-            places=(_results(remote),),
+            result_paths=(_results(remote),),
             cancelled=type(canceled) is int and canceled > 0,
         )
 
     def read(self, raw: bytes, request: Request) -> Sequence[Completion]:
         value = orjson.loads(raw)
-        kind = told(value, "result", "type")
-        if kind == "succeeded" and isinstance(message := told(value, "result", "message"), dict):
+        kind = at_path(value, "result", "type")
+        if kind == "succeeded" and isinstance(message := at_path(value, "result", "message"), dict):
             return [_completion(message, request.schema, {})]
         if kind == "errored":
-            error = told(value, "result", "error")
-            inner = told(error, "error") if isinstance(told(error, "error"), Mapping) else error
-            status = _STATUS.get(str(told(inner, "type")), 500) if isinstance(inner, Mapping) else 500
+            error = at_path(value, "result", "error")
+            inner = at_path(error, "error") if isinstance(at_path(error, "error"), Mapping) else error
+            status = _STATUS.get(str(at_path(inner, "type")), 500) if isinstance(inner, Mapping) else 500
             failure = failure_of(status, orjson.dumps({"error": inner}), {})
-            if isinstance(failure, Refusal) and _NO_MONEY in failure.detail:
-                raise Unauthorised(str(failure))
+            if isinstance(failure, Refusal) and _NO_CREDIT in failure.detail:
+                raise Unauthorised(f"no credit left ({failure})")
             raise failure
         if kind in ("expired", "canceled"):
             raise Transient("unavailable", f"the batch ended with this request {kind}")

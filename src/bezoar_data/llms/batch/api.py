@@ -1,7 +1,7 @@
 """What a provider's batch API must do, the same for every provider, and the HTTP they share.
 
 A batch API takes many requests at once, answers within a day, at a discount. A provider's own file says how it is
-spelled; handing in, waiting, remembering and asking again is `batch`'s work. Errors are those of providers: `Refusal`
+spelled; submitting, waiting, remembering and asking again is `batch`'s work. Errors are those of providers: `Refusal`
 (the provider will not take this), `Unauthorised`, `Transient` (it may work later).
 """
 
@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import aiohttp
 import orjson
 
-from bezoar_data.llms.providers.base import Completion, Request, Transient
-from bezoar_data.llms.providers.http import endpoint_url, failure_of, parsed, words
+from bezoar_data.llms.providers.base import Completion, Request
+from bezoar_data.llms.providers.common.http import endpoint_url, failure_of, parsed, words
 from bezoar_data.llms.providers.openai import OpenAI
+from bezoar_data.llms.retry_policy import Transient
 
 LONGEST_LINE = 64 * 2**20
 """Bytes of one result. An answer is text a model wrote token by token: more than this is no answer."""
@@ -28,24 +29,24 @@ _QUIET = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class BatchStatus:
     """What a batch looks like at the provider. `finished` counts the requests that have a result of any kind; None
     when the provider does not say."""
 
     over: bool
     finished: int | None = None
-    places: tuple[str, ...] = ()
+    result_paths: tuple[str, ...] = ()
     """Paths, below the API's address, of its results; empty when there are none."""
     failed: str = ""
     """Why the provider took none of its requests."""
     full: bool = False
-    """It took none because too much is waiting already: it may be handed in again later."""
+    """It took none because too much is waiting already: it may be submitted again later."""
     cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Whether a batch that may have been handed in exists: its name, or None with `sure` telling whether that is
+class FoundBatch:
+    """Whether a batch that may have been submitted exists: its name, or None with `sure` telling whether that is
     known by now."""
 
     remote: str | None
@@ -69,29 +70,29 @@ class BatchAPI(ABC):
 
     @abstractmethod
     async def prepare(self, nonce: str, lines: Sequence[bytes]) -> str:
-        """What can be done before a batch exists, any number of times: returns what `hand_in` needs."""
+        """What can be done before a batch exists, any number of times: returns what `submit` needs."""
 
     @abstractmethod
-    async def hand_in(self, nonce: str, prepared: str, lines: Sequence[bytes]) -> str:
+    async def submit(self, nonce: str, prepared: str, lines: Sequence[bytes]) -> str:
         """Make the batch; its name at the provider. After a `Transient` other than `rate_limited` and `connection`
         it may exist all the same."""
 
     @abstractmethod
-    async def find(self, nonce: str, since: float, requests: int, known: set[str]) -> Found:
-        """Look for a batch that may have been handed in at `since` (seconds since the epoch) or later. `known` are
+    async def find(self, nonce: str, since: float, requests: int, known: set[str]) -> FoundBatch:
+        """Look for a batch that may have been submitted at `since` (seconds since the epoch) or later. `known` are
         batches that are certainly another one."""
 
     @abstractmethod
-    async def look(self, remote: str) -> Look:
+    async def status(self, remote: str) -> BatchStatus:
         """How a batch is getting on."""
 
     @abstractmethod
     def read(self, raw: bytes, request: Request) -> Sequence[Completion]:
         """The completions in one line of results. Raises what a provider's `complete` raises."""
 
-    async def results(self, look: Look) -> AsyncGenerator[tuple[str, bytes], None]:
+    async def results(self, status: BatchStatus) -> AsyncGenerator[tuple[str, bytes], None]:
         """(our name, line) of every result. The same name may come twice; the order is the provider's."""
-        for place in look.places:
+        for place in status.result_paths:
             async with aclosing(self._lines(place)) as lines:
                 async for raw in lines:
                     if name := _name(raw):
@@ -99,13 +100,13 @@ class BatchAPI(ABC):
 
     async def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         """The JSON object at a path below the API's address. Every other end is a provider's error."""
-        async with self._asked(method, path, **more) as response:
+        async with self._requested(method, path, **more) as response:
             return parsed(await response.read())
 
     async def _lines(self, path: str) -> AsyncGenerator[bytes, None]:
         """The lines of a download. One that is no JSON means that the download was cut or garbled."""
         rest = b""
-        async with self._asked("GET", path) as response:
+        async with self._requested("GET", path) as response:
             while True:
                 async with asyncio.timeout(_QUIET):
                     part = await response.content.readany()
@@ -121,7 +122,7 @@ class BatchAPI(ABC):
             yield rest
 
     @asynccontextmanager
-    async def _asked(self, method: str, path: str, **more: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _requested(self, method: str, path: str, **more: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         session, send = self.provider._session, dict(self.provider._send)
         assert session is not None, "open() comes first"  # noqa: S101
         if isinstance(more.get("data"), aiohttp.FormData):
@@ -155,7 +156,7 @@ def _name(raw: bytes) -> str:
     return name if isinstance(name, str) else ""
 
 
-def told(value: Mapping[str, Any], *path: str) -> Any:
+def at_path(value: Mapping[str, Any], *path: str) -> Any:
     """What stands at a path of an answer, None when it leads nowhere."""
     found: Any = value
     for name in path:

@@ -14,12 +14,12 @@ from bezoar_data.llms.providers.base import Request
 class BatchedRequest:
     """One request of a batch, and who waits for it."""
 
-    ELSEWHERE: ClassVar[object] = object()
+    JOURNALLED: ClassVar[object] = object()
     """Outcome: another run has put the answer into the journal."""
-    AGAIN: ClassVar[object] = object()
-    """Outcome: another run has just handed in the same; look again."""
+    TAKEN: ClassVar[object] = object()
+    """Outcome: another run has just submitted the same; look again."""
 
-    __slots__ = ("_future", "cancelled", "item", "kept", "keys", "max_tokens", "request", "size")
+    __slots__ = ("_outcome", "cancelled", "item", "keys", "max_tokens", "request", "saved", "size")
 
     def __init__(self, request: Request, keys: tuple[str, ...], max_tokens: int | None) -> None:
         loop = asyncio.get_running_loop()
@@ -28,42 +28,38 @@ class BatchedRequest:
         self.cancelled = ""
         """The provider's name of its batch, when someone cancelled that there."""
         self.size = 0
-        self._future: asyncio.Future[object] = loop.create_future()
-        self._future.add_done_callback(lambda f: f.cancelled() or f.exception())
-        self.kept: asyncio.Future[bool] = loop.create_future()
+        self._outcome: asyncio.Future[object] = loop.create_future()
+        self._outcome.add_done_callback(lambda f: f.cancelled() or f.exception())
+        self.saved: asyncio.Future[bool] = loop.create_future()
         """Whether the outcome is where no kill can lose it."""
 
     async def outcome(self) -> object:
-        """The line of results, None when there is none, `ELSEWHERE`, `AGAIN`. Raises what ended the run."""
-        return await self._future
+        """The line of results, None when there is none, `JOURNALLED`, `TAKEN`. Raises what ended the run."""
+        return await self._outcome
 
     @property
-    def over(self) -> bool:
-        return self._future.done()
+    def done(self) -> bool:
+        return self._outcome.done()
 
-    def tell(self, outcome: object) -> None:
-        if not self._future.done():
-            self._future.set_result(outcome)
+    def resolve(self, outcome: object) -> None:
+        if not self._outcome.done():
+            self._outcome.set_result(outcome)
 
     def fail(self, error: BezoarError) -> None:
-        if not self._future.done():
-            self._future.set_exception(error)
-            self.unsafe()
+        if not self._outcome.done():
+            self._outcome.set_exception(error)
+            self.set_saved(False)
 
-    def safe(self) -> None:
-        if not self.kept.done():
-            self.kept.set_result(True)
+    def set_saved(self, saved: bool) -> None:
+        if not self.saved.done():
+            self.saved.set_result(saved)
 
-    def unsafe(self) -> None:
-        if not self.kept.done():
-            self.kept.set_result(False)
-
-    def safe_with(self, task: asyncio.Task[Any] | None) -> None:
-        """Safe once a task is done that was not cut short."""
+    def saved_with(self, task: asyncio.Task[Any] | None) -> None:
+        """Saved once a task is done that was not cut short."""
         if task is None:
-            self.safe()
+            self.set_saved(True)
         else:
-            task.add_done_callback(lambda t: self.unsafe() if t.cancelled() else self.safe())
+            task.add_done_callback(lambda t: self.set_saved(not t.cancelled()))
 
 
 @dataclass(slots=True, eq=False)
@@ -71,13 +67,13 @@ class InflightBatch:
     """A batch on its way, and those of its requests that someone waits for."""
 
     batch: Batch
-    units: dict[int, BatchedRequest] = field(default_factory=dict)
+    requests: dict[int, BatchedRequest] = field(default_factory=dict)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     fresh: bool = False
-    """Handed in by this run: people were told of it."""
+    """Submitted by this run, which has said so."""
     cancelled: bool = False
 
     @property
     def waiting(self) -> list[BatchedRequest]:
-        return [unit for unit in self.units.values() if not unit.over]
+        return [batched for batched in self.requests.values() if not batched.done]

@@ -1,8 +1,8 @@
-"""One endpoint asked through its batch API: many requests handed in together, answered within a day, at half price.
+"""One endpoint asked through its batch API: many requests submitted together, answered within a day, at half price.
 
 To the gateway it is an endpoint like any other: `complete` returns when the answer is in the journal, which here may
 be tomorrow. In between, requests are gathered until nothing new comes, written down in the journal's file
-(`batch_store`), handed in, waited for, collected. Whoever asks the same later, in this run or the next, joins the
+(`store`), submitted, polled, collected. Whoever asks the same later, in this run or the next, joins the
 batch that is on its way; what a batch left without an answer goes into another one, a bounded number of times.
 """
 
@@ -11,30 +11,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bezoar_data.config.errors import BezoarError, ProviderAway
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Ask, Refused
+from bezoar_data.llms.batch.anthropic import AnthropicBatch
 from bezoar_data.llms.batch.api import BatchAPI
 from bezoar_data.llms.batch.batched_request import BatchedRequest
 from bezoar_data.llms.batch.manager import BatchManager
-from bezoar_data.llms.batch.retry import BatchWatch
+from bezoar_data.llms.batch.openai import OpenAIBatch
+from bezoar_data.llms.batch.retry import BatchRetry
 from bezoar_data.llms.batch.store import BatchLock, BatchStore
 from bezoar_data.llms.endpoint.budget import Budget
+from bezoar_data.llms.endpoint.circuit_breaker import NO_USABLE_ANSWER
+from bezoar_data.llms.endpoint.health import OnEvent
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
-from bezoar_data.llms.endpoint.retry import NO_USABLE_ANSWER, OnEvent, RetryPolicy
-from bezoar_data.llms.endpoint.usage import Usage, cost_of
+from bezoar_data.llms.endpoint.usage import Usage, billed_or
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.request_key import KeyMaker
-from bezoar_data.llms.providers.base import Completion, ProviderError, Refusal, Request, Transient, Unauthorised
+from bezoar_data.llms.providers.base import Completion, Request
 from bezoar_data.llms.providers.openai import OpenAI
+from bezoar_data.llms.retry_policy import ProviderError, Refusal, RetryPolicy, Transient, Unauthorised
 
+APIS: dict[str, type[BatchAPI]] = {"openai": OpenAIBatch, "anthropic": AnthropicBatch}
+"""The batch API of each kind of provider that has one."""
 LONGEST_GATHER = 600.0
-"""Seconds after which a batch is handed in although requests still come."""
+"""Seconds after which a batch is submitted although requests still come."""
 CLOSE_WITHIN = 15.0
-"""Seconds that handing in is given to end when the run ends: to hear the batch's name saves looking for it later."""
+"""Seconds that submitting is given to end when the run ends: to hear the batch's name saves looking for it later."""
 
 Keep = Callable[[Sequence[Completion | None]], Awaitable[None]]
 """Puts completions where they are safe; None stands for samples that did not come yet."""
@@ -45,16 +51,15 @@ class _Wanted:
     """One question while it is brought together: its samples by key, and what is still missing."""
 
     request: Request
-    flight: InflightRequest
-    count: Usage
+    inflight: InflightRequest
+    usage: Usage
     keep: Keep
     places: dict[str, int]
     missing: dict[str, None]
     failures: int = 0
-    last: ProviderError | None = None
     spent: float = 0.0
     gone: bool = False
-    handed: int = field(default=0)
+    submitted: int = 0
 
 
 class BatchEndpoint:
@@ -63,7 +68,6 @@ class BatchEndpoint:
     def __init__(
         self,
         provider: OpenAI,
-        api: BatchAPI,
         journal: Journal,
         *,
         retry_failed: bool,
@@ -72,13 +76,13 @@ class BatchEndpoint:
         on_event: OnEvent | None,
     ) -> None:
         self.provider = provider
-        self.watch = BatchWatch(provider, retry, on_event, self._over)
-        self._api = api
+        self.health = BatchRetry(provider, retry, on_event, self._over)
+        self._api = api = APIS[provider.kind](provider)
         self._settings = provider.model.batch
         self._budget = budget
         self._journal = journal
         self._retry_failed = retry_failed
-        self._trip: BatchManager | None = None
+        self._manager: BatchManager | None = None
         self._opening: asyncio.Task[None] | None = None
         self._gatherer: asyncio.Task[None] | None = None
         self._keys: dict[int, tuple[Model, KeyMaker]] = {}
@@ -92,7 +96,7 @@ class BatchEndpoint:
         self._most_bytes = min(api.most_bytes, self._settings.max_bytes or api.most_bytes)
 
     async def complete(
-        self, request: Request, flight: InflightRequest, count: Usage, keep: Keep, *, patient: bool
+        self, request: Request, inflight: InflightRequest, usage: Usage, keep: Keep, *, patient: bool
     ) -> Sequence[Completion]:
         """Keep the completions for the request, sooner or later: those of them that this run is to write down.
 
@@ -101,31 +105,31 @@ class BatchEndpoint:
         """
         await self._opened()
         keys = self._keys_of(request)
-        wanted = _Wanted(request, flight, count, keep, {k: i for i, k in enumerate(keys)}, dict.fromkeys(keys))
+        wanted = _Wanted(request, inflight, usage, keep, {k: i for i, k in enumerate(keys)}, dict.fromkeys(keys))
         reserved = 0.0
         self._waiting += 1
         self._peak = max(self._peak, self._waiting)
-        count.in_flight += 1
+        usage.in_flight += 1
         try:
             while wanted.missing and not wanted.gone:
-                if self.watch.ended is not None:
-                    raise self.watch.ended
-                if self._budget is not None and flight.worst and not reserved and not self._all_known(wanted):
-                    await self._budget.reserve(flight.worst)
-                    reserved = flight.worst
-                units = self._units(wanted)
-                if len(units) == 1:
+                if self.health.ended is not None:
+                    raise self.health.ended
+                if self._budget is not None and inflight.worst and not reserved and not self._all_known(wanted):
+                    await self._budget.reserve(inflight.worst)
+                    reserved = inflight.worst
+                requests = self._requests_for(wanted)
+                if len(requests) == 1:
                     # Nearly always; a task for each of tens of thousands of requests would be felt in memory.
-                    errors = [await self._settle(units[0], wanted)]
+                    errors = [await self._settle(requests[0], wanted)]
                 else:
-                    errors = await asyncio.gather(*(self._settle(unit, wanted) for unit in units))
+                    errors = await asyncio.gather(*(self._settle(batched, wanted) for batched in requests))
                 failed = [error for error in errors if error is not None]
                 if failed:
                     self._judge(wanted, failed)
             return ()
         finally:
             self._waiting -= 1
-            count.in_flight -= 1
+            usage.in_flight -= 1
             if self._budget is not None:
                 if reserved:
                     self._budget.settle(reserved, wanted.spent)
@@ -133,28 +137,28 @@ class BatchEndpoint:
                     self._budget.spent += wanted.spent  # an earlier run's: it is spent, whatever the cap says
 
     async def close(self) -> None:
-        """Let go, but for handing in, which is given a moment to end. Batches at the provider go on by themselves."""
+        """Let go, but for submitting, which is given a moment to end. Batches at the provider go on by themselves."""
         if self._gatherer is not None:
             self._gatherer.cancel()
             await asyncio.gather(self._gatherer, return_exceptions=True)
             self._gatherer = None
-        if self._trip is not None:
-            await self._trip.close(CLOSE_WITHIN)
-            self._trip = None
+        if self._manager is not None:
+            await self._manager.close(CLOSE_WITHIN)
+            self._manager = None
         if self._opening is not None:
             await self.provider.close()
             self._opening = None
 
     def state(self) -> dict[str, Any]:
         """What it is doing, for progress displays."""
-        under = self._trip.state() if self._trip is not None else {}
+        under = self._manager.state() if self._manager is not None else {}
         return {
             "address": self.provider.address,
             "model": self.provider.model.model,
             "in_flight": self._waiting,
             "limit": self._most_requests,
             "peak": self._peak,
-            "away_for": round(self.watch.away_for, 1),
+            "away_for": round(self.health.away_for, 1),
             "gathering": len(self._queue),
             **under,
         }
@@ -162,7 +166,7 @@ class BatchEndpoint:
     async def _opened(self) -> None:
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._open())
-        if not self._opening.done() or self._trip is None:
+        if not self._opening.done() or self._manager is None:
             await asyncio.shield(self._opening)
 
     async def _open(self) -> None:
@@ -170,10 +174,10 @@ class BatchEndpoint:
         model = self.provider.model
         path, address = self._journal.path, self.provider.address
         store = await asyncio.to_thread(BatchStore, path, model.provider, address, model.model)
-        self._trip = BatchManager(
-            self._api, store, BatchLock(path), self.watch, self._settings, self._put_back, self._answered
+        self._manager = BatchManager(
+            self._api, store, BatchLock(path), self.health, self._settings, self._put_back, self._answered
         )
-        await self._trip.begin()
+        await self._manager.resume()
         self._gatherer = asyncio.create_task(self._guarded(self._gather()))
 
     def _keys_of(self, request: Request) -> list[str]:
@@ -185,134 +189,128 @@ class BatchEndpoint:
         return [keys[i] for i in request.samples]
 
     def _all_known(self, wanted: _Wanted) -> bool:
-        assert self._trip is not None  # noqa: S101
+        assert self._manager is not None  # noqa: S101
         limit = wanted.request.max_tokens
-        return all(self._trip.item_for(key, limit) is not None for key in wanted.missing)
+        return all(self._manager.item_for(key, limit) is not None for key in wanted.missing)
 
-    def _units(self, wanted: _Wanted) -> list[BatchedRequest]:
+    def _requests_for(self, wanted: _Wanted) -> list[BatchedRequest]:
         """What is to be waited for: requests on their way that bring missing samples, and new ones for the rest."""
-        assert self._trip is not None  # noqa: S101
+        assert self._manager is not None  # noqa: S101
         request, limit = wanted.request, wanted.request.max_tokens
-        units: dict[int, BatchedRequest] = {}
+        requests: dict[int, BatchedRequest] = {}
         fresh: list[str] = []
         for key in wanted.missing:
-            item = self._trip.item_for(key, limit)
+            item = self._manager.item_for(key, limit)
             if item is None:
                 fresh.append(key)
-            elif item.id not in units:
-                units[item.id] = self._trip.join(item, replace(request, samples=tuple(range(len(item.keys)))))
+            elif item.id not in requests:
+                requests[item.id] = self._manager.join(item, replace(request, samples=tuple(range(len(item.keys)))))
         parts = [[key] for key in fresh] if self._api.splits else [fresh] if fresh else []
         made = []
         for part in parts:
             samples = tuple(request.samples[wanted.places[key]] for key in part)
-            unit = BatchedRequest(replace(request, samples=samples), tuple(part), limit)
-            unit.size = len(self._api.line("x" * 32, unit.request)) + 1
-            wanted.count.requests += 1
-            wanted.count.retries += wanted.handed > 0
-            made.append(unit)
-        wanted.handed += bool(made)
+            batched = BatchedRequest(replace(request, samples=samples), tuple(part), limit)
+            batched.size = len(self._api.line("x" * 32, batched.request)) + 1
+            wanted.usage.requests += 1
+            wanted.usage.retries += wanted.submitted > 0
+            made.append(batched)
+        wanted.submitted += bool(made)
         self._enqueue(made)
-        return [*units.values(), *made]
+        return [*requests.values(), *made]
 
-    async def _settle(self, unit: BatchedRequest, wanted: _Wanted) -> ProviderError | None:
+    async def _settle(self, batched: BatchedRequest, wanted: _Wanted) -> ProviderError | None:
         """Wait for one request and put what it brought where it is safe; what went wrong is returned."""
-        raw = await unit.outcome()
-        if raw is BatchedRequest.ELSEWHERE:
-            wanted.count.requests -= unit.item is None
+        raw = await batched.outcome()
+        if raw is BatchedRequest.JOURNALLED:
+            wanted.usage.requests -= batched.item is None
             wanted.gone = True
             return None
-        if raw is BatchedRequest.AGAIN:
-            wanted.count.requests -= 1
-            wanted.handed = 0
+        if raw is BatchedRequest.TAKEN:
+            wanted.usage.requests -= 1
+            wanted.submitted = 0
             return None
+        completions = self._read(raw, batched, wanted)
+        if isinstance(completions, ProviderError):
+            return completions
+        self.health.answers += 1
+        got: list[Completion | None] = [None] * wanted.request.n
+        for key, completion in zip(batched.keys, completions, strict=False):
+            if key in wanted.missing:
+                got[wanted.places[key]] = completion
+                wanted.spent += billed_or(wanted.inflight.worst, wanted.request.model, [completion])
+        wanted.inflight.busy = True
+        try:
+            await wanted.keep(got)
+            for key in batched.keys[: len(completions)]:
+                wanted.missing.pop(key, None)
+            batched.set_saved(True)
+        finally:
+            wanted.inflight.busy = False
+            batched.set_saved(False)
+        return None
+
+    def _read(self, raw: object, batched: BatchedRequest, wanted: _Wanted) -> Sequence[Completion] | ProviderError:
+        """The completions in a line of results, or what went wrong, which is booked."""
         try:
             if not isinstance(raw, bytes):
                 raise Transient("unavailable", "the batch ended without an answer to it")
-            completions = self._api.read(raw, unit.request)
+            completions = self._api.read(raw, batched.request)
             if not completions:
                 raise Transient("garbage", "an answer without choices")
+            return completions
         except Refusal as error:
             # Only when the whole question is settled does its refusal stand in the journal.
-            unit.safe_with(wanted.flight.task)
+            batched.saved_with(wanted.inflight.task)
             return error
         except Transient as error:
-            self._book_failure(error, wanted)
-            unit.safe()
-            if unit.cancelled:
-                self.watch.end(
-                    ProviderAway(
-                        f"batch {unit.cancelled} was cancelled at {self.provider.address}. What it answered is kept; "
-                        "the same command hands the rest in again"
-                    )
+            wanted.spent += wanted.usage.book_failure(error, wanted.request.model.price, wanted.inflight.worst)
+            batched.set_saved(True)
+            if batched.cancelled:
+                gone = f"batch {batched.cancelled} was cancelled at {self.provider.address}"
+                self.health.end(
+                    ProviderAway(f"{gone}. What it answered is kept; the same command submits the rest again")
                 )
             return error
         except Unauthorised as error:
-            unit.unsafe()
+            batched.set_saved(False)
             return error
-        self.watch.answered = True
-        got: list[Completion | None] = [None] * wanted.request.n
-        for key, completion in zip(unit.keys, completions, strict=False):
-            if key in wanted.missing:
-                got[wanted.places[key]] = completion
-                wanted.spent += _cost(wanted.request.model, completion, wanted.flight.worst)
-        wanted.flight.busy = True
-        try:
-            await wanted.keep(got)
-            for key in unit.keys[: len(completions)]:
-                wanted.missing.pop(key, None)
-            unit.safe()
-        finally:
-            wanted.flight.busy = False
-            unit.unsafe()
-        return None
-
-    def _book_failure(self, error: Transient, wanted: _Wanted) -> None:
-        if error.billed is not None:
-            cost = cost_of(wanted.request.model.price, *error.billed)
-            wanted.count.book(*error.billed, cost)
-            wanted.spent += cost or 0.0
-        elif error.may_have_cost:
-            wanted.count.unknown_bills += 1
-            wanted.spent += wanted.flight.worst
 
     def _judge(self, wanted: _Wanted, failed: Sequence[ProviderError]) -> None:
         """Raise what failures mean to the question or the run; return when it is to be asked again."""
         for error in failed:
             if isinstance(error, Unauthorised):
-                denied = self.watch.denied(error)
-                self.watch.end(denied)
-                raise denied from error
+                raise self.health.unauthorised(error) from error
             if isinstance(error, Refusal):
-                raise self.watch.refused(error) from error
-        if self.watch.ended is not None:
-            raise self.watch.ended
+                raise self.health.refusal(error) from error
+        if self.health.ended is not None:
+            raise self.health.ended
         wanted.failures += 1
         last = failed[-1]
         for error in failed:
-            wanted.count.failures[error.cause if isinstance(error, Transient) else "unavailable"] += 1
+            wanted.usage.failures[error.cause if isinstance(error, Transient) else "unavailable"] += 1
         if wanted.failures >= self._settings.tries:
             raise Refused(NO_USABLE_ANSWER, f"{wanted.failures} batches, the last: {last}") from last
 
-    def _enqueue(self, units: Sequence[BatchedRequest]) -> None:
-        if not units:
+    def _enqueue(self, requests: Sequence[BatchedRequest]) -> None:
+        if not requests:
             return
         self._added = time.monotonic()
         if not self._queue:
             self._first = self._added
-        self._queue.extend(units)
-        self._queue_bytes += sum(unit.size for unit in units)
+        self._queue.extend(requests)
+        self._queue_bytes += sum(batched.size for batched in requests)
         self._news.set()
 
-    def _put_back(self, units: Sequence[BatchedRequest]) -> None:
+    def _put_back(self, requests: Sequence[BatchedRequest]) -> None:
         """Requests whose batch never came to be go into the next one."""
-        self._enqueue([unit for unit in units if not unit.over])
+        self._enqueue([batched for batched in requests if not batched.done])
 
     def _answered(self, key: str, max_tokens: int | None) -> bool:
         return self._journal.find(key, max_tokens, retry_failed=self._retry_failed) is not None
 
     async def _gather(self) -> None:
-        """Hand in a batch whenever nothing new came for a while, or no more goes in."""
-        assert self._trip is not None  # noqa: S101
+        """Submit a batch whenever nothing new came for a while, or no more goes in."""
+        assert self._manager is not None  # noqa: S101
         while True:
             await self._news.wait()
             while not self._full:
@@ -322,9 +320,9 @@ class BatchEndpoint:
                 if left <= 0:
                     break
                 await asyncio.sleep(min(left, 0.25))
-            units = self._take()
-            if units:
-                await self._trip.hand_in(units)
+            requests = self._take()
+            if requests:
+                await self._manager.submit(requests)
             if self._queue:
                 self._news.set()
             else:
@@ -338,62 +336,34 @@ class BatchEndpoint:
         """As many of the gathered requests as one batch holds; those nobody waits for any more are let go."""
         taken: list[BatchedRequest] = []
         size = 0
-        for at, unit in enumerate(self._queue):
-            if unit.over:
+        for at, batched in enumerate(self._queue):
+            if batched.done:
                 continue
-            if taken and (len(taken) >= self._most_requests or size + unit.size > self._most_bytes):
+            if taken and (len(taken) >= self._most_requests or size + batched.size > self._most_bytes):
                 self._queue = self._queue[at:]
                 break
-            taken.append(unit)
-            size += unit.size
+            taken.append(batched)
+            size += batched.size
         else:
             self._queue = []
-        self._queue_bytes = sum(unit.size for unit in self._queue)
+        self._queue_bytes = sum(batched.size for batched in self._queue)
         self._first = time.monotonic()
         return taken
 
     def _over(self, error: BezoarError) -> None:
         """The run is over: tell everyone who waits."""
-        for unit in self._queue:
-            unit.fail(error)
-        if self._trip is not None:
-            self._trip.fail(error)
+        for batched in self._queue:
+            batched.fail(error)
+        if self._manager is not None:
+            self._manager.fail(error)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """What goes wrong in the background ends the run: nobody would wait for an answer for ever."""
         try:
             await work
         except BezoarError as error:
-            self.watch.end(error)
+            self.health.end(error)
         except Exception as bug:
-            self.watch.end(BezoarError(f"asking {self.provider.address} in batches broke: {type(bug).__name__}: {bug}"))
-
-
-def batch_endpoint(
-    provider: OpenAI,
-    journal: Journal,
-    *,
-    retry_failed: bool,
-    budget: Budget | None,
-    retry: RetryPolicy,
-    on_event: OnEvent | None,
-) -> BatchEndpoint:
-    """The endpoint for a provider in batch mode. The models file was checked: it is one that has a batch API."""
-    api: BatchAPI
-    if provider.kind == "anthropic":
-        from bezoar_data.llms.batch.anthropic import AnthropicBatch
-
-        api = AnthropicBatch(provider)
-    else:
-        from bezoar_data.llms.batch.openai import OpenAIBatch
-
-        api = OpenAIBatch(provider)
-    how: dict[str, Any] = {"retry_failed": retry_failed, "budget": budget, "retry": retry, "on_event": on_event}
-    return BatchEndpoint(provider, api, journal, **how)
-
-
-def _cost(model: Model, completion: Completion, worst: float) -> float:
-    """What an answer cost in the eyes of the budget: the bill, or the worst when there was none."""
-    if completion.prompt_tokens is None or completion.completion_tokens is None:
-        return worst
-    return cost_of(model.price, completion.prompt_tokens, completion.completion_tokens) or 0.0
+            self.health.end(
+                BezoarError(f"internal error in batches of {self.provider.address}: {type(bug).__name__}: {bug}")
+            )

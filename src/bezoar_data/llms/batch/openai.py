@@ -1,6 +1,6 @@
 """OpenAI's Batch API: a file of requests, a batch over it, files of answers and of errors.
 
-Our own name for a batch travels in its metadata, so that one whose making was never heard of is found again.
+Our own name for a batch travels in its metadata, so that one whose creation was never confirmed is found again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import orjson
 
-from bezoar_data.llms.batch.api import BatchAPI, Found, Look, told
-from bezoar_data.llms.providers.base import Completion, Request, Transient
-from bezoar_data.llms.providers.chat_format import read_completions
-from bezoar_data.llms.providers.http import failure_of
+from bezoar_data.llms.batch.api import BatchAPI, BatchStatus, FoundBatch, at_path
+from bezoar_data.llms.providers.base import Completion, Request
+from bezoar_data.llms.providers.common.chat_format import read_completions
+from bezoar_data.llms.providers.common.http import failure_of
 from bezoar_data.llms.redact import redact
+from bezoar_data.llms.retry_policy import Transient
 
 MARK = "bezoar_batch"
 """The metadata field with our name for a batch."""
@@ -44,7 +45,7 @@ class OpenAIBatch(BatchAPI):
         form.add_field("file", b"\n".join(lines) + b"\n", filename=f"{nonce}.jsonl", content_type="application/jsonl")
         return _id(await self._call("POST", "files", data=form))
 
-    async def hand_in(self, nonce: str, prepared: str, lines: Sequence[bytes]) -> str:
+    async def submit(self, nonce: str, prepared: str, lines: Sequence[bytes]) -> str:
         body = {
             "input_file_id": prepared,
             "endpoint": _ENDPOINT,
@@ -53,7 +54,7 @@ class OpenAIBatch(BatchAPI):
         }
         return _id(await self._call("POST", "batches", data=orjson.dumps(body)))
 
-    async def find(self, nonce: str, since: float, requests: int, known: set[str]) -> Found:
+    async def find(self, nonce: str, since: float, requests: int, known: set[str]) -> FoundBatch:
         after = ""
         for _ in range(_PAGES):
             query = urlencode({"limit": 100, **({"after": after} if after else {})})
@@ -62,29 +63,29 @@ class OpenAIBatch(BatchAPI):
             if not isinstance(batches, list):
                 raise Transient("garbage", "a list of batches without data")
             for batch in batches:
-                if told(batch, "metadata", MARK) == nonce:
-                    return Found(_id(batch))
-            made = [b["created_at"] for b in batches if isinstance(told(b, "created_at"), int | float)]
+                if at_path(batch, "metadata", MARK) == nonce:
+                    return FoundBatch(_id(batch))
+            made = [b["created_at"] for b in batches if isinstance(at_path(b, "created_at"), int | float)]
             if not batches or not page.get("has_more") or (made and min(made) < since - _SKEW):
-                return Found(None)
+                return FoundBatch(None)
             after = _id(batches[-1])
-        return Found(None)
+        return FoundBatch(None)
 
-    async def look(self, remote: str) -> Look:
+    async def status(self, remote: str) -> BatchStatus:
         batch = await self._call("GET", f"batches/{quote(remote, safe='')}")
         status = batch.get("status")
         if status not in _OVER:
-            return Look(over=False)
+            return BatchStatus(over=False)
         files = [name for field in ("output_file_id", "error_file_id") if isinstance(name := batch.get(field), str)]
-        errors = told(batch, "errors", "data")
+        errors = at_path(batch, "errors", "data")
         errors = [e for e in errors if isinstance(e, Mapping)] if isinstance(errors, list) else []
-        completed, failed = told(batch, "request_counts", "completed"), told(batch, "request_counts", "failed")
+        completed, failed = at_path(batch, "request_counts", "completed"), at_path(batch, "request_counts", "failed")
         # Requests that expired count as neither: only what is counted as completed is sure to have a result.
         finished = completed + failed if type(completed) is int and type(failed) is int else None
-        return Look(
+        return BatchStatus(
             over=True,
             finished=finished if status == "completed" else completed if type(completed) is int else None,
-            places=tuple(f"files/{quote(name, safe='')}/content" for name in files if name),
+            result_paths=tuple(f"files/{quote(name, safe='')}/content" for name in files if name),
             failed=_why(errors) if status == "failed" else "",
             full=any(e.get("code") == _FULL for e in errors),
             cancelled=status == "cancelled",
@@ -96,7 +97,7 @@ class OpenAIBatch(BatchAPI):
         if isinstance(error, Mapping):
             code, words = str(error.get("code") or "error"), str(error.get("message") or "no explanation")
             raise Transient("unavailable", redact(f"{code}: {words}")[:600])
-        status, body = told(value, "response", "status_code"), told(value, "response", "body")
+        status, body = at_path(value, "response", "status_code"), at_path(value, "response", "body")
         if type(status) is not int or not isinstance(body, dict):
             raise Transient("garbage", "a result without a response")
         named: dict[str, str] = {}

@@ -1,95 +1,63 @@
-"""Watches one batch API: keeps trying what fails for a while, and ends the run when that makes no sense any more.
+"""Calls to a batch API, tried again by the same `RetryPolicy` as requests sent one by one.
 
-Simpler than the watch over an endpoint that answers one by one: there is little traffic, every call but one may be
-repeated, and nobody is waiting for the next second. An API that never said anything ends the run within seconds;
-one that goes away later is tried for `max_outage`.
+Simpler than a circuit breaker: there is little traffic, every call but one may be repeated, and nobody is waiting for
+the next second. An API that never said anything ends the run within seconds; one that goes away later is tried for
+`max_outage`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
-from bezoar_data.config.errors import BezoarError, InputError, ProviderAway
-from bezoar_data.config.problems import Problem
-from bezoar_data.llms.ask import Refused
-from bezoar_data.llms.endpoint.limits import backoff
-from bezoar_data.llms.endpoint.retry import NoAnswer, OnEvent, RetryPolicy
-from bezoar_data.llms.providers.base import Provider, Refusal, Transient, Unauthorised
-from bezoar_data.llms.redact import redact
+from bezoar_data.config.errors import BezoarError
+from bezoar_data.llms.endpoint.health import EndpointHealth, OnEvent
+from bezoar_data.llms.providers.base import Provider
+from bezoar_data.llms.retry_policy import Refusal, RetryPolicy, Transient, Unauthorised
 
 T = TypeVar("T")
 
-LONGEST_CALL = 600.0
-"""Seconds for one call: a file of some hundred megabytes goes up and comes down."""
-_WRONG_ADDRESS = (404, 405)
-_NOT_FOUND = 3
 
+class BatchRetry(EndpointHealth):
+    """The state of one batch API. Belongs to one event loop. `on_end` is called with what ended the run."""
 
-class BatchWatch:
-    """The state of one batch API. Belongs to one event loop."""
+    _RESUME: ClassVar[str] = (
+        "What was answered is kept, and submitted batches go on at the provider: the same command collects them"
+    )
 
     def __init__(
-        self, provider: Provider, retry: RetryPolicy, on_event: OnEvent | None, over: Callable[[BezoarError], None]
+        self, provider: Provider, policy: RetryPolicy, on_event: OnEvent | None, on_end: Callable[[BezoarError], None]
     ) -> None:
-        self.ended: BezoarError | None = None
-        self.answered = False
-        """Whether it ever brought an answer to a question."""
-        self.policy = retry
-        self._provider = provider
-        self._on_event = on_event
-        self._over = over
-        self._ending = asyncio.Event()
-        self._reached = False
-        self._not_found = 0
-        self._trouble: float | None = None
-        self._told = False
-
-    @property
-    def given_up(self) -> bool:
-        return self.ended is not None
+        super().__init__(provider, policy, on_event)
+        self._on_end = on_end
+        self._notified = False
 
     @property
     def away_for(self) -> float:
-        return 0.0 if self._trouble is None else time.monotonic() - self._trouble
+        return self.trouble
+
+    @property
+    def has_given_up(self) -> bool:
+        return self.ended is not None
 
     def end(self, error: BezoarError) -> None:
-        """Nothing is handed in any more; those that wait raise `error`."""
-        if self.ended is None:
-            self.ended = error
-            self._ending.set()
-            self._over(error)
-
-    def vouched(self, refusal: Refused) -> bool:
-        """Whether a refusal may be remembered: "not found" from who never answered anything tells of its address."""
-        return self.answered or refusal.reason not in [f"http_{status}" for status in _WRONG_ADDRESS]
-
-    def refused(self, refusal: Refusal) -> BezoarError:
-        """What the refusal of one question is to the run: a row's loss, or the sign of a wrong model."""
-        if refusal.status in _WRONG_ADDRESS and not self.answered:
-            self._not_found += 1
-            if self._not_found >= _NOT_FOUND:
-                message = f"{self._provider.address} does not know the model '{self._provider.model.model}'"
-                wrong = InputError(Problem("not-found", message, hint=f"it says: {refusal.detail}"))
-                self.end(wrong)
-                return wrong
-        return Refused(f"http_{refusal.status}", refusal.detail)
+        first = self.ended is None
+        super().end(error)
+        if first:
+            self._on_end(error)
 
     async def once(self, call: Callable[[], Awaitable[T]]) -> T:
         """One try. Raises `Transient` and `Refusal`; a refused key ends the run."""
         try:
-            async with asyncio.timeout(LONGEST_CALL):
+            async with asyncio.timeout(self.policy.batch_call):
                 found = await call()
         except TimeoutError:
-            raise Transient("timeout", f"no answer within {LONGEST_CALL:g} seconds") from None
+            raise Transient("timeout", f"no answer within {self.policy.batch_call:g} seconds") from None
         except Unauthorised as failure:
-            denied = self.denied(failure)
-            self.end(denied)
-            raise denied from failure
+            raise self.unauthorised(failure) from failure
         except Transient as failure:
-            self._reached |= failure.cause not in ("connection", "cut", "timeout")
+            self.reached |= failure.rule.reached
             raise
         except Refusal:
             self._well()
@@ -111,50 +79,20 @@ class BatchWatch:
 
     async def wait(self, failure: Transient, tries: int) -> None:
         """Back off after the `tries`-th failure. Raises what ends the run when there is nothing to wait for."""
-        now = time.monotonic()
-        self._trouble = now if self._trouble is None else self._trouble
-        trouble, address = now - self._trouble, self._provider.address
-        if not self._reached and trouble >= self.policy.at_start:
-            message = f"no answer from {address}: {failure.detail or failure.cause}"
-            hint = "is the address right, and does the server run?"
-            self.end(NoAnswer(Problem("no-answer", message, hint=hint)))
-        elif trouble >= max(self._provider.model.limits.max_outage, 1.0):
-            self.end(
-                ProviderAway(
-                    f"{address} has been away for {trouble:.0f} seconds ({failure}). What was answered is kept, and "
-                    "batches handed in go on at the provider: the same command collects them"
-                )
-            )
-        elif not self._told and tries > 2:
-            self._told = True
-            self.tell("away", why=str(failure))
-        ceiling = 30.0 if self._reached else 1.0
-        pause = backoff(tries, base=self.policy.first_wait, ceiling=ceiling)
-        await self.sleep(max(pause, min(failure.retry_after or 0.0, 600.0)))
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleep, but not through the end of the run."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ending.wait()
-        except TimeoutError:
-            pass
-        if self.ended is not None:
-            raise self.ended
-
-    def tell(self, what: str, **more: str) -> None:
-        if self._on_event is not None:
-            self._on_event(what, {"address": self._provider.address, **more})
-
-    def denied(self, failure: Unauthorised) -> InputError:
-        variable = self._provider.model.api_key_env
-        hint = f"check the key in the environment variable {variable}" if variable else "name the key with api_key_env"
-        message = f"{self._provider.address} does not let us in: {redact(str(failure))}"
-        return InputError(Problem("unauthorised", message, hint=hint))
+        self._in_trouble()
+        if not self.reached and self.trouble >= self.policy.at_start:
+            self.no_answer(failure)
+        elif self.trouble >= self.max_outage:
+            self.end(self.away(str(failure)))
+        elif not self._notified and tries > 2:
+            self._notified = True
+            self.notify("away", why=str(failure))
+        pause = self.policy.backoff(tries, None if self.reached else self.policy.longest_wait_at_start)
+        await self.sleep(max(pause, min(failure.retry_after or 0.0, self.policy.batch_call)))
 
     def _well(self) -> None:
-        self._reached = True
-        self._trouble = None
-        if self._told:
-            self._told = False
-            self.tell("back")
+        self.reached = True
+        self._trouble_since = None
+        if self._notified:
+            self._notified = False
+            self.notify("back")

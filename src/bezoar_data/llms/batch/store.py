@@ -1,6 +1,6 @@
-"""What was handed to a provider's batch API and not yet answered, remembered in the journal's file.
+"""What was submitted to a provider's batch API and not yet answered, remembered in the journal's file.
 
-A batch is written down before it is handed in, so that whoever comes after a killed process knows that it may exist
+A batch is written down before it is submitted, so that whoever comes after a killed process knows that it may exist
 at the provider, looks for it there, and waits for it instead of paying twice. Its results are written down before any
 answer goes on, and leave this place when the answer stands among the journal's answers.
 
@@ -58,13 +58,13 @@ class Item:
 
 
 class BatchLock:
-    """The lock under which batches are handed in and collected, among all processes that share a journal."""
+    """The lock under which batches are submitted and collected, among all processes that share a journal."""
 
     def __init__(self, journal: Path) -> None:
         self._path = journal.with_name(journal.name + ".batches")
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
+    async def held(self) -> AsyncIterator[None]:
         # A descriptor for each turn: tasks and endpoints of one process must wait for one another too.
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -122,7 +122,7 @@ class BatchStore:
     def intend(
         self, nonce: str, wanted: Sequence[tuple[tuple[str, ...], int | None]], after: int
     ) -> tuple[list[Item], list[Item]]:
-        """Write down that a batch is about to be handed in, for the wanted (keys, max_tokens) that no other run took
+        """Write down that a batch is about to be submitted, for the wanted (keys, max_tokens) that no other run took
         since number `after`. Returns (what others took, what is ours); nothing is written when nothing is ours."""
         with self._using() as db:
             db.execute("BEGIN IMMEDIATE")
@@ -146,7 +146,7 @@ class BatchStore:
             db.execute("COMMIT")
         return theirs, ours
 
-    def handed_in(self, batch: int, remote: str) -> None:
+    def submitted(self, batch: int, remote: str) -> None:
         """Write down the provider's name of an intended batch."""
         with self._using() as db:
             db.execute("UPDATE batches SET remote = ?, state = ? WHERE id = ?", (remote, WORKING, batch))

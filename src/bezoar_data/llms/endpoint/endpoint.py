@@ -1,28 +1,26 @@
 """One endpoint as the gateway drives it: opened once, sent to within its limits, tried again while that makes sense.
 
-What a failure means, and whether to try, wait or give up, is the watch's to say (`watch`); this is the way a request
-takes: its turn, its pace, its place, its money, its time-out, its bill.
+What a failure means, and whether to try, wait or give up, `retry_policy` says and `circuit_breaker` does; this is the
+way a request takes: concurrency, rate limits, budget, time-out, bill.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from bezoar_data.config.errors import BezoarError, InputError
-from bezoar_data.config.files.models import Model
-from bezoar_data.config.problems import Problem
+from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.endpoint.budget import Budget
+from bezoar_data.llms.endpoint.circuit_breaker import CircuitBreaker, RequestState
+from bezoar_data.llms.endpoint.health import OnEvent
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, RateLimiter
-from bezoar_data.llms.endpoint.retry import CircuitBreaker, OnEvent, RequestState, RetryPolicy
-from bezoar_data.llms.endpoint.timeouts import Deadlines
-from bezoar_data.llms.endpoint.usage import Usage, cost_of
-from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, Unauthorised
+from bezoar_data.llms.endpoint.usage import Usage, billed_or
+from bezoar_data.llms.providers.base import Completion, Provider, Request
 from bezoar_data.llms.redact import redact
+from bezoar_data.llms.retry_policy import Refusal, RetryPolicy, Transient, Unauthorised
 
 Keep = Callable[[Sequence[Completion]], Awaitable[None]]
 """Puts completions where they are safe."""
@@ -36,19 +34,16 @@ class Endpoint:
     ) -> None:
         limits = provider.model.limits
         self.provider = provider
-        self.gate = AdaptiveConcurrency(limits.concurrency)
-        self.watch = CircuitBreaker(provider.address, limits, retry, self.gate, on_event)
+        self.concurrency = AdaptiveConcurrency(limits.concurrency, retry)
+        self.health = CircuitBreaker(provider, retry, self.concurrency, on_event)
         self._limits = limits
         self._requests = RateLimiter(limits.requests_per_minute) if limits.requests_per_minute else None
         self._tokens = RateLimiter(limits.tokens_per_minute) if limits.tokens_per_minute else None
         self._budget = budget
-        self._deadlines = Deadlines()
-        self._numbers = itertools.count()
         self._opening: asyncio.Task[None] | None = None
         self._opened = False
 
     async def close(self) -> None:
-        self._deadlines.close()
         if self._opening is not None:
             await self.provider.close()
             self._opening = None
@@ -58,14 +53,14 @@ class Endpoint:
         return {
             "address": self.provider.address,
             "model": self.provider.model.model,
-            "in_flight": self.gate.in_flight,
-            "limit": self.gate.limit,
-            "peak": self.gate.peak,
-            "away_for": round(self.watch.away_for, 1),
+            "in_flight": self.concurrency.in_flight,
+            "limit": self.concurrency.limit,
+            "peak": self.concurrency.peak,
+            "away_for": round(self.health.away_for, 1),
         }
 
     async def complete(
-        self, request: Request, flight: InflightRequest, count: Usage, keep: Keep, *, patient: bool
+        self, request: Request, inflight: InflightRequest, usage: Usage, keep: Keep, *, patient: bool
     ) -> Sequence[Completion]:
         """Completions for the request, sooner or later: at least one, at most `request.n`.
 
@@ -76,38 +71,44 @@ class Endpoint:
         `InputError` when nothing will ever be answered here, `BudgetStop`, `Stopped`.
         """
         if self._opening is None:
-            self.watch.begin()
+            self.health.begin()
             self._opening = asyncio.ensure_future(self.provider.open())
         if not self._opened:
             await asyncio.shield(self._opening)
             self._opened = True
-        case, watch = RequestState(next(self._numbers)), self.watch
+        state, health = RequestState(), self.health
         while True:
-            probe = await watch.turn(patient)
+            probe = await health.wait_until_closed(patient)
             try:
-                completions = await self._send(request, flight, count, keep, case, probe)
-            except Transient as failure:
-                error = failure
+                completions = await self._send(request, inflight, usage, keep, state, probe)
+            except Transient as error:
+                failure = error
             else:
                 if completions is not None:
                     return completions
                 continue
             finally:
                 if probe:
-                    watch.probed()
-            flight.busy = False
-            count.failures[error.cause] += 1
-            watch.failed(case, error, probe=probe)
-            if watch.ended is not None:
-                raise watch.ended from error
-            await watch.sleep(watch.next_try(case, error, patient))
+                    health.probed()
+            inflight.busy = False
+            usage.failures[failure.cause] += 1
+            health.failed(state, failure, probe=probe)
+            if health.ended is not None:
+                raise health.ended from failure
+            await health.sleep(health.next_try(state, failure, patient))
 
     async def _send(
-        self, request: Request, flight: InflightRequest, count: Usage, keep: Keep, case: RequestState, probe: bool
+        self,
+        request: Request,
+        inflight: InflightRequest,
+        usage: Usage,
+        keep: Keep,
+        state: RequestState,
+        probe: bool,
     ) -> Sequence[Completion] | None:
-        """One try, within the limits. None when the endpoint went away while this request stood in line."""
+        """One try, within the limits. None when the endpoint went away while this request waited for its place."""
         guess = used = 0
-        await self.gate.enter()
+        await self.concurrency.enter()
         try:
             if self._requests is not None:
                 await self._requests.spend(1)
@@ -115,94 +116,66 @@ class Endpoint:
                 likely = _likely_tokens(request)
                 await self._tokens.spend(likely)
                 guess = likely
-            if self.watch.ended is not None:
-                raise self.watch.ended
-            if self.watch.closed and not probe:
+            if self.health.ended is not None:
+                raise self.health.ended
+            if self.health.is_open and not probe:
                 return None
-            if self._budget is not None and flight.worst:
-                await self._budget.reserve(flight.worst)
-            flight.busy = True
-            count.requests += 1
-            count.retries += case.sent > 0
-            case.sent += 1
-            case.started = time.monotonic()
-            completions = await self._exchange(request, flight, count, case)
+            if self._budget is not None and inflight.worst:
+                await self._budget.reserve(inflight.worst)
+            inflight.busy = True
+            usage.requests += 1
+            usage.retries += state.sent > 0
+            state.sent += 1
+            state.started = time.monotonic()
+            completions = await self._exchange(request, inflight, usage, state)
             used = _tokens_used(completions, guess)
-            self.watch.succeeded()
+            self.health.answered()
             await keep(completions)
             return completions
-        except Transient as error:
-            used = guess if error.may_have_cost else 0
-            self.watch.slow_down(case, error)
+        except Transient as failure:
+            used = guess if failure.rule.may_have_cost else 0
+            self.health.slow_down(state, failure)
             raise
         except Refusal as refusal:
-            raise self.watch.refused(refusal, request.model.model) from refusal
+            raise self.health.refusal(refusal) from refusal
         except Unauthorised as failure:
-            denied = self._denied(failure)
-            self.watch.end(denied)
-            raise denied from failure
+            raise self.health.unauthorised(failure) from failure
         finally:
-            self.gate.leave()
+            self.concurrency.leave()
             if self._tokens is not None:
                 self._tokens.correct(used - guess)
 
     async def _exchange(
-        self, request: Request, flight: InflightRequest, count: Usage, case: RequestState
+        self, request: Request, inflight: InflightRequest, usage: Usage, state: RequestState
     ) -> Sequence[Completion]:
         """What goes over the wire, its time-out, and its bill."""
-        timeout = min(self._limits.timeout, max(1.0, self._limits.total_timeout - case.used))
-        spent = flight.worst
-        count.in_flight += 1
+        timeout = min(self._limits.timeout, max(1.0, self._limits.total_timeout - state.used))
+        spent = inflight.worst
+        usage.in_flight += 1
         try:
-            with self._deadlines.within(timeout):
+            async with asyncio.timeout(timeout):
                 completions = await self.provider.complete(request)
             if not completions:
                 raise Transient("garbage", "an answer without choices")
-            if flight.worst:
-                spent = _bill(request.model, completions, flight.worst)
+            if inflight.worst:
+                spent = billed_or(inflight.worst, request.model, completions)
             return completions
         except TimeoutError:
-            count.unknown_bills += 1
+            usage.unknown_bills += 1
             raise Transient("timeout", f"no answer within {timeout:g} seconds") from None
-        except Transient as error:
-            spent = self._bill_failure(request.model, error, flight.worst, count)
+        except Transient as failure:
+            spent = usage.book_failure(failure, request.model.price, inflight.worst)
             raise
         except (Refusal, Unauthorised):
             spent = 0.0
             raise
         except Exception as bug:
-            message = f"provider '{self.provider.kind}' broke: {redact(f'{type(bug).__name__}: {bug}')}"
+            message = f"internal error in provider '{self.provider.kind}': {redact(f'{type(bug).__name__}: {bug}')}"
             raise BezoarError(message) from bug
         finally:
-            count.in_flight -= 1
-            if self._budget is not None and flight.worst:
-                self._budget.settle(flight.worst, spent)
-
-    def _bill_failure(self, model: Model, failure: Transient, worst: float, count: Usage) -> float:
-        if failure.billed is not None:
-            cost = cost_of(model.price, *failure.billed)
-            count.book(*failure.billed, cost)
-            return cost or 0.0
-        if failure.may_have_cost:
-            count.unknown_bills += 1
-            return worst
-        return 0.0
-
-    def _denied(self, failure: Unauthorised) -> InputError:
-        variable = self.provider.model.api_key_env
-        hint = f"check the key in the environment variable {variable}" if variable else "name the key's variable"
-        message = f"{self.provider.address} does not let us in: {failure}"
-        return InputError(Problem("unauthorised", message, hint=hint if variable else f"{hint} with api_key_env"))
-
-
-def _bill(model: Model, completions: Sequence[Completion], worst: float) -> float:
-    """What a try cost in the eyes of the budget: the bill, or the worst when the endpoint gave none."""
-    total = 0.0
-    for c in completions:
-        if c.prompt_tokens is None or c.completion_tokens is None:
-            return worst
-        total += cost_of(model.price, c.prompt_tokens, c.completion_tokens) or 0.0
-    return total
+            usage.in_flight -= 1
+            if self._budget is not None and inflight.worst:
+                self._budget.settle(inflight.worst, spent)
 
 
 def _likely_tokens(request: Request) -> int:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bezoar_data.config.files.models import Price
+from bezoar_data.config.files.models import Model, Price
+from bezoar_data.llms.providers.base import Completion
+from bezoar_data.llms.retry_policy import Transient
 
 RATE_WINDOW = 10
 """Seconds over which the rate of answers is taken."""
@@ -22,6 +25,16 @@ def cost_of(price: Price | None, prompt_tokens: int, completion_tokens: int) -> 
     if price is None:
         return None
     return (prompt_tokens * price.input + completion_tokens * price.output) / 1_000_000
+
+
+def billed_or(worst: float, model: Model, completions: Sequence[Completion]) -> float:
+    """What answers cost in the eyes of a budget, in dollars: the bill, or `worst` when the endpoint gave none."""
+    total = 0.0
+    for c in completions:
+        if c.prompt_tokens is None or c.completion_tokens is None:
+            return worst
+        total += cost_of(model.price, c.prompt_tokens, c.completion_tokens) or 0.0
+    return total
 
 
 @dataclass(slots=True)
@@ -58,27 +71,23 @@ class Usage:
         else:
             self.cost += cost
 
+    def book_failure(self, failure: Transient, price: Price | None, worst: float) -> float:
+        """Book a failed request; what it cost in the eyes of a budget, in dollars, `worst` if nobody knows."""
+        if failure.billed is not None:
+            cost = cost_of(price, *failure.billed)
+            self.book(*failure.billed, cost)
+            return cost or 0.0
+        if failure.rule.may_have_cost:
+            self.unknown_bills += 1
+            return worst
+        return 0.0
+
     def as_json(self) -> dict[str, Any]:
-        return {
-            "asks": self.asks,
-            "hits": self.hits,
-            "shared": self.shared,
-            "answered": self.answered,
-            "refused": self.refused,
-            "requests": self.requests,
-            "retries": self.retries,
-            "in_flight": self.in_flight,
-            "failures": dict(sorted(self.failures.items())),
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "cost": round(self.cost, 9),
-            "unpriced": self.unpriced,
-            "unknown_bills": self.unknown_bills,
-        }
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "failures": dict(sorted(self.failures.items())), "cost": round(self.cost, 9)}
 
     def add(self, other: Usage) -> None:
-        for name in ("asks", "hits", "shared", "answered", "refused", "requests", "retries", "in_flight",
-                     "prompt_tokens", "completion_tokens", "cost", "unpriced", "unknown_bills"):  # fmt: skip
+        for name in [f.name for f in fields(self) if f.name != "failures"]:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures.update(other.failures)
 

@@ -93,7 +93,9 @@ class _Runtime:
                 return
             gateway, loop, thread, journal = self.gateway, self.loop, self._thread, self._journal
             self.gateway = self.loop = self._thread = self._journal = None
-            assert gateway is not None and loop is not None and journal is not None  # noqa: S101
+            assert gateway is not None  # noqa: S101
+            assert loop is not None  # noqa: S101
+            assert journal is not None  # noqa: S101
             try:
                 asyncio.run_coroutine_threadsafe(_close(gateway), loop).result()
             finally:
@@ -107,7 +109,8 @@ class _Runtime:
         loop = self.loop
         if _running_loop() is loop:
             raise RuntimeError("asked from the loop that must answer: await agenerate instead")
-        assert self.gateway is not None and loop is not None  # noqa: S101
+        assert self.gateway is not None  # noqa: S101
+        assert loop is not None  # noqa: S101
         future = asyncio.run_coroutine_threadsafe(_awaited(work, self.gateway), loop)
         try:
             return future.result()
@@ -117,13 +120,14 @@ class _Runtime:
 
     async def acall(self, work: Callable[[Gateway], Awaitable[Any]]) -> Any:
         """As `call`, for who is on a loop, this one or another."""
-        assert self.gateway is not None and self.loop is not None  # noqa: S101
+        assert self.gateway is not None  # noqa: S101
+        assert self.loop is not None  # noqa: S101
         if _running_loop() is self.loop:
             return await work(self.gateway)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(work, self.gateway), self.loop))
 
 
-class ChatLLM(AsyncLLM):
+class ChatLLM(AsyncLLM):  # type: ignore[misc]
     """Answers as the role `role` of a models file. Sampling values stand in `spec`, not in `generation_kwargs`.
 
     Besides texts and token counts each output carries `finish_reason` and `key`, the journal's key of each text:
@@ -159,18 +163,18 @@ class ChatLLM(AsyncLLM):
         self._runtime.stop()
         super().unload()
 
-    def generate(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:  # type: ignore[override]
+    def generate(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:
         """One output for each input, in order."""
         asks = [self._ask(i, num_generations) for i in inputs]
         return [self._output(o, num_generations) for o in self._ask_all(asks, self._runtime.step)]
 
-    def generate_outputs(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:  # type: ignore[override]
+    def generate_outputs(self, inputs: list[Any], num_generations: int = 1) -> list[Any]:
         if self.use_offline_batch_generation:
             message = f"role '{self.role}' uses distilabel's offline batch generation"
             raise InputError(Problem("offline-batch", message, hint="leave use_offline_batch_generation out"))
         return self.generate(inputs, num_generations)
 
-    async def agenerate(self, input: Any, num_generations: int = 1) -> Any:  # type: ignore[override]
+    async def agenerate(self, input: Any, num_generations: int = 1) -> Any:
         """The output for one input, awaited on any loop."""
         self._ensure_loaded()
         ask, step = self._ask(input, num_generations), self._runtime.step or self.role

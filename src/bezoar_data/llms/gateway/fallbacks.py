@@ -1,5 +1,4 @@
-"""Who is asked for a role: the models of its line, as their answers are journalled and priced, and what is known of
-their answers without asking."""
+"""The models of a role, its fallbacks among them, and what the journal holds of their answers."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.journal.request_key import KeyMaker
-from bezoar_data.llms.providers.base import Provider, own_class
+from bezoar_data.llms.providers.base import Provider, builtin_class
 
 
 def fallback_chain(model: Model) -> list[Model]:
@@ -31,7 +30,7 @@ def as_asked(model: Model, kind: type[Provider] | None) -> Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CacheLookup:
     """What the journal holds for a question: the answer or refusal, if it is all there, and each sample's entry."""
 
     keys: tuple[str, ...]
@@ -45,38 +44,38 @@ class CachedAnswers:
     def __init__(self, roles: Mapping[str, Model], journal: Journal | None, *, retry_failed: bool = False) -> None:
         self._journal = journal
         self._retry_failed = retry_failed
-        self._lines: dict[str, list[tuple[Model, KeyMaker, bool]]] = {}
+        self._chains: dict[str, list[tuple[Model, KeyMaker, bool]]] = {}
         for role, first in roles.items():
-            line = []
+            chain = []
             for model in fallback_chain(first):
-                kind = own_class(model.provider)
+                kind = builtin_class(model.provider)
                 asked = as_asked(model, kind)
-                line.append((asked, KeyMaker(asked), kind is not None and kind.demo))
-            self._lines[role] = line
+                chain.append((asked, KeyMaker(asked), kind is not None and kind.demo))
+            self._chains[role] = chain
 
     def model(self, role: str) -> Model:
         """The model that is asked first."""
-        return self._lines[role][0][0]
+        return self._chains[role][0][0]
 
-    def find(self, role: str, ask: Ask) -> Found:
-        """What a run would find for this question before it asks anyone: an answer of any model of the line, else
+    def find(self, role: str, ask: Ask) -> CacheLookup:
+        """What a run would find for this question before it asks anyone: an answer of any model of the chain, else
         what there is of the first that would be asked, else the first's refusal."""
-        line = [self._find(model, maker, demo, ask) for model, maker, demo in self._lines[role]]
-        answered = (found for found in line if isinstance(found.outcome, Answer))
-        to_ask = (found for found in line if found.outcome is None)
-        return next(answered, None) or next(to_ask, None) or line[0]
+        chain = [self._find(model, maker, demo, ask) for model, maker, demo in self._chains[role]]
+        answered = (found for found in chain if isinstance(found.outcome, Answer))
+        to_ask = (found for found in chain if found.outcome is None)
+        return next(answered, None) or next(to_ask, None) or chain[0]
 
-    def _find(self, model: Model, maker: KeyMaker, demo: bool, ask: Ask) -> Found:
+    def _find(self, model: Model, maker: KeyMaker, demo: bool, ask: Ask) -> CacheLookup:
         keys = tuple(maker.keys(ask))
         if self._journal is None:
-            return Found(keys, (None,) * ask.n, None)
+            return CacheLookup(keys, (None,) * ask.n, None)
         most = model.sampling.max_tokens
         entries = tuple(self._journal.find(key, most, retry_failed=self._retry_failed) for key in keys)
         refusal = next((e for e in entries if e is not None and e.error is not None), None)
         if refusal is not None:
-            return Found(keys, entries, Refused(refusal.error or "", refusal.detail))
+            return CacheLookup(keys, entries, Refused(refusal.error or "", refusal.detail))
         there = [e for e in entries if e is not None]
         if len(there) < ask.n:
-            return Found(keys, entries, None)
+            return CacheLookup(keys, entries, None)
         samples = tuple(Sample(e.text or "", e.finish_reason, e.key) for e in there)
-        return Found(keys, entries, Answer(samples, model.model, demo))
+        return CacheLookup(keys, entries, Answer(samples, model.model, demo))

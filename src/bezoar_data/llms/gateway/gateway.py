@@ -1,8 +1,8 @@
-"""The one door between questions and models: nothing passes it twice, nothing passes it unwritten.
+"""The one way from questions to models: no answer is paid twice, none is returned before it is in the journal.
 
-For each question the gateway looks into the journal (for every model of the role's line, before anyone is asked),
-joins a request for the same answer that is already on its way, or sends one and writes the answer down before it
-returns it. What only one row suffers from is a `Refused`; every other error that leaves here ends the run.
+For each question the gateway looks into the journal (for every model of the role's fallback chain, before any is
+asked), joins a request for the same answer that is already in flight, or sends one and writes the answer to the journal
+before it returns it. What costs only one row is a `Refused`; every other error that leaves here ends the run.
 
 A gateway belongs to one event loop. It is cheap to make: providers connect with their first request.
 """
@@ -12,15 +12,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from bezoar_data.config.errors import BezoarError, InputError, ProviderAway
-from bezoar_data.config.files.models import BATCH_PROVIDERS, Model
+from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Ask, Refused
+from bezoar_data.llms.batch.endpoint import APIS, BatchEndpoint
 from bezoar_data.llms.endpoint.budget import Budget, budget_problems
 from bezoar_data.llms.endpoint.endpoint import Endpoint
-from bezoar_data.llms.endpoint.retry import NoAnswer, OnEvent, RetryPolicy, Stopped
+from bezoar_data.llms.endpoint.health import NoAnswer, OnEvent, Stopped
 from bezoar_data.llms.endpoint.usage import UsageTracker
 from bezoar_data.llms.gateway.fallbacks import as_asked, fallback_chain
 from bezoar_data.llms.gateway.inflight import InflightRequests
@@ -29,20 +30,18 @@ from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, provider_class
-
-if TYPE_CHECKING:
-    from bezoar_data.llms.batch.endpoint import BatchEndpoint
-    from bezoar_data.llms.providers.openai import OpenAI
+from bezoar_data.llms.providers.openai import OpenAI
+from bezoar_data.llms.retry_policy import RetryPolicy
 
 _LOOK_AGAIN = 1.0
-"""Seconds between two rounds through a line of models that are all away."""
+"""Seconds between two rounds through a fallback chain whose models are all away."""
 
 
 class Gateway:
     """Answers questions by role. Raises `InputError` at once, with all problems, for models that cannot work.
 
     `retry_failed` sends requests again that were refused for good in an earlier run; `max_cost` is the most this
-    gateway may spend, in dollars; `on_event` is told while it happens that an endpoint is away or back.
+    gateway may spend, in dollars; `on_event` is called while it happens that an endpoint is away or back.
     """
 
     def __init__(
@@ -62,13 +61,13 @@ class Gateway:
         self._retry = retry or RetryPolicy()
         self._on_event = on_event
         self._endpoints: dict[str, Endpoint | BatchEndpoint] = {}
-        self._underway = InflightRequests(journal, self.usage, self._budget, retry_failed=retry_failed)
+        self._inflight = InflightRequests(journal, self.usage, self._budget, retry_failed=retry_failed)
         self._ended: BezoarError | None = None
         problems: list[Problem] = []
-        self._lines: dict[str, tuple[Candidate, ...]] = {}
+        self._chains: dict[str, tuple[Candidate, ...]] = {}
         for role, model in roles.items():
-            line = (self._candidate(role, m, problems) for m in fallback_chain(model))
-            self._lines[role] = tuple(c for c in line if c is not None)
+            chain = (self._candidate(role, m, problems) for m in fallback_chain(model))
+            self._chains[role] = tuple(c for c in chain if c is not None)
         if problems:
             raise InputError(problems)
 
@@ -90,39 +89,39 @@ class Gateway:
         """Take no new question; wait up to `grace` seconds for requests already sent, and journal their answers."""
         self._ended = error = self._ended or Stopped("stopped; the same command goes on from here")
         for endpoint in self._endpoints.values():
-            endpoint.watch.end(error)
-        await self._underway.stop(error, grace)
+            endpoint.health.end(error)
+        await self._inflight.stop(error, grace)
 
-    async def ask(self, role: str, ask: Ask, *, step: str, stays: bool = False) -> Answer:
-        """The answer to a question, from the journal or from the first model of the role's line that gives one.
+    async def ask(self, role: str, ask: Ask, *, step: str, shielded: bool = True) -> Answer:
+        """The answer to a question, from the journal or from the first model of the fallback chain that gives one.
 
-        Who says `stays` is not cancelled before `stop` has returned: one who is would take its request with it, which
-        others may wait for. Raises `Refused` when this question gets none (its row is lost, no other); anything else
-        ends the run.
+        Not `shielded`, the request ends with the caller's task: for callers that nobody cancels before `stop` has
+        returned, as others may wait for it. Raises `Refused` when this question gets no answer (its row is lost, no
+        other); anything else ends the run.
         """
-        return (await self._asked(role, ask, step, stays)).answer()
+        return (await self._asked(role, ask, step, shielded)).answer()
 
     async def ask_fully(self, role: str, ask: Ask, *, step: str) -> tuple[Answer, list[Entry]]:
         """As `ask`, with the journal's entries of the samples: tokens, times, cost."""
         question = await self._asked(role, ask, step)
         return question.answer(), [entry for entry in question.entries if entry is not None]
 
-    async def _asked(self, role: str, ask: Ask, step: str, stays: bool = False) -> Question:
+    async def _asked(self, role: str, ask: Ask, step: str, shielded: bool = True) -> Question:
         """The question with all its entries filled in."""
         if self._ended is not None:
             raise self._ended
         questions = []
-        for candidate in self._lines[role]:
+        for candidate in self._chains[role]:
             question = self._look_up(candidate, ask, step)
             if question.complete:
-                question.count.asks += ask.n
-                question.count.hits += ask.n
+                question.usage.asks += ask.n
+                question.usage.hits += ask.n
                 return question
             questions.append(question)
         if len(questions) == 1:
-            await self._fill(questions[0], patient=True, stays=stays)
+            await self._fill(questions[0], patient=True, shielded=shielded)
             return questions[0]
-        return await self._fill_first(questions, stays)
+        return await self._fill_first(questions, shielded)
 
     def snapshot(self) -> dict[str, Any]:
         """Usage, with each endpoint's state: what progress displays and `status` show."""
@@ -131,9 +130,9 @@ class Gateway:
         return {**self.usage.snapshot(), "endpoints": endpoints, "budget": budget}
 
     def _candidate(self, role: str, model: Model, problems: list[Problem]) -> Candidate | None:
-        if model.mode == "batch" and model.provider not in BATCH_PROVIDERS:
+        if model.mode == "batch" and model.provider not in APIS:
             message = f"provider '{model.provider}' of role '{role}' has no batch API"
-            hint = f"only {' and '.join(BATCH_PROVIDERS)} take mode: batch; leave it out"
+            hint = f"only {' and '.join(APIS)} take mode: batch; leave it out"
             problems.append(Problem("no-batch-api", message, hint=hint))
             return None
         try:
@@ -159,10 +158,7 @@ class Gateway:
         made: Endpoint | BatchEndpoint
         how: dict[str, Any] = {"budget": self._budget, "retry": self._retry, "on_event": self._on_event}
         if provider.model.mode == "batch":
-            from bezoar_data.llms.batch.endpoint import batch_endpoint
-
-            how["retry_failed"] = self._retry_failed
-            made = batch_endpoint(cast("OpenAI", provider), self._journal, **how)
+            made = BatchEndpoint(cast(OpenAI, provider), self._journal, retry_failed=self._retry_failed, **how)
         else:
             made = Endpoint(provider, **how)
         self._endpoints[name] = made
@@ -174,15 +170,15 @@ class Gateway:
         entries = [find(key, most, retry_failed=self._retry_failed) for key in keys]
         return Question(ask, step, candidate, keys, entries, self.usage.of(step, candidate.model.model))
 
-    async def _fill_first(self, questions: Sequence[Question], stays: bool) -> Question:
-        """Try the models of a line in order. Away is not refused: while one is only away, the row is not lost."""
+    async def _fill_first(self, questions: Sequence[Question], shielded: bool) -> Question:
+        """Try the models of a chain in order. Away is not refused: while one is only away, the row is not lost."""
         refusals: list[Refused] = []
         left = list(questions)
         while True:
             away: list[ProviderAway | NoAnswer] = []
             for question in list(left):
                 try:
-                    await self._fill(question, patient=False, stays=stays)
+                    await self._fill(question, patient=False, shielded=shielded)
                     return question
                 except Refused as refusal:
                     refusals.append(refusal)
@@ -191,22 +187,22 @@ class Gateway:
                     away.append(error)
             if not left:
                 raise refusals[0]
-            if all(q.to.endpoint.watch.given_up for q in left):
+            if all(q.to.endpoint.health.has_given_up for q in left):
                 raise away[0]
             await asyncio.sleep(_LOOK_AGAIN)
             if self._ended is not None:
                 raise self._ended
 
-    async def _fill(self, question: Question, *, patient: bool, stays: bool) -> None:
+    async def _fill(self, question: Question, *, patient: bool, shielded: bool) -> None:
         """Bring the question's missing samples together: from requests underway, from a new one."""
-        count = question.count
+        usage = question.usage
         if not question.counted:
             question.counted = True
-            count.asks += question.ask.n
-            count.hits += sum(entry is not None for entry in question.entries)
+            usage.asks += question.ask.n
+            usage.hits += sum(entry is not None for entry in question.entries)
         if refusal := question.refusal:
             raise refusal
         while not question.complete:
-            await self._underway.fill(question, patient=patient, stays=stays)
+            await self._inflight.fill(question, patient=patient, shielded=shielded)
             if refusal := question.refusal:
                 raise refusal

@@ -1,4 +1,4 @@
-"""The requests on their way: equal ones are sent once, and what they bring is written down before it is told."""
+"""Requests in flight: equal ones are sent once, and an answer is written to the journal before anyone gets it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Refused
 from bezoar_data.llms.endpoint.budget import Budget, most_prompt_tokens
 from bezoar_data.llms.endpoint.endpoint import Endpoint
+from bezoar_data.llms.endpoint.health import Stopped
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
-from bezoar_data.llms.endpoint.retry import Stopped
 from bezoar_data.llms.endpoint.usage import UsageTracker, cost_of
 from bezoar_data.llms.gateway.question import Question
 from bezoar_data.llms.journal import Journal
@@ -21,7 +21,7 @@ from bezoar_data.llms.providers.base import Completion, Request
 
 
 class InflightRequests:
-    """All flights of one gateway. Belongs to one event loop."""
+    """All requests in flight of one gateway. Belongs to one event loop."""
 
     def __init__(self, journal: Journal, usage: UsageTracker, budget: Budget | None, *, retry_failed: bool) -> None:
         self._journal = journal
@@ -29,85 +29,90 @@ class InflightRequests:
         self._budget = budget
         self._retry_failed = retry_failed
         self._by_key: dict[str, tuple[InflightRequest, int | None]] = {}
-        self._flights: set[InflightRequest] = set()
+        self._requests: set[InflightRequest] = set()
         self._ended: BezoarError | None = None
 
-    async def fill(self, question: Question, *, patient: bool, stays: bool) -> None:
-        """Bring a question's missing samples: from requests underway, and from one launched for the rest.
+    async def fill(self, question: Question, *, patient: bool, shielded: bool) -> None:
+        """Bring a question's missing samples: from requests in flight, and from a new one for the rest.
 
-        Who `stays` is not cancelled before `stop` and flies the request itself, which saves a task for each; for others
-        a task flies it, which goes on without them.
+        `shielded`: the new request has a task of its own, which goes on when the caller is cancelled. Otherwise the
+        caller sends it, which saves three hundredths of a row's whole time.
         """
-        mine: list[int] = []
-        flights: dict[InflightRequest, None] = {}
+        missing: list[int] = []
+        requests: dict[InflightRequest, None] = {}
         for i, entry in enumerate(question.entries):
             if entry is None:
-                underway = self._by_key.get(question.keys[i])
-                if underway is not None and underway[1] == question.to.max_tokens:
-                    flights[underway[0]] = None
-                    question.count.shared += 1
+                there = self._by_key.get(question.keys[i])
+                if there is not None and there[1] == question.to.max_tokens:
+                    requests[there[0]] = None
+                    question.usage.shared += 1
                 else:
-                    mine.append(i)
-        if mine:
-            flight = self._enlist(question, mine)
-            flights[flight] = None
-            way = self._fly(flight, question, tuple(mine), patient)
-            if stays:
-                flight.task = asyncio.current_task()
-                await way
+                    missing.append(i)
+        if missing:
+            request = self._register(question, missing)
+            requests[request] = None
+            sending = self._send(request, question, tuple(missing), patient)
+            if shielded:
+                request.task = asyncio.create_task(sending)
             else:
-                flight.task = asyncio.create_task(way)
-        for flight in flights:
-            question.take(await flight.landed())
+                request.task = asyncio.current_task()
+                await sending
+        for request in requests:
+            question.take(await asyncio.shield(request.result))
 
     async def stop(self, error: BezoarError, grace: float) -> None:
         """Cancel what was not sent yet; wait up to `grace` seconds for the rest, and for its way into the journal."""
         self._ended = error
-        flights = list(self._flights)
-        for flight in flights:
-            if not flight.busy:
-                flight.cancel(error)
-        for flight in await _landed(flights, grace):
-            flight.cancel(error)
-        await _landed(flights)
+        requests = {request.result: request for request in self._requests}
+        for request in requests.values():
+            if not request.busy:
+                request.cancel(error)
+        if requests:
+            _, late = await asyncio.wait(requests, timeout=grace)
+            for result in late:
+                requests[result].cancel(error)
+            if late:
+                await asyncio.wait(late)
 
-    def _enlist(self, question: Question, samples: Sequence[int]) -> InflightRequest:
-        """A flight for these samples, which from now on others find."""
-        flight = InflightRequest()
+    def _register(self, question: Question, samples: Sequence[int]) -> InflightRequest:
+        """A request for these samples, which from now on others find."""
+        request = InflightRequest()
         if self._budget is not None and (price := question.to.model.price) is not None:
             prompt = most_prompt_tokens(question.ask.messages, question.ask.schema)
             most = question.to.max_tokens or 0
-            flight.worst = cost_of(price, prompt, most * len(samples)) or 0.0
+            request.worst = cost_of(price, prompt, most * len(samples)) or 0.0
         for i in samples:
-            self._by_key[question.keys[i]] = (flight, question.to.max_tokens)
-        self._flights.add(flight)
-        return flight
+            self._by_key[question.keys[i]] = (request, question.to.max_tokens)
+        self._requests.add(request)
+        return request
 
-    async def _fly(self, flight: InflightRequest, question: Question, samples: tuple[int, ...], patient: bool) -> None:
-        """One request, tries and all, to the journal. Its end is told to those who wait for it."""
+    async def _send(
+        self, inflight: InflightRequest, question: Question, samples: tuple[int, ...], patient: bool
+    ) -> None:
+        """One request, tries and all, to the journal. Those who wait for it get what it brought, or its error."""
         try:
-            got = await self._bring(flight, question, samples, patient)
+            got = await self._bring(inflight, question, samples, patient)
         except asyncio.CancelledError:
             # Cancelled by `stop`: whoever shares this request must not take it for its own cancellation.
-            self._forget(flight, question, samples)
-            flight.crash(self._ended or Stopped("stopped"))
+            self._forget(inflight, question, samples)
+            inflight.fail(self._ended or Stopped("stopped"))
             raise
         except Exception as error:
-            self._forget(flight, question, samples)
-            flight.crash(error)
+            self._forget(inflight, question, samples)
+            inflight.fail(error)
         else:
-            self._forget(flight, question, samples)
-            flight.land(got)
+            self._forget(inflight, question, samples)
+            inflight.resolve(got)
 
-    def _forget(self, flight: InflightRequest, question: Question, samples: tuple[int, ...]) -> None:
-        flight.busy = False
-        self._flights.discard(flight)
+    def _forget(self, inflight: InflightRequest, question: Question, samples: tuple[int, ...]) -> None:
+        inflight.busy = False
+        self._requests.discard(inflight)
         for i in samples:
-            if (now := self._by_key.get(question.keys[i])) is not None and now[0] is flight:
+            if (now := self._by_key.get(question.keys[i])) is not None and now[0] is inflight:
                 del self._by_key[question.keys[i]]
 
     async def _bring(
-        self, flight: InflightRequest, question: Question, samples: tuple[int, ...], patient: bool
+        self, inflight: InflightRequest, question: Question, samples: tuple[int, ...], patient: bool
     ) -> dict[str, Entry]:
         got: dict[str, Entry] = {}
         ask, to = question.ask, question.to
@@ -117,15 +122,15 @@ class InflightRequests:
             asked_at = time.time()
             keep = partial(self._keep, question, left, asked_at, got)
             try:
-                await to.endpoint.complete(request, flight, question.count, keep, patient=patient)
+                await to.endpoint.complete(request, inflight, question.usage, keep, patient=patient)
             except Refused as refusal:
-                flight.busy = True
+                inflight.busy = True
                 await self._journal_refusal(refusal, question, left, asked_at)
                 raise
             if not isinstance(to.endpoint, Endpoint):
                 self._look_again(question, left, got)
             left = tuple([i for i in left if question.keys[i] not in got])
-            flight.busy = False
+            inflight.busy = False
         return got
 
     def _look_again(self, question: Question, samples: tuple[int, ...], got: dict[str, Entry]) -> None:
@@ -148,8 +153,8 @@ class InflightRequests:
         """Book what came, and put it into the journal; `got` then holds what stands there. None: not that one yet."""
         made = [question.answered(i, c, asked_at) for i, c in zip(samples, completions, strict=False) if c]
         for entry in made:
-            question.count.book(entry.prompt_tokens or 0, entry.completion_tokens or 0, entry.cost)
-        question.count.answered += len(made)
+            question.usage.book(entry.prompt_tokens or 0, entry.completion_tokens or 0, entry.cost)
+        question.usage.answered += len(made)
         self._usage.tick(len(made))
         if len(made) == 1:
             stored = [await self._journal.put(made[0])]
@@ -161,19 +166,7 @@ class InflightRequests:
     async def _journal_refusal(
         self, refusal: Refused, question: Question, samples: tuple[int, ...], asked_at: float
     ) -> None:
-        question.count.refused += len(samples)
-        if question.to.endpoint.watch.vouched(refusal):
+        question.usage.refused += len(samples)
+        if question.to.endpoint.health.is_cacheable_refusal(refusal):
             for i in samples:
                 await self._journal.put(question.refused(i, refusal, asked_at))
-
-
-async def _landed(flights: Sequence[InflightRequest], within: float | None = None) -> list[InflightRequest]:
-    """Wait for the end of flights, be it a crash; the ones that are still on their way after so many seconds."""
-    ends = {asyncio.ensure_future(flight.landed()): flight for flight in flights}
-    if not ends:
-        return []
-    _, late = await asyncio.wait(ends, timeout=within)
-    for end in late:
-        end.cancel()
-    await asyncio.gather(*ends, return_exceptions=True)
-    return [ends[end] for end in late]

@@ -5,23 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
+from bezoar_data.llms.batch.endpoint import BatchEndpoint
 from bezoar_data.llms.endpoint.endpoint import Endpoint
 from bezoar_data.llms.endpoint.usage import Usage, cost_of
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Completion
 
-if TYPE_CHECKING:
-    from bezoar_data.llms.batch.endpoint import BatchEndpoint
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """One model of a role's line: the role's model, or one of its fallbacks."""
+    """One model of a role's fallback chain: the role's model, or one of its fallbacks."""
 
     model: Model
     keys: KeyMaker
@@ -42,7 +39,7 @@ class Question:
     to: Candidate
     keys: list[str]
     entries: list[Entry | None]
-    count: Usage
+    usage: Usage
     counted: bool = False
 
     @property

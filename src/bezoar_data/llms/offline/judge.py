@@ -16,7 +16,8 @@ from typing import ClassVar
 import orjson
 
 from bezoar_data._version import __version__
-from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request
+from bezoar_data.llms.providers.base import Completion, Provider, Request
+from bezoar_data.llms.retry_policy import Refusal
 
 from .checks import CHECKS, Finding
 from .judged import Judged, agreement, read_judged

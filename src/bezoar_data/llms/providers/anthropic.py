@@ -15,9 +15,10 @@ import orjson
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised
-from bezoar_data.llms.providers.http import endpoint_url, failure_of
+from bezoar_data.llms.providers.base import Completion, Request
+from bezoar_data.llms.providers.common.http import endpoint_url, failure_of
 from bezoar_data.llms.providers.openai import OpenAI
+from bezoar_data.llms.retry_policy import Refusal, Transient, Unauthorised
 
 ANTHROPIC = "https://api.anthropic.com/v1"
 VERSION = "2023-06-01"
@@ -33,9 +34,9 @@ _REASONS = {
     "model_context_window_exceeded": "length",
     "refusal": "content_filter",
 }
-"""Anthropic's words for why an answer ended -> the words of the rest of the house. Others stay as they are."""
-_NO_MONEY = "credit balance"
-"""An empty account is told as a bad request."""
+"""Anthropic's words for why an answer ended -> OpenAI's words. Others stay as they are."""
+_NO_CREDIT = "credit balance"
+"""An empty account comes as a bad request."""
 
 
 class Anthropic(OpenAI):
@@ -66,8 +67,8 @@ class Anthropic(OpenAI):
         try:
             value, headers = await self._post(self._body(request))
         except Refusal as refusal:
-            if refusal.status == 400 and _NO_MONEY in refusal.detail:
-                raise Unauthorised(str(refusal)) from None
+            if refusal.status == 400 and _NO_CREDIT in refusal.detail:
+                raise Unauthorised(f"no credit left ({refusal})") from None
             raise
         if value.get("type") == "error":
             raise failure_of(500, orjson.dumps(value), headers)

@@ -1,48 +1,55 @@
 """What every kind of endpoint must do, and how it is found by the name a models file gives.
 
 A provider turns one `Request` into completions and nothing else: it neither retries nor waits nor remembers. That is
-the gateway's and the transport's work, the same for every kind, so a new kind of endpoint is one short file. What goes
-wrong is told in three words: `Refusal` (the same request would be refused again), `Unauthorised` (no request will
-ever be answered with this key), `Transient` (the same request may be answered later).
+the gateway's and the endpoint's work, the same for every kind, so a new kind is one short file in this folder: the
+module `my_kind` with a class whose `kind` is "my-kind". A failure is one of three errors: `Refusal` (the same request
+would be refused again), `Unauthorised` (no request will ever be answered with this key), `Transient` (the same request
+may be answered later).
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.ask import Message
+from bezoar_data.llms.retry_policy import Cause, ProviderError, Refusal, Transient, Unauthorised
 
-KINDS: dict[str, str] = {
-    "openai": "bezoar_data.llms.providers.openai:OpenAI",
-    "openai-completions": "bezoar_data.llms.providers.openai_completions:OpenAICompletions",
-    "anthropic": "bezoar_data.llms.providers.anthropic:Anthropic",
-    "transformers": "bezoar_data.llms.providers.transformers:Transformers",
-    "litellm": "bezoar_data.llms.providers.litellm:LiteLLM",
-    "distilabel": "bezoar_data.llms.providers.distilabel:DistilabelLLM",
+__all__ = [
+    "Cause",
+    "Completion",
+    "Provider",
+    "ProviderError",
+    "Refusal",
+    "Request",
+    "Transient",
+    "Unauthorised",
+    "builtin_class",
+    "builtin_providers",
+    "key_problems",
+    "known_providers",
+    "provider_class",
+]
+
+EMBEDDED: Mapping[str, str] = {
     "offline-teacher": "bezoar_data.llms.offline.teacher:OfflineTeacher",
     "offline-judge": "bezoar_data.llms.offline.judge:OfflineJudge",
 }
-"""Kind in a models file -> `module:Class`. Imported when a run first needs it."""
-
-EMBEDDED = frozenset({"offline-teacher", "offline-judge"})
 """Kinds that need nothing: no address, no key, no money. Their tables take a while to import."""
-
-NAMED = frozenset({"distilabel"})
-"""Kinds that say more behind a colon: `distilabel:OpenAILLM`."""
 
 ENTRY_POINTS = "bezoar_data.providers"
 """Group under which other packages register kinds of their own."""
-
-Cause = Literal["rate_limited", "unavailable", "server_error", "timeout", "conflict", "connection", "cut", "garbage"]
-"""Why a request may yet be answered. `connection`: nobody there; `unavailable`: HTTP 503, someone there but closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,48 +99,6 @@ class Completion:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-class ProviderError(Exception):
-    """A request that brought no answer. Its text may be shown and journalled: it holds no secret."""
-
-
-class Refusal(ProviderError):
-    """Deterministic: the endpoint would refuse the same request again (HTTP 400, 404, 413, 422)."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(f"HTTP {status}: {detail}")
-        self.status = status
-        self.detail = detail
-
-
-class Unauthorised(ProviderError):
-    """The endpoint does not take this key (HTTP 401, 403), or the account behind it has nothing left to spend."""
-
-
-class Transient(ProviderError):
-    """The same request may be answered later. `retry_after` is the endpoint's own word on when, in seconds.
-
-    `billed` is what the failed request is known to have cost, in (prompt, completion) tokens; None means unknown,
-    which under a budget counts as the worst case where `cause` allows that the model did work.
-    """
-
-    def __init__(
-        self,
-        cause: Cause,
-        detail: str = "",
-        retry_after: float | None = None,
-        billed: tuple[int, int] | None = None,
-    ) -> None:
-        super().__init__(f"{cause}: {detail}" if detail else cause)
-        self.cause = cause
-        self.detail = detail
-        self.retry_after = retry_after
-        self.billed = billed
-
-    @property
-    def may_have_cost(self) -> bool:
-        return self.cause in ("timeout", "cut", "garbage")
-
-
 class Provider(ABC):
     """One endpoint of one kind, made from a model of the models file. Cheap to make: connects in `open`."""
 
@@ -144,6 +109,8 @@ class Provider(ABC):
     """What stands in the journal's key where the models file names no revision: for embedded models, whose answers
     change with this package, its version."""
     needs_network: ClassVar[bool] = True
+    takes_name: ClassVar[bool] = False
+    """Whether a models file may say more behind a colon: `distilabel:OpenAILLM`."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -188,32 +155,50 @@ def key_problems(model: Model) -> list[Problem]:
 
 def known_providers() -> list[str]:
     """Every kind a models file may name: the built-in ones and those that installed packages register."""
-    return sorted({*KINDS, *_plugins()})
+    return sorted({*builtin_providers(), *_plugins()})
+
+
+@cache
+def builtin_providers() -> Mapping[str, str]:
+    """Kind -> module, of every provider in this package. Imports none of them."""
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    modules = (m.name for m in found if not m.ispkg and m.name != "base")
+    return {**{name.replace("_", "-"): f"{__package__}.{name}" for name in modules}, **EMBEDDED}
 
 
 def provider_class(kind: str) -> type[Provider]:
     """The class for a kind. Raises `InputError` for a kind nobody knows or whose package is not installed."""
-    family = kind.partition(":")[0]
-    target = KINDS.get(family if family in NAMED else kind) or _plugins().get(kind)
-    if target is None:
+    family, colon, _ = kind.partition(":")
+    builtin = builtin_providers().get(family)
+    target = builtin or _plugins().get(kind)
+    found = _load(kind, family, target) if target is not None else None
+    if found is None or (builtin and colon and not found.takes_name):
         message = f"unknown provider '{kind}'"
         raise InputError(Problem("unknown-provider", message, hint=did_you_mean(kind, known_providers())))
-    module, _, name = target.partition(":")
+    return found
+
+
+def builtin_class(kind: str) -> type[Provider] | None:
+    """The class for a kind of this package; None for one of other packages, whose code nobody asked to run yet."""
+    return provider_class(kind) if kind.partition(":")[0] in builtin_providers() else None
+
+
+def _load(kind: str, family: str, target: str) -> type[Provider]:
+    name, _, attribute = target.partition(":")
     try:
-        found: type[Provider] = getattr(importlib.import_module(module), name)
+        module = importlib.import_module(name)
     except ImportError as error:
         message = f"provider '{kind}' cannot be loaded: {error}"
         hint = "install what it needs, or name another provider"
         raise InputError(Problem("provider-not-installed", message, hint=hint)) from error
-    return found
-
-
-def own_class(kind: str) -> type[Provider] | None:
-    """The class for a kind of this package; None for one of other packages, whose code nobody asked to run yet."""
-    return provider_class(kind) if kind.partition(":")[0] in KINDS else None
+    if attribute:
+        found: type[Provider] = getattr(module, attribute)
+        return found
+    for made in vars(module).values():
+        if isinstance(made, type) and issubclass(made, Provider) and getattr(made, "kind", None) == family:
+            return made
+    raise TypeError(f"{name} has no Provider whose kind is '{family}'")
 
 
 def _plugins() -> dict[str, str]:
-    from importlib.metadata import entry_points
-
     return {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}

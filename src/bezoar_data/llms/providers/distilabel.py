@@ -1,7 +1,7 @@
 """Any LLM class of distilabel as a provider: `distilabel:OpenAILLM`, `distilabel:LlamaCppLLM`...
 
-For endpoints that distilabel has a class for and this house has not. The class does the asking; journal, limits,
-budget and retries are this house's, so its own retries are off. It tells neither why an answer ended nor, in some
+For endpoints that distilabel has a class for and this package has not. The class does the asking; journal, limits,
+budget and retries are ours, so its own retries are off. It says neither why an answer ended nor, in some
 classes, how many tokens it took. Only classes that distilabel itself exports are made, never a path from a file, and
 keys come from the environment.
 """
@@ -20,10 +20,11 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request, Transient, key_problems
-from bezoar_data.llms.providers.chat_format import split_bill
-from bezoar_data.llms.providers.libraries import failure, quiet_libraries, register_environment, words
+from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
+from bezoar_data.llms.providers.common.chat_format import split_bill
+from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, register_environment, words
 from bezoar_data.llms.redact import register_secret
+from bezoar_data.llms.retry_policy import Refusal, Transient
 
 MAX_TOKENS = 1024
 """Said where the models file sets no `max_tokens`: distilabel's own default is 128, and cut answers do not show."""
@@ -54,6 +55,7 @@ class DistilabelLLM(Provider):
     """One endpoint of a distilabel class. `extra_body` holds the class's settings, `generation_kwargs` among them."""
 
     kind = "distilabel"
+    takes_name = True
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)

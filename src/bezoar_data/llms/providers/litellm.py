@@ -1,8 +1,8 @@
 """Endpoints that have no provider of their own here: Bedrock, Vertex, Azure, Gemini..., through litellm.
 
 litellm knows some hundred kinds of endpoint by the first part of a model's name (`gemini/...`, `bedrock/...`). It is
-used as a translator only: its retries, caches, price tables, logging and telemetry are off, and what it raises is put
-into this house's words. It needs the extra `litellm`.
+used as a translator only: its retries, caches, price tables, logging and telemetry are off, and its errors become ours.
+It needs the extra `litellm`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
-from bezoar_data.llms.providers.chat_format import is_strict, read_completions
-from bezoar_data.llms.providers.libraries import failure, quiet_libraries, register_environment, words
+from bezoar_data.llms.providers.common.chat_format import is_strict, read_completions
+from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, register_environment, words
 from bezoar_data.llms.redact import register_secret
 
 _ENVIRONMENT = {

@@ -19,15 +19,9 @@ from yarl import URL
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.providers.base import (
-    Completion,
-    Provider,
-    Request,
-    Transient,
-    key_problems,
-)
-from bezoar_data.llms.providers.chat_format import is_strict, read_completions
-from bezoar_data.llms.providers.http import (
+from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
+from bezoar_data.llms.providers.common.chat_format import is_strict, read_completions
+from bezoar_data.llms.providers.common.http import (
     CONNECT_WITHIN,
     address_problems,
     endpoint_url,
@@ -38,6 +32,7 @@ from bezoar_data.llms.providers.http import (
     words,
 )
 from bezoar_data.llms.redact import register_secret
+from bezoar_data.llms.retry_policy import Transient
 
 OPENAI = "https://api.openai.com/v1"
 

@@ -12,9 +12,9 @@ from typing import Any
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Request
-from bezoar_data.llms.providers.chat_format import read_completions
+from bezoar_data.llms.providers.common.chat_format import read_completions
+from bezoar_data.llms.providers.common.prompt_template import PLAIN, PLAIN_STOP, PromptTemplate
 from bezoar_data.llms.providers.openai import OpenAI
-from bezoar_data.llms.providers.prompt_template import PLAIN, PLAIN_STOP, PromptTemplate
 
 TEMPLATE = "chat_template"
 """Where in `extra_body` the template stands. vLLM's chat endpoint takes it under the same name; here it is not sent."""

@@ -1,7 +1,7 @@
 """What providers share that let somebody else's client library do the asking: litellm, and distilabel's own classes.
 
 Such libraries read keys that no models file names, quote them in what they log and raise, and have errors of their
-own. Here the keys become known secrets, the logs fall silent, and the errors are put into this house's words.
+own. Here the keys become known secrets, the logs fall silent, and the errors become ours.
 """
 
 from __future__ import annotations
@@ -12,21 +12,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bezoar_data.llms.providers.base import Cause, ProviderError, Refusal, Transient, Unauthorised
-from bezoar_data.llms.providers.http import retry_after
+from bezoar_data.llms.providers.common.http import retry_after
 from bezoar_data.llms.redact import redact, register_secret
+from bezoar_data.llms.retry_policy import NO_CREDIT, ProviderError, Transient, failure_of_status
 
 _SECRETS = re.compile(r"(API_?KEY|TOKEN|SECRET|ACCESS_KEY|ACCESS_KEY_ID|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
 _TALKERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpx2", "openai", "anthropic", "groq")
 _DETAIL = 600
 """Characters of an error that are worth keeping."""
-_NOTHING_LEFT = ("insufficient_quota", "billing_hard_limit_reached", "credit balance")
+_NO_CREDIT = (*NO_CREDIT, "credit balance")
 _UNREADABLE = "Empty or invalid response"
 """How litellm tells of a body it cannot read. It calls that, and an endpoint nobody reaches, a server's error."""
 _NOBODY = ("APIConnectionError", "ConnectError", "ConnectTimeout", "ConnectionError", "ClientConnectorError")
 _LATE = ("Timeout", "APITimeoutError", "ReadTimeout", "TimeoutError")
-_TRY_LATER: dict[int, Cause] = {408: "timeout", 409: "conflict", 429: "rate_limited", 503: "unavailable",
-                                504: "timeout", 529: "unavailable"}  # fmt: skip
 
 
 def register_environment() -> None:
@@ -54,13 +52,8 @@ def failure(error: Exception) -> ProviderError:
         return Transient("connection", detail)
     if status is None or _UNREADABLE in detail:
         return Transient("garbage", detail)
-    if status in (401, 402, 403) or any(sign in detail for sign in _NOTHING_LEFT):
-        return Unauthorised(f"HTTP {status}: {detail}")
-    if status in _TRY_LATER:
-        return Transient(_TRY_LATER[status], detail, _wait(error))
-    if status >= 500:
-        return Transient("server_error", detail, _wait(error))
-    return Refusal(status, detail)
+    code = NO_CREDIT[0] if any(sign in detail for sign in _NO_CREDIT) else ""
+    return failure_of_status(status, detail, code=code, retry_after=_wait(error))
 
 
 def words(error: BaseException) -> str:

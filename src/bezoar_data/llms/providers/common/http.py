@@ -16,18 +16,14 @@ import orjson
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.providers.base import Refusal, Transient, Unauthorised
 from bezoar_data.llms.redact import redact
+from bezoar_data.llms.retry_policy import ProviderError, Transient, Unauthorised, failure_of_status
 
 LARGEST_BODY = 32 * 2**20
 """Bytes. An answer is text a model wrote token by token: more than this is no answer."""
 CONNECT_WITHIN = 8.0
 _DETAIL = 600
 """Characters of an error that are worth keeping."""
-_TRY_LATER = {408: "timeout", 409: "conflict", 425: "conflict", 429: "rate_limited", 503: "unavailable",
-              504: "timeout", 524: "timeout", 529: "unavailable"}  # fmt: skip
-_NOTHING_LEFT = ("insufficient_quota", "billing_hard_limit_reached")
-"""Error codes that come as "too many requests" and never end by waiting."""
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
@@ -57,18 +53,13 @@ def parsed(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def failure_of(status: int, raw: bytes, headers: Mapping[str, str]) -> Exception:
-    """What a status other than 2xx means, in the three words providers know, with the body's explanation."""
-    detail, code = _error_text(raw)
+def failure_of(status: int, raw: bytes, headers: Mapping[str, str]) -> ProviderError:
+    """What a status other than 2xx means, with the body's explanation."""
     if 300 <= status < 400:
         where = redact(headers.get("Location", "another address"))[:200]
-        return Unauthorised(f"HTTP {status}: it points to {where}; name the final address as base_url")
-    if status in (401, 402, 403) or code in _NOTHING_LEFT:
-        return Unauthorised(f"HTTP {status}: {detail}")
-    cause: Any = _TRY_LATER.get(status) or ("server_error" if status >= 500 else None)
-    if cause is None:
-        return Refusal(status, detail)
-    return Transient(cause, f"HTTP {status}: {detail}", _wait(headers))
+        return Unauthorised(f"redirected (HTTP {status}) to {where}; name the final address as base_url")
+    detail, code = _error_text(raw)
+    return failure_of_status(status, detail, code=code, retry_after=_wait(headers))
 
 
 def _error_text(raw: bytes) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bezoar_data.llms.ask import Message
-from bezoar_data.llms.providers.base import Refusal
+from bezoar_data.llms.retry_policy import Refusal
 
 PLAIN = """\
 {%- for message in messages -%}

@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
-from bezoar_data.llms.providers.base import Completion, Transient
-from bezoar_data.llms.providers.http import failure_of
+from bezoar_data.llms.providers.base import Completion
+from bezoar_data.llms.providers.common.http import failure_of
+from bezoar_data.llms.retry_policy import Transient
 
 
 def read_completions(value: dict[str, Any], wanted: int, headers: Mapping[str, str]) -> list[Completion]:

@@ -18,8 +18,8 @@ from typing import Any
 
 from bezoar_data.config.files.models import Sampling
 from bezoar_data.llms.ask import Message
-from bezoar_data.llms.providers.base import Refusal
-from bezoar_data.llms.providers.prompt_template import PLAIN_STOP, PromptTemplate
+from bezoar_data.llms.providers.common.prompt_template import PLAIN_STOP, PromptTemplate
+from bezoar_data.llms.retry_policy import Refusal
 
 MAX_TOKENS = 1024
 """The longest answer where the models file sets no `max_tokens`."""
