@@ -55,7 +55,7 @@ def _search(compiled: Compiled, node: Node, counts: Counts, found: list[Finding]
                 "texts": len(one.items),
                 "rows_found": per_set[one.facts.name],
             }
-            for one in step.sets()
+            for one in step.sets
         ],
         "rows": count.rows_in,
         "flagged": sum(outcomes.values()),

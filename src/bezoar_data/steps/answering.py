@@ -7,7 +7,8 @@ from collections.abc import Generator, Sequence
 from pydantic import Field, NonNegativeInt
 
 from bezoar_data.llms.ask import Answer, Ask, Message, Sample
-from bezoar_data.steps.base import Dropped, ModelStep
+from bezoar_data.runs.row import Row
+from bezoar_data.steps.base import Dropped, Kept, ModelStep, StepGenerator
 
 
 class AnsweringStep(ModelStep):
@@ -18,6 +19,17 @@ class AnsweringStep(ModelStep):
     keep_truncated: bool = Field(
         default=False, description="Keep an answer cut by the token limit instead of asking again."
     )
+
+    def answer(self, row: Row, asked: str, system: str | None, *, into: str, empty: str) -> StepGenerator:
+        """What becomes of the row: the answer to the text in `asked`, under a system message where there is one, goes
+        into the column `into`. A row without such a text is dropped as `empty`."""
+        text = row[asked]
+        if not isinstance(text, str) or not text.strip():
+            return Dropped(empty, f"there is nothing to answer in `{asked}`", failed=True)
+        question: Message = {"role": "user", "content": text}
+        messages = ({"role": "system", "content": system}, question) if system and system.strip() else (question,)
+        answer = yield from self.usable(messages)
+        return answer if isinstance(answer, Dropped) else Kept(row.with_columns(**{into: answer}))
 
     def usable(self, messages: Sequence[Message]) -> Generator[Ask, Answer, str | Dropped]:
         """The answer's text, or the verdict `empty_answer`, `truncated_answer` or `filtered_answer`."""

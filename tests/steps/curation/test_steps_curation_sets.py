@@ -104,7 +104,7 @@ def test_semantic_duplicates_in_blocks_are_those_of_comparing_all(tiny_model: Pa
     pick = random.Random(2)
     names = ["cat", "kitten", "dog", "puppy", "hammer", "saw", "drill"]
     rows = texts(*(" ".join(pick.choices(names, k=3)) for _ in range(60)))
-    vectors = step._loaded().vectors([r["text"] for r in rows])
+    vectors = step.embedder.vectors([r["text"] for r in rows])
     kept: list[int] = []
     for i in range(60):
         if not any(float(np.dot(vectors[i], vectors[k])) >= 0.99 for k in kept):

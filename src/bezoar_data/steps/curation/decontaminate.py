@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, field_validator
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
@@ -64,18 +65,27 @@ class Decontaminate(FilterStep):
     allow: list[str] = Field(default=[], description="Ids of rows that stay whatever is found in them.")
 
     _hub = field_validator("hub")(checked_hub)
-    _index: ItemIndex | None = PrivateAttr(default=None)
-    _sets: tuple[TextSet, ...] = PrivateAttr(default=())
-    _items: tuple[TextItem, ...] = PrivateAttr(default=())
 
     def load(self) -> None:
         super().load()
-        self._loaded()
+        _ = self._index
 
+    @cached_property
     def sets(self) -> tuple[TextSet, ...]:
         """What rows are compared with. Raises `InputError` for what cannot be read."""
-        self._loaded()
-        return self._sets
+        if not self.against and not self.hub:
+            hint = "give `against` (files) or `hub`"
+            raise InputError(Problem("missing-key", f"'{self.name}' compares rows with nothing", hint=hint))
+        return tuple(read_sets(self.against, self.hub, self.fields))
+
+    @cached_property
+    def _items(self) -> tuple[TextItem, ...]:
+        return tuple(item for one in self.sets for item in one.items)
+
+    @cached_property
+    def _index(self) -> ItemIndex:
+        words = (words_of(item.text) for item in self._items)
+        return ItemIndex(words, self.ngram, self.coverage, self.shortest)
 
     def run_row(self, row: Row) -> StepGenerator:
         found = self._find(row)
@@ -85,7 +95,7 @@ class Decontaminate(FilterStep):
         facts = {
             "items": len(found),
             "sets": sorted({self._items[match.item].source for match in found}),
-            "matches": [self._told(match) for match in found[:_REPORTED]],
+            "matches": [self._as_json(match) for match in found[:_REPORTED]],
         }
         if row.id in self.allow:
             return replace(self.keep(row), noted=Dropped(ALLOWED, detail, facts=facts))
@@ -94,12 +104,11 @@ class Decontaminate(FilterStep):
 
     def _find(self, row: Row) -> list[Match]:
         """The items found in a row, each once, those most covered first."""
-        index = self._loaded()
         # Each column by itself, too: a short item may be all that one of them says.
         columns = self.inputs
         texts = [joined(row, columns), *(text_of(row.get(c)) for c in columns if len(columns) > 1)]
         best: dict[int, Match] = {}
-        for match in (m for text in texts for m in index.find(words_of(text))):
+        for match in (m for text in texts for m in self._index.find(words_of(text))):
             if match.item not in best or match.coverage > best[match.item].coverage:
                 best[match.item] = match
         return sorted(best.values(), key=lambda m: (-m.coverage, m.item))
@@ -111,17 +120,6 @@ class Decontaminate(FilterStep):
         more += f" of {', '.join(sorted(sets))}" if len(sets) > 1 else ""
         return f"{self._items[best.item]}, {best.coverage:.0%} of its words, such as '{best.run}'{more}"
 
-    def _told(self, match: Match) -> dict[str, Any]:
+    def _as_json(self, match: Match) -> dict[str, Any]:
         item = self._items[match.item]
         return {"set": item.source, "item": item.label, "coverage": round(match.coverage, 4), "ngram": match.run}
-
-    def _loaded(self) -> ItemIndex:
-        if self._index is None:
-            if not self.against and not self.hub:
-                hint = "give `against` (files) or `hub`"
-                raise InputError(Problem("missing-key", f"'{self.name}' compares rows with nothing", hint=hint))
-            self._sets = tuple(read_sets(self.against, self.hub, self.fields))
-            self._items = tuple(item for one in self._sets for item in one.items)
-            words = (words_of(item.text) for item in self._items)
-            self._index = ItemIndex(words, self.ngram, self.coverage, self.shortest)
-        return self._index

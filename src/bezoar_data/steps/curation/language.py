@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
@@ -34,31 +35,29 @@ class Language(FilterStep):
     )
     least_letters: int = Field(default=40, ge=0, description="Texts with fewer letters pass.")
 
-    _detector: Any = PrivateAttr(default=None)
-
     def load(self) -> None:
         super().load()
-        self._loaded()
+        _ = self._detector
 
     def reason(self, row: Row, text: str) -> tuple[str, str] | None:
         if sum(map(str.isalpha, text)) < self.least_letters:
             return None
-        found, probability = self._loaded().classify(text)
+        found, probability = self._detector.classify(text)
         if found in self.languages or probability < self.sure:
             return None
         return "other_language", f"{found} with probability {probability:.2f}"
 
-    def _loaded(self) -> Any:
-        if self._detector is None:
-            try:
-                from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
-            except ImportError:
-                hint = "pip install 'bezoar-data[language]'"
-                raise InputError(Problem("missing-extra", "the step 'language' needs a detector", hint=hint)) from None
-            self._detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-            unknown = sorted(set(self.languages) - set(self._detector.labels))
-            if unknown:
-                known = ", ".join(sorted(self._detector.labels))
-                message = f"the detector does not know the language '{unknown[0]}'"
-                raise InputError(Problem("unknown-language", message, hint=f"known: {known}"))
-        return self._detector
+    @cached_property
+    def _detector(self) -> Any:
+        try:
+            from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
+        except ImportError:
+            hint = "pip install 'bezoar-data[language]'"
+            raise InputError(Problem("missing-extra", "the step 'language' needs a detector", hint=hint)) from None
+        detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        unknown = sorted(set(self.languages) - set(detector.labels))
+        if unknown:
+            known = ", ".join(sorted(detector.labels))
+            message = f"the detector does not know the language '{unknown[0]}'"
+            raise InputError(Problem("unknown-language", message, hint=f"known: {known}"))
+        return detector

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar
 
-from pydantic import Field, NonNegativeInt, PrivateAttr, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
@@ -43,8 +44,6 @@ class Length(FilterStep):
         examples=["openlm-research/open_llama_3b_v2"],
     )
 
-    _tokenizer: Any = PrivateAttr(default=None)
-
     @model_validator(mode="after")
     def _bounds_make_sense(self) -> Length:
         bounds = [(unit, *self._bounds(unit)) for unit in ("characters", "words", "tokens")]
@@ -64,7 +63,7 @@ class Length(FilterStep):
             hint = "give at least one bound, such as min_words or max_characters"
             raise InputError(Problem("missing-key", f"'{self.name}' has nothing to measure", hint=hint))
         if self.tokenizer:
-            self._tokens("")
+            _ = self._encoder
 
     def reason(self, row: Row, text: str) -> tuple[str, str] | None:
         measures = {"characters": len, "words": lambda t: len(words_of(t)), "tokens": self._tokens}
@@ -80,7 +79,9 @@ class Length(FilterStep):
         return None
 
     def _tokens(self, text: str) -> int:
-        if self._tokenizer is None:
-            assert self.tokenizer is not None  # noqa: S101 (checked with the settings)
-            self._tokenizer = load_tokenizer(self.tokenizer)
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return len(self._encoder.encode(text, add_special_tokens=False).ids)
+
+    @cached_property
+    def _encoder(self) -> Any:
+        assert self.tokenizer is not None  # noqa: S101 (checked with the settings)
+        return load_tokenizer(self.tokenizer)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import regex  # type: ignore[import-untyped]
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
@@ -38,24 +38,21 @@ class Refusals(FilterStep):
         json_schema_extra={"path": "input"},
     )
 
-    _patterns: tuple[regex.Pattern[str], ...] | None = PrivateAttr(default=None)
-
     def load(self) -> None:
         super().load()
-        self._loaded()
+        _ = self._patterns
 
     def reason(self, row: Row, text: str) -> tuple[str, str] | None:
         head = " ".join(text[: self.head].replace("\u2019", "'").split())
-        for pattern in self._loaded():
+        for pattern in self._patterns:
             match = pattern.search(head)
             if match:
                 return "refusal", f"'{match.group()[:100]}'"
         return None
 
-    def _loaded(self) -> tuple[regex.Pattern[str], ...]:
-        if self._patterns is None:
-            self._patterns = load_phrases(Path(self.phrases) if self.phrases else SHIPPED)
-        return self._patterns
+    @cached_property
+    def _patterns(self) -> tuple[regex.Pattern[str], ...]:
+        return load_phrases(Path(self.phrases) if self.phrases else SHIPPED)
 
 
 @cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
@@ -38,17 +39,15 @@ class SemanticDuplicates(GlobalFilterStep):
     )
     threshold: float = Field(default=0.9, gt=0, le=1, description="Cosine from which a row is a duplicate.")
 
-    _embedder: Embedder | None = PrivateAttr(default=None)
-
     def load(self) -> None:
         super().load()
-        self._loaded()
+        _ = self.embedder
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         import numpy as np
 
         columns = self.inputs
-        vectors = self._loaded().vectors([joined(row, columns) for row in rows])
+        vectors = self.embedder.vectors([joined(row, columns) for row in rows])
         kept = np.empty_like(vectors)
         places: list[int] = []
         for start in range(0, len(rows), _BLOCK):
@@ -74,7 +73,6 @@ class SemanticDuplicates(GlobalFilterStep):
                     stayed.append(i)
                 yield self.keep(row)
 
-    def _loaded(self) -> Embedder:
-        if self._embedder is None:
-            self._embedder = Embedder(self.model, self.library)
-        return self._embedder
+    @cached_property
+    def embedder(self) -> Embedder:
+        return Embedder(self.model, self.library)

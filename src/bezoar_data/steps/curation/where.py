@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import ClassVar
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, field_validator
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.where import Where
@@ -32,8 +33,6 @@ class WhereStep(RowStep):
         min_length=1, description="What must be true of a row that stays.", json_schema_extra={"where": True}
     )
 
-    _where: Where | None = PrivateAttr(default=None)
-
     @field_validator("expression")
     @classmethod
     def _parses(cls, value: str) -> str:
@@ -44,13 +43,12 @@ class WhereStep(RowStep):
             raise ValueError(f"{said.message}; {said.hint}" if said.hint else said.message) from None
         return value
 
-    def model_post_init(self, context: Any) -> None:
-        super().model_post_init(context)
-        self._where = Where.parse(self.expression)
+    @cached_property
+    def _where(self) -> Where:
+        return Where.parse(self.expression)
 
     def run_row(self, row: Row) -> StepGenerator:
-        where = self._where or Where.parse(self.expression)
-        value = where.value(row.columns)
+        value = self._where.value(row.columns)
         if value is True:
             return Kept(row.columns)
         return Dropped("not_chosen", f"{'unknown' if value is None else 'false'}: {self.expression[:200]}")

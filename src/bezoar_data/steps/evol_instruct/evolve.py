@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from distilabel.models.llms.base import LLM
-from pydantic import Field, PositiveInt, PrivateAttr
+from pydantic import Field, PositiveInt
 
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Columns, Row
@@ -107,12 +108,10 @@ class EvolInstructEvolve(ModelStep):
         default=False, description="Go on with an answer that was cut by the token limit, as the authors did."
     )
 
-    _file: PromptsFile | None = PrivateAttr(default=None)
-
     def load(self) -> None:
         super().load()
         self.evaluator.load()
-        self._loaded()
+        _ = self._file
 
     def unload(self) -> None:
         self.evaluator.unload()
@@ -146,7 +145,7 @@ class EvolInstructEvolve(ModelStep):
     def placeholder(self, ask: Ask, words: Words) -> str:
         if ask.to == "evaluator":
             return "Not Equal"
-        file, text = self._loaded(), ask.messages[-1]["content"]
+        file, text = self._file, ask.messages[-1]["content"]
         if (given := file.to_deepen(text)) is not None:
             return f"{given} {words(_ADDED)}"
         given = file.to_broaden(text)
@@ -154,7 +153,7 @@ class EvolInstructEvolve(ModelStep):
 
     def _evolve(self, evolution: _Evolution) -> Talk:
         """One evolution from its prompt to its elimination; gives back what speaks against it."""
-        file = self._loaded()
+        file = self._file
         answer = yield from evolution.hear(_asking(self._prompt(evolution)))
         evolution.instruction = _without_labels(answer.text, file.output_labels)
         if not evolution.instruction:
@@ -170,7 +169,7 @@ class EvolInstructEvolve(ModelStep):
 
     def _compare(self, evolution: _Evolution) -> Talk:
         """Ask the evaluator whether both instructions are equal, again with the next attempt until it is clear."""
-        prompt = self._loaded().compared(evolution.start, evolution.instruction)
+        prompt = self._file.compared(evolution.start, evolution.instruction)
         said = ""
         for attempt in range(self.comparisons):
             answer = yield from evolution.hear(_asking(prompt, attempt=attempt, to="evaluator"))
@@ -183,7 +182,7 @@ class EvolInstructEvolve(ModelStep):
         return Dropped(UNCLEAR, f"asked {self.comparisons} times", raw=said or None)
 
     def _prompt(self, evolution: _Evolution) -> str:
-        file, draw = self._loaded(), evolution.draw
+        file, draw = self._file, evolution.draw
         if draw.strategy == IN_DEPTH:
             assert draw.operation is not None  # noqa: S101
             return file.deeper(evolution.start, draw.operation)
@@ -211,10 +210,9 @@ class EvolInstructEvolve(ModelStep):
             "epoch": epoch,
         }
 
-    def _loaded(self) -> PromptsFile:
-        if self._file is None:
-            self._file = load_prompts(Path(self.prompts) if self.prompts else SHIPPED)
-        return self._file
+    @cached_property
+    def _file(self) -> PromptsFile:
+        return load_prompts(Path(self.prompts) if self.prompts else SHIPPED)
 
 
 def _asking(text: str, *, attempt: int = 0, to: str = "llm") -> Ask:

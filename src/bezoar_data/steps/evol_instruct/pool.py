@@ -6,15 +6,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveInt, PrivateAttr
+from pydantic import Field, PositiveInt
 
-from bezoar_data.config.errors import InputError
-from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, Verdict
+from bezoar_data.steps.curation.tokenizer import load_tokenizer
 
 WORDS_PER_TOKEN = 0.75
 """What a token is worth in English text, where no tokenizer says it exactly."""
@@ -53,12 +52,13 @@ class EvolInstructPool(GlobalRowStep):
         examples=["openlm-research/open_llama_3b_v2"],
     )
 
-    _tokenizer: Any = PrivateAttr(default=None)
-
     def load(self) -> None:
         super().load()
-        if self.tokenizer is not None and self._tokenizer is None:
-            self._tokenizer = _load_tokenizer(self.tokenizer)
+        _ = self._encoder
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return None if self.tokenizer is None else load_tokenizer(self.tokenizer)
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         seen: Counter[str] = Counter()
@@ -92,25 +92,11 @@ class EvolInstructPool(GlobalRowStep):
         return self._cut("\n\n".join(parts))
 
     def _cut(self, text: str) -> str:
-        if self.tokenizer is not None:
-            offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        if self._encoder is not None:
+            offsets = self._encoder.encode(text, add_special_tokens=False).offsets
             return text if len(offsets) <= self.max_tokens else text[: offsets[self.max_tokens - 1][1]].rstrip()
         most = max(1, math.floor(self.max_tokens * WORDS_PER_TOKEN))
         for i, word in enumerate(_WORD.finditer(text)):
             if i == most:
                 return text[: word.start()].rstrip()
         return text
-
-
-def _load_tokenizer(name: str) -> Any:
-    """The named tokenizer. Raises `InputError` if there is none."""
-    from tokenizers import Tokenizer
-
-    path = Path(name)
-    file = path / "tokenizer.json" if path.is_dir() else path
-    try:
-        return Tokenizer.from_file(str(file)) if file.is_file() else Tokenizer.from_pretrained(name)
-    except Exception as error:
-        hint = "name a tokenizer.json, a folder with one in it, or a model on the Hub that has one"
-        message = f"there is no tokenizer to read: {type(error).__name__}: {error}"
-        raise InputError(Problem("bad-value", message, Place(name), hint)) from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
 from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
@@ -16,11 +15,10 @@ from pydantic import Field, PositiveInt, field_validator
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, StepGenerator
 from bezoar_data.steps.judges.judging import JudgingStep
-from bezoar_data.steps.judges.rubric import Rubric, load_rubric, shipped
+from bezoar_data.steps.judges.rubric import AnyRubric, Rubric, shipped
 from bezoar_data.steps.judges.verdict import JudgeVerdict, read_verdict
 
 DEFAULT = "answer-quality"
-_REQUEST = "Judge the response by the rubric. Reply with the JSON object only."
 
 
 class JudgeAccept(JudgingStep):
@@ -41,6 +39,8 @@ class JudgeAccept(JudgingStep):
     use: ClassVar[str] = "judge.accept"
     version: ClassVar[int] = 2
     judges: ClassVar[Literal["accept", "attributes", "compare"]] = "accept"
+    rubrics: ClassVar[type[AnyRubric]] = Rubric
+    request: ClassVar[str] = "Judge the response by the rubric. Reply with the JSON object only."
     spelled: ClassVar[dict[str, str]] = {"llm": "model", "judge": "as"}
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{response}", "{system}", "{reference}")
     writes: ClassVar[tuple[str, ...]] = ("{judge}_status", "{judge}_rating", "{judge}_reason")
@@ -76,24 +76,20 @@ class JudgeAccept(JudgingStep):
             raise ValueError(f"{samples} verdicts can end in a tie: take an odd number")
         return samples
 
-    def load(self) -> None:
-        super().load()
-        _ = self._guide
-
     def run_row(self, row: Row) -> StepGenerator:
-        rubric, instructions = self._guide
-        columns = {
-            "system_message": self.system,
-            "instruction": self.instruction,
-            "response": self.response,
-            "reference": self.reference,
-        }
-        messages = self.messages(instructions, row, columns, _REQUEST)
+        rubric, _ = self.guide
+        messages = self.messages(
+            row,
+            system_message=self.system,
+            instruction=self.instruction,
+            response=self.response,
+            reference=self.reference,
+        )
 
         def read(said: str, shown: str) -> JudgeVerdict:
             return read_verdict(said, rubric.ratings, shown)
 
-        found = yield from self.verdicts(messages, rubric.verdict_schema(), read, _REQUEST, samples=self.samples)
+        found = yield from self.verdicts(messages, read, samples=self.samples)
         verdicts = [one for one in found if isinstance(one, JudgeVerdict)]
         chosen = majority(verdicts, self.samples)
         if isinstance(chosen, Dropped):
@@ -107,12 +103,6 @@ class JudgeAccept(JudgingStep):
             return kept
         said = [{"status": v.status, "rating": str(v.rating), "reason": v.reason} for v in verdicts]
         return Kept({**kept.columns, f"{self.judge}_samples": said}, kept.missed)
-
-    @cached_property
-    def _guide(self) -> tuple[Rubric, str]:
-        """The rubric, and the instructions it makes."""
-        rubric = load_rubric(self.rubric, Rubric)
-        return rubric, rubric.instructions()
 
 
 def majority(verdicts: Sequence[JudgeVerdict], asked: int) -> JudgeVerdict | Dropped:

@@ -8,7 +8,6 @@ number by which its authors chose and rejected responses for DPO and rewarded th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -16,14 +15,13 @@ from pydantic import Field, field_validator
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, StepGenerator
 from bezoar_data.steps.judges.judging import JudgingStep
-from bezoar_data.steps.judges.rubric import ATTRIBUTES, AttributeRubric, load_rubric, shipped
+from bezoar_data.steps.judges.rubric import ATTRIBUTES, AnyRubric, AttributeRubric, shipped
 from bezoar_data.steps.judges.scores import Scores, read_scores
 
 DEFAULT = "helpsteer2"
 GOODNESS: Mapping[str, float] = {"helpfulness": 0.65, "correctness": 0.8, "coherence": 0.45}
 """HelpSteer2's weights. Unweighted attributes do not count."""
 
-_REQUEST = "Score the response by the rubric. Reply with the JSON object only."
 _DIGITS = 6
 
 
@@ -40,6 +38,8 @@ class JudgeAttributes(JudgingStep):
 
     use: ClassVar[str] = "judge.attributes"
     judges: ClassVar[Literal["accept", "attributes", "compare"]] = "attributes"
+    rubrics: ClassVar[type[AnyRubric]] = AttributeRubric
+    request: ClassVar[str] = "Score the response by the rubric. Reply with the JSON object only."
     spelled: ClassVar[dict[str, str]] = {"llm": "model", "judge": "as"}
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{response}", "{system}", "{reference}")
     writes: ClassVar[tuple[str, ...]] = (
@@ -85,20 +85,15 @@ class JudgeAttributes(JudgingStep):
             raise ValueError(f"{what}: known are {', '.join(ATTRIBUTES)}")
         return weights
 
-    def load(self) -> None:
-        super().load()
-        _ = self._guide
-
     def run_row(self, row: Row) -> StepGenerator:
-        rubric, instructions = self._guide
-        columns = {
-            "system_message": self.system,
-            "instruction": self.instruction,
-            "response": self.response,
-            "reference": self.reference,
-        }
-        messages = self.messages(instructions, row, columns, _REQUEST)
-        scores = yield from self.verdict(messages, rubric.verdict_schema(), read_scores, _REQUEST)
+        messages = self.messages(
+            row,
+            system_message=self.system,
+            instruction=self.instruction,
+            response=self.response,
+            reference=self.reference,
+        )
+        scores = yield from self.verdict(messages, read_scores)
         return self.unjudged(row, scores) if isinstance(scores, Dropped) else self._scored(row, scores)
 
     def _scored(self, row: Row, scores: Scores) -> Kept:
@@ -109,12 +104,6 @@ class JudgeAttributes(JudgingStep):
             "attributes_reason": scores.reason,
         }
         return Kept(row.with_columns(**dict(zip(self.outputs, values.values(), strict=True))))
-
-    @cached_property
-    def _guide(self) -> tuple[AttributeRubric, str]:
-        """The rubric, and the instructions it makes."""
-        rubric = load_rubric(self.rubric, AttributeRubric)
-        return rubric, rubric.instructions()
 
 
 def goodness(attributes: Mapping[str, float], weights: Mapping[str, float] = GOODNESS) -> float:

@@ -6,7 +6,6 @@ Judges favour a place (mostly the first) whatever stands there, which single que
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -14,13 +13,12 @@ from pydantic import Field
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, StepGenerator
 from bezoar_data.steps.judges.judging import JudgingStep
-from bezoar_data.steps.judges.rubric import ComparisonRubric, Side, load_rubric, shipped
+from bezoar_data.steps.judges.rubric import AnyRubric, ComparisonRubric, Side, shipped
 from bezoar_data.steps.judges.scores import read_choice
 
 DEFAULT = "better-answer"
 INCONSISTENT = "inconsistent"
 
-_REQUEST = "Compare the two responses by the rubric. Reply with the JSON object only."
 _NAMED: dict[bool, dict[Side, str]] = {
     False: {"first": "a", "second": "b", "tie": "tie"},
     True: {"first": "b", "second": "a", "tie": "tie"},
@@ -38,6 +36,8 @@ class JudgeCompare(JudgingStep):
 
     use: ClassVar[str] = "judge.compare"
     judges: ClassVar[Literal["accept", "attributes", "compare"]] = "compare"
+    rubrics: ClassVar[type[AnyRubric]] = ComparisonRubric
+    request: ClassVar[str] = "Compare the two responses by the rubric. Reply with the JSON object only."
     spelled: ClassVar[dict[str, str]] = {"llm": "model", "judge": "as"}
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{a}", "{b}", "{system}", "{reference}")
     writes: ClassVar[tuple[str, ...]] = (
@@ -66,25 +66,20 @@ class JudgeCompare(JudgingStep):
         },
     )
 
-    def load(self) -> None:
-        super().load()
-        _ = self._guide
-
     def run_row(self, row: Row) -> StepGenerator:
-        rubric, instructions = self._guide
         said: list[str] = []
         reasons: list[str] = []
         for swapped in (False, True):
             first, second = (self.b, self.a) if swapped else (self.a, self.b)
-            columns = {
-                "system_message": self.system,
-                "instruction": self.instruction,
-                "first_response": first,
-                "second_response": second,
-                "reference": self.reference,
-            }
-            messages = self.messages(instructions, row, columns, _REQUEST)
-            choice = yield from self.verdict(messages, rubric.verdict_schema(), read_choice, _REQUEST)
+            messages = self.messages(
+                row,
+                system_message=self.system,
+                instruction=self.instruction,
+                first_response=first,
+                second_response=second,
+                reference=self.reference,
+            )
+            choice = yield from self.verdict(messages, read_choice)
             if isinstance(choice, Dropped):
                 return self.unjudged(row, choice)
             said.append(_NAMED[swapped][choice.better])
@@ -92,9 +87,3 @@ class JudgeCompare(JudgingStep):
         preference = said[0] if said[0] == said[1] else INCONSISTENT
         values = (preference, *said, reasons[0])
         return Kept(row.with_columns(**dict(zip(self.outputs, values, strict=True))))
-
-    @cached_property
-    def _guide(self) -> tuple[ComparisonRubric, str]:
-        """The rubric, and the instructions it makes."""
-        rubric = load_rubric(self.rubric, ComparisonRubric)
-        return rubric, rubric.instructions()

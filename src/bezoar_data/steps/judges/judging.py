@@ -6,8 +6,9 @@ the row goes on without a verdict, and its lineage keeps the reason and the judg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, ClassVar, Literal, TypeVar
+from collections.abc import Callable, Generator, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt
 
@@ -16,6 +17,7 @@ from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, ModelStep
 from bezoar_data.steps.judges.blocks import blocks
 from bezoar_data.steps.judges.reading import Unreadable
+from bezoar_data.steps.judges.rubric import AnyRubric, load_rubric
 from bezoar_data.steps.verdicts import refused
 
 T = TypeVar("T")
@@ -34,33 +36,45 @@ class JudgingStep(ModelStep):
 
     judges: ClassVar[Literal["accept", "attributes", "compare"]]
     """What kind of verdict it gives: what is counted of it stands in the lock by kind."""
+    rubrics: ClassVar[type[AnyRubric]]
+    """What kind of rubric its field `rubric` names."""
+    request: ClassVar[str]
+    """What it asks for, below the material."""
+    if TYPE_CHECKING:
+        rubric: str
 
     retries: NonNegativeInt = Field(default=2, description="How often an unreadable verdict is asked for again.")
+
+    def load(self) -> None:
+        super().load()
+        _ = self.guide
+
+    @cached_property
+    def guide(self) -> tuple[Any, str]:
+        """The rubric, and the instructions it makes."""
+        rubric = load_rubric(self.rubric, self.rubrics)
+        return rubric, rubric.instructions()
 
     def keep_rate(self) -> tuple[float, float]:
         return 1.0, 1.0
 
-    def messages(self, instructions: str, row: Row, columns: Mapping[str, str], request: str) -> tuple[Message, ...]:
+    def messages(self, row: Row, **columns: str) -> tuple[Message, ...]:
         """The rubric, and the row's columns between tags. `columns` names them by tag; "" is none."""
         material = blocks({tag: row.get(column) for tag, column in columns.items() if column})
         return (
-            {"role": "system", "content": instructions},
-            {"role": "user", "content": f"{material}\n\n{request}"},
+            {"role": "system", "content": self.guide[1]},
+            {"role": "user", "content": f"{material}\n\n{self.request}"},
         )
 
-    def verdict(
-        self, messages: tuple[Message, ...], schema: Mapping[str, Any], read: Read[T], request: str
-    ) -> Asking[T | Dropped]:
+    def verdict(self, messages: tuple[Message, ...], read: Read[T]) -> Asking[T | Dropped]:
         """One verdict as `read` gives it, or why there is none."""
-        (one,) = yield from self.verdicts(messages, schema, read, request, samples=1)
+        (one,) = yield from self.verdicts(messages, read, samples=1)
         return one
 
-    def verdicts(
-        self, messages: tuple[Message, ...], schema: Mapping[str, Any], read: Read[T], request: str, *, samples: int
-    ) -> Asking[list[T | Dropped]]:
+    def verdicts(self, messages: tuple[Message, ...], read: Read[T], *, samples: int) -> Asking[list[T | Dropped]]:
         """So many verdicts on the same question, each asked for again by itself while it cannot be read."""
         try:
-            answer = yield Ask(messages, schema=schema, n=samples)
+            answer = yield Ask(messages, schema=self.guide[0].verdict_schema(), n=samples)
         except Refused as error:
             return [refused(error)] * samples
         said = [sample.text for sample in answer.samples]
@@ -69,37 +83,32 @@ class JudgingStep(ModelStep):
             # Two samples may be unreadable in the same words: without an attempt of their own they would share one
             # journalled answer, and agree for no reason.
             attempts = (k * samples + i + 1 for k in range(self.retries))
-            found.append((yield from _until_read(text, messages, schema, read, request, attempts)))
+            found.append((yield from self._until_read(text, messages, read, attempts)))
         return found
 
     def unjudged(self, row: Row, why: Dropped) -> Kept:
         """The row without a verdict: its columns are there and empty."""
         return Kept(row.with_columns(**dict.fromkeys(self.outputs)), missed=why)
 
-
-def _until_read(
-    said: str,
-    messages: tuple[Message, ...],
-    schema: Mapping[str, Any],
-    read: Read[T],
-    request: str,
-    attempts: Iterable[int],
-) -> Asking[T | Dropped]:
-    shown = "\n\n".join(message["content"] for message in messages)
-    left = iter(attempts)
-    while True:
-        try:
-            return read(said, shown)
-        except Unreadable as unreadable:
-            why = str(unreadable)
-        attempt = next(left, None)
-        if attempt is None:
-            return Dropped(UNREADABLE, why, raw=said, failed=True)
-        try:
-            answer = yield Ask((*messages, *_correction(said, why, request)), schema=schema, attempt=attempt)
-        except Refused as error:
-            return Dropped(error.reason, error.detail, raw=said, failed=True)
-        said = answer.text
+    def _until_read(
+        self, said: str, messages: tuple[Message, ...], read: Read[T], attempts: Iterator[int]
+    ) -> Asking[T | Dropped]:
+        shown = "\n\n".join(message["content"] for message in messages)
+        while True:
+            try:
+                return read(said, shown)
+            except Unreadable as unreadable:
+                why = str(unreadable)
+            attempt = next(attempts, None)
+            if attempt is None:
+                return Dropped(UNREADABLE, why, raw=said, failed=True)
+            correction = _correction(said, why, self.request)
+            try:
+                schema = self.guide[0].verdict_schema()
+                answer = yield Ask((*messages, *correction), schema=schema, attempt=attempt)
+            except Refused as error:
+                return Dropped(error.reason, error.detail, raw=said, failed=True)
+            said = answer.text
 
 
 def _correction(said: str, why: str, request: str) -> tuple[Message, ...]:

@@ -33,7 +33,7 @@ LEVELS = (0, 1, 2, 3, 4)
 Status = Literal["Accept", "Reject"]
 Side = Literal["first", "second", "tie"]
 Mistake = tuple[YamlPath, str]
-R = TypeVar("R", bound="_Rubric")
+R = TypeVar("R", bound="AnyRubric")
 
 
 class Criterion(Strict):
@@ -46,7 +46,7 @@ class Rating(Strict):
     meaning: str
 
 
-class _Rubric(Strict):
+class AnyRubric(Strict):
     """What all rubrics have."""
 
     kind: ClassVar[str]
@@ -57,7 +57,7 @@ class _Rubric(Strict):
     task: str
 
     @classmethod
-    def read(cls, path: Path) -> _Rubric:
+    def read(cls, path: Path) -> AnyRubric:
         """A person's own rubric. Raises `InputError` with every mistake in it."""
         return load_rubric(str(path), cls)
 
@@ -86,7 +86,7 @@ class Example(Strict):
     status: Status
 
 
-class Rubric(_Rubric):
+class Rubric(AnyRubric):
     """Accept or reject, with a rating."""
 
     kind: ClassVar[str] = "accept"
@@ -161,7 +161,7 @@ class ScoredExample(Strict):
     safety: Literal["pass", "fail"]
 
 
-class AttributeRubric(_Rubric):
+class AttributeRubric(AnyRubric):
     """Five attributes from 0 to 4, and whether the answer is safe."""
 
     kind: ClassVar[str] = "attributes"
@@ -200,7 +200,7 @@ class ComparedExample(Strict):
     better: Side
 
 
-class ComparisonRubric(_Rubric):
+class ComparisonRubric(AnyRubric):
     """Which of two answers is better, if one is."""
 
     kind: ClassVar[str] = "compare"
@@ -224,7 +224,7 @@ class ComparisonRubric(_Rubric):
         return "\n\n".join([*parts, *(_shown(e, ("reason", "better")) for e in self.examples)])
 
 
-def shipped(kind: type[_Rubric]) -> tuple[str, ...]:
+def shipped(kind: type[AnyRubric]) -> tuple[str, ...]:
     """The names of the rubrics that come along for a kind of judge."""
     return tuple(sorted(p.stem for p in (SHIPPED / kind.kind).glob("*.yaml")))
 
@@ -243,7 +243,7 @@ def load_rubric(name_or_file: str, kind: type[R]) -> R:
     return load_checked(path, kind, _problems)
 
 
-def _problems(rubric: _Rubric, document: Document) -> list[Problem]:
+def _problems(rubric: AnyRubric, document: Document) -> list[Problem]:
     return [document.problem("bad-value", message, place) for place, message in rubric.mistakes()]
 
 

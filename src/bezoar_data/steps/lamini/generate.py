@@ -11,10 +11,11 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, PrivateAttr
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
@@ -111,13 +112,9 @@ class LaminiGenerate(GlobalModelStep):
         json_schema_extra={"path": "input", "form": "bezoar_data.steps.lamini.prompts:load_prompts"},
     )  # fmt: skip
 
-    _prompts: PromptsFile | None = PrivateAttr(default=None)
-    _topics: tuple[str, ...] | None = PrivateAttr(default=None)
-
     def load(self) -> None:
         super().load()
-        self._loaded()
-        self._all_topics()
+        _ = self._prompts, self._topics
 
     def run_all(self, rows: Sequence[Row]) -> Waves:
         pool = self._pool(rows)
@@ -184,12 +181,12 @@ class LaminiGenerate(GlobalModelStep):
         chosen = draw.sample(pool, self.examples)
         # Spread evenly over the numbers: of any run of requests, the share is right to within one.
         guided = math.floor((number + 1) * self.topic_share) > math.floor(number * self.topic_share)
-        topics = self._all_topics()
+        topics = self._topics
         named = draw.sample(topics, min(self.topics_shown, len(topics))) if guided else []
         return _Request(number, [row for row, _ in chosen], [text for _, text in chosen], named)
 
     def _ask(self, request: _Request, attempt: int) -> Ask:
-        text = self._loaded().ask_for_instructions(request.shown, request.topics, self.count)
+        text = self._prompts.ask_for_instructions(request.shown, request.topics, self.count)
         return Ask([{"role": "user", "content": text}], attempt=attempt)
 
     def _hear(self, request: _Request, answer: Answer | Refused) -> None:
@@ -223,18 +220,15 @@ class LaminiGenerate(GlobalModelStep):
             found.append(made(position, candidate.text, Dropped(reason) if reason else None))
         return found
 
-    def _all_topics(self) -> tuple[str, ...]:
-        if self._topics is None:
-            if self.topics and self.categories:
-                message = f"{self.name}: `topics` and `categories` both say what the topics are"
-                raise InputError(Problem("bad-value", message, hint="give one of them"))
-            if self.categories:
-                self._topics = topics_from_categories(Path(self.categories))
-            else:
-                self._topics = load_topics(Path(self.topics)) if self.topics else load_topics()
-        return self._topics
+    @cached_property
+    def _topics(self) -> tuple[str, ...]:
+        if self.topics and self.categories:
+            message = f"{self.name}: `topics` and `categories` both say what the topics are"
+            raise InputError(Problem("bad-value", message, hint="give one of them"))
+        if self.categories:
+            return topics_from_categories(Path(self.categories))
+        return load_topics(Path(self.topics)) if self.topics else load_topics()
 
-    def _loaded(self) -> PromptsFile:
-        if self._prompts is None:
-            self._prompts = load_prompts(self.prompts)
-        return self._prompts
+    @cached_property
+    def _prompts(self) -> PromptsFile:
+        return load_prompts(self.prompts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from bezoar_data.llms.ask import Ask, Message
+from bezoar_data.llms.ask import Ask
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
-from bezoar_data.steps.base import Dropped, Kept, StepGenerator
+from bezoar_data.steps.base import StepGenerator
 from bezoar_data.steps.lamini.prompts import load_prompts
 from bezoar_data.steps.placeholders import Words, placeholder
 
@@ -37,26 +38,17 @@ class LaminiRespond(AnsweringStep):
         description="The system message in place of the shipped one.",
         examples=["Answer in one sentence."],
     )
-    _system: str | None = PrivateAttr(default=None)
 
     def load(self) -> None:
         super().load()
-        self._said()
+        _ = self._message
 
     def run_row(self, row: Row) -> StepGenerator:
-        instruction = row["instruction"]
-        if not isinstance(instruction, str) or not instruction.strip():
-            return Dropped("empty_instruction", "there is nothing to answer in `instruction`", failed=True)
-        system = self._said()
-        asked: Message = {"role": "user", "content": instruction}
-        messages = ({"role": "system", "content": system}, asked) if system.strip() else (asked,)
-        text = yield from self.usable(messages)
-        return text if isinstance(text, Dropped) else Kept(row.with_columns(response=text))
+        return self.answer(row, "instruction", self._message, into="response", empty="empty_instruction")
 
     def placeholder(self, ask: Ask, words: Words) -> str:
         return placeholder(ask, words, tokens=_CONCISE)
 
-    def _said(self) -> str:
-        if self._system is None:
-            self._system = load_prompts(None).respond.system if self.system is None else self.system
-        return self._system
+    @cached_property
+    def _message(self) -> str:
+        return load_prompts(None).respond.system if self.system is None else self.system

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from bezoar_data.llms.ask import Message
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
-from bezoar_data.steps.base import Dropped, Kept, StepGenerator
+from bezoar_data.steps.base import StepGenerator
 
 
 class OrcaExplain(AnsweringStep):
@@ -26,14 +25,4 @@ class OrcaExplain(AnsweringStep):
     example: ClassVar[str] = "- use: orca.explain\n  with: {model: teacher}\n"
 
     def run_row(self, row: Row) -> StepGenerator:
-        question = row["inputs"]
-        if not isinstance(question, str) or not question.strip():
-            return Dropped("empty_question", "there is nothing to answer in `inputs`", failed=True)
-        messages = _messages(row["system_message"], question)
-        text = yield from self.usable(messages)
-        return text if isinstance(text, Dropped) else Kept(row.with_columns(explained_targets=text))
-
-
-def _messages(system: str | None, question: str) -> tuple[Message, ...]:
-    asked = {"role": "user", "content": question}
-    return ({"role": "system", "content": system}, asked) if system and system.strip() else (asked,)
+        return self.answer(row, "inputs", row["system_message"], into="explained_targets", empty="empty_question")
