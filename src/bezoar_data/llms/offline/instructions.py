@@ -48,7 +48,7 @@ _ORDERS: dict[str, str] = {
     "Write an e-mail that invites a friend to an evening talk on {s}.": "Hi Sam,\n\non Thursday at seven there is a talk on {s} in the library. Entry is free and there will be soup. Shall I keep you a seat?\n\nBest,\nKim",
     "Suggest a title for a book about {s} and write its first sentence.": 'Title: "A Year with {s}". First sentence: "I had meant to stay for a weekend."',
     "Give three tips to someone who wants to take photographs around the subject of {s}.": "1. Go early, when the light is low.\n2. Show the hands of people who have to do with {s}.\n3. Take one picture from very near and one from far away.",
-    "Write a dialogue in which two neighbours disagree about {s}.": '"You spend too much time on {s}." "And you too little." "What has it ever brought you?" "RetryPolicy with neighbours."',
+    "Write a dialogue in which two neighbours disagree about {s}.": '"You spend too much time on {s}." "And you too little." "What has it ever brought you?" "Patience with neighbours."',
     "Draw up a checklist for an exhibition on {s} in a village hall.": "- Book the hall\n- Borrow six objects that show what {s} is about\n- Write short labels in large print\n- Find two people for the door\n- Put up posters a fortnight ahead",
     "Formulate a quiz question about {s} with four possible answers, and mark the right one.": "Where would you ask first if you wanted to know more about {s}?\nA) at a petrol station\nB) in a library (right)\nC) at the dentist's\nD) in a car park",
     "Think of a small survey that would tell us something about {s}.": "Ask twenty people three questions: what comes to mind at the word {s}, when they last met with it, and what they would like to know. Count the answers that come more than twice.",
