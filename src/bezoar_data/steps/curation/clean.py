@@ -9,7 +9,7 @@ import regex  # type: ignore[import-untyped]
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, RowStep, StepGenerator
+from bezoar_data.steps.base import Dropped, Kept, RowStep, Verdict
 from bezoar_data.steps.curation.filter_step import ColumnNames
 
 # Tokens of chat templates. They never stand in ordinary prose; where they do, they confuse whoever trains on them.
@@ -56,7 +56,7 @@ class Clean(RowStep):
     templates: bool = Field(default=True, description="Take out tokens and headings of prompt templates.")
     whitespace: bool = Field(default=True, description="Put white space and line ends in order.")
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         cleaned: dict[str, Any] = {}
         for column in self.inputs:
             value = row.get(column)
@@ -64,7 +64,6 @@ class Clean(RowStep):
             if isinstance(value, str) and value.strip() and not cleaned[column].strip():
                 return Dropped("empty_after_cleaning", f"nothing is left of '{column}'")
         return Kept(row.with_columns(**cleaned))
-        yield  # a generator without questions
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):

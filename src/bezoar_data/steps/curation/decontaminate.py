@@ -14,7 +14,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.measures.contamination import ItemIndex, Match
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, StepGenerator
+from bezoar_data.steps.base import Dropped, Verdict
 from bezoar_data.steps.curation.filter_step import FilterStep, joined
 from bezoar_data.steps.curation.texts import TextItem, TextSet, checked_hub, read_sets
 
@@ -87,7 +87,7 @@ class Decontaminate(FilterStep):
         words = (words_of(item.text) for item in self._items)
         return ItemIndex(words, self.ngram, self.coverage, self.shortest)
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         found = self._find(row)
         if not found:
             return self.keep(row)
@@ -100,7 +100,6 @@ class Decontaminate(FilterStep):
         if row.id in self.allow:
             return replace(self.keep(row), noted=Dropped(ALLOWED, detail, facts=facts))
         return self.drop(row, FOUND, detail, facts)
-        yield  # a generator without questions
 
     def _find(self, row: Row) -> list[Match]:
         """The items found in a row, each once, those most covered first."""

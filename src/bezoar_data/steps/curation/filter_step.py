@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bezoar_data.measures.words import text_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, RowStep, StepGenerator, Verdict
+from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, RowStep, Verdict
 
 ColumnNames = str | Annotated[list[str], Field(min_length=1)]
 
@@ -64,12 +64,11 @@ class FilterStep(_Filtering, RowStep):
         is that of its columns."""
         raise NotImplementedError
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         reason = self.reason(row, joined(row, self.inputs))
         if reason is None:
             return self.keep(row)
         return self.drop(row, reason) if isinstance(reason, str) else self.drop(row, *reason)
-        yield  # a generator without questions
 
 
 class GlobalFilterStep(_Filtering, GlobalRowStep):

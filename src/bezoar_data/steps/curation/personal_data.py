@@ -10,7 +10,7 @@ from pydantic import Field
 from bezoar_data.measures.personal import find_personal
 from bezoar_data.measures.words import text_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, RowStep, StepGenerator
+from bezoar_data.steps.base import Dropped, Kept, RowStep, Verdict
 from bezoar_data.steps.curation.filter_step import ColumnNames
 
 PersonalDataKind = Literal["email", "phone", "card", "iban", "ip", "key"]
@@ -47,7 +47,7 @@ class PersonalData(RowStep):
     def outputs(self) -> list[str]:
         return [self.mark] if self.action == "mark" else []
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         counts: Counter[str] = Counter()
         masked = {c: self._masked(row[c], counts) for c in self.inputs if row.get(c) is not None}
         if self.action == "mark":
@@ -59,7 +59,6 @@ class PersonalData(RowStep):
         if self.action == "mask":
             return Kept(row.with_columns(**masked), noted=Dropped("masked", found))
         return Dropped("personal_data", found)
-        yield  # a generator without questions
 
     def _masked(self, value: Any, counts: Counter[str]) -> Any:
         if isinstance(value, str):

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.where import Where
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, Kept, RowStep, StepGenerator
+from bezoar_data.steps.base import Dropped, Kept, RowStep, Verdict
 
 
 class WhereStep(RowStep):
@@ -47,9 +47,8 @@ class WhereStep(RowStep):
     def _where(self) -> Where:
         return Where.parse(self.expression)
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         value = self._where.value(row.columns)
         if value is True:
             return Kept(row.columns)
         return Dropped("not_chosen", f"{'unknown' if value is None else 'false'}: {self.expression[:200]}")
-        yield  # a generator without questions

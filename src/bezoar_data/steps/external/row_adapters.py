@@ -37,12 +37,11 @@ class ExternalStep(LoadedAdapter, RowStep):
     def keep_rate(self) -> tuple[float, float]:
         return 0.95, 1.0
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> StepGenerator | Verdict:
         given = self.renaming.given(copy.deepcopy(row.columns))
         with self._random_state(row).active():
             outs = self._process(given, row)
         return self._verdict(row, outs, None)
-        yield
 
     def _random_state(self, row: Row) -> RandomState:
         return RandomState(self.seed, self.settings.get("seed"), str(self.name), row.id)

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Kept, RowStep, StepGenerator
+from bezoar_data.steps.base import Kept, RowStep, Verdict
 
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 _Votes = Mapping[str, tuple[str, int | None]]
@@ -55,7 +55,7 @@ class JudgePanel(RowStep):
     def keep_rate(self) -> tuple[float, float]:
         return 1.0, 1.0
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         votes = {
             name: (str(row[f"{name}_status"]), _whole(row.get(f"{name}_rating")))
             for name in self.judges
@@ -69,7 +69,6 @@ class JudgePanel(RowStep):
         mean = mean_text(ratings) if status and ratings else None
         values = (status, mean, said if status else None)
         return Kept(row.with_columns(**dict(zip(self.outputs, values, strict=True))))
-        yield  # makes it a generator: it asks no model
 
     def _status(self, votes: _Votes) -> str | None:
         accepted = sum(status == "Accept" for status, _ in votes.values())

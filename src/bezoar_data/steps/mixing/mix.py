@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validat
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made, Waves
+from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made
 from bezoar_data.steps.curation.sample import draw
 
 _log = logging.getLogger(__name__)
@@ -79,12 +79,11 @@ class Mix(GlobalMakingStep):
     )
     by: str = Field(default="dataset", min_length=1, description="The column that says which dataset a row is of.")
 
-    def run_all(self, rows: Sequence[Row]) -> Waves:
+    def run_all(self, rows: Sequence[Row]) -> Sequence[Made]:
         there = Counter(str(row.get(self.by)) for row in rows)
         self._check(there)
         copies = self._copies(rows, there)
         return [made for place, row in enumerate(rows) for made in _copied(row, place, copies[place])]
-        yield  # makes it a generator: it asks no model
 
     def _check(self, there: Mapping[str, int]) -> None:
         """Raise for rows without an amount; warn where an amount asks for more than there is."""

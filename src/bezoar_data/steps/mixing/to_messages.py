@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bezoar_data.runs.messages import Turns, asked_with, turns_of
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Child, Children, Dropped, RowStep, StepGenerator
+from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Verdict
 from bezoar_data.steps.sources.dialogues import check_dialogue
 
 
@@ -44,12 +44,11 @@ class ToMessages(RowStep):
     )
     keep: list[str] = Field(default=[], description="Other columns to take along.")
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         system, talk = self._turns(row)
         columns = {"messages": [*system, *talk], "dataset": self.dataset, **{c: row.get(c) for c in self.keep}}
         dropped = check_dialogue(talk) if talk else Dropped("empty", "no prompt, or no answer to it")
         return Children([Child(columns, dropped=dropped)])
-        yield  # makes it a generator: it asks no model
 
     def _turns(self, row: Row) -> tuple[Turns, Turns]:
         """The system's turns, and the others."""

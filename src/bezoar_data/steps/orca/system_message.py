@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Kept, RowStep, StepGenerator
+from bezoar_data.steps.base import Kept, RowStep, Verdict
 from bezoar_data.steps.flan import Submix, submix_of
 from bezoar_data.steps.orca.messages import SHIPPED, MessagesFile, load_messages
 
@@ -45,7 +45,7 @@ class OrcaSystemMessage(RowStep):
         super().load()
         _ = self._file
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         file = self._file
         ids = file.ids(submix_of(row["task_source"]), self.other, row["inputs"])
         number = ids[0] if len(ids) == 1 else self.random(row).choice(ids)
@@ -53,7 +53,6 @@ class OrcaSystemMessage(RowStep):
         if self.write_id:
             written["system_message_id"] = number
         return Kept(row.with_columns(**written))
-        yield  # a generator without questions
 
     @cached_property
     def _file(self) -> MessagesFile:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from bezoar_data.runs.row import Columns, Row, canonical
-from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made, Waves
+from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made
 from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
 
 
@@ -53,12 +53,11 @@ class BestWorst(GlobalMakingStep):
     least_margin: float = Field(default=0, ge=0, description="Drop pairs whose scores differ by less than this.")
     keep: list[str] = Field(default=[], description="Other columns to take along, from the chosen answer's row.")
 
-    def run_all(self, rows: Sequence[Row]) -> Waves:
+    def run_all(self, rows: Sequence[Row]) -> Sequence[Made]:
         groups: dict[str, list[Row]] = {}
         for row in rows:
             groups.setdefault(canonical([row.get(column) for column in self.by]), []).append(row)
         return [self._pair(group, place) for place, group in enumerate(groups.values())]
-        yield  # makes it a generator: it asks no model
 
     def _pair(self, group: Sequence[Row], place: int) -> Made:
         scored = [_Scored(row, score) for row in group if (score := self._score(row)) is not None]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Child, Children, Dropped, RowStep, StepGenerator
+from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Verdict
 from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
 
 
@@ -41,7 +41,7 @@ class Preferred(RowStep):
     least_margin: float = Field(default=0, ge=0, description="Drop preferences weaker than this.")
     keep: list[str] = Field(default=[], description="Other columns to take along.")
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         said = row.get(self.preference)
         strength = self._strength(said)
         sides = (self.first, self.second) if strength is None or strength <= 0 else (self.second, self.first)
@@ -50,7 +50,6 @@ class Preferred(RowStep):
         pair = pair_columns(row.get(self.prompt), chosen, rejected, margin)
         columns = {**pair, **{column: row.get(column) for column in self.keep}}
         return Children([Child(columns, dropped=self._no_preference(said, margin) or check_pair(pair))])
-        yield  # makes it a generator: it asks no model
 
     def _strength(self, said: Any) -> Decimal | None:
         return number(self.words.get(said, said) if isinstance(said, str) else said)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.base import Child, Children, Dropped, RowStep, StepGenerator
+from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Verdict
 from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
 
 
@@ -49,7 +49,7 @@ class Ranked(RowStep):
     take: Literal["best_worst", "adjacent", "all"] = Field(default="best_worst", description="Which pairs to make.")
     keep: list[str] = Field(default=[], description="Other columns to take along.")
 
-    def run_row(self, row: Row) -> StepGenerator:
+    def run_row(self, row: Row) -> Verdict:
         kept = {column: row.get(column) for column in self.keep}
         ranked = self._ranked(row)
         if isinstance(ranked, Dropped):
@@ -62,7 +62,6 @@ class Ranked(RowStep):
             dropped = check_pair(pair) if margin else Dropped("tie", f"both have the rank {better.rank}")
             children.append(Child({**pair, **kept}, dropped=dropped))
         return Children(children)
-        yield  # makes it a generator: it asks no model
 
     def _ranked(self, row: Row) -> list[_Ranked] | Dropped:
         """The answers with their ranks, the best first; among equals the earlier one."""
