@@ -20,7 +20,9 @@ class Talk(RowStep):
     def run_row(self, row: Row):
         first = yield Ask(({"role": "user", "content": "A"},))
         second = yield Ask(({"role": "user", "content": "B"},), to="other")
-        return Kept(row.with_columns(said=first.text + second.text), noted=Dropped("odd"), missed=Dropped("unsure"))
+        return Kept(
+            row.with_columns(said=first.text + second.text), flag=Dropped("odd"), soft_failure=Dropped("unsure")
+        )
 
 
 class Plain(RowStep):

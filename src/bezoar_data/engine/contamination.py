@@ -38,7 +38,7 @@ def _search(compiled: Compiled, node: Node, counts: Counts, found: list[Finding]
     step: Decontaminate = node.step
     count = counts.steps[node.id]
     per_set = Counter(name for finding in found for name in (finding.mark.facts or {})["sets"])
-    outcomes = {"dropped": count.dropped[FOUND], "marked": count.noted[FOUND], "kept_on_appeal": count.noted[ALLOWED]}
+    outcomes = {"dropped": count.dropped[FOUND], "marked": count.flags[FOUND], "kept_on_appeal": count.flags[ALLOWED]}
     return {
         "step": node.id,
         "columns": step.inputs,

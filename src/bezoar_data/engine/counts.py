@@ -19,9 +19,9 @@ class StepCount:
     waiting: int = 0
     """Rows that lie before a step that needs all rows, until it decides them."""
     dropped: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
+    soft_failures: Counter[str] = field(default_factory=Counter)
     """Rows that went on although the step failed at them, by reason."""
-    noted: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
     """Rows that went on although the step found something in them, by reason."""
     failed: int = 0
 
@@ -31,7 +31,7 @@ class StepCount:
             "rows_out": self.rows_out,
             "dropped": dict(sorted(self.dropped.items())),
         }
-        more = {"missed": self.missed, "noted": self.noted}
+        more = {"missed": self.soft_failures, "noted": self.flags}
         return counted | {name: dict(sorted(n.items())) for name, n in more.items() if n}
 
 
@@ -70,13 +70,13 @@ class Counts:
         count.dropped[mark.reason] += 1
         count.failed += mark.failed
 
-    def miss(self, mark: Drop) -> None:
+    def soft_failure(self, mark: Drop) -> None:
         count = self.steps[mark.step]
-        count.missed[mark.reason] += 1
+        count.soft_failures[mark.reason] += 1
         count.failed += mark.failed
 
-    def note(self, mark: Drop, row: Lineage) -> None:
-        self.steps[mark.step].noted[mark.reason] += 1
+    def flag(self, mark: Drop, row: Lineage) -> None:
+        self.steps[mark.step].flags[mark.reason] += 1
         self._find(mark, row, kept=True)
 
     def _find(self, mark: Drop, row: Lineage | None, *, kept: bool) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.observer import Observer
 from bezoar_data.engine.progress import Progress
-from bezoar_data.engine.stats import RunWatch
+from bezoar_data.engine.stats import RunStats
 from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled
@@ -28,13 +28,13 @@ from bezoar_data.runs.spool import Spool
 
 Engine = Literal["stream", "local"]
 
-_LEAVING = 10.0
-"""Seconds that a run on a thread of its own gets to close its journal once it was told twice to stop."""
+_CLOSE_WITHIN = 10.0
+"""Seconds that a run on a thread of its own gets to close its journal once it was stopped twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run may be told besides its files."""
+    """How a run is to go, besides what its files say."""
 
     engine: Engine = "stream"
     limit: int | None = None
@@ -42,7 +42,7 @@ class Options:
     retry_failed: bool = False
 
 
-def drive(
+def run_engine(
     compiled: Compiled,
     spool: Spool,
     counts: Counts,
@@ -50,7 +50,7 @@ def drive(
     options: Options,
     *,
     progress: Progress,
-    watch: RunWatch,
+    stats: RunStats,
     save: Callable[[Mapping[str, Any]], None],
     observer: Observer | None = None,
 ) -> None:
@@ -60,9 +60,9 @@ def drive(
     """
     from bezoar_data.engine.stream import StreamEngine
 
-    async def main(helm: Helm) -> None:
+    async def main(controller: StopController) -> None:
         journal = Journal.open(journal_path)
-        told = tell_notes(journal, progress)
+        shown = show_notes(journal, progress)
         try:
             gateway = Gateway(
                 compiled.roles,
@@ -72,25 +72,25 @@ def drive(
                 on_event=progress.on_event,
             )
             async with gateway:
-                watch.asked = gateway.snapshot
+                stats.asked = gateway.snapshot
                 window, limit = _window(compiled), options.limit
                 engine = StreamEngine(compiled, gateway, spool, counts, window=window, limit=limit, observer=observer)
-                progress.follow(watch, save)
-                helm.take(engine.stop)
+                progress.follow(stats, save)
+                controller.take(engine.stop)
                 try:
                     await engine.run()
                 finally:
-                    helm.release()
+                    controller.release()
         finally:
-            tell_notes(journal, progress, told)
+            show_notes(journal, progress, shown)
             journal.close()
 
-    run_to_end(main)
+    run_in_event_loop(main)
 
 
-def tell_notes(journal: Journal, progress: Progress, told: int = 0) -> int:
-    """Say what the journal had to mend or pass over, from the `told`-th note on."""
-    for note in journal.notes[told:]:
+def show_notes(journal: Journal, progress: Progress, shown: int = 0) -> int:
+    """Say what the journal had to mend or pass over, from the `shown`-th note on."""
+    for note in journal.notes[shown:]:
         progress.note(note)
     return len(journal.notes)
 
@@ -103,7 +103,7 @@ def _window(compiled: Compiled) -> int:
     return max(rows, 50_000) if any(m.mode == "batch" for m in models) else rows
 
 
-class Helm:
+class StopController:
     """Stops a run from outside: the first time cleanly, the second time at once."""
 
     _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -121,12 +121,12 @@ class Helm:
         self._loop, self._task, self._stop = asyncio.get_running_loop(), asyncio.current_task(), stop
         try:
             for number in self._SIGNALS:
-                self._loop.add_signal_handler(number, self._first)
+                self._loop.add_signal_handler(number, self._stop_cleanly)
             self._handled = True
         except (ValueError, RuntimeError, NotImplementedError):
             pass  # not the main thread: its owner hears signals
         if self.stopping:
-            self._first()
+            self._stop_cleanly()
 
     def release(self) -> None:
         if self._handled and self._loop is not None:
@@ -141,7 +141,7 @@ class Helm:
         self.stopping = True
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has just ended by itself
-                self._loop.call_soon_threadsafe(self._first)
+                self._loop.call_soon_threadsafe(self._stop_cleanly)
 
     def leave(self) -> None:
         """Stop at once, from any thread: answers in flight are lost."""
@@ -149,7 +149,7 @@ class Helm:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
-    def _first(self) -> None:
+    def _stop_cleanly(self) -> None:
         stop = self._stop
         if stop is not None:
             self.release()
@@ -157,48 +157,48 @@ class Helm:
             stop()
 
 
-def run_to_end(main: Callable[[Helm], Coroutine[Any, Any, None]]) -> None:
+def run_in_event_loop(main: Callable[[StopController], Coroutine[Any, Any, None]]) -> None:
     """Run `main` in an event loop to its end, also where a loop is running already (a notebook): then on a thread of
     its own, while this one waits and hears Ctrl-C for it."""
-    helm = Helm()
+    controller = StopController()
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(main(helm))
+        asyncio.run(main(controller))
         return
     done: Future[None] = Future()
 
     def run() -> None:
         try:
-            done.set_result(asyncio.run(main(helm)))
+            done.set_result(asyncio.run(main(controller)))
         except BaseException as error:
             done.set_exception(error)
 
     thread = threading.Thread(target=run, name="bezoar-data run", daemon=True)
-    with _heard_for(helm):
+    with _signals_for(controller):
         thread.start()
         try:
             done.result()
         except KeyboardInterrupt:
-            thread.join(_LEAVING)
+            thread.join(_CLOSE_WITHIN)
             raise
 
 
 @contextmanager
-def _heard_for(helm: Helm) -> Iterator[None]:
+def _signals_for(controller: StopController) -> Iterator[None]:
     """While this thread waits for a run on another one, Ctrl-C stops that run. Not by catching `KeyboardInterrupt`:
     where asyncio runs this thread's loop, it takes the first Ctrl-C for itself."""
 
-    def heard(_number: int, _frame: object) -> None:
-        if helm.stopping:
-            helm.leave()
+    def on_signal(_number: int, _frame: object) -> None:
+        if controller.stopping:
+            controller.leave()
             raise KeyboardInterrupt
-        helm.stop()
+        controller.stop()
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, heard)
+    before = signal.signal(signal.SIGINT, on_signal)
     try:
         yield
     finally:

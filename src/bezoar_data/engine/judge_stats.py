@@ -70,7 +70,7 @@ class Judging:
     def __init__(self, judges: Sequence[Judge]) -> None:
         self._judges = tuple(judges)
         self._counts: dict[Judge, Counter[tuple[str, str]]] = {judge: Counter() for judge in judges}
-        self._missed: dict[Judge, Counter[str]] = {judge: Counter() for judge in judges}
+        self._unjudged: dict[Judge, Counter[str]] = {judge: Counter() for judge in judges}
         self._sums: dict[Judge, Counter[str]] = {judge: Counter() for judge in judges}
         several = [judge for judge in judges if judge.kind == "accept"]
         self._pairs = [
@@ -83,13 +83,13 @@ class Judging:
         self._samples: dict[Judge, list[tuple[list[Mapping[str, str]], int]]] = defaultdict(list)
         self._groups: dict[tuple[str, ...], int] = {}
 
-    def add(self, columns: Mapping[str, Any], seeds: Sequence[str], missed: Sequence[Drop] = ()) -> None:
+    def add(self, columns: Mapping[str, Any], seeds: Sequence[str], failures: Sequence[Drop] = ()) -> None:
         """Count one row. Rows that come of the same `seeds` are alike, and are resampled together."""
         for judge in self._judges:
             self._count(judge, columns)
-            for miss in missed:
-                if miss.step == judge.step:
-                    self._missed[judge][miss.reason] += 1
+            for failure in failures:
+                if failure.step == judge.step:
+                    self._unjudged[judge][failure.reason] += 1
         group = self._groups.setdefault(tuple(seeds) or (f"row {len(self._groups)}",), len(self._groups))
         for pair, labels in self._labels.items():
             one, other = (columns.get(column) for column in pair)
@@ -122,7 +122,7 @@ class Judging:
                 "accepted": self._counts[judge]["status", "Accept"],
                 "rejected": self._counts[judge]["status", "Reject"],
                 "ratings": {v: n for (what, v), n in sorted(self._counts[judge].items()) if what == "rating"},
-                "unjudged": dict(sorted(self._missed[judge].items())),
+                "unjudged": dict(sorted(self._unjudged[judge].items())),
             }
             for judge in self._judges
             if judge.kind in ("accept", "panel")
@@ -145,7 +145,7 @@ class Judging:
             "rows": rows,
             "means": {name: round(self._sums[judge][name] / rows, 4) for name in ATTRIBUTES} if rows else {},
             "unsafe": counts["safety", "fail"],
-            "unjudged": dict(sorted(self._missed[judge].items())),
+            "unjudged": dict(sorted(self._unjudged[judge].items())),
         }
 
     def _comparison(self, judge: Judge) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class Judging:
             "name": judge.name,
             "step": judge.step,
             **{name: counts["preference", name] for name in ("a", "b", "tie", "inconsistent")},
-            "unjudged": dict(sorted(self._missed[judge].items())),
+            "unjudged": dict(sorted(self._unjudged[judge].items())),
             **found.as_json(),
         }
 

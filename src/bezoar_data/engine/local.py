@@ -64,10 +64,10 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
     made: Counter[str] = Counter()
     for text in rows:
         row = Row.decode(orjson.loads(text))
-        for miss in row.lineage.missed:
-            counts.miss(miss)
-        for note in row.lineage.noted:
-            counts.note(note, row.lineage)
+        for failure in row.lineage.soft_failures:
+            counts.soft_failure(failure)
+        for flag in row.lineage.flags:
+            counts.flag(flag, row.lineage)
         if row.lineage.order[0] < MADE_FROM_MANY:
             seen.add(row.lineage.order[0])
         if row.lineage.drop is not None and row.lineage.drop.reason == TAKEN_IN:

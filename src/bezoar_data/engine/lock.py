@@ -61,7 +61,7 @@ class Seen:
         self.sources.update(sources)
         if row.lineage.drop is None:
             self.kept.update(sources)
-            self.judging.add(row.columns, row.lineage.seed_ids, row.lineage.missed)
+            self.judging.add(row.columns, row.lineage.seed_ids, row.lineage.soft_failures)
 
 
 def build_lock(
@@ -150,8 +150,8 @@ def _step(node: Node, count: StepCount) -> LockedStep:
         rows_in=count.rows_in,
         rows_out=count.rows_out,
         dropped=dict(sorted(count.dropped.items())),
-        missed=dict(sorted(count.missed.items())),
-        noted=dict(sorted(count.noted.items())),
+        missed=dict(sorted(count.soft_failures.items())),
+        noted=dict(sorted(count.flags.items())),
     )
 
 

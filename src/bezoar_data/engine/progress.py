@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.sanitize import clean_text
-from bezoar_data.engine.stats import RunWatch, one_line
+from bezoar_data.engine.stats import RunStats, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,9 +43,9 @@ class Progress:
         rest = ", ".join(f"{v}" for k, v in facts.items() if k != "address" and v)
         self.note(f"{facts.get('address')} is {what}{f': {rest}' if rest else ''}")
 
-    def follow(self, watch: RunWatch, save: Callable[[Mapping[str, Any]], None]) -> None:
-        """Show what `watch` sees, and `save` it, until `close`."""
-        self._thread = threading.Thread(target=self._run, args=(watch, save), daemon=True)
+    def follow(self, stats: RunStats, save: Callable[[Mapping[str, Any]], None]) -> None:
+        """Show what `stats` sees, and `save` it, until `close`."""
+        self._thread = threading.Thread(target=self._run, args=(stats, save), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -54,13 +54,13 @@ class Progress:
             self._thread.join()
             self._thread = None
 
-    def _run(self, watch: RunWatch, save: Callable[[Mapping[str, Any]], None]) -> None:
+    def _run(self, stats: RunStats, save: Callable[[Mapping[str, Any]], None]) -> None:
         terminal = not self._quiet and sys.stderr.isatty()
         saved = shown = time.monotonic()
         with _live() if terminal else nullcontext() as live:
             while not self._stop.wait(REDRAW):
                 now = time.monotonic()
-                facts = watch.facts()
+                facts = stats.facts()
                 if now - saved >= SAVES:
                     saved = now
                     save(facts)

@@ -18,12 +18,12 @@ from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
-from bezoar_data.engine.event_loop import Options, drive, tell_notes
+from bezoar_data.engine.event_loop import Options, run_engine, show_notes
 from bezoar_data.engine.lock import Seen, build_lock, put_in_place
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.record import RunRecorder
 from bezoar_data.engine.review.answers import Reviewing
-from bezoar_data.engine.stats import RunWatch
+from bezoar_data.engine.stats import RunStats
 from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
@@ -59,25 +59,25 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
         spool = Spool(scratch / "spool.sqlite")
         compiled.pipeline.save(scratch / "distilabel.yaml", overwrite=True, format="yaml")
         slow = [node.id for node in compiled.nodes if node.role is not None]
-        watch = RunWatch(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
+        stats = RunStats(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
         try:
             if options.engine == "local":
                 from bezoar_data.engine.local import run_local
 
                 with Journal.open(folder.journal) as journal:
-                    tell_notes(journal, progress)
+                    show_notes(journal, progress)
 
-                progress.follow(watch, record.running)
+                progress.follow(stats, record.running)
                 run_local(compiled, spool, counts, scratch, limit=options.limit)
             else:
                 where = folder.journal
-                drive(compiled, spool, counts, where, options, progress=progress, watch=watch, save=record.running)
+                run_engine(compiled, spool, counts, where, options, progress=progress, stats=stats, save=record.running)
         except BaseException as error:
-            record.stopped(watch.facts(), error)
+            record.stopped(stats.facts(), error)
             raise
         finally:
             progress.close()
-        result = _finish(compiled, folder, spool, counts, options, render, scratch, watch, record)
+        result = _finish(compiled, folder, spool, counts, options, render, scratch, stats, record)
         spool.close()
     return result
 
@@ -156,7 +156,7 @@ def _finish(
     options: Options,
     render: RenderCard,
     scratch: Path,
-    watch: RunWatch,
+    stats: RunStats,
     record: RunRecorder,
 ) -> Result:
     """Build the dataset, its lock and its card in the scratch folder, then move everything into place."""
@@ -199,6 +199,6 @@ def _finish(
     # Rows that the sources gave, and candidates that steps made: each of them may fail.
     total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
     exit_code = TOO_MANY_FAILED if counts.failed > file.tolerate * total else DONE
-    facts = watch.facts()
+    facts = stats.facts()
     record.done(facts, exit_code, lock.hash)
     return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code)

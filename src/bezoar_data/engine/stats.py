@@ -14,7 +14,7 @@ RECENT = 30.0
 """Seconds over which the rate of rows is taken: a replay from the journal at the start says nothing of what follows."""
 
 
-class RunWatch:
+class RunStats:
     """Reads a run's counters; may be asked from any thread.
 
     `slow` names the steps that take the time, those that ask a model: time left is told from them, because rows that

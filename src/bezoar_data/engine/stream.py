@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.observer import NOT_SAMPLED, Observer
-from bezoar_data.engine.worker_pool import Walkers
+from bezoar_data.engine.worker_pool import WorkerPool
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.pipeline.compile import Compiled, Node
@@ -67,7 +67,7 @@ class StreamEngine:
         self._limit = limit
         self._observer = observer or Observer()
         self._ranks = {node.id: rank for rank, node in enumerate(compiled.nodes)}
-        self._walkers = Walkers(window, self._end)
+        self._pool = WorkerPool(window, self._end)
         self._ending: BaseException | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bezoar-aside")
         self._aside_rows = asyncio.Semaphore(_ASIDE)
@@ -91,15 +91,15 @@ class StreamEngine:
         self._thread.shutdown(wait=False, cancel_futures=True)
         if self._ending is not None:
             await self._gateway.stop(GRACE)
-            await self._walkers.stop()
+            await self._pool.stop()
             raise self._ending
-        await self._walkers.stop()
+        await self._pool.stop()
         self._spool.flush()
 
     def _end(self, error: BaseException) -> None:
         if self._ending is None:
             self._ending = error
-            self._walkers.end()
+            self._pool.end()
 
     def _load(self) -> None:
         """Let every step prepare itself; those that ask a model ask through this run's gateway."""
@@ -164,7 +164,7 @@ class StreamEngine:
         while not isinstance(said, Outcome):
             replies: dict[int, Answer | Refused] = {}
             for i, ask in enumerate(said):
-                await self._walkers.start(self._answer(ask, node, replies, i))
+                await self._pool.start(self._answer(ask, node, replies, i))
             await self._drain()
             for i, ask in enumerate(said):
                 self._observer.answered(node, None, ask, replies[i])
@@ -187,10 +187,10 @@ class StreamEngine:
             await self._start(row, node)
 
     async def _start(self, row: Row, node: Node) -> None:
-        await self._walkers.start(self._leave(row, node))
+        await self._pool.start(self._leave(row, node))
 
     async def _drain(self) -> None:
-        await self._walkers.drain()
+        await self._pool.drain()
         if self._ending:
             raise self._ending
 
@@ -266,9 +266,9 @@ class StreamEngine:
         for dropped in outcome.dropped:
             self._drop(dropped)
         for failure in outcome.soft_failures:
-            self._counts.miss(failure)
+            self._counts.soft_failure(failure)
         for flag in outcome.flags:
-            self._counts.note(flag, row.lineage)
+            self._counts.flag(flag, row.lineage)
         self._counts.went(node.id, len(outcome.kept))
         return outcome.kept
 

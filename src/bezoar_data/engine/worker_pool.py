@@ -1,4 +1,4 @@
-"""Who walks the rows through the DAG: a bounded number of tasks, each of which takes one way after the other.
+"""The workers that take rows through the DAG: a bounded number of tasks, each of which runs one job after the other.
 
 A task for each row would be simpler, and was measured to cost a tenth of a row's whole time: making it, starting it,
 asking for room before and giving it back after. Here room is asked for once for many rows.
@@ -11,22 +11,22 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-Way = Coroutine[Any, Any, None]
+Job = Coroutine[Any, Any, None]
 
 _READY = 256
-"""At most so many ways stand ready. More are let in when half of them are taken."""
+"""At most so many jobs stand ready. More are taken in when half of them are taken."""
 
 
-class Walkers:
-    """At most `window` ways are walked at once, a few more stand ready. Belongs to one event loop.
+class WorkerPool:
+    """At most `window` jobs are run at once, a few more stand ready. Belongs to one event loop.
 
-    `failed` is told of an exception that ends a way; the others go on until `end`.
+    `failed` is called with an exception that ends a job; the others go on until `end`.
     """
 
     def __init__(self, window: int, failed: Callable[[BaseException], None]) -> None:
         self._window = window
         self._failed = failed
-        self._ready: deque[Way] = deque()
+        self._ready: deque[Job] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._resting: list[asyncio.Future[None]] = []
         self._ended = False
@@ -35,30 +35,30 @@ class Walkers:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def start(self, way: Way) -> None:
-        """Have a way walked, as soon as there is room for it. Once `end` was called it is thrown away."""
+    async def start(self, job: Job) -> None:
+        """Have a job run, as soon as there is room for it. Once `end` was called it is thrown away."""
         if not self._room.is_set():
             await self._room.wait()
         if self._ended:
-            way.close()
+            job.close()
             return
-        self._ready.append(way)
+        self._ready.append(job)
         self._idle.clear()
         if len(self._ready) >= _READY:
             self._room.clear()
         if self._resting:
             self._resting.pop().set_result(None)
         elif len(self._tasks) < self._window:
-            task = asyncio.create_task(self._walk())
+            task = asyncio.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def drain(self) -> None:
-        """Wait until every way is walked to its end, or `end` was called."""
+        """Wait until every job is run to its end, or `end` was called."""
         await self._idle.wait()
 
     def end(self) -> None:
-        """Start on no way any more, and wake whoever waits for room or for the last one to end."""
+        """Start on no job any more, and wake whoever waits for room or for the last one to end."""
         self._ended = True
         while self._ready:
             self._ready.popleft().close()
@@ -72,15 +72,15 @@ class Walkers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _walk(self) -> None:
-        """One task: way after way, resting while there is none."""
+    async def _work(self) -> None:
+        """One task: job after job, resting while there is none."""
         while True:
             while self._ready:
-                way = self._ready.popleft()
+                job = self._ready.popleft()
                 if len(self._ready) <= _READY // 2:
                     self._room.set()
                 try:
-                    await way
+                    await job
                 except BaseException as error:
                     if self._ended:
                         return

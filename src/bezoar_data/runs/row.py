@@ -116,8 +116,8 @@ class Lineage:
 
     `order` is the row's path of positions (source, row, child...): sorting by it gives the source's order.
     `models` and `keys` name, for each step that asked a model, the model that answered and the journal's keys.
-    `missed` tells which steps failed at the row without ending it (a judge without a readable verdict), and why;
-    `noted` what steps found in the row that goes on all the same (marked only, or kept on appeal).
+    `soft_failures` tells which steps failed at the row without ending it (a judge without a readable verdict), and why;
+    `flags` what steps found in the row that goes on all the same (marked only, or kept on appeal).
     """
 
     id: str
@@ -129,8 +129,8 @@ class Lineage:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     demo: bool = False
     drop: Drop | None = None
-    missed: tuple[Drop, ...] = ()
-    noted: tuple[Drop, ...] = ()
+    soft_failures: tuple[Drop, ...] = ()
+    flags: tuple[Drop, ...] = ()
 
     def answered(self, step: str, model: str, keys: Iterable[str], *, demo: bool) -> Lineage:
         """This lineage after `step` got an answer from `model` under the journal's `keys`."""
@@ -140,17 +140,11 @@ class Lineage:
         # Not by `replace`, which costs twice as much: every row passes here.
         return Lineage(
             self.id, self.order, self.seed_ids, self.parent_ids, self.source, models, all_keys, self.demo or demo,
-            self.drop, self.missed, self.noted,
+            self.drop, self.soft_failures, self.flags,
         )  # fmt: skip
 
     def dropped(self, drop: Drop) -> Lineage:
         return replace(self, drop=drop)
-
-    def missing(self, miss: Drop) -> Lineage:
-        return replace(self, missed=(*self.missed, miss))
-
-    def noting(self, note: Drop) -> Lineage:
-        return replace(self, noted=(*self.noted, note))
 
     def without(self, step: str) -> Lineage:
         """This lineage as it was before `step` got answers."""
@@ -169,7 +163,7 @@ class Lineage:
         parents = (parent or self.id,)
         order = (*self.order, k)
         made = replace(self, id=made_id(parents, step, k), order=order, parent_ids=parents)
-        return replace(made, drop=None, missed=(), noted=())
+        return replace(made, drop=None, soft_failures=(), flags=())
 
     @classmethod
     def made_from(cls, parents: Sequence[Lineage], step: str, place: Sequence[int]) -> Lineage:
@@ -208,10 +202,10 @@ class Lineage:
             value["demo"] = True
         if self.drop:
             value["drop"] = self.drop.to_json()
-        if self.missed:
-            value["missed"] = [miss.to_json() for miss in self.missed]
-        if self.noted:
-            value["noted"] = [note.to_json() for note in self.noted]
+        if self.soft_failures:
+            value["missed"] = [failure.to_json() for failure in self.soft_failures]
+        if self.flags:
+            value["noted"] = [flag.to_json() for flag in self.flags]
         return canonical(value)
 
     @classmethod
@@ -230,8 +224,8 @@ class Lineage:
             keys={step: tuple(keys) for step, keys in v.get("keys", {}).items()},
             demo=v.get("demo", False),
             drop=Drop(**v["drop"]) if "drop" in v else None,
-            missed=tuple(Drop(**miss) for miss in v.get("missed", ())),
-            noted=tuple(Drop(**note) for note in v.get("noted", ())),
+            soft_failures=tuple(Drop(**failure) for failure in v.get("missed", ())),
+            flags=tuple(Drop(**flag) for flag in v.get("noted", ())),
         )
 
 

@@ -9,7 +9,7 @@ what a verdict does to a row are the same everywhere.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from bezoar_data.config.errors import BezoarError
@@ -160,13 +160,11 @@ def apply_verdict(row: Row, verdict: Verdict, step: str) -> Outcome:
         return _apply_children(row, verdict, verdict.rows, step)
     if isinstance(verdict, Dropped):
         return Outcome(verdict, dropped=(_dropped(row, verdict, step),))
-    flags = (_mark(step, verdict.noted),) if verdict.noted else ()
-    soft_failures = (_mark(step, verdict.missed),) if verdict.missed else ()
+    flags = (_mark(step, verdict.flag),) if verdict.flag else ()
+    soft_failures = (_mark(step, verdict.soft_failure),) if verdict.soft_failure else ()
     lineage = row.lineage
-    for failure in soft_failures:
-        lineage = lineage.missing(failure)
-    for flag in flags:
-        lineage = lineage.noting(flag)
+    if flags or soft_failures:
+        lineage = replace(lineage, flags=lineage.flags + flags, soft_failures=lineage.soft_failures + soft_failures)
     return Outcome(verdict, (Row(dict(verdict.columns), lineage),), (), flags, soft_failures)
 
 

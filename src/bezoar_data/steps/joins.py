@@ -78,9 +78,11 @@ def join(rows: Sequence[Row], step: str, branches: int) -> Row:
     unmatched = Drop(step, UNMATCHED, failed=True) if len(rows) < branches else None
     drop = next((r.lineage.drop for r in rows if r.lineage.drop is not None), unmatched)
     demo = any(r.lineage.demo for r in rows)
-    missed = tuple(dict.fromkeys(miss for r in rows for miss in r.lineage.missed))
-    noted: list[Drop] = []
+    failures = tuple(dict.fromkeys(failure for r in rows for failure in r.lineage.soft_failures))
+    flags: list[Drop] = []
     for row in rows:
-        noted += [note for note in row.lineage.noted if note not in noted]
-    together = replace(first, models=models, keys=keys, demo=demo, drop=drop, missed=missed, noted=tuple(noted))
+        flags += [flag for flag in row.lineage.flags if flag not in flags]
+    together = replace(
+        first, models=models, keys=keys, demo=demo, drop=drop, soft_failures=failures, flags=tuple(flags)
+    )
     return Row(columns, together)

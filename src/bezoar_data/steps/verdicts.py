@@ -29,14 +29,14 @@ class Dropped:
 class Kept:
     """The row goes on as itself, with these columns.
 
-    `missed` tells what the step failed to do for it, where the row is worth keeping all the same: it stands in the
-    row's lineage, and counts against `tolerate` if it is marked as failed. `noted` tells what the step found in a row
-    that it would otherwise have dropped.
+    `soft_failure` tells what the step failed to do for it, where the row is worth keeping all the same: it stands in
+    the row's lineage, and counts against `tolerate` if it is marked as failed. `flag` tells what the step found in a
+    row that it would otherwise have dropped.
     """
 
     columns: Columns
-    missed: Dropped | None = None
-    noted: Dropped | None = None
+    soft_failure: Dropped | None = None
+    flag: Dropped | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,9 +93,9 @@ def test_a_row_that_never_gets_a_verdict_stays_without_one_and_keeps_what_was_sa
     verdict = drive(judge(retries=1), ROW, ["hm", "Accept, I think"]).verdict
     assert isinstance(verdict, Kept)
     assert verdict.columns == {**ROW.columns, "gpt4_status": None, "gpt4_rating": None, "gpt4_reason": None}
-    assert verdict.missed is not None
-    assert verdict.missed.failed
-    assert (verdict.missed.reason, verdict.missed.raw) == ("unparsable_verdict", "Accept, I think")
+    assert verdict.soft_failure is not None
+    assert verdict.soft_failure.failed
+    assert (verdict.soft_failure.reason, verdict.soft_failure.raw) == ("unparsable_verdict", "Accept, I think")
 
 
 def test_the_shipped_examples_are_verdicts_the_parser_takes() -> None:

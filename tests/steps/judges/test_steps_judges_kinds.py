@@ -86,7 +86,7 @@ def test_scores_out_of_range_are_asked_for_again_and_then_left_empty() -> None:
     assert "whole number from 0 to 4" in driven.asks[1].messages[-1]["content"]
     assert driven.verdict.columns["helpfulness"] is None
     assert driven.verdict.columns["goodness"] is None
-    assert driven.verdict.missed.raw == scores(helpfulness="8/10")
+    assert driven.verdict.soft_failure.raw == scores(helpfulness="8/10")
 
 
 def test_a_conversation_is_shown_turn_by_turn() -> None:
@@ -123,7 +123,7 @@ def test_a_comparison_of_which_one_order_is_never_readable_is_none() -> None:
     driven = drive(step(JudgeCompare, retries=1), PAIR, [choice("first"), "B wins", "[[B]]"])
     assert driven.verdict.columns["gpt4_preference"] is None
     assert driven.verdict.columns["gpt4_order_ab"] is None
-    assert driven.verdict.missed.raw == "[[B]]"
+    assert driven.verdict.soft_failure.raw == "[[B]]"
     assert [a.attempt for a in driven.asks] == [0, 0, 1]
 
 
@@ -134,7 +134,7 @@ def test_a_refused_question_leaves_the_row_unjudged_with_the_providers_reason() 
         turns.throw(Refused("http_400", "too long"))
     kept = end.value.value
     assert kept.columns["gpt4_status"] is None
-    assert (kept.missed.reason, kept.missed.failed) == ("http_400", True)
+    assert (kept.soft_failure.reason, kept.soft_failure.failed) == ("http_400", True)
 
 
 def test_what_a_step_failed_to_do_stands_in_the_lineage_and_travels_with_it() -> None:
@@ -142,7 +142,7 @@ def test_what_a_step_failed_to_do_stands_in_the_lineage_and_travels_with_it() ->
     (out,) = apply_verdict(ASKED, verdict, "judge").rows
     assert out.lineage.drop is None
     again = Lineage.from_json(out.lineage.to_json())
-    assert [(m.step, m.reason, m.raw) for m in again.missed] == [("judge", "unparsable_verdict", "hm")]
+    assert [(m.step, m.reason, m.raw) for m in again.soft_failures] == [("judge", "unparsable_verdict", "hm")]
     assert "missed" not in ASKED.lineage.to_json()
 
 

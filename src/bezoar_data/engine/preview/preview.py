@@ -15,11 +15,11 @@ from typing import Any
 
 from bezoar_data.config.errors import DONE, TOO_MANY_FAILED
 from bezoar_data.engine.counts import Counts, StepCount
-from bezoar_data.engine.event_loop import Options, drive
+from bezoar_data.engine.event_loop import Options, run_engine
 from bezoar_data.engine.observer import NOT_SAMPLED
 from bezoar_data.engine.preview.recorder import READ, RowTrace, StepTrace, TraceRecorder, after_model
 from bezoar_data.engine.progress import Progress
-from bezoar_data.engine.stats import RunWatch
+from bezoar_data.engine.stats import RunStats
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import Columns
 from bezoar_data.runs.spool import Spool
@@ -81,18 +81,18 @@ def preview(compiled: Compiled, journal: Path, rows: int, options: Options, *, p
         if isinstance(node.step, GlobalMakingStep):
             node.step.at_most(rows)
     counts = Counts(node.id for node in compiled.nodes)
-    watch = RunWatch(counts, dict, lambda: None)
+    stats = RunStats(counts, dict, lambda: None)
     with tempfile.TemporaryDirectory(prefix="bezoar-preview-") as scratch:
         spool = Spool(Path(scratch) / "spool.sqlite")
         try:
-            drive(
+            run_engine(
                 compiled,
                 spool,
                 counts,
                 journal,
                 options,
                 progress=progress,
-                watch=watch,
+                stats=stats,
                 save=lambda _: None,
                 observer=recorder,
             )
@@ -100,7 +100,7 @@ def preview(compiled: Compiled, journal: Path, rows: int, options: Options, *, p
             progress.close()
         kept, demo = _ended(spool, recorder)
         spool.close()
-    facts = watch.facts()
+    facts = stats.facts()
     steps = tuple(_step(node, counts.steps[node.id]) for node in compiled.nodes)
     decided = sum(step.rows_in for step in steps if step.id in _beginnings(compiled))
     failed = counts.failed > compiled.loaded.file.tolerate * max(decided, 1)

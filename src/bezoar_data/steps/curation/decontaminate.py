@@ -98,7 +98,7 @@ class Decontaminate(FilterStep):
             "matches": [self._as_json(match) for match in found[:_REPORTED]],
         }
         if row.id in self.allow:
-            return replace(self.keep(row), noted=Dropped(ALLOWED, detail, facts=facts))
+            return replace(self.keep(row), flag=Dropped(ALLOWED, detail, facts=facts))
         return self.drop(row, FOUND, detail, facts)
 
     def _find(self, row: Row) -> list[Match]:

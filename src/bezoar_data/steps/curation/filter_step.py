@@ -41,7 +41,7 @@ class _Filtering:
         if self.action == "drop":
             return Dropped(reason, detail, facts=facts)
         mark = f"{reason}: {detail}" if detail else reason
-        return Kept(row.with_columns(**{self.mark: mark}), noted=Dropped(reason, facts=facts))
+        return Kept(row.with_columns(**{self.mark: mark}), flag=Dropped(reason, facts=facts))
 
     def keep(self, row: Row) -> Kept:
         return Kept(row.columns if self.action == "drop" else row.with_columns(**{self.mark: None}))

@@ -52,12 +52,12 @@ class PersonalData(RowStep):
         masked = {c: self._masked(row[c], counts) for c in self.inputs if row.get(c) is not None}
         if self.action == "mark":
             columns = row.with_columns(**{self.mark: ", ".join(sorted(counts)) or None})
-            return Kept(columns, noted=Dropped("personal_data") if counts else None)
+            return Kept(columns, flag=Dropped("personal_data") if counts else None)
         if not counts:
             return Kept(row.columns)
         found = ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
         if self.action == "mask":
-            return Kept(row.with_columns(**masked), noted=Dropped("masked", found))
+            return Kept(row.with_columns(**masked), flag=Dropped("masked", found))
         return Dropped("personal_data", found)
 
     def _masked(self, value: Any, counts: Counter[str]) -> Any:

@@ -102,7 +102,7 @@ class JudgeAccept(JudgingStep):
         if self.samples == 1:
             return kept
         said = [{"status": v.status, "rating": str(v.rating), "reason": v.reason} for v in verdicts]
-        return Kept({**kept.columns, f"{self.judge}_samples": said}, kept.missed)
+        return Kept({**kept.columns, f"{self.judge}_samples": said}, kept.soft_failure)
 
 
 def majority(verdicts: Sequence[JudgeVerdict], asked: int) -> JudgeVerdict | Dropped:

@@ -88,7 +88,7 @@ class JudgingStep(ModelStep):
 
     def unjudged(self, row: Row, why: Dropped) -> Kept:
         """The row without a verdict: its columns are there and empty."""
-        return Kept(row.with_columns(**dict.fromkeys(self.outputs)), missed=why)
+        return Kept(row.with_columns(**dict.fromkeys(self.outputs)), soft_failure=why)
 
     def _until_read(
         self, said: str, messages: tuple[Message, ...], read: Read[T], attempts: Iterator[int]
