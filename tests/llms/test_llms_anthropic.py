@@ -13,7 +13,7 @@ import pytest_asyncio
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers.anthropic import Anthropic
 from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised

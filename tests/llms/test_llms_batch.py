@@ -15,8 +15,8 @@ from bezoar_data.config.errors import BudgetStop, InputError, ProviderAway
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.batch.store import BatchStore
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.gateway.distilabel_llm import ChatLLM
-from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.llms.journal import Journal, maintenance
 from support.batch_server import KEY, BatchServer
 from support.fault_server import Faults, completion

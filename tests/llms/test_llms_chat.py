@@ -18,8 +18,8 @@ from distilabel.steps.tasks import TextGeneration, UltraFeedback
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.llms.ask import Answer, Ask, Refused
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.gateway.distilabel_llm import ChatLLM, ask_each
-from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from support.fault_server import FaultServer
 from support.gateways import model, user

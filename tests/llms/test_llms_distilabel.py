@@ -13,7 +13,7 @@ import pytest
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model, load_models_file
 from bezoar_data.llms.ask import Answer
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers.base import Refusal, Request, Transient, Unauthorised, known_providers, provider_class
 from bezoar_data.llms.providers.distilabel import DistilabelLLM

@@ -9,7 +9,7 @@ import pytest
 from bezoar_data.config.errors import BudgetStop, InputError
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.endpoint.health import Stopped
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from support.fault_server import FaultServer
 from support.gateways import CURT, QUICK, ask_all, model, user

@@ -11,7 +11,7 @@ import pytest
 
 from bezoar_data.config.errors import INPUT_WRONG, PROVIDER_AWAY, InputError, ProviderAway
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.retry_policy import RetryPolicy
 from support.fault_server import FaultServer

@@ -13,7 +13,7 @@ import pytest
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers.base import Refusal, Request, Transient, Unauthorised
 from bezoar_data.llms.providers.litellm import LiteLLM

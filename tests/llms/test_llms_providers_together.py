@@ -8,7 +8,7 @@ import pytest
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from support.anthropic_server import KEY, AnthropicServer
 from support.fault_server import FaultServer

@@ -15,7 +15,7 @@ import pytest
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model, Sampling
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers import transformers as provider_module
 from bezoar_data.llms.providers.base import Refusal, Request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers.base import Refusal, Transient
 from support.fault_server import FaultServer

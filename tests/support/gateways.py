@@ -9,7 +9,7 @@ from typing import Any
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.retry_policy import RetryPolicy
 from support.fault_server import FaultServer
 

@@ -12,7 +12,6 @@ from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.gateway.fallbacks import fallback_chain
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.runs.lock import LockedModel, LockedSource
 
@@ -69,7 +68,7 @@ def _sources(checked: Checked) -> Iterator[LockedSource]:
 def _models(checked: Checked) -> Iterator[LockedModel]:
     for role in checked.roles:
         assert checked.models is not None  # noqa: S101 - roles are those of the models file
-        for model in fallback_chain(checked.models.file.roles[role]):
+        for model in checked.models.file.roles[role].fallback_chain():
             yield replace(
                 SAMPLE.models[0], role=role, model=model.model, output_licence=model.output_licence, steps=(role,)
             )

@@ -21,7 +21,7 @@ from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.observer import Observer
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.stats import RunStats
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled
 from bezoar_data.runs.spool import Spool

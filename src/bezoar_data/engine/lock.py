@@ -13,7 +13,6 @@ from typing import Any
 from bezoar_data.config.files.models import Model
 from bezoar_data.engine.counts import Counts, StepCount
 from bezoar_data.engine.judge_stats import Judging, judges_in
-from bezoar_data.llms.gateway.fallbacks import fallback_chain
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written
@@ -205,7 +204,7 @@ def _answering(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[tupl
             (node.id, answer_name(node.id, to)) for node in compiled.nodes for to, r in node.roles.items() if r == role
         ]
         yield role, first, list(dict.fromkeys(step for step, _ in asking))
-        for model in fallback_chain(first)[1:]:
+        for model in first.fallback_chain()[1:]:
             steps = list(dict.fromkeys(step for step, name in asking if (name, model.model) in answered))
             if steps:
                 yield role, model, steps

@@ -20,7 +20,7 @@ from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.observer import NOT_SAMPLED, Observer
 from bezoar_data.engine.worker_pool import WorkerPool
 from bezoar_data.llms.ask import Answer, Ask, Refused
-from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway import Gateway
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import Drop, Row
 from bezoar_data.runs.spool import Spool

@@ -211,6 +211,10 @@ class Model(Strict):
         examples=[[{"provider": "openai", "model": "gpt-4o"}]],
     )
 
+    def fallback_chain(self) -> list[Model]:
+        """This model, its fallbacks and theirs, in the order they are tried."""
+        return [self, *(m for fallback in self.fallbacks for m in fallback.fallback_chain())]
+
 
 class ModelsFile(Strict):
     """`roles:` maps the names pipeline files use (teacher, judge...) to models."""

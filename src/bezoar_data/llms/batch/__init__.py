@@ -1,1 +1,5 @@
-"""The batch interfaces of providers, at half price."""
+"""The batch APIs of providers, at half price."""
+
+from bezoar_data.llms.batch.endpoint import BatchEndpoint
+
+__all__ = ["BatchEndpoint"]

@@ -1,1 +1,5 @@
-"""One endpoint: retries, limits, time-outs, budget, usage."""
+"""One endpoint: retries, circuit breaker, limits, budget."""
+
+from bezoar_data.llms.endpoint.endpoint import Endpoint
+
+__all__ = ["Endpoint"]

@@ -1,1 +1,5 @@
-"""The one door to all models: cache look-up, in-flight requests, fallbacks."""
+"""The one way to all models: cache look-up, requests in flight, fallbacks."""
+
+from bezoar_data.llms.gateway.gateway import Gateway
+
+__all__ = ["Gateway"]

@@ -13,11 +13,6 @@ from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, builtin_class
 
 
-def fallback_chain(model: Model) -> list[Model]:
-    """A model, its fallbacks and theirs, in the order they are tried."""
-    return [model, *(m for fallback in model.fallbacks for m in fallback_chain(fallback))]
-
-
 def as_asked(model: Model, kind: type[Provider] | None) -> Model:
     """The model with what its answers are journalled under and cost: an embedded model's revision is its package's,
     a batch has its own price."""
@@ -47,7 +42,7 @@ class CachedAnswers:
         self._chains: dict[str, list[tuple[Model, KeyMaker, bool]]] = {}
         for role, first in roles.items():
             chain = []
-            for model in fallback_chain(first):
+            for model in first.fallback_chain():
                 kind = builtin_class(model.provider)
                 asked = as_asked(model, kind)
                 chain.append((asked, KeyMaker(asked), kind is not None and kind.demo))

@@ -23,7 +23,7 @@ from bezoar_data.llms.endpoint.budget import Budget, budget_problems
 from bezoar_data.llms.endpoint.endpoint import Endpoint
 from bezoar_data.llms.endpoint.health import NoAnswer, OnEvent, Stopped
 from bezoar_data.llms.endpoint.usage import UsageTracker
-from bezoar_data.llms.gateway.fallbacks import as_asked, fallback_chain
+from bezoar_data.llms.gateway.fallbacks import as_asked
 from bezoar_data.llms.gateway.inflight import InflightRequests
 from bezoar_data.llms.gateway.question import Candidate, Question
 from bezoar_data.llms.journal import Journal
@@ -66,7 +66,7 @@ class Gateway:
         problems: list[Problem] = []
         self._chains: dict[str, tuple[Candidate, ...]] = {}
         for role, model in roles.items():
-            chain = (self._candidate(role, m, problems) for m in fallback_chain(model))
+            chain = (self._candidate(role, m, problems) for m in model.fallback_chain())
             self._chains[role] = tuple(c for c in chain if c is not None)
         if problems:
             raise InputError(problems)

@@ -1,1 +1,5 @@
-"""One file for each kind of endpoint."""
+"""What turns one request into completions: a file for each kind of endpoint."""
+
+from bezoar_data.llms.providers.base import Provider
+
+__all__ = ["Provider"]
