@@ -90,7 +90,7 @@ def load_pipeline(
     max_cost: float | None = None,
     trust_code: bool = False,
 ) -> Pipeline:
-    """A pipeline file, with what may be said besides it. Nothing is read or checked yet.
+    """A pipeline file and options for it. Nothing is read or checked yet.
 
     `models` is a models file instead of the one the pipeline names. `set` changes settings: a mapping such as
     `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `limit` is the most
@@ -114,7 +114,7 @@ def load_pipeline(
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A pipeline file and what may be said besides it: see `load_pipeline`, which makes one."""
+    """A pipeline file and options for it: see `load_pipeline`, which makes one."""
 
     path: Path
     models: Path | None = None

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from bezoar_data.cli.main import main
 
@@ -183,8 +184,6 @@ def test_validating_imports_neither_distilabel_nor_a_step_that_a_file_names(here
 def test_the_pre_commit_hook_runs_the_command_when_a_file_of_ours_changes(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ruamel.yaml import YAML
-
     (hook,) = YAML(typ="safe", pure=True).load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
     assert (hook["id"], hook["language"], hook["pass_filenames"]) == ("bezoar-data-validate", "python", False)
     for name in ("pipelines/p.yaml", "a/pipelines/models/m.yml", "recipes/r.yaml", "cards/c.md"):

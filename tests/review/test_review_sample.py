@@ -8,10 +8,10 @@ import pytest
 
 from bezoar_data.review import questions as form
 from bezoar_data.review.pull import _unswapped
-from bezoar_data.review.sample import Candidate, allocate, draw
+from bezoar_data.review.sample import SampleRow, allocate, draw
 from bezoar_data.review.task import ReviewTask
 
-ROWS = [Candidate(f"row{i}", ("common",) if i < 900 else ("rare",), uncertain=i >= 900) for i in range(1000)]
+ROWS = [SampleRow(f"row{i}", ("common",) if i < 900 else ("rare",), uncertain=i >= 900) for i in range(1000)]
 TASK = ReviewTask("run", "gpt4", "inputs", "answer", "", "", "", "", "", ("helpfulness",), True, 1)
 PAIR = replace(TASK, response="one", other="two", attributes=())
 

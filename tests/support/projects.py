@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from bezoar_data.api import load_pipeline
 from support.command import BEZOAR, Outcome, bezoar, bezoar_process
 from support.fault_server import FaultServer
 from support.waiting import wait_until
@@ -195,8 +196,6 @@ def alive_in_group(pid: int) -> Sequence[int]:
 
 def run_here(project: Project, steps: str | None = None, **more: Any) -> dict[str, Any]:
     """Run a project in this process, its folder being the current one, and give the report as JSON has it."""
-    from bezoar_data.api import load_pipeline
-
     if steps is not None:
         project.pipeline(steps, tolerate=1.0)
     return load_pipeline("pipeline.yaml", **more).run(quiet=True).as_json()

@@ -34,7 +34,7 @@ class Findings:
 
 
 def check_files(paths: Sequence[Path], *, overrides: Sequence[str] = (), models: Path | None = None) -> Findings:
-    """Check every file that `paths` name, and what these name in turn. Never raises for what stands in them.
+    """Check every file that `paths` name, and what these name in turn. Mistakes in them are not raised but returned.
 
     `overrides` and `models` are those of a run, for the pipelines among the files.
     """

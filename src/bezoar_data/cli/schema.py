@@ -17,7 +17,7 @@ def schema(
 ) -> None:
     """Write the JSON schemas that let an editor complete and check pipelines, models files, recipes and cards.
 
-    In a file's first line, `# yaml-language-server: $schema=../schemas/pipeline.schema.json` tells the editor.
+    A file names its schema in its first line: `# yaml-language-server: $schema=../schemas/pipeline.schema.json`.
 
     Example: bezoar-data schema --out schemas
     """

@@ -101,7 +101,7 @@ class ArgillaClient:
             return found
 
     def add_annotator(self, workspace: Any, name: str, password: str) -> None:
-        """Let a person review in this workspace; created with the password where there is nobody of that name."""
+        """Let a person review in this workspace; created with the password where the name is new."""
         rg = argilla_sdk()
         with self.errors():
             user = next((one for one in self.sdk.users if one.username == name), None)

@@ -25,7 +25,7 @@ _OWN = ("verdict", "preference", "corrected_response", "comment")
 @dataclass(frozen=True, slots=True)
 class Pulled:
     """Answers by status, and what was noticed: `edited` records were changed in Argilla, `removed` answers are kept
-    though Argilla has them no more, `strangers` are records that nobody pushed."""
+    though Argilla has them no more, `strangers` are records that were not pushed."""
 
     submitted: int
     drafts: int
@@ -97,9 +97,9 @@ def _answer(
     users: Mapping[str, str],
     rated: Collection[str],
 ) -> dict[str, Any]:
-    said = {name: value.get("value") for name, value in (response["values"] or {}).items()}
-    ratings = {name: value for name, value in said.items() if name in rated and name not in _OWN}
-    other = {name: value for name, value in said.items() if name not in _OWN and name not in ratings}
+    values = {name: value.get("value") for name, value in (response["values"] or {}).items()}
+    ratings = {name: value for name, value in values.items() if name in rated and name not in _OWN}
+    other = {name: value for name, value in values.items() if name not in _OWN and name not in ratings}
     about = record["metadata"]
     return {
         "id": record["external_id"],
@@ -109,12 +109,12 @@ def _answer(
         "response": str(response["id"]),
         "annotator": users.get(str(response["user_id"]), str(response["user_id"])),
         "status": response["status"],
-        "verdict": said.get("verdict"),
-        "preference": _unswapped(record["external_id"], said.get("preference")),
+        "verdict": values.get("verdict"),
+        "preference": _unswapped(record["external_id"], values.get("preference")),
         "column": dataset["metadata"]["bezoar"].get("response"),
         "ratings": json.dumps(ratings, sort_keys=True) if ratings else None,
-        "corrected_response": said.get("corrected_response"),
-        "comment": said.get("comment"),
+        "corrected_response": values.get("corrected_response"),
+        "comment": values.get("comment"),
         "other": json.dumps(other, sort_keys=True, ensure_ascii=False) if other else None,
         "inserted_at": response["inserted_at"],
         "updated_at": response["updated_at"],
@@ -125,8 +125,8 @@ def _answer(
     }
 
 
-def _unswapped(identity: str, said: str | None) -> str | None:
-    """Which of the two columns was preferred: `a` or `b`, whatever the order they were shown in."""
-    if said not in (FIRST, SECOND):
-        return said
-    return "b" if (said == FIRST) == swapped({"id": identity}) else "a"
+def _unswapped(row_id: str, preferred: str | None) -> str | None:
+    """Which of the two columns was preferred: `a` or `b`, in whichever order they were shown."""
+    if preferred not in (FIRST, SECOND):
+        return preferred
+    return "b" if (preferred == FIRST) == swapped({"id": row_id}) else "a"

@@ -15,7 +15,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.review import questions as form
 from bezoar_data.review.client import BATCH, ArgillaClient, argilla_sdk
-from bezoar_data.review.sample import Candidate, Drawn, draw
+from bezoar_data.review.sample import Drawn, SampleRow, draw
 from bezoar_data.review.task import ReviewTask, read_lock, read_rows, source_of
 from bezoar_data.runs.row import digest
 
@@ -61,7 +61,7 @@ def push(
     """Push the sample. Raises `InputError`, `ProviderAway`."""
     lock = read_lock(run)
     rows = {row["id"]: row for row in read_rows(run)}
-    drawn = draw(_candidates(task, rows), size, even_share, seed)
+    drawn = draw(_rows_to_sample(task, rows), size, even_share, seed)
     about = {"format": FORMAT, "lock": lock.hash, "seed": seed, "even_share": even_share, **task.as_json()}
     dataset, known = _dataset(argilla, workspace, name, task)
     if (known.get("metadata") or {}).get("bezoar") != about:
@@ -118,18 +118,18 @@ def _unfinished(argilla: ArgillaClient, known: Mapping[str, Any], dataset: Any, 
     return not marked and names[0] <= names[1] and next(argilla.records(known["id"]), None) is None
 
 
-def _candidates(task: ReviewTask, rows: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:
+def _rows_to_sample(task: ReviewTask, rows: Mapping[str, Mapping[str, Any]]) -> list[SampleRow]:
     """A row's stratum is its source, verdict and rating. A judge was not sure where it gave no verdict, found two
     answers equal or changed its mind with their order, or gave a rating between the lowest and the highest."""
     ratings = sorted({str(row.get(f"{task.judge}_rating")) for row in rows.values() if task.judge})
     sure = {ratings[0], ratings[-1]} if ratings else set()
     found = []
     for identity, row in rows.items():
-        said, rating = (row.get(task.verdict), row.get(f"{task.judge}_rating")) if task.judge else (None, None)
+        verdict, rating = (row.get(task.verdict), row.get(f"{task.judge}_rating")) if task.judge else (None, None)
         uncertain = bool(task.judge) and (
-            said not in ("Accept", "Reject", "a", "b") or (rating is not None and str(rating) not in sure)
+            verdict not in ("Accept", "Reject", "a", "b") or (rating is not None and str(rating) not in sure)
         )
-        found.append(Candidate(identity, (source_of(row), str(said), str(rating)), uncertain))
+        found.append(SampleRow(identity, (source_of(row), str(verdict), str(rating)), uncertain))
     return found
 
 

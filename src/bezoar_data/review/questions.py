@@ -85,11 +85,11 @@ def swapped(row: Shown) -> bool:
 
 def suggestion(task: ReviewTask, row: Shown) -> str | None:
     """The judge's verdict as an option of the question; None where there is none, or it is hidden."""
-    said = row.get(task.verdict) if task.verdict and not task.blind else None
+    verdict = row.get(task.verdict) if task.verdict and not task.blind else None
     if not task.compares:
-        return said.casefold() if isinstance(said, str) and said in ("Accept", "Reject") else None
+        return verdict.casefold() if isinstance(verdict, str) and verdict in ("Accept", "Reject") else None
     places = {"a": SECOND, "b": FIRST, "tie": "tie"} if swapped(row) else {"a": FIRST, "b": SECOND, "tie": "tie"}
-    return places.get(str(said))
+    return places.get(str(verdict))
 
 
 def guidelines(task: ReviewTask) -> str:

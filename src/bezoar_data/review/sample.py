@@ -1,4 +1,4 @@
-"""Which rows people look at: some drawn evenly, for estimates without bias; the others where looking teaches most.
+"""Which rows people review: some drawn evenly, for estimates without bias; the others where looking teaches most.
 
 Both parts are drawn independently of each other, so the probability of each row to be in the sample is known:
 1 - (1 - p)(1 - q), with p that of the even draw and q that of the draw within its stratum. Its inverse is the weight
@@ -18,8 +18,8 @@ UNCERTAIN = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row that could be looked at. `uncertain`: its judge was not sure."""
+class SampleRow:
+    """A row that may be drawn. `uncertain`: its judge was not sure."""
 
     id: str
     stratum: tuple[str, ...]
@@ -28,7 +28,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A row to look at. `even`: drawn with the same chance as all others. `weight`: how many rows it stands for."""
+    """A row that was drawn. `even`: drawn with the same chance as all others. `weight`: how many rows it stands for."""
 
     id: str
     weight: float
@@ -36,13 +36,13 @@ class Drawn:
     stratum: tuple[str, ...]
 
 
-def draw(rows: Sequence[Candidate], size: int, even_share: float, seed: int) -> list[Drawn]:
+def draw(rows: Sequence[SampleRow], size: int, even_share: float, seed: int) -> list[Drawn]:
     """About `size` rows: so many as make it `size` in expectation, as the two parts may meet in a row."""
     if size >= len(rows):
         return [Drawn(row.id, 1.0, True, row.stratum) for row in rows]
     even_size = round(size * even_share)
     even = {row.id for row in _first(rows, even_size, seed, "even")}
-    strata: dict[tuple[str, ...], list[Candidate]] = defaultdict(list)
+    strata: dict[tuple[str, ...], list[SampleRow]] = defaultdict(list)
     for row in rows:
         strata[row.stratum].append(row)
     p = even_size / len(rows)
@@ -70,9 +70,9 @@ def allocate(
     return taken
 
 
-def _shares(strata: Mapping[tuple[str, ...], Sequence[Candidate]]) -> dict[tuple[str, ...], int]:
+def _shares(strata: Mapping[tuple[str, ...], Sequence[SampleRow]]) -> dict[tuple[str, ...], int]:
     return {name: UNCERTAIN if any(row.uncertain for row in rows) else 1 for name, rows in strata.items()}
 
 
-def _first(rows: Sequence[Candidate], n: int, seed: int, part: str) -> list[Candidate]:
+def _first(rows: Sequence[SampleRow], n: int, seed: int, part: str) -> list[SampleRow]:
     return sorted(rows, key=lambda row: digest("review", seed, part, row.id))[:n]

@@ -85,7 +85,7 @@ def _create_users(server: Server, annotators: Sequence[str]) -> dict[str, Any]:
     argilla = ArgillaClient(server.url, known["owner"]["api_key"])
     workspace = argilla.workspace(WORKSPACE, create=True)
     for name in annotators:
-        # Written down first: killed in between, the password of someone who exists would be known to nobody.
+        # Written down first: if we are killed in between, no account exists whose password is lost.
         password = known["annotators"].setdefault(name, secrets.token_urlsafe(12))
         server.data.write_secrets(known)
         argilla.add_annotator(workspace, name, password)

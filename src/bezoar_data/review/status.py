@@ -41,18 +41,18 @@ def status_of(argilla: ArgillaClient, dataset: Mapping[str, Any]) -> ReviewStatu
     overlap = dataset["distribution"]["min_submitted"]
     records = list(argilla.records(dataset["id"]))
     for record in records:
-        said: dict[str, str] = {}
+        given: dict[str, str] = {}
         for response in record["responses"] or ():
             name = users.get(str(response["user_id"]), str(response["user_id"]))
             people[name][response["status"]] += 1
             times[name].append(datetime.fromisoformat(response["updated_at"]).timestamp())
             values = {k: v.get("value") for k, v in (response["values"] or {}).items()}
             if response["status"] == "submitted" and (one := values.get("verdict") or values.get("preference")):
-                said[name] = str(one)
+                given[name] = str(one)
         submitted = sum(r["status"] == "submitted" for r in record["responses"] or ())
         done += submitted >= overlap
         answers_missing += max(0, overlap - submitted)
-        verdicts.append(said)
+        verdicts.append(given)
     first, second, groups = pairs_of_people(verdicts)
     found = agreement(first, second, groups=groups) if first else None
     pace = _pace(times.values())

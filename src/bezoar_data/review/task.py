@@ -81,7 +81,9 @@ def review_task(
     found.update(columns)
     if not found.get("instruction") or not found.get("response"):
         hint = "name the columns: --instruction COLUMN --response COLUMN (and --other COLUMN to compare two answers)"
-        raise InputError(Problem("nothing-to-review", "no judge's columns tell what to show", Place(str(run)), hint))
+        raise InputError(
+            Problem("nothing-to-review", "no judge's settings name the columns to show", Place(str(run)), hint)
+        )
     if wrong := [a for a in attributes if a not in ATTRIBUTES]:
         raise InputError(
             Problem("unknown-attribute", f"there is no attribute '{wrong[0]}'", hint=did_you_mean(wrong[0], ATTRIBUTES))
@@ -119,7 +121,7 @@ def as_text(value: Any) -> str:
 
 
 def source_of(row: Mapping[str, Any]) -> str:
-    """The source of a row, as its lineage tells."""
+    """The source of a row, from its lineage."""
     try:
         return str(json.loads(row.get(RESERVED) or "{}").get("source", ""))
     except ValueError:
@@ -127,7 +129,7 @@ def source_of(row: Mapping[str, Any]) -> str:
 
 
 def _settings(step: LockedStep) -> dict[str, str]:
-    """A judge's settings in words, defaults included: a lock holds those that were written."""
+    """A judge's settings that are text, with defaults: a lock holds those that were written."""
     known = {s.name: s.default for s in load_catalogue()[step.use].settings}
     return {name: value for name, value in {**known, **step.settings}.items() if isinstance(value, str)}
 

@@ -11,27 +11,26 @@ import sys
 from pathlib import Path
 
 import database_engine  # noqa: F401  (registers itself)
+import uvicorn
+from argilla_server.cli.database.migrate import migrate_db
+from argilla_server.contexts import accounts
+from argilla_server.database import AsyncSessionLocal, async_engine
+from argilla_server.enums import UserRole
+from argilla_server.jobs.queues import DEFAULT_QUEUE, HIGH_QUEUE, REDIS_CONNECTION
+from argilla_server.models import User
+from rq import SimpleWorker
 
 
 def serve(port):
-    from argilla_server.cli.database.migrate import migrate_db
-
     migrate_db("head")
     secrets = json.loads(Path(os.environ["BEZOAR_REVIEW_SECRETS"]).read_text("utf-8"))
     asyncio.run(_create(secrets["owner"]))
-
-    import uvicorn
 
     uvicorn.run("argilla_server:app", host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
 async def _create(owner):
-    """Create the owner, with the password and key that our side knows."""
-    from argilla_server.contexts import accounts
-    from argilla_server.database import AsyncSessionLocal, async_engine
-    from argilla_server.enums import UserRole
-    from argilla_server.models import User
-
+    """Create the owner, with our password and key."""
     async with AsyncSessionLocal() as db:
         if await accounts.get_user_by_username(db, owner["username"]) is None:
             await User.create(
@@ -47,9 +46,6 @@ async def _create(owner):
 
 def work():
     """The queue's jobs: Argilla counts records anew after `min_submitted` changed, copies datasets, and the like."""
-    from argilla_server.jobs.queues import DEFAULT_QUEUE, HIGH_QUEUE, REDIS_CONNECTION
-    from rq import SimpleWorker
-
     SimpleWorker([HIGH_QUEUE, DEFAULT_QUEUE], connection=REDIS_CONNECTION).work(logging_level="WARNING")
 
 
