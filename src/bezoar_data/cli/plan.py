@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.api import load_pipeline
 from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile
+from bezoar_data.llms.redact import redact
 
 
 class Format(StrEnum):
@@ -53,9 +55,6 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would ask, cost and write, as intervals for each step and model. Sends nothing."""
-    from bezoar_data.api import load_pipeline
-    from bezoar_data.llms.redact import redact
-
     file = load_pipeline(pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost)
     made = file.plan(retry_failed=retry_failed, tokenizer=tokenizer)
     if as_json:

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from bezoar_data.api import load_pipeline
 from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.llms.redact import redact
+from bezoar_data.runs.folder import write_text
 
 
 def preview(
@@ -32,19 +38,13 @@ def preview(
 
     Example: bezoar-data preview pipelines/orca.yaml -n 3 --html preview.html
     """
-    from bezoar_data.api import load_pipeline
-
     file = load_pipeline(pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost)
     report = file.preview(rows, retry_failed=retry_failed, quiet=as_json)
     if html is not None:
         _write(html, report.page())
     if as_json:
-        from bezoar_data.llms.redact import redact
-
         typer.echo(redact(json.dumps(report.as_json(), ensure_ascii=False, default=str)))
     else:
-        from rich.console import Console
-
         console = Console()
         if not console.is_terminal:
             console.width = 120
@@ -55,10 +55,6 @@ def preview(
 
 
 def _write(path: Path, text: str) -> None:
-    from bezoar_data.config.errors import InputError
-    from bezoar_data.config.problems import Place, Problem
-    from bezoar_data.runs.folder import write_text
-
     try:
         write_text(path, text)
     except OSError as error:

@@ -145,7 +145,7 @@ class Replay:
             return
         rows, count = _spread(islice(cast(Source, node.step).rows(), self._limit), MOST_ROWS)
         if len(rows) < count:
-            flow.notes[f"worked out on {len(rows):,} of its {count:,} rows, evenly spread"] = None
+            flow.notes[f"replayed with {len(rows):,} of its {count:,} rows, evenly spread"] = None
         flow.rows_in = Interval.exactly(count)
         weight = Interval.exactly(count / max(1, len(rows)))
         flow.seen = [SampledRow(row, weight) for row in rows if row.lineage.drop is None]
@@ -329,7 +329,7 @@ def _in_order(rows: Sequence[SampledRow]) -> list[SampledRow]:
 
 def _cannot(flow: StepFlow, error: Exception) -> None:
     said = str(error) or type(error).__name__
-    flow.notes[f"cannot be worked out before the run ({said.splitlines()[0]})"] = None
+    flow.notes[f"a plan cannot run it ({said.splitlines()[0]})"] = None
 
 
 def _spread(rows: Iterable[Row], most: int) -> tuple[list[Row], int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.plan.result import Plan, PlannedStep
+from bezoar_data.reports.page import element, piece
 from bezoar_data.reports.plan.mermaid import plan_mermaid
 from bezoar_data.reports.plan.text import plan_text
 
@@ -37,6 +38,4 @@ class PlanReport:
         return self.as_text()
 
     def _repr_html_(self) -> str:
-        from bezoar_data.reports.page import element, piece
-
         return piece(element("pre", self.as_text()))

@@ -11,9 +11,9 @@ from bezoar_data.reports.plan.dag_ascii import Line, draw
 
 _VERDICTS = {
     "enough": "enough",
-    "perhaps": "perhaps not enough",
+    "perhaps": "may not be enough",
     "not_enough": "not enough",
-    "unknown": "nobody can say whether that is enough",
+    "unknown": "unknown whether that is enough",
 }
 
 
@@ -82,8 +82,8 @@ def use(one: ModelUse) -> str:
         parts.append("no price" if one.cost is None else money(one.cost))
         parts.append(f"answers of about {one.answer_tokens:,.0f} tokens, {_learned(one)}")
     if one.from_journal:
-        parts.append(f"{one.from_journal:,} answers from the journal")
-    return f"{one.role} ({one.model}): {' · '.join(parts) or 'nothing to ask'}"
+        parts.append(f"{one.from_journal:,} cached answers")
+    return f"{one.role} ({one.model}): {' · '.join(parts) or 'no LLM calls'}"
 
 
 def _learned(one: ModelUse) -> str:
@@ -115,7 +115,7 @@ def _below(lines: list[Line], i: int) -> str:
 
 
 def _totals(plan: Plan) -> Iterator[str]:
-    held = f", {plan.from_journal:,} answers from the journal" if plan.from_journal else ""
+    held = f", {plan.from_journal:,} cached answers" if plan.from_journal else ""
     yield f"  requests  {number(plan.requests, 'to send')}{held}"
     prompts = f"{number(plan.prompt_tokens)} in, {number(plan.completion_tokens)} out"
     yield f"  tokens    {prompts}; prompts counted {plan.counted_by}"

@@ -10,13 +10,13 @@ from bezoar_data.reports.page import Html, element, page, piece, table
 from bezoar_data.reports.preview.words import (
     ENDS,
     Part,
+    as_text,
+    calls,
     columns,
     counts,
     headline,
-    in_words,
     spent,
     title,
-    turns,
     verdict,
 )
 
@@ -48,14 +48,14 @@ def _content(preview: Preview) -> list[Html]:
     if preview.demo:
         content.append(element("p", "demo: answered by the embedded offline models, to try the flow", classes="dim"))
     content += [element("p", f"note: {note}", classes="dim") for note in preview.notes]
-    content.append(table(("step", "asks", "in", "out", "dropped"), counts(preview), numbers=frozenset({2, 3})))
+    content.append(table(("step", "role", "in", "out", "dropped"), counts(preview), numbers=frozenset({2, 3})))
     return content + [_row(preview, row) for row in (*preview.rows, *preview.lost)]
 
 
 def _row(preview: Preview, row: PreviewedRow) -> Html:
     ends = element("span", ENDS.get(row.ends, row.ends), classes=_class(row.ends))
     head = element("h2", title(preview, row), Html(" · "), ends)
-    came = element("dl", *(_came(name, in_words(value)) for name, value in row.columns.items()))
+    came = element("dl", *(_came(name, as_text(value)) for name, value in row.columns.items()))
     heads = element("tr", *(element("th", name) for name in ("step", "asked", "answered", "columns")))
     body = Html("".join(_step(step) for step in row.steps))
     steps = element("table", element("thead", heads), element("tbody", body), classes="row")
@@ -63,7 +63,7 @@ def _row(preview: Preview, row: PreviewedRow) -> Html:
 
 
 def _step(step: StepTrace) -> Html:
-    said = turns(step) or [([], [])]
+    said = calls(step) or [([], [])]
     ends = element("div", verdict(step), classes=_class(step.verdict))
     first = element("td", element("strong", step.step), ends, rowspan=str(len(said)))
     last = element("td", *_cell(columns(step)), rowspan=str(len(said)))

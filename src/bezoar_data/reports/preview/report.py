@@ -7,12 +7,14 @@ answer that is misparsed are seen at once.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
 
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from bezoar_data.reports.preview.html import preview_page, preview_piece
+from bezoar_data.reports.preview.terminal import show_preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +48,16 @@ class PreviewReport:
 
     def page(self) -> str:
         """A self-contained page for a browser."""
-        from bezoar_data.reports.preview.html import preview_page
-
         return preview_page(self.preview)
 
     def show(self, console: Console, *, full: bool = False) -> None:
         """Show it in a terminal; without `full`, long texts are cut."""
-        from bezoar_data.reports.preview.terminal import show_preview
-
         show_preview(self.preview, console, full=full)
 
     def __str__(self) -> str:
-        from io import StringIO
-
-        from rich.console import Console
-
         text = StringIO()
         self.show(Console(file=text, width=120, color_system=None, force_terminal=False))
         return text.getvalue().rstrip()
 
     def _repr_html_(self) -> str:
-        from bezoar_data.reports.preview.html import preview_piece
-
         return preview_piece(self.preview)

@@ -17,13 +17,13 @@ from bezoar_data.llms.redact import redact
 from bezoar_data.reports.preview.words import (
     ENDS,
     Part,
+    as_text,
+    calls,
     columns,
     counts,
     headline,
-    in_words,
     spent,
     title,
-    turns,
     verdict,
 )
 
@@ -72,7 +72,7 @@ class _Show:
         name.append(f" · {ENDS.get(row.ends, row.ends)}", style=f"bold {_COLOURS.get(row.ends, '')}")
         console.print(Rule(name, align="left", style="dim"))
         if row.columns:
-            came = [(name, in_words(value)) for name, value in row.columns.items()]
+            came = [(name, as_text(value)) for name, value in row.columns.items()]
             console.print(Padding(_parts(came, self._most and self._most // 2), (0, 2)))
         if console.width < WIDE:
             for step in row.steps:
@@ -85,7 +85,7 @@ class _Show:
         for step in row.steps:
             first: list[RenderableType] = [Group(_safe(step.step, style="bold"), _verdict(step))]
             last: list[RenderableType] = [_parts(columns(step), self._most)]
-            said = turns(step) or [([], [])]
+            said = calls(step) or [([], [])]
             for i, (asked, answered) in enumerate(said):
                 cells = (_parts(self._once(asked, where), self._most), _parts(answered, self._most))
                 table.add_row(*(first if i == 0 else [""]), *cells, *(last if i == 0 else [""]))
@@ -97,12 +97,12 @@ class _Show:
         if self._most is None:
             return asked
         shown = [(self._shown.setdefault(text, where) if len(text) > _AGAIN else where) for _, text in asked]
-        told = zip(asked, shown, strict=True)
-        return [(label, text if before == where else f"as in {before}") for (label, text), before in told]
+        pairs = zip(asked, shown, strict=True)
+        return [(label, text if before == where else f"as in {before}") for (label, text), before in pairs]
 
     def _stacked(self, step: StepTrace, where: str) -> RenderableType:
         parts: list[RenderableType] = [Text.assemble(_safe(step.step, style="bold"), "  ", _verdict(step))]
-        groups = [g for asked, back in turns(step) for g in (("asked", self._once(asked, where)), ("answered", back))]
+        groups = [g for asked, back in calls(step) for g in (("asked", self._once(asked, where)), ("answered", back))]
         for heading, said in (*groups, ("columns", columns(step))):
             if said:
                 parts.append(Padding(Group(Text(heading, style="dim italic"), _parts(said, self._most)), (0, 0, 0, 2)))
@@ -132,7 +132,7 @@ def _cut(text: str, most: int | None) -> str:
 
 def _counts(preview: Preview) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("step", "asks", "in", "out", "dropped"):
+    for heading in ("step", "role", "in", "out", "dropped"):
         table.add_column(heading, justify="right" if heading in ("in", "out") else "left", overflow="fold")
     for cells in counts(preview):
         table.add_row(*(_safe(cell) for cell in cells))

@@ -1,18 +1,14 @@
-"""What a preview says, in words that the terminal and the page share."""
+"""The texts of a preview that the terminal and the page share."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
 from bezoar_data.engine.preview.recorder import ModelCall, StepTrace
-
-if TYPE_CHECKING:
-    pass
-
 
 Part = tuple[str, str]
 """A label and a text; either may be empty."""
@@ -29,22 +25,20 @@ ENDS = {"made": "material"}
 def headline(preview: Preview) -> str:
     rows = len(preview.rows)
     ends = Counter(ENDS.get(row.ends, row.ends) for row in preview.rows)
-    told = (
-        ", ".join(f"{ends[end]} {end}" for end in ("material", "kept", "dropped") if ends[end]) or "none came through"
-    )
-    return f"{preview.pipeline}: a preview of {rows} row{'' if rows == 1 else 's'}: {told}"
+    counts = ", ".join(f"{ends[end]} {end}" for end in ("material", "kept", "dropped") if ends[end]) or "none left"
+    return f"{preview.pipeline}: a preview of {rows} row{'' if rows == 1 else 's'}: {counts}"
 
 
 def spent(preview: Preview) -> str:
     """What the preview took."""
     asked = preview.asked
     if not asked["asks"]:
-        return "no model was asked"
+        return "no LLM calls"
     tokens = asked["prompt_tokens"] + asked["completion_tokens"]
     cost = "cost unknown (no price given)" if asked["unpriced"] else f"${asked['cost']:,.4f}"
     return (
-        f"answers: {asked['requests']:,} asked now, {asked['hits']:,} from the journal; {tokens:,} tokens, {cost}; "
-        "a run finds them in the journal"
+        f"LLM calls: {asked['requests']:,}, cached answers: {asked['hits']:,}; {tokens:,} tokens, {cost}; "
+        "a run finds these answers in the journal"
     )
 
 
@@ -52,7 +46,7 @@ def title(preview: Preview, row: PreviewedRow) -> str:
     """Which row it is, where it came from and what became of it."""
     number = next((i for i, r in enumerate(preview.rows, start=1) if r is row), None)
     numbers = {r.id: i for i, r in enumerate(preview.rows, start=1)}
-    parts = [f"row {number}" if number else "a row that came no further", row.source.replace("\n", ", ")]
+    parts = [f"row {number}" if number else "a row that reached no model", row.source.replace("\n", ", ")]
     if row.made_by:
         of = [f"row {numbers[p]}" for p in row.parents if p in numbers]
         many = len(row.parents)
@@ -61,7 +55,7 @@ def title(preview: Preview, row: PreviewedRow) -> str:
     return " · ".join([*(p for p in parts if p), row.id[:8]])
 
 
-def turns(step: StepTrace) -> list[tuple[list[Part], list[Part]]]:
+def calls(step: StepTrace) -> list[tuple[list[Part], list[Part]]]:
     """What was asked, message by message, beside what came back, as it came: a pair for each question."""
     return [(_asked(call), _answered(call)) for call in step.calls]
 
@@ -81,17 +75,17 @@ def _answered(call: ModelCall) -> list[Part]:
 
 
 def columns(step: StepTrace) -> list[Part]:
-    """What the step wrote, and what it took away. A column that holds a raw answer and nothing else says so."""
+    """What the step wrote, and what it removed. A column that holds nothing but a raw answer says so."""
     said = {
-        text.strip(): "as answered" if len(step.calls) == 1 else f"as answered to question {number}"
+        text.strip(): "the raw answer" if len(step.calls) == 1 else f"the raw answer to question {number}"
         for number, call in enumerate(step.calls, start=1)
         for text in call.answers
     }
-    parts = [(name, in_words(value)) for name, value in step.columns.items()]
+    parts = [(name, as_text(value)) for name, value in step.columns.items()]
     parts = [
         (name, said[text.strip()] if len(text) > _SHORT and text.strip() in said else text) for name, text in parts
     ]
-    return [*parts, ("taken away", ", ".join(step.gone))] if step.gone else parts
+    return [*parts, ("removed", ", ".join(step.gone))] if step.gone else parts
 
 
 def verdict(step: StepTrace) -> str:
@@ -100,7 +94,7 @@ def verdict(step: StepTrace) -> str:
     return f"{ends} · {said}" if said else ends
 
 
-def in_words(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value of a row as text: text as it is, all else as JSON."""
     if isinstance(value, str):
         return value
