@@ -47,7 +47,7 @@ def show(
         return
     typer.echo(f"{entry.use} ({entry.kind} step, version {entry.version})\n")
     typer.echo(f"{entry.doc}\n")
-    for line in entry.columns_in_words():
+    for line in entry.describe_columns():
         typer.echo(line)
     if entry.settings:
         typer.echo("\nsettings:")

@@ -26,7 +26,7 @@ _MOST_NEEDED = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A rating from which rows are taken: how many of the sample that takes, how many of them are good, and what that
-    tells of precision (good among taken) and of yield (taken among the good)."""
+    says of precision (good among taken) and of yield (taken among the good)."""
 
     rating: float
     taken: int

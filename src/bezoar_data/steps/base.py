@@ -150,7 +150,7 @@ class AsksModel:
 class ModelStep(AsksModel, RowStep):
     """A row step that asks a model: its own `LLM` from a models file, or any distilabel `LLM` in a script."""
 
-    llm: LLM = Field(description="Who answers: the name of a role in the models file.")
+    llm: LLM = Field(description="The model: the name of a role in the models file.")
 
     def keep_rate(self) -> tuple[float, float]:
         return 0.96, 1.0
@@ -200,7 +200,7 @@ class GlobalModelStep(AsksModel, GlobalMakingStep):
     answer came first.
     """
 
-    llm: LLM = Field(description="Who answers: the name of a role in the models file.")
+    llm: LLM = Field(description="The model: the name of a role in the models file.")
 
     @property
     def most_requests(self) -> int | None:

@@ -20,7 +20,7 @@ def import_distilabel() -> None:
         return
     import rich.traceback
 
-    # Of fields that every class made from one of distilabel's has, ours and a person's too.
+    # Of fields that every class made from one of distilabel's has, a person's too.
     warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
     install = rich.traceback.install

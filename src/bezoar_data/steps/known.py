@@ -1,4 +1,4 @@
-"""All steps by the names pipeline files use, ours and distilabel's, without importing any of them."""
+"""All steps by the names pipeline files use, built-in and distilabel's, without importing any of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bezoar_data.steps.external.registry import distilabel_steps, unknown_distil
 
 
 def known_steps() -> Mapping[str, StepEntry]:
-    """Ours first, then those of installed packages, then distilabel's."""
+    """Built-in ones first, then those of installed packages, then distilabel's."""
     return {**load_catalogue(), **distilabel_steps()}
 
 

@@ -73,13 +73,13 @@ def _step_classes(package: str) -> Iterator[type[Any]]:
 def _fields(cls: type[Any]) -> dict[str, tuple[str, FieldInfo]]:
     """The settings a pipeline file may give: the fields our classes add to distilabel's, as files spell them."""
     spelled: dict[str, str] = getattr(cls, "spelled", {})
-    ours = {
+    declared = {
         name
         for base in cls.__mro__
         if issubclass(base, (RowStep, GlobalRowStep, Source)) and not base.__module__.startswith("distilabel.")
         for name in inspect.get_annotations(base)
     }
-    own = {n: f for n, f in cls.model_fields.items() if n in ours}
+    own = {n: f for n, f in cls.model_fields.items() if n in declared}
     # What people set most stands first; the settings every step has come last.
     common = [n for n in ("limit", "seed") if n in own]
     order = [*(n for n in own if n == "llm"), *(n for n in own if n not in ("llm", *common)), *common]
@@ -95,8 +95,8 @@ def _schema(fields: dict[str, tuple[str, FieldInfo]]) -> dict[str, Any]:
     model = create_model("settings", __config__=ConfigDict(extra="forbid"), **given)
     schema: dict[str, Any] = model.model_json_schema()
     for prop in schema["properties"].values():
-        for ours in ("path", "names", "form", "role", "where", "title"):
-            prop.pop(ours, None)
+        for keyword in ("path", "names", "form", "role", "where", "title"):
+            prop.pop(keyword, None)
     schema.pop("title", None)
     return schema
 

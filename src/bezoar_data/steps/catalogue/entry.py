@@ -43,8 +43,8 @@ class Setting:
     form: str | None = None
 
     def read(self, path: Path) -> None:
-        """Read a file that the setting names, where its form is one of ours. Raises `InputError` for what is wrong in
-        it. Imports no step: the forms stand apart from them."""
+        """Read a file that the setting names, where its form is one of this package. Raises `InputError` for what
+        is wrong in it. Imports no step: the forms stand apart from them."""
         if self.form is not None and self.form.startswith(f"{HERE}."):
             module, _, name = self.form.partition(":")
             attrgetter(name)(import_module(module))(path)
@@ -122,9 +122,9 @@ class StepEntry:
         values = {s.field: s.default for s in self.settings} | self.fields(settings)
         return fill_columns(self.optional_writes, values)
 
-    def columns_in_words(self) -> list[str]:
+    def describe_columns(self) -> list[str]:
         """What it reads and writes, a line for each."""
-        return columns_in_words(self.reads, self.writes, self.optional_writes)
+        return describe_columns(self.reads, self.writes, self.optional_writes)
 
     def load_class(self) -> type[Any]:
         """The step's class. Imports its module, and with it distilabel."""
@@ -143,7 +143,7 @@ class StepEntry:
         return cls(**{**value, **tuples, "settings": settings, "one_of": one_of})
 
 
-def columns_in_words(
+def describe_columns(
     reads: Sequence[str], writes: Sequence[str], may_write: Sequence[str], may_read: Sequence[str] = ()
 ) -> list[str]:
     parts = (("reads", reads), ("may read", may_read), ("writes", writes), ("may write", may_write))

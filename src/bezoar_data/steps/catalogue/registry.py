@@ -24,7 +24,7 @@ from bezoar_data.steps.catalogue.entry import FILE, FORMAT, HERE, StepEntry
 
 @cache
 def load_catalogue() -> Mapping[str, StepEntry]:
-    """All known steps by the name pipeline files use: ours first, then those of installed packages.
+    """All known steps by the name pipeline files use: the built-in ones first, then those of installed packages.
 
     Raises `InputError` for an installed package whose catalogue cannot be read or that claims a name already taken.
     """

@@ -1,4 +1,4 @@
-"""`clean`: broken encodings mended, what is left of prompt templates taken out, white space put in order."""
+"""`clean`: broken encodings fixed, leftovers of prompt templates removed, white space normalised."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CONTROL = regex.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\u
 class Clean(RowStep):
     """Clean the text of columns and keep the row.
 
-    Mends text whose encoding was mistaken ("donâ€™t" is "don't"; by ftfy), takes out tokens and headings of prompt
+    Fixes text whose encoding was mistaken ("donâ€™t" is "don't"; by ftfy), removes tokens and headings of prompt
     templates (<|im_start|>, [INST], "### Response:" at the beginning), control characters, spaces at line ends and
     more than one empty line. Case, quotes, accents and indentation stay as they are. Lists and records are cleaned
     inside. A row whose column had text and has none left is dropped as `empty_after_cleaning`.
@@ -52,9 +52,9 @@ class Clean(RowStep):
     example: ClassVar[str] = "- use: clean\n  with: {column: [inputs, explained_targets]}\n"
 
     column: ColumnNames = Field(description="The column to clean, or a list of columns.")
-    encoding: bool = Field(default=True, description="Mend mistaken encodings and half characters.")
-    templates: bool = Field(default=True, description="Take out tokens and headings of prompt templates.")
-    whitespace: bool = Field(default=True, description="Put white space and line ends in order.")
+    encoding: bool = Field(default=True, description="Fix mistaken encodings and half characters.")
+    templates: bool = Field(default=True, description="Remove tokens and headings of prompt templates.")
+    whitespace: bool = Field(default=True, description="Normalise white space and line ends.")
 
     def run_row(self, row: Row) -> Verdict:
         cleaned: dict[str, Any] = {}
@@ -74,7 +74,7 @@ class Clean(RowStep):
 
     def _clean_text(self, text: str) -> str:
         if self.encoding and not text.isascii():
-            text = mend(text)
+            text = fix_encoding(text)
         if self.templates:
             before = None
             while text != before:  # what a token hid can be another one
@@ -86,7 +86,7 @@ class Clean(RowStep):
         return text
 
 
-def mend(text: str) -> str:
+def fix_encoding(text: str) -> str:
     """The text as it was before its bytes were read in the wrong encoding. Nothing else about it changes."""
     config = ftfy.TextFixerConfig(
         unescape_html=False,

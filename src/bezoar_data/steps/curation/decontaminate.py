@@ -29,7 +29,7 @@ class Decontaminate(FilterStep):
     The rule is Tülu 3's: a test item is in a row if more than half of its words are covered by runs of eight words that
     both have, whatever their case and punctuation. `ngram: 13, coverage: 0` is the older rule of any thirteen words.
     Items shorter than a run must stand in the row whole. The detail, and with `action: mark` the column, names the
-    item most covered, its share and a run both have. A row found out wrongly is named in `allow` and stays.
+    item most covered, its share and a run both have. A row that is matched wrongly is named in `allow` and stays.
     """
 
     use: ClassVar[str] = "decontaminate"

@@ -18,7 +18,7 @@ class WhereStep(RowStep):
 
     The language: comparisons (== != < <= > >=), and, or, not, in [...], length(column), contains(column, "text"), is
     null, is not null, parentheses. What is compared with a null is unknown, and a row of which the whole is unknown
-    does not stay: say `column is null or ...` to keep it. A column that no step before provides is a mistake, told
+    does not stay: say `column is null or ...` to keep it. A column that no step before provides is reported
     before the run; one that only some rows have is null in the others.
     """
 

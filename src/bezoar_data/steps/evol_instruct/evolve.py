@@ -81,7 +81,7 @@ class EvolInstructEvolve(ModelStep):
     example: ClassVar[str] = "- use: evol_instruct.evolve\n  with: {model: teacher, evaluator: evaluator, epochs: 3}\n"
 
     evaluator: LLM = Field(
-        description="Who says whether an evolution gained anything: the name of a role in the models file.",
+        description="The model that says whether an evolution gained anything: the name of a role in the models file.",
         json_schema_extra={"role": True},
     )
     epochs: PositiveInt | dict[str, Annotated[int, Field(ge=0)]] = Field(

@@ -1,5 +1,5 @@
-"""Anyone's steps: distilabel's own (`distilabel:UltraFeedback`) and those of a module (`my_package.steps:MyStep`).
+"""External steps: distilabel's own (`distilabel:UltraFeedback`) and those of a module (`my_package.steps:MyStep`).
 
-An adapter wraps each, so that in a pipeline it is a step as ours are: rows keep their lineage, a failure costs its own
-row only, and every question goes through the gateway and its journal.
+An adapter wraps each, so that in a pipeline it behaves like a built-in step: rows keep their lineage, a failure costs
+its own row only, and every question goes through the gateway and its journal.
 """

@@ -1,4 +1,4 @@
-"""Making catalogue entries from step classes that are not ours: what they take, read and write.
+"""Making catalogue entries from external step classes: what they take, read and write.
 
 Their columns are properties, not declarations: a class is made under each of the settings that could matter, and what
 its properties then say is written down. `python -m bezoar_data.steps.external.write --write` writes those of
@@ -52,7 +52,7 @@ _REMOVES = {"KeepColumns": ("*",), "MergeColumns": ("{columns}",)}
 
 
 def describe_class(cls: type[Any], entry: ExternalEntry) -> ExternalEntry:
-    """The entry of a use, with all that its class tells."""
+    """The entry of a use, with all that its class declares."""
     way = way_of(cls)
     fields = _fields(cls)
     role = _role_name(cls)

@@ -1,4 +1,4 @@
-"""What the catalogue knows of a step that is not ours, and of one use of it, without importing it or distilabel."""
+"""What the catalogue knows of an external step, and of one use of it, without importing it or distilabel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from bezoar_data.config.problems import did_you_mean
 from bezoar_data.config.settings_validation import SettingProblem
-from bezoar_data.steps.catalogue.entry import StepEntry, columns_in_words
+from bezoar_data.steps.catalogue.entry import StepEntry, describe_columns
 from bezoar_data.steps.columns import fill_columns
 from bezoar_data.steps.external.renaming import MODEL_NAME
 
@@ -23,7 +23,7 @@ ADAPTERS = {
 }
 """The adapter for each way a step may run."""
 _HOW = {
-    "fast": "row by row, as our own steps do",
+    "fast": "row by row, as built-in steps do",
     "task": "its own code asks, row by row in a thread, which is slower",
     "row": "row by row in a thread",
     "global": "over all rows at once",
@@ -55,7 +55,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class ExternalEntry(StepEntry):
-    """A step that is not ours, as the catalogue knows it, or as one use in a file has it (`renamed`, `declared`)."""
+    """An external step as the catalogue knows it, or as one use in a file has it (`renamed`, `declared`)."""
 
     way: str = "row"
     variants: tuple[Variant, ...] = ()
@@ -115,18 +115,18 @@ class ExternalEntry(StepEntry):
             if name not in known:
                 message = f"'{self.use}' knows no column '{name}'"
                 yield SettingProblem((name,), "unknown-column", message, did_you_mean(name, known))
-        ours = list(self.renamed.values())
+        names = list(self.renamed.values())
         for i, (name, column) in enumerate(self.renamed.items()):
-            if column in ours[:i] or (column in known and column not in self.renamed):
+            if column in names[:i] or (column in known and column not in self.renamed):
                 message = f"two columns of '{self.use}' are called '{column}'"
                 yield SettingProblem((name,), "column-twice", message, "give one of them another name")
 
-    def columns_in_words(self) -> list[str]:
+    def describe_columns(self) -> list[str]:
         lines: list[str] = []
         for v in self.variants:
             if v.when:
                 lines.append("with " + ", ".join(f"{k}: {_in_yaml(w)}" for k, w in v.when.items()))
-            lines += columns_in_words(v.reads, v.writes, v.may_write, v.may_read)
+            lines += describe_columns(v.reads, v.writes, v.may_write, v.may_read)
         return [*lines, f"runs: {_HOW[self.way]}"]
 
     def as_json(self) -> dict[str, Any]:

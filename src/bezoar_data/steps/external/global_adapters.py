@@ -74,7 +74,7 @@ class ExternalGlobalTask(AsksModel, ExternalGlobalStep):
     """A global step that asks a model. An answer counts for the row it was asked for where the step asks one question
     for each row, in their order; else for all rows."""
 
-    llm: LLM = Field(description="Who answers: the name of a role in the models file.")
+    llm: LLM = Field(description="The model: the name of a role in the models file.")
 
     def run_rows(self, rows: Sequence[Row]) -> list[Verdict]:
         direct = Direct(self.llm, str(self.name))

@@ -19,7 +19,7 @@ from bezoar_data.steps.external.threads import current_call, numbered
 class AskingLLM(LLM, MagpieChatTemplateMixin):
     """Asks through the call that its thread runs; in a step that has all rows, through that step's own LLM.
 
-    A refused request has None as text, as distilabel's tasks know it. Token counts are not told here: they stand in
+    A refused request has None as text, as distilabel's tasks know it. Token counts are not given here: they are in
     the journal.
     """
 

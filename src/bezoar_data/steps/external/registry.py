@@ -1,4 +1,4 @@
-"""The steps that are not ours, by the names pipeline files use, without importing them or distilabel.
+"""External steps by the names pipeline files use, without importing them or distilabel.
 
 distilabel's stand in `distilabel.json`, made from its classes (`describe`). Of a step of a module nothing is known
 before a run imports it: what it takes is not checked, and what it writes is what the file says under `writes:`.
@@ -45,7 +45,7 @@ def unknown_distilabel_step(use: str) -> Problem:
 
 
 def module_step(use: str, settings: Mapping[str, Any], *, starts: bool) -> ExternalEntry:
-    """A step of a module as it stands in a file: nothing of it is imported, so next to nothing is known."""
+    """A step of a module as it is written in a file: nothing of it is imported, so next to nothing is known."""
     asks = isinstance(settings.get("model"), str)
     roles = (Setting("model", "llm", "role", "", False, role=True),) if asks else ()
     way = "source" if starts else "task" if asks else "row"

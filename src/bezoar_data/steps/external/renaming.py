@@ -9,7 +9,7 @@ from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns
 
 MODEL_NAME = "model_name"
 UNKEPT = (MODEL_NAME, "distilabel_metadata")
-"""Columns that each distilabel task writes over the last one's. What they tell stands in the lineage and the journal;
+"""Columns that each distilabel task writes over the last one's. What they hold is in the lineage and the journal;
 the first is kept where `columns:` gives it a name of its own."""
 
 

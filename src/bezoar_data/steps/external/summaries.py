@@ -70,7 +70,7 @@ EXAMPLES: Mapping[str, str] = {
 """What stands under `with:`, where it is more than a role and what is required."""
 
 SETTINGS: Mapping[str, str] = {
-    "model": "Who answers: the name of a role in the models file.",
+    "model": "The model: the name of a role in the models file.",
     "num_generations": "How many answers are asked for: each makes a row of its own, unless they are grouped.",
     "group_generations": "Put the answers of a row into lists instead.",
     "use_default_structured_output": "Ask for JSON in the form the task reads, where the endpoint can.",

@@ -28,13 +28,13 @@ Values = dict[str, Any]
 
 
 class Unreadable(ValueError):
-    """What a judge said cannot be used; the message says why, in words that a judge can act on."""
+    """What a judge said cannot be used; the message says why, so that a judge can correct it."""
 
 
 def read_object(text: str, keys: Collection[str], read: Callable[[Values], tuple[Any, T]], shown: str = "") -> T:
     """The one object in `text` that has any of `keys`, as `read` understands it.
 
-    `read` gives what the object says, by which two are told apart, and its value; it raises `Unreadable`. Its keys
+    `read` gives what the object says, by which two are distinguished, and its value; it raises `Unreadable`. Its keys
     come in lower case. `shown` is all that the judge was shown. Raises `Unreadable`.
     """
     found = [read(value) for value in _objects(text, frozenset(keys), " ".join(shown.split()))]

@@ -1,4 +1,4 @@
-"""Rubrics: what a judge is told to look at. Data files, so that a person can judge by their own criteria.
+"""Rubrics: what a judge looks at. Data files, so that a person can judge by their own criteria.
 
 There is a kind of rubric for each kind of judge, with shipped ones in a folder of its own: `Rubric` to accept or reject
 an answer, `AttributeRubric` to score its attributes, `ComparisonRubric` to say which of two is better.

@@ -2,8 +2,8 @@
 
 Anthropic's HH-RLHF begins a turn with a blank line and `Human:` or `Assistant:`; HelpSteer2 parts the turns of a prompt
 with lines `<extra_id_1>User` and `<extra_id_1>Assistant`. Both are texts, so a turn that quotes such a marker cannot be
-told from two turns. The rules for pairs are those by which cleaned copies of HH-RLHF were made: two dialogues of
-equal, even length, whose roles alternate from the user on, without empty turns, equal but for their last one.
+distinguished from two turns. The rules for pairs are those by which cleaned copies of HH-RLHF were made: two dialogues
+of equal, even length, whose roles alternate from the user on, without empty turns, equal but for their last one.
 """
 
 from __future__ import annotations

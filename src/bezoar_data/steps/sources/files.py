@@ -29,7 +29,7 @@ class SourceRow:
 
     @property
     def where(self) -> str:
-        """Which row it is, in words, where there is no line to name."""
+        """Which row it is, for a message, where there is no line to name."""
         return "" if self.record.line else f" in row {self.record.index + 1}"
 
 
@@ -111,7 +111,7 @@ class FileSource(Source):
         return ()
 
     def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
-        """The columns of one row; None for a row to leave out, which is told to `bad_rows` if it is wrong."""
+        """The columns of one row; None for a row to leave out, which is added to `bad_rows` if it is wrong."""
         raise NotImplementedError
 
     def rows_in(self, bad_rows: BadRows) -> Iterator[tuple[SourceRow, Columns]]:

@@ -1,8 +1,8 @@
 """`load_flan`: the rows of the FLAN collection, which the Orca scheme has explained.
 
 They come from local files (JSONL, Parquet, TSV, and FLAN's own chain-of-thought TSV files as they are) or from a
-dataset on the Hugging Face Hub. Every file is read to its end before the first row leaves, so that a bad row is told
-before anything is paid for, and all bad rows at once.
+dataset on the Hugging Face Hub. Every file is read to its end before the first row leaves, so that a bad row is
+reported before anything is paid for, and all bad rows at once.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class LoadFlan(FileSource):
         # Reading a Hub dataset twice would download it twice; only quotas need to see all of it first.
         if not self.hub or self.quotas:
             self._look_through(selection)
-            # Rows were good a moment ago: a fault now means that a file changed under the run.
+            # Rows were good a moment ago: a bad one now means that a file changed under the run.
             wanted: Iterator[_FlanRow] = (
                 f for f in self._found(BadRows(at_once=True)) if selection.takes(f.position, f.submix)
             )
@@ -162,9 +162,9 @@ class LoadFlan(FileSource):
             bad_rows.add("missing-column", f"no {names}{where}", file, line, f"a FLAN row has {', '.join(COLUMNS)}")
             return False
         for name in COLUMNS:
-            fault = _text_fault(columns[name], empty_allowed=name == "targets")
-            if fault:
-                bad_rows.add("bad-row", f"'{name}'{where} {fault}", file, line)
+            wrong = _not_text(columns[name], empty_allowed=name == "targets")
+            if wrong:
+                bad_rows.add("bad-row", f"'{name}'{where} {wrong}", file, line)
                 return False
         if type(columns.get("original_index", 0)) is not int:
             bad_rows.add("bad-row", f"'original_index'{where} is not a whole number", file, line)
@@ -177,7 +177,7 @@ class LoadFlan(FileSource):
         origin = columns.get("dataset_source")
         row["dataset_source"] = origin if isinstance(origin, str) and origin else source
         for name in self.optional_writes:
-            if name in columns and _text_fault(columns[name], empty_allowed=True) is None:
+            if name in columns and _not_text(columns[name], empty_allowed=True) is None:
                 row[name] = columns[name]
             elif name in columns:
                 row[name] = None
@@ -197,7 +197,7 @@ def _from_cot(columns: Mapping[str, Any], path: Path) -> Columns:
     }
 
 
-def _text_fault(value: object, *, empty_allowed: bool) -> str | None:
+def _not_text(value: object, *, empty_allowed: bool) -> str | None:
     if not isinstance(value, str):
         return f"is not text but {type(value).__name__}"
     if not value.strip() and not empty_allowed:

@@ -25,10 +25,10 @@ class LoadHhRlhf(FileSource):
     have different numbers of turns), `odd` (an odd number), `roles` (they do not alternate from the user on, or text
     stands before the first), `empty` (a turn says nothing), `history` (the sides differ before the last turn),
     `identical` (they differ nowhere). `repair` makes turns of one role in a row one turn before the rules are applied,
-    and `repaired` then tells which rows it changed. A row without two texts ends the run before it begins.
+    and `repaired` then marks the rows it changed. A row without two texts ends the run before it begins.
 
     The source's order is kept, so `limit: 100000` is the slice that OpenBezoar took: it counts the source's rows, and
-    whatever draws at random draws from it. `subset` is the part of HH-RLHF, as the file's path or `data_dir` tells it.
+    whatever draws at random draws from it. `subset` is the part of HH-RLHF, by the file's path or `data_dir`.
     """
 
     use: ClassVar[str] = "load_hh_rlhf"

@@ -2,7 +2,8 @@
 
 They come from local files (JSONL, Parquet, TSV) or from a dataset on the Hugging Face Hub. Columns may be called
 otherwise, and may lie inside lists and mappings, as in the seed tasks of Self-Instruct (`instances.0.input`). Files
-are read to their end before the first row leaves, so that all bad rows are told at once and before anything is paid.
+are read to their end before the first row leaves, so that all bad rows are reported at once and before anything is
+paid.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading rows from JSONL, TSV and Parquet files, one at a time, with every bad row told by its place.
+"""Reading rows from JSONL, TSV and Parquet files, one at a time, with every bad row reported at its place.
 
 Sources share these readers. They never hold a whole text file in memory and never leave a bad row out in silence:
 what cannot be read becomes a `Problem` in `BadRows`, which the source raises when it has seen everything.
@@ -141,7 +141,7 @@ def read_records(
 
 
 def read_lines(path: Path, bad_rows: BadRows) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 text file with their numbers, without line ends. A line that is not UTF-8 is a fault.
+    """The lines of a UTF-8 text file with their numbers, without line ends. A line that is not UTF-8 is a bad row.
 
     Lines end at a newline byte and nowhere else: a row may hold U+2028 and its like.
     """
