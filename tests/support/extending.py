@@ -43,8 +43,9 @@ class Tree:
         for line in chosen:
             self.run(*shlex.split(line))
 
-    def run(self, *command: str) -> str:
-        """A command in the copy, `python` and `bezoar-data` meaning the copy's; its output. It must succeed."""
+    def run(self, *command: str, succeeds: bool = True) -> str:
+        """A command in the copy, `python` and `bezoar-data` meaning the copy's; its output, or what it says if it is to
+        fail."""
         starts = {"python": (), "bezoar-data": ("-m", "bezoar_data.cli.main")}
         done = subprocess.run(
             [sys.executable, *starts[command[0]], *command[1:]],
@@ -53,8 +54,8 @@ class Tree:
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
+        return done.stdout if succeeds else done.stderr
 
     def _hashes(self) -> dict[str, str]:
         files = (path for name in _COPIED for path in (self.folder / name).rglob("*"))

@@ -14,6 +14,7 @@ from bezoar_data.training.estimate.machine import Machine
 from bezoar_data.training.estimate.memory import memory
 from bezoar_data.training.estimate.model_config import adapter_weights, config_of, empty_model
 from bezoar_data.training.settings import with_defaults
+from bezoar_data.training.stages.sft import SftStage
 from support.trained import data, stage
 from training.conftest import Recipe, card, prepared
 
@@ -101,7 +102,7 @@ def test_a_stage_is_computed_by_what_is_installed_and_fits():
 
     def chosen(machine: Machine, written: dict[str, Any], memory: int | None, named: str | None = None) -> Any:
         model = LlamaForCausalLM
-        return choose_kernels(written, named, model, machine, lambda again: memory, padding_free=True)
+        return choose_kernels(SftStage(use="sft", card="c.md"), written, named, model, machine, memory)
 
     fast = chosen(GPU, {}, 2**30)
     assert (fast.attention, fast.checkpointing) == ("flash_attention_2", False)

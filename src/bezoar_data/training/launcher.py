@@ -10,7 +10,6 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.recipe import LoadedRecipe
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.folder import write_json
-from bezoar_data.training.estimate.model_config import empty_model, read_config
 
 _COMMAND = "-m bezoar_data.cli.main train"
 
@@ -54,15 +53,9 @@ def _fsdp(recipe: LoadedRecipe, use_cpu: bool) -> dict[str, Any]:
         message = "FSDP can spread 4-bit weights only where they are stored in a floating-point type"
         hint = "add 'bnb_4bit_quant_storage: bfloat16', the compute type"
         raise InputError(Problem("missing-key", message, recipe.document.place(("quantisation",), key=True), hint))
-    config = read_config(recipe)
-    if config is None:
-        message = "FSDP needs the base's configuration, and it is neither here nor could it be fetched from the Hub"
-        raise InputError(Problem("no-base", message, recipe.document.place(("base",), key=True)))
-    layers = sorted(empty_model(config)._no_split_modules or [])
     return {
         "fsdp_version": 2,
-        "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
-        "fsdp_transformer_layer_cls_to_wrap": ",".join(layers),
+        "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",  # of the layers that the model names
         "fsdp_reshard_after_forward": True,
         "fsdp_state_dict_type": "FULL_STATE_DICT",
         "fsdp_offload_params": False,

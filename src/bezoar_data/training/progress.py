@@ -1,4 +1,4 @@
-"""What is said while a recipe trains: a line on standard error for each stage, and every few seconds within one."""
+"""What is printed while a recipe trains: a line on standard error for each stage, and every few seconds within one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.training.distributed import is_first
+from bezoar_data.training.estimate.machine import peak_memory
 
 LINES = 5.0
 """Seconds between two lines of one stage."""
@@ -29,21 +30,27 @@ class Progress:
             print(f"note: {clean_text(text)}", file=sys.stderr, flush=True)  # noqa: T201
 
     def callback(self, stage: str, checkpoint: Path | None) -> Any:
-        """A callback for a trainer that tells loss, tokens/s, time left and memory."""
+        """A callback for a trainer that says loss, tokens/s, time left and memory."""
         from transformers import TrainerCallback
-
-        from bezoar_data.training.estimate.machine import peak_memory
 
         if checkpoint is not None:
             self.say(f"{stage}: goes on from step {checkpoint.name.rpartition('-')[2]}")
         say = self.say
 
         class Tell(TrainerCallback):  # type: ignore[misc]
-            began, first, told, tokens = 0.0, 0, 0.0, 0.0
+            began, first, said, timed = 0.0, 0, 0.0, 0.0
 
             def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                self.began = self.told = time.monotonic()
+                self.began = self.said = time.monotonic()
                 self.first = state.global_step
+
+            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                # The first step also compiles kernels and fills caches; the second is timed.
+                now = time.monotonic()
+                left = (state.max_steps - state.global_step) * (now - self.timed)
+                if state.global_step == self.first + 2 and left > LINES:
+                    say(f"{stage}: about {left:,.0f} s to go, by its second step; evaluations come on top")
+                self.timed = now
 
             def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
                 now = time.monotonic()
@@ -51,16 +58,15 @@ class Progress:
                 watched = "eval_loss" in logs
                 if "loss" not in logs and not watched:
                     return
-                if not watched and now - self.told < LINES and state.global_step < state.max_steps:
+                if not watched and now - self.said < LINES and state.global_step < state.max_steps:
                     return
-                self.told = now
+                self.said = now
                 done = state.global_step - self.first
                 seconds = now - self.began
                 left = seconds / done * (state.max_steps - state.global_step) if done else 0.0
+                name = "eval_loss" if watched else "loss"
                 parts = [f"{stage}: step {state.global_step}/{state.max_steps}"]
-                parts.append(
-                    f"{'held-out ' if watched else ''}loss {float(logs['eval_loss' if watched else 'loss']):.4f}"
-                )
+                parts.append(f"{'held-out ' if watched else ''}loss {float(logs[name]):.4f}")
                 if "rewards/margins" in logs:
                     parts.append(f"margin {float(logs['rewards/margins']):.4f}")
                 if tokens := logs.get("num_tokens"):

@@ -20,7 +20,7 @@ from bezoar_data.training.data.datasets import StageCard, find_cards, read_rows,
 from bezoar_data.training.data.examples import StageRows, make_examples
 from bezoar_data.training.data.template import Template, load_template
 from bezoar_data.training.distributed import destroy_process_group, init_process_group, is_first, world_size
-from bezoar_data.training.estimate.estimator import Estimator, Work
+from bezoar_data.training.estimate.estimator import Estimator
 from bezoar_data.training.folder import TrainingFolder
 from bezoar_data.training.models import base_start, load_tokenizer
 from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
@@ -156,16 +156,10 @@ def _training(
     examples = make_examples(rows, kind.examples(rows.view, template, full), full)
     settings = fit(stage.trainer, written, len(examples.train), len(examples.held_out), world_size())
     adapter = adapter_settings(recipe, stage)
-    work = Work(
-        use=stage.use,
-        sequences=[kind.sequences(example) for example in examples.train],
-        tokens=examples.counts["train"].tokens * settings.epochs(len(examples.train)),
-        settings=settings,
-        adapter=adapter,
-        padding_free=kind.padding_free,
-        has_reference=kind.has_reference,
-    )
-    return PlannedTraining(card, rows, examples, settings, adapter, estimator.stage(work))
+    sequences = [kind.sequences(example) for example in examples.train]
+    tokens = examples.counts["train"].tokens * settings.epochs(len(examples.train))
+    estimate = estimator.stage(stage, settings, adapter, sequences, tokens)
+    return PlannedTraining(card, rows, examples, settings, adapter, estimate)
 
 
 def _warnings(stages: list[PlannedStage]) -> Iterator[str]:

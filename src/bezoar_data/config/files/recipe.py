@@ -133,6 +133,10 @@ class TrainingStage(Stage):
     """The class of TRL that takes the stage's settings, such as `SFTConfig`."""
     views: ClassVar[tuple[str, ...]]
     """The card's views that it can train on; the first that a card has is used."""
+    padding_free: ClassVar[bool] = False
+    """Whether its trainer can join the rows of a batch instead of padding them."""
+    has_reference: ClassVar[bool] = False
+    """Whether its trainer holds a second copy of the weights where all of them are trained."""
 
     card: _Name = Field(
         description="The card of the data: a path relative to this file, or owner/name on the Hub.",

@@ -50,6 +50,7 @@ def trainer_settings() -> Mapping[str, Mapping[str, Any]]:
 @cache
 def shared_settings(trainers: tuple[str, ...]) -> Mapping[str, Any]:
     """The schema of settings that hold for several stages: those that every trainer has, and means alike."""
+    trainers = tuple(dict.fromkeys(trainers))
     first, *others = (trainer_settings()[name]["properties"] for name in trainers)
     alike = {}
     for name, schema in first.items():

@@ -31,10 +31,7 @@ def pack(examples: list[Example], length: int) -> list[Example]:
 def need_rows_apart(model: Any, place: Place) -> None:
     """Raise `InputError` where this model's rows would see each other."""
     if not rows_apart(model):
-        implementation = model.config._attn_implementation
-        message = (
-            f"rows in one sequence would see each other: this model's attention ({implementation}) does not part them"
-        )
+        message = "rows in one sequence would see each other: this model's attention does not keep them apart"
         hint = "say 'packing: false' and 'padding_free: false', or name another 'attn_implementation' under 'base'"
         raise InputError(Problem("rows-not-apart", message, place, hint))
 

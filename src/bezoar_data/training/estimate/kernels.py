@@ -7,14 +7,12 @@ a stage's key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.config.files.recipe import TrainingStage
 from bezoar_data.training.estimate.machine import Machine
-
-Memory = Callable[[bool], int | None]
-"""An estimate of the peak in bytes, with activations computed again (True) or kept; None where it is not known."""
 
 ROOM = 0.5
 """Activations are kept where the estimate is below this share of the device's memory. The estimate has not been checked
@@ -40,25 +38,23 @@ class Kernels:
 
 
 def choose_kernels(
+    stage: TrainingStage,
     written: Mapping[str, Any],
     attention: str | None,
-    model: type[Any] | None,
+    model: type[Any],
     machine: Machine,
-    memory: Memory,
-    *,
-    padding_free: bool,
+    kept: int | None,
 ) -> Kernels:
-    """`written` are the recipe's settings, `attention` what it names, `model` the base's class where that is known;
-    `padding_free` says whether the trainer can join rows."""
+    """`written` are the recipe's settings, `attention` what it names, `model` the base's class where that is known,
+    `kept` the estimated peak of memory in bytes where activations are kept."""
     attention = attention or _attention(model, machine, half=trains_in_half(written))
     settings: dict[str, bool] = {}
     if "use_liger_kernel" not in written and machine.liger:
         settings["use_liger_kernel"] = True
-    if padding_free and attention.startswith("flash") and not {"packing", "padding_free"} & set(written):
+    if stage.padding_free and attention.startswith("flash") and not {"packing", "padding_free"} & set(written):
         settings["padding_free"] = True
     again = written.get("activation_checkpointing", written.get("gradient_checkpointing"))
     if again is None:
-        kept = memory(False)
         again = kept is None or kept > ROOM * machine.memory
         settings["gradient_checkpointing"] = again
     return Kernels(attention, settings, bool(again))
@@ -70,7 +66,7 @@ def trains_in_half(settings: Mapping[str, Any]) -> bool:
     return bool(settings.get("fp16")) or bool(bf16 if bf16 is not None else True)
 
 
-def _attention(model: type[Any] | None, machine: Machine, *, half: bool) -> str:
+def _attention(model: type[Any], machine: Machine, *, half: bool) -> str:
     if machine.half_flash and half and getattr(model, "_supports_flash_attn", False):
         return machine.half_flash[0]
     return "sdpa" if getattr(model, "_supports_sdpa", True) else "eager"

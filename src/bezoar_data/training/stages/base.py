@@ -91,7 +91,3 @@ class TrainingKind:
     """Settings that would do harm or nothing: of each its name, a message and a hint."""
     sequences: Callable[[Example], list[int]] = _one_sequence
     """The lengths of the sequences that an example is to the model."""
-    padding_free: bool = False
-    """Whether its trainer can join the rows of a batch instead of padding them."""
-    has_reference: bool = False
-    """Whether its trainer holds a second copy of the weights where all of them are trained."""

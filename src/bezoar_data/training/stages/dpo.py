@@ -26,6 +26,7 @@ class DpoStage(TrainingStage):
     model_config = ConfigDict(title="DPO stage")
     trainer: ClassVar[str] = "DPOConfig"
     views: ClassVar[tuple[str, ...]] = ("preference",)
+    has_reference: ClassVar[bool] = True
 
     use: Literal["dpo"] = Field(description="What the stage does.", examples=["dpo"])
     view: Literal["preference"] | None = Field(
@@ -99,4 +100,4 @@ def _sequences(example: Example) -> list[int]:
     return [len(example["prompt_ids"]) + len(example[side]) for side in ("chosen_ids", "rejected_ids")]
 
 
-KIND = TrainingKind(DpoStage, run_dpo, _examples, _faults, _sequences, has_reference=True)
+KIND = TrainingKind(DpoStage, run_dpo, _examples, _faults, _sequences)

@@ -26,6 +26,7 @@ class SftStage(TrainingStage):
     model_config = ConfigDict(title="SFT stage")
     trainer: ClassVar[str] = "SFTConfig"
     views: ClassVar[tuple[str, ...]] = ("sft", "messages")
+    padding_free: ClassVar[bool] = True
 
     use: Literal["sft"] = Field(description="What the stage does.", examples=["sft"])
     view: Literal["sft", "messages"] | None = Field(
@@ -92,4 +93,4 @@ def _faults(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "eval_packing", message, "add 'packing' or 'padding_free'"
 
 
-KIND = TrainingKind(SftStage, run_sft, _examples, _faults, padding_free=True)
+KIND = TrainingKind(SftStage, run_sft, _examples, _faults)

@@ -1,0 +1,147 @@
+"""A kind of stage is one file: nothing else is edited by hand, and the generated files are written by a command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.extending import Tree
+from training.conftest import HEAD
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+HALVE = '''
+"""The stage `halve`: the weights in half precision."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from bezoar_data.config.files.recipe import Stage
+from bezoar_data.training.models import load_weights
+from bezoar_data.training.stages.base import Done, StageJob, StageKind
+
+
+class HalveStage(Stage):
+    """Store the weights in half precision."""
+
+    model_config = ConfigDict(title="Halve stage")
+
+    use: Literal["halve"] = Field(description="What the stage does.", examples=["halve"])
+
+
+def run_halve(job: StageJob) -> Done:
+    model = load_weights(job.start, job.place, dtype="float16")
+    model.save_pretrained(str(job.result))
+    job.save_tokenizer()
+    return Done({"weights": model.num_parameters()}, {})
+
+
+KIND = StageKind(HalveStage, run_halve)
+'''
+
+REWARD = '''
+"""The stage `reward`: a model that scores the better of two replies higher, with TRL's RewardTrainer."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from bezoar_data.config.files.recipe import TrainingStage
+from bezoar_data.training.data.examples import Counted, MakeExample
+from bezoar_data.training.data.packing import Example
+from bezoar_data.training.data.template import Template, preference
+from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
+from bezoar_data.training.stages.trainer import configuration, dataset, run_trainer
+
+
+class RewardStage(TrainingStage):
+    """Train a model that scores replies on the card's `preference` view."""
+
+    model_config = ConfigDict(title="Reward stage")
+    trainer: ClassVar[str] = "RewardConfig"
+    views: ClassVar[tuple[str, ...]] = ("preference",)
+
+    use: Literal["reward"] = Field(description="What the stage does.", examples=["reward"])
+    view: Literal["preference"] | None = Field(default=None, description="The card's view.", examples=["preference"])
+    training: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Settings of TRL's RewardConfig.",
+        examples=[{"center_rewards_coefficient": 0.01}],
+    )
+
+
+def run_reward(job: TrainingJob) -> Done:
+    from transformers import AutoModelForSequenceClassification
+    from trl import RewardConfig, RewardTrainer
+
+    model = AutoModelForSequenceClassification.from_pretrained(job.start.weights, num_labels=1)
+    model.config.pad_token_id = job.template.tokenizer.pad_token_id
+    trainer = RewardTrainer(
+        model=model,
+        args=configuration(job, RewardConfig),
+        train_dataset=dataset(job.examples.train),
+        eval_dataset=dataset(job.examples.held_out),
+        processing_class=job.template.tokenizer,
+    )
+    return run_trainer(job, trainer)
+
+
+def examples(view: Mapping[str, str], template: Template, settings: Mapping[str, Any]) -> MakeExample:
+    def make(row: Mapping[str, Any], counted: Counted) -> Example:
+        sides = [template.encode(side).ids[: settings["max_length"]] for side in preference(view, row)]
+        counted.tokens += sum(map(len, sides))
+        return {"chosen_ids": sides[0], "rejected_ids": sides[1]}
+
+    return make
+
+
+def sequences(example: Example) -> list[int]:
+    return [len(side) for side in example.values()]
+
+
+KIND = TrainingKind(RewardStage, run_reward, examples, sequences=sequences)
+'''
+
+
+def test_a_stage_is_one_file(tmp_path: Path):
+    tree = Tree(tmp_path / "tree")
+    added = {
+        f"src/bezoar_data/training/stages/{name}.py": text for name, text in (("halve", HALVE), ("reward", REWARD))
+    }
+    for path, text in added.items():
+        tree.write(path, text)
+    tree.generate("training.write_settings", "schema")
+    settings = "src/bezoar_data/config/files/trainer_settings.json"
+    assert tree.changed() == {*added, settings, "schemas/recipe.schema.json"}
+    schema = json.loads((tree.folder / "schemas/recipe.schema.json").read_text())
+    assert schema["$defs"]["RewardStage"]["properties"]["training"]["$ref"] == "#/$defs/RewardConfig"
+    assert "center_rewards_coefficient" in schema["$defs"]["RewardConfig"]["properties"]
+    assert {"halve", "reward"} <= schema["properties"]["stages"]["items"]["discriminator"]["mapping"].keys()
+
+    few = {"max_steps": 2, "eval_strategy": "no", "load_best_model_at_end": False, "save_strategy": "no"}
+    recipe = {
+        **HEAD,
+        "template": "../../recipes/templates/alpaca-modified.jinja",
+        "training": {**HEAD["training"], **few},
+        "quantisation": None,
+        "adapter": None,
+        "stages": [
+            {"use": "reward", "card": "../../cards/hh-rlhf-dpo.md", "training": {"center_rewards_coefficient": 0.01}},
+            {"use": "halve", "from": "base"},
+        ],
+    }
+    tree.write("my/recipes/small.yaml", json.dumps(recipe))
+    tree.write("my/recipes/wrong.yaml", json.dumps({**recipe, "stages": [{"use": "halv"}]}))
+    assert "did you mean 'halve'?" in tree.run("bezoar-data", "validate", "my/recipes/wrong.yaml", succeeds=False)
+    tree.run("bezoar-data", "validate", "my/recipes/small.yaml")
+    tree.run("bezoar-data", "run", "pipelines/hh-rlhf-dpo.yaml")
+    trained = json.loads(tree.run("bezoar-data", "train", "my/recipes/small.yaml", "--json"))
+    reward, halved = trained["stages"]
+    assert (reward["use"], reward["metrics"]["steps"], reward["data"]["card"]) == ("reward", 2, "hh-rlhf-dpo")
+    assert (halved["use"], halved["from"], halved["data"]) == ("halve", "base", None)
+    config = json.loads((tree.folder / "trained/small/halve/config.json").read_text())
+    assert config["dtype"] == "float16"
