@@ -33,7 +33,7 @@ async def test_mixed_faults_lose_no_row_and_cost_few_requests(server: FaultServe
     assert {"rate_limited", "server_error", "cut", "garbage"} <= set(failures)
 
 
-@pytest.mark.parametrize("mark", ["500", "garbage", "empty", "null", "cut", "huge", "deep"])
+@pytest.mark.parametrize("mark", ["empty", "null", "huge", "deep"])
 async def test_a_row_that_never_gets_a_usable_answer_is_lost_alone(
     server: FaultServer, journal: Journal, mark: str
 ) -> None:
