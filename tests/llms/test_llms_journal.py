@@ -50,12 +50,13 @@ async def test_an_answer_is_found_again_with_everything_it_took(path: Path) -> N
 
 async def test_an_entry_is_found_while_it_waits_to_be_committed(path: Path) -> None:
     with Journal.open(path) as journal:
-        waiting = asyncio.ensure_future(journal.put(entry_of(0)))
-        await asyncio.sleep(0)
-        with closing(sqlite3.connect(path)) as other:
-            assert other.execute("SELECT count(*) FROM answers").fetchone() == (0,)
-        assert journal.find(key_of(0), 512) is not None
-        assert journal.get(key_of(0)) == entry_of(0)
+        with journal._writer.paused():
+            waiting = asyncio.ensure_future(journal.put(entry_of(0)))
+            await asyncio.sleep(0)
+            with closing(sqlite3.connect(path)) as other:
+                assert other.execute("SELECT count(*) FROM answers").fetchone() == (0,)
+            assert journal.find(key_of(0), 512) is not None
+            assert journal.get(key_of(0)) == entry_of(0)
         await waiting
 
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bezoar_data.llms.journal.entry import key_bytes
+from bezoar_data.llms.journal.integrity import journal_error
 from bezoar_data.llms.journal.schema import connect
-from bezoar_data.llms.journal.writer import explain
 
 INTENDED, WORKING, COLLECTED = "intended", "working", "collected"
 
@@ -225,7 +225,7 @@ class BatchStore:
             try:
                 yield self._connection
             except sqlite3.Error as error:
-                raise explain(error, self._path) from None
+                raise journal_error(error, self._path) from None
             finally:
                 # A closed connection answers this with an error of its own.
                 try:

@@ -70,11 +70,9 @@ COLUMNS = (
 )  # fmt: skip
 """The stored columns in order; the last one of the table, `checksum`, is taken over them."""
 
-_TEXT = COLUMNS.index("text")
+STORED = ", ".join((*COLUMNS, "checksum"))
 
-REALS = frozenset(i for i, name in enumerate(COLUMNS) if name in
-                  ("price_input", "price_output", "cost", "asked_at", "answered_at"))  # fmt: skip
-"""Positions of the columns that hold floats: SQLite keeps a whole number among them as an integer in the file."""
+_TEXT = COLUMNS.index("text")
 
 _encode_extra = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import struct
 import time
 from pathlib import Path
 
@@ -139,43 +138,39 @@ def is_damage(error: Exception) -> bool:
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def journal_error(error: Exception, path: Path) -> JournalError:
+    """What a failed write or read means, and what to do about it."""
+    again = "the same command goes on where this one stopped"
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return JournalError(
+            f"the disk is full: the journal {path} takes no more answers. It is whole, with all answers up to now. "
+            f"Make room on that disk; {again}"
+        )
+    if is_busy(error):
+        return JournalError(f"the journal {path} has been locked by another program for too long. End it; {again}")
+    if is_damage(error):
+        return JournalError(
+            f"the journal {path} is damaged ({error}). End every run that uses it, then run the same command again: "
+            "it is then checked, what is whole is recovered, and the damaged file is kept"
+        )
+    return JournalError(f"the journal {path} cannot be written or read ({error}); {again}")
+
+
 def wal_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
-def committed_frames(wal: Path) -> tuple[int, bool]:
-    """How many pages of the write-ahead log its own headers claim as committed, and whether its header is broken.
+def committed_frames(wal: bytes) -> int:
+    """How many pages of the write-ahead log its own headers claim as committed: all, if its header is broken.
 
     SQLite stops reading at the first page whose checksum is wrong and says nothing: answers behind it would vanish
     unseen. Who compares this number with what SQLite read knows better.
     """
-    size = wal.stat().st_size
-    if size < 32:
-        return 0, False
-    with wal.open("rb") as file:
-        head = file.read(32)
-        if not wal_header_holds(head):
-            return 0, True
-        page = int.from_bytes(head[8:12], "big")
-        frames, last = (size - 32) // (24 + page), 0
-        for number in range(frames):
-            file.seek(32 + number * (24 + page))
-            frame = file.read(24)
-            if frame[8:16] != head[16:24]:
-                continue  # left over from before the log was last started afresh
-            if frame[4:8] != b"\0\0\0\0":
-                last = number + 1
-        return last, False
-
-
-def wal_header_holds(head: bytes) -> bool:
-    """Whether the log's 32 bytes of header are what SQLite wrote, by its own checksum (file format, section 4.1)."""
-    magic = int.from_bytes(head[:4], "big")
-    if len(head) < 32 or magic not in (0x377F0682, 0x377F0683):
-        return False
-    first = second = 0
-    words = struct.unpack(f"{'>' if magic & 1 else '<'}6I", head[:24])
-    for even, odd in zip(words[::2], words[1::2], strict=True):
-        first = (first + even + second) & 0xFFFFFFFF
-        second = (second + odd + first) & 0xFFFFFFFF
-    return struct.pack(">II", first, second) == head[24:32]
+    step = 24 + int.from_bytes(wal[8:12], "big")
+    heads = [wal[at : at + 16] for at in range(32, len(wal) - 23, step)]
+    ends = [n for n, head in enumerate(heads, 1) if head[8:16] == wal[16:24] and head[4:8] != bytes(4)]
+    return ends[-1] if ends else len(heads)

@@ -22,11 +22,11 @@ from types import TracebackType
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.journal import integrity
-from bezoar_data.llms.journal.entry import Entry, JournalError, expand, key_bytes, pack, unpack
+from bezoar_data.llms.journal.entry import STORED, Entry, JournalError, expand, key_bytes, pack, unpack
 from bezoar_data.llms.journal.lookup import choose, fullest
 from bezoar_data.llms.journal.recovery import repair
 from bezoar_data.llms.journal.schema import check_identity, connect, fetch, header_lies, lenient, migrate
-from bezoar_data.llms.journal.writer import STORED, Waiting, Writer, explain
+from bezoar_data.llms.journal.writer import Waiting, Writer
 
 __all__ = ["Entry", "Journal", "JournalError"]
 
@@ -84,7 +84,7 @@ class Journal:
         except sqlite3.Error as error:
             lock.release()
             if integrity.is_damage(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-                raise explain(error, path) from None
+                raise integrity.journal_error(error, path) from None
             raise _unusable(path, str(error)) from None
         except BaseException:
             lock.release()
@@ -169,7 +169,7 @@ class Journal:
             try:
                 rows = fetch(self._reader, _SELECT, (key_bytes(key),))
             except sqlite3.Error as error:
-                raise explain(error, self.path) from None
+                raise integrity.journal_error(error, self.path) from None
         entries = [entry for row in rows if (entry := unpack(row)) is not None]
         if len(entries) < len(rows):
             self._damaged += len(rows) - len(entries)
@@ -190,7 +190,7 @@ class Journal:
             try:
                 yield
             except sqlite3.Error as error:
-                raise explain(error, self.path) from None
+                raise integrity.journal_error(error, self.path) from None
 
 
 def _unusable(path: Path, why: str) -> InputError:
@@ -230,9 +230,6 @@ def _make(path: Path) -> None:
 
 def _damage(path: Path, log: bytes) -> str | None:
     """What is wrong with the file, or None. Raises `InputError` for a file that is none of ours."""
-    claimed, broken = integrity.committed_frames(integrity.wal_of(path)) if log else (0, False)
-    if broken:
-        return "its write-ahead log has a broken header"
     try:
         with closing(connect(path)) as connection:
             connection.text_factory = lenient
@@ -241,7 +238,7 @@ def _damage(path: Path, log: bytes) -> str | None:
             check_identity(connection, path)
             if log:
                 read = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
-                if read < claimed:
+                if read < integrity.committed_frames(log):
                     return "the last answers in its write-ahead log were not whole"
             thorough = bool(log) or path.stat().st_size <= integrity.FULL_CHECK_BYTES
             return integrity.damage_of(connection, thorough=thorough)

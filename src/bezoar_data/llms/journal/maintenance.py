@@ -18,10 +18,20 @@ from typing import IO, Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, JournalError, expand, key_bytes, tombstone, unpack
+from bezoar_data.llms.journal.entry import (
+    COLUMNS,
+    REDACTED,
+    STORED,
+    Entry,
+    JournalError,
+    expand,
+    key_bytes,
+    tombstone,
+    unpack,
+)
+from bezoar_data.llms.journal.integrity import journal_error
 from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.schema import connect, lenient
-from bezoar_data.llms.journal.writer import STORED, explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +250,7 @@ def reading(journal: Journal) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN")
             yield connection
     except sqlite3.Error as error:
-        raise explain(error, journal.path) from None
+        raise journal_error(error, journal.path) from None
 
 
 @contextmanager
@@ -261,7 +271,7 @@ def _exclusive(journal: Journal) -> Iterator[sqlite3.Connection]:
                 connection.text_factory = lenient
                 yield connection
         except sqlite3.Error as error:
-            raise explain(error, journal.path) from None
+            raise journal_error(error, journal.path) from None
 
 
 @contextmanager

@@ -1,9 +1,7 @@
-"""Group commit: answers that arrive within two milliseconds share one transaction.
+"""Group commit: answers that arrive while a transaction is written share the next one.
 
-A transaction costs about the same for one answer as for a hundred. Groups are normally written by the event loop
-itself: a hand-over to a thread was measured to cost four times the writing, because every call into SQLite gives the
-interpreter's lock away and a busy loop is slow to hand it back. What may take long is left to a thread: waiting for
-another process's transaction, and moving the write-ahead log into the file, which waits for the disk.
+A transaction costs about the same for one answer as for a hundred. One thread writes them all, so that the event loop
+waits neither for the disk nor for another process's transaction.
 """
 
 from __future__ import annotations
@@ -11,30 +9,23 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, JournalError, Packed, compress, unpack
-from bezoar_data.llms.journal.integrity import is_damage
+from bezoar_data.llms.journal.entry import REDACTED, STORED, Entry, JournalError, Packed, compress, unpack
+from bezoar_data.llms.journal.integrity import is_damage, journal_error
 from bezoar_data.llms.journal.lookup import choose
-from bezoar_data.llms.journal.schema import BUSY_SECONDS, connect, fetch
+from bezoar_data.llms.journal.schema import connect, fetch
 
 GATHER_SECONDS = 0.002
-ENOUGH = 128
-"""So many waiting answers are written at once. A busy loop would otherwise come round to it only when every request
-in flight waits for the journal, and from then on all of them would move in step, with the network idle between. Half
-as many would cost more: keys are hashes, so that each transaction writes nearly every page of a small index anew."""
+"""How long the thread waits for more answers after the first."""
 
 GROUP = 256
-"""At most this many answers share a transaction, so that the loop is away for ten milliseconds at the longest."""
-
-IMPATIENT_SECONDS = 0.01
-"""How long the event loop waits for another process's transaction before it leaves the group to the thread."""
+"""At most this many answers share a transaction: another process waits no longer than it takes."""
 
 CHECKPOINT_ENTRIES = 2000
 """So many answers later the log (some twenty megabytes) is moved into the file: a page that many of them changed
@@ -43,17 +34,16 @@ is then moved once."""
 REMEMBERED = 8192
 """Hashes of requests known to be stored: samples of one prompt come together."""
 
-STORED = ", ".join((*COLUMNS, "checksum"))
-
 
 @dataclass(slots=True)
 class Waiting:
-    """An entry on its way into the file, and whom to tell: a future of `loop`, or of a waiting thread."""
+    """An entry on its way into the file, and the future of `loop` that waits for it. `result` is None where it is to
+    be given what was handed in."""
 
     packed: Packed
-    future: asyncio.Future[Entry] | Future[Entry]
-    loop: asyncio.AbstractEventLoop | None
-    standing: Entry | None = None
+    future: asyncio.Future[Entry]
+    loop: asyncio.AbstractEventLoop
+    result: Entry | JournalError | None = None
 
 
 class Writer:
@@ -71,8 +61,6 @@ class Writer:
         self._queue: list[Waiting] = []
         self._pending: dict[str, list[Entry]] = {}
         self._unsaved: list[Waiting] = []
-        self._scheduled: asyncio.AbstractEventLoop | None = None
-        self._called = False
         self._closing = False
         self._known_requests: dict[bytes, None] = {}
         self._since_checkpoint = 0
@@ -81,19 +69,14 @@ class Writer:
 
     def submit(self, waiting: Waiting) -> None:
         """Queue an entry. Its future gets what stands in the journal for its question, or a `JournalError`."""
-        entry, loop = waiting.packed.entry, waiting.loop
+        entry = waiting.packed.entry
         with self._wake:
             if self._closing:
                 raise JournalError(f"the journal {self._path} is closed")
             self._queue.append(waiting)
             self._pending.setdefault(entry.key, []).append(entry)
-            if loop is None:
-                self._call()
-                return
-            self._schedule(loop)
-            enough = len(self._queue) % ENOUGH == 0
-        if enough:
-            self._flush(loop)
+            if len(self._queue) == 1:
+                self._wake.notify()
 
     def pending(self, key: str) -> Sequence[Entry]:
         """Entries of this key that are not in the file yet."""
@@ -121,118 +104,54 @@ class Writer:
             if self._unsaved:
                 self._commit(self._unsaved)
         except sqlite3.Error as error:
-            raise explain(error, self._path) from None
+            raise journal_error(error, self._path) from None
         finally:
             self._connection.close()
 
-    def _call(self) -> None:
-        """Wake the thread. The caller holds `_wake`."""
-        self._called = True
-        self._wake.notify()
-
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have this loop write in a moment what has gathered by then. The caller holds `_wake`."""
-        if self._scheduled is not loop:
-            self._scheduled = loop
-            loop.call_later(GATHER_SECONDS, self._due, loop)
-
-    def _due(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._scheduled = None
-        if self._queue:
-            self._flush(loop)
-
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Write what has gathered, in the event loop; leave it to the thread when that would take long."""
-        if not self._turn.acquire(blocking=False):
-            with self._wake:
-                self._schedule(loop)  # the thread has the connection: in a moment it will be free
-            return
-        try:
-            self._connection.execute(f"PRAGMA busy_timeout={int(IMPATIENT_SECONDS * 1000)}")
-            while group := self._take():
-                if not self._write(group, loop, patient=False):
-                    with self._wake:
-                        self._queue[:0] = group
-                        self._call()
-                    return
-        finally:
-            self._turn.release()
-        if self._since_checkpoint >= CHECKPOINT_ENTRIES:
-            with self._wake:
-                self._wake.notify()
-
     def _run(self) -> None:
-        """The thread: what the event loop would have to wait for."""
         while True:
             with self._wake:
-                while not (self._called or self._closing or self._since_checkpoint >= CHECKPOINT_ENTRIES):
+                while not (self._queue or self._closing):
                     self._wake.wait()
-                called, closing, self._called = self._called, self._closing, False
-            if called or closing:
-                self._drain()
-            if closing:
-                return
-            if self._since_checkpoint >= CHECKPOINT_ENTRIES:
-                self._checkpoint()
+                if not self._queue:
+                    return
+                if len(self._queue) < GROUP and not self._closing:
+                    self._wake.wait(GATHER_SECONDS)
+                group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
+            with self._turn:
+                self._write(group)
+                if self._since_checkpoint >= CHECKPOINT_ENTRIES:
+                    self._since_checkpoint = 0
+                    try:
+                        # Not passive: a log that another run always writes to would never start afresh.
+                        self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+                    except sqlite3.Error:
+                        pass  # the log stays longer; a fault of the disk shows with the next write
 
-    def _drain(self) -> None:
-        """Write what is waiting now. What comes meanwhile is the event loop's again."""
-        left = len(self._queue)
-        with self._turn:
-            self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-            while left > 0 and (group := self._take()):
-                self._write(group, None, patient=True)
-                left -= len(group)
-
-    def _checkpoint(self) -> None:
-        """Move the log into the file: most of it beside running transactions, the rest while they wait a moment, or a
-        log that is always written to would never start afresh."""
-        self._since_checkpoint = 0
-        try:
-            beside = connect(self._path)
-            try:
-                beside.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                with self._turn:
-                    beside.execute(f"PRAGMA busy_timeout={int(IMPATIENT_SECONDS * 1000)}")
-                    beside.execute("PRAGMA wal_checkpoint(RESTART)")
-            finally:
-                beside.close()
-        except sqlite3.Error:
-            pass  # the log stays longer; a fault of the disk shows with the next write, which tells someone
-
-    def _take(self) -> list[Waiting]:
-        with self._wake:
-            group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
-        return group
-
-    def _write(self, group: list[Waiting], here: asyncio.AbstractEventLoop | None, *, patient: bool) -> bool:
-        """Write a group and tell everyone. False, with nothing done, when it should be tried with more patience. One
-        entry SQLite cannot take must not take the others with it."""
+    def _write(self, group: list[Waiting]) -> None:
+        """Write a group and settle its futures. One entry SQLite cannot take must not take the others with it."""
         retried, self._unsaved = self._unsaved, []
         try:
             self._commit(retried + group)
         except Exception as error:
-            if not patient and _is_busy(error):
-                self._unsaved = retried
-                return False
             outside = isinstance(error, sqlite3.OperationalError) or is_damage(error)
             if not outside and len(group) + len(retried) > 1:
                 self._unsaved = retried
                 for waiting in group:
-                    self._write([waiting], here, patient=True)
-                return True
+                    self._write([waiting])
+                return
             if outside:
                 self._unsaved = retried + group
             else:
-                self._settled(group)
-            _tell([(waiting, explain(error, self._path)) for waiting in group], here)
+                self._forget(group)
+            for waiting in group:
+                waiting.result = journal_error(error, self._path)
         else:
             self._since_checkpoint += len(group)
-            self._settled(retried + group)
-            _tell([(waiting, waiting.standing or waiting.packed.entry) for waiting in group], here)
-        return True
+            self._forget(retried + group)
+        _settle_all(group)
 
-    def _settled(self, group: list[Waiting]) -> None:
+    def _forget(self, group: list[Waiting]) -> None:
         with self._wake:
             for waiting in group:
                 entry = waiting.packed.entry
@@ -285,9 +204,9 @@ class Writer:
             earlier = before.setdefault(waiting.packed.row[0], [])
             if earlier:
                 if any(e.error == REDACTED for e in earlier):
-                    waiting.standing = choose(earlier, entry.max_tokens)
+                    waiting.result = choose(earlier, entry.max_tokens)
                     continue
-                waiting.standing = choose((*earlier, entry), entry.max_tokens)
+                waiting.result = choose((*earlier, entry), entry.max_tokens)
             earlier.append(entry)
             rows.append(waiting)
         return rows
@@ -303,57 +222,26 @@ def insert(connection: sqlite3.Connection, head: str, rows: Sequence[tuple[Any, 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     at = 0
     while at < len(items):
-        size = min(64, 1 << ((len(items) - at).bit_length() - 1))
+        size = min(GROUP, 1 << ((len(items) - at).bit_length() - 1))
         yield items[at : at + size]
         at += size
 
 
-def _is_busy(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def explain(error: Exception, path: Path) -> JournalError:
-    """What a failed write or read means, and what to do about it."""
-    again = "the same command goes on where this one stopped"
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-        return JournalError(
-            f"the disk is full: the journal {path} takes no more answers. It is whole, with all answers up to now. "
-            f"Make room on that disk; {again}"
-        )
-    if _is_busy(error):
-        return JournalError(f"the journal {path} has been locked by another program for too long. End it; {again}")
-    if is_damage(error):
-        return JournalError(
-            f"the journal {path} is damaged ({error}). End every run that uses it, then run the same command again: "
-            "it is then checked, what is whole is recovered, and the damaged file is kept"
-        )
-    return JournalError(f"the journal {path} cannot be written or read ({error}); {again}")
-
-
-def _tell(
-    results: Iterable[tuple[Waiting, Entry | JournalError]], here: asyncio.AbstractEventLoop | None = None
-) -> None:
-    """Settle the futures: those of this thread's loop at once, those of others by one call into each."""
-    loops: dict[asyncio.AbstractEventLoop, list[tuple[Any, Entry | JournalError]]] = {}
-    direct: list[tuple[Any, Entry | JournalError]] = []
-    for waiting, result in results:
-        if waiting.loop is None or waiting.loop is here:
-            direct.append((waiting.future, result))
-        else:
-            loops.setdefault(waiting.loop, []).append((waiting.future, result))
-    _settle(direct)
-    for loop, settled in loops.items():
+def _settle_all(group: list[Waiting]) -> None:
+    """Settle the futures by one call into each loop: nearly always there is one."""
+    for loop in {waiting.loop for waiting in group}:
         try:
-            loop.call_soon_threadsafe(_settle, settled)
+            loop.call_soon_threadsafe(_settle, [w for w in group if w.loop is loop])
         except RuntimeError:
             pass  # the loop is closed: nobody waits there any more
 
 
-def _settle(results: Iterable[tuple[Any, Entry | JournalError]]) -> None:
-    for future, result in results:
-        if future.done():
+def _settle(group: list[Waiting]) -> None:
+    for waiting in group:
+        result = waiting.result or waiting.packed.entry
+        if waiting.future.done():
             continue  # whoever waited was cancelled: the answer is in the journal all the same
         if isinstance(result, JournalError):
-            future.set_exception(result)
+            waiting.future.set_exception(result)
         else:
-            future.set_result(result)
+            waiting.future.set_result(result)
