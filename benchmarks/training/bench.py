@@ -23,7 +23,6 @@ from typing import Any
 
 from shapes import CARDS, SHAPES, make
 
-from bezoar_data.training.estimate.duration import device_peak
 from bezoar_data.training.estimate.machine import Machine, this_machine
 
 HERE = Path(__file__).parent
@@ -57,7 +56,6 @@ def main() -> None:
             pairs.append({side: _measure(side, options.work, options.shape, stage) for side in order})
             print(stage, {side: round(one["train_seconds"], 2) for side, one in pairs[-1].items()})
             kept["load"] = max(kept.get("load", 0.0), os.getloadavg()[0] / (os.cpu_count() or 1))
-            kept["flops"] = {**kept.get("flops", {}), stage: _flops(options.work, options.shape, stage)}
             KEPT.write_text(json.dumps(kept, indent=1) + "\n")
             PAGE.write_text(_page(kept, machine))
 
@@ -72,19 +70,12 @@ def _measure(side: str, work: Path, shape: str, stage: str) -> dict[str, float]:
     return measured
 
 
-def _flops(work: Path, shape: str, stage: str) -> float:
-    """Model FLOPs of the stage, as `stage.json` estimates them; both sides do the same."""
-    told = json.loads((work / "trained" / f"{shape}-{stage}" / stage / "stage.json").read_text())
-    return float(told["estimate"]["flops"])
-
-
 def _software() -> dict[str, str]:
     return {name: version(name) for name in ("torch", "transformers", "trl", "peft", "bitsandbytes")}
 
 
 def _page(kept: dict[str, Any], machine: Machine) -> str:
     pairs_of: dict[str, list[Pair]] = kept["stages"]
-    peak = device_peak(machine, half=machine.cuda)
     software = ", ".join(f"{name} {number}" for name, number in kept["software"].items())
     lines = [
         "# Training beside the bare TRL script",
@@ -107,18 +98,16 @@ def _page(kept: dict[str, Any], machine: Machine) -> str:
     lines += [
         "Inside `trainer.train()`, medians. Of time and CPU time, ours over bare: median and range of the pairs.",
         "",
-        "| stage | pairs | tokens/s, ours | bare | time | CPU time | memory, ours | bare | MFU, ours | bare |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| stage | pairs | tokens/s, ours | bare | time | CPU time | memory, ours | bare |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for stage, pairs in pairs_of.items():
         speed = [_median(pairs, side, lambda one: one["tokens"] / one["train_seconds"]) for side in SIDES]
         memory = [_median(pairs, side, lambda one: one["peak_memory_bytes"] / 2**20) for side in SIDES]
-        time = [_median(pairs, side, lambda one: one["train_seconds"]) for side in SIDES]
-        mfu = [f"{kept['flops'][stage] / t / peak:.2%}" if peak else "–" for t in time]
         cells = [
             *(stage, str(len(pairs)), f"{speed[0]:,.0f}", f"{speed[1]:,.0f}"),
             *(_ratio(pairs, "train_seconds"), _ratio(pairs, "train_cpu_seconds")),
-            *(f"{memory[0]:,.0f} MiB", f"{memory[1]:,.0f} MiB", *mfu),
+            *(f"{memory[0]:,.0f} MiB", f"{memory[1]:,.0f} MiB"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
@@ -143,11 +132,7 @@ def _notes(pairs_of: dict[str, list[Pair]]) -> str:
         f"{stage} {pairs[-1]['ours']['tokens']:,} and {pairs[-1]['bare']['tokens']:,}"
         for stage, pairs in pairs_of.items()
     )
-    return (
-        f"Tokens trained on, ours and bare: {tokens}. Memory is the GPU's peak, or the process's on a CPU. MFU\n"
-        "is model FLOPs (forward, backward to the inputs and to what is trained; nothing twice) over time and the\n"
-        "device's peak: a GPU's as its maker states it, a CPU's as a large multiplication reaches it."
-    )
+    return f"Tokens trained on, ours and bare: {tokens}.\nMemory is the GPU's peak, or the process's on a CPU."
 
 
 def _median(pairs: list[Pair], side: str, of: Callable[[dict[str, float]], float]) -> float:

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.files.recipe import RandomModel
+from bezoar_data.training.random_base import make_tokenizer
+
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "recipes" / "templates" / "alpaca-modified.jinja"
 CARDS = {"sft": "lamini", "dpo": "hh-rlhf-dpo"}
@@ -99,9 +102,6 @@ def rows(folder: Path, stage: str) -> list[dict[str, Any]]:
 def _make_base(base: Path, folder: Path, shape: dict[str, Any], dtype: str) -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
-
-    from bezoar_data.config.files.recipe import RandomModel
-    from bezoar_data.training.random_base import make_tokenizer
 
     texts = [str(value) for stage in CARDS for row in rows(folder, stage) for value in row.values()]
     tokenizer = make_tokenizer(RandomModel(vocab_size=512, max_position_embeddings=2048), texts)

@@ -19,7 +19,7 @@ from bezoar_data.runs.measured import add_measured
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import write_answers
 from bezoar_data.training.data.datasets import find_cards
-from bezoar_data.training.policy import hold_to_policy
+from bezoar_data.training.policy import enforce_policy
 from bezoar_data.training.stages.registry import load_recipe
 from support.projects import JUDGED, Project, run_here
 from training.conftest import HEAD
@@ -126,7 +126,7 @@ def test_a_recipe_trains_on_data_once_people_have_done_what_pipeline_and_policy_
         path.write_text(json.dumps({**HEAD, "policy": {"demo": True, **policy}, "stages": stages}))
         loaded = load_recipe(path)
         try:
-            hold_to_policy(loaded, find_cards(loaded, project.folder / "runs").values(), lambda licence: "yes")
+            enforce_policy(loaded, find_cards(loaded, project.folder / "runs").values(), lambda licence: "yes")
         except PolicyRefused as error:
             return [p.message.partition("dataset")[2].lstrip(": ") for p in error.problems]
         return []

@@ -10,7 +10,7 @@ import pytest
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place
 from bezoar_data.training.data.datasets import StageCard, find_cards
-from bezoar_data.training.policy import hold_to_policy
+from bezoar_data.training.policy import enforce_policy
 from bezoar_data.training.stages.registry import load_recipe
 from training.conftest import Recipe, card
 
@@ -30,7 +30,7 @@ def refused(recipe: Recipe, own: dict[str, Any], base: dict[str, Any] = OPEN, **
     loaded = load_recipe(recipe([{"use": "sft", "card": card("lamini")}], policy=policy, base=base))
     one = StageCard(0, loaded.file.stages[0], Path("d"), {**GOOD, **own}, "l", Place("r.yaml"))
     try:
-        hold_to_policy(
+        enforce_policy(
             loaded, [one], lambda licence: {"apache-2.0": "yes", "cc-by-nc-4.0": "no"}.get(licence, "unknown")
         )
     except PolicyRefused as error:

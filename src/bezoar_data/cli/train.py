@@ -9,6 +9,12 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.api import load_recipe
+from bezoar_data.reports.training_plan import plan_as_json, plan_text
+from bezoar_data.training.distributed import is_first
+from bezoar_data.training.launcher import write_launcher
+from bezoar_data.training.stages import registry
+
 EXAMPLES = """
 Examples:
 
@@ -46,20 +52,16 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Train from a recipe: its stages in order, each from the card it names."""
-    from bezoar_data.api import load_recipe
-
     if launcher is not None:
         _write_launcher(recipe, launcher, processes, out)
         return
     loaded = load_recipe(recipe, runs=runs, out=out)
     if plan:
-        from bezoar_data.reports.training_plan import plan_as_json, plan_text
-
         prepared = loaded.prepare()
         typer.echo(json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared))
         return
     trained = loaded.train(quiet=as_json)
-    if not _speaks():
+    if not is_first():
         return
     if as_json:
         value = {
@@ -79,18 +81,8 @@ def train(
 train.__doc__ = f"{train.__doc__}\n{EXAMPLES}"
 
 
-def _speaks() -> bool:
-    """Of several processes, the first."""
-    from bezoar_data.training.distributed import is_first
-
-    return is_first()
-
-
 def _write_launcher(recipe: Path, launcher: Launcher, processes: int, out: Path | None) -> None:
-    from bezoar_data.training.launcher import write_launcher
-    from bezoar_data.training.stages.registry import load_recipe
-
-    loaded = load_recipe(recipe)
+    loaded = registry.load_recipe(recipe)
     path, commands = write_launcher(loaded, launcher.value, processes, out or Path("trained") / loaded.file.name)
     typer.echo(f"settings: {path}")
     for command in commands:

@@ -1,7 +1,7 @@
 """Several processes that train one recipe together, started by `accelerate launch` or `torchrun`.
 
-Each prepares the same examples by itself. The first alone writes and speaks; the others wait where they need what it
-has written. The rows of a step are the recipe's, whatever the number of processes: they share them.
+Each prepares the same examples by itself. The first alone writes files and prints; the others wait where they need what
+it has written. The rows of a step are the recipe's, whatever the number of processes: they share them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 
-_PATIENCE = timedelta(hours=3)
+_TIMEOUT = timedelta(hours=3)
 """For the slowest thing one process does while the others wait: a merge, onto a slow disk."""
 
 
@@ -25,7 +25,7 @@ def world_size() -> int:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and speaks."""
+    """Whether this process is the one that writes files and prints."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -35,9 +35,9 @@ def init_process_group(*, use_cpu: bool) -> None:
     from accelerate import PartialState
 
     if world_size() > 1:
-        PartialState(cpu=use_cpu, timeout=_PATIENCE)
+        PartialState(cpu=use_cpu, timeout=_TIMEOUT)
     elif not use_cpu and torch.cuda.device_count() > 1:
-        hint = "'--launcher ddp' says how to start one for each; or make one visible, with CUDA_VISIBLE_DEVICES=0"
+        hint = "start one for each (see '--launcher ddp'), or make one visible, with CUDA_VISIBLE_DEVICES=0"
         message = f"{torch.cuda.device_count()} GPUs are visible, and one process was started"
         raise InputError(Problem("several-devices", message, hint=hint))
 

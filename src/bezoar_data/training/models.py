@@ -39,7 +39,7 @@ def load_tokenizer(start: Start, place: Place) -> Any:
     except (OSError, ValueError, ImportError) as error:
         raise _not_loadable("tokenizer", start, place, error) from error
     if not tokenizer.is_fast:
-        message = f"the tokenizer of {start.weights} cannot tell where its tokens stand in the text"
+        message = f"the tokenizer of {start.weights} gives no offsets of its tokens in the text"
         raise InputError(Problem("slow-tokenizer", message, place, "take a base with a fast tokenizer"))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token

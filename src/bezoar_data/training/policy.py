@@ -1,4 +1,4 @@
-"""What a recipe's policy forbids, held against the cards before anything is loaded."""
+"""What a recipe's policy forbids: its cards and its base are checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Commercial = Callable[[str], str]
 """Whether a licence allows commercial use: `yes`, `no` or `unknown`."""
 
 
-def hold_to_policy(recipe: LoadedRecipe, cards: Iterable[StageCard], commercial: Commercial) -> None:
+def enforce_policy(recipe: LoadedRecipe, cards: Iterable[StageCard], commercial: Commercial) -> None:
     """Raise `PolicyRefused` with every reason at once why the recipe's policy forbids its cards or its base."""
     problems = [*_base(recipe, commercial)]
     for card in cards:
@@ -40,23 +40,23 @@ def _base(recipe: LoadedRecipe, commercial: Commercial) -> Iterator[Problem]:
 
 def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
     policy, own = recipe.file.policy, card.own
-    told = f"the data of {relative_to_cwd(card.folder)}"
+    data = f"the data of {relative_to_cwd(card.folder)}"
     if own.get("demo", True) and not policy.demo:
         hint = "make it with real models; 'demo: true' in the policy allows it, for trying a recipe out"
-        yield Problem("refused-demo", f"{told} was made by embedded demo models", card.place, hint)
+        yield Problem("refused-demo", f"{data} was made by embedded demo models", card.place, hint)
     licence = own.get("licence") or {}
     if policy.commercial and licence.get("commercial") != "yes":
         why = _first_reason(licence)
         verdict = "forbidden" if licence.get("commercial") == "no" else "not known to be allowed"
-        yield Problem("refused-commercial", f"commercial use of {told} is {verdict}{why}", card.place)
+        yield Problem("refused-commercial", f"commercial use of {data} is {verdict}{why}", card.place)
     if policy.commercial and licence.get("result") in (None, "unknown"):
         yield Problem(
-            "refused-licence", f"the licence of {told} is unknown", card.place, "its card's section tells why"
+            "refused-licence", f"the licence of {data} is unknown", card.place, "its card's section tells why"
         )
     if policy.judge_agreement is not None:
-        yield from _agreement(card, told, policy.judge_agreement)
-    yield from _review(card, told, policy.review)
-    yield from _contamination(card, told, policy.contamination)
+        yield from _agreement(card, data, policy.judge_agreement)
+    yield from _review(card, data, policy.review)
+    yield from _contamination(card, data, policy.contamination)
 
 
 def _first_reason(licence: Mapping[str, Any]) -> str:
@@ -64,16 +64,16 @@ def _first_reason(licence: Mapping[str, Any]) -> str:
     return f" (its licence: {printable(str(result), 80)})" if result else ""
 
 
-def _agreement(card: StageCard, told: str, least: float) -> Iterator[Problem]:
+def _agreement(card: StageCard, data: str, least: float) -> Iterator[Problem]:
     """Every judge of the card against people, as Cohen's kappa; a judge that was not measured does not agree."""
     judges = card.own.get("judge") or []
     if not judges:
-        yield Problem("refused-agreement", f"{told} was not judged", card.place)
+        yield Problem("refused-agreement", f"{data} was not judged", card.place)
     for judge in judges:
         measured = judge.get("reliability")
         kappas = [m["kappa"]["value"] for m in measured] if isinstance(measured, list) else []
         found = [kappa for kappa in kappas if kappa is not None]
-        who = f"the judge '{printable(str(judge.get('name')), 60)}' of {told}"
+        who = f"the judge '{printable(str(judge.get('name')), 60)}' of {data}"
         if not found:
             hint = "measure it: bezoar-data judge reliability"
             yield Problem("refused-agreement", f"how far {who} agrees with people was not measured", card.place, hint)
@@ -82,7 +82,7 @@ def _agreement(card: StageCard, told: str, least: float) -> Iterator[Problem]:
             yield Problem("refused-agreement", message, card.place)
 
 
-def _review(card: StageCard, told: str, wanted: bool | int | None) -> Iterator[Problem]:
+def _review(card: StageCard, data: str, wanted: bool | int | None) -> Iterator[Problem]:
     """So many rows as the recipe wants, and all that the data's own pipeline asks for."""
     if wanted is False:
         return
@@ -90,24 +90,24 @@ def _review(card: StageCard, told: str, wanted: bool | int | None) -> Iterator[P
     rows = int(found.get("rows") or 0) if isinstance(found, Mapping) else 0
     hint = "let people check a sample: bezoar-data review push, then pull"
     if wanted and not rows:
-        yield Problem("refused-review", f"nobody has reviewed {told}", card.place, hint)
+        yield Problem("refused-review", f"nobody has reviewed {data}", card.place, hint)
     elif wanted and rows < wanted:
-        message = f"the recipe asks for {wanted:,} reviewed rows of {told}; there are {rows:,}"
+        message = f"the recipe asks for {wanted:,} reviewed rows of {data}; there are {rows:,}"
         yield Problem("refused-review", message, card.place, hint)
     for message in card.unreviewed:
-        yield Problem("refused-review", f"{told}: {message}", card.place, hint)
+        yield Problem("refused-review", f"{data}: {message}", card.place, hint)
 
 
-def _contamination(card: StageCard, told: str, wanted: str) -> Iterator[Problem]:
-    """The card says either in words that nothing was searched, or what each search found."""
+def _contamination(card: StageCard, data: str, wanted: str) -> Iterator[Problem]:
+    """The card says what each search found, or that there was none."""
     found = card.own.get("contamination")
     if wanted == "any":
         return
     steps = found.get("steps") or [] if isinstance(found, Mapping) else []
     if not any(step.get("every_row") and not step.get("changed_after") for step in steps):
-        hint = "let all its rows pass the step 'decontaminate' as they will be"
-        yield Problem("refused-contamination", f"{told} was not searched for benchmarks", card.place, hint)
+        hint = "run the step 'decontaminate' over all its rows, after every step that changes them"
+        yield Problem("refused-contamination", f"{data} was not searched for benchmarks", card.place, hint)
     left = sum(int(step.get(key) or 0) for step in steps for key in ("marked", "kept_on_appeal"))
     if wanted == "clean" and left:
-        message = f"{told} holds {left:,} rows that share words with an evaluation set"
+        message = f"{data} holds {left:,} rows that share words with an evaluation set"
         yield Problem("refused-contamination", message, card.place)

@@ -18,7 +18,7 @@ _WATCHING = ("eval_strategy", "load_best_model_at_end", "metric_for_best_model",
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a stage's trainer is given, and what was changed of what the recipe says, in words."""
+    """What a stage's trainer is given, and what was changed of what the recipe says."""
 
     given: Mapping[str, Any]
     full: Mapping[str, Any]

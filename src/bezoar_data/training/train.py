@@ -24,7 +24,7 @@ from bezoar_data.training.estimate.estimator import Estimator
 from bezoar_data.training.folder import TrainingFolder
 from bezoar_data.training.models import base_start, load_tokenizer
 from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
-from bezoar_data.training.policy import Commercial, hold_to_policy
+from bezoar_data.training.policy import Commercial, enforce_policy
 from bezoar_data.training.progress import Progress
 from bezoar_data.training.random_base import make_tokenizer
 from bezoar_data.training.settings import adapter_settings, fit, with_defaults, written_settings
@@ -53,7 +53,7 @@ def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial)
     """
     recipe = load_recipe(path)
     cards = find_cards(recipe, runs)
-    hold_to_policy(recipe, cards.values(), commercial)
+    enforce_policy(recipe, cards.values(), commercial)
     rows = {i: read_rows(recipe, card) for i, card in cards.items()}
     _need_libraries()
     folder = TrainingFolder(out or Path("trained") / recipe.file.name)

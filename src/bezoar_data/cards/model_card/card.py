@@ -55,7 +55,7 @@ def model_front(stage: StageRecord, found: WeightsLicence) -> dict[str, Any]:
 
 
 def hub_base(stage: StageRecord) -> str | None:
-    """The id on the Hub of the weights that an adapter stands on, or that all was trained from; None: they are here
+    """The id on the Hub of the weights that an adapter is for, or that all was trained from; None: they are here
     alone."""
     standing = stage.base_lineage or stage.base
     return None if standing.get("folder") else standing.get("model")

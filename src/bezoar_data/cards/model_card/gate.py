@@ -25,7 +25,7 @@ _TEXTS = (".md", ".json", ".jsonl", ".jinja", ".yaml", ".txt")
 
 def refusals(stage: TrainedStage, allowed: Collection[str] = (), base: str | None = None) -> list[Problem]:
     """Why the model may not be published: every reason whose concern is not allowed; empty: it may. `base` says where
-    the weights are published that its adapter stands on.
+    the weights are published that its adapter is for.
 
     Concerns are `demo`, `unknown-licence`, `restricted-terms`, `policy` and `failed-checks`. A missing base and a key
     cannot be allowed.

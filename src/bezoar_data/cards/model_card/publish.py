@@ -15,7 +15,7 @@ _ONCE = (ADAPTER, "config.json", "generation_config.json", "log.jsonl", "loss.sv
 
 
 def model_contents(stage: TrainedStage, base: str | None = None) -> RepoContents:
-    """What is published of a stage. `base` says where the weights are published that its adapter stands on."""
+    """What is published of a stage. `base` says where the weights are published that its adapter is for."""
     record = stage.record
     files: dict[str, Path | bytes] = {**stage.files()}
     if base is not None and record.base_lineage is not None:

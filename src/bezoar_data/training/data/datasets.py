@@ -44,7 +44,7 @@ class StageCard:
     place: Place
     """Where the recipe names it."""
     unreviewed: tuple[str, ...] = ()
-    """What the pipeline's `review` asks for and people have not done yet, in words."""
+    """What the pipeline's `review` asks for and people have not done yet, as sentences."""
 
     @property
     def name(self) -> str:
@@ -100,7 +100,7 @@ def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> tuple[str, t
     lock = Lock.read(folder / "lock.json")
     hint = "run its pipeline again; `bezoar-data card check` shows what differs"
     if own.get("lock") != lock.hash:
-        message = f"the card of {relative_to_cwd(folder)} is that of another build than its lock"
+        message = f"the card of {relative_to_cwd(folder)} belongs to another build than its lock"
         raise InputError(Problem("lock-differs", message, place, hint))
     if lock.changed_files(folder):
         message = f"the rows of {relative_to_cwd(folder)} are not those of its lock"

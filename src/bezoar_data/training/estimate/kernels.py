@@ -1,7 +1,7 @@
 """Which kernels compute a stage, where the recipe leaves it open: by what is installed and what fits.
 
 Only what leaves the result as it is, but for the last digits, is chosen here: the attention's implementation, fused
-kernels, activations kept or computed again, batches without padding. What a recipe writes stands. None of it is part of
+kernels, activation checkpointing, batches without padding. What a recipe writes stands. None of it is part of
 a stage's key.
 """
 
@@ -32,7 +32,7 @@ class Kernels:
         return {"attn_implementation": self.attention, "checkpointing": self.checkpointing, **self.settings}
 
     def __str__(self) -> str:
-        kept = "activations computed again" if self.checkpointing else "activations kept"
+        kept = "activation checkpointing" if self.checkpointing else "no activation checkpointing"
         more = [name for name, chosen in self.settings.items() if chosen and not name.startswith("gradient")]
         return ", ".join([f"attention {self.attention}", kept, *more])
 
