@@ -17,6 +17,8 @@ from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pydantic import SecretStr, ValidationError
+
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
@@ -175,8 +177,6 @@ def _arguments(model: Model, cls: Any) -> dict[str, Any]:
         if (value := getattr(model, said)) and (name := _first(_NAMES[said], fields)):
             arguments.setdefault(name, value)
     if model.api_key_env and (name := _first(_NAMES["api_key_env"], fields)):
-        from pydantic import SecretStr
-
         key = os.environ[model.api_key_env].strip()
         register_secret(key)
         arguments[name] = SecretStr(key)
@@ -290,8 +290,6 @@ def _first(names: Sequence[str], known: Any) -> str | None:
 
 
 def _is_validation(error: Exception) -> bool:
-    from pydantic import ValidationError
-
     return isinstance(error, ValidationError)
 
 

@@ -17,17 +17,15 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.providers.base import Completion, Provider, Request
+from bezoar_data.llms.providers.common.transformers_model import LocalModel, Row, row_seed
 from bezoar_data.llms.redact import redact, register_secret
 from bezoar_data.llms.retry_policy import Refusal
-
-if TYPE_CHECKING:
-    from bezoar_data.llms.providers.common.transformers_model import LocalModel, Row
 
 GATHER = 0.02
 """Seconds that an idle model waits for company for a lone request."""
@@ -178,8 +176,6 @@ class _Worker:
             job.future.set_result([_completion(row, first=row is rows[0]) for row in rows])
 
     def _rows(self, job: Job, most: int) -> list[Row]:
-        from bezoar_data.llms.providers.common.transformers_model import row_seed
-
         request = job.request
         sampling, template = request.model.sampling, request.model.extra_body.get("chat_template")
         return [
@@ -219,8 +215,6 @@ def _let_go(worker: _Worker) -> None:
 
 
 def _load(model: Model) -> LocalModel:
-    from bezoar_data.llms.providers.common.transformers_model import LocalModel
-
     token = os.environ.get(model.api_key_env or "", "").strip() or None
     register_secret(token)
     try:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
@@ -103,8 +104,6 @@ def endpoint_url(base: str, path: str) -> str:
 
 def proxy_for(url: str) -> str | None:
     """The proxy the environment names for this address. Looked up once: aiohttp would do it for each request."""
-    from urllib.request import getproxies, proxy_bypass
-
     parts = urlsplit(url)
     if parts.hostname in (None, "localhost", "127.0.0.1", "::1") or proxy_bypass(parts.hostname or ""):
         return None

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.retry_policy import Refusal
 
@@ -34,9 +37,6 @@ class PromptTemplate:
     """Renders messages to a prompt. Raises `ValueError` for a text that is no template."""
 
     def __init__(self, text: str = PLAIN) -> None:
-        from jinja2 import StrictUndefined, TemplateError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
         # Blocks are trimmed as transformers does it: templates are written for that.
         plain = text is PLAIN
         environment = ImmutableSandboxedEnvironment(
