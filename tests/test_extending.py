@@ -101,3 +101,60 @@ def test_a_filter_and_a_source_are_one_file_each(tmp_path: Path):
     assert [(row["instruction"], row["response"]) for row in kept] == [("What is amber?", "Resin.")]
     (dropped,) = pq.read_table(tree.folder / "my/run/dropped.parquet").to_pylist()
     assert (dropped["step"], dropped["reason"], dropped["detail"]) == ("shouting", "shouting", "100% capitals")
+
+
+PROVIDER = '''
+"""`echo`: answers with the question."""
+
+from collections.abc import Sequence
+
+from bezoar_data.llms.providers.base import Completion, Provider, Request
+
+
+class Echo(Provider):
+    """Answers with the question. Asks nobody."""
+
+    kind = "echo"
+    needs_network = False
+
+    async def complete(self, request: Request) -> Sequence[Completion]:
+        text = request.messages[-1]["content"]
+        return [Completion(text, "stop", len(text), len(text)) for _ in request.samples]
+'''
+
+ECHOES = """\
+name: echoes
+version: 1
+description: What Echo says
+models: models.yaml
+steps:
+  - use: load_flan
+    with: {path: rows.jsonl, licence: CC0-1.0}
+  - use: orca.system_message
+  - use: orca.explain
+    with: {model: teacher}
+"""
+
+
+def test_a_provider_is_one_file(tmp_path: Path):
+    tree = Tree(tmp_path / "tree")
+    tree.write("src/bezoar_data/llms/providers/echo.py", PROVIDER)
+    tree.generate("schema")
+    assert tree.changed() == {"src/bezoar_data/llms/providers/echo.py", "schemas/models.schema.json"}
+    schema = json.loads((tree.folder / "schemas/models.schema.json").read_text())
+    assert "echo" in schema["$defs"]["Model"]["properties"]["provider"]["anyOf"][0]["enum"]
+
+    row = {
+        "inputs": "Why is amber yellow?",
+        "targets": "It is resin.",
+        "task_source": "T0",
+        "task_name": "sciq",
+        "template_type": "zs_noopt",
+    }
+    tree.write("my/rows.jsonl", json.dumps(row) + "\n")
+    tree.write("my/models.yaml", "version: 1\nroles:\n  teacher: {provider: echo, model: any}\n")
+    tree.write("my/echoes.yaml", ECHOES)
+    tree.run("bezoar-data", "validate", "my/echoes.yaml")
+    tree.run("bezoar-data", "run", "my/echoes.yaml", "--out", "my/run")
+    (kept,) = (pq.read_table(f).to_pylist() for f in (tree.folder / "my/run/dataset/data").glob("*.parquet"))
+    assert [r["explained_targets"] for r in kept] == ["Why is amber yellow?"]

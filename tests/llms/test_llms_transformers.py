@@ -19,6 +19,7 @@ from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers import transformers as provider_module
 from bezoar_data.llms.providers.base import Refusal, Request
+from bezoar_data.llms.providers.common.transformers_model import LocalModel, Row, _Chooser
 from bezoar_data.llms.providers.transformers import Transformers
 from support.gateways import user
 from support.tiny_model import save_tiny_model
@@ -57,8 +58,6 @@ async def ask(entry: Model, *texts: str, n: int = 1, attempt: int = 0) -> list[A
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the batches the model was given."""
-    from bezoar_data.llms.providers.common.transformers_model import LocalModel
-
     sizes: list[int] = []
     real = LocalModel._generate
 
@@ -142,8 +141,6 @@ async def test_seed_attempt_and_sample_each_draw_anew_and_nothing_else_does(fold
 @needs_torch
 def test_words_are_drawn_as_often_as_the_model_says() -> None:
     import torch
-
-    from bezoar_data.llms.providers.common.transformers_model import Row, _Chooser
 
     scores = torch.tensor([[2.0, 1.0, 0.0, -1.0, 3.0]])
 
@@ -256,8 +253,6 @@ async def test_the_loop_goes_on_while_the_model_works(folder: Path) -> None:
 async def test_an_answer_nobody_waits_for_any_more_is_not_written_to_its_end(
     folder: Path, batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bezoar_data.llms.providers.common.transformers_model import LocalModel
-
     entry = model(folder, sampling={"temperature": 1, "max_tokens": 240})
     written: list[int] = []
     left = threading.Event()
