@@ -91,14 +91,10 @@ def _stages(compiled: Compiled) -> dict[str, int]:
     it, by itself."""
     stages: dict[str, int] = {}
     for node in compiled.nodes:
-        before = [stages[name] + _ends_stage(compiled, name) for name in node.after]
-        stages[node.id] = max(before, default=0) + (node.is_barrier and bool(before))
+        before = [(stages[name], compiled.node(name)) for name in node.after]
+        ended = max((stage + (step.is_barrier and bool(step.roles)) for stage, step in before), default=0)
+        stages[node.id] = ended + (node.is_barrier and bool(before))
     return stages
-
-
-def _ends_stage(compiled: Compiled, name: str) -> bool:
-    node = compiled.node(name)
-    return node.is_barrier and bool(node.roles)
 
 
 def _endpoint(model: Model) -> str:

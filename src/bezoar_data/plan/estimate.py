@@ -70,17 +70,16 @@ def times_asked(
 ) -> Interval:
     """How many questions are asked for each that the replay asked. A step that asks `until` it has enough needs more of
     them the fewer candidates it keeps, of which the share `rate` is assumed."""
-    if not flow.open_in or not demand.open_asks:
+    replayed = flow.open_in + (flow.seen_kept if until else flow.seen_in)
+    if not flow.open_in or not demand.wanted:
         return Interval.exactly(1)
-    rows = past.rows_out if past and until else past.rows_in if past else 0
-    answers = past.answers[demand.to] if past else 0
-    if demand.seen_asks and flow.seen_in > rows:
-        rows, answers = round(flow.seen_kept if until else flow.seen_in), round(demand.seen_asks)
+    rows = 0 if past is None else past.rows_out if until else past.rows_in
+    answers = 0 if past is None else past.answers[demand.to]
     if rows >= LEAST and answers:
-        ratio = answers / rows / (demand.open_asks / flow.open_in)
+        ratio = answers / rows / (demand.wanted / replayed)
         # How much one request brings is a matter of lengths; that one is asked again is rare.
         spread = 0.25 if until else max(abs(ratio - 1), 0.01) ** 0.5
-        seen, ahead = (answers, demand.open_asks) if until else (rows, flow.open_in)
+        seen, ahead = (answers, demand.samples.likely) if until else (rows, flow.open_in)
         times = learned_factor(seen, ahead, spread) * ratio
     else:
         times = assumed(1 / rate[1], 1 / rate[0]) if until else assumed(*REASKED, likely=1.0)

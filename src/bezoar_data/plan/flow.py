@@ -48,10 +48,8 @@ class ModelDemand:
     """Prompt tokens of filler words."""
     guessed: float = 0.0
     """Tokens of placeholders."""
-    open_asks: float = 0.0
-    """All answers wanted for rows that are open here, those found in the journal among them."""
-    seen_asks: float = 0.0
-    """The same for rows whose fate the journal tells."""
+    wanted: float = 0.0
+    """All answers wanted, equal ones and those that the journal holds among them."""
     hits: float = 0.0
     paid: float = 0.0
     estimated: float = 0.0

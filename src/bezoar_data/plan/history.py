@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,11 +43,11 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
     """Learn from the locks of all run folders in `folder`."""
     steps: dict[str, StepPast] = {}
     other: set[str] = set()
+    nodes = {node.id: node for node in compiled.nodes}
     for lock in _locks(folder):
         models = {m.role: (m.provider, m.model) for m in lock.models if not m.fallback}
         for step in lock.steps:
-            node = next((n for n in compiled.nodes if n.id == step.id), None)
-            if node is None:
+            if (node := nodes.get(step.id)) is None:
                 continue
             if not (_is_same(node, step) and _same_models(compiled, node, models)):
                 other.add(node.id)
@@ -65,10 +66,8 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
 
 def _locks(folder: Path) -> Iterator[Lock]:
     for path in sorted(folder.glob("*/dataset/lock.json")):
-        try:
+        with suppress(InputError):  # of another version, or half a folder: nothing to learn here
             yield Lock.read(path)
-        except InputError:
-            continue  # of another version, or half a folder: nothing to learn here
 
 
 def _is_same(node: Node, step: LockedStep) -> bool:
@@ -77,13 +76,6 @@ def _is_same(node: Node, step: LockedStep) -> bool:
 
 
 def _same_models(compiled: Compiled, node: Node, models: Mapping[str, tuple[str, str]]) -> bool:
-    roles: set[str] = set()
-    left, seen = [node.id], set()
-    while left:
-        name = left.pop()
-        if name not in seen:
-            seen.add(name)
-            at = compiled.node(name)
-            roles |= set(at.roles.values())
-            left += at.after
+    steps = (node.id, *compiled.ancestors(node.id))
+    roles = {role for name in steps for role in compiled.node(name).roles.values()}
     return all((compiled.roles[r].provider, compiled.roles[r].model) == models.get(r) for r in roles)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
@@ -35,6 +34,7 @@ class Asking:
         """The journal's answer, or a placeholder. `weight` says how many rows it is asked for."""
         demand = self._demands[node.id, ask.to]
         found = self._known.find(demand.role, ask)
+        demand.wanted += ask.n * weight.likely
         # Equal questions are asked once.
         if (before := self._asked.get(found.keys)) is not None:
             return before
@@ -93,8 +93,7 @@ class RowReplay:
         self._sampled = sampled
         self.open = self.found = False
         """Whether placeholders answered, and whether the journal did."""
-        self.asks: Counter[str] = Counter()
-        """The answers wanted of each model."""
+        self.asks = 0
 
     def outcome(self) -> Outcome | None:
         """What comes of the row; None where the step can do nothing with a placeholder."""
@@ -105,10 +104,10 @@ class RowReplay:
             is_placeholder = isinstance(reply, Answer) and PLACEHOLDER in reply.keys
             self.open |= is_placeholder
             self.found |= not is_placeholder
-            self.asks[asked.to] += asked.n
+            self.asks += 1
             said = run.next(reply)
             if is_placeholder and isinstance(said, Ask):
                 again = said.attempt > asked.attempt and said.to == asked.to
-                if again or self.asks.total() >= MOST_ASKS:
+                if again or self.asks >= MOST_ASKS:
                     return None
         return None if self.open and isinstance(said.verdict, Dropped) else said

@@ -182,22 +182,17 @@ class Replay:
             return
         replay = RowReplay(self._asking, node, sampled)
         outcome = replay.outcome()
-        flow.longest = max(flow.longest, replay.asks.total())
+        flow.longest = max(flow.longest, replay.asks)
         is_open = replay.open or blind
         flow.partly_found += sampled.weight.likely if replay.open and replay.found else 0.0
         flow.partly_open += sampled.weight.likely if replay.open else 0.0
         if outcome is None:
             self._open(node, flow, sampled, self._filled(node, sampled.row.columns))
-            self._count_asks(node, replay.asks, sampled.weight.likely, is_open=True)
             return
         children = cast(Sequence[Child], outcome.made)
-        shared = False
         for i, out in enumerate(outcome.rows):
             asked = children[i].asked if children else None
-            shared |= asked is None
             hangs = is_open if asked is None else any(PLACEHOLDER in answer.keys for _, answer in asked)
-            for ask, _ in asked or ():
-                self._count_asks(node, {ask.to: ask.n}, sampled.weight.likely, is_open=hangs)
             if not hangs:
                 self._seen(node, flow, sampled, out, counted=i > 0)
             elif out.lineage.drop is None:
@@ -205,16 +200,6 @@ class Replay:
             else:
                 made = replace(sampled, row=Row(sampled.row.columns, replace(out.lineage, drop=None)))
                 self._open(node, flow, made, self._filled(node, out.columns))
-        if shared:
-            self._count_asks(node, replay.asks, sampled.weight.likely, is_open=is_open)
-
-    def _count_asks(self, node: Node, asks: Mapping[str, int], weight: float, *, is_open: bool) -> None:
-        for to, count in asks.items():
-            demand = self.demands[node.id, to]
-            if is_open:
-                demand.open_asks += count * weight
-            else:
-                demand.seen_asks += count * weight
 
     def _seen(self, node: Node, flow: StepFlow, sampled: SampledRow, out: Row, *, counted: bool = False) -> None:
         """A row whose fate is known. `counted`: it is a further row that came of the same one."""
@@ -294,19 +279,13 @@ class Replay:
         for one, out in zip(cast(Sequence[Made], said.made), said.rows, strict=True):
             parents = [by_id[row.id] for row in one.parents]
             weight = max((r.weight for r in parents), key=lambda w: w.likely) if not node.roles else ONE
-            sampled = SampledRow(out, weight, _unknown(parents))
             if not any(PLACEHOLDER in answer.keys for answer in one.answers):
-                self._seen(node, flow, sampled, out)
-            elif out.lineage.drop is None:
-                flow.rows_in += weight
-                flow.open_in += weight.likely
-                flow.open.append(replace(sampled, unknown=frozenset(out.columns)))
-            else:
-                flow.rows_in += weight
-                flow.open_in += weight.likely
-        for to in node.roles:
-            demand = self.demands[node.id, to]
-            demand.open_asks, demand.seen_asks = demand.samples.likely, demand.hits
+                self._seen(node, flow, SampledRow(out, weight, _unknown(parents)), out)
+                continue
+            flow.rows_in += weight
+            flow.open_in += weight.likely
+            if out.lineage.drop is None:
+                flow.open.append(SampledRow(out, weight, frozenset(out.columns)))
 
 
 def _ask_as_before(demand: ModelDemand, past: StepPast, to: str, rows: Interval) -> None:
@@ -315,7 +294,7 @@ def _ask_as_before(demand: ModelDemand, past: StepPast, to: str, rows: Interval)
     demand.samples += each * past.answers[to]
     demand.known += each * past.prompt_tokens[to]
     demand.guessed += each.likely * past.completion_tokens[to]
-    demand.open_asks += each.likely * past.answers[to]
+    demand.wanted += each.likely * past.answers[to]
     demand.estimated = demand.billed = 1.0  # what was billed is not our count
 
 
