@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from bezoar_data import load_pipeline  # noqa: E402
 from bezoar_data.pipeline.load import load  # noqa: E402
-from bezoar_data.plan.planner import plan_pipeline  # noqa: E402
 from bezoar_data.plan.interval import Interval  # noqa: E402
+from bezoar_data.plan.planner import plan_pipeline  # noqa: E402
 from bezoar_data.runs.folder import RunFolder  # noqa: E402
 from support.fault_server import FaultServer  # noqa: E402
 
@@ -59,10 +59,10 @@ def main() -> None:
 
 
 NOTE = """\
-Inside should be nine of ten. Before, with intervals drawn at random from what one run had shown, Evol-Instruct's held 17
-requests and 19 costs of 32 after one run of 8 other seeds: the offline teacher often writes the same instruction again,
-so later questions of a row are found in the journal of the first run, and nobody can know how many. They are wider now,
-and so are LaMini's, whose ends of sums are added up as if all steps erred in one direction."""
+Inside should be nine of ten. Evol-Instruct's intervals reach far down after a run: the offline teacher often writes the
+same instruction again, so later questions of a row are found in the first run's journal, and one run tells badly how
+many. Intervals drawn at random from what that run showed held 17 of 32. LaMini's are wide because five steps follow
+each other, and the ends of their sums are added up as if all erred in one direction."""
 
 
 def model(role: str, url: str, most: int) -> dict[str, object]:

@@ -265,6 +265,15 @@ def test_the_plan_says_who_waits_for_whom(tmp_path: Path, monkeypatch: pytest.Mo
     assert any("9 LLM calls follow each other for one row" in note for note in evolve.notes)
 
 
+def test_a_step_that_may_not_ask_often_enough_makes_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    limited = ("steps.lamini-generate.max_requests=10",)
+    made = plan(ROOT / "pipelines" / "lamini.yaml", out="runs/lamini", set=limited).step("lamini-generate")
+    assert made.models[0].requests == Interval(10, 10, 10)
+    assert made.rows_out is not None
+    assert made.rows_out.low < made.rows_out.high == 200
+
+
 THEIRS = """\
   - use: load_instructions
     with: {path: rows.jsonl, instruction: inputs}

@@ -53,7 +53,7 @@ def seconds(
 
 
 def _per_answer(demand: ModelDemand, tokens: float) -> Interval | None:
-    """Seconds for one answer of so many tokens; None: nobody can say (a model in this process, a batch)."""
+    """Seconds for one answer of so many tokens; None: unknown (a model in this process, a batch)."""
     past = sorted(answer.seconds for answer in demand.past)
     if len(past) >= LEAST:
         # Past times include waiting in the queue; the quickest did not wait.

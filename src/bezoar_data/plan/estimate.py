@@ -20,7 +20,7 @@ REASKED = (0.96, 1.06)
 """Questions asked for one that should do: some are asked again for an unusable answer, of equal ones only one. Our
 assumption."""
 COUNTED = 30
-"""Past prompts whose real count is compared with ours."""
+"""Past prompts whose real count is compared with our count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,12 +92,14 @@ class StepFlow:
     """Rows that placeholders answer, and of these the ones that the journal answers in part."""
     found_later: Interval = ONE
     """The share of questions to come that is not in the journal once their texts are known."""
+    enough: Interval = ONE
+    """The share that it makes of what it is to make, if it may not ask as often as it must."""
     longest: int = 0
     """The most questions that follow each other for one row."""
     unknown: bool = False
-    """Nobody can say what comes here."""
+    """What comes here is unknown."""
     hidden: bool = False
-    """Nobody can say what leaves from here."""
+    """What leaves from here is unknown."""
     notes: dict[str, None] = field(default_factory=dict)
     seen: list[SampledRow] = field(default_factory=list)
     open: list[SampledRow] = field(default_factory=list)

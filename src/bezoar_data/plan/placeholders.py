@@ -41,14 +41,14 @@ class Asking:
         if isinstance(found.outcome, Refused):
             return found.outcome
         if found.outcome is None:
-            answer = self._stand_in(node, demand, ask, found, weight)
+            answer = self._placeholder(node, demand, ask, found, weight)
         else:
             answer = found.outcome
             self._book_found(demand, ask, found, weight.likely)
         self._asked[found.keys] = answer
         return answer
 
-    def _stand_in(self, node: Node, demand: ModelDemand, ask: Ask, found: CacheLookup, weight: Interval) -> Answer:
+    def _placeholder(self, node: Node, demand: ModelDemand, ask: Ask, found: CacheLookup, weight: Interval) -> Answer:
         missing = sum(entry is None for entry in found.entries)
         known, filling = self.tokens.prompt(ask.messages)
         demand.asks += weight

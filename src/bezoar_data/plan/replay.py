@@ -98,13 +98,15 @@ class Replay:
             demand = self.demands[node.id, to]
             times = times_asked(demand, flow, self._past.steps.get(node.id), rate, until=until)
             if until and node.step.most_requests is not None and demand.samples.likely:
-                times = times.at_most(max(0.0, node.step.most_requests - demand.hits) / demand.samples.likely)
+                room = max(0.0, node.step.most_requests - demand.hits) / demand.samples.likely
+                flow.enough = Interval(min(1.0, room / times.high), min(1.0, room / times.likely), 1.0)
+                times = times.at_most(room)
             self.times[node.id, to] = times * flow.found_later
 
     def _keep(self, node: Node, flow: StepFlow, rate: tuple[float, float]) -> tuple[Interval, float]:
         """The share of open rows that a step keeps, and from how many rows that is known."""
         if isinstance(node.step, GlobalMakingStep):
-            return ONE, 0.0  # it asks until it has enough
+            return flow.enough, 0.0
         past = self._past.steps.get(node.id)
         kept, seen = max(
             (flow.seen_kept, flow.seen_in),

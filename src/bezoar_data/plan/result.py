@@ -9,7 +9,7 @@ from typing import Any, Literal
 from bezoar_data.plan.interval import Interval
 
 Basis = Literal["exact", "learned", "assumed", "unknown"]
-"""Where a number comes from: counted; past answers and runs; ranges that docs/plan.md states; nobody can say."""
+"""Where a number comes from: counted; past answers and runs; ranges that docs/plan.md states; nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ModelUse:
     model: str
     provider: str
     requests: Interval | None
-    """None: nobody can say, see the step's notes."""
+    """None: unknown, see the step's notes."""
     prompt_tokens: Interval | None
     completion_tokens: Interval | None
     cost: Interval | None
