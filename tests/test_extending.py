@@ -20,7 +20,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.curation.filter_step import FilterStep
+from bezoar_data.steps.curation import FilterStep
 
 
 class Shouting(FilterStep):

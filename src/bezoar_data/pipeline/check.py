@@ -20,8 +20,8 @@ from bezoar_data.config.yaml.document import Document, YamlPath
 from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
 from bezoar_data.pipeline.templates import check_template
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
-from bezoar_data.steps.catalogue.entry import StepEntry
-from bezoar_data.steps.external.entry import ExternalEntry
+from bezoar_data.steps.catalogue import StepEntry
+from bezoar_data.steps.external import ExternalEntry
 
 
 def topological(file: PipelineFile) -> tuple[int, ...]:

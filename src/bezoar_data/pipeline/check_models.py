@@ -11,7 +11,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.config.yaml.document import YamlPath
 from bezoar_data.llms.endpoint.budget import budget_problems
 from bezoar_data.llms.providers.base import EMBEDDED, Provider, builtin_providers, key_problems, provider_class
-from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue import StepEntry
 
 _OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
 """What another machine may well have: needed to run, not to be right."""

@@ -22,7 +22,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.pipeline.check import input_files
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.pipeline.modules import Unrun, make_step, may_plan, module_file, placed, unrun, with_modules
-from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.distilabel_import import import_distilabel
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from bezoar_data.pipeline.check import check_steps, check_written, topological
 from bezoar_data.pipeline.check_models import check_models, used_roles
 from bezoar_data.pipeline.resolve import check_trust, entry_of
 from bezoar_data.pipeline.trust import check_pulled
-from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 
 

@@ -12,9 +12,9 @@ from bezoar_data.config.files.pipeline import StepUse
 from bezoar_data.config.problems import Problem
 from bezoar_data.pipeline.check import check_steps
 from bezoar_data.pipeline.resolve import entry_of
-from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
-from bezoar_data.steps.external.entry import ExternalEntry
+from bezoar_data.steps.external import ExternalEntry
 
 if TYPE_CHECKING:
     from bezoar_data.pipeline.load import Checked

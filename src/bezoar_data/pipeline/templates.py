@@ -8,7 +8,7 @@ from typing import Any
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml import Document
-from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue import StepEntry
 
 TEMPLATE, COLUMNS = "template", "columns"
 """How distilabel's tasks call a prompt's template and the columns it is filled with."""

@@ -9,7 +9,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.pipeline.check import input_files
 from bezoar_data.runs.folder import PULLED
-from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.external.entry import PREFIX
 
 _HINT = "read the pipeline, and say --trust-code if it is yours to trust"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.steps.catalogue.entry import StepEntry
+from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.steps.external.entry import PREFIX
 from bezoar_data.steps.external.registry import distilabel_steps, unknown_distilabel_step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
-from bezoar_data.steps.curation.filter_step import FilterStep
+from bezoar_data.steps.curation import FilterStep
 
 
 class ShortEnough(FilterStep):
