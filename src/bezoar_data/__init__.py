@@ -31,7 +31,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The API on first use: every module of ours imports this one, and `--help` needs none of it.
+    # On first use: every module of ours imports this one, and most need none of it.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("bezoar_data.api"), name)

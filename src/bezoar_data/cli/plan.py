@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api import load_pipeline
+from bezoar_data.api.pipelines import load_pipeline
 from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile
 from bezoar_data.llms.redact import redact
 

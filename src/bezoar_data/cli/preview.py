@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bezoar_data.api import load_pipeline
+from bezoar_data.api.pipelines import load_pipeline
 from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem

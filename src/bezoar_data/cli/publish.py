@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bezoar_data.api import publish as send
+from bezoar_data.api.publishing import publish as send
 from bezoar_data.cards.hub.pull import pull as fetch
 from bezoar_data.cli.options import AsJson
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api import pull_review, push_review, review_status
+from bezoar_data.api.reviews import pull_review, push_review, review_status
 from bezoar_data.cli.options import AsJson
 from bezoar_data.review import backup as backups
 from bezoar_data.review import server

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api import load_recipe
+from bezoar_data.api.recipes import load_recipe
 from bezoar_data.reports.training_plan import plan_as_json, plan_text
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.launcher import write_launcher

@@ -1,0 +1,63 @@
+"""The Python API: the command line's main commands as methods of one object, for scripts and notebooks.
+
+    from bezoar_data import load_pipeline
+
+    pipeline = load_pipeline("pipelines/orca.yaml", limit=20)
+    pipeline.validate()         # every mistake, as values
+    pipeline.plan()             # what a run would ask and cost
+    pipeline.preview(5)         # a few rows through the whole pipeline
+    run = pipeline.run()        # the dataset and its card
+    run.load_dataset()
+
+    push_review(run.folder, sample=200)     # people check a sample, in Argilla
+    print(review_status(run.folder))
+    pull_review(run.folder)                 # their answers join the dataset and its card
+
+    recipe = load_recipe("recipes/tiny.yaml")
+    recipe.plan()               # stages, rows, tokens, steps
+    trained = recipe.train()
+    publish(trained.model, "my-name/tiny", dry_run=True)
+
+The command line calls the same methods. A mistake in a file raises `InputError`, which holds every problem with file,
+line and column; each method names what else it raises. In a notebook each result shows itself.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .pipelines import Pipeline, load_pipeline
+    from .publishing import Published, publish
+    from .recipes import Recipe, load_recipe
+    from .reviews import pull_review, push_review, review_status
+
+__all__ = [
+    "Pipeline",
+    "Published",
+    "Recipe",
+    "load_pipeline",
+    "load_recipe",
+    "publish",
+    "pull_review",
+    "push_review",
+    "review_status",
+]
+
+_MODULES = {
+    "Pipeline": "pipelines",
+    "Published": "publishing",
+    "Recipe": "recipes",
+    "load_pipeline": "pipelines",
+    "load_recipe": "recipes",
+    "publish": "publishing",
+    "pull_review": "reviews",
+    "push_review": "reviews",
+    "review_status": "reviews",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Each on its first use: a run needs nothing of training, nor the review server of a run.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

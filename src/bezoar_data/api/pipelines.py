@@ -1,0 +1,155 @@
+"""Pipelines from Python: validate, plan, preview, run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bezoar_data.cards.cross_check import check_pipeline_card
+from bezoar_data.cards.render import card_renderer
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.paths import expand_home
+from bezoar_data.config.render import in_order
+from bezoar_data.engine.progress import Progress
+from bezoar_data.pipeline.compile import Compiled, compile_pipeline
+from bezoar_data.pipeline.load import Checked, load
+from bezoar_data.reports.plan.report import PlanReport
+from bezoar_data.reports.validation import Validation
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.steps.distilabel_import import import_distilabel
+
+if TYPE_CHECKING:
+    from bezoar_data.reports.preview.report import PreviewReport
+    from bezoar_data.reports.run_report import RunReport
+
+
+def load_pipeline(
+    path: str | Path,
+    *,
+    models: str | Path | None = None,
+    set: Mapping[str, Any] | Sequence[str] = (),
+    limit: int | None = None,
+    out: str | Path | None = None,
+    max_cost: float | None = None,
+    trust_code: bool = False,
+) -> Pipeline:
+    """A pipeline file and options for it. Nothing is read or checked yet.
+
+    `models` is a models file instead of the one the pipeline names. `set` changes settings: a mapping such as
+    `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `limit` is the most
+    rows taken from each source, `out` the run folder (default `runs/NAME`; the journal lies beside it), `max_cost` the
+    most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as code do so.
+    """
+    if isinstance(set, Mapping):
+        overrides = tuple(f"{name}={json.dumps(value)}" for name, value in set.items())
+    else:
+        overrides = (set,) if isinstance(set, str) else tuple(set)
+    return Pipeline(
+        path=expand_home(path),
+        models=expand_home(models) if models is not None else None,
+        overrides=overrides,
+        limit=limit,
+        out=expand_home(out) if out is not None else None,
+        max_cost=max_cost,
+        trust_code=trust_code,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline file and options for it: see `load_pipeline`, which makes one."""
+
+    path: Path
+    models: Path | None = None
+    overrides: tuple[str, ...] = ()
+    limit: int | None = None
+    out: Path | None = None
+    max_cost: float | None = None
+    trust_code: bool = False
+
+    def validate(self) -> Validation:
+        """Check the file with its models, card and inputs. Runs nothing, imports no step, sends nothing, and does not
+        raise for mistakes: they are what it gives."""
+        try:
+            checked = self._load(to_run=False)
+        except InputError as error:
+            return Validation((self.path,), in_order(error.problems))
+        return Validation((self.path,), in_order([*checked.warnings, *check_pipeline_card(checked)]))
+
+    def plan(self, *, retry_failed: bool = False, tokenizer: str | None = None) -> PlanReport:
+        """What `run` would ask, cost and write, as intervals for each step and model. Sends nothing, writes nothing.
+
+        `retry_failed` plans to send requests again that a provider refused for good; `tokenizer` names the
+        tokenizer.json (or the folder that holds one) that counts prompts. Raises `InputError`.
+        """
+        checked = self._load(to_run=False)
+        import_distilabel()
+        from bezoar_data.plan.planner import plan_pipeline
+
+        plan = plan_pipeline(
+            checked,
+            self._folder(checked),
+            limit=self.limit,
+            max_cost=self.max_cost,
+            retry_failed=retry_failed,
+            tokenizer=tokenizer,
+        )
+        return PlanReport(plan)
+
+    def preview(self, rows: int = 5, *, retry_failed: bool = False, quiet: bool = False) -> PreviewReport:
+        """Take a few rows of each source through the whole pipeline, and show what was asked, answered, parsed and
+        decided. Writes nothing but the journal, where the run then finds the answers. Raises what `run` raises."""
+        checked, folder, compiled = self._compile()
+        from bezoar_data.engine.event_loop import Options
+        from bezoar_data.engine.preview.preview import preview
+        from bezoar_data.reports.preview.report import PreviewReport
+
+        options = Options("stream", self.limit, self._budget(checked), retry_failed)
+        return PreviewReport(preview(compiled, folder.journal, rows, options, progress=Progress(quiet=quiet)))
+
+    def run(
+        self,
+        *,
+        engine: Literal["stream", "local"] = "stream",
+        retry_failed: bool = False,
+        quiet: bool = False,
+    ) -> RunReport:
+        """Make the rows, judge them, write the dataset and its card. The same call again goes on after an
+        interruption, and pays for nothing twice.
+
+        `engine="local"` takes distilabel's own runner. `retry_failed` sends requests again that a provider refused for
+        good. `quiet` shows no progress. Raises `InputError`, `BudgetStop`, `ProviderAway`, or `Interrupted` after
+        Ctrl-C, which waits for answers in flight.
+        """
+        checked, folder, compiled = self._compile()
+        from bezoar_data.engine.event_loop import Options
+        from bezoar_data.engine.run import run
+        from bezoar_data.reports.run_report import RunReport
+
+        options = Options(engine, self.limit, self._budget(checked), retry_failed)
+        render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
+        return RunReport(run(compiled, folder, options, render=render, progress=Progress(quiet=quiet)))
+
+    def _load(self, *, to_run: bool) -> Checked:
+        return load(
+            self.path,
+            overrides=self.overrides,
+            models=self.models,
+            max_cost=self.max_cost,
+            to_run=to_run,
+            trust_code=self.trust_code,
+        )
+
+    def _compile(self) -> tuple[Checked, RunFolder, Compiled]:
+        checked = self._load(to_run=True)
+        folder = self._folder(checked)
+        return checked, folder, compile_pipeline(checked, folder.journal)
+
+    def _folder(self, checked: Checked) -> RunFolder:
+        return RunFolder(self.out or Path("runs") / checked.loaded.file.name)
+
+    def _budget(self, checked: Checked) -> float | None:
+        return self.max_cost if self.max_cost is not None else checked.loaded.file.max_cost

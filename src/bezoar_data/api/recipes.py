@@ -1,0 +1,55 @@
+"""Recipes from Python: plan, train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bezoar_data.cards.licences.lineage import commercial_use
+from bezoar_data.cards.model_card.card import model_card
+from bezoar_data.reports.training_plan import plan_as_json
+from bezoar_data.training.progress import Progress
+
+if TYPE_CHECKING:
+    from bezoar_data.training.planned import Prepared
+    from bezoar_data.training.train import Trained
+
+
+def load_recipe(path: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None) -> Recipe:
+    """A recipe file. Nothing is read or checked yet.
+
+    `runs` is the folder that holds the runs whose datasets the recipe's cards name, `out` where the stages are left
+    (default `trained/NAME`).
+    """
+    return Recipe(Path(path), Path(runs), Path(out) if out is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe file, where its data is and where its stages go: see `load_recipe`, which makes one."""
+
+    path: Path
+    runs: Path = Path("runs")
+    out: Path | None = None
+
+    def prepare(self) -> Prepared:
+        """Check the recipe, its policy and its data, and make every stage's examples. Loads no weights. Raises
+        `InputError`, and `PolicyRefused` where the policy forbids a card or the base."""
+        from bezoar_data.training.train import prepare
+
+        return prepare(self.path, runs=self.runs, out=self.out, commercial=commercial_use)
+
+    def plan(self) -> dict[str, Any]:
+        """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already."""
+        return plan_as_json(self.prepare())
+
+    def train(self, *, quiet: bool = False) -> Trained:
+        """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
+        and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings."""
+        from bezoar_data.training.train import train
+
+        prepared, progress = self.prepare(), Progress(quiet=quiet)
+        for warning in prepared.warnings:
+            progress.note(warning)
+        return train(prepared, progress, model_card)
