@@ -193,29 +193,39 @@ def _problem(
         expected = " or ".join(dict.fromkeys(_EXPECTED[e["type"]] for e in errors))
         found = "something else" if secret else describe(value)
         return problem("wrong-type", f"{name} should be {expected}, not {found}", _type_hint(errors, value))
-    error = next((e for e in errors if e["type"] not in _EXPECTED), error)
-    kind, context = error["type"], error.get("ctx", {})
+    wrong = _bad_value(model, path, value, next(e for e in errors if e["type"] not in _EXPECTED), secret)
+    return problem(*wrong) if wrong else None
+
+
+def _bad_value(
+    model: type[BaseModel], path: YamlPath, value: Any, error: ErrorDetails, secret: bool
+) -> tuple[str, str, str] | None:
+    """Code, message and hint for a value of the right kind that is not allowed; None where another error says it."""
+    kind, context, name = error["type"], error.get("ctx", {}), _name(path)
     quoted = "" if secret else f", not {describe(value)}"
+    code, message, hint = "bad-value", "", ""
     if kind in _BOUNDS:
-        bound, words = _BOUNDS[kind]
-        return problem("bad-value", f"{name} should be {words} {context[bound]:g}{quoted}")
-    if kind in ("literal_error", "enum"):
-        words = str(context["expected"])
-        near = did_you_mean(str(value), re.findall(r"'([^']*)'", words)) if not secret else ""
-        return problem("bad-value", f"{name} should be {words}{quoted}", near if near.startswith("did") else "")
-    if kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
-        return _length_problem(problem, name, value, kind, context)
-    if kind == "string_pattern_mismatch":
+        bound, relation = _BOUNDS[kind]
+        message = f"{name} should be {relation} {context[bound]:g}{quoted}"
+    elif kind in ("literal_error", "enum"):
+        expected = str(context["expected"])
+        message = f"{name} should be {expected}{quoted}"
+        hint = "" if secret else _only_near(str(value), expected)
+    elif kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
+        message = _wrong_length(name, value, kind, context)
+    elif kind == "string_pattern_mismatch":
         message = f"what stands under {name} may not stand there" if secret else f"{name} may not be {describe(value)}"
-        return problem("bad-value", message, _description(model, path))
-    if kind.startswith("date"):
-        return problem("bad-value", f"{name} should be a date such as 2026-01-31{quoted}")
-    if kind in ("value_error", "assertion_error"):
-        return problem("bad-value", str(context.get("error", "this value is not allowed")))
-    if "message" in context:  # a `PydanticCustomError` of ours
-        return problem(kind.replace("_", "-"), str(context["message"]), str(context.get("hint", "")))
-    words = error["msg"].replace("Input should be", "should be").replace("Value error, ", "")
-    return problem("bad-value", f"{name}: {printable(words, 200)}")
+        hint = _description(model, path)
+    elif kind.startswith("date"):
+        message = f"{name} should be a date such as 2026-01-31{quoted}"
+    elif kind in ("value_error", "assertion_error"):
+        message = str(context.get("error", "this value is not allowed"))
+    elif "message" in context:  # a `PydanticCustomError` of ours
+        code, message, hint = kind.replace("_", "-"), str(context["message"]), str(context.get("hint", ""))
+    else:
+        said = error["msg"].replace("Input should be", "should be").replace("Value error, ", "")
+        message = f"{name}: {printable(said, 200)}"
+    return (code, message, hint) if message else None
 
 
 def _tag_problem(document: Document, path: YamlPath, error: ErrorDetails) -> Problem:
@@ -226,25 +236,24 @@ def _tag_problem(document: Document, path: YamlPath, error: ErrorDetails) -> Pro
         message = f"the key '{key}' is missing in {_name(path)}"
         return document.problem("missing-key", message, path, key=True)
     tag, expected = str(context["tag"]), str(context["expected_tags"])
-    near = did_you_mean(tag, re.findall(r"'([^']*)'", expected))
     message = f"'{key}' should be one of {expected}, not {describe(tag)}"
-    return document.problem("bad-value", message, (*path, key), hint=near if near.startswith("did") else "")
+    return document.problem("bad-value", message, (*path, key), hint=_only_near(tag, expected))
 
 
-def _length_problem(
-    problem: Callable[..., Problem], name: str, value: Any, kind: str, context: Mapping[str, Any]
-) -> Problem | None:
+def _only_near(word: str, expected: str) -> str:
+    """A hint naming the nearest of the words quoted in `expected`, if one is near: the message lists them all."""
+    near = did_you_mean(word, re.findall(r"'([^']*)'", expected))
+    return near if near.startswith("did") else ""
+
+
+def _wrong_length(name: str, value: Any, kind: str, context: Mapping[str, Any]) -> str:
     least, most = context.get("min_length"), context.get("max_length")
     if isinstance(value, list | dict) and least is not None and len(value) >= least:
-        return None  # items that were wrong are not counted by pydantic: they are reported themselves
+        return ""  # items that were wrong are not counted by pydantic: they are reported themselves
     what = "characters" if kind.startswith("string") else "entries"
     if least == 1:
-        message = f"{name} is empty"
-    elif least is not None:
-        message = f"{name} should have at least {least} {what}"
-    else:
-        message = f"{name} should have at most {most} {what}"
-    return problem("bad-value", message)
+        return f"{name} is empty"
+    return f"{name} should have {'at most' if least is None else 'at least'} {most if least is None else least} {what}"
 
 
 def _name(path: YamlPath) -> str:

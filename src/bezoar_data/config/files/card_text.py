@@ -19,7 +19,8 @@ _WORDS_OF_YAML = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false",
 
 def front_text(front: Mapping[str, Any]) -> str:
     """Front matter that we make, with both its fences. The same values give the same bytes."""
-    from ruamel.yaml import YAML, RoundTripRepresenter
+    from ruamel.yaml import YAML
+    from ruamel.yaml.representer import RoundTripRepresenter
 
     # A class of its own: representers are added to the class, and other YAML must not change with ours.
     class Plain(RoundTripRepresenter):

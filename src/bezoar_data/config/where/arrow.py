@@ -65,22 +65,28 @@ class _Compiler:
             case In():
                 return self._in(node)
             case Contains():
-                kind = self._kind(node.column)
-                if kind not in (None, TEXT):
-                    raise Mismatch(f"'contains' looks into text, '{node.column.name}' is {kind}", node.at)
-                field = self._field(node.column)
-                return _unknown() if kind is None else pc.match_substring(field, pattern=node.text)
+                return self._contains(node)
             case IsNull():
                 return pc.field(node.column.name).is_null()
             case Not():
                 return ~self.truth(node.inner)
             case Both():
-                # As a balanced tree: a chain of thousands would be too deep for Arrow's recursion.
-                parts = [self.truth(part) for part in node.parts]
-                while len(parts) > 1:
-                    pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-                    parts = [p[0] if len(p) == 1 else p[0] & p[1] if node.op == "and" else p[0] | p[1] for p in pairs]
-                return parts[0]
+                return self._both(node)
+
+    def _both(self, node: Both) -> pc.Expression:
+        # As a balanced tree: a chain of thousands would be too deep for Arrow's recursion.
+        parts = [self.truth(part) for part in node.parts]
+        while len(parts) > 1:
+            pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+            parts = [p[0] if len(p) == 1 else p[0] & p[1] if node.op == "and" else p[0] | p[1] for p in pairs]
+        return parts[0]
+
+    def _contains(self, node: Contains) -> pc.Expression:
+        kind = self._kind(node.column)
+        if kind not in (None, TEXT):
+            raise Mismatch(f"'contains' looks into text, '{node.column.name}' is {kind}", node.at)
+        field = self._field(node.column)
+        return _unknown() if kind is None else pc.match_substring(field, pattern=node.text)
 
     def _compare(self, node: Compare) -> pc.Expression:
         left, right, op = node.left, node.right, node.op
@@ -95,14 +101,14 @@ class _Compiler:
         if isinstance(right, Literal) and kinds[0] == NUMBER:
             return self._compare_number(left, op, right.value)
         value = pc.scalar(right.value) if isinstance(right, Literal) else self._operand(right)
-        expression: pc.Expression = COMPARISONS[op](self._operand(left), value)  # type: ignore[assignment]
+        expression: pc.Expression = COMPARISONS[op](self._operand(left), value)
         return expression
 
     def _compare_number(self, column: Operand, op: str, value: Any) -> pc.Expression:
         operand = self._operand(column)
         exact, below = _nearest(value, whole=self._is_whole(column))
         if exact is not None:
-            expression: pc.Expression = COMPARISONS[op](operand, pc.scalar(exact))  # type: ignore[assignment]
+            expression: pc.Expression = COMPARISONS[op](operand, pc.scalar(exact))
             return expression
         # The value lies between two that the column can hold: to be above it is to be above the lower of them.
         if op in ("==", "!="):

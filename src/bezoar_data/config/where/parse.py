@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bezoar_data.config.problems import did_you_mean
@@ -110,11 +111,11 @@ class _Parser:
     def _and(self) -> tree.Node:
         return self._chain("and", self._not)
 
-    def _chain(self, word: str, part: object) -> tree.Node:
+    def _chain(self, word: str, part: Callable[[], tree.Node]) -> tree.Node:
         at = self._peek().at
-        parts = [part()]  # type: ignore[operator]
+        parts = [part()]
         while self._word(word):
-            parts.append(part())  # type: ignore[operator]
+            parts.append(part())
         return parts[0] if len(parts) == 1 else tree.Both(word, tuple(parts), at)
 
     def _not(self) -> tree.Node:
@@ -135,23 +136,11 @@ class _Parser:
 
     def _comparison(self) -> tree.Node:
         left = self._operand()
-        token = self._peek()
         if isinstance(left, tree.Contains):
             return left
+        token = self._peek()
         if self._is_comparison(token):
-            self._advance()
-            if self._peek().kind == "word" and self._peek().text == "null":
-                hint = "write 'is null' or 'is not null'"
-                raise ParseError(
-                    f"nothing is '{token.text} null': what a null is compared with is unknown", token.at, hint
-                )
-            right = self._operand()
-            if isinstance(right, tree.Contains):
-                raise ParseError("only columns, values and lengths are compared", right.at)
-            if self._is_comparison(self._peek()):
-                hint = "write 'a < x and x < b'"
-                raise ParseError("comparisons cannot be chained", self._peek().at, hint)
-            return tree.Compare(token.text, left, right, token.at)
+            return self._compare(left, self._advance())
         if self._word("is"):
             negated = self._word("not")
             if not self._word("null"):
@@ -160,18 +149,31 @@ class _Parser:
                 )
             if not isinstance(left, tree.Column):
                 raise ParseError("only a column can be null", left.at)
-            return tree.Not(tree.IsNull(left, token.at), token.at) if negated else tree.IsNull(left, token.at)
+            return self._maybe_not(negated, tree.IsNull(left, token.at))
         negated = token.kind == "word" and token.text == "not" and self._tokens[self._next + 1].text == "in"
         if negated:
             self._advance()
         if self._word("in"):
             if isinstance(left, tree.Literal):
                 raise ParseError("before 'in' stands a column or a length", left.at)
-            node = tree.In(left, self._list(), token.at)
-            return tree.Not(node, token.at) if negated else node
+            return self._maybe_not(negated, tree.In(left, self._list(), token.at))
         if isinstance(left, tree.Length) or (isinstance(left, tree.Literal) and not isinstance(left.value, bool)):
             raise ParseError("this is compared with nothing", left.at, "add a comparison such as '> 10'")
         return left
+
+    def _compare(self, left: tree.Operand, sign: _Token) -> tree.Compare:
+        if self._peek().kind == "word" and self._peek().text == "null":
+            message = f"nothing is '{sign.text} null': what a null is compared with is unknown"
+            raise ParseError(message, sign.at, "write 'is null' or 'is not null'")
+        right = self._operand()
+        if isinstance(right, tree.Contains):
+            raise ParseError("only columns, values and lengths are compared", right.at)
+        if self._is_comparison(self._peek()):
+            raise ParseError("comparisons cannot be chained", self._peek().at, "write 'a < x and x < b'")
+        return tree.Compare(sign.text, left, right, sign.at)
+
+    def _maybe_not(self, negated: bool, node: tree.IsNull | tree.In) -> tree.Node:
+        return tree.Not(node, node.at) if negated else node
 
     def _list(self) -> tuple[tree.Literal, ...]:
         self._expect("[")

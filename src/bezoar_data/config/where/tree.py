@@ -191,10 +191,7 @@ def evaluate(node: Node | Length, row: Mapping[str, Any]) -> Any:
         case In():
             return _in(node, row)
         case Contains():
-            value = row.get(node.column.name)
-            if value is not None and not isinstance(value, str):
-                raise Mismatch(f"'contains' looks into text, '{node.column.name}' is {kind_of(value)}", node.at)
-            return None if value is None else node.text in value
+            return _contains(node, row)
         case IsNull():
             return row.get(node.column.name) is None
         case Not():
@@ -227,6 +224,13 @@ def _in(node: In, row: Mapping[str, Any]) -> bool | None:
     for literal in node.values:
         check_comparison("==", kind_of(value), kind_of(literal.value), literal.at)
     return None if value is None else any(value == literal.value for literal in node.values)
+
+
+def _contains(node: Contains, row: Mapping[str, Any]) -> bool | None:
+    value = row.get(node.column.name)
+    if value is not None and not isinstance(value, str):
+        raise Mismatch(f"'contains' looks into text, '{node.column.name}' is {kind_of(value)}", node.at)
+    return None if value is None else node.text in value
 
 
 def _length(node: Length, row: Mapping[str, Any]) -> int | None:
