@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from datasets import load_dataset
 
 from bezoar_data import load_pipeline
 from bezoar_data.cards.export.export import export_rows
@@ -76,8 +77,6 @@ def test_a_shipped_pipeline_accounts_for_every_row_and_repeats_to_the_byte(tmp_p
     "name", ["helpsteer2", *(pytest.param(n, marks=pytest.mark.slow) for n in ("hh-rlhf-dpo", "best-of-n"))]
 )
 def test_pairs_are_read_by_datasets_as_trl_wants_them(tmp_path: Path, name: str):
-    from datasets import load_dataset
-
     folder = run(tmp_path, name)
     loaded = load_dataset(str(folder / "dataset"), cache_dir=str(tmp_path / "cache"))
     rows = [row for split in loaded.values() for row in split]

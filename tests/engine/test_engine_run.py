@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from datasets import load_dataset
+from huggingface_hub import DatasetCard
 
 from bezoar_data.config.files.card import load_card
 from support.fault_server import FaultServer
@@ -66,9 +68,6 @@ def test_a_dataset_is_read_by_datasets_and_its_card_by_the_hub_library(tmp_path:
     project = Project(tmp_path)
     assert project.bezoar("run", str(ROOT / "pipelines" / "orca.yaml"), "--limit", "20").code == 0
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    from datasets import load_dataset
-    from huggingface_hub import DatasetCard
-
     folder = tmp_path / "runs" / "orca" / "dataset"
     loaded = load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
     assert set(loaded) == {"train", "validation"}

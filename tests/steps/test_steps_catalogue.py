@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.steps.catalogue.entry import Setting, StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.steps.catalogue.write import main
 from bezoar_data.steps.known import find_step
+from support.scripted_llm import ScriptedLLM
 
 EXPECTED = {"load_flan", "orca.system_message", "orca.explain", "near_duplicates", "judge.accept"}
 
@@ -35,8 +37,6 @@ def test_it_knows_the_steps_and_every_entry_is_whole() -> None:
 
 
 def test_examples_are_settings_the_step_takes() -> None:
-    from ruamel.yaml import YAML
-
     for entry in load_catalogue().values():
         (use,) = YAML(typ="safe").load(entry.example)
         assert entry.check_settings(use.get("with", {})) == [], entry.use
@@ -133,8 +133,6 @@ def test_columns_follow_the_settings() -> None:
 
 
 def test_the_classes_say_the_same_columns_as_the_catalogue() -> None:
-    from support.scripted_llm import ScriptedLLM
-
     for entry in load_catalogue().values():
         settings = {s.name: something(s) for s in entry.settings if s.required and not s.role}
         fields = entry.fields(settings)

@@ -13,6 +13,7 @@ from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.render import in_order
+from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.pipeline.compile import Compiled, compile_pipeline
 from bezoar_data.pipeline.load import Checked, load
@@ -103,7 +104,6 @@ class Pipeline:
         """Take a few rows of each source through the whole pipeline, and show what was asked, answered, parsed and
         decided. Writes nothing but the journal, where the run then finds the answers. Raises what `run` raises."""
         checked, folder, compiled = self._compile()
-        from bezoar_data.engine.event_loop import Options
         from bezoar_data.engine.preview.preview import preview
         from bezoar_data.reports.preview.report import PreviewReport
 
@@ -125,7 +125,6 @@ class Pipeline:
         Ctrl-C, which waits for answers in flight.
         """
         checked, folder, compiled = self._compile()
-        from bezoar_data.engine.event_loop import Options
         from bezoar_data.engine.run import run
         from bezoar_data.reports.run_report import RunReport
 

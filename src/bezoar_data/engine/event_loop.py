@@ -13,33 +13,22 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.observer import Observer
+from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.stats import RunStats
+from bezoar_data.engine.stream import StreamEngine
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.pipeline.compile import Compiled
 from bezoar_data.runs.spool import Spool
 
-Engine = Literal["stream", "local"]
-
 _CLOSE_WITHIN = 10.0
 """Seconds that a run on a thread of its own gets to close its journal once it was stopped twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a run is to go, besides what its files say."""
-
-    engine: Engine = "stream"
-    limit: int | None = None
-    max_cost: float | None = None
-    retry_failed: bool = False
 
 
 def run_engine(
@@ -58,7 +47,6 @@ def run_engine(
 
     Raises `InputError`, `BudgetStop`, `ProviderAway` or `Interrupted`.
     """
-    from bezoar_data.engine.stream import StreamEngine
 
     async def main(controller: StopController) -> None:
         journal = Journal.open(journal_path)

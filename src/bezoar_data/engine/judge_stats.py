@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
 
+from bezoar_data.measures.agreement import agreement
+from bezoar_data.measures.bias import repeated, swapped
 from bezoar_data.runs.row import Drop
 
 Kind = Literal["accept", "panel", "attributes", "compare"]
@@ -149,8 +151,6 @@ class Judging:
         }
 
     def _comparison(self, judge: Judge) -> dict[str, Any]:
-        from bezoar_data.measures.bias import swapped
-
         labels = self._labels[judge.column("order_ab"), judge.column("order_ba")]
         found = swapped([x for x, _, _ in labels], [y for _, y, _ in labels], groups=[g for _, _, g in labels])
         counts = self._counts[judge]
@@ -163,8 +163,6 @@ class Judging:
         }
 
     def _repeated(self, judge: Judge) -> dict[str, Any]:
-        from bezoar_data.measures.bias import repeated
-
         samples = self._samples[judge]
         groups = [group for _, group in samples]
 
@@ -174,8 +172,6 @@ class Judging:
         return {"name": judge.name, "step": judge.step, "status": by("status"), "rating": by("rating")}
 
     def _agreement(self, pair: tuple[str, str]) -> dict[str, Any]:
-        from bezoar_data.measures.agreement import agreement
-
         labels = self._labels[pair]
         found = agreement([x for x, _, _ in labels], [y for _, y, _ in labels], groups=[g for _, _, g in labels])
         return {"columns": list(pair), **found.as_json()}

@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets
 import orjson
 from distilabel.steps.base import Step, StepInput
 
 from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.options import Options
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import MADE_FROM_MANY, Row
 from bezoar_data.runs.spool import Spool
@@ -35,8 +37,28 @@ class Pack(Step):
     def outputs(self) -> list[str]:
         return [_PACKED]
 
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         yield [{_PACKED: orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY).decode()} for row in inputs]
+
+
+def refuse_for_local(compiled: Compiled, options: Options) -> None:
+    """distilabel's runner asks from a process for each step: what must be exact over all of them cannot be promised."""
+    problems = []
+    if options.max_cost is not None:
+        hint = "leave --engine local out, or run without a budget"
+        problems.append(Problem("local-budget", "--engine local cannot hold a budget", hint=hint))
+    if options.retry_failed:
+        hint = "leave --engine local out"
+        problems.append(Problem("local-retry", "--engine local does not know --retry-failed", hint=hint))
+    for role, model in compiled.roles.items():
+        if model.mode == "batch":
+            hint = "leave --engine local out, or mode: batch"
+            problems.append(Problem("local-batch", f"--engine local cannot ask '{role}' in batches", hint=hint))
+    for node in _uneven_joins(compiled):
+        message = f"--engine local hangs where branches of unequal length meet, as before '{node.following[0]}'"
+        problems.append(Problem("local-join", message, hint="leave --engine local out"))
+    if problems:
+        raise InputError(problems)
 
 
 def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *, limit: int | None) -> None:
@@ -44,8 +66,6 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
 
     Raises what ended the run inside a child process, and `BezoarError` if the runner lost a row.
     """
-    import datasets
-
     expected = _limit_sources(compiled, limit)
     pipeline = compiled.pipeline
     pipeline._cache_dir = scratch / "distilabel"
@@ -84,7 +104,7 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
     spool.flush()
 
 
-def uneven_joins(compiled: Compiled) -> list[Node]:
+def _uneven_joins(compiled: Compiled) -> list[Node]:
     """Where branches come together that may bring different numbers of rows: they start from different sources, or make
     rows. distilabel's runner takes as many batches from each, and waits for ever for the rest of the shorter one
     (1.5.3)."""

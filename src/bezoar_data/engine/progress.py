@@ -8,13 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.stats import RunStats, one_line
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 REDRAW = 0.25
 """Seconds between two pictures in a terminal."""
@@ -71,17 +73,11 @@ class Progress:
                     print(one_line(facts), file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _live() -> Any:
-    from rich.console import Console
-    from rich.live import Live
-
+def _live() -> Live:
     return Live(console=Console(stderr=True), auto_refresh=False, transient=True)
 
 
 def _table(facts: Mapping[str, Any]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(expand=False, caption=Text(one_line(facts)), caption_justify="left")
     table.add_column("step")
     for heading in ("in", "out", "waiting"):

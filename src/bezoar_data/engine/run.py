@@ -7,29 +7,35 @@ half way leaves the last finished dataset untouched, and the journal with every 
 from __future__ import annotations
 
 import gc
+import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, InputError
-from bezoar_data.config.problems import Problem
+from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, BezoarError, InputError
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
-from bezoar_data.engine.event_loop import Options, run_engine, show_notes
+from bezoar_data.engine.event_loop import run_engine, show_notes
+from bezoar_data.engine.local import refuse_for_local, run_local
 from bezoar_data.engine.lock import Seen, build_lock, put_in_place
+from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
-from bezoar_data.engine.record import RunRecorder
 from bezoar_data.engine.review.answers import Reviewing
 from bezoar_data.engine.stats import RunStats
 from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.redact import redact
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
-from bezoar_data.runs.folder import RunFolder, write_text
+from bezoar_data.runs.folder import RunFolder, write_json, write_text
 from bezoar_data.runs.lock import Lock, RenderCard
 from bezoar_data.runs.measured import read_measured
+from bezoar_data.runs.record import parse
+from bezoar_data.runs.run_record import RunRecord
 from bezoar_data.runs.spool import Spool
 
 
@@ -52,7 +58,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
     first, the same call goes on from the journal.
     """
     if options.engine == "local":
-        _refuse_for_local(compiled, options)
+        refuse_for_local(compiled, options)
     counts = Counts(node.id for node in compiled.nodes)
     with _calm_collector(), _nothing_half_written(folder), folder.held() as scratch:
         record = RunRecorder(folder, compiled.loaded.file.name, options.engine)
@@ -62,11 +68,8 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
         stats = RunStats(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
         try:
             if options.engine == "local":
-                from bezoar_data.engine.local import run_local
-
                 with Journal.open(folder.journal) as journal:
                     show_notes(journal, progress)
-
                 progress.follow(stats, record.running)
                 run_local(compiled, spool, counts, scratch, limit=options.limit)
             else:
@@ -82,26 +85,32 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
     return result
 
 
-def _refuse_for_local(compiled: Compiled, options: Options) -> None:
-    """distilabel's runner asks from a process for each step: what must be exact over all of them cannot be promised."""
-    problems = []
-    if options.max_cost is not None:
-        hint = "leave --engine local out, or run without a budget"
-        problems.append(Problem("local-budget", "--engine local cannot hold a budget", hint=hint))
-    if options.retry_failed:
-        hint = "leave --engine local out"
-        problems.append(Problem("local-retry", "--engine local does not know --retry-failed", hint=hint))
-    for role, model in compiled.roles.items():
-        if model.mode == "batch":
-            hint = "leave --engine local out, or mode: batch"
-            problems.append(Problem("local-batch", f"--engine local cannot ask '{role}' in batches", hint=hint))
-    from bezoar_data.engine.local import uneven_joins
+class RunRecorder:
+    """Writes a run's `run.json`, from its start to how it ended."""
 
-    for node in uneven_joins(compiled):
-        message = f"--engine local hangs where branches of unequal length meet, as before '{node.following[0]}'"
-        problems.append(Problem("local-join", message, hint="leave --engine local out"))
-    if problems:
-        raise InputError(problems)
+    def __init__(self, folder: RunFolder, name: str, engine: str) -> None:
+        self._path = folder.run_json
+        started = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
+        self._head = {"name": name, "engine": engine, "pid": os.getpid(), "started": started}
+        self._write("running", {})
+
+    def running(self, facts: Mapping[str, Any]) -> None:
+        self._write("running", facts)
+
+    def stopped(self, facts: Mapping[str, Any], error: BaseException) -> None:
+        """The run ended early: by a clean stop, or by an error. The dataset stays the last finished one's."""
+        code = error.exit_code if isinstance(error, BezoarError) else None
+        reason = redact(str(error) or type(error).__name__)
+        self._write("stopped", {**facts, "exit_code": code, "reason": reason})
+
+    def done(self, facts: Mapping[str, Any], exit_code: int, lock: str) -> None:
+        self._write("done", {**facts, "exit_code": exit_code, "lock": lock})
+
+    def _write(self, state: str, facts: Mapping[str, Any]) -> None:
+        try:
+            write_json(self._path, parse(RunRecord, {**self._head, "state": state, **facts}).as_json())
+        except OSError:
+            pass  # a full disk must not hide why the run ended; whoever looks sees the state before
 
 
 @contextmanager

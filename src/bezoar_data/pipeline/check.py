@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateSyntaxError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import LoadedModels
 from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile, StepUse
@@ -18,10 +21,12 @@ from bezoar_data.config.sanitize import printable
 from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import Document, YamlPath
 from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
-from bezoar_data.pipeline.templates import check_template
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.external import ExternalEntry
+
+_TEMPLATE, _COLUMNS = "template", "columns"
+"""How distilabel's tasks call a prompt's template and the columns it is filled with."""
 
 
 def topological(file: PipelineFile) -> tuple[int, ...]:
@@ -117,7 +122,7 @@ class _Walk:
                 yield from self._check_roles(i, use, entry)
                 yield from self._check_files(i, use, entry)
                 yield from self._check_columns(i, use, entry)
-                yield from check_template(self._document, i, entry, use.settings)
+                yield from _check_template(self._document, i, entry, use.settings)
             yield from _check_expressions(self._document, i, entry, use.settings, self._before(i))
         yield from self._check_end()
 
@@ -263,6 +268,27 @@ def _check_expressions(
                 yield from Where.parse(expression, document.place(("steps", i, "with", name))).check(columns)
             except InputError as error:
                 yield from error.problems
+
+
+def _check_template(document: Document, i: int, entry: StepEntry, settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """A template that cannot be read, or names what no column fills: that place would silently stay empty."""
+    filled = entry.setting(_COLUMNS)
+    template = settings.get(_TEMPLATE)
+    if entry.setting(_TEMPLATE) is None or filled is None or not isinstance(template, str):
+        return
+    path = ("steps", i, "with", _TEMPLATE)
+    try:
+        named = meta.find_undeclared_variables(ImmutableSandboxedEnvironment().parse(template))
+    except TemplateSyntaxError as error:
+        why = printable(str(error.message), 200)
+        yield document.problem("bad-template", f"the template cannot be read: {why}", path)
+        return
+    given = settings.get(_COLUMNS, filled.default)
+    columns = [given] if isinstance(given, str) else list(given or ())
+    for name in sorted(named - set(columns)):
+        hint = did_you_mean(name, columns) + f"; '{_COLUMNS}' says which columns fill it"
+        message = f"the template names '{printable(name)}', which is none of its columns"
+        yield document.problem("missing-column", message, path, hint=hint)
 
 
 def input_files(loaded: LoadedPipeline, i: int, entry: StepEntry) -> Iterator[tuple[str, Path]]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.pipeline import StepUse
 from bezoar_data.config.problems import Problem
 from bezoar_data.pipeline.check import check_steps
 from bezoar_data.pipeline.resolve import entry_of
+from bezoar_data.runs.row import digest
 from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.steps.external import ExternalEntry
@@ -90,10 +95,6 @@ def _described(use: str, entry: StepEntry) -> StepEntry:
 
 
 def _code(cls: type[Any]) -> str:
-    import inspect
-
-    from bezoar_data.runs.row import digest
-
     try:
         return digest(inspect.getsource(inspect.getmodule(cls) or cls), length=16)
     except (OSError, TypeError):
@@ -107,8 +108,6 @@ def make_step(entry: StepEntry, name: str, settings: Mapping[str, Any], seed: in
         fields = entry.fields(settings)
         fields.setdefault("seed", seed)
         return entry.load_class()(name=name, **fields)
-    from pydantic import ValidationError
-
     step = entry.load_class()(name=name, seed=seed, **entry.adapter_fields(settings))
     try:
         external = step.step
@@ -141,7 +140,5 @@ def module_file(entry: StepEntry) -> Path | None:
     """The file that a module's step is written in."""
     if ":" not in entry.use or entry.use.startswith("distilabel:"):
         return None
-    import sys
-
     file = getattr(sys.modules.get(entry.use.partition(":")[0]), "__file__", None)
     return Path(file) if file else None

@@ -126,7 +126,7 @@ class RowStep(_Declared, Step):
         """This row's own random generator in this step: seeded by (seed, step, row id)."""
         return row_random(self.seed, str(self.name), row.id)
 
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         """Drive `run_row` for distilabel's own runners. Never raises for one row; no row ever vanishes."""
         yield process_batch(self, inputs)
 
@@ -165,7 +165,7 @@ class GlobalRowStep(_Declared, GlobalStep):
         """One verdict for each row, in the rows' order."""
         raise NotImplementedError
 
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         yield process_rows(self, inputs)
 
 
@@ -189,7 +189,7 @@ class GlobalMakingStep(GlobalRowStep):
         Raises `InputError` for rows it cannot work with."""
         raise NotImplementedError
 
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         yield process_waves(self, inputs)
 
 
@@ -272,7 +272,7 @@ class Source(_Declared, GeneratorStep):
             lineage = Lineage(id=identity, order=(first + position,), seed_ids=(identity,), source=name)
             yield apply_verdict(Row(columns, lineage), self.decide(columns), str(self.name)).rows[0]
 
-    def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:  # type: ignore[override]
+    def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:
         batch: list[dict[str, Any]] = []
         previous: list[dict[str, Any]] = []
         for position, row in enumerate(self.rows()):

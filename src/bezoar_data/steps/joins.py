@@ -36,7 +36,7 @@ class _Merge(Step):
 class Union(_Merge):
     """All rows of all branches, in the source's order, the first branch's row before the second's."""
 
-    def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+    def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         yield [
             union(Row.decode(columns), str(self.name), branch, shared=self.shared).encode()
             for branch, rows in enumerate(inputs)
@@ -47,7 +47,7 @@ class Union(_Merge):
 class Join(_Merge):
     """Rows that came through every branch, with the columns of all."""
 
-    def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+    def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         groups: dict[str, list[Row]] = {}
         for columns in (columns for rows in inputs for columns in rows):
             row = Row.decode(columns)

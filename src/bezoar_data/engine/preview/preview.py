@@ -15,8 +15,9 @@ from typing import Any
 
 from bezoar_data.config.errors import DONE, TOO_MANY_FAILED
 from bezoar_data.engine.counts import Counts, StepCount
-from bezoar_data.engine.event_loop import Options, run_engine
+from bezoar_data.engine.event_loop import run_engine
 from bezoar_data.engine.observer import NOT_SAMPLED
+from bezoar_data.engine.options import Options
 from bezoar_data.engine.preview.recorder import READ, RowTrace, StepTrace, TraceRecorder, after_model
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.stats import RunStats
