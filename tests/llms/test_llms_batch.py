@@ -186,7 +186,7 @@ async def test_a_budget_hands_in_no_more_than_it_covers(journal: Journal) -> Non
 
 async def test_a_refused_submission_ends_the_run_and_is_forgotten(journal: Journal) -> None:
     with BatchServer(refuse=400) as server:
-        with pytest.raises(InputError, match=r"does not take the batch.*you may not"):
+        with pytest.raises(InputError, match=r"rejected the batch.*you may not"):
             await ask(server, journal, texts(3))
         server.set()
         assert len(await ask(server, journal, texts(3))) == 3

@@ -78,7 +78,7 @@ class Batching(Strict):
     """How requests are gathered and fetched with `mode: batch`. Times are in seconds."""
 
     gather: Annotated[float, Field(gt=0)] = Field(
-        default=2.0, description="A batch is handed in when no new request came for so many seconds.", examples=[2]
+        default=2.0, description="A batch is submitted when no new request came for so many seconds.", examples=[2]
     )
     poll: Annotated[float, Field(gt=0)] = Field(
         default=60.0,
@@ -86,7 +86,7 @@ class Batching(Strict):
         examples=[60],
     )
     tries: Annotated[int, Field(gt=0)] = Field(
-        default=3, description="How often a request is handed in that its batch left without an answer.", examples=[3]
+        default=3, description="How often a request is submitted that its batch left without an answer.", examples=[3]
     )
     max_requests: Annotated[int, Field(gt=0)] | None = Field(
         default=None,
@@ -171,7 +171,7 @@ class Model(Strict):
     )
     mode: Literal["direct", "batch"] = Field(
         default="direct",
-        description="`batch`: gather requests and hand them in together through the provider's batch API: at half "
+        description="`batch`: gather requests and submit them together through the provider's batch API: at half "
         "price, answered within a day. `direct`: ask for each answer at once.",
         examples=["batch"],
     )

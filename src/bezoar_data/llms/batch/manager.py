@@ -168,7 +168,7 @@ class BatchManager:
             except Refusal as refusal:
                 await asyncio.to_thread(self._store.forget, batch.id)
                 hint = "nothing of it was submitted: correct what it names, then run the same command again"
-                message = f"{self._api.provider.address} does not take the batch: {refusal}"
+                message = f"{self._api.provider.address} rejected the batch: {refusal}"
                 raise InputError(Problem("batch-refused", message, hint=hint)) from refusal
             except BezoarError:
                 await asyncio.to_thread(self._store.forget, batch.id)

@@ -1,8 +1,8 @@
 """The cap on money: what a request could cost at worst is set aside before it is sent, so the cap is never passed.
 
-When the money set aside leaves no room, a request waits for others to come in below their worst case; when nothing is
-out any more and there is still no room, the budget has spoken. A request that failed after the model may have worked
-(timed out, cut off, garbled, with no bill) counts at its worst.
+When the money set aside leaves no room, a request waits for others to come in below their worst case; when none is
+in flight any more and there is still no room, the budget ends the run. A request that failed after the model may have
+worked (timed out, cut off, garbled, with no bill) counts at its worst.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ def _value_problems(model: Model) -> list[Problem]:
         message = f"{who} has a temperature of {values.temperature:g}; Anthropic's models take 0 to 1"
         found.append(Problem("bad-temperature", message, hint="set sampling.temperature to at most 1"))
     if values.repetition_penalty is not None:
-        message = f"{who} has a repetition_penalty, which Anthropic's API does not take"
+        message = f"{who} has a repetition_penalty, which Anthropic's API does not support"
         found.append(Problem("no-repetition-penalty", message, hint="leave it out"))
     if "system" in model.extra_body:
         message = f"extra_body of {who} may not set 'system'"

@@ -164,7 +164,7 @@ def _load(model: Model) -> Any:
         raise InputError(Problem("provider-not-installed", message, hint="install what it needs")) from None
     except Exception as error:
         told = _validation(error) if _is_validation(error) else words(error)
-        message = f"provider '{model.provider}' does not take the entry of model '{model.model}': {told}"
+        message = f"provider '{model.provider}' does not accept the entry of model '{model.model}': {told}"
         hint = f"extra_body holds the settings of distilabel's {_name(model)}"
         raise InputError(Problem("bad-setting", message, hint=hint)) from None
     return llm
@@ -181,7 +181,7 @@ def _arguments(model: Model, cls: Any) -> dict[str, Any]:
         register_secret(key)
         arguments[name] = SecretStr(key)
     if "max_retries" in fields:
-        arguments.setdefault("max_retries", 0)  # the transport tries again; two of that would multiply
+        arguments.setdefault("max_retries", 0)  # the endpoint retries; two of that would multiply
     if "timeout" in fields:
         arguments.setdefault("timeout", int(model.limits.timeout) + 5)
     if "model_kwargs" in fields:
@@ -263,12 +263,12 @@ def _setting_problems(model: Model, cls: Any) -> list[Problem]:
             found.append(Problem("unknown-setting", message, hint=did_you_mean(setting, sorted(known))))
     for said, names in _NAMES.items():
         if getattr(model, said) and not _first(names, fields):
-            message = f"{who} has a '{said}', which distilabel's {name} does not take"
+            message = f"{who} has a '{said}', which distilabel's {name} does not support"
             found.append(Problem("unsupported-value", message, hint="leave it out"))
     for said, names in _VALUES.items():
         asked = getattr(model.sampling, said) not in (None, ())
         if asked and said not in ("seed", "max_tokens") and not _first(names, known):
-            message = f"{who} has sampling.{said}, which distilabel's {name} does not take"
+            message = f"{who} has sampling.{said}, which distilabel's {name} does not support"
             hint = "leave it out, or say it in extra_body.generation_kwargs as the class wants it"
             found.append(Problem("unsupported-value", message, hint=hint))
     return found

@@ -114,7 +114,7 @@ class LiteLLM(Provider):
             **model.extra_body,
         }
         given = {name: value for name, value in arguments.items() if value is not None}
-        # The transport times requests and tries again; two of that would multiply.
+        # The endpoint has the time-outs and retries; two of that would multiply.
         return {**given, "timeout": model.limits.timeout + 5, "max_retries": 0, "num_retries": 0, "no-log": True}
 
     def _unsupported(self) -> list[Problem]:
@@ -126,7 +126,7 @@ class LiteLLM(Provider):
         return [
             Problem(
                 "unsupported-value",
-                f"model '{self.model.model}' does not take sampling.{name}, says litellm",
+                f"model '{self.model.model}' does not support sampling.{name}, says litellm",
                 hint="leave it out, or let litellm drop such values: extra_body: {drop_params: true}",
             )
             for name, value in asked.items()

@@ -66,9 +66,9 @@ class OpenAI(Provider):
         self._session = aiohttp.ClientSession(
             # Once for the session: headers given with each request are put together anew each time.
             headers=self._headers(),
-            # The gate bounds what is in flight; a second bound here would only hide time spent in line.
+            # The endpoint bounds what is in flight; a second bound here would only hide waiting time.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=300),
-            # The transport times each request as a whole.
+            # The endpoint times each request as a whole.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -22,7 +22,7 @@ _DETAIL = 600
 """Characters of an error that are worth keeping."""
 _NO_CREDIT = (*NO_CREDIT, "credit balance")
 _UNREADABLE = "Empty or invalid response"
-"""How litellm tells of a body it cannot read. It calls that, and an endpoint nobody reaches, a server's error."""
+"""How litellm reports a body it cannot read. It calls that, and an endpoint nobody reaches, a server's error."""
 _NOBODY = ("APIConnectionError", "ConnectError", "ConnectTimeout", "ConnectionError", "ClientConnectorError")
 _LATE = ("Timeout", "APITimeoutError", "ReadTimeout", "TimeoutError")
 
