@@ -139,9 +139,9 @@ def redact(
 
 
 def _opened(path: Path) -> Journal:
-    from bezoar_data.llms.journal import Journal
+    from bezoar_data.llms.journal import maintenance
 
-    journal = Journal.open(path, create=False)
+    journal = maintenance.open_existing(path)
     for note in journal.notes:
         typer.echo(f"note: {note}", err=True)
     return journal

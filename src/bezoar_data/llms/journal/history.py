@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.journal.entry import expand
+from bezoar_data.llms.journal.integrity import reading
 from bezoar_data.llms.journal.journal import Journal
-from bezoar_data.llms.journal.maintenance import reading
 
 MOST = 2_000
 WITHIN = 200_000
@@ -28,7 +28,7 @@ class PastAnswer:
 
 def past_answers(journal: Journal, model: str, step: str | None = None) -> list[PastAnswer]:
     """The newest answers of this model, in this step if one is named; the newest first."""
-    with reading(journal) as connection:
+    with reading(journal.path) as connection:
         rows = connection.execute(
             """SELECT a.prompt_tokens, a.completion_tokens, a.answered_at - a.asked_at, a.request, r.messages, a.text
                FROM answers a LEFT JOIN requests r ON r.hash = a.request

@@ -12,11 +12,14 @@ import fcntl
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.journal.entry import JournalError
+from bezoar_data.llms.journal.schema import connect, lenient
 
 NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs",
@@ -158,6 +161,19 @@ def journal_error(error: Exception, path: Path) -> JournalError:
             "it is then checked, what is whole is recovered, and the damaged file is kept"
         )
     return JournalError(f"the journal {path} cannot be written or read ({error}); {again}")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that sees the journal as it is now and changes nothing."""
+    try:
+        with closing(connect(path)) as connection:
+            connection.text_factory = lenient
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise journal_error(error, path) from None
 
 
 def wal_of(path: Path) -> Path:

@@ -29,7 +29,7 @@ from bezoar_data.llms.journal.entry import (
     tombstone,
     unpack,
 )
-from bezoar_data.llms.journal.integrity import journal_error
+from bezoar_data.llms.journal.integrity import journal_error, reading
 from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.schema import connect, lenient
 
@@ -80,9 +80,14 @@ class Redaction:
     copies: tuple[Path, ...]
 
 
+def open_existing(path: Path) -> Journal:
+    """Open a journal to look after it. Raises `InputError` also where there is none."""
+    return Journal.open(path, create=False)
+
+
 def stats(journal: Journal) -> Stats:
     """Count entries, tokens and money, in all and for each model in each step."""
-    with reading(journal) as connection:
+    with reading(journal.path) as connection:
         groups = tuple(
             Group(*row)
             for row in connection.execute(
@@ -123,7 +128,7 @@ def stats(journal: Journal) -> Stats:
 def entries(journal: Journal) -> Iterator[Entry]:
     """Every whole entry with its messages, in the order written: a consistent view, whatever is written meanwhile."""
     columns = ", ".join(f"a.{name}" for name in (*COLUMNS, "checksum"))
-    with reading(journal) as connection:
+    with reading(journal.path) as connection:
         rows = connection.execute(
             f"SELECT {columns}, r.messages FROM answers a LEFT JOIN requests r ON r.hash = a.request ORDER BY a.id"  # noqa: S608
         )
@@ -190,7 +195,7 @@ def prune(
         raise ValueError("prune needs a condition: it would empty the journal")
     where, values = " AND ".join(conditions), values + more
     if dry_run:
-        with reading(journal) as connection:
+        with reading(journal.path) as connection:
             count = connection.execute(f"SELECT count(*) FROM answers WHERE {where}", values).fetchone()[0]  # noqa: S608
             return int(count)
     with _exclusive(journal) as connection:
@@ -238,19 +243,6 @@ def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
         _rewrite(connection, journal.path)
     copies = sorted(journal.path.parent.glob(f"{journal.path.stem}.damaged-*"))
     return Redaction(len(changed), tuple(k for raw, k in wanted.items() if raw not in found), tuple(copies))
-
-
-@contextmanager
-def reading(journal: Journal) -> Iterator[sqlite3.Connection]:
-    """A connection that sees the journal as it is now and changes nothing."""
-    try:
-        with closing(connect(journal.path)) as connection:
-            connection.text_factory = lenient
-            connection.execute("PRAGMA query_only=ON")
-            connection.execute("BEGIN")
-            yield connection
-    except sqlite3.Error as error:
-        raise journal_error(error, journal.path) from None
 
 
 @contextmanager
