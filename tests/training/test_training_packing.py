@@ -122,4 +122,4 @@ def test_joined_rows_train_to_the_same_weights(recipe: Recipe, runs: Path, tmp_p
     padded, joined = (load_file(tmp_path / n / "sft" / "adapter_model.safetensors") for n in ("padded", "padding_free"))
     for key, weight in padded.items():
         assert (weight - joined[key]).abs().max() < 2e-3, key
-    assert found["packing"]["metrics"]["steps"] < 8
+    assert found["packing"].metrics["steps"] < 8

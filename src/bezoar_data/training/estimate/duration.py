@@ -26,7 +26,8 @@ def seconds(
     if not rates:
         return None, f"no {use} stage of this base has been trained on this machine; training tells it after two steps"
     low, high = rates[0] * tokens * _MARGIN[0], rates[-1] * tokens * _MARGIN[1]
-    return (low, high), f"from {len(rates)} earlier {use} stages of this base on this machine"
+    stages = f"{len(rates)} earlier {use} stage{'s' if len(rates) > 1 else ''}"
+    return (low, high), f"from {stages} of this base on this machine"
 
 
 def _rates(trained: Path, machine: Machine, use: str, base: dict[str, Any]) -> Iterator[float]:
