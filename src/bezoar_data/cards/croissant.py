@@ -12,56 +12,34 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bezoar_data.cards.front_matter import declared_data
+from bezoar_data.cards.front_matter import clean_value, declared_data
 from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.lineage import UNKNOWN
 from bezoar_data.cards.sections.context import meanings_of
-from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.runs.lock import DataFile, Lock
 
 FILE = "croissant.json"
 VERSION = "http://mlcommons.org/croissant/1.1"
 
+_TERMS = (
+    "arrayShape", "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty",
+    "fileSet", "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path",
+    "recordSet", "references", "regex", "repeated", "replace", "samplingRate", "separator", "source", "subField",
+    "transform",
+)  # fmt: skip
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
-    "arrayShape": "cr:arrayShape",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
     "conformsTo": "dct:conformsTo",
     "cr": "http://mlcommons.org/croissant/",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "equivalentProperty": "cr:equivalentProperty",
     "dct": "http://purl.org/dc/terms/",
     "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileObject": "cr:fileObject",
-    "fileProperty": "cr:fileProperty",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isArray": "cr:isArray",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
     "prov": "http://www.w3.org/ns/prov#",
     "rai": "http://mlcommons.org/croissant/RAI/",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
+    **{term: f"cr:{term}" for term in _TERMS},
 }
 _TYPES = {
     "string": "sc:Text",
@@ -75,7 +53,7 @@ _SPDX_ID = re.compile(r"[A-Za-z0-9.+-]+\Z")
 
 def croissant_text(lock: Lock, front: Mapping[str, Any]) -> str:
     """The Croissant's text. `front` is the rendered card's front matter."""
-    return json.dumps(_cleaned(_dataset(lock, front)), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(clean_value(_dataset(lock, front)), indent=2, ensure_ascii=False) + "\n"
 
 
 def _dataset(lock: Lock, front: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +112,7 @@ def _records(file: DataFile, columns: Mapping[str, str], meanings: Mapping[str, 
         "@id": name,
         "name": name,
         "description": f"{file.rows} rows of the split {file.split}.",
-        "key": {"@id": f"{name}/id"} if "id" in columns else None,
+        **({"key": {"@id": f"{name}/id"}} if "id" in columns else {}),
         "field": fields,
     }
 
@@ -251,13 +229,3 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean_text(mask_keys(value), one_line=True)
-    if isinstance(value, Mapping):
-        return {key: _cleaned(v) for key, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [_cleaned(v) for v in value]
-    return value

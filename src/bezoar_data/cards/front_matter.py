@@ -167,7 +167,7 @@ def _bezoar(own: Mapping[str, Any], lock: Lock, licence: Licence) -> dict[str, A
     made["review"] = as_json(lock.review) if lock.review else "none"
     made["contamination"] = as_json(lock.contamination) if lock.contamination else "not checked"
     a_persons = {key: made.pop(key) for key in ("views", "fields", "terms") if key in made}
-    return {**_cleaned(made), **a_persons}
+    return {**clean_value(made), **a_persons}
 
 
 def _reliability(lock: Lock, name: str) -> list[dict[str, Any]]:
@@ -177,14 +177,14 @@ def _reliability(lock: Lock, name: str) -> list[dict[str, Any]]:
     return [{key: one[key] for key in shown if one[key] is not None} for one in measures]
 
 
-def _cleaned(value: Any) -> Any:
+def clean_value(value: Any) -> Any:
     """The value with every text in it on one line, without control characters and keys."""
     if isinstance(value, str):
         return clean_text(mask_keys(value), one_line=True)
     if isinstance(value, Mapping):
-        return {clean_text(str(k), one_line=True): _cleaned(v) for k, v in value.items()}
+        return {clean_text(str(k), one_line=True): clean_value(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_cleaned(v) for v in value]
+        return [clean_value(v) for v in value]
     return value
 
 

@@ -79,14 +79,15 @@ def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) ->
     commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
     outcome = CombinedLicence(outcome.expression, commercial, outcome.conflicts)
     names = [str(n) for n in (stated if isinstance(stated, list) else [stated]) if n not in (None, UNKNOWN)]
-    sentences = [_line(part.sentence) for part in parts]
+    sentences = [one_line(part.sentence) for part in parts]
     sentences += [
-        _line(f"Source {s.name}: none of its rows came into the data, so its terms do not hold for it.") for s in bare
+        one_line(f"Source {s.name}: none of its rows came into the data, so its terms do not hold for it.")
+        for s in bare
     ]
-    attribution = tuple(dict.fromkeys(_line(part.attribution) for part in parts if part.attribution))
+    attribution = tuple(dict.fromkeys(one_line(part.attribution) for part in parts if part.attribution))
     made = _as_stated(" AND ".join(names), outcome, table) if names else _as_derived(outcome)
     result, verdict, first, conflicts, last = made
-    reasons = (_line(first), *sentences, *(f"Conflict: {_line(c)}." for c in conflicts), _line(last))
+    reasons = (one_line(first), *sentences, *(f"Conflict: {one_line(c)}." for c in conflicts), one_line(last))
     return Licence(clean_text(result, one_line=True), verdict, reasons, bool(names), conflicts, attribution)
 
 
@@ -225,5 +226,5 @@ def _limits(ways: Sequence[frozenset[str]], table: LicenceTable) -> str:
     return "".join(sentences)
 
 
-def _line(sentence: str) -> str:
+def one_line(sentence: str) -> str:
     return clean_text(" ".join(sentence.split()), one_line=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.cards.licences.combine import combine, worst
-from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, best_permission
+from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, best_permission, one_line
 from bezoar_data.cards.licences.table import LicenceTable, licence_table
 from bezoar_data.config.files.licence_terms import LicenceTerms, Permission
 from bezoar_data.config.sanitize import clean_text
@@ -58,7 +58,7 @@ def licence_of_weights(stage: StageRecord) -> WeightsLicence:
         first = "Not all terms of the base and the data are known, so the licence of the weights is unknown."
     else:
         first = f"{expression} follows from the terms of the base and the data."
-    concerns = tuple((name, _line(text)) for name, text in _concerns(stage, data, parts, expression, conflicts))
+    concerns = tuple((name, one_line(text)) for name, text in _concerns(stage, data, parts, expression, conflicts))
     publish: Permission = "yes"
     if concerns:
         publish = "no" if conflicts or any(name in ("demo", "policy") for name, _ in concerns) else "unknown"
@@ -67,7 +67,7 @@ def licence_of_weights(stage: StageRecord) -> WeightsLicence:
     licence = Licence(
         clean_text(expression or UNKNOWN, one_line=True),
         commercial,
-        tuple(map(_line, reasons)),
+        tuple(map(one_line, reasons)),
         stated=False,
         conflicts=conflicts,
         attribution=attribution,
@@ -147,7 +147,3 @@ def _on_commerce(verdict: Permission) -> str:
         "no": "The base or the data forbid commercial use, so commercial use of the weights is taken to be forbidden.",
         "unknown": "Nothing is known to forbid commercial use, but not all is known to allow it: it is unknown.",
     }[verdict]
-
-
-def _line(sentence: str) -> str:
-    return clean_text(" ".join(sentence.split()), one_line=True)
