@@ -2,7 +2,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from test_steps_load_flan import columns, flan, write_jsonl
+from test_steps_sources_flan import columns, flan, write_jsonl
 
 from bezoar_data.steps.sources.selection import Selection
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_steps_load_flan import flan
+from test_steps_sources_flan import flan
 
 from support.hub_server import Hub, Repo, hub_server
 
