@@ -60,6 +60,19 @@ class LoadFlashcards(FileSource):
         return None if card is None else {"instruction": card["front"], "response": card["back"]}
 '''
 
+FORMAT = '''
+"""Each row as one text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NEEDS_VIEW = False
+
+
+def convert(row: Mapping[str, Any], example: None) -> dict[str, Any]:
+    return {"text": f"{row['instruction']} {row['response']}"}
+'''
+
 PIPELINE = """\
 name: cards
 version: 1
@@ -72,11 +85,12 @@ steps:
 """
 
 
-def test_a_filter_and_a_source_are_one_file_each(tmp_path: Path):
+def test_a_filter_a_source_and_an_export_format_are_one_file_each(tmp_path: Path):
     tree = Tree(tmp_path / "tree")
     added = {
         "src/bezoar_data/steps/curation/shouting.py": FILTER,
         "src/bezoar_data/steps/sources/load_flashcards.py": SOURCE,
+        "src/bezoar_data/cards/export/formats/text.py": FORMAT,
     }
     for path, text in added.items():
         tree.write(path, text)
@@ -99,6 +113,9 @@ def test_a_filter_and_a_source_are_one_file_each(tmp_path: Path):
     tree.run("bezoar-data", "run", "my/cards.yaml", "--out", "my/run")
     (kept,) = (pq.read_table(f).to_pylist() for f in (tree.folder / "my/run/dataset/data").glob("*.parquet"))
     assert [(row["instruction"], row["response"]) for row in kept] == [("What is amber?", "Resin.")]
+    assert "messages, sharegpt, text;" in tree.run("bezoar-data", "export", "--help")
+    tree.run("bezoar-data", "export", "my/run", "--format", "text", "--out", "my/rows.json")
+    assert json.loads((tree.folder / "my/rows.json").read_text()) == [{"text": "What is amber? Resin."}]
     (dropped,) = pq.read_table(tree.folder / "my/run/dropped.parquet").to_pylist()
     assert (dropped["step"], dropped["reason"], dropped["detail"]) == ("shouting", "shouting", "100% capitals")
 
