@@ -206,7 +206,8 @@ def test_a_flipped_bit_in_the_log_hides_nothing_behind_it(killed: Path, path: Pa
         integrity.wal_of(path).write_bytes(flipped)
         with Journal.open(path) as journal:
             assert "was damaged" in journal.notes[0]
-            assert len(survivors(journal)) >= COUNT - 30
+            # Where the log's header alone was hit, every page of it is whole, with what long rows go on in.
+            assert len(survivors(journal)) >= (COUNT if at < 32 else COUNT - 30)
             [aside] = path.parent.glob("journal.damaged-*.sqlite")
             assert integrity.wal_of(aside).read_bytes() == flipped
 

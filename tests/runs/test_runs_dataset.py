@@ -130,9 +130,9 @@ def test_splits_do_not_depend_on_the_order_of_rows():
 
 def test_two_runs_never_share_a_folder(tmp_path: Path):
     folder = RunFolder(tmp_path / "runs" / "orca")
-    with folder.held(), pytest.raises(InputError, match="another run"), folder.held():
+    with folder.locked(), pytest.raises(InputError, match="another run"), folder.locked():
         pass
-    with folder.held():
+    with folder.locked():
         pass
 
 

@@ -25,7 +25,7 @@ def status(
     """
     folder = RunFolder(run)
     record = RunRecord.read(folder.run_json)
-    state = "killed" if record.state == "running" and not folder.is_held() else record.state
+    state = "killed" if record.state == "running" and not folder.is_locked() else record.state
     if as_json:
         typer.echo(json.dumps({"ok": True, **record.as_json(), "state": state}, ensure_ascii=False))
     else:

@@ -60,7 +60,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
     if options.engine == "local":
         refuse_for_local(compiled, options)
     counts = Counts(node.id for node in compiled.nodes)
-    with _calm_collector(), _nothing_half_written(folder), folder.held() as scratch:
+    with _calm_collector(), _nothing_half_written(folder), folder.locked() as scratch:
         record = RunRecorder(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
         compiled.pipeline.save(scratch / "distilabel.yaml", overwrite=True, format="yaml")

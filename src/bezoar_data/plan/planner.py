@@ -225,7 +225,7 @@ class _Planner:
     def _warnings(self) -> Iterator[str]:
         for problem in self.compiled.checked.warnings:
             yield f"{problem.message}{f' ({problem.hint})' if problem.hint else ''}"
-        if self.folder.is_held():
+        if self.folder.is_locked():
             yield f"another run is writing to {self.folder.path} now"
 
 

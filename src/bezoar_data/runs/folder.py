@@ -70,7 +70,7 @@ class RunFolder:
     def journal(self) -> Path:
         return self.path.parent / "journal.sqlite"
 
-    def is_held(self) -> bool:
+    def is_locked(self) -> bool:
         """Whether a run is writing to this folder now."""
         try:
             with (self.path / _LOCK).open("rb") as lock:
@@ -82,17 +82,17 @@ class RunFolder:
         return False
 
     @contextmanager
-    def held(self) -> Iterator[Path]:
-        """Hold the folder for one run and give its empty scratch folder. A second run there is refused: two would
+    def locked(self) -> Iterator[Path]:
+        """Lock the folder for one run and give its empty scratch folder. A second run there is refused: two would
         take each other's rows away. The lock is the kernel's, so a killed run never leaves it behind."""
-        refuse_strangers(self.path)
+        refuse_foreign_folder(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            held = (self.path / _LOCK).open("a+")
+            file = (self.path / _LOCK).open("a+")
         except OSError as error:
             said = f"cannot be used as run folder: {error.strerror}"
             raise InputError(Problem("out-unusable", said, Place(str(self.path)), "name another with --out")) from error
-        with held as lock:
+        with file as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -113,7 +113,7 @@ class RunFolder:
                 shutil.rmtree(self.scratch, ignore_errors=True)
 
 
-def refuse_strangers(folder: Path) -> None:
+def refuse_foreign_folder(folder: Path) -> None:
     """Refuse a folder that no run made, where a person's own files stand in the place of what a run writes: they would
     be gone. Raises `InputError`."""
     run = RunFolder(folder)

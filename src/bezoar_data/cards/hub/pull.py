@@ -16,7 +16,7 @@ from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.hub.client import hub, hub_errors
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.runs.folder import PULLED, refuse_strangers, replace_folder, write_json
+from bezoar_data.runs.folder import PULLED, refuse_foreign_folder, replace_folder, write_json
 from bezoar_data.runs.lock import Lock
 
 _ALWAYS = ("lock.json", "README.md", "croissant.json")
@@ -40,7 +40,7 @@ def pull(repo: str, revision: str | None, out: Path) -> Pulled:
 
     Raises `InputError`, `ProviderAway`, and `PolicyRefused` for a dataset that is not what its card claims.
     """
-    refuse_strangers(out)
+    refuse_foreign_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".pulling-") as scratch:
         building = Path(scratch) / "dataset"

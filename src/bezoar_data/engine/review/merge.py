@@ -45,7 +45,7 @@ class Merged:
 
 def merge_review(folder: RunFolder, render: RenderCard) -> Merged:
     """Merge `review.parquet` into the run's dataset. Raises `InputError`."""
-    with folder.held() as scratch:
+    with folder.locked() as scratch:
         lock = _read_lock(folder.dataset)
         building = scratch / "dataset"
         (building / "data").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""One entry of the journal: the value the rest of the house sees, and its form as a row of the file.
+"""One entry of the journal: the value that the gateway and reports see, and its form as a row of the file.
 
 Each row carries a checksum over its own values, because SQLite has none: a flipped bit inside an answer's text leaves
 the file valid, and the wrong text would silently become training data.
@@ -142,7 +142,7 @@ def request_hash(messages: bytes) -> bytes:
 
 
 def compress(messages: bytes) -> bytes:
-    """Messages as stored. JSON starts with `[`, a zlib stream never does: that tells the two forms apart."""
+    """Messages as stored. JSON starts with `[`, a zlib stream never does: by that the two forms are told apart."""
     return messages if len(messages) < SMALL else zlib.compress(messages, 1)
 
 

@@ -1,6 +1,6 @@
 """What people do with a journal between runs: count it, export it, prune it, take a person's data out.
 
-Reading goes on beside running runs. Cutting down needs the file alone: only then can its old pages be rewritten, and
+Reading goes on beside running runs. Pruning and redacting lock the file: only then can its old pages be rewritten, and
 only then is it certain that nobody writes back what was just taken out.
 """
 

@@ -31,7 +31,7 @@ _MOST_PAGES = 1 << 24
 def repair(path: Path, reason: str, wal: bytes) -> str:
     """Replace a damaged journal by what is whole of it; return a sentence saying what happened.
 
-    The caller has the lock alone. `wal` is the write-ahead log as it was before anyone opened the file. Raises
+    The caller has the exclusive lock. `wal` is the write-ahead log as it was before anyone opened the file. Raises
     `InputError`, and leaves the file as it was, when nothing in it says that it ever was a journal.
     """
     fresh, scratch = path.with_name(path.name + ".rebuilt"), path.with_name(path.name + ".pages")

@@ -98,7 +98,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
 
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     """A connection in autocommit, usable from any thread (the caller sees to one at a time). It creates the file only
-    when told to: a journal that vanished must not come back empty by itself."""
+    with `create`: a journal that vanished must not come back empty by itself."""
     mode = "rwc" if create else "rw"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
@@ -119,7 +119,7 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
 
 
 def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """All rows of a query, also when a damaged one holds a text that is no UTF-8: its checksum then tells."""
+    """All rows of a query, also when a damaged one holds a text that is no UTF-8: its checksum then shows it."""
     try:
         return connection.execute(sql, values).fetchall()
     except sqlite3.OperationalError as error:

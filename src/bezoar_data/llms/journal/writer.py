@@ -126,7 +126,7 @@ class Writer:
                         # Not passive: a log that another run always writes to would never start afresh.
                         self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
                     except sqlite3.Error:
-                        pass  # the log stays longer; a fault of the disk shows with the next write
+                        pass  # the log stays longer; an error of the disk shows with the next write
 
     def _write(self, group: list[Waiting]) -> None:
         """Write a group and settle its futures. One entry SQLite cannot take must not take the others with it."""
