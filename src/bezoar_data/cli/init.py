@@ -14,7 +14,7 @@ from bezoar_data.project.new import project_files
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="The project's folder, created if missing.", metavar="[DIR]")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The project's folder, created if missing.", metavar="DIR")] = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Start a new project: a pipeline with its models, card and recipe, and a step of your own. It runs offline.

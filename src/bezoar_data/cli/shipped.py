@@ -46,7 +46,7 @@ def group(kind: ShippedKind) -> typer.Typer:
     )
     def copy(
         name: Annotated[str, typer.Argument(help=f"The {one}'s name.", metavar="NAME")],
-        folder: Annotated[Path, typer.Argument(help="The project's folder.", metavar="[DIR]")] = Path(),
+        folder: Annotated[Path, typer.Argument(help="The project's folder.", metavar="DIR")] = Path(),
         new_name: Annotated[str | None, typer.Option("--as", help="Give it another name.", metavar="NAME")] = None,
         force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
         as_json: AsJson = False,

@@ -29,7 +29,7 @@ def validate(
         list[Path] | None,
         typer.Argument(
             help="Files, or folders to search through. Default: pipelines, models, recipes and cards here.",
-            metavar="PATH...",
+            metavar="PATH",
         ),
     ] = None,
     models: Annotated[Path | None, typer.Option(help="Models file to use instead of the one a pipeline names.")] = None,
