@@ -9,7 +9,7 @@ from typing import Any
 from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.files.pipeline import ReviewGate
 from bezoar_data.engine.judge_stats import Judge
-from bezoar_data.engine.review.answers import Reviewing
+from bezoar_data.engine.review.answers import ReviewMerger
 from bezoar_data.runs.dataset import publishable
 from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.lock import ComparisonCounts, HumanReview, LockedJudging, PeopleAgreement, PeopleMeasures
@@ -33,7 +33,7 @@ def judged(i: int, status: str) -> Row:
     return Row(columns, Lineage(id=f"row{i}", order=(i,), seed_ids=(f"seed{i}",), source="flan"))
 
 
-def said_of(review: Reviewing, row: Row) -> dict[str, Any]:
+def said_of(review: ReviewMerger, row: Row) -> dict[str, Any]:
     return review.columns(publishable(row), row.lineage)
 
 
@@ -46,7 +46,7 @@ def test_most_decide_and_an_even_split_leaves_the_judges_verdict():
     answers += [
         given(two_of_three, name, verdict) for name, verdict in zip("abc", ("reject",) * 2 + ("accept",), strict=True)
     ]
-    review = Reviewing(answers, [JUDGE])
+    review = ReviewMerger(answers, [JUDGE])
     said = said_of(review, divided)
     assert (said["review_status"], said["review_people"], said["final_status"]) == (None, 2, "Accept")
     assert said_of(review, two_of_three)["final_status"] == "Reject"
@@ -64,7 +64,7 @@ def test_drafts_discarded_answers_edited_records_and_changed_rows_do_not_count()
         given(row, "carl", "reject", edited=True),
         given(row, "dora", "reject", content_hash="of another text"),
     ]
-    review = Reviewing(answers, [JUDGE])
+    review = ReviewMerger(answers, [JUDGE])
     assert said_of(review, row)["review_people"] == 0
     assert review.summary() is None
 
@@ -96,7 +96,7 @@ def test_kappa_is_the_one_worked_by_hand():
     rows = [judged(i, "Accept" if i < 4 else "Reject") for i in range(8)]
     verdicts = ["accept"] * 3 + ["reject", "accept"] + ["reject"] * 3
     answers = [given(row, "anna", v, even=i % 2 == 0) for i, (row, v) in enumerate(zip(rows, verdicts, strict=True))]
-    review = Reviewing(answers, [JUDGE])
+    review = ReviewMerger(answers, [JUDGE])
     for row in rows:
         said_of(review, row)
     (found,) = review.agreement()

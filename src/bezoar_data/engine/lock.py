@@ -41,7 +41,7 @@ from bezoar_data.steps.verdicts import answer_name
 _SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")
 
 
-class Seen:
+class RowTotals:
     """What is counted from the finished rows themselves, while they are written: call it with each."""
 
     def __init__(self, compiled: Compiled) -> None:
@@ -68,7 +68,7 @@ def build_lock(
     counts: Counts,
     written: Written,
     dropped: int,
-    seen: Seen,
+    seen: RowTotals,
     usage: tuple[ModelUsage, ...],
     contamination: Mapping[str, Any] | None,
     *,
@@ -163,7 +163,7 @@ def _hashes(node: Node) -> dict[str, tuple[LockedFile, ...]]:
     return hashes
 
 
-def _sources(compiled: Compiled, seen: Seen) -> Iterator[LockedSource]:
+def _sources(compiled: Compiled, seen: RowTotals) -> Iterator[LockedSource]:
     for node in compiled.sources:
         for fact in node.step.facts():
             yield LockedSource(

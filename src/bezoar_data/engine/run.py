@@ -22,10 +22,10 @@ from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.event_loop import run_engine, show_notes
 from bezoar_data.engine.local import refuse_for_local, run_local
-from bezoar_data.engine.lock import Seen, build_lock, put_in_place
+from bezoar_data.engine.lock import RowTotals, build_lock, put_in_place
 from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
-from bezoar_data.engine.review.answers import Reviewing
+from bezoar_data.engine.review.answers import ReviewMerger
 from bezoar_data.engine.stats import RunStats
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.redact import redact
@@ -171,8 +171,8 @@ def _finish(
     """Build the dataset, its lock and its card in the scratch folder, then move everything into place."""
     file = compiled.loaded.file
     building = scratch / "dataset"
-    seen = Seen(compiled)
-    reviewing = Reviewing.of(folder.review, seen.judges)
+    seen = RowTotals(compiled)
+    reviewing = ReviewMerger.of(folder.review, seen.judges)
     written = write_dataset(
         spool,
         building,

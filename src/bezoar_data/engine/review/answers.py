@@ -1,4 +1,4 @@
-"""What people said in review, merged into the rows of a dataset and measured against its judges."""
+"""Answers of a review, merged into the rows of a dataset and measured against its judges."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WANTED = 0.9
 """The precision that the calibrated cut is to show; `judge calibrate` finds the cut for any other."""
 
 
-class Reviewing:
+class ReviewMerger:
     """Merges people's answers into rows as they are written, and counts. Rows are merged in whatever order."""
 
     def __init__(self, answers: Sequence[Mapping[str, Any]], judges: Collection[Judge]) -> None:
@@ -33,7 +33,7 @@ class Reviewing:
         self._seen: dict[str, tuple[Reviewed, dict[str, Any]]] = {}
 
     @classmethod
-    def of(cls, path: Path, judges: Collection[Judge]) -> Reviewing:
+    def of(cls, path: Path, judges: Collection[Judge]) -> ReviewMerger:
         return cls(read_answers(path), judges)
 
     def columns(self, row: Mapping[str, Any], lineage: Lineage) -> dict[str, Any]:

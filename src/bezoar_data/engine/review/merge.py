@@ -20,7 +20,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.engine.judge_stats import Judge
 from bezoar_data.engine.lock import put_in_place
-from bezoar_data.engine.review.answers import Reviewing
+from bezoar_data.engine.review.answers import ReviewMerger
 from bezoar_data.runs.dataset import ROW_GROUP, describe_file, open_data_file, review_fields
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.lock import DataFile, Lock, RenderCard
@@ -49,8 +49,8 @@ def merge_review(folder: RunFolder, render: RenderCard) -> Merged:
         lock = _read_lock(folder.dataset)
         building = scratch / "dataset"
         (building / "data").mkdir(parents=True)
-        reviewing = Reviewing.of(folder.review, _judges(lock))
-        merging = _Merging(reviewing, lock)
+        reviewing = ReviewMerger.of(folder.review, _judges(lock))
+        merging = _FileMerger(reviewing, lock)
         files = [merging.rewrite(folder.dataset / f.path, building / f.path, f.split) for f in lock.data]
         people = reviewing.measured(read_measured(folder.reliability, building))
         merged = replace(
@@ -71,10 +71,10 @@ def merge_review(folder: RunFolder, render: RenderCard) -> Merged:
     return Merged(merged, True, reviewing.outdated)
 
 
-class _Merging:
+class _FileMerger:
     """Rewrites the data files with the columns of a review, and finds the row that comes first."""
 
-    def __init__(self, reviewing: Reviewing, lock: Lock) -> None:
+    def __init__(self, reviewing: ReviewMerger, lock: Lock) -> None:
         self._reviewing = reviewing
         self._looked_at = ["id", "content_hash", RESERVED]
         self._looked_at += [name for name in reviewing.looked_at if name in lock.columns]
