@@ -28,7 +28,7 @@ from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIP
 from bezoar_data.steps.placeholders import Words, placeholder
 from bezoar_data.steps.verdicts import refused
 
-Talk = Generator[Ask, Answer, Dropped | None]
+Elimination = Generator[Ask, Answer, Dropped | None]
 
 _ADDED = 20
 """Tokens that an evolution in depth typically adds; its prompt asks for 10 to 20 words."""
@@ -44,9 +44,9 @@ class _Evolution:
     response: str = ""
     asked: list[tuple[Ask, Answer]] = field(default_factory=list)
 
-    def hear(self, ask: Ask) -> Generator[Ask, Answer, Answer]:
-        answer = yield ask
-        self.asked.append((ask, answer))
+    def ask(self, question: Ask) -> Generator[Ask, Answer, Answer]:
+        answer = yield question
+        self.asked.append((question, answer))
         return answer
 
 
@@ -151,28 +151,28 @@ class EvolInstructEvolve(ModelStep):
         given = file.to_broaden(text)
         return placeholder(ask, words) if given is None else words(len(given.split()) * 4 // 3 or 1)
 
-    def _evolve(self, evolution: _Evolution) -> Talk:
+    def _evolve(self, evolution: _Evolution) -> Elimination:
         """One evolution from its prompt to its elimination; gives back what speaks against it."""
         file = self._file
-        answer = yield from evolution.hear(_asking(self._prompt(evolution)))
+        answer = yield from evolution.ask(_asking(self._prompt(evolution)))
         evolution.instruction = _without_labels(answer.text, file.output_labels)
         if not evolution.instruction:
             return Dropped("empty_evolution", "the model gave no instruction", raw=answer.text or None, failed=True)
         if self._is_cut(answer):
             return Dropped("truncated_evolution", "cut by the token limit", raw=answer.text, failed=True)
-        answer = yield from evolution.hear(_asking(evolution.instruction))
+        answer = yield from evolution.ask(_asking(evolution.instruction))
         evolution.response = answer.text.strip()
         if self._is_cut(answer):
             return Dropped("truncated_response", "cut by the token limit", raw=answer.text, failed=True)
         dropped = check_evolution(evolution.instruction, evolution.response, file.label_phrases, file.stop_words)
         return dropped or (yield from self._compare(evolution))
 
-    def _compare(self, evolution: _Evolution) -> Talk:
+    def _compare(self, evolution: _Evolution) -> Elimination:
         """Ask the evaluator whether both instructions are equal, again with the next attempt until it is clear."""
         prompt = self._file.compared(evolution.start, evolution.instruction)
         said = ""
         for attempt in range(self.comparisons):
-            answer = yield from evolution.hear(_asking(prompt, attempt=attempt, to="evaluator"))
+            answer = yield from evolution.ask(_asking(prompt, attempt=attempt, to="evaluator"))
             said = answer.text
             found = read_comparison(said)
             if found == "not equal":

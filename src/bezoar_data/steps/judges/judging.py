@@ -21,7 +21,7 @@ from bezoar_data.steps.judges.rubric import AnyRubric, load_rubric
 from bezoar_data.steps.verdicts import refused
 
 T = TypeVar("T")
-Asking = Generator[Ask, Answer, T]
+Asks = Generator[Ask, Answer, T]
 Read = Callable[[str, str], T]
 """Reads a verdict out of (what a judge said, what it was shown). Raises `Unreadable`."""
 
@@ -66,12 +66,12 @@ class JudgingStep(ModelStep):
             {"role": "user", "content": f"{material}\n\n{self.request}"},
         )
 
-    def verdict(self, messages: tuple[Message, ...], read: Read[T]) -> Asking[T | Dropped]:
+    def verdict(self, messages: tuple[Message, ...], read: Read[T]) -> Asks[T | Dropped]:
         """One verdict as `read` gives it, or why there is none."""
         (one,) = yield from self.verdicts(messages, read, samples=1)
         return one
 
-    def verdicts(self, messages: tuple[Message, ...], read: Read[T], *, samples: int) -> Asking[list[T | Dropped]]:
+    def verdicts(self, messages: tuple[Message, ...], read: Read[T], *, samples: int) -> Asks[list[T | Dropped]]:
         """So many verdicts on the same question, each asked for again by itself while it cannot be read."""
         try:
             answer = yield Ask(messages, schema=self.guide[0].verdict_schema(), n=samples)
@@ -92,7 +92,7 @@ class JudgingStep(ModelStep):
 
     def _until_read(
         self, said: str, messages: tuple[Message, ...], read: Read[T], attempts: Iterator[int]
-    ) -> Asking[T | Dropped]:
+    ) -> Asks[T | Dropped]:
         shown = "\n\n".join(message["content"] for message in messages)
         while True:
             try:

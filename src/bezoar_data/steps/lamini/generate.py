@@ -131,7 +131,7 @@ class LaminiGenerate(GlobalModelStep):
             for attempt in range(self.retries + 1):
                 answers = yield [self._ask(request, attempt) for request in open_requests]
                 for request, answer in zip(open_requests, answers, strict=True):
-                    self._hear(request, answer)
+                    self._read(request, answer)
                 open_requests = [r for r in open_requests if isinstance(r.outcome, Answer) and not r.candidates]
                 if not open_requests:
                     break
@@ -189,7 +189,7 @@ class LaminiGenerate(GlobalModelStep):
         text = self._prompts.ask_for_instructions(request.shown, request.topics, self.count)
         return Ask([{"role": "user", "content": text}], attempt=attempt)
 
-    def _hear(self, request: _Request, answer: Answer | Refused) -> None:
+    def _read(self, request: _Request, answer: Answer | Refused) -> None:
         request.outcome = answer
         if isinstance(answer, Answer):
             request.answers.append(answer)
