@@ -87,7 +87,7 @@ def one_line(facts: Mapping[str, Any]) -> str:
         tokens = asked["prompt_tokens"] + asked["completion_tokens"]
         parts += [
             f"{asked['requests']:,} requests",
-            f"{asked['hits']:,} from the journal",
+            f"{asked['hits']:,} cached",
             f"{asked['in_flight']:,} in flight",
             f"{tokens:,} tokens",
         ]
@@ -96,7 +96,7 @@ def one_line(facts: Mapping[str, Any]) -> str:
             parts.append(f"${asked['cost']:,.4f}{f' of about ${projected:,.4f}' if projected else ''}")
         if asked["failures"]:
             causes = ", ".join(f"{n:,} {cause}" for cause, n in asked["failures"].items())
-            parts.append(f"tried again after {causes}")
+            parts.append(f"retried after {causes}")
     dropped = sum(sum(step["dropped"].values()) for step in facts["steps"].values())
     if dropped:
         parts.append(f"{dropped:,} dropped")
