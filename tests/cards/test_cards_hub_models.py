@@ -135,13 +135,23 @@ def test_a_merged_model_takes_the_place_of_an_adapter(project: Project, hub: Hub
     assert "adapter_config.json" not in hub.repos[REPO].files
 
 
-@pytest.mark.parametrize("text", ["{}", "no json", '{"format": 1}'])
-def test_a_folder_that_is_no_stage_is_told(project: Project, hub: Hub, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "code", "hint"),
+    [
+        ("no json", "stage-malformed", "train it"),
+        ('{"format": 2}', "stage-malformed", "train it again"),
+        ('{"format": 1}', "stage-format", "train it again"),
+        ('{"format": 3}', "stage-format", "upgrade"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_refused(project: Project, hub: Hub, text: str, code: str, hint: str) -> None:
     folder = project.folder / "trained" / "r" / "s0"
     folder.mkdir(parents=True)
     (folder / "stage.json").write_text(text)
     done = publish(project, hub)
-    assert (done.code, done.json["problems"][0]["code"]) == (2, "no-stage")
+    (problem,) = done.json["problems"]
+    assert (done.code, problem["code"]) == (2, code)
+    assert hint in problem["hint"]
 
 
 LOADS = """
