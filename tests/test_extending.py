@@ -1,4 +1,4 @@
-"""Adding to the package is writing one file: no list, no registry and no schema is edited by hand."""
+"""Adding to the package is writing one file, as CONTRIBUTING.md prints it: no list and no schema is edited by hand."""
 
 from __future__ import annotations
 
@@ -8,137 +8,41 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from support.extending import Tree
+from support.extending import Tree, documented_files
+from support.fault_server import FaultServer
 
 pytestmark = pytest.mark.slow
 
-FILTER = '''
-"""`shouting`: texts written in capitals."""
+STEPS = "src/bezoar_data/steps/"
+FILTER, FILTER_TEST = STEPS + "curation/shorten.py", "tests/steps/curation/test_shorten.py"
+SOURCE = STEPS + "sources/load_flashcards.py"
+ASKING = STEPS + "translate.py"
+PROVIDER, PROVIDER_TEST = "src/bezoar_data/llms/providers/echo.py", "tests/llms/providers/test_echo.py"
+FORMAT = "src/bezoar_data/cards/export/formats/completion.py"
+STAGE = "src/bezoar_data/training/stages/halve.py"
+"""Tried in `tests/training`."""
 
-from typing import ClassVar
-
-from pydantic import Field
-
-from bezoar_data.runs.row import Row
-from bezoar_data.steps.curation import FilterStep
-
-
-class Shouting(FilterStep):
-    """Drop rows whose text is mostly in capitals."""
-
-    use: ClassVar[str] = "shouting"
-    example: ClassVar[str] = "- use: shouting\\n  with: {column: instruction}\\n"
-
-    most: float = Field(default=0.5, ge=0, le=1, description="The largest share of capitals among letters.")
-
-    def reason(self, row: Row, text: str) -> tuple[str, str] | None:
-        letters = [c for c in text if c.isalpha()]
-        share = sum(map(str.isupper, letters)) / max(1, len(letters))
-        return ("shouting", f"{share:.0%} capitals") if share > self.most else None
-'''
-
-SOURCE = '''
-"""`load_flashcards`: cards with a question on the front and its answer on the back."""
-
-from typing import ClassVar
-
-from bezoar_data.runs.row import Columns
-from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
-from bezoar_data.steps.sources.readers import BadRows
-
-
-class LoadFlashcards(FileSource):
-    """Flash cards from local files or the Hub, as instruction and response."""
-
-    use: ClassVar[str] = "load_flashcards"
-    holds: ClassVar[str] = "card"
-    writes: ClassVar[tuple[str, ...]] = ("instruction", "response")
-    example: ClassVar[str] = "- use: load_flashcards\\n  with: {path: cards.jsonl}\\n"
-
-    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
-        card = texts_of(row, ("front", "back"), bad_rows, "a card has a front and a back")
-        return None if card is None else {"instruction": card["front"], "response": card["back"]}
-'''
-
-FORMAT = '''
-"""Each row as one text."""
-
-from collections.abc import Mapping
-from typing import Any
-
-NEEDS_VIEW = False
-
-
-def convert(row: Mapping[str, Any], example: None) -> dict[str, Any]:
-    return {"text": f"{row['instruction']} {row['response']}"}
-'''
-
-PIPELINE = """\
+CARDS = """\
 name: cards
 version: 1
 description: Flash cards
+card: card.md
+models: models.yaml
 steps:
   - use: load_flashcards
     with: {path: cards.jsonl, licence: CC0-1.0}
-  - use: shouting
-    with: {column: instruction}
+  - use: shorten
+    with: {column: response, words: 2}
+  - use: translate
+    with: {model: teacher, language: French}
 """
-
-
-def test_a_filter_a_source_and_an_export_format_are_one_file_each(tmp_path: Path):
-    tree = Tree(tmp_path / "tree")
-    added = {
-        "src/bezoar_data/steps/curation/shouting.py": FILTER,
-        "src/bezoar_data/steps/sources/load_flashcards.py": SOURCE,
-        "src/bezoar_data/cards/export/formats/text.py": FORMAT,
-    }
-    for path, text in added.items():
-        tree.write(path, text)
-    tree.generate("steps.catalogue", "schema")
-    assert tree.changed() == {*added, "src/bezoar_data/steps/catalogue.json", "schemas/pipeline.schema.json"}
-
-    listed = tree.run("bezoar-data", "steps", "list")
-    assert "shouting" in listed
-    assert "Flash cards from local files or the Hub" in listed
-    shown = tree.run("bezoar-data", "steps", "show", "shouting")
-    assert "may write: {mark}" in shown
-    assert "most (number, default 0.5)" in shown
-    schema = json.loads((tree.folder / "schemas/pipeline.schema.json").read_text())
-    assert "load_flashcards" in json.dumps(schema)
-
-    cards = [{"front": "What is amber?", "back": "Resin."}, {"front": "WHAT IS IT?", "back": "A stone."}]
-    tree.write("my/cards.jsonl", "".join(json.dumps(card) + "\n" for card in cards))
-    tree.write("my/cards.yaml", PIPELINE)
-    tree.run("bezoar-data", "validate", "my/cards.yaml")
-    tree.run("bezoar-data", "run", "my/cards.yaml", "--out", "my/run")
-    (kept,) = (pq.read_table(f).to_pylist() for f in (tree.folder / "my/run/dataset/data").glob("*.parquet"))
-    assert [(row["instruction"], row["response"]) for row in kept] == [("What is amber?", "Resin.")]
-    assert "messages, sharegpt, text;" in tree.run("bezoar-data", "export", "--help")
-    tree.run("bezoar-data", "export", "my/run", "--format", "text", "--out", "my/rows.json")
-    assert json.loads((tree.folder / "my/rows.json").read_text()) == [{"text": "What is amber? Resin."}]
-    (dropped,) = pq.read_table(tree.folder / "my/run/dropped.parquet").to_pylist()
-    assert (dropped["step"], dropped["reason"], dropped["detail"]) == ("shouting", "shouting", "100% capitals")
-
-
-PROVIDER = '''
-"""`echo`: answers with the question."""
-
-from collections.abc import Sequence
-
-from bezoar_data.llms.providers.base import Completion, Provider, Request
-
-
-class Echo(Provider):
-    """Answers with the question. Asks nobody."""
-
-    kind = "echo"
-    needs_network = False
-
-    async def complete(self, request: Request) -> Sequence[Completion]:
-        text = request.messages[-1]["content"]
-        return [Completion(text, "stop", len(text), len(text)) for _ in request.samples]
-'''
-
+CARD = """\
+---
+bezoar:
+  views: {sft: {prompt: instruction, response: translation}}
+---
+Flash cards.
+"""
 ECHOES = """\
 name: echoes
 version: 1
@@ -153,13 +57,58 @@ steps:
 """
 
 
+def test_every_printed_file_is_tried():
+    assert documented_files() == {
+        *(FILTER, FILTER_TEST, SOURCE, ASKING, PROVIDER, PROVIDER_TEST, FORMAT, STAGE),
+    }
+
+
+def test_a_filter_a_source_a_step_and_a_format_are_one_file_each(tmp_path: Path):
+    tree = Tree(tmp_path / "tree")
+    added = tree.add(FILTER, SOURCE, ASKING, FORMAT)
+    tree.generate("steps.catalogue", "schema")
+    assert tree.changed() == {*added, "src/bezoar_data/steps/catalogue.json", "schemas/pipeline.schema.json"}
+    tree.add(FILTER_TEST)
+    tree.run("pytest", FILTER_TEST)
+
+    assert "Flash cards from local files or the Hub" in tree.run("bezoar-data", "steps", "list")
+    shown = tree.run("bezoar-data", "steps", "show", "shorten")
+    assert "may write: {mark}" in shown
+    assert "words (" in shown
+    assert "default 400" in shown
+    schema = (tree.folder / "schemas/pipeline.schema.json").read_text()
+    assert "load_flashcards" in schema
+    assert "The language to translate into." in schema
+
+    cards = [{"front": "What is amber?", "back": "Resin."}, {"front": "And a stone?", "back": "That takes longer."}]
+    tree.write("my/cards.jsonl", "".join(json.dumps(card) + "\n" for card in cards))
+    tree.write("my/cards.yaml", CARDS)
+    tree.write("my/card.md", CARD)
+    with FaultServer() as server:
+        model = {"provider": "openai", "model": "tester", "base_url": server.url}
+        tree.write("my/models.yaml", json.dumps({"version": 1, "roles": {"teacher": model}}))
+        tree.run("bezoar-data", "validate", "my/cards.yaml")
+        tree.run("bezoar-data", "run", "my/cards.yaml", "--out", "my/run")
+    (kept,) = rows(tree, "my/run/dataset/data/*.parquet")
+    assert (kept["instruction"], kept["response"]) == ("What is amber?", "Resin.")
+    (dropped,) = rows(tree, "my/run/dropped.parquet")
+    assert (dropped["step"], dropped["reason"], dropped["detail"]) == ("shorten", "too_long", "3 words")
+    assert "completion" in tree.run("bezoar-data", "export", "--help")
+    tree.run("bezoar-data", "export", "my/run", "--format", "completion", "--out", "my/exported.jsonl")
+    exported = json.loads((tree.folder / "my/exported.jsonl").read_text())
+    assert exported["prompt"] == [{"role": "user", "content": "What is amber?"}]
+    assert exported["completion"] == [{"role": "assistant", "content": kept["translation"]}]
+
+
 def test_a_provider_is_one_file(tmp_path: Path):
     tree = Tree(tmp_path / "tree")
-    tree.write("src/bezoar_data/llms/providers/echo.py", PROVIDER)
+    added = tree.add(PROVIDER)
     tree.generate("schema")
-    assert tree.changed() == {"src/bezoar_data/llms/providers/echo.py", "schemas/models.schema.json"}
+    assert tree.changed() == {*added, "schemas/models.schema.json"}
     schema = json.loads((tree.folder / "schemas/models.schema.json").read_text())
     assert "echo" in schema["$defs"]["Model"]["properties"]["provider"]["anyOf"][0]["enum"]
+    tree.add(PROVIDER_TEST)
+    tree.run("pytest", "-o", "asyncio_mode=auto", PROVIDER_TEST)
 
     row = {
         "inputs": "Why is amber yellow?",
@@ -173,5 +122,8 @@ def test_a_provider_is_one_file(tmp_path: Path):
     tree.write("my/echoes.yaml", ECHOES)
     tree.run("bezoar-data", "validate", "my/echoes.yaml")
     tree.run("bezoar-data", "run", "my/echoes.yaml", "--out", "my/run")
-    (kept,) = (pq.read_table(f).to_pylist() for f in (tree.folder / "my/run/dataset/data").glob("*.parquet"))
-    assert [r["explained_targets"] for r in kept] == ["Why is amber yellow?"]
+    assert [r["explained_targets"] for r in rows(tree, "my/run/dataset/data/*.parquet")] == ["Why is amber yellow?"]
+
+
+def rows(tree: Tree, pattern: str) -> list[dict[str, object]]:
+    return [row for file in tree.folder.glob(pattern) for row in pq.read_table(file).to_pylist()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -11,7 +12,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
 _COPIED = ("src", "pipelines", "cards", "recipes", "schemas")
+
+
+def documented(path: str) -> str:
+    """The text that CONTRIBUTING.md prints for this file."""
+    return dict(_BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))[path]
+
+
+def documented_files() -> set[str]:
+    """The files that CONTRIBUTING.md prints."""
+    return {path for path, _ in _BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))}
 
 
 class Tree:
@@ -28,6 +40,12 @@ class Tree:
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+
+    def add(self, *paths: str) -> set[str]:
+        """Write these files as CONTRIBUTING.md prints them."""
+        for path in paths:
+            self.write(path, documented(path))
+        return set(paths)
 
     def changed(self) -> set[str]:
         """The files of the package and its shipped files that are new or not as they were copied."""
@@ -46,7 +64,11 @@ class Tree:
     def run(self, *command: str, succeeds: bool = True) -> str:
         """A command in the copy, `python` and `bezoar-data` meaning the copy's; its output, or what it says if it is to
         fail."""
-        starts = {"python": (), "bezoar-data": ("-m", "bezoar_data.cli.main")}
+        starts = {
+            "python": (),
+            "pytest": ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts="),
+            "bezoar-data": ("-m", "bezoar_data.cli.main"),
+        }
         done = subprocess.run(
             [sys.executable, *starts[command[0]], *command[1:]],
             cwd=self.folder,

@@ -12,36 +12,6 @@ from training.conftest import HEAD
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-HALVE = '''
-"""The stage `halve`: the weights in half precision."""
-
-from typing import Literal
-
-from pydantic import ConfigDict, Field
-
-from bezoar_data.config.files.recipe import Stage
-from bezoar_data.training.models import load_weights
-from bezoar_data.training.stages.base import Done, StageJob, StageKind
-
-
-class HalveStage(Stage):
-    """Store the weights in half precision."""
-
-    model_config = ConfigDict(title="Halve stage")
-
-    use: Literal["halve"] = Field(description="What the stage does.", examples=["halve"])
-
-
-def run_halve(job: StageJob) -> Done:
-    model = load_weights(job.start, job.place, dtype="float16")
-    model.save_pretrained(str(job.result))
-    job.save_tokenizer()
-    return Done({"weights": model.num_parameters()}, {})
-
-
-KIND = StageKind(HalveStage, run_halve)
-'''
-
 REWARD = '''
 """The stage `reward`: a model that scores the better of two replies higher, with TRL's RewardTrainer."""
 
@@ -109,14 +79,11 @@ KIND = TrainingKind(RewardStage, run_reward, examples, sequences=sequences)
 
 def test_a_stage_is_one_file(tmp_path: Path):
     tree = Tree(tmp_path / "tree")
-    added = {
-        f"src/bezoar_data/training/stages/{name}.py": text for name, text in (("halve", HALVE), ("reward", REWARD))
-    }
-    for path, text in added.items():
-        tree.write(path, text)
+    added = tree.add("src/bezoar_data/training/stages/halve.py")
+    tree.write(reward := "src/bezoar_data/training/stages/reward.py", REWARD)
     tree.generate("training.write_settings", "schema")
     settings = "src/bezoar_data/config/files/trainer_settings.json"
-    assert tree.changed() == {*added, settings, "schemas/recipe.schema.json"}
+    assert tree.changed() == {*added, reward, settings, "schemas/recipe.schema.json"}
     schema = json.loads((tree.folder / "schemas/recipe.schema.json").read_text())
     assert schema["$defs"]["RewardStage"]["properties"]["training"]["$ref"] == "#/$defs/RewardConfig"
     assert "center_rewards_coefficient" in schema["$defs"]["RewardConfig"]["properties"]
@@ -140,8 +107,8 @@ def test_a_stage_is_one_file(tmp_path: Path):
     tree.run("bezoar-data", "validate", "my/recipes/small.yaml")
     tree.run("bezoar-data", "run", "pipelines/hh-rlhf-dpo.yaml")
     trained = json.loads(tree.run("bezoar-data", "train", "my/recipes/small.yaml", "--json"))
-    reward, halved = trained["stages"]
-    assert (reward["use"], reward["metrics"]["steps"], reward["data"]["card"]) == ("reward", 2, "hh-rlhf-dpo")
+    scored, halved = trained["stages"]
+    assert (scored["use"], scored["metrics"]["steps"], scored["data"]["card"]) == ("reward", 2, "hh-rlhf-dpo")
     assert (halved["use"], halved["from"], halved["data"]) == ("halve", "base", None)
     config = json.loads((tree.folder / "trained/small/halve/config.json").read_text())
     assert config["dtype"] == "float16"

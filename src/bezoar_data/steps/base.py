@@ -71,6 +71,8 @@ class _Declared:
     """Name in pipeline files, e.g. `orca.explain`. Empty for abstract bases."""
     version: ClassVar[int] = 1
     """Raised when the step's output changes for the same input; stands in the lock."""
+    spelled: ClassVar[dict[str, str]] = {"llm": "model"}
+    """How pipeline files spell a field, where not as the class does."""
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[tuple[str, ...]] = ()
     optional_writes: ClassVar[tuple[str, ...]] = ()

@@ -68,7 +68,6 @@ class EvolInstructEvolve(ModelStep):
     use: ClassVar[str] = "evol_instruct.evolve"
     version: ClassVar[int] = 1
     makes: ClassVar[bool] = True
-    spelled: ClassVar[dict[str, str]] = {"llm": "model"}
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{category}")
     writes: ClassVar[tuple[str, ...]] = (
         "instruction",

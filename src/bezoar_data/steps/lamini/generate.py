@@ -73,7 +73,6 @@ class LaminiGenerate(GlobalModelStep):
 
     use: ClassVar[str] = "lamini.generate"
     version: ClassVar[int] = 1
-    spelled: ClassVar[dict[str, str]] = {"llm": "model"}
     reads: ClassVar[tuple[str, ...]] = ("instruction",)
     writes: ClassVar[tuple[str, ...]] = ("instruction", "source")
     example: ClassVar[str] = "- use: lamini.generate\n  with: {model: teacher, target: 1500, topic_share: 0.5}\n"

@@ -28,7 +28,6 @@ class LaminiRespond(AnsweringStep):
 
     use: ClassVar[str] = "lamini.respond"
     version: ClassVar[int] = 1
-    spelled: ClassVar[dict[str, str]] = {"llm": "model"}
     reads: ClassVar[tuple[str, ...]] = ("instruction",)
     writes: ClassVar[tuple[str, ...]] = ("response",)
     example: ClassVar[str] = "- use: lamini.respond\n  with: {model: teacher}\n"

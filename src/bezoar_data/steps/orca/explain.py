@@ -19,7 +19,6 @@ class OrcaExplain(AnsweringStep):
 
     use: ClassVar[str] = "orca.explain"
     version: ClassVar[int] = 1
-    spelled: ClassVar[dict[str, str]] = {"llm": "model"}
     reads: ClassVar[tuple[str, ...]] = ("inputs", "system_message")
     writes: ClassVar[tuple[str, ...]] = ("explained_targets",)
     example: ClassVar[str] = "- use: orca.explain\n  with: {model: teacher}\n"

@@ -39,7 +39,6 @@ class Candidates(AnsweringStep):
     use: ClassVar[str] = "pairs.candidates"
     version: ClassVar[int] = 1
     makes: ClassVar[bool] = True
-    spelled: ClassVar[dict[str, str]] = {"llm": "model"}
     reads: ClassVar[tuple[str, ...]] = ("{prompt}", "{context}", "{system}", "{keep}")
     writes: ClassVar[tuple[str, ...]] = ("prompt", "response", "candidate", "{system}", "{keep}")
     example: ClassVar[str] = "- use: pairs.candidates\n  with: {model: teacher, prompt: instruction, n: 4}\n"
