@@ -23,7 +23,7 @@ from bezoar_data.cards.sections.registry import SECTIONS
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.hashing import sha256_of
-from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.lock import DataFile, Lock
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, content_hash
 
@@ -72,30 +72,36 @@ def _check_files(folder: Path, lock: Lock, rows: _Rows) -> Iterator[Problem]:
         yield Problem("file-unknown", "the lock knows no such file", Place(str(folder / path)))
     seen: set[str] = set()
     for path, file in named.items():
-        place = Place(str(folder / path))
         if path not in found or not (folder / path).resolve().is_relative_to(folder.resolve()):
-            yield Problem("file-missing", "the lock names this file, but it is not there", place)
-            continue
-        changed = sha256_of(folder / path) != file.sha256
-        if changed:
-            yield Problem("file-changed", "the file is not the one that the lock names: its hash differs", place)
-        try:
-            wrong = list(_read_rows(folder / path, path, rows, seen))
-        except (OSError, ValueError) as error:
-            yield Problem("file-unreadable", f"the rows cannot be read: {error}", place)
-            continue
-        if changed and wrong:
-            more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-            yield Problem("rows-changed", f"rows were changed: {', '.join(wrong[:_SHOWN])}{more}", place)
-        if rows.by_file[path] != file.rows:
-            said = f"the lock says {file.rows} rows, the file has {rows.by_file[path]}"
-            yield Problem("rows-differ", said, place)
+            message = "the lock names this file, but it is not there"
+            yield Problem("file-missing", message, Place(str(folder / path)))
+        else:
+            yield from _check_data_file(folder, file, rows, seen)
     if lock.contamination and (report := lock.contamination.report):
         place = Place(str(folder / report.path))
         if not (folder / report.path).exists() or sha256_of(folder / report.path) != report.sha256:
             yield Problem("file-changed", "the report on contamination is not the one that the lock names", place)
     if shown := ", ".join(rows.twice[:_SHOWN]):
         yield Problem("rows-twice", f"rows stand in the data twice: {shown}", Place(str(folder)))
+
+
+def _check_data_file(folder: Path, file: DataFile, rows: _Rows, seen: set[str]) -> Iterator[Problem]:
+    path = folder / file.path
+    place = Place(str(path))
+    changed = sha256_of(path) != file.sha256
+    if changed:
+        yield Problem("file-changed", "the file is not the one that the lock names: its hash differs", place)
+    try:
+        wrong = list(_read_rows(path, file.path, rows, seen))
+    except (OSError, ValueError) as error:
+        yield Problem("file-unreadable", f"the rows cannot be read: {error}", place)
+        return
+    if changed and wrong:
+        more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        yield Problem("rows-changed", f"rows were changed: {', '.join(wrong[:_SHOWN])}{more}", place)
+    if rows.by_file[file.path] != file.rows:
+        message = f"the lock says {file.rows} rows, the file has {rows.by_file[file.path]}"
+        yield Problem("rows-differ", message, place)
 
 
 def _read_rows(file: Path, name: str, rows: _Rows, seen: set[str]) -> Iterator[str]:

@@ -83,7 +83,7 @@ class _Missing(StrictUndefined):
         return f"a run gives no '{printable(str(self._undefined_name))}' here\n{hint}"
 
     __iter__ = __str__ = __len__ = StrictUndefined._fail_with_undefined_error
-    __eq__ = __ne__ = __bool__ = __hash__ = StrictUndefined._fail_with_undefined_error  # type: ignore[assignment]
+    __eq__ = __ne__ = __bool__ = __hash__ = StrictUndefined._fail_with_undefined_error
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -197,11 +197,7 @@ class _Checker:
                 self.walk(child, known, loops)
             return
         if isinstance(node, nodes.Name):
-            if node.name == SECTIONS:
-                self.problem("bad-template", "name one section: '{{ sections.NAME }}'", node, "")
-            elif node.name not in known:
-                hint = did_you_mean(node.name, sorted(known))
-                self.problem("undefined-value", f"a run gives no '{printable(node.name)}' to a card", node, hint)
+            self.value(node, known)
             return
         if isinstance(node, nodes.Getattr | nodes.Getitem) and _is_sections(node.node):
             self.section(node, loops)
@@ -210,6 +206,13 @@ class _Checker:
             self.named(node)
         for child in node.iter_child_nodes():
             self.walk(child, known, loops)
+
+    def value(self, node: nodes.Name, known: frozenset[str]) -> None:
+        if node.name == SECTIONS:
+            self.problem("bad-template", "name one section: '{{ sections.NAME }}'", node, "")
+        elif node.name not in known:
+            hint = did_you_mean(node.name, sorted(known))
+            self.problem("undefined-value", f"a run gives no '{printable(node.name)}' to a card", node, hint)
 
     def section(self, node: nodes.Getattr | nodes.Getitem, loops: int) -> None:
         name = str(node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None))

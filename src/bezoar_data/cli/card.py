@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.markdown import Markdown
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.merge import split_body
@@ -58,9 +60,6 @@ def _dataset(run: Path) -> Path:
 
 
 def _print(card: Card) -> None:
-    from rich.console import Console
-    from rich.markdown import Markdown
-
     console = Console()
     own = card.bezoar
     licence = own.get("licence") or {}

@@ -75,11 +75,10 @@ class RunReport:
         result, lock = self.result, self.result.lock
         counts = lock.counts
         lines = [self._headline()]
-        for step in lock.steps:
-            for reason, n in step.dropped.items():
-                lines.append(f"  dropped by {step.id}: {n:,} {reason}")
-        for judge in lock.judges:
-            lines.append(f"  judged by {judge.name}: {_judged(judge)}")
+        lines += [
+            f"  dropped by {step.id}: {n:,} {reason}" for step in lock.steps for reason, n in step.dropped.items()
+        ]
+        lines += [f"  judged by {judge.name}: {_judged(judge)}" for judge in lock.judges]
         lines += [f"  {line}" for line in review_lines(lock)]
         lines.append(f"  {self._cost()}")
         if lock.demo:

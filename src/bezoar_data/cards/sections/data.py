@@ -112,15 +112,12 @@ def use(context: CardContext) -> str:
         'dataset = load_dataset("path/to/dataset")  # this folder, or the name of its repository on the Hub',
     ]
     columns = context.lock.columns
-    statuses = [f"{judge.name}_status" for judge in context.lock.judges]
-    for status in statuses:
-        if status in columns:
-            lines.append(f'accepted = dataset.filter(lambda row: row[{json.dumps(status)}] == "Accept")')
+    statuses = [name for judge in context.lock.judges if (name := f"{judge.name}_status") in columns]
+    lines += [f'accepted = dataset.filter(lambda row: row[{json.dumps(name)}] == "Accept")' for name in statuses]
     text = md.block("\n".join(lines), "python")
-    chosen = next((status for status in statuses if status in columns), None)
-    if chosen is None:
+    if not statuses:
         return text
-    condition = md.code(f"where: {chosen} == 'Accept'")
+    condition = md.code(f"where: {statuses[0]} == 'Accept'")
     return f"{text}\n\nA recipe selects the same rows with {condition}."
 
 

@@ -235,14 +235,14 @@ SECTIONS: Mapping[str, Section] = {
 def _picture(lock: Lock) -> str:
     """The steps as a Mermaid flow chart. Names stand in quoted labels only, never where Mermaid would read them."""
     numbers = {step.id: f"s{i}" for i, step in enumerate(lock.steps)}
-    lines = ["flowchart LR"]
-    for step in lock.steps:
-        lines.append(f'  {numbers[step.id]}["{_label(step.id)}<br/>{md.rows(step.rows_out)}"]')
-    for step in lock.steps:
-        for before in step.after:
-            if before in numbers:
-                lines.append(f"  {numbers[before]} --> {numbers[step.id]}")
-    return md.block("\n".join(lines), "mermaid")
+    boxes = [f'  {numbers[step.id]}["{_label(step.id)}<br/>{md.rows(step.rows_out)}"]' for step in lock.steps]
+    arrows = [
+        f"  {numbers[before]} --> {numbers[step.id]}"
+        for step in lock.steps
+        for before in step.after
+        if before in numbers
+    ]
+    return md.block("\n".join(["flowchart LR", *boxes, *arrows]), "mermaid")
 
 
 def _found(step: LockedStep) -> Iterator[str]:
