@@ -1,7 +1,12 @@
 """Our steps driven the way distilabel's own runner drives them: batches in, batches out, no row lost."""
 
+import pytest
+from distilabel.steps.tasks.base import Task
+
 from bezoar_data.runs.row import Drop, Lineage, Row
 from bezoar_data.steps.judges.accept import JudgeAccept
+from bezoar_data.steps.judges.attributes import JudgeAttributes
+from bezoar_data.steps.lamini.respond import LaminiRespond
 from bezoar_data.steps.orca.explain import OrcaExplain
 from bezoar_data.steps.orca.system_message import OrcaSystemMessage
 from support.scripted_llm import ScriptedLLM
@@ -61,3 +66,44 @@ def test_a_plain_distilabel_script_needs_no_lineage_column() -> None:
     step = OrcaExplain(name="explain", llm=ScriptedLLM(answer=teacher))
     (batch,) = step.process([{"inputs": "Q0", "system_message": ""}])
     assert batch[0]["explained_targets"] == "Because of Q0."
+
+
+@pytest.mark.parametrize(
+    ("step", "row", "answer", "columns"),
+    [
+        (OrcaExplain, {"inputs": "Q", "system_message": ""}, "Because.", {"explained_targets": "Because."}),
+        (
+            JudgeAccept,
+            {"inputs": "Q", "explained_targets": "A", "system_message": "", "targets": ""},
+            VERDICT,
+            {"gpt4_status": "Accept", "gpt4_rating": "5", "gpt4_reason": "Right."},
+        ),
+        (LaminiRespond, {"instruction": "Q"}, "A.", {"response": "A."}),
+        (
+            JudgeAttributes,
+            {"instruction": "Q", "response": "A"},
+            "no scores",
+            dict.fromkeys(JudgeAttributes(name="a", llm=ScriptedLLM(answer=str)).outputs),
+        ),
+    ],
+)
+def test_a_step_that_asks_once_is_a_distilabel_task(step, row, answer, columns) -> None:
+    asked: list[object] = []
+
+    def model(messages):
+        asked.append(messages)
+        return answer
+
+    made = step(name="step", llm=ScriptedLLM(answer=model))
+    assert isinstance(made, Task)
+    assert made.format_output(answer, row) == columns
+    made.load()
+    ((out,),) = Task.process(made, [row])  # distilabel's own way: one question, one reading
+    assert {name: out[name] for name in columns} == columns
+    prompt = made.format_input(row)
+    assert asked == [prompt[0] if isinstance(prompt, tuple) else prompt]
+
+
+def test_a_task_has_no_question_for_a_row_that_it_drops_without_asking() -> None:
+    with pytest.raises(ValueError, match="asks nothing"):
+        OrcaExplain(name="explain", llm=ScriptedLLM(answer=teacher)).format_input({"inputs": " ", "system_message": ""})

@@ -2,21 +2,19 @@
 
 Its runner hangs or loses rows where one vanishes in a last batch, casts every batch to the first one's types, and
 goes on after an error that should end the run (distilabel 1.5.3). So no row vanishes here: a dropped one travels on
-with its mark, the last step packs each row into one text column, and kept and dropped are parted afterwards.
+with its mark, the last step (`steps.pack`) packs each row into one text column, and kept and dropped are parted
+afterwards.
 """
 
-# No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
+from __future__ import annotations
 
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import datasets
 import orjson
-from distilabel.steps.base import Step, StepInput
 
 from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.problems import Problem
@@ -25,20 +23,8 @@ from bezoar_data.engine.options import Options
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import MADE_FROM_MANY, Row
 from bezoar_data.runs.spool import Spool
+from bezoar_data.steps.pack import PACKED
 from bezoar_data.steps.verdicts import RUN_ENDED, TAKEN_IN
-
-_PACKED = "row"
-
-
-class Pack(Step):
-    """Each row as one JSON text, so that distilabel's writer has one column of one type to write."""
-
-    @property
-    def outputs(self) -> list[str]:
-        return [_PACKED]
-
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
-        yield [{_PACKED: orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY).decode()} for row in inputs]
 
 
 def refuse_for_local(compiled: Compiled, options: Options) -> None:
@@ -69,16 +55,13 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
     expected = _limit_sources(compiled, limit)
     pipeline = compiled.pipeline
     pipeline._cache_dir = scratch / "distilabel"
-    last = next(s for s in pipeline.dag.G if not list(pipeline.dag.get_step_successors(s)))
-    pack = Pack(name="bezoar-pack", pipeline=pipeline)
-    pipeline.dag.get_step(last)["step"].connect(pack)
     # distilabel reads its result back through the `datasets` cache; inside the scratch folder it leaves no copy.
     datasets.config.HF_DATASETS_CACHE = scratch / "datasets"
     os.environ.setdefault("DISTILABEL_LOG_LEVEL", "WARNING")
     logging.getLogger("distilabel").setLevel(logging.WARNING)
     datasets.disable_progress_bars()
     distiset = pipeline.run(use_cache=False)
-    rows = [r for split in distiset.values() for part in split.values() for r in part[_PACKED]] if distiset else []
+    rows = [r for split in distiset.values() for part in split.values() for r in part[PACKED]] if distiset else []
     seen = set()
     taken_in: Counter[str] = Counter()
     made: Counter[str] = Counter()

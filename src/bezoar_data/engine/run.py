@@ -63,7 +63,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
     with _calm_collector(), _nothing_half_written(folder), folder.locked() as scratch:
         record = RunRecorder(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
-        compiled.pipeline.save(scratch / "distilabel.yaml", overwrite=True, format="yaml")
+        compiled.pipeline.save(scratch / "distilabel.yaml", dump=compiled.dump(), format="yaml")
         slow = [node.id for node in compiled.nodes if node.role is not None]
         stats = RunStats(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
         try:

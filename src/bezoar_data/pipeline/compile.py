@@ -7,7 +7,8 @@ runners take `Compiled.pipeline`.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -122,6 +123,14 @@ class Compiled:
         used = dict.fromkeys(role for n in self.nodes for role in n.roles.values())
         return {role: self.checked.models.file.roles[role] for role in used}
 
+    def dump(self) -> dict[str, Any]:
+        """distilabel's serialisation of the pipeline. Files are named from the working directory, so that its command
+        line runs it there, and no path of this machine stands in it."""
+        files = {str(path) for n in self.nodes for _, path in n.files}
+        files |= {getattr(n.step, field).journal for n in self.nodes for field in n.roles}
+        dumped: dict[str, Any] = _from_here(self.pipeline.dump(), files)
+        return dumped
+
     @property
     def expected_columns(self) -> tuple[str, ...]:
         """The columns the steps declare, besides those of the lineage."""
@@ -137,6 +146,8 @@ def compile_pipeline(checked: Checked, journal: Path, *, to_run: bool = True) ->
     """
     import_distilabel()
     from distilabel.pipeline import Pipeline
+
+    from bezoar_data.steps.pack import Pack
 
     checked = with_modules(checked) if to_run else checked
     file = checked.loaded.file
@@ -181,7 +192,10 @@ def compile_pipeline(checked: Checked, journal: Path, *, to_run: bool = True) ->
         if isinstance(steps[parent], Unrun) or isinstance(steps[child], Unrun):
             continue
         steps[parent].connect(steps[child])
-    return Compiled(checked, tuple(nodes), pipeline, _resolved(checked))
+    compiled = Compiled(checked, tuple(nodes), pipeline, _resolved(checked))
+    if to_run:
+        compiled.last.step.connect(Pack(name="bezoar-pack", pipeline=pipeline))
+    return compiled
 
 
 def _names_twice(checked: Checked, sources: Sequence[Node]) -> list[Problem]:
@@ -273,6 +287,14 @@ def _shareable(settings: dict[str, Any], entry: StepEntry) -> dict[str, Any]:
         return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
 
     return {k: name_of(v) if k in entry.input_paths else v for k, v in settings.items()}
+
+
+def _from_here(value: Any, files: Collection[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _from_here(one, files) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_from_here(one, files) for one in value]
+    return os.path.relpath(value) if isinstance(value, str) and value in files else value
 
 
 def _resolved(checked: Checked) -> str:

@@ -87,10 +87,10 @@ def process_waves(step: Any, inputs: Iterable[Columns]) -> list[Columns]:
 
 
 def _decoded(inputs: Iterable[Columns]) -> list[Row]:
-    return [Row.decode(r) if RESERVED in r else _adopted(r, i) for i, r in enumerate(inputs)]
+    return [Row.decode(r) if RESERVED in r else adopted(r, i) for i, r in enumerate(inputs)]
 
 
-def _adopted(columns: Columns, position: int) -> Row:
+def adopted(columns: Columns, position: int) -> Row:
     """A row without lineage, from a plain distilabel script, with one of its own."""
     identity = seed_id("script", "", position)
     return Row(dict(columns), Lineage(id=identity, order=(position,), seed_ids=(identity,), source="script"))

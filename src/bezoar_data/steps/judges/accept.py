@@ -14,6 +14,7 @@ from pydantic import Field, PositiveInt, field_validator
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, StepGenerator
+from bezoar_data.steps.distilabel_task import AskOnceTask
 from bezoar_data.steps.judges.judging import JudgingStep
 from bezoar_data.steps.judges.rubric import AnyRubric, Rubric, shipped
 from bezoar_data.steps.judges.verdict import JudgeVerdict, read_verdict
@@ -21,7 +22,7 @@ from bezoar_data.steps.judges.verdict import JudgeVerdict, read_verdict
 DEFAULT = "answer-quality"
 
 
-class JudgeAccept(JudgingStep):
+class JudgeAccept(JudgingStep, AskOnceTask):
     """Have a model accept or reject each answer, with a rating and a reason.
 
     The judge sees the instruction and the response, and the system message and a reference answer where there are

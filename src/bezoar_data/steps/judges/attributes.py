@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, StepGenerator
+from bezoar_data.steps.distilabel_task import AskOnceTask
 from bezoar_data.steps.judges.judging import JudgingStep
 from bezoar_data.steps.judges.rubric import ATTRIBUTES, AnyRubric, AttributeRubric, shipped
 from bezoar_data.steps.judges.scores import Scores, read_scores
@@ -25,7 +26,7 @@ GOODNESS: Mapping[str, float] = {"helpfulness": 0.65, "correctness": 0.8, "coher
 _DIGITS = 6
 
 
-class JudgeAttributes(JudgingStep):
+class JudgeAttributes(JudgingStep, AskOnceTask):
     """Have a model score each answer on HelpSteer2's five attributes, and say whether it is safe.
 
     Writes `helpfulness`, `correctness`, `coherence`, `complexity` and `verbosity` (whole numbers from 0 to 4, as in the

@@ -11,6 +11,7 @@ from bezoar_data.llms.ask import Ask
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
 from bezoar_data.steps.base import StepGenerator
+from bezoar_data.steps.distilabel_task import AskOnceTask
 from bezoar_data.steps.lamini.prompts import load_prompts
 from bezoar_data.steps.placeholders import Words, placeholder
 
@@ -18,7 +19,7 @@ _CONCISE = 45
 """Tokens of a typical answer that was to be concise. Our assumption."""
 
 
-class LaminiRespond(AnsweringStep):
+class LaminiRespond(AnsweringStep, AskOnceTask):
     """Ask the teacher for a concise response to each instruction.
 
     The system message asks for an answer in as few words as the request allows (`system: ""` sends none). A response

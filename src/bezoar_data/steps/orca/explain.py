@@ -7,9 +7,10 @@ from typing import ClassVar
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
 from bezoar_data.steps.base import StepGenerator
+from bezoar_data.steps.distilabel_task import AskOnceTask
 
 
-class OrcaExplain(AnsweringStep):
+class OrcaExplain(AnsweringStep, AskOnceTask):
     """Ask the teacher for an explained answer to each FLAN question.
 
     The question is `inputs`, asked under `system_message` (none if it is empty). An answer that is empty, was cut by
