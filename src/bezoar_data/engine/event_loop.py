@@ -43,7 +43,7 @@ def run_engine(
     save: Callable[[Mapping[str, Any]], None],
     observer: Observer | None = None,
 ) -> None:
-    """Walk every row of the pipeline to its end, into `spool`. `save` is given the run's state now and then.
+    """Take every row of the pipeline to its end, into `spool`. `save` is given the run's state now and then.
 
     Raises `InputError`, `BudgetStop`, `ProviderAway` or `Interrupted`.
     """
@@ -77,7 +77,7 @@ def run_engine(
 
 
 def show_notes(journal: Journal, progress: Progress, shown: int = 0) -> int:
-    """Say what the journal had to mend or pass over, from the `shown`-th note on."""
+    """Show what the journal had to repair or skip, from the `shown`-th note on."""
     for note in journal.notes[shown:]:
         progress.note(note)
     return len(journal.notes)
@@ -104,7 +104,7 @@ class StopController:
         self.stopping = False
 
     def take(self, stop: Callable[[], None]) -> None:
-        """From now on `stop` ends the run cleanly. To be called in the run's loop, which then hears Ctrl-C and
+        """From now on `stop` ends the run cleanly. To be called in the run's loop, which then takes Ctrl-C and
         SIGTERM where it has the main thread."""
         self._loop, self._task, self._stop = asyncio.get_running_loop(), asyncio.current_task(), stop
         try:
@@ -112,7 +112,7 @@ class StopController:
                 self._loop.add_signal_handler(number, self._stop_cleanly)
             self._handled = True
         except (ValueError, RuntimeError, NotImplementedError):
-            pass  # not the main thread: its owner hears signals
+            pass  # not the main thread: its owner takes signals
         if self.stopping:
             self._stop_cleanly()
 
@@ -147,7 +147,7 @@ class StopController:
 
 def run_in_event_loop(main: Callable[[StopController], Coroutine[Any, Any, None]]) -> None:
     """Run `main` in an event loop to its end, also where a loop is running already (a notebook): then on a thread of
-    its own, while this one waits and hears Ctrl-C for it."""
+    its own, while this one waits and takes Ctrl-C for it."""
     controller = StopController()
     try:
         asyncio.get_running_loop()

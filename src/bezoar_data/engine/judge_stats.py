@@ -24,7 +24,7 @@ _MARKS: Mapping[Kind, tuple[str, ...]] = {
     "attributes": ("helpfulness", "correctness", "coherence", "goodness"),
     "compare": ("_preference", "_order_ab", "_order_ba"),
 }
-"""How the columns of a kind of judge end: what stands before all of them is the judge's name."""
+"""How the columns of a kind of judge end: what precedes all of them is the judge's name."""
 
 _READ: Mapping[Kind, tuple[str, ...]] = {
     "accept": ("status", "rating", "samples"),
@@ -63,9 +63,9 @@ def judges_in(columns: Collection[str], step: str, *, asks: bool = True) -> Iter
 
 
 class Judging:
-    """Counts of what judges said, and what is needed to tell how far they can be relied on.
+    """Counts of what judges said, and what is needed to measure their reliability.
 
-    Counts take no memory. Where agreement is to be told (several judges, repeated samples, comparisons), the labels of
+    Counts take no memory. Where agreement is measured (several judges, repeated samples, comparisons), the labels of
     each row are held, some bytes a row.
     """
 
@@ -131,7 +131,7 @@ class Judging:
         ]
 
     def measured(self) -> dict[str, Any]:
-        """Scores and comparisons, and what the verdicts themselves tell of the judges' reliability."""
+        """Scores and comparisons, and what the verdicts themselves show of the judges' reliability."""
         return {
             "attributes": [self._attributes(j) for j in self._judges if j.kind == "attributes"],
             "comparisons": [self._comparison(j) for j in self._judges if j.kind == "compare"],

@@ -41,7 +41,9 @@ def refuse_for_local(compiled: Compiled, options: Options) -> None:
             hint = "leave --engine local out, or mode: batch"
             problems.append(Problem("local-batch", f"--engine local cannot ask '{role}' in batches", hint=hint))
     for node in _uneven_joins(compiled):
-        message = f"--engine local hangs where branches of unequal length meet, as before '{node.following[0]}'"
+        message = (
+            f"--engine local hangs where branches of unequal length come together, as before '{node.following[0]}'"
+        )
         problems.append(Problem("local-join", message, hint="leave --engine local out"))
     if problems:
         raise InputError(problems)

@@ -1,4 +1,4 @@
-"""What a run may be watched by: the streaming engine tells its observer what is read, asked and decided."""
+"""What a run may be watched by: the streaming engine calls its observer for what is read, asked and decided."""
 
 from __future__ import annotations
 

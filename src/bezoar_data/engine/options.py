@@ -1,4 +1,4 @@
-"""How a run is to go, besides what its files say. Apart from the engine, as whoever says so need not import it."""
+"""How a run is to go, besides what its files say. Apart from the engine, so that setting them does not import it."""
 
 from __future__ import annotations
 

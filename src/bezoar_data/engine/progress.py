@@ -1,5 +1,5 @@
-"""Live progress of a run: a table that redraws itself in a terminal, plain lines elsewhere, and `run.json` for whoever
-looks on from another terminal. What is shown goes to standard error."""
+"""Live progress of a run: a table that redraws itself in a terminal, plain lines elsewhere, and `run.json` for
+`status` in another terminal. What is shown goes to standard error."""
 
 from __future__ import annotations
 

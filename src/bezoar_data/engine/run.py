@@ -110,13 +110,13 @@ class RunRecorder:
         try:
             write_json(self._path, parse(RunRecord, {**self._head, "state": state, **facts}).as_json())
         except OSError:
-            pass  # a full disk must not hide why the run ended; whoever looks sees the state before
+            pass  # a full disk must not hide why the run ended; `status` shows the state before
 
 
 @contextmanager
 def _calm_collector() -> Iterator[None]:
-    """Keep Python's garbage collector from walking all that was imported each time some rows have passed: what stands
-    now is set aside, and collections come less often. Measured at a fifth of a run's time."""
+    """Keep Python's garbage collector from going through all that was imported each time some rows have passed: what
+    exists now is set aside, and collections come less often. Measured at a fifth of a run's time."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()

@@ -17,8 +17,8 @@ RECENT = 30.0
 class RunStats:
     """Reads a run's counters; may be asked from any thread.
 
-    `slow` names the steps that take the time, those that ask a model: time left is told from them, because rows that
-    wait before a step that needs all rows are half done, not undone.
+    `slow` names the steps that take the time, those that ask a model: time left is estimated from them, because rows
+    that wait before a step that needs all rows are half done, not undone.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class RunStats:
         self._seen: deque[tuple[float, int]] = deque([(self._started, 0)])
 
     def facts(self) -> dict[str, Any]:
-        """Rows, rates, requests, money and time left, now and as far as they can be told."""
+        """Rows, rates, requests, money and time left, now and as far as they are known."""
         now = time.monotonic()
         last = list(self._counts.steps.values())[-1]
         done = last.rows_out + self._counts.dropped

@@ -1,4 +1,4 @@
-"""The streaming engine: every row walks the DAG on its own, so that no slow row holds up another.
+"""The streaming engine: every row goes through the DAG on its own, so that no slow row holds up another.
 
 A finished row of one step enters the next at once. Rows in flight are bounded by a window; those that must wait for
 others (before a step that needs all rows) and those that are done lie in the spool on disk. Order is given by each
@@ -77,7 +77,7 @@ class StreamEngine:
         self._end(Interrupted("stopped; the same command goes on from here"))
 
     async def run(self) -> None:
-        """Walk every row of every source to its end. Raises what ended the run early, if anything did."""
+        """Take every row of every source to its end. Raises what ended the run early, if anything did."""
         try:
             self._load()
             for node in self._compiled.sources:
@@ -110,7 +110,7 @@ class StreamEngine:
             node.step.load()
 
     async def _read(self, node: Node) -> None:
-        """Start a walk for each row of a source that it can use, as the window allows. Reading happens beside the
+        """Start each row of a source that can be used, as the window allows. Reading happens beside the
         loop."""
         rows = islice(self._observer.rows(node, cast(Source, node.step).rows()), self._limit)
         while not self._ending:
@@ -122,8 +122,8 @@ class StreamEngine:
                 await self._go_on(row, node)
 
     async def _join(self, node: Node) -> None:
-        """Put the rows that wait before a join together by id. A row dropped in one branch is gone: its twins of the
-        other branches go with it, under the reason that stands there."""
+        """Put the rows that wait before a join together by id. A row dropped in one branch is gone: the equal rows
+        of the other branches are dropped with it, under the reason given there."""
         for _, group in groupby(self._spool.kept(node.id), key=lambda row: row.id):
             rows = list(group)
             self._counts.came(node.id)

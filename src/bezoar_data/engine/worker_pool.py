@@ -58,7 +58,7 @@ class WorkerPool:
         await self._idle.wait()
 
     def end(self) -> None:
-        """Start on no job any more, and wake whoever waits for room or for the last one to end."""
+        """Start on no job any more, and wake what waits for room or for the last one to end."""
         self._ended = True
         while self._ready:
             self._ready.popleft().close()

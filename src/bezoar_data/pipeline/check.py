@@ -51,11 +51,11 @@ def topological(file: PipelineFile) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CheckedSteps:
-    """What one walk along the DAG found."""
+    """What one pass along the DAG found."""
 
     problems: tuple[Problem, ...]
     columns: Mapping[str, frozenset[str] | None]
-    """The columns of the rows that leave each step, by its id; None where they cannot be told."""
+    """The columns of the rows that leave each step, by its id; None where they are not known."""
 
 
 def check_steps(
@@ -65,13 +65,13 @@ def check_steps(
 
     `models_wanted` says that no models file was named at all, which is a mistake where a step asks a model.
     """
-    walk = _Walk(loaded, catalogue, models, models_wanted)
-    problems = tuple(walk.problems())
-    return CheckedSteps(problems, {name: None if c is None else frozenset(c) for name, c in walk.columns.items()})
+    found = _Pass(loaded, catalogue, models, models_wanted)
+    problems = tuple(found.problems())
+    return CheckedSteps(problems, {name: None if c is None else frozenset(c) for name, c in found.columns.items()})
 
 
 def check_written(document: Document, catalogue: Mapping[str, StepEntry], models: LoadedModels | None) -> list[Problem]:
-    """What can be told of steps with mistakes of their own: unknown ones, settings they do not take, unknown roles."""
+    """What is known of steps with mistakes of their own: unknown ones, settings they do not take, unknown roles."""
     problems: list[Problem] = []
     for step in written_steps(document.value):
         use, settings = step.value.get("use"), step.value.get("with", {})
@@ -86,8 +86,8 @@ def check_written(document: Document, catalogue: Mapping[str, StepEntry], models
     return problems
 
 
-class _Walk:
-    """One walk along the DAG, with the columns that rows have after each step."""
+class _Pass:
+    """One pass along the DAG, with the columns that rows have after each step."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Compiling a checked pipeline file into a distilabel `Pipeline` and the nodes our engine walks.
+"""Compiling a checked pipeline file into a distilabel `Pipeline` and the nodes of our engine.
 
-Both engines run the same step objects in the same DAG: the streaming engine walks `Compiled.nodes`, distilabel's own
+Both engines run the same step objects in the same DAG: the streaming engine runs `Compiled.nodes`, distilabel's own
 runners take `Compiled.pipeline`.
 """
 
@@ -139,8 +139,8 @@ class Compiled:
 
 def compile_pipeline(checked: Checked, journal: Path, *, to_run: bool = True) -> Compiled:
     """Make the step objects and the distilabel pipeline. `journal` is where answers are kept. The modules of steps that
-    are not ours are imported here, which runs their code; not so without `to_run`: then an `Unrun` stands for each step
-    that only a run may run, and the distilabel pipeline is not whole.
+    are not ours are imported here, which runs their code; not so without `to_run`: then there is an `Unrun` in place
+    of each step that only a run may run, and the distilabel pipeline is not whole.
 
     Raises `InputError` for settings that only the step itself can judge.
     """

@@ -1,6 +1,6 @@
 """Reading a pipeline file with everything it names, and checking all of it before anything runs or is spent.
 
-No step's code is imported here: what steps read, write and take stands in the catalogue. Every mistake in every file
+No step's code is imported here: the catalogue holds what steps read, write and take. Every mistake in every file
 is found and reported together.
 """
 
@@ -35,12 +35,12 @@ class Checked:
     entries: tuple[StepEntry, ...]
     """The catalogue's entry of each step, by its index in the file."""
     step_columns: Mapping[str, frozenset[str] | None]
-    """The columns of the rows that leave each step, by its id; None where they cannot be told."""
+    """The columns of the rows that leave each step, by its id; None where they are not known."""
     warnings: tuple[Problem, ...] = ()
 
     @property
     def columns(self) -> frozenset[str] | None:
-        """The columns of the dataset, those of the lineage aside; None where they cannot be told."""
+        """The columns of the dataset, those of the lineage aside; None where they are not known."""
         taken = {parent for parent, _ in self.loaded.file.edges()}
         return next(self.step_columns[s.id] for s in self.loaded.file.steps if s.id not in taken)
 

@@ -29,7 +29,7 @@ MAGPIE_PROVIDERS = ("openai-completions",)
 
 
 def with_modules(checked: Checked) -> Checked:
-    """What was checked, with what the classes of modules tell, checked again by it. Raises `InputError` with every
+    """What was checked, with what the classes of modules declare, checked again by it. Raises `InputError` with every
     problem."""
     uses = {use.use: i for i, use in reversed([*enumerate(checked.loaded.file.steps)]) if _unseen(checked.entries[i])}
     if not uses:
@@ -81,7 +81,7 @@ def _unseen(entry: StepEntry) -> bool:
 
 
 def _described(use: str, entry: StepEntry) -> StepEntry:
-    """What the class tells: one that keeps our contract is used as our steps are, any other through an adapter."""
+    """What the class declares: one that keeps our contract is used as our steps are, any other through an adapter."""
     from bezoar_data.steps.base import GlobalRowStep, RowStep, Source
     from bezoar_data.steps.catalogue.describe import describe
     from bezoar_data.steps.external.describe import describe_class

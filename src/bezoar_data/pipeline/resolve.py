@@ -18,7 +18,7 @@ from bezoar_data.steps.external.registry import distilabel_steps, module_step, u
 def find_entry(
     catalogue: Mapping[str, StepEntry], use: str, settings: Mapping[str, Any], *, starts: bool
 ) -> StepEntry | None:
-    """What is known of a step by its name in a file. `starts` says that no step stands before it: what a module's step
+    """What is known of a step by its name in a file. `starts` says that no step comes before it: what a module's step
     does is not known otherwise."""
     if use.startswith(PREFIX):
         return distilabel_steps().get(use)

@@ -60,17 +60,13 @@ __all__ = [
 ]
 
 
-Turns = StepGenerator
-"""Its name in steps written for earlier releases."""
-
-
 class _Declared:
     """Facts every step declares for the catalogue."""
 
     use: ClassVar[str] = ""
     """Name in pipeline files, e.g. `orca.explain`. Empty for abstract bases."""
     version: ClassVar[int] = 1
-    """Raised when the step's output changes for the same input; stands in the lock."""
+    """Raised when the step's output changes for the same input; recorded in the lock."""
     spelled: ClassVar[dict[str, str]] = {"llm": "model"}
     """How pipeline files spell a field, where not as the class does."""
     reads: ClassVar[tuple[str, ...]] = ()
@@ -242,7 +238,7 @@ class Source(_Declared, GeneratorStep):
 
     @property
     def expected(self) -> int | None:
-        """How many rows `read` gives, as soon as that is known: progress then tells the time left."""
+        """How many rows `read` gives, as soon as that is known: progress then shows the time left."""
         return None
 
     def facts(self) -> Sequence[SourceFacts]:

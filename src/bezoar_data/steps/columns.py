@@ -1,6 +1,6 @@
 """Filling the column names a step declares with its settings: `"{judge}_status"` becomes `"gpt4_status"`.
 
-It stands apart from the steps because the catalogue fills the same declarations without importing distilabel.
+It is apart from the steps because the catalogue fills the same declarations without importing distilabel.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Outcome:
     """What came of a row by `verdict`, or of all rows by a step that makes others of them (then there is no verdict).
 
     Rows in `kept` go on; those in `dropped` carry their drop mark. `flags` and `soft_failures` are what the step found
-    in a row, or failed to do for it, that goes on all the same. `made` tells of each new row what the step said of it.
+    in a row, or failed to do for it, that goes on all the same. `made` is what the step said of each new row.
     """
 
     verdict: Verdict | None

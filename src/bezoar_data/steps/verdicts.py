@@ -14,7 +14,7 @@ from bezoar_data.runs.row import Columns, Row
 class Dropped:
     """The row ends here. `reason` is a code people count by; `detail` explains this one; `raw` is a model's text.
 
-    `failed=True` says that something went wrong, as against a row sorted out on purpose: it counts against `tolerate`.
+    `failed=True` says that something went wrong, as against a row dropped on purpose: it counts against `tolerate`.
     `facts` are JSON's values for a report.
     """
 
@@ -29,8 +29,8 @@ class Dropped:
 class Kept:
     """The row goes on as itself, with these columns.
 
-    `soft_failure` tells what the step failed to do for it, where the row is worth keeping all the same: it stands in
-    the row's lineage, and counts against `tolerate` if it is marked as failed. `flag` tells what the step found in a
+    `soft_failure` says what the step failed to do for it, where the row is worth keeping all the same: it is recorded
+    in the row's lineage, and counts against `tolerate` if it is marked as failed. `flag` says what the step found in a
     row that it would otherwise have dropped.
     """
 
@@ -41,7 +41,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A row that a step made from the one it was given, or (`dropped`) a candidate for one that was sorted out.
+    """A row that a step made from the one it was given, or (`dropped`) a candidate for one that was not kept.
 
     `parent` is the place of an earlier child of the same verdict that this one was made from; None: the row itself.
     `asked` holds the questions and answers it came of; None: all that were asked for the row.
@@ -76,7 +76,7 @@ StepGenerator = Generator[Ask, Answer, Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A row made out of several others, or (`dropped`) a candidate for one that was sorted out.
+    """A row made out of several others, or (`dropped`) a candidate for one that was not kept.
 
     `parents` are the rows it was made from, `answers` what models said for it. `place` is its number among all that
     the step makes: together with the parents it is the row's identity, so it must not depend on time.

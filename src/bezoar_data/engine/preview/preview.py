@@ -1,7 +1,7 @@
 """The preview: a few rows through the whole pipeline, on the real engine, and everything that was said about them.
 
 The rows are those that the whole run would begin with, and their questions are the same, so that the run finds their
-answers in the journal. That holds as far as it can be had for free: a step that must see all rows and stands before any
+answers in the journal. That holds as far as it costs nothing: a step that must see all rows and comes before any
 model gets all of them; one that comes after a model gets the few. Nothing is written but the journal.
 """
 
@@ -135,7 +135,7 @@ def _asked_directly(compiled: Compiled) -> tuple[Compiled, list[str]]:
 
 def _ended(spool: Spool, recorder: TraceRecorder) -> tuple[set[str], bool]:
     """Which rows came through, and whether demo models had a part in them. What was dropped between steps, at a join,
-    is told at the row."""
+    is recorded with the row."""
     kept, demo = set(), False
     for row in spool.kept():
         if recorder.sample(row):

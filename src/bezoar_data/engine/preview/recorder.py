@@ -115,7 +115,7 @@ class TraceRecorder(Observer):
             self._roots[row.id] = self._roots.get(parents[0], row.id) if len(parents) == 1 else row.id
         return self._roots[row.id]
 
-    # What the engine tells.
+    # Called by the engine.
 
     def rows(self, node: Node, rows: Iterator[Row]) -> Iterator[Row]:
         whole = _wanted_whole(node, self._compiled)
@@ -152,7 +152,7 @@ class TraceRecorder(Observer):
         if not outcome.made:
             trace.steps.append(_step_trace(node.id, row.columns, outcome, calls))
             return
-        # What was asked for one child stands with it, what was asked for all of them with the row.
+        # What was asked for one child is recorded with it, what was asked for all of them with the row.
         children = cast("Sequence[Child]", outcome.made)
         shared = any(child.asked is None for child in children)
         detail = f"of {len(children)} made of it {len(outcome.kept)} kept"
