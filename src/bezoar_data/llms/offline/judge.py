@@ -19,8 +19,8 @@ from bezoar_data._version import __version__
 from bezoar_data.llms.providers.base import Completion, Provider, Request
 from bezoar_data.llms.retry_policy import Refusal
 
-from .checks import CHECKS, Finding
-from .judged import Judged, agreement, read_judged
+from .checks import CHECKS
+from .judged import Finding, Judged, agreement, read_judged
 from .scoring import compare, read_compared, score
 from .text import Pick, clip, count_tokens, cut_tokens, listed, quoted, stem, topic_words
 

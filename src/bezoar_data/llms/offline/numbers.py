@@ -23,7 +23,7 @@ def evaluate(expression: str) -> Fraction | None:
         .replace("−", "-")
         .replace("–", "-")
     )
-    tokens = _TOKEN.findall(text.replace("$", ""))
+    tokens: list[str] = _TOKEN.findall(text.replace("$", ""))
     if len(tokens) > 60:
         return None
     position = 0

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from .checks import CHECKS, Finding
-from .judged import Judged, agreement
+from .checks import CHECKS
+from .judged import Finding, Judged, agreement
 from .text import Pick, listed
 
 _COHERENCE = {"disordered": 0, "script": 0, "looping": 1, "markers": 2, "truncated": 2, "empty": 0}
