@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,34 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+from support.fault_server import FaultServer
+from support.projects import Project
+
 # A slow machine is no fault of the code, and a failure must come again when the test is run again.
 settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 settings.load_profile("steady")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A person's project: an empty folder so far."""
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def running_server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running_server: FaultServer, request: pytest.FixtureRequest) -> FaultServer:
+    """A server as new for each test, with the faults that its mark `server(...)` names."""
+    mark = request.node.get_closest_marker("server")
+    running_server.renew(**(mark.kwargs if mark else {}))
+    return running_server
 
 
 @pytest.fixture

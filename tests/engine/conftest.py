@@ -1,4 +1,4 @@
-"""What tests of whole runs share: a person's project, and a fault server for each test."""
+"""What tests of whole runs share: a server that answers distilabel's tasks, and a project beside it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,6 @@ import pytest
 
 from support.fault_server import FaultServer
 from support.projects import Project
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project")
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

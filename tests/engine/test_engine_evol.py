@@ -14,7 +14,7 @@ from support.command import Outcome
 from support.fault_server import FaultServer
 from support.projects import Project, both_engines_agree, counts_add_up, kill, wait_for_requests
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.server(evolving=True)]
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,12 +37,6 @@ ELIMINATED = {
     "no_information_gain",
     "unclear_comparison",
 }
-
-
-@pytest.fixture
-def server():
-    with FaultServer(evolving=True) as server:
-        yield server
 
 
 def prepare(project: Project, server: FaultServer, count: int = 40, mark: dict[int, str] | None = None) -> None:

@@ -14,7 +14,7 @@ from support.command import Outcome
 from support.fault_server import FaultServer
 from support.projects import Project, both_engines_agree, counts_add_up, interrupt, kill, wait_for_requests
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.server(examples=20)]
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,20 +34,9 @@ LAMINI = """\
 TOLERANT = {"tolerate": 1.0}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    (tmp_path / "project" / "runs").mkdir(parents=True)
-    return Project(tmp_path / "project")
-
-
-@pytest.fixture
-def server():
-    with FaultServer(examples=20) as server:
-        yield server
-
-
 def seeds(project: Project, count: int = 30, mark: dict[int, str] | None = None) -> None:
     rows = ({"instruction": f"Tell me about the number {i}. {(mark or {}).get(i, '')}".strip()} for i in range(count))
+    (project.folder / "runs").mkdir()
     (project.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 

@@ -20,17 +20,6 @@ from support.projects import JUDGED, STEPS, Project
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project")
-
-
-@pytest.fixture
-def server():
-    with FaultServer() as server:
-        yield server
-
-
 def keys(journal: Path) -> set[bytes]:
     with closing(sqlite3.connect(journal)) as db:
         return {key for (key,) in db.execute("SELECT key FROM answers")}

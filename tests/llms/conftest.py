@@ -1,4 +1,4 @@
-"""What tests of who answers share: a fault server for each file, set anew for each test, and a journal."""
+"""What tests of models share: a journal."""
 
 from __future__ import annotations
 
@@ -8,19 +8,6 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.llms.journal import Journal
-from support.fault_server import FaultServer
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: FaultServer) -> FaultServer:
-    running.set()
-    return running
 
 
 @pytest.fixture

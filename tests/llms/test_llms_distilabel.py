@@ -30,15 +30,12 @@ needs_openai = pytest.mark.skipif(
 INSTALLED = all(importlib.util.find_spec(name) for name in ("torch", "transformers", "accelerate"))
 
 
+pytestmark = pytest.mark.server(retry_after="7", words=5)
+
+
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", KEY)
-
-
-@pytest.fixture
-def server(server: FaultServer) -> FaultServer:
-    server.set(retry_after="7", words=5)
-    return server
 
 
 def model(server: FaultServer | str, **values: Any) -> Model:

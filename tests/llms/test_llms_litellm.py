@@ -28,15 +28,12 @@ KEY = "planted-key-0123456789"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 
 
+pytestmark = pytest.mark.server(retry_after="7", words=5)
+
+
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", KEY)
-
-
-@pytest.fixture
-def server(server: FaultServer) -> FaultServer:
-    server.set(retry_after="7", words=5)
-    return server
 
 
 def model(server: FaultServer | str, **values: Any) -> Model:

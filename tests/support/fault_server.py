@@ -391,6 +391,10 @@ class FaultServer:
         """Other faults from now on; counts start again from zero."""
         self._configure("", faults)
 
+    def renew(self, **faults: Any) -> None:
+        """As a new server with these faults, also after it was stopped."""
+        self.set(**faults) if self._process is not None else self.start(**faults)
+
     def turn(self, **faults: Any) -> None:
         """Other faults from now on; the counts go on, and who is held goes on."""
         self._configure("?turn", faults)
