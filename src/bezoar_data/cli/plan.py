@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api.pipelines import load_pipeline
+import bezoar_data
 from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile
 from bezoar_data.llms.redact import redact
 
@@ -55,7 +55,9 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would ask, cost and write, as intervals for each step and model. Sends nothing."""
-    file = load_pipeline(pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost)
+    file = bezoar_data.load_pipeline(
+        pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost
+    )
     made = file.plan(retry_failed=retry_failed, tokenizer=tokenizer)
     if as_json:
         text = json.dumps(made.as_json(), ensure_ascii=False)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bezoar_data.api.pipelines import load_pipeline
+import bezoar_data
 from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
@@ -38,7 +38,9 @@ def preview(
 
     Example: bezoar-data preview pipelines/orca.yaml -n 3 --html preview.html
     """
-    file = load_pipeline(pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost)
+    file = bezoar_data.load_pipeline(
+        pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost
+    )
     report = file.preview(rows, retry_failed=retry_failed, quiet=as_json)
     if html is not None:
         _write(html, report.page())

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bezoar_data.api.publishing import publish as send
+import bezoar_data
 from bezoar_data.cards.hub.pull import pull as fetch
 from bezoar_data.cli.options import AsJson
 
@@ -61,7 +61,9 @@ def publish(
 
     Example: bezoar-data publish trained/openbezoar/openbezoar-sft --to my-name/openbezoar-sft
     """
-    published = send(folder, repo, public=public, gated=gated, allow=allow or (), base=base, dry_run=dry_run)
+    published = bezoar_data.publish(
+        folder, repo, public=public, gated=gated, allow=allow or (), base=base, dry_run=dry_run
+    )
     upload, address = published.upload, published.address
     if as_json:
         changes = {"new": upload.new, "changed": upload.changed, "removed": upload.removed, "same": upload.same}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api.reviews import pull_review, push_review, review_status
+import bezoar_data
 from bezoar_data.cli.options import AsJson
 from bezoar_data.review import backup as backups
 from bezoar_data.review import server
@@ -100,7 +100,7 @@ def push(
 
     Example: bezoar-data review push runs/orca --sample 200 --overlap 2
     """
-    pushed = push_review(
+    pushed = bezoar_data.push_review(
         run,
         sample=sample,
         even=even,
@@ -131,7 +131,7 @@ def status(
 
     Example: bezoar-data review status runs/orca
     """
-    found = review_status(run, dataset=dataset, workspace=workspace)
+    found = bezoar_data.review_status(run, dataset=dataset, workspace=workspace)
     typer.echo(json.dumps({"ok": True, **found.as_json()}) if as_json else str(found))
 
 
@@ -151,5 +151,5 @@ def pull(
 
     Example: bezoar-data review pull runs/orca
     """
-    report = pull_review(run, dataset=dataset, workspace=workspace)
+    report = bezoar_data.pull_review(run, dataset=dataset, workspace=workspace)
     typer.echo(json.dumps(report.as_json()) if as_json else str(report))

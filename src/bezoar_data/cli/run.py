@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api.pipelines import load_pipeline
+import bezoar_data
 from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed
 
 
@@ -56,7 +56,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a pipeline: make the rows, judge them, write the dataset and its card."""
-    file = load_pipeline(
+    file = bezoar_data.load_pipeline(
         pipeline,
         models=models,
         set=overrides or (),

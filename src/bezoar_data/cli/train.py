@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api.recipes import load_recipe
+import bezoar_data
 from bezoar_data.reports.training_plan import plan_as_json, plan_text
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.launcher import write_launcher
@@ -55,7 +55,7 @@ def train(
     if launcher is not None:
         _write_launcher(recipe, launcher, processes, out)
         return
-    loaded = load_recipe(recipe, runs=runs, out=out)
+    loaded = bezoar_data.load_recipe(recipe, runs=runs, out=out)
     if plan:
         prepared = loaded.prepare()
         typer.echo(json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,19 +173,13 @@ class _Pass:
             for column in reads:
                 if column not in sure:
                     yield self._missing(i, use, column, before)
-            for column in writes:
-                if column in before and column not in reads and not entry.makes and entry.kind != "source":
-                    message = f"the column '{printable(column)}' is there already; '{use.use}' would write over it"
-                    path = self._said(i, use, column)
-                    yield self._document.problem("column-twice", message, path, hint="give it another name")
+            if not entry.makes and entry.kind != "source":
+                yield from self._check_written(i, use, [c for c in writes if c in before and c not in reads])
         elif entry.kind == "source":
             before = {}
         else:
             return
-        for column in (*LINEAGE_COLUMNS, RESERVED):
-            if column in writes:
-                message = f"'{column}' is kept for lineage and cannot be written"
-                yield self._document.problem("reserved-column", message, self._said(i, use, column))
+        yield from self._check_reserved(i, use, writes)
         carried = {} if entry.makes and not entry.carries else before
         if isinstance(entry, ExternalEntry):
             if not entry.leaves_known:
@@ -194,6 +188,18 @@ class _Pass:
             carried = {column: by for column, by in carried.items() if column not in removed}
         written = (*writes, *entry.optional_columns(dict(use.settings)))
         self.columns[use.id] = {**carried, **dict.fromkeys(written, use.id)}
+
+    def _check_written(self, i: int, use: StepUse, twice: Iterable[str]) -> Iterator[Problem]:
+        for column in twice:
+            message = f"the column '{printable(column)}' is there already; '{use.use}' would write over it"
+            path = self._said(i, use, column)
+            yield self._document.problem("column-twice", message, path, hint="give it another name")
+
+    def _check_reserved(self, i: int, use: StepUse, writes: Sequence[str]) -> Iterator[Problem]:
+        for column in (*LINEAGE_COLUMNS, RESERVED):
+            if column in writes:
+                message = f"'{column}' is kept for lineage and cannot be written"
+                yield self._document.problem("reserved-column", message, self._said(i, use, column))
 
     def _before(self, i: int) -> set[str] | None:
         """The columns of the rows that reach a step, those of one branch of a union included; None: not known."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -182,20 +182,26 @@ def compile_pipeline(checked: Checked, journal: Path, *, to_run: bool = True) ->
             )
     if problems:
         raise InputError(problems)
-    sources = [n for n in nodes if n.is_source]
-    for rank, node in enumerate(sources):
-        node.step.stand(rank)
-    if problems := _names_twice(checked, sources):
-        raise InputError(problems)
-    steps = {node.id: node.step for node in nodes}
-    for parent, child in edges:
-        if isinstance(steps[parent], Unrun) or isinstance(steps[child], Unrun):
-            continue
-        steps[parent].connect(steps[child])
+    _start_sources(checked, [n for n in nodes if n.is_source])
+    _connect(nodes, edges)
     compiled = Compiled(checked, tuple(nodes), pipeline, _resolved(checked))
     if to_run:
         compiled.last.step.connect(Pack(name="bezoar-pack", pipeline=pipeline))
     return compiled
+
+
+def _start_sources(checked: Checked, sources: Sequence[Node]) -> None:
+    for rank, node in enumerate(sources):
+        node.step.stand(rank)
+    if problems := _names_twice(checked, sources):
+        raise InputError(problems)
+
+
+def _connect(nodes: Sequence[Node], edges: Iterable[tuple[str, str]]) -> None:
+    steps = {node.id: node.step for node in nodes}
+    for parent, child in edges:
+        if not isinstance(steps[parent], Unrun) and not isinstance(steps[child], Unrun):
+            steps[parent].connect(steps[child])
 
 
 def _names_twice(checked: Checked, sources: Sequence[Node]) -> list[Problem]:

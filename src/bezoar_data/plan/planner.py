@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
+from huggingface_hub import constants
+
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.history import past_answers
@@ -30,6 +32,7 @@ from bezoar_data.plan.token_count import Tokens
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.splits import TRAIN
 from bezoar_data.steps.base import GlobalModelStep
+from bezoar_data.steps.curation.tokenizer import load_tokenizer
 from bezoar_data.steps.verdicts import answer_name
 
 
@@ -73,7 +76,6 @@ def plan_pipeline(
 def _tokens(name: str | None) -> Tokens:
     if name is None:
         return Tokens()
-    from bezoar_data.steps.curation.tokenizer import load_tokenizer
 
     return Tokens(load_tokenizer(name), name)
 
@@ -81,8 +83,6 @@ def _tokens(name: str | None) -> Tokens:
 @contextmanager
 def _without_hub() -> Iterator[None]:
     """While this lasts, nothing is fetched from the Hugging Face Hub: what is not on this machine is unknown."""
-    from huggingface_hub import constants
-
     places: list[ModuleType] = [constants]
     if (config := sys.modules.get("datasets.config")) is not None:
         places.append(config)

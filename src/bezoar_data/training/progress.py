@@ -37,7 +37,7 @@ class Progress:
             self.say(f"{stage}: goes on from step {checkpoint.name.rpartition('-')[2]}")
         say = self.say
 
-        class Tell(TrainerCallback):  # type: ignore[misc]
+        class Tell(TrainerCallback):
             began, first, said, timed = 0.0, 0, 0.0, 0.0
 
             def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:

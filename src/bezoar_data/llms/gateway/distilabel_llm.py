@@ -127,7 +127,7 @@ class _Runtime:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(work, self.gateway), self.loop))
 
 
-class ChatLLM(AsyncLLM):  # type: ignore[misc]
+class ChatLLM(AsyncLLM):
     """Answers as the role `role` of a models file. Sampling values stand in `spec`, not in `generation_kwargs`.
 
     Besides texts and token counts each output carries `finish_reason` and `key`, the journal's key of each text:

@@ -13,7 +13,7 @@ import inspect
 import json
 import os
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -241,8 +241,15 @@ def _completions(output: Any, n: int, most: int | None) -> list[Completion]:
 
 
 def _setting_problems(model: Model, cls: Any) -> list[Problem]:
-    who, name = f"model '{model.model}'", _name(model)
-    fields, known, found = cls.model_fields, _parameters(cls), []
+    return [
+        *_body_problems(model, cls.model_fields),
+        *_generation_problems(model, _parameters(cls)),
+        *_unsupported(model, cls.model_fields, _parameters(cls)),
+    ]
+
+
+def _body_problems(model: Model, fields: Mapping[str, Any]) -> list[Problem]:
+    who, name, found = f"model '{model.model}'", _name(model), []
     for setting in model.extra_body:
         if setting in _NEVER:
             message = f"extra_body of {who} may not set '{setting}'"
@@ -253,14 +260,24 @@ def _setting_problems(model: Model, cls: Any) -> list[Problem]:
     if _says(model.extra_body, "trust_remote_code"):
         message = f"extra_body of {who} asks for trust_remote_code"
         found.append(Problem("remote-code", message, hint="code from a model's repository is not run here"))
+    return found
+
+
+def _generation_problems(model: Model, known: Collection[str]) -> list[Problem]:
+    who, name = f"model '{model.model}'", _name(model)
     generation = model.extra_body.get(GENERATION) or {}
     if not isinstance(generation, dict):
-        found.append(Problem("bad-setting", f"generation_kwargs of {who} is no mapping", hint="write names and values"))
-        generation = {}
-    for setting in generation:
-        if setting not in known:
-            message = f"generation_kwargs of {who}: distilabel's {name} has no '{setting}'"
-            found.append(Problem("unknown-setting", message, hint=did_you_mean(setting, sorted(known))))
+        return [Problem("bad-setting", f"generation_kwargs of {who} is no mapping", hint="write names and values")]
+    message = f"generation_kwargs of {who}: distilabel's {name} has no "
+    return [
+        Problem("unknown-setting", f"{message}'{setting}'", hint=did_you_mean(setting, sorted(known)))
+        for setting in generation
+        if setting not in known
+    ]
+
+
+def _unsupported(model: Model, fields: Mapping[str, Any], known: Collection[str]) -> list[Problem]:
+    who, name, found = f"model '{model.model}'", _name(model), []
     for said, names in _NAMES.items():
         if getattr(model, said) and not _first(names, fields):
             message = f"{who} has a '{said}', which distilabel's {name} does not support"

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterator
 
 from bezoar_data.config.sanitize import clean_text
-from bezoar_data.plan.result import Interval, ModelUse, Plan, PlannedStep
+from bezoar_data.plan.interval import Interval
+from bezoar_data.plan.result import ModelUse, Plan, PlannedStep
 from bezoar_data.reports.plan.dag_ascii import Line, draw
 
 _VERDICTS = {
@@ -76,7 +77,8 @@ def use(one: ModelUse) -> str:
         return f"{one.role} ({one.model}): requests unknown"
     parts = []
     if one.requests.high:
-        assert one.prompt_tokens is not None and one.completion_tokens is not None  # noqa: S101
+        assert one.prompt_tokens is not None  # noqa: S101
+        assert one.completion_tokens is not None  # noqa: S101
         parts.append(number(one.requests, "requests"))
         parts.append(f"{number(one.prompt_tokens)} tokens in, {number(one.completion_tokens)} out")
         parts.append("no price" if one.cost is None else money(one.cost))

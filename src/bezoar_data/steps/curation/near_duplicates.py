@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from pydantic import Field
+from rensa import RMinHash, RMinHashLSH
 
 from bezoar_data.measures.shingles import ngram_hashes
 from bezoar_data.runs.row import Row
@@ -62,8 +64,6 @@ class NearDuplicates(GlobalFilterStep):
 
     def _find(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> dict[int, tuple[int, float]]:
         """The near-duplicates among rows of n-grams: for each the row that stays for it, and their similarity."""
-        import numpy as np
-
         # Most rows share a band with no other and are done with. From here on rows are counted among the rest.
         count = bands(self.threshold, self.num_perm)
         sizes = np.diff(starts)
@@ -102,18 +102,12 @@ class NearDuplicates(GlobalFilterStep):
         return found
 
     def _share_a_band(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-        import numpy as np
-        from rensa import RMinHash, RMinHashLSH
-
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts.astype(np.uint64), self.num_perm, _SEED)
         index = RMinHashLSH(self.threshold, self.num_perm, count)
         return np.array(index.query_duplicate_flags_matrix_one_shot(matrix), dtype=bool)
 
     def _sketches(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint32]:
         """The rows' MinHash values, `num_perm` of each."""
-        import numpy as np
-        from rensa import RMinHash
-
         sketches = np.empty((len(starts) - 1, self.num_perm), np.uint32)
         # A few at a time: rensa gives the values out as lists of Python's numbers, ten times their size.
         for a in range(0, len(sketches), 1000):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from bezoar_data.runs.row import Row
@@ -44,8 +45,6 @@ class SemanticDuplicates(GlobalFilterStep):
         _ = self.embedder
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
-        import numpy as np
-
         columns = self.inputs
         vectors = self.embedder.vectors([joined(row, columns) for row in rows])
         kept = np.empty_like(vectors)

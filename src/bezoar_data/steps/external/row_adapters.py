@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from distilabel.steps.tasks.base import Task
+from distilabel.utils.dicts import group_dicts
 from pydantic import Field, NonNegativeInt
 
 from bezoar_data.llms.ask import Answer, Ask
@@ -126,8 +128,6 @@ class FastTask(ExternalTask):
     ) -> Verdict:
         usable = [out for out in outs if not isinstance(out, Dropped)]
         if usable and self.step.group_generations:
-            from distilabel.utils.dicts import group_dicts
-
             usable = [{**group_dicts(*usable), "model_name": answer.model}]
             return Kept(self.renaming.taken(row.columns, {**given, **usable[0]}))
         made = []
@@ -152,8 +152,6 @@ def _as_verdict(made: Sequence[Child], none: Dropped) -> Verdict:
 def is_fast(cls: type[Any]) -> bool:
     """Whether a task can be taken apart: it asks once for each row, by distilabel's own `process`, and no draw decides
     what it asks."""
-    from distilabel.steps.tasks.base import Task
-
     if not (issubclass(cls, Task) and cls.process is Task.process):
         return False
     own = [c for c in cls.__mro__ if issubclass(c, Task) and c is not Task]

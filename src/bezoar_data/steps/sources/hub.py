@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from datasets import load_dataset
+from huggingface_hub import HfApi
+
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.steps.base import SourceFacts
@@ -29,8 +32,6 @@ def hub_facts(dataset: str, revision: str | None, licence: str | None) -> Source
 
 @lru_cache(maxsize=16)
 def _resolve(dataset: str, revision: str | None) -> tuple[str, str | None]:
-    from huggingface_hub import HfApi
-
     try:
         info = HfApi().dataset_info(dataset, revision=revision)
     except Exception as error:
@@ -44,8 +45,6 @@ def hub_records(
     dataset: str, revision: str, config: str | None, split: str, data_dir: str | None = None
 ) -> Iterator[FileRow]:
     """The rows of one split, streamed. Raises `InputError` for a wrong name, configuration, split or folder."""
-    from datasets import load_dataset
-
     try:
         stream: Any = load_dataset(dataset, config, data_dir=data_dir, split=split, revision=revision, streaming=True)
         for index, values in enumerate(stream):

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
@@ -207,9 +209,6 @@ def _unescape(field: str) -> str:
 
 
 def _read_parquet(path: Path, bad_rows: BadRows, need: Collection[str]) -> Iterator[FileRow]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         with pq.ParquetFile(path) as file:
             missing = [c for c in need if c not in file.schema_arrow.names]

@@ -32,7 +32,9 @@ def run_merge(job: StageJob) -> Done:
     """Leave a model that stands alone. Raises `InputError` where the weights cannot be loaded."""
     import torch
 
-    assert isinstance(job.stage, MergeStage) and job.start.adapter is not None  # noqa: S101 (a recipe is checked for it)
+    # A recipe is checked for both.
+    assert isinstance(job.stage, MergeStage)  # noqa: S101
+    assert job.start.adapter is not None  # noqa: S101
     began = time.perf_counter()
     # Added in single precision, and rounded once.
     model = load_weights(job.start, job.place, dtype="float32")
