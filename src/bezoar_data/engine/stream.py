@@ -238,7 +238,7 @@ class StreamEngine:
                 return said
             try:
                 if said.to not in node.roles:
-                    raise TypeError(f"step '{node.id}' asked a model but names none")
+                    raise TypeError(f"step '{node.id}' asks '{said.to}', which is none of its models")
                 name = answer_name(node.id, said.to)
                 reply = await self._gateway.ask(node.roles[said.to], said, step=name, shielded=False)
             except Refused as error:

@@ -128,7 +128,7 @@ def _answers(step: Any, asks: Sequence[Ask]) -> list[Answer | Refused]:
     for to in dict.fromkeys(ask.to for ask in asks):
         model: LLM | None = getattr(step, to, None)
         if model is None:
-            raise TypeError(f"step '{step.name}' asked a model but has no {to}")
+            raise TypeError(f"step '{step.name}' asks '{to}', which is none of its models")
         mine = [i for i, ask in enumerate(asks) if ask.to == to]
         name = answer_name(str(step.name), to)
         answers.update(zip(mine, ask_each(model, [asks[i] for i in mine], step=name), strict=True))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from types import GeneratorType
 from typing import Any, Protocol
 
 from bezoar_data.config.errors import BezoarError
@@ -72,12 +73,13 @@ class Outcome:
 class RowRun:
     """One row's run through one step."""
 
-    __slots__ = ("_ask", "_generator", "_step", "row")
+    __slots__ = ("_generator", "_step", "_to", "row")
+
+    _generator: StepGenerator
+    _to: str
 
     def __init__(self, step: DecidesRow, row: Row) -> None:
         self._step = step
-        self._generator: StepGenerator | None = None
-        self._ask: Ask | None = None
         self.row = row
         """The row with the answers it got so far in its lineage."""
 
@@ -85,7 +87,19 @@ class RowRun:
         """The step's next question, given the answer or refusal of its last (None to begin), or in the end what came
         of the row. Raises only what ends a whole run; any other error of the step ends its row."""
         try:
-            self._ask = self._advance(reply)
+            if reply is None:
+                started = self._step.run_row(self.row)
+                if not isinstance(started, GeneratorType):
+                    return outcome_of(self._step, self.row, started)
+                self._generator = started
+                ask = next(started)
+            elif isinstance(reply, Answer):
+                name = answer_name(self._step.name, self._to)
+                lineage = self.row.lineage.answered(name, reply.model, reply.keys, demo=reply.demo)
+                self.row = Row(self.row.columns, lineage)
+                ask = self._generator.send(reply)
+            else:
+                ask = self._generator.throw(reply)
         except StopIteration as end:
             return outcome_of(self._step, self.row, end.value)
         except Refused as error:
@@ -94,27 +108,12 @@ class RowRun:
             raise
         except Exception as error:
             return self.fail(error)
-        return self._ask
+        self._to = ask.to
+        return ask
 
     def fail(self, error: Exception) -> Outcome:
         """End the row with an error that came up while it was driven."""
         return outcome_of(self._step, self.row, broken(error))
-
-    def _advance(self, reply: Answer | Refused | None) -> Ask:
-        if self._generator is None:
-            started = self._step.run_row(self.row)
-            if not isinstance(started, Generator):
-                raise StopIteration(started)
-            self._generator = started
-            return next(started)
-        if isinstance(reply, Answer):
-            assert self._ask is not None  # noqa: S101
-            name = answer_name(str(self._step.name), self._ask.to)
-            lineage = self.row.lineage.answered(name, reply.model, reply.keys, demo=reply.demo)
-            self.row = Row(self.row.columns, lineage)
-            return self._generator.send(reply)
-        assert reply is not None  # noqa: S101
-        return self._generator.throw(reply)
 
 
 class WaveRun:
@@ -143,15 +142,15 @@ def outcome_of(step: Any, row: Row, verdict: Any) -> Outcome:
 
     A step that makes rows counts candidates: a row of which it could make none is one candidate dropped.
     """
-    name, makes = str(step.name), getattr(step, "makes", False)
+    makes = getattr(step, "makes", False)
     if isinstance(verdict, Children) and verdict.rows:
-        return _apply_children(row, verdict, verdict.rows, name)
+        return _apply_children(row, verdict, verdict.rows, step.name)
     if not isinstance(verdict, Dropped) and (makes or not isinstance(verdict, Kept)):
         verdict = broken(TypeError(f"{'made no row' if makes else 'gave no verdict'}: {verdict!r:.200}"))
     if makes:
         candidate = Child({column: row.columns.get(column) for column in step.outputs}, dropped=verdict)
-        return _apply_children(row, verdict, [candidate], name)
-    return apply_verdict(row, verdict, name)
+        return _apply_children(row, verdict, [candidate], step.name)
+    return apply_verdict(row, verdict, step.name)
 
 
 def apply_verdict(row: Row, verdict: Verdict, step: str) -> Outcome:
