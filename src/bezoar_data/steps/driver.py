@@ -92,7 +92,7 @@ class RowRun:
                 if not isinstance(started, GeneratorType):
                     return outcome_of(self._step, self.row, started)
                 self._generator = started
-                ask = next(self._generator)
+                ask: Ask = next(started)
             elif isinstance(reply, Answer):
                 name = answer_name(self._step.name, self._to)
                 lineage = self.row.lineage.answered(name, reply.model, reply.keys, demo=reply.demo)
