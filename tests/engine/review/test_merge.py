@@ -24,7 +24,7 @@ from bezoar_data.training.stages.registry import load_recipe
 from support.projects import JUDGED, Project, run_here
 from training.conftest import HEAD
 
-SHIPPED = Path(__file__).parents[2]
+SHIPPED = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from support.projects import Project
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REPO = "tester/orca"
 
 

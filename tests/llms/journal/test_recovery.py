@@ -321,7 +321,7 @@ print("whole")
 
 def test_a_disk_that_is_really_full_ends_in_a_message_and_a_whole_file(tmp_path: Path) -> None:
     """A file system of eight megabytes, mounted in a name space of its own."""
-    disk, tests = tmp_path / "disk", Path(__file__).parents[1]
+    disk, tests = tmp_path / "disk", Path(__file__).parents[2]
     disk.mkdir()
     script = tmp_path / "full.py"
     script.write_text(FULL)

@@ -212,7 +212,7 @@ def test_long_answers_are_judged_in_little_time() -> None:
 
 def test_error_rates_stay_near_the_measured_ones(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every twelfth held-out row: wide of the published figures, so that only a real loss of judgement fails."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks" / "offline"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks" / "offline"))
     monkeypatch.setenv("BEZOAR_TEST_DATA", str(real_data))
     import answers
 

@@ -17,7 +17,7 @@ from bezoar_data.training.stages.registry import load_recipe
 from bezoar_data.training.stages.sft import SftStage
 from support.marks import expected
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CARD = """\
 ---
 dataset_info: {features: [{name: prompt, dtype: string}, {name: gpt4_status, dtype: string}]}

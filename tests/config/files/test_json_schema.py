@@ -71,7 +71,7 @@ CARDS = {
     "tags: [a, 3]\n": False,
 }
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMAS = {name: json.loads(text) for name, text in schema_texts().items()}
 SHIPPED = sorted(path for path, _ in find_files([ROOT / folder for folder in ("pipelines", "recipes", "cards")]))
 

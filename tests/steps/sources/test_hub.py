@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_steps_sources_flan import flan
 
+from support.flan_rows import flan
 from support.hub_server import Hub, Repo, hub_server
 
 READ = """

@@ -19,7 +19,7 @@ from support.trained import GOOD, data, leave, stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REPO = "tester/model"
 DEMO = data("demo", "unknown", "unknown", demo=True)
 LOCAL = {"stage": "sft-merged"}

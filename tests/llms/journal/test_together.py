@@ -131,7 +131,7 @@ def test_processes_that_open_a_new_journal_at_once_all_get_it(tmp_path: Path) ->
         "    with Journal.open(Path(sys.argv[1]) / f'{i}.sqlite') as journal:\n"
         "        put_all(journal, [entry_of(n) for n in range(5)])\n"
     )
-    tests = str(Path(__file__).parents[1])
+    tests = str(Path(__file__).parents[2])
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=-1, stdout=-1, stderr=-1, cwd=tests)
         for _ in range(3)

@@ -2,9 +2,8 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from test_steps_sources_flan import columns, flan, write_jsonl
-
 from bezoar_data.steps.sources.selection import Selection
+from support.flan_rows import columns, flan, write_jsonl
 
 
 def mix(seed: int | None = None) -> list[dict]:

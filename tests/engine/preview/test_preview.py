@@ -17,7 +17,7 @@ from bezoar_data.reports.preview.report import PreviewReport
 from support.fault_server import FaultServer
 from support.projects import JUDGED, STEPS, Project
 
-PIPELINES = Path(__file__).parents[2] / "pipelines"
+PIPELINES = Path(__file__).parents[3] / "pipelines"
 
 
 def keys(journal: Path) -> set[bytes]:
