@@ -144,7 +144,7 @@ class _Pass:
             path = ("steps", i, "with", name)
             if self._models_wanted:
                 hint = "add 'models: FILE' to the pipeline, or say --models FILE"
-                message = f"'{use.use}' asks a model, but no models file says who answers"
+                message = f"'{use.use}' asks a model, but the pipeline names no models file"
                 yield self._document.problem("no-models", message, path, hint=hint)
                 return
         yield from _unknown_roles(self._document, i, entry, use.settings, self._models)

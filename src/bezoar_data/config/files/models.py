@@ -224,7 +224,7 @@ class ModelsFile(Strict):
     version: Literal[1] = Field(description="The version of this file format: 1.", examples=[1])
     description: str = Field(
         default="",
-        description="Who answers here, in a sentence.",
+        description="Which models these are, in a sentence.",
         examples=["A small model teaches, a larger one judges"],
     )
     roles: Annotated[

@@ -19,7 +19,7 @@ from bezoar_data.config.yaml.document import Document, YamlPath, parse_yaml
 
 _TOP = ("seed", "tolerate", "max_cost", "splits")
 _ELSEWHERE = {
-    "models": "use --models FILE to say who answers",
+    "models": "use --models FILE to name the models",
     "name": "write it in the file",
     "version": "write it in the file",
     "card": "write it in the file",

@@ -101,7 +101,7 @@ class PipelineFile(Strict):
     )
     models: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="The models file that says who answers: a path relative to this file.",
+        description="The models file, which names a model for each role: a path relative to this file.",
         examples=["models/offline.yaml"],
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(

@@ -136,7 +136,7 @@ class ChatLLM(AsyncLLM):
     """
 
     role: str = Field(description="The role's name in the models file.")
-    spec: Model = Field(description="Who answers for the role.")
+    spec: Model = Field(description="The model of the role.")
     journal: str = Field(description="Path of the journal of answers.")
     structured_output: Any = Field(default=None, description="A JSON schema for every answer: {format: json, schema}.")
 
