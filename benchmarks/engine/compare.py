@@ -1,7 +1,7 @@
 """Two versions of bezoar-data on the same jobs, in alternating rounds: what a change costs.
 
-  git worktree add /tmp/old v0.1
-  python benchmarks/engine/compare.py --old /tmp/old
+  git worktree add ../old v0.1
+  python benchmarks/engine/compare.py --old ../old
 
 Prints, for each measure, the median over the rounds of new divided by old: throughput (rows a second) and replay (runs
 a second, all answers cached), where more is better; start-up (seconds to the first request) and `--help`, where less
