@@ -316,9 +316,7 @@ def test_all_flan_cot_rows_come_out_once(project: Project, server: FaultServer, 
     project.rows(1)
     project.models(server.url, limits={"concurrency": 128})
     project.pipeline(JUDGED)
-    done = project.run(
-        "--set", f"steps.load_flan.path={real_data / 'flan_cot'}", "--json", timeout=900,
-    )  # fmt: skip
+    done = project.run("--set", f"steps.load_flan.path={real_data / 'flan_cot'}", "--json")
     steps = counts_add_up(done)
     kept, dropped = project.kept(), project.dropped()
     assert len(kept) + len(dropped) == 12_985 == steps[0]["rows_in"]

@@ -126,7 +126,13 @@ def test_files_that_arrived_before_a_failed_commit_are_not_sent_again(project: P
 
 @pytest.mark.parametrize(
     ("status", "code", "words"),
-    [(401, 2, "valid token"), (403, 2, "refuses"), (409, 2, "meanwhile"), (429, 5, "goes on"), (500, 5, "goes on")],
+    [
+        (401, 2, "authentication failed"),
+        (403, 2, "permission denied"),
+        (409, 2, "meanwhile"),
+        (429, 5, "goes on"),
+        (500, 5, "goes on"),
+    ],
 )
 def test_each_of_the_hubs_errors_is_told_in_one_message(
     project: Project, hub: Hub, status: int, code: int, words: str
