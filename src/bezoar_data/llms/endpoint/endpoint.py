@@ -17,6 +17,7 @@ from bezoar_data.llms.endpoint.circuit_breaker import CircuitBreaker, RequestSta
 from bezoar_data.llms.endpoint.health import OnEvent
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, RateLimiter
+from bezoar_data.llms.endpoint.timeouts import Timeouts
 from bezoar_data.llms.endpoint.usage import Usage, billed_or
 from bezoar_data.llms.providers.base import Completion, Provider, Request
 from bezoar_data.llms.redact import redact
@@ -40,10 +41,12 @@ class Endpoint:
         self._requests = RateLimiter(limits.requests_per_minute) if limits.requests_per_minute else None
         self._tokens = RateLimiter(limits.tokens_per_minute) if limits.tokens_per_minute else None
         self._budget = budget
+        self._timeouts = Timeouts()
         self._opening: asyncio.Task[None] | None = None
         self._opened = False
 
     async def close(self) -> None:
+        self._timeouts.close()
         if self._opening is not None:
             await self.provider.close()
             self._opening = None
@@ -153,7 +156,7 @@ class Endpoint:
         spent = inflight.worst
         usage.in_flight += 1
         try:
-            async with asyncio.timeout(timeout):
+            with self._timeouts.within(timeout):
                 completions = await self.provider.complete(request)
             if not completions:
                 raise Transient("garbage", "an answer without choices")
