@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["orca", "lamini"])
+@pytest.mark.parametrize("name", ["orca", pytest.param("lamini", marks=pytest.mark.nightly)])
 def test_distilabels_command_line_runs_it_and_keeps_the_same_rows(tmp_path: Path, name: str) -> None:
     project = Project(tmp_path)
     for folder in ("pipelines", "cards"):

@@ -198,7 +198,7 @@ def test_the_shipped_pipeline_runs_offline(tmp_path: Path):
     assert again.json["asked"]["requests"] == 0
 
 
-@pytest.mark.parametrize("engine", ["stream", "local"])
+@pytest.mark.parametrize("engine", ["stream", pytest.param("local", marks=pytest.mark.nightly)])
 def test_real_seeds_evolve_over_http(project: Project, server: FaultServer, real_data: Path, engine: str):
     source = real_data / "dolly" / "dolly_sample.jsonl"
     (project.folder / "rows.jsonl").write_bytes(source.read_bytes())

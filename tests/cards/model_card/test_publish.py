@@ -102,6 +102,7 @@ def test_an_adapter_for_weights_of_this_machine_names_where_they_are_published(p
     assert str(project.folder) in (folder / "adapter_config.json").read_text()  # as it lies here
 
 
+@pytest.mark.nightly
 def test_an_upload_cut_half_way_changes_nothing_and_the_next_try_succeeds(project: Project, hub: Hub) -> None:
     leave(project.folder / "trained" / "r" / "s0", stage(GOOD))
     hub.faults["PUT /lfs/"] = [0, 99]
