@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,9 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from support.fault_server import FaultServer
 from support.projects import Project
+
+if TYPE_CHECKING:
+    from support.quirk_server import QuirkServer
 
 # A slow machine is no fault of the code, and a failure must come again when the test is run again.
 settings.register_profile(
@@ -45,6 +49,21 @@ def server(running_server: FaultServer, request: pytest.FixtureRequest) -> Fault
     mark = request.node.get_closest_marker("server")
     running_server.renew(**(mark.kwargs if mark else {}))
     return running_server
+
+
+@pytest.fixture(scope="session")
+def running_quirks() -> Iterator[QuirkServer]:
+    from support.quirk_server import QuirkServer  # aiohttp takes a while to import, and few tests need it
+
+    with QuirkServer() as server:
+        yield server
+
+
+@pytest.fixture
+def quirks(running_quirks: QuirkServer) -> QuirkServer:
+    """A server with the quirks of real endpoints, which was asked nothing yet."""
+    running_quirks.forget()
+    return running_quirks
 
 
 @pytest.fixture
