@@ -27,9 +27,9 @@ ORCA_COLUMNS = (
     "dataset_source",
     "system_message",
     "explained_targets",
-    "gpt4_status",
-    "gpt4_rating",
-    "gpt4_reason",
+    "judge_status",
+    "judge_rating",
+    "judge_reason",
 )
 
 
@@ -63,7 +63,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
         written = write_dataset(spool, folder, splits={"validation": 0.2}, seed=42, expected=ORCA_COLUMNS)
         spool.close()
         kept = len(rows)
-        accepted = sum(row.get("gpt4_status") == "Accept" for row in rows)
+        accepted = sum(row.get("judge_status") == "Accept" for row in rows)
         lock = {
             "format": 2,
             "pipeline": {
@@ -82,7 +82,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
                 step("load_flan", [], kept + 2, kept + 2, settings={"path": "seeds/flan.jsonl", "per_task": 300}),
                 step("orca-explain", ["load_flan"], kept + 2, kept + 1, {"truncated_answer": 1}, role="teacher"),
                 step("near_duplicates", ["orca-explain"], kept + 1, kept, {"near_duplicate": 1}),
-                step("judge-accept", ["near_duplicates"], kept, kept, role="judge", settings={"as": "gpt4"}),
+                step("judge-accept", ["near_duplicates"], kept, kept, role="judge", settings={"as": "judge"}),
             ],
             "sources": [
                 {
@@ -112,7 +112,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
             "contamination": None,
             "judges": [
                 {
-                    "name": "gpt4",
+                    "name": "judge",
                     "step": "judge-accept",
                     "kind": "accept",
                     "accepted": accepted,

@@ -58,7 +58,7 @@ def one_word_changed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def accepted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**row, "gpt4_status": "Accept"} for row in rows]
+    return [{**row, "judge_status": "Accept"} for row in rows]
 
 
 def deny_demo(lock: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ LIES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
         "card-differs", "bezoar: ",
     ),
     "a friendlier verdict in the text": (
-        lambda run: edit(run / "dataset/README.md", "The judge `gpt4` accepted", "The judge `gpt4` gladly accepted"),
+        lambda run: edit(run / "dataset/README.md", "The judge `judge` accepted", "The judge `judge` gladly accepted"),
         "section-differs", "'Summary'",
     ),
     "the demo mark taken off": (

@@ -73,7 +73,7 @@ def test_the_snippet_on_the_card_runs_and_selects_accepted_rows(build: Callable[
     exec(code[1].replace("from datasets import load_dataset\n", ""), names)  # noqa: S102
     accepted = datasets.concatenate_datasets(list(names["accepted"].values()))
     assert len(accepted) == 7
-    assert set(accepted["gpt4_status"]) == {"Accept"}
+    assert set(accepted["judge_status"]) == {"Accept"}
 
 
 def test_a_dataset_without_rows_has_a_card_and_can_be_streamed(build: Callable[..., Any]) -> None:
@@ -252,7 +252,7 @@ NASTY = (
 @pytest.mark.parametrize("nasty", NASTY)
 def test_a_nasty_row_is_shown_and_never_obeyed(build: Callable[..., Any], nasty: str, tmp_path: Path) -> None:
     plain = build()
-    made = build(rows=[orca_row(0, inputs=nasty, explained_targets=nasty, gpt4_reason=nasty, targets=nasty[:60])])
+    made = build(rows=[orca_row(0, inputs=nasty, explained_targets=nasty, judge_reason=nasty, targets=nasty[:60])])
     text = rendered(made)
     assert headings(text) == headings(rendered(plain))
     kinds = {token.type for token in tokens(text)}

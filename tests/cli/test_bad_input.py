@@ -61,8 +61,8 @@ def test_a_column_nobody_provides(project: Project):
 
 
 def test_a_column_written_twice(project: Project):
-    project.pipeline(JUDGED + "  - {id: again, use: judge.accept, with: {model: judge, as: gpt4}}\n")
-    refused(project, "gpt4_status", "give it another name")
+    project.pipeline(JUDGED + "  - {id: again, use: judge.accept, with: {model: judge}}\n")
+    refused(project, "judge_status", "give it another name")
 
 
 def test_an_expression_that_cannot_be_read_or_names_no_column(project: Project):

@@ -27,7 +27,7 @@ EVOL = """\
   - use: near_duplicates
     with: {column: instruction, threshold: 0.95}
   - use: judge.accept
-    with: {model: judge, as: gpt4, instruction: instruction, response: response, system: "", reference: ""}
+    with: {model: judge, instruction: instruction, response: response, system: "", reference: ""}
 """
 EVOLVE = "evol_instruct-evolve"
 ELIMINATED = {
@@ -112,7 +112,7 @@ def test_three_epochs_over_a_server_eliminate_by_each_rule_and_repeat_without_as
         assert len(keys[EVOLVE]) == 2
         assert len(keys.get(f"{EVOLVE}.evaluator", ())) == asked
     published = "instruction response category evolution_strategy in-depth-evolving_operation epoch"
-    assert {*published.split(), "gpt4_status"} <= set(kept[0])
+    assert {*published.split(), "judge_status"} <= set(kept[0])
     assert "context" not in kept[0]
     assert {row["epoch"] for row in kept} == {1, 2, 3}
     lock = json.loads((project.folder / "runs" / "test" / "dataset" / "lock.json").read_text())
@@ -191,7 +191,7 @@ def test_the_shipped_pipeline_runs_offline(tmp_path: Path):
     source = ROOT / "pipelines" / "seeds" / "dolly_like.jsonl"
     count = len(source.read_text().splitlines())
     kept = check(project, done, {seed_id(source.name, "", i) for i in range(count)}, "evol-instruct")
-    assert {row["gpt4_status"] for row in kept} == {"Accept", "Reject"}
+    assert {row["judge_status"] for row in kept} == {"Accept", "Reject"}
     assert {row["evolution_strategy"] for row in kept} == {"in-depth-evolving", "in-breadth-evolving"}
     assert all(json.loads(row["_bezoar"])["demo"] for row in kept)
     again = project.bezoar("run", pipeline, "--json")

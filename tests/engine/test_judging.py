@@ -25,9 +25,9 @@ steps:
   - {{use: load_flan, with: {{path: {PIPELINES / "seeds" / "flan.jsonl"}}}}}
   - {{use: orca.system_message}}
   - {{use: orca.explain, with: {{model: teacher}}}}
-  - {{use: judge.accept, with: {{model: judge, as: gpt4, samples: 3}}}}
+  - {{use: judge.accept, with: {{model: judge, samples: 3}}}}
   - {{id: second, use: judge.accept, with: {{model: judge, as: falcon, reference: ""}}}}
-  - {{use: judge.panel, with: {{judges: [gpt4, falcon], rule: unanimous}}}}
+  - {{use: judge.panel, with: {{judges: [judge, falcon], rule: unanimous}}}}
   - use: judge.attributes
     with: {{model: judge, instruction: inputs, response: explained_targets, reference: targets}}
   - {{use: judge.compare, with: {{model: judge, instruction: inputs, a: explained_targets, b: targets}}}}
@@ -48,14 +48,14 @@ def test_every_kind_of_judge_works_offline_and_stands_on_the_card(tmp_path: Path
     lock, dataset = run(tmp_path)
     rows = pq.read_table(dataset / "data").to_pylist()
     assert [(j["name"], j["kind"]) for j in lock["judges"]] == [
-        ("gpt4", "accept"), ("falcon", "accept"), ("panel", "panel")
+        ("judge", "accept"), ("falcon", "accept"), ("panel", "panel")
     ]  # fmt: skip
     for judge in lock["judges"]:
         assert judge["accepted"] == sum(r[f"{judge['name']}_status"] == "Accept" for r in rows) > 0
         assert judge["rejected"] == sum(r[f"{judge['name']}_status"] == "Reject" for r in rows) > 0
     judging = lock["judging"]
     assert [one["columns"] for one in judging["agreement"]] == [
-        ["gpt4_status", "falcon_status"], ["gpt4_rating", "falcon_rating"]
+        ["judge_status", "falcon_status"], ["judge_rating", "falcon_rating"]
     ]  # fmt: skip
     (repeated,) = judging["repeated"]
     assert repeated["status"]["rows"] == len(rows)
@@ -69,10 +69,10 @@ def test_every_kind_of_judge_works_offline_and_stands_on_the_card(tmp_path: Path
     assert compared["a"] + compared["b"] + compared["tie"] + compared["inconsistent"] == len(rows)
     assert compared["consistent"]["value"] == 1.0, "the offline judge looks at texts, not at places"
     card = (dataset / "README.md").read_text()
-    for words in ("`gpt4_status` and `falcon_status`", "The panel `panel`", "shown in both orders", "| coherence |"):
+    for words in ("`judge_status` and `falcon_status`", "The panel `panel`", "shown in both orders", "| coherence |"):
         assert words in card
     described = load_card(dataset / "README.md").body
-    for column in ("gpt4_samples", "panel_rating", "goodness", "safety", "gpt4_order_ba", "gpt4_preference_reason"):
+    for column in ("judge_samples", "panel_rating", "goodness", "safety", "judge_order_ba", "judge_preference_reason"):
         assert f"| `{column}` |" in described
         assert "not described" not in described.split(f"| `{column}` |")[1].split("\n")[0]
 
@@ -81,13 +81,13 @@ def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_
     lock, dataset = run(tmp_path)
     rows = pq.read_table(dataset / "data").to_pylist()
     labels = tmp_path / "labels.jsonl"
-    labels.write_text("".join(json.dumps({"id": r["id"], "human": int(r["gpt4_rating"])}) + "\n" for r in rows[:40]))
+    labels.write_text("".join(json.dumps({"id": r["id"], "human": int(r["judge_rating"])}) + "\n" for r in rows[:40]))
     folder = str(dataset.parent)
     with pytest.raises(SystemExit) as end:
-        main(["judge", "reliability", folder, "--columns", "gpt4_rating", "human", "--labels", str(labels), "--save"])
+        main(["judge", "reliability", folder, "--columns", "judge_rating", "human", "--labels", str(labels), "--save"])
     assert not end.value.code
     with pytest.raises(SystemExit) as end:
-        main(["judge", "calibrate", folder, "--rating", "gpt4_rating", "--good", "human >= 3", "--labels", str(labels),
+        main(["judge", "calibrate", folder, "--rating", "judge_rating", "--good", "human >= 3", "--labels", str(labels),
               "--precision", "0.5", "--save"])  # fmt: skip
     assert not end.value.code
     again, _ = run(tmp_path)
@@ -97,7 +97,7 @@ def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_
     assert len(again["judging"]["people"]["calibration"]) == 1
     card = load_card(dataset / "README.md")
     told = {judge["name"]: judge["reliability"] for judge in card.bezoar["judge"]}
-    assert told["gpt4"][0]["columns"] == ["gpt4_rating", "human"]
+    assert told["judge"][0]["columns"] == ["judge_rating", "human"]
     assert told["falcon"] == "not measured"
     assert "not been measured for `falcon`, `panel`" in card.body
     same, _ = run(tmp_path)
@@ -108,25 +108,25 @@ def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_
 
 def test_judges_are_known_by_their_columns() -> None:
     columns = [
-        *("gpt4_status", "gpt4_rating", "gpt4_reason", "http_status", "a_rating"),
+        *("judge_status", "judge_rating", "judge_reason", "http_status", "a_rating"),
         *("helpfulness", "correctness", "coherence", "goodness", "me_helpfulness", "me_correctness", "me_coherence"),
-        *("me_goodness", "x_helpfulness", "gpt4_preference", "gpt4_order_ab", "gpt4_order_ba", "human_preference"),
+        *("me_goodness", "x_helpfulness", "judge_preference", "judge_order_ab", "judge_order_ba", "human_preference"),
     ]
     assert set(judges_in(columns, "s")) == {
-        Judge("gpt4", "s", "accept"),
+        Judge("judge", "s", "accept"),
         Judge("", "s", "attributes"),
         Judge("me", "s", "attributes"),
-        Judge("gpt4", "s", "compare"),
+        Judge("judge", "s", "compare"),
     }
     (panel,) = judges_in(["p_status", "p_rating", "p_reason"], "s", asks=False)
     assert panel.kind == "panel"
 
 
 def test_rows_without_a_verdict_are_counted_by_reason() -> None:
-    judging = Judging([Judge("gpt4", "judge", "accept")])
-    judging.add({"gpt4_status": "Accept", "gpt4_rating": "4"}, ("s1",))
+    judging = Judging([Judge("judge", "judge", "accept")])
+    judging.add({"judge_status": "Accept", "judge_rating": "4"}, ("s1",))
     for reason in ("unparsable_verdict", "http_400", "unparsable_verdict"):
-        columns = {"gpt4_status": None, "gpt4_rating": None}
+        columns = {"judge_status": None, "judge_rating": None}
         judging.add(columns, ("s2",), (Drop("judge", reason, failed=True), Drop("other", "x")))
     (told,) = judging.judges()
     assert told["unjudged"] == {"http_400": 1, "unparsable_verdict": 2}
@@ -145,7 +145,7 @@ def test_rows_without_seeds_are_units_of_their_own() -> None:
 
 UNJUDGED = """\
   - {use: load_flan, with: {path: rows.jsonl}}
-  - {use: judge.accept, with: {model: judge, as: gpt4, response: targets, system: "", reference: ""}}
+  - {use: judge.accept, with: {model: judge, response: targets, system: "", reference: ""}}
   - {id: other, use: judge.accept, with: {model: judge, as: other, instruction: task_name, response: targets,
      system: "", reference: ""}}
 """
@@ -162,7 +162,7 @@ def test_rows_a_judge_failed_at_stay_with_the_other_judges_verdict_and_count_as_
     assert done.code == 1, "three of forty rows are more than the five percent that are tolerated"
     assert done.json["counts"] == {"source": 40, "kept": 40, "dropped": 0}
     rows = project.kept()
-    assert [i for i, row in enumerate(rows) if row["gpt4_status"] is None] == [3, 5, 7]
+    assert [i for i, row in enumerate(rows) if row["judge_status"] is None] == [3, 5, 7]
     assert all(row["other_status"] for row in rows)
     (missed,) = json.loads(rows[3]["_bezoar"])["missed"]
     assert (missed["step"], missed["reason"]) == ("judge-accept", "unparsable_verdict")

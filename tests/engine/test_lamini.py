@@ -28,7 +28,7 @@ LAMINI = """\
   - use: near_duplicates
     with: {column: response, threshold: 0.9}
   - use: judge.accept
-    with: {model: judge, as: gpt4, instruction: instruction, response: response, system: "", reference: "",
+    with: {model: judge, instruction: instruction, response: response, system: "", reference: "",
            rubric: short-answers}
 """
 TOLERANT = {"tolerate": 1.0}
@@ -69,12 +69,12 @@ def test_the_shipped_pipeline_invents_answers_and_judges_offline_and_repeats_wit
     done = project.bezoar("run", pipeline, "--json")
     kept = check(project, done, ids_of("dolly_like.jsonl", 64), "lamini")
     assert len(kept) > 100
-    assert {"instruction", "source", "response", "gpt4_status", "gpt4_rating", "gpt4_reason"} <= set(kept[0])
+    assert {"instruction", "source", "response", "judge_status", "judge_rating", "judge_reason"} <= set(kept[0])
     assert not {"context", "category"} & set(kept[0])
     sources = Counter(row["source"] for row in kept)
     assert set(sources) == {"example_guided", "topic_guided"}
     assert min(sources.values()) > 0.3 * len(kept)
-    assert {row["gpt4_status"] for row in kept} == {"Accept", "Reject"}
+    assert {row["judge_status"] for row in kept} == {"Accept", "Reject"}
     assert all(json.loads(row["_bezoar"])["demo"] for row in kept)
     before = project.files("lamini")
     again = project.bezoar("run", pipeline, "--json")

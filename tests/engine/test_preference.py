@@ -209,9 +209,9 @@ BEST_OF_THREE = """\
   - use: pairs.candidates
     with: {model: teacher, prompt: instruction, n: 3}
   - use: judge.accept
-    with: {model: judge, as: gpt4, instruction: prompt, response: response, system: "", reference: ""}
+    with: {model: judge, instruction: prompt, response: response, system: "", reference: ""}
   - use: pairs.best_worst
-    with: {score: gpt4_rating}
+    with: {score: judge_rating}
 """
 
 

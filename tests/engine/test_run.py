@@ -37,9 +37,9 @@ def test_the_shipped_pipeline_makes_a_judged_dataset_and_repeats_without_asking(
     assert counts["source"] == counts["kept"] + counts["dropped"]
     rows = project.kept("orca")
     published = "original_index inputs targets task_source task_name template_type system_message explained_targets"
-    judged = "dataset_source gpt4_status gpt4_rating gpt4_reason"
+    judged = "dataset_source judge_status judge_rating judge_reason"
     assert {*published.split(), *judged.split()} <= set(rows[0])
-    verdicts = Counter(row["gpt4_status"] for row in rows)
+    verdicts = Counter(row["judge_status"] for row in rows)
     assert set(verdicts) <= {"Accept", "Reject"}
     assert all(json.loads(row["_bezoar"])["demo"] for row in rows)
     before = project.files("orca")

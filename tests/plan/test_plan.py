@@ -282,7 +282,7 @@ THEIRS = """\
   - use: distilabel:KeepColumns
     with: {columns: [instruction, generation]}
   - use: judge.accept
-    with: {model: judge, as: gpt4, instruction: instruction, response: generation, system: "", reference: ""}
+    with: {model: judge, instruction: instruction, response: generation, system: "", reference: ""}
 """
 
 

@@ -104,7 +104,7 @@ def compared(folder: Path, first: float, longer: float) -> Path:
 
 
 def test_a_judge_that_favours_long_answers_is_exposed(tmp_path: Path) -> None:
-    report, _ = compare_columns(rated(tmp_path, 0.02), "gpt4_rating", "human_rating", text=["say"])
+    report, _ = compare_columns(rated(tmp_path, 0.02), "judge_rating", "human_rating", text=["say"])
     assert report.length["biased"]
     assert report.length["effect"]["low"] > 0.5
     assert report.length["shortest_third"] < -0.3
@@ -112,7 +112,7 @@ def test_a_judge_that_favours_long_answers_is_exposed(tmp_path: Path) -> None:
 
 
 def test_a_fair_judge_is_not_blamed(tmp_path: Path) -> None:
-    report, _ = compare_columns(rated(tmp_path, 0.0), "gpt4_rating", "human_rating", text=["say"])
+    report, _ = compare_columns(rated(tmp_path, 0.0), "judge_rating", "human_rating", text=["say"])
     assert not report.length["biased"]
     assert report.weighted_kappa.low > 0.85
     assert report.rows == ROWS
@@ -132,7 +132,7 @@ def test_a_judge_that_favours_the_first_place_is_exposed_without_any_labels(tmp_
 
 
 def test_a_judge_that_prefers_the_longer_of_two_is_exposed_by_labels(tmp_path: Path) -> None:
-    columns, text = ("gpt4_preference", "human_preference"), ["response_a", "response_b"]
+    columns, text = ("judge_preference", "human_preference"), ["response_a", "response_b"]
     report, _ = compare_columns(compared(tmp_path / "biased", 0.0, 0.3), *columns, text=text)
     assert report.length["biased"]
     assert report.length["judge_longer"] > report.length["people_longer"]
@@ -144,7 +144,7 @@ def test_a_judge_that_prefers_the_longer_of_two_is_exposed_by_labels(tmp_path: P
 
 def test_slices_part_the_rows(tmp_path: Path) -> None:
     run = rated(tmp_path, 0.0)
-    report, _ = compare_columns(run, "gpt4_rating", "human_rating", slices=["topic"])
+    report, _ = compare_columns(run, "judge_rating", "human_rating", slices=["topic"])
     assert [part.value for part in report.slices] == ["t0", "t1", "t2"]
     assert sum(part.rows for part in report.slices) == ROWS
     assert all(part.weighted_kappa.value > 0.8 for part in report.slices)
@@ -161,7 +161,7 @@ def test_labels_come_from_a_file_by_id(tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
     told = [{"id": f"id-{i}", "ann": 1.0 * q} for i, (q, _) in enumerate(answers(7)[:50])] + [{"id": "no", "ann": 3}]
     labels.write_text("".join(json.dumps(v) + "\n" for v in told))
-    report, rows = compare_columns(run, "gpt4_rating", "ann", labels=labels)
+    report, rows = compare_columns(run, "judge_rating", "ann", labels=labels)
     assert (report.rows, report.missing["ann"], report.strangers) == (50, ROWS - 50, 1)
     assert report.labels == ("1", "2", "3", "4", "5"), "1.0 and '1' are one label"
     assert report.labelled_by["file"] == "labels.jsonl"
@@ -183,13 +183,13 @@ def test_labels_that_cannot_be_used_are_told(tmp_path: Path, text: str, code: st
     labels = tmp_path / "labels.jsonl"
     labels.write_text(text)
     with pytest.raises(InputError) as wrong:
-        compare_columns(rated(tmp_path, 0.0), "gpt4_rating", "ann", labels=labels)
+        compare_columns(rated(tmp_path, 0.0), "judge_rating", "ann", labels=labels)
     assert wrong.value.problems[0].code == code
 
 
 def test_a_cut_is_chosen_from_labels(tmp_path: Path) -> None:
     run = rated(tmp_path, 0.0)
-    report, _ = calibrate_cut(run, "gpt4_rating", "human_rating >= 3", 0.85)
+    report, _ = calibrate_cut(run, "judge_rating", "human_rating >= 3", 0.85)
     assert report.chosen.rating == 3.0
     assert report.chosen.precision.low >= 0.85
     taken = [q for q, r in zip([q for q, _ in answers(7)], ratings(run), strict=True) if r >= 3]
@@ -198,7 +198,7 @@ def test_a_cut_is_chosen_from_labels(tmp_path: Path) -> None:
 
 
 def ratings(run: Path) -> list[int]:
-    return [int(v) for v in pq.read_table(run / "dataset" / "data").column("gpt4_rating").to_pylist()]
+    return [int(v) for v in pq.read_table(run / "dataset" / "data").column("judge_rating").to_pylist()]
 
 
 def test_rows_whose_goodness_is_unknown_are_left_out(tmp_path: Path) -> None:
@@ -223,24 +223,24 @@ def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
 def test_the_commands_tell_it_to_people(tmp_path: Path, said: Callable[..., tuple[int, str]]) -> None:
     run = str(rated(tmp_path, 0.02))
     code, text = said(
-        "reliability", run, "--columns", "gpt4_rating", "human_rating", "--text", "say", "--slice", "topic"
+        "reliability", run, "--columns", "judge_rating", "human_rating", "--text", "say", "--slice", "topic"
     )
     assert code == 0
-    for words in ("240 rows with both", "weighted kappa", "biased by length", "topic = t1", "gpt4_rating down"):
+    for words in ("240 rows with both", "weighted kappa", "biased by length", "topic = t1", "judge_rating down"):
         assert words in text, text
-    code, text = said("calibrate", run, "--rating", "gpt4_rating", "--good", "human_rating >= 3", "--precision", "0.6")
+    code, text = said("calibrate", run, "--rating", "judge_rating", "--good", "human_rating >= 3", "--precision", "0.6")
     assert code == 0
     assert "<- chosen" in text
-    assert "Take rows with gpt4_rating >=" in text
+    assert "Take rows with judge_rating >=" in text
     code, text = said(
-        "calibrate", run, "--rating", "gpt4_rating", "--good", "human_rating >= 3", "--precision", "0.999"
+        "calibrate", run, "--rating", "judge_rating", "--good", "human_rating >= 3", "--precision", "0.999"
     )
     assert code == 0
     assert "No cut is shown to reach 99.9%" in text
     code, text = said("reliability", run)
     assert code == 0
     assert "do not tell how reliable they are" in text
-    code, text = said("reliability", run, "--columns", "gpt4_rating", "human_rating", "--json")
+    code, text = said("reliability", run, "--columns", "judge_rating", "human_rating", "--json")
     assert json.loads(text)["ok"]
     assert json.loads(text)["rows"] == ROWS
 
@@ -249,13 +249,13 @@ def test_the_commands_tell_it_to_people(tmp_path: Path, said: Callable[..., tupl
     "arguments",
     [
         ["reliability", "RUN", "--slice", "topic"],
-        ["reliability", "RUN", "--columns", "gpt4_rating", "gpt4_status", "--save"],
-        ["reliability", "RUN", "--columns", "human_rating", "gpt4_rating", "--save"],
-        ["reliability", "RUN", "--columns", "gpt4_rating", "humn_rating"],
-        ["reliability", "RUN", "--columns", "gpt4_rating"],
-        ["calibrate", "RUN", "--rating", "gpt4_rating", "--good", "human_rating >="],
-        ["calibrate", "RUN", "--rating", "gpt4_rating", "--good", "x > 1"],
-        ["calibrate", "RUN", "--rating", "gpt4_rating", "--good", "human_rating > 1", "--precision", "2"],
+        ["reliability", "RUN", "--columns", "judge_rating", "judge_status", "--save"],
+        ["reliability", "RUN", "--columns", "human_rating", "judge_rating", "--save"],
+        ["reliability", "RUN", "--columns", "judge_rating", "humn_rating"],
+        ["reliability", "RUN", "--columns", "judge_rating"],
+        ["calibrate", "RUN", "--rating", "judge_rating", "--good", "human_rating >="],
+        ["calibrate", "RUN", "--rating", "judge_rating", "--good", "x > 1"],
+        ["calibrate", "RUN", "--rating", "judge_rating", "--good", "human_rating > 1", "--precision", "2"],
         ["reliability", "nowhere"],
     ],
 )

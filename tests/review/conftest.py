@@ -10,7 +10,7 @@ from support.review_server import ReviewServer, review_server
 
 _BALANCED = """\
   - use: balance
-    with: {column: gpt4_status, most: 5}
+    with: {column: judge_status, most: 5}
 """
 
 

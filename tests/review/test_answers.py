@@ -29,7 +29,7 @@ def given(row: Row, annotator: str, verdict: str | None, **more: Any) -> dict[st
 
 
 def judged(i: int, status: str) -> Row:
-    columns = {"inputs": f"question {i}", "gpt4_status": status, "gpt4_rating": "4" if status == "Accept" else "2"}
+    columns = {"inputs": f"question {i}", "judge_status": status, "judge_rating": "4" if status == "Accept" else "2"}
     return Row(columns, Lineage(id=f"row{i}", order=(i,), seed_ids=(f"seed{i}",), source="flan"))
 
 
@@ -37,7 +37,7 @@ def said_of(review: ReviewMerger, row: Row) -> dict[str, Any]:
     return review.columns(publishable(row), row.lineage)
 
 
-JUDGE = Judge("gpt4", "judge-accept", "accept")
+JUDGE = Judge("judge", "judge-accept", "accept")
 
 
 def test_most_decide_and_an_even_split_leaves_the_judges_verdict():
@@ -100,13 +100,13 @@ def test_kappa_is_the_one_worked_by_hand():
     for row in rows:
         said_of(review, row)
     (found,) = review.agreement()
-    assert found.columns == ("gpt4_status", "review_status")
+    assert found.columns == ("judge_status", "review_status")
     assert (found.rows, found.agreement.value, found.kappa.value) == (8, 0.75, 0.5)
     assert found.table == ((3, 1), (1, 3))
     assert found.even is not None
     assert found.even.rows == 4
     (cut,) = review.calibration()
-    assert (cut.rating, cut.good_if) == ("gpt4_rating", 'review_status == "Accept"')
+    assert (cut.rating, cut.good_if) == ("judge_rating", 'review_status == "Accept"')
 
 
 def test_the_gate_asks_for_rows_and_for_agreement():

@@ -12,7 +12,7 @@ from bezoar_data.review.sample import SampleRow, allocate, draw
 from bezoar_data.review.task import ReviewTask
 
 ROWS = [SampleRow(f"row{i}", ("common",) if i < 900 else ("rare",), uncertain=i >= 900) for i in range(1000)]
-TASK = ReviewTask("run", "gpt4", "inputs", "answer", "", "", "", "", "", ("helpfulness",), True, 1)
+TASK = ReviewTask("run", "judge", "inputs", "answer", "", "", "", "", "", ("helpfulness",), True, 1)
 PAIR = replace(TASK, response="one", other="two", attributes=())
 
 
@@ -54,7 +54,7 @@ def test_a_small_stratum_gives_all_it_has_and_others_give_the_rest():
 
 
 def test_the_judge_is_hidden_unless_it_is_to_be_shown():
-    row = {"id": "a", "inputs": "Why?", "answer": "So.", "gpt4_status": "Accept", "gpt4_reason": "It is so."}
+    row = {"id": "a", "inputs": "Why?", "answer": "So.", "judge_status": "Accept", "judge_reason": "It is so."}
     assert form.values(TASK, row) == {"instruction": "Why?", "response": "So."}
     assert form.suggestion(TASK, row) is None
     shown = replace(TASK, blind=False)
@@ -66,8 +66,8 @@ def test_two_answers_stand_in_an_order_drawn_for_each_row_and_are_told_apart_aga
     shown = replace(PAIR, blind=False)
     first_places = 0
     for i in range(200):
-        row = {"id": f"row{i}", "inputs": "?", "one": "answer a", "two": "answer b", "gpt4_preference": "b"}
-        values = form.values(shown, {**row, "gpt4_preference_reason": "It is so."})
+        row = {"id": f"row{i}", "inputs": "?", "one": "answer a", "two": "answer b", "judge_preference": "b"}
+        values = form.values(shown, {**row, "judge_preference_reason": "It is so."})
         assert values["judge_reason"] == "It is so."
         assert {values["first"], values["second"]} == {"answer a", "answer b"}
         place = form.suggestion(shown, row)

@@ -155,8 +155,8 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
     assert [question["name"] for question in questions if question["required"]] == ["verdict"]
     assert [question["name"] for question in questions] == ["verdict", "helpfulness", "corrected_response", "comment"]
     judged = {row["id"]: row for row in gated.kept()}
-    accepted = sorted(i for i, row in judged.items() if row["gpt4_status"] == "Accept")
-    rejected = sorted(i for i, row in judged.items() if row["gpt4_status"] == "Reject")
+    accepted = sorted(i for i, row in judged.items() if row["judge_status"] == "Accept")
+    rejected = sorted(i for i, row in judged.items() if row["judge_status"] == "Reject")
     assert (len(accepted), len(rejected)) == (5, 5)
     drafted, discarded = accepted.pop(), rejected.pop()
     accept, reject = Intent("submit", "accept"), Intent("submit", "reject")
@@ -168,7 +168,7 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
 
     with browser() as page:
         sign_in(page, server, "anna")
-        assert not any("gpt4" in text for text in settled(page))  # the judge is hidden
+        assert not any("judge's reason" in text.casefold() for text in settled(page))  # the judge is hidden
         page.picture(pictures / "review.png")
         plan = {**anna, drafted: Intent("draft", "reject"), discarded: leave}
         review(page, server, plan, left=5)
@@ -218,7 +218,7 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
         "Put right by Anna.", "explained_targets",
     )  # fmt: skip
     assert rows[corrected]["explained_targets"] == judged[corrected]["explained_targets"]
-    assert (rows[overruled]["gpt4_status"], rows[overruled]["final_status"]) == ("Accept", "Reject")
+    assert (rows[overruled]["judge_status"], rows[overruled]["final_status"]) == ("Accept", "Reject")
     assert (rows[divided]["review_status"], rows[divided]["final_status"]) == (None, "Accept")
     assert (rows[discarded]["review_people"], rows[discarded]["final_status"]) == (0, "Reject")
     # On the seven rows where people are not divided, five verdicts are the judge's. Both accept 3 of 7: chance gives
@@ -229,9 +229,9 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
     card = (gated.folder / RUN / "dataset" / "README.md").read_text()
     assert "2 people reviewed 8 of 10 rows" in card
     assert "Cohen's kappa 0.75 (" in card
-    assert "| `gpt4_status` and `review_status` | 7 | 71.4 % (" in card
+    assert "| `judge_status` and `review_status` | 7 | 71.4 % (" in card
     assert "| 0.42 (" in card
-    assert "On the 7 rows that were drawn evenly, `gpt4_status` equals" in card
+    assert "On the 7 rows that were drawn evenly, `judge_status` equals" in card
     checked = gated.bezoar("card", "check", RUN)
     assert checked.code == 0, checked.err
     with hub_server() as hub:

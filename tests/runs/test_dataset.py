@@ -86,13 +86,13 @@ def test_columns_seen_late_or_mixed_are_not_lost(tmp_path: Path, spool: Spool):
 
 
 def test_a_dataset_without_rows_still_has_its_columns(tmp_path: Path, spool: Spool):
-    written = write_dataset(spool, tmp_path / "out", splits={}, seed=0, expected=["inputs", "gpt4_status"])
+    written = write_dataset(spool, tmp_path / "out", splits={}, seed=0, expected=["inputs", "judge_status"])
     assert written.rows == 0
     assert pq.read_schema(tmp_path / "out" / written.files[0].path).names == [
         "id",
         "content_hash",
         "inputs",
-        "gpt4_status",
+        "judge_status",
         "seed_ids",
         "parent_ids",
         "_bezoar",

@@ -62,7 +62,7 @@ def test_the_orca_pipeline_is_right_by_the_catalogue() -> None:
         assert set(reads) <= before, step.use
         before |= set(writes)
     published = "original_index inputs targets task_source task_name template_type system_message explained_targets"
-    judged = {"dataset_source", "gpt4_status", "gpt4_rating", "gpt4_reason"}
+    judged = {"dataset_source", "judge_status", "judge_rating", "judge_reason"}
     assert before == set(published.split()) | judged
 
 

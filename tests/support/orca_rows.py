@@ -17,8 +17,8 @@ def orca_row(i: int, **changes: Any) -> dict[str, Any]:
         "dataset_source": "flan",
         "system_message": "Explain each step." if i % 2 else "",
         "explained_targets": f"I start from {i} and count two further.\nThat gives {i + 2}.",
-        "gpt4_status": "Accept" if accepted else "Reject",
-        "gpt4_rating": "5" if accepted else "2",
-        "gpt4_reason": "Correct and explained." if accepted else "The steps are missing.",
+        "judge_status": "Accept" if accepted else "Reject",
+        "judge_rating": "5" if accepted else "2",
+        "judge_reason": "Correct and explained." if accepted else "The steps are missing.",
         **changes,
     }

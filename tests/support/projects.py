@@ -32,7 +32,7 @@ JUDGED = (
     STEPS
     + """\
   - use: judge.accept
-    with: {model: judge, as: gpt4}
+    with: {model: judge}
 """
 )
 

@@ -18,7 +18,7 @@ CLEAN = {"marked": 0, "kept_on_appeal": 0, "every_row": True, "changed_after": [
 GOOD: dict[str, Any] = {
     "demo": False,
     "licence": {"result": "CC-BY-4.0", "commercial": "yes"},
-    "judge": [{"name": "gpt4", "reliability": [{"kappa": {"value": 0.71}}]}],
+    "judge": [{"name": "judge", "reliability": [{"kappa": {"value": 0.71}}]}],
     "review": {"rows": 100},
     "contamination": {"steps": [CLEAN]},
 }
@@ -50,9 +50,9 @@ def test_a_card_that_is_all_that_is_asked_passes(recipe: Recipe):
         ({"licence": {"result": "CC-BY-NC-4.0", "commercial": "no"}}, ["refused-commercial"]),
         ({"licence": {"result": "unknown", "commercial": "unknown"}}, ["refused-commercial", "refused-licence"]),
         ({"judge": []}, ["refused-agreement"]),
-        ({"judge": [{"name": "gpt4", "reliability": "not measured"}]}, ["refused-agreement"]),
-        ({"judge": [{"name": "gpt4", "reliability": [{"kappa": {"value": 0.59}}]}]}, ["refused-agreement"]),
-        ({"judge": [{"name": "gpt4", "reliability": [{"kappa": {"value": None}}]}]}, ["refused-agreement"]),
+        ({"judge": [{"name": "judge", "reliability": "not measured"}]}, ["refused-agreement"]),
+        ({"judge": [{"name": "judge", "reliability": [{"kappa": {"value": 0.59}}]}]}, ["refused-agreement"]),
+        ({"judge": [{"name": "judge", "reliability": [{"kappa": {"value": None}}]}]}, ["refused-agreement"]),
         ({"review": "none"}, ["refused-review"]),
         ({"contamination": "not checked"}, ["refused-contamination"]),
         ({"contamination": {"steps": [{**CLEAN, "marked": 2}]}}, ["refused-contamination"]),

@@ -19,7 +19,7 @@ def export(
         str, typer.Option("--format", help=f"{', '.join(FORMATS)}; jsonl is the rows as they are.", metavar="FORMAT")
     ],
     where: Annotated[
-        str | None, typer.Option("--where", help="Only rows for which this is true, e.g. 'gpt4_status == \"Accept\"'.")
+        str | None, typer.Option("--where", help="Only rows for which this is true, e.g. 'judge_status == \"Accept\"'.")
     ] = None,
     split: Annotated[str | None, typer.Option("--split", help="Only this split; all of them otherwise.")] = None,
     view: Annotated[str | None, typer.Option("--view", help="The card's view to use, if it has several.")] = None,
@@ -31,7 +31,7 @@ def export(
 ) -> None:
     """Write a run's rows as Alpaca, ShareGPT, messages or plain JSON Lines.
 
-    Example: bezoar-data export runs/orca --format messages --where 'gpt4_status == "Accept"'
+    Example: bezoar-data export runs/orca --format messages --where 'judge_status == "Accept"'
     """
     name = run.resolve().parent.name if run.name == "dataset" else run.resolve().name
     target = out or Path(f"{name}-{form}.jsonl")

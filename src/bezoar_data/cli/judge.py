@@ -57,12 +57,12 @@ def reliability(
     samples, and whether comparisons change with the order). With two label columns: share of equal labels, Cohen's
     kappa, quadratic-weighted kappa of ratings, each with a 95 % bootstrap interval, and the table they come from.
 
-    Example: bezoar-data judge reliability runs/orca --columns gpt4_rating human_rating --labels labels.jsonl
+    Example: bezoar-data judge reliability runs/orca --columns judge_rating human_rating --labels labels.jsonl
     """
     if columns is None:
         given = {"--slice": slices, "--text": text, "--labels": labels, "--where": where, "--save": save}
         if wrong := [name for name, value in given.items() if value]:
-            hint = "e.g. --columns gpt4_rating human_rating"
+            hint = "e.g. --columns judge_rating human_rating"
             raise InputError(Problem("missing-option", f"{wrong[0]} needs --columns", hint=hint))
         judges, judging = known_reliability(run)
         known = {"judges": [record.as_json(judge) for judge in judges], **record.as_json(judging)}
@@ -81,7 +81,7 @@ def reliability(
 @app.command("calibrate")
 def calibrate(
     run: Run,
-    rating: Annotated[str, typer.Option("--rating", help="The judge's ratings, e.g. gpt4_rating.")],
+    rating: Annotated[str, typer.Option("--rating", help="The judge's ratings, e.g. judge_rating.")],
     good: Annotated[
         str, typer.Option("--good", help="When people find a row good, e.g. 'human_status == \"Accept\"'.")
     ],
@@ -100,7 +100,7 @@ def calibrate(
     All ratings get their exact intervals at once, so that the chosen one's holds although it was chosen; taken is the
     lowest one whose interval lies at or above the wanted precision.
 
-    Example: bezoar-data judge calibrate runs/orca --rating gpt4_rating --good 'human_status == "Accept"'
+    Example: bezoar-data judge calibrate runs/orca --rating judge_rating --good 'human_status == "Accept"'
     """
     report, _ = calibrate_cut(run, rating, good, precision, labels=labels, where=where)
     if save:

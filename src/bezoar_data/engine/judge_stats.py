@@ -1,7 +1,7 @@
 """What judges said, counted as rows go by: for the lock, the card, and reports on a judge.
 
-Judges are known by the columns they write: those of `judge.accept` and `judge.panel` (`gpt4_status`, `gpt4_rating`,
-`gpt4_reason`), `judge.attributes` and `judge.compare`.
+Judges are known by the columns they write: those of `judge.accept` and `judge.panel` (`judge_status`, `judge_rating`,
+`judge_reason`), `judge.attributes` and `judge.compare`.
 """
 
 from __future__ import annotations

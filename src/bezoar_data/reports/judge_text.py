@@ -139,7 +139,7 @@ def _known(judges: Sequence[AcceptCounts], judging: LockedJudging) -> Iterator[s
         yield f"{scored.name or 'attributes'}: {_rows(scored.rows)}, {means}"
     if not (judging.agreement or judging.repeated or judging.comparisons):
         yield "One judge, asked once: its own verdicts do not tell how reliable they are. Name people's labels:"
-        yield "  --columns gpt4_rating human_rating --labels labels.jsonl"
+        yield "  --columns judge_rating human_rating --labels labels.jsonl"
 
 
 def percent(estimate: Estimate) -> str:

@@ -91,7 +91,7 @@ def calibrate_cut(
     said = rows.texts(rating)
     numbers = ratings_of(sorted({r for r in said if r is not None}))
     if not numbers:
-        hint = "name a column of ratings, such as gpt4_rating"
+        hint = "name a column of ratings, such as judge_rating"
         raise InputError(Problem("not-a-rating", f"'{rating}' holds no numbers", Place(str(run)), hint))
     judged = rows.table.select(list(is_good.columns)).to_pylist()
     verdicts = [None if said[i] is None else is_good.value(row) for i, row in enumerate(judged)]

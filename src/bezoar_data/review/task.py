@@ -70,11 +70,12 @@ def review_task(
     Raises `InputError`."""
     lock = read_lock(run)
     steps = [step for step in lock.steps if step.use in _JUDGES]
-    known = {_named(step): step for step in steps}
+    names_of = _names(lock)
+    known = {names_of.get(step.id) or _settings(step)["as"]: step for step in steps}
     if judge is not None and judge not in known:
         hint = did_you_mean(judge, list(known)) if known else "no judge judged one answer or compared two"
         raise InputError(Problem("unknown-judge", f"no judge '{judge}' judged these rows", Place(str(run)), hint))
-    step = known[judge] if judge else next(iter(known.values()), None)
+    named, step = (judge, known[judge]) if judge else next(iter(known.items()), ("", None))
     if step and columns.get("other") and step.use != "judge.compare":
         step = None  # a judge of single answers has nothing to say of two
     found = _columns(step) if step else {}
@@ -96,7 +97,7 @@ def review_task(
     shown = {name: found.get(name, "") if found.get(name, "") in names else "" for name in parts}
     return ReviewTask(
         run=lock.pipeline.name,
-        judge=_named(step) if step else "",
+        judge=named if step else "",
         rubric=_settings(step).get("rubric", "") if step else "",
         attributes=attributes,
         blind=blind,
@@ -134,8 +135,9 @@ def _settings(step: LockedStep) -> dict[str, str]:
     return {name: value for name, value in {**known, **step.settings}.items() if isinstance(value, str)}
 
 
-def _named(step: LockedStep) -> str:
-    return _settings(step)["as"]
+def _names(lock: Lock) -> dict[str, str]:
+    """The name of each step's judge, as the rows have it: the default has not always been today's."""
+    return {one.step: one.name for one in (*lock.judges, *lock.judging.comparisons)}
 
 
 def _columns(step: LockedStep) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Filling the column names a step declares with its settings: `"{judge}_status"` becomes `"gpt4_status"`.
+"""Filling the column names a step declares with its settings: `"{judge}_status"` becomes `"judge_status"`.
 
 It is apart from the steps because the catalogue fills the same declarations without importing distilabel.
 """

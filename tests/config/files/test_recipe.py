@@ -20,7 +20,7 @@ from support.marks import expected
 ROOT = Path(__file__).parents[3]
 CARD = """\
 ---
-dataset_info: {features: [{name: prompt, dtype: string}, {name: gpt4_status, dtype: string}]}
+dataset_info: {features: [{name: prompt, dtype: string}, {name: judge_status, dtype: string}]}
 bezoar:
   views:
     sft: {prompt: prompt, response: prompt}
@@ -74,7 +74,7 @@ CASES = {
     "a card without the view": ADAPTED + "stages: [{use: sft, card: §missing-view§pairs.md}]\n",
     "a view that the card lacks": ADAPTED + SFT + "    view: §missing-view§messages\n",
     "a view of another stage": ADAPTED + SFT + "    view: §bad-value§preference\n",
-    "rows by an expression that is none": ADAPTED + SFT + "    where: gpt4_status §bad-where§= \"Accept\"\n",
+    "rows by an expression that is none": ADAPTED + SFT + "    where: judge_status §bad-where§= \"Accept\"\n",
     "rows by a column that is not there": ADAPTED + SFT + "    where: §bad-where§status == \"Accept\"\n",
     "more than all rows held out": ADAPTED + SFT + "    split: {validation: §bad-value§1.5}\n",
     "no rows": ADAPTED + SFT + "    split: {rows: §bad-value§0}\n",
@@ -120,7 +120,7 @@ def test_each_mistake_is_found_at_its_place_and_no_other(marked: str) -> None:
         (ADAPTED + "training: {beta: 0.1}\n" + SFT, "in the 'training:' of the stage"),
         (HEAD + "adapter: {task_type: CAUSAL_LM}\n" + SFT, "follows from the stage"),
         (ADAPTED + "stages: [{use: stf, card: c.md}]\n", "did you mean 'sft'?"),
-        (ADAPTED + SFT + "    where: gpt4_statu == 'Accept'\n", "did you mean 'gpt4_status'?"),
+        (ADAPTED + SFT + "    where: judge_statu == 'Accept'\n", "did you mean 'judge_status'?"),
         (ADAPTED + SFT + "    from: merge\n  - use: merge\n", "write it before"),
     ],
 )
@@ -150,7 +150,7 @@ CHAIN = ["sft", "sft", "sft", "merge", "sft", "merge", "dpo", "merge"]
 )
 def test_the_shipped_recipes_are_right(name: str, stages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml", lambda card: ("gpt4_status",))
+    recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml", lambda card: ("judge_status",))
     assert recipe.warnings == ()
     assert [s.use for s in recipe.file.stages] == stages
 

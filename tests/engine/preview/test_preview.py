@@ -86,9 +86,9 @@ def test_everything_said_of_a_row_is_shown(project: Project, server: FaultServer
     steps = {step.step: step for step in good.steps}
     assert list(steps) == ["orca-system_message", "orca-explain", "judge-accept"]
     assert steps["orca-explain"].columns["explained_targets"] == steps["orca-explain"].calls[0].answers[0]
-    assert set(steps["judge-accept"].columns) == {"gpt4_status", "gpt4_rating", "gpt4_reason"}
+    assert set(steps["judge-accept"].columns) == {"judge_status", "judge_rating", "judge_reason"}
     text = str(report)
-    for said in ("What is special about the number 1?", "dropped", "[[400]]", "orca-explain", "gpt4_status"):
+    for said in ("What is special about the number 1?", "dropped", "[[400]]", "orca-explain", "judge_status"):
         assert said in text
     assert json.loads(json.dumps(report.as_json()))["rows"][0]["ends"] == "dropped"
 
@@ -135,7 +135,7 @@ BRANCHES = """\
   - use: judge.accept
     after: [plain, long]
     join: JOIN
-    with: {model: judge, as: gpt4, response: RESPONSE}
+    with: {model: judge, response: RESPONSE}
 """
 
 

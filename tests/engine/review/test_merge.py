@@ -96,9 +96,9 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     assert "`human_status`" in card
     assert "`source = rows-a.jsonl`" in card
     assert "`source = rows-b.jsonl`" in card
-    assert "No cut of `gpt4_rating` is shown to give 90 % good rows" in card
+    assert "No cut of `judge_rating` is shown to give 90 % good rows" in card
 
-    columns = ("--columns", "gpt4_status", "review_status")
+    columns = ("--columns", "judge_status", "review_status")
     refused = project.bezoar("judge", "reliability", "runs/test", *columns, "--save")
     assert (refused.code, "may change with the next pull" in refused.err) == (2, True)
 
@@ -117,8 +117,8 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
 
 def test_a_recipe_trains_on_data_once_people_have_done_what_pipeline_and_policy_ask(project: Project):
     folder = RunFolder(project.folder / "runs" / "test")
-    accepted = [row for row in project.kept() if row["gpt4_status"] == "Accept"][:4]
-    rejected = [row for row in project.kept() if row["gpt4_status"] == "Reject"][:4]
+    accepted = [row for row in project.kept() if row["judge_status"] == "Accept"][:4]
+    rejected = [row for row in project.kept() if row["judge_status"] == "Reject"][:4]
 
     def refused(**policy: Any) -> list[str]:
         stages = [{"use": "sft", "card": str(folder.dataset / "README.md")}]
@@ -134,7 +134,7 @@ def test_a_recipe_trains_on_data_once_people_have_done_what_pipeline_and_policy_
     asks = "the pipeline asks for"
     assert refused() == [
         f"{asks} 7 reviewed rows; there are 0",
-        f"{asks} a kappa of 0.4 between the judge gpt4 and people; it is not known",
+        f"{asks} a kappa of 0.4 between the judge judge and people; it is not known",
     ]
     assert refused(review=False) == []
     # They agree with the judge on six of eight, three of each: kappa 0.5.
@@ -187,6 +187,6 @@ def test_a_malformed_lock_is_refused(project: Project):
 
 _ONE = {"value": 0.5, "low": 0.1, "high": 0.9}
 MEASURED = {
-    "columns": ["gpt4_status", "human_status"], "labelled_by": None, "where": None, "rows": 40, "agreement": _ONE,
+    "columns": ["judge_status", "human_status"], "labelled_by": None, "where": None, "rows": 40, "agreement": _ONE,
     "kappa": _ONE, "labels": ["Accept", "Reject"], "table": [[10, 10], [10, 10]], "slices": [], "length": None,
 }  # fmt: skip

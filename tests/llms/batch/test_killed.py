@@ -185,7 +185,7 @@ def test_rows_of_two_steps_are_asked_in_batches_one_after_the_other(project: Pro
         configure(project, server, "openai", gather=2.0)
         outcome = project.run()
         assert outcome.code == 0, outcome.err
-        assert [row["gpt4_status"] for row in project.kept()].count(None) == 0
+        assert [row["judge_status"] for row in project.kept()].count(None) == 0
         assert server.stats()["batches"] == [ROWS, ROWS]
 
 

@@ -88,7 +88,7 @@ def test_reading_it_imports_nothing_heavy() -> None:
         ("orca.explain", {"model": 3}, [(("model",), "wrong-type")]),
         ("orca.explain", {"model": "t", "llm": "x"}, [(("llm",), "unknown-key")]),
         ("judge.accept", {"model": "j", "as": "GPT 4"}, [(("as",), "bad-value")]),
-        ("judge.accept", {"model": "j", "judge": "gpt4"}, [(("judge",), "unknown-key")]),
+        ("judge.accept", {"model": "j", "judge": "judge"}, [(("judge",), "unknown-key")]),
         (
             "near_duplicates",
             {"column": [], "threshold": 0},
@@ -120,7 +120,7 @@ def test_columns_follow_the_settings() -> None:
     judge = find_step("judge.accept")
     assert judge.columns({"model": "j"}) == (
         ["inputs", "explained_targets", "system_message", "targets"],
-        ["gpt4_status", "gpt4_rating", "gpt4_reason"],
+        ["judge_status", "judge_rating", "judge_reason"],
     )
     assert judge.columns({"as": "me", "system": "", "reference": ""}) == (
         ["inputs", "explained_targets"],

@@ -31,7 +31,7 @@ def test_a_rejected_row_stays() -> None:
     text = '{"reason": "Wrong.", "rating": 1, "status": "Reject"}'
     verdict = drive(judge(), ROW, [text]).verdict
     assert isinstance(verdict, Kept)
-    assert verdict.columns["gpt4_status"] == "Reject"
+    assert verdict.columns["judge_status"] == "Reject"
 
 
 def test_shows_the_judge_the_material_between_tags_and_the_rubric() -> None:
@@ -92,7 +92,7 @@ def test_an_empty_verdict_is_asked_for_again_without_quoting_it() -> None:
 def test_a_row_that_never_gets_a_verdict_stays_without_one_and_keeps_what_was_said() -> None:
     verdict = drive(judge(retries=1), ROW, ["hm", "Accept, I think"]).verdict
     assert isinstance(verdict, Kept)
-    assert verdict.columns == {**ROW.columns, "gpt4_status": None, "gpt4_rating": None, "gpt4_reason": None}
+    assert verdict.columns == {**ROW.columns, "judge_status": None, "judge_rating": None, "judge_reason": None}
     assert verdict.soft_failure is not None
     assert verdict.soft_failure.failed
     assert (verdict.soft_failure.reason, verdict.soft_failure.raw) == ("unparsable_verdict", "Accept, I think")

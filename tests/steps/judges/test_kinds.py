@@ -68,10 +68,10 @@ def test_goodness_is_helpsteer2s_weighted_sum() -> None:
 
 
 def test_a_judges_name_begins_its_attribute_columns() -> None:
-    judge = step(JudgeAttributes, judge="gpt4")
+    judge = step(JudgeAttributes, judge="judge")
     columns = drive(judge, ANSWERED, [scores(safety="fail")]).verdict.columns
-    assert (columns["gpt4_helpfulness"], columns["gpt4_safety"]) == (4, "fail")
-    assert find_step("judge.attributes").columns({"as": "gpt4"})[1] == judge.outputs
+    assert (columns["judge_helpfulness"], columns["judge_safety"]) == (4, "fail")
+    assert find_step("judge.attributes").columns({"as": "judge"})[1] == judge.outputs
     assert find_step("judge.attributes").columns({})[1][:2] == ["helpfulness", "correctness"]
 
 
@@ -110,8 +110,8 @@ def test_a_conversation_is_shown_turn_by_turn() -> None:
 def test_both_orders_are_asked_and_ties_kept_apart(first: str, second: str, preference: str, order: tuple) -> None:
     driven = drive(step(JudgeCompare), PAIR, [choice(first), choice(second)])
     columns = driven.verdict.columns
-    assert (columns["gpt4_preference"], (columns["gpt4_order_ab"], columns["gpt4_order_ba"])) == (preference, order)
-    assert columns["gpt4_preference_reason"] == f"It is the {first}."
+    assert (columns["judge_preference"], (columns["judge_order_ab"], columns["judge_order_ba"])) == (preference, order)
+    assert columns["judge_preference_reason"] == f"It is the {first}."
     one, other = (ask.messages[1]["content"] for ask in driven.asks)
     assert one.index("Four.") < one.index("Five.")
     assert other.index("Five.") < other.index("Four.")
@@ -121,8 +121,8 @@ def test_both_orders_are_asked_and_ties_kept_apart(first: str, second: str, pref
 
 def test_a_comparison_of_which_one_order_is_never_readable_is_none() -> None:
     driven = drive(step(JudgeCompare, retries=1), PAIR, [choice("first"), "B wins", "[[B]]"])
-    assert driven.verdict.columns["gpt4_preference"] is None
-    assert driven.verdict.columns["gpt4_order_ab"] is None
+    assert driven.verdict.columns["judge_preference"] is None
+    assert driven.verdict.columns["judge_order_ab"] is None
     assert driven.verdict.soft_failure.raw == "[[B]]"
     assert [a.attempt for a in driven.asks] == [0, 0, 1]
 
@@ -133,7 +133,7 @@ def test_a_refused_question_leaves_the_row_unjudged_with_the_providers_reason() 
     with pytest.raises(StopIteration) as end:
         turns.throw(Refused("http_400", "too long"))
     kept = end.value.value
-    assert kept.columns["gpt4_status"] is None
+    assert kept.columns["judge_status"] is None
     assert (kept.soft_failure.reason, kept.soft_failure.failed) == ("http_400", True)
 
 
@@ -152,22 +152,22 @@ def test_several_samples_are_decided_by_the_majority() -> None:
     driven = drive(judge, ASKED, [several(said), verdict("Reject", 1)])
     assert driven.asks[0].n == 5
     columns = driven.verdict.columns
-    assert (columns["gpt4_status"], columns["gpt4_rating"], columns["gpt4_reason"]) == ("Accept", "4", "Middle.")
-    assert [s["rating"] for s in columns["gpt4_samples"]] == ["3", "2", "5", "4", "1"]
+    assert (columns["judge_status"], columns["judge_rating"], columns["judge_reason"]) == ("Accept", "4", "Middle.")
+    assert [s["rating"] for s in columns["judge_samples"]] == ["3", "2", "5", "4", "1"]
     assert find_step("judge.accept").optional_columns({"as": "me"}) == ["me_samples"]
 
 
 def test_unreadable_samples_are_asked_for_again_each_with_a_number_of_its_own() -> None:
     driven = drive(step(JudgeAccept, samples=3), ASKED, [several(["?", "?", "?"]), *["?"] * 6])
     assert [a.attempt for a in driven.asks] == [0, 1, 4, 2, 5, 3, 6], "equal questions must not share an answer"
-    assert driven.verdict.columns["gpt4_status"] is None
-    assert driven.verdict.columns["gpt4_samples"] == []
+    assert driven.verdict.columns["judge_status"] is None
+    assert driven.verdict.columns["judge_samples"] == []
 
 
 def test_a_majority_is_one_of_those_asked_not_of_those_read() -> None:
     driven = drive(step(JudgeAccept, samples=3, retries=0), ASKED, [several([verdict("Accept", 5), "?", "?"])])
-    assert driven.verdict.columns["gpt4_status"] is None
-    assert len(driven.verdict.columns["gpt4_samples"]) == 1
+    assert driven.verdict.columns["judge_status"] is None
+    assert len(driven.verdict.columns["judge_samples"]) == 1
 
 
 def test_an_even_number_of_samples_is_refused() -> None:
@@ -176,7 +176,7 @@ def test_an_even_number_of_samples_is_refused() -> None:
 
 
 def panel(rule: str, *votes: tuple[str, str] | None, cut: float | None = None) -> tuple[str | None, str | None]:
-    names = ["gpt4", "falcon", "llama2"][: len(votes)]
+    names = ["judge", "falcon", "llama2"][: len(votes)]
     columns = {}
     for name, vote in zip(names, votes, strict=True):
         columns |= dict(zip((f"{name}_status", f"{name}_rating"), vote or (None, None), strict=True))
@@ -240,8 +240,8 @@ def test_a_verdict_without_a_rating_votes_and_is_never_guessed_at(rule: str, cut
 
 
 def test_a_panel_reads_its_judges_columns() -> None:
-    reads, writes = find_step("judge.panel").columns({"judges": ["gpt4", "falcon"], "as": "both"})
-    assert reads == ["gpt4_status", "falcon_status", "gpt4_rating", "falcon_rating"]
+    reads, writes = find_step("judge.panel").columns({"judges": ["judge", "falcon"], "as": "both"})
+    assert reads == ["judge_status", "falcon_status", "judge_rating", "falcon_rating"]
     assert writes == ["both_status", "both_rating", "both_reason"]
 
 
@@ -277,7 +277,7 @@ def test_the_examples_of_shipped_rubrics_are_verdicts_the_parsers_take(kind: typ
 
 
 def test_the_verdict_of_a_single_answer_needs_no_samples_column() -> None:
-    assert "gpt4_samples" not in drive(step(JudgeAccept), ASKED, [answer(verdict("Accept", 4))]).verdict.columns
+    assert "judge_samples" not in drive(step(JudgeAccept), ASKED, [answer(verdict("Accept", 4))]).verdict.columns
 
 
 def test_a_folder_that_is_called_like_a_shipped_rubric_is_not_taken_for_it(

@@ -94,7 +94,7 @@ class BezoarKeys(Strict):
     sources: Any = _made("where the rows came from", [{"name": "flan.jsonl", "licence": "CC0-1.0"}])
     models: Any = _made("who answered", [{"role": "teacher", "model": "gpt-4o-mini"}])
     licence: Any = _made("the licence with its reasons", {"result": "unknown", "commercial": "unknown"})
-    judge: Any = _made("what each judge decided", [{"name": "gpt4", "accepted": 80, "rejected": 10}])
+    judge: Any = _made("what each judge decided", [{"name": "judge", "accepted": 80, "rejected": 10}])
     review: Any = _made("what people have looked at", "none")
     contamination: Any = _made("what was searched for benchmarks", "not checked")
 

@@ -145,7 +145,7 @@ class TrainingStage(Stage):
     where: str | None = Field(
         default=None,
         description="Which rows: an expression over the card's columns.",
-        examples=['gpt4_status == "Accept"'],
+        examples=['judge_status == "Accept"'],
     )
     split: _Name | Split = Field(
         default=Split(),

@@ -1,6 +1,6 @@
 """The `where` language: one small way to choose rows, in pipelines, recipes and on the command line.
 
-    gpt4_status == "Accept" and gpt4_rating in ["4", "5"]
+    judge_status == "Accept" and judge_rating in ["4", "5"]
     length(response) < 2000 and not contains(response, "TODO")
     category in ["qa", "summary"] and reviewer is not null
 

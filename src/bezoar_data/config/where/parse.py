@@ -54,7 +54,7 @@ def parse(text: str) -> tree.Node:
     if len(text) > LONGEST:
         raise ParseError(f"the expression is longer than {LONGEST:,} characters", 0)
     if not text.strip():
-        raise ParseError("the expression is empty", 0, 'write a comparison such as gpt4_status == "Accept"')
+        raise ParseError("the expression is empty", 0, 'write a comparison such as judge_status == "Accept"')
     return _Parser(_tokens(text)).whole()
 
 

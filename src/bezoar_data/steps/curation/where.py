@@ -26,7 +26,7 @@ class WhereStep(RowStep):
     version: ClassVar[int] = 1
     example: ClassVar[str] = """\
 - use: where
-  with: {expression: 'gpt4_status == "Accept" and gpt4_rating in ["4", "5"]'}
+  with: {expression: 'judge_status == "Accept" and judge_rating in ["4", "5"]'}
 """
 
     expression: str = Field(

@@ -1,7 +1,7 @@
 """`judge.accept`: a model judges each answer, and its verdict stays with the row.
 
-The columns are those of the published OpenBezoar data (`gpt4_status`, `gpt4_rating`, `gpt4_reason`): judged rows are
-kept whatever the verdict, and training selects by it.
+The columns are called after the judge, `judge_status`, `judge_rating` and `judge_reason` by default; with `as: gpt4`
+they are those of the published OpenBezoar data. Judged rows are kept whatever the verdict, and training selects by it.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class JudgeAccept(JudgingStep, AskOnceTask):
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{response}", "{system}", "{reference}")
     writes: ClassVar[tuple[str, ...]] = ("{judge}_status", "{judge}_rating", "{judge}_reason")
     optional_writes: ClassVar[tuple[str, ...]] = ("{judge}_samples",)
-    example: ClassVar[str] = "- use: judge.accept\n  with: {model: judge, as: gpt4}\n"
+    example: ClassVar[str] = "- use: judge.accept\n  with: {model: judge}\n"
 
     judge: str = Field(
-        default="gpt4",
+        default="judge",
         pattern=r"^[a-z][a-z0-9_]*$",
         description="The judge's name, which the three columns begin with.",
     )

@@ -53,7 +53,7 @@ class JudgeAttributes(JudgingStep, AskOnceTask):
         "{judge:_}goodness",
         "{judge:_}attributes_reason",
     )
-    example: ClassVar[str] = "- use: judge.attributes\n  with: {model: judge, as: gpt4}\n"
+    example: ClassVar[str] = "- use: judge.attributes\n  with: {model: judge}\n"
 
     judge: str = Field(
         default="",

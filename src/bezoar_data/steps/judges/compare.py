@@ -28,10 +28,10 @@ _NAMED: dict[bool, dict[Side, str]] = {
 class JudgeCompare(JudgingStep):
     """Have a model say which of two answers is better, asked once in each order.
 
-    Writes `gpt4_preference`: "a" or "b" where both orders agree on that one, "tie" where both call it a tie, and
-    "inconsistent" where the verdict changes with the order. `gpt4_order_ab` and `gpt4_order_ba` hold what was said when
-    a or b stood first ("a", "b" or "tie"), `gpt4_preference_reason` the reason given when a stood first. A row whose
-    verdicts are never readable stays, with empty columns.
+    Writes `judge_preference`: "a" or "b" where both orders agree on that one, "tie" where both call it a tie, and
+    "inconsistent" where the verdict changes with the order. `judge_order_ab` and `judge_order_ba` hold what was said
+    when a or b stood first ("a", "b" or "tie"), `judge_preference_reason` the reason given when a stood first. A row
+    whose verdicts are never readable stays, with empty columns.
     """
 
     use: ClassVar[str] = "judge.compare"
@@ -46,10 +46,10 @@ class JudgeCompare(JudgingStep):
         "{judge}_order_ba",
         "{judge}_preference_reason",
     )
-    example: ClassVar[str] = "- use: judge.compare\n  with: {model: judge, as: gpt4, a: response_a, b: response_b}\n"
+    example: ClassVar[str] = "- use: judge.compare\n  with: {model: judge, a: response_a, b: response_b}\n"
 
     judge: str = Field(
-        default="gpt4", pattern=r"^[a-z][a-z0-9_]*$", description="The judge's name, which the columns begin with."
+        default="judge", pattern=r"^[a-z][a-z0-9_]*$", description="The judge's name, which the columns begin with."
     )
     a: str = Field(default="response_a", min_length=1, description="The column that holds one answer.")
     b: str = Field(default="response_b", min_length=1, description="The column that holds the other answer.")

@@ -28,7 +28,7 @@ class Preferred(RowStep):
     reads: ClassVar[tuple[str, ...]] = ("{prompt}", "{first}", "{second}", "{preference}", "{keep}")
     writes: ClassVar[tuple[str, ...]] = (*PAIR, "{keep}")
     example: ClassVar[str] = (
-        "- use: pairs.preferred\n  with: {first: response_a, second: response_b, preference: gpt4_preference}\n"
+        "- use: pairs.preferred\n  with: {first: response_a, second: response_b, preference: judge_preference}\n"
     )
 
     preference: str = Field(min_length=1, description="The column that says which answer is better, and how much.")
