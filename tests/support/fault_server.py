@@ -77,6 +77,8 @@ class Faults:
     """Whoever comes after so many requests is answered when other faults are set."""
     others: int = 0
     """So many answers come before that to a prompt with `[[last]]`."""
+    serves: str = ""
+    """The one model it has, and lists: another one gets 404."""
     capacity: int = 0
     """More requests at once than this get 429."""
     words: int = 20
@@ -258,6 +260,8 @@ def make_app(state: State) -> Any:
             return status(401, f"Incorrect API key provided: {request.headers.get('Authorization', '')}")
         if faults.status:
             return status(faults.status)
+        if faults.serves and body.get("model") != faults.serves:
+            return status(404, f"model '{body.get('model')}' not found, try pulling it first")
         if number <= faults.down_first or (faults.down and time.monotonic() - state.since < faults.down):
             return status(faults.down_status)
         if kind.isdigit():
@@ -310,6 +314,9 @@ def make_app(state: State) -> Any:
         state.statuses["200"] += 1
         return web.Response(body=json.dumps(made).encode(), content_type="application/json")
 
+    async def models(_: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": state.faults.serves, "object": "model"}]})
+
     async def stats(_: web.Request) -> web.Response:
         times = state.times
         return web.json_response(
@@ -334,6 +341,7 @@ def make_app(state: State) -> Any:
     app = web.Application(client_max_size=64 * 2**20)
     app.router.add_post("/v1/chat/completions", chat)
     app.router.add_post("/v1/completions", chat)
+    app.router.add_get("/v1/models", models)
     app.router.add_get("/stats", stats)
     app.router.add_post("/configure", configure)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,8 @@ def load_pipeline(
     path: str | Path,
     *,
     models: str | Path | None = None,
+    teacher: str | None = None,
+    judge: str | None = None,
     set: Mapping[str, Any] | Sequence[str] = (),
     limit: int | None = None,
     out: str | Path | None = None,
@@ -39,7 +41,8 @@ def load_pipeline(
 ) -> Pipeline:
     """A pipeline file and options for it. Nothing is read or checked yet.
 
-    `models` is a models file instead of the one the pipeline names. `set` changes settings: a mapping such as
+    `models` is a models file instead of the one the pipeline names. `teacher` and `judge` are models in one word for
+    these roles, such as "openai:gpt-4o-mini" or "ollama:qwen2.5:7b". `set` changes settings: a mapping such as
     `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `limit` is the most
     rows taken from each source, `out` the run folder (default `runs/NAME`; the journal lies beside it), `max_cost` the
     most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as code do so.
@@ -51,6 +54,7 @@ def load_pipeline(
     return Pipeline(
         path=expand_home(path),
         models=expand_home(models) if models is not None else None,
+        named={role: word for role, word in (("teacher", teacher), ("judge", judge)) if word},
         overrides=overrides,
         limit=limit,
         out=expand_home(out) if out is not None else None,
@@ -65,6 +69,7 @@ class Pipeline:
 
     path: Path
     models: Path | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     limit: int | None = None
     out: Path | None = None
@@ -130,13 +135,17 @@ class Pipeline:
 
         options = Options(engine, self.limit, self._budget(checked), retry_failed)
         render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
-        return RunReport(run(compiled, folder, options, render=render, progress=Progress(quiet=quiet)))
+        progress = Progress(quiet=quiet)
+        for warning in checked.warnings:
+            progress.note(warning.in_a_line())
+        return RunReport(run(compiled, folder, options, render=render, progress=progress))
 
     def _load(self, *, to_run: bool) -> Checked:
         return load(
             self.path,
             overrides=self.overrides,
             models=self.models,
+            named=self.named,
             max_cost=self.max_cost,
             to_run=to_run,
             trust_code=self.trust_code,

@@ -9,6 +9,11 @@ import typer
 
 PipelineFile = Annotated[Path, typer.Argument(help="The pipeline file.", metavar="PIPELINE")]
 ModelsFile = Annotated[Path | None, typer.Option(help="Models file to use instead of the one the pipeline names.")]
+Teacher = Annotated[
+    str | None,
+    typer.Option(help="Who answers: openai:MODEL, ollama:MODEL, llamacpp:NAME...", metavar="SERVICE:MODEL[@URL]"),
+]
+Judge = Annotated[str | None, typer.Option(help="Who judges, in the same way.", metavar="SERVICE:MODEL[@URL]")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a setting, e.g. steps.load_flan.path=rows.tsv or seed=7.", metavar="KEY=VALUE"),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile
+from bezoar_data.cli.options import AsJson, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, Teacher
 from bezoar_data.llms.redact import redact
 
 
@@ -36,6 +36,8 @@ are assumed; after a run of a few rows (run ... --limit 20) they are learned. Se
 def plan(
     pipeline: PipelineFile,
     models: ModelsFile = None,
+    teacher: Teacher = None,
+    judge: Judge = None,
     overrides: Overrides = None,
     limit: Limit = None,
     out: Out = None,
@@ -56,7 +58,14 @@ def plan(
 ) -> None:
     """Show what a run would ask, cost and write, as intervals for each step and model. Sends nothing."""
     file = bezoar_data.load_pipeline(
-        pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost
+        pipeline,
+        models=models,
+        teacher=teacher,
+        judge=judge,
+        set=overrides or (),
+        limit=limit,
+        out=out,
+        max_cost=max_cost,
     )
     made = file.plan(retry_failed=retry_failed, tokenizer=tokenizer)
     if as_json:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed
+from bezoar_data.cli.options import AsJson, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed, Teacher
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.redact import redact
@@ -21,6 +21,8 @@ def preview(
     pipeline: PipelineFile,
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many rows of each source.")] = 5,
     models: ModelsFile = None,
+    teacher: Teacher = None,
+    judge: Judge = None,
     overrides: Overrides = None,
     limit: Limit = None,
     out: Out = None,
@@ -39,7 +41,14 @@ def preview(
     Example: bezoar-data preview pipelines/orca.yaml -n 3 --html preview.html
     """
     file = bezoar_data.load_pipeline(
-        pipeline, models=models, set=overrides or (), limit=limit, out=out, max_cost=max_cost
+        pipeline,
+        models=models,
+        teacher=teacher,
+        judge=judge,
+        set=overrides or (),
+        limit=limit,
+        out=out,
+        max_cost=max_cost,
     )
     report = file.preview(rows, retry_failed=retry_failed, quiet=as_json)
     if html is not None:

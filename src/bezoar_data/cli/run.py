@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed
+from bezoar_data.cli.options import AsJson, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed, Teacher
 
 
 class EngineName(StrEnum):
@@ -36,6 +36,8 @@ Exit codes: 0 done; 1 more rows failed than the pipeline tolerates; 2 the input 
 def run(
     pipeline: PipelineFile,
     models: ModelsFile = None,
+    teacher: Teacher = None,
+    judge: Judge = None,
     overrides: Overrides = None,
     limit: Limit = None,
     out: Out = None,
@@ -59,6 +61,8 @@ def run(
     file = bezoar_data.load_pipeline(
         pipeline,
         models=models,
+        teacher=teacher,
+        judge=judge,
         set=overrides or (),
         limit=limit,
         out=out,

@@ -41,6 +41,10 @@ class Problem:
     level: Literal["error", "warning"] = "error"
     secret: bool = False
 
+    def in_a_line(self) -> str:
+        """Message and remedy, where there is no room for the place."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
     def as_json(self) -> dict[str, object]:
         place = self.place
         return {

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bezoar_data.config.files.models import LoadedModels, Model
 from bezoar_data.config.files.pipeline import PipelineFile
-from bezoar_data.config.problems import Problem
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import YamlPath
 from bezoar_data.llms.endpoint.budget import budget_problems
 from bezoar_data.llms.providers.base import EMBEDDED, Provider, builtin_providers, key_problems, provider_class
 from bezoar_data.steps.catalogue import StepEntry
 
-_OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
+OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
 """What another machine may well have: needed to run, not to be right."""
+
+
+OLD = 180
+"""Days after which a price is told to be old: providers change them about twice a year."""
 
 
 def check_models(roles: Sequence[str], models: LoadedModels, *, budget: bool, to_run: bool) -> list[Problem]:
@@ -26,11 +32,20 @@ def check_models(roles: Sequence[str], models: LoadedModels, *, budget: bool, to
     for role in roles:
         for path, model in _line(("roles", role), models.file.roles[role]):
             for p in _problems(role, model, budget=budget, to_run=to_run):
-                warning = p.code in _OF_THIS_MACHINE and not to_run
+                warning = p.code in OF_THIS_MACHINE and not to_run
                 at: YamlPath = (*path, "api_key_env") if p.code in ("no-key", "bad-key") else path
                 place = p.place or models.document.place(at, key=at == path)
                 problems.append(replace(p, place=place, level="warning" if warning else p.level))
     return problems
+
+
+def check_named(named: Mapping[str, str], roles: Sequence[str]) -> Iterator[Problem]:
+    """Models named in one word for roles that nobody asks: the answers a person expects would come from others."""
+    for role, word in named.items():
+        if role not in roles:
+            place = Place(f"--{role} {printable(word, 200)}")
+            hint = f"its steps ask: {', '.join(roles)}" if roles else "it asks no model"
+            yield Problem("unused-role", f"no step of this pipeline asks the role '{role}'", place, hint)
 
 
 def used_roles(file: PipelineFile, entries: Sequence[StepEntry | None], models: LoadedModels) -> tuple[str, ...]:
@@ -59,4 +74,19 @@ def _problems(role: str, model: Model, *, budget: bool, to_run: bool) -> list[Pr
     problems = found(model).problems() if found is not None else key_problems(model)
     if budget and (found is None or found.needs_network):
         problems = [*problems, *budget_problems(role, model)]
-    return problems
+    return [*problems, *_old_price(model)]
+
+
+def _old_price(model: Model) -> Iterator[Problem]:
+    price = model.price
+    if price is None or not (price.input or price.output):
+        return
+    days = (datetime.now(UTC).date() - price.read).days
+    if days > OLD:
+        message = f"the price of model '{model.model}' was read on {price.read}, {days} days ago"
+        yield Problem(
+            "old-price",
+            message,
+            hint="look at the provider's page, and write the price with today's date",
+            level="warning",
+        )

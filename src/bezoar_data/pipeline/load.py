@@ -16,7 +16,7 @@ from bezoar_data.config.files.pipeline import LoadedPipeline, read_pipeline_file
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
-from bezoar_data.pipeline.check_models import check_models, used_roles
+from bezoar_data.pipeline.check_models import check_models, check_named, used_roles
 from bezoar_data.pipeline.resolve import check_trust, entry_of
 from bezoar_data.pipeline.trust import check_pulled
 from bezoar_data.steps.catalogue import StepEntry
@@ -55,16 +55,18 @@ def load(
     *,
     overrides: Sequence[str] = (),
     models: Path | None = None,
+    named: Mapping[str, str] | None = None,
     max_cost: float | None = None,
     to_run: bool = False,
     trust_code: bool = False,
 ) -> Checked:
     """Read and check a pipeline and what it names.
 
-    `max_cost` is a budget in place of the file's own: with either, models need a price. With `to_run`, what this
-    machine lacks, such as a key in the environment, is an error and not a warning, and so are steps that run text as
-    code, and what a pulled pipeline takes of this machine, unless `trust_code` says that they may. Raises `InputError`
-    with every problem found if one of them is an error.
+    `models` is a models file instead of the pipeline's; `named` are models in one word by role, which replace those of
+    the file (`config.files.named_model`). `max_cost` is a budget in place of the file's own: with either, models need a
+    price. With `to_run`, what this machine lacks, such as a key in the environment, is an error and not a warning, and
+    so are steps that run text as code, and what a pulled pipeline takes of this machine, unless `trust_code` says that
+    they may. Raises `InputError` with every problem found if one of them is an error.
     """
     catalogue = load_catalogue()
     read = read_pipeline_file(path, overrides)
@@ -76,23 +78,27 @@ def load(
     if models_path is None and loaded.file.models is not None:
         models_path = loaded.resolve(loaded.file.models, ("models",))
     read_models: LoadedModels | None = None
-    if models_path is not None:
+    if models_path is not None or named:
         try:
-            read_models = load_models_file(models_path, known_providers())
+            read_models = load_models_file(models_path, known_providers(), named)
         except InputError as error:
-            problems += _placed(error, loaded) if models is None and not models_path.exists() else error.problems
+            missing = models is None and models_path is not None and not models_path.exists()
+            problems += _placed(error, loaded) if missing else error.problems
     card = loaded.resolve(loaded.file.card, ("card",)) if loaded.file.card is not None else None
     if card is not None and not card.is_file():
         hint = "write it, or leave 'card:' out for a plain one"
         problems.append(loaded.document.problem("missing-file", f"there is no card {card}", ("card",), hint=hint))
     if not read.steps_sound:
         raise InputError([*problems, *check_written(loaded.document, catalogue, read_models)])
-    steps = check_steps(loaded, catalogue, read_models, models_wanted=models_path is None and not read.problems)
+    steps = check_steps(
+        loaded, catalogue, read_models, models_wanted=models_path is None and not named and not read.problems
+    )
     problems += steps.problems
     found = [entry_of(catalogue, loaded.file, i) for i in range(len(loaded.file.steps))]
     if read_models is not None:
         budget = max_cost is not None or loaded.file.max_cost is not None
         roles = used_roles(loaded.file, found, read_models)
+        problems += check_named(named or {}, roles)
         problems += check_models(roles, read_models, budget=budget, to_run=to_run)
     if to_run:
         problems += check_trust(loaded.document, loaded.file, trust_code)

@@ -18,6 +18,7 @@ from huggingface_hub import constants
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.history import past_answers
+from bezoar_data.pipeline.check_models import OF_THIS_MACHINE
 from bezoar_data.pipeline.compile import Compiled, Node, compile_pipeline
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.plan.duration import seconds
@@ -221,10 +222,10 @@ class _Planner:
             yield "fallbacks are left out: each role's first model is taken to answer everything"
         if any(demand.asks.high for demand in demands):
             yield "retries after a failed request (rate limits, timeouts) are not among the requests"
+        yield from (w.in_a_line() for w in self.compiled.checked.warnings if w.code not in OF_THIS_MACHINE)
 
     def _warnings(self) -> Iterator[str]:
-        for problem in self.compiled.checked.warnings:
-            yield f"{problem.message}{f' ({problem.hint})' if problem.hint else ''}"
+        yield from (w.in_a_line() for w in self.compiled.checked.warnings if w.code in OF_THIS_MACHINE)
         if self.folder.is_locked():
             yield f"another run is writing to {self.folder.path} now"
 

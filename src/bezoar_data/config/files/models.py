@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.named_model import with_named
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import looks_like_key, printable
 from bezoar_data.config.validation import check
@@ -242,16 +243,21 @@ class LoadedModels:
 
     file: ModelsFile
     document: Document
-    path: Path
+    path: Path | None
+    """None where every model was named in one word."""
 
 
-def load_models_file(path: Path | str, providers: Collection[str] = ()) -> LoadedModels:
+def load_models_file(
+    path: Path | str | None, providers: Collection[str] = (), named: Mapping[str, str] | None = None
+) -> LoadedModels:
     """Read and check a models file. Raises `InputError` with every mistake found.
 
     `providers` are the kinds of endpoint that exist; `kind:Name` is one of them if `kind` is. Empty: not checked.
+    `named` are models in one word by role, which replace the file's (`named_model`); with them the file may be None.
     """
-    path = Path(path)
-    document = load_yaml(path, lenient=True)
+    document = load_yaml(path, lenient=True) if path is not None else None
+    if named or document is None:
+        document = with_named(document, named or {}, providers)
     file, problems = check(document, ModelsFile)
     for at, model in written_models(document.value):
         problems += _check_model(document, at, model, providers)
@@ -259,7 +265,7 @@ def load_models_file(path: Path | str, providers: Collection[str] = ()) -> Loade
     problems += [p for p in _check_keys(document, document.value, ()) if p.place not in taken]
     if file is None or problems:
         raise InputError(problems)
-    return LoadedModels(file, document, path)
+    return LoadedModels(file, document, Path(path) if path is not None else None)
 
 
 def written_models(value: Any) -> Iterator[tuple[YamlPath, dict[str, Any]]]:

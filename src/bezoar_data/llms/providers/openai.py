@@ -83,6 +83,20 @@ class OpenAI(Provider):
         value, headers = await self._post(self._body(request))
         return read_completions(value, request.n, headers)
 
+    async def listed(self, within: float) -> tuple[str, ...]:
+        """The ids of the models that the server lists, asked in a connection of its own, within so many seconds.
+
+        Raises what aiohttp raises, `TimeoutError`, and `Transient` for what is no list."""
+        url = endpoint_url(self.model.base_url or self.home, "models")
+        async with (
+            aiohttp.ClientSession(headers=self._headers(), timeout=aiohttp.ClientTimeout(total=within)) as session,
+            session.get(url, allow_redirects=False, proxy=proxy_for(url)) as response,
+        ):
+            response.raise_for_status()
+            found = parsed(await read_body(response)).get("data")
+        ids = [one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str)] if found else []
+        return tuple(sorted(ids))
+
     def _headers(self) -> dict[str, str]:
         """What every request says of itself, the key among it."""
         headers = {"Content-Type": "application/json", "Accept": "application/json", **self.model.extra_headers}
