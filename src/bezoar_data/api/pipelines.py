@@ -136,8 +136,8 @@ class Pipeline:
         options = Options(engine, self.limit, self._budget(checked), retry_failed)
         render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
         progress = Progress(quiet=quiet)
-        for warning in checked.warnings:
-            progress.note(warning.in_a_line())
+        for note in (*(w.in_a_line() for w in checked.warnings), *checked.notes()):
+            progress.note(note)
         return RunReport(run(compiled, folder, options, render=render, progress=progress))
 
     def _load(self, *, to_run: bool) -> Checked:

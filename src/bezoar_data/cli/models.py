@@ -54,9 +54,9 @@ def check(
     judge: Judge = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask each role's model one small question: does it answer, how fast, at what price, under which terms?
+    """Ask each role's model one small question.
 
-    Where a server does not know the model, its own list is shown. Nothing is journalled. Ends with 2 if one fails.
+    Does it answer, how fast, at what price, under which terms? Where a server does not know the model, its own list is shown. Nothing is journalled. Ends with 2 if one fails.
 
     Examples: bezoar-data models check pipelines/models/openai.yaml; bezoar-data models check --judge ollama:qwen2.5:7b
     """

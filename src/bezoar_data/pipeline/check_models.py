@@ -74,19 +74,22 @@ def _problems(role: str, model: Model, *, budget: bool, to_run: bool) -> list[Pr
     problems = found(model).problems() if found is not None else key_problems(model)
     if budget and (found is None or found.needs_network):
         problems = [*problems, *budget_problems(role, model)]
-    return [*problems, *_old_price(model)]
+    return problems
 
 
-def _old_price(model: Model) -> Iterator[Problem]:
-    price = model.price
-    if price is None or not (price.input or price.output):
+def old_prices(roles: Sequence[str], models: LoadedModels | None) -> Iterator[str]:
+    """Prices that were read long ago: to be told before money is spent, and no mistake of the file, which would be
+    right today and wrong in half a year."""
+    if models is None:
         return
-    days = (datetime.now(UTC).date() - price.read).days
-    if days > OLD:
-        message = f"the price of model '{model.model}' was read on {price.read}, {days} days ago"
-        yield Problem(
-            "old-price",
-            message,
-            hint="look at the provider's page, and write the price with today's date",
-            level="warning",
-        )
+    for role in roles:
+        for _, model in _line(("roles", role), models.file.roles[role]):
+            price = model.price
+            if price is None or not (price.input or price.output):
+                continue
+            days = (datetime.now(UTC).date() - price.read).days
+            if days > OLD:
+                yield (
+                    f"the price of model '{model.model}' was read on {price.read}, {days} days ago: look at the "
+                    "provider's page, and write the price with today's date"
+                )

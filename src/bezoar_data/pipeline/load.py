@@ -6,7 +6,7 @@ is found and reported together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from bezoar_data.config.files.pipeline import LoadedPipeline, read_pipeline_file
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
-from bezoar_data.pipeline.check_models import check_models, check_named, used_roles
+from bezoar_data.pipeline.check_models import check_models, check_named, old_prices, used_roles
 from bezoar_data.pipeline.resolve import check_trust, entry_of
 from bezoar_data.pipeline.trust import check_pulled
 from bezoar_data.steps.catalogue import StepEntry
@@ -48,6 +48,10 @@ class Checked:
     def roles(self) -> tuple[str, ...]:
         """The roles that steps use and the models file has."""
         return () if self.models is None else used_roles(self.loaded.file, self.entries, self.models)
+
+    def notes(self) -> Iterator[str]:
+        """What a person should know before a run beside `warnings`."""
+        yield from dict.fromkeys(old_prices(self.roles, self.models))
 
 
 def load(

@@ -223,6 +223,7 @@ class _Planner:
         if any(demand.asks.high for demand in demands):
             yield "retries after a failed request (rate limits, timeouts) are not among the requests"
         yield from (w.in_a_line() for w in self.compiled.checked.warnings if w.code not in OF_THIS_MACHINE)
+        yield from self.compiled.checked.notes()
 
     def _warnings(self) -> Iterator[str]:
         yield from (w.in_a_line() for w in self.compiled.checked.warnings if w.code in OF_THIS_MACHINE)
