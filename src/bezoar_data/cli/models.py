@@ -56,7 +56,8 @@ def check(
 ) -> None:
     """Ask each role's model one small question.
 
-    Does it answer, how fast, at what price, under which terms? Where a server does not know the model, its own list is shown. Nothing is journalled. Ends with 2 if one fails.
+    Does it answer, how fast, at what price, under which terms? Where a server does not know the model, its own list is
+    shown. Nothing is journalled. Ends with 2 if one fails.
 
     Examples: bezoar-data models check pipelines/models/openai.yaml; bezoar-data models check --judge ollama:qwen2.5:7b
     """
