@@ -9,7 +9,7 @@ import pytest
 from bezoar_data.llms.offline.prompt import read_prompt
 from bezoar_data.llms.offline.teacher import solve, write_answer
 from bezoar_data.llms.offline.text import Pick
-from bezoar_data.steps.lamini.parse import read_candidates
+from bezoar_data.steps.lamini.parse import Shown, read_candidates
 from bezoar_data.steps.lamini.prompts import load_prompts
 
 PROMPTS = load_prompts(None)
@@ -19,7 +19,8 @@ ORDERS = ("Write a poem.", "List five rivers.", "Plan a party for ten people.")
 
 def invent(examples: tuple[str, ...], topics: tuple[str, ...] = (), count: int = 20, seed: int = 0) -> list[str]:
     request = PROMPTS.ask_for_instructions(examples, topics, count)
-    found = read_candidates(write_answer([{"role": "user", "content": request}], seed=seed), examples, 100)
+    answer = write_answer([{"role": "user", "content": request}], seed=seed)
+    found = read_candidates(answer, Shown(examples), 100).candidates
     assert not [c for c in found if c.reason]
     return [c.text for c in found]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from distilabel.pipeline import Pipeline
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.llms.ask import Answer, Ask, Refused
+from bezoar_data.llms.providers.common.chat_format import is_strict
 from bezoar_data.runs.row import MADE_FROM_MANY, Lineage, Row
 from bezoar_data.steps.base import Made
 from bezoar_data.steps.driver import made_row
@@ -150,6 +152,32 @@ def test_a_request_without_a_readable_answer_is_asked_again_and_then_dropped_wit
         True,
     )
     assert len(only.answers) == 3
+
+
+def test_the_drop_of_a_request_says_why_nothing_was_read():
+    steps = "To make tea, follow these steps:\n1. Boil water.\n2. Pour it."
+    (only,), _ = run(make(target=5, max_requests=1, retries=0), lambda a, n: steps)
+    assert only.dropped is not None
+    assert only.dropped.detail == "asked 1 times: a list stands below prose that does not announce it"
+
+
+def test_an_answer_cut_by_the_token_limit_loses_its_last_entry():
+    said = "1. Name a lake.\n2. Name a ri"
+    made, _ = run(make(target=5, max_requests=1), lambda a, n: answer(said, "length"))
+    assert [m.dropped and m.dropped.reason for m in made] == [None, "unclosed"]
+
+
+def test_a_structured_request_asks_for_json_by_a_schema_and_not_for_tags():
+    made, asked = run(make(target=5, structured=True), lambda a, n: '{"instructions": ["Sing.", "Dance."]}')
+    assert [m.columns["instruction"] for m in made][:2] == ["Sing.", "Dance."]
+    ask = asked[0][0]
+    assert ask.schema is not None
+    assert ask.schema["properties"]["instructions"]["maxItems"] == 5
+    assert is_strict(ask.schema)
+    assert "tags" not in text(ask)
+    step = make(target=5, structured=True)
+    assert len(json.loads(step.placeholder(ask, lambda n: "word " * n))["instructions"]) == 5
+    assert all(a.schema is None for wave in run(make(), fresh)[1] for a in wave)
 
 
 def test_a_request_answered_on_the_second_try_is_kept_and_only_it_is_asked_again():

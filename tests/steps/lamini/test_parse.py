@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bezoar_data.steps.lamini.parse import ParsedInstruction, clean, comparable, read_candidates
+from bezoar_data.steps.lamini.parse import ParsedInstruction, Shown, clean, comparable, read_candidates
 
 
 def read(answer: str, shown: tuple[str, ...] = ("What is a fjord?",)) -> list[tuple[str, str]]:
-    return [(c.text, c.reason) for c in read_candidates(answer, shown, most_words=12)]
+    return [(c.text, c.reason) for c in read_candidates(answer, Shown(shown), most_words=12).candidates]
 
 
 def test_instructions_between_tags_are_read_in_order_and_prose_around_them_is_passed_over():
@@ -18,14 +20,14 @@ def test_instructions_between_tags_are_read_in_order_and_prose_around_them_is_pa
     assert read(answer) == [("Name a river.", ""), ("Why is it wet?", "")]
 
 
-def test_an_answer_without_tags_has_no_candidates():
-    assert read("1. Name a river.\n2. Why is it wet?") == []
+def test_an_answer_of_prose_has_no_candidates():
+    assert read("Name a river. Why is it wet?") == []
     assert read("") == []
 
 
-def test_a_tag_that_is_never_closed_is_told_and_does_not_swallow_the_next():
-    assert read("<example>One river\n<example>Two rivers.</example><example>Cut off in the mid") == [
-        ("One river", "unclosed"),
+def test_a_tag_that_is_never_closed_does_not_swallow_the_next_and_what_is_no_single_line_is_told():
+    assert read("<example>One river.\n\nOr two\n<example>Two rivers.</example><example>Cut off in the mid") == [
+        ("One river.\n\nOr two", "unclosed"),
         ("Two rivers.", ""),
         ("Cut off in the mid", "unclosed"),
     ]
@@ -54,12 +56,12 @@ def test_signs_that_mean_something_are_no_punctuation():
 
 
 def test_a_faulty_one_does_not_make_a_later_good_one_a_duplicate():
-    answer = "<example>Sing a song\n<example>Sing a song.</example>"
-    assert read(answer) == [("Sing a song", "unclosed"), ("Sing a song.", "")]
+    answer = "Sing a song</example>\n<example>Sing a song.</example>"
+    assert read(answer) == [("Sing a song", "unopened"), ("Sing a song.", "")]
 
 
 def test_one_that_is_too_long_or_holds_its_answer_is_told():
-    answer = f"<example>{'word ' * 13}</example><example>Name a river.\nResponse: The Po.</example>"
+    answer = f"<example>{'word ' * 13}</example><example>Is this an answer?\nResponse: The Po.</example>"
     assert [f for _, f in read(answer)] == ["too_long", "holds_answer"]
 
 
@@ -114,9 +116,10 @@ def test_examples_inside_a_thinking_block_are_not_meant():
     st.lists(st.sampled_from(["<example>", "</example>", "Name a river.", "7", " ", "sing", "<think>"]), max_size=30)
 )
 def test_no_text_between_tags_is_lost_and_no_good_one_comes_twice(parts: list[str]):
-    found = read_candidates("".join(parts), [], most_words=50)
+    found = read_candidates("".join(parts), Shown([]), most_words=50).candidates
     good = [comparable(c.text) for c in found if not c.reason]
     assert len(good) == len(set(good))
     assert all(isinstance(c, ParsedInstruction) for c in found)
     if "<think>" not in parts:
-        assert len(found) >= parts.count("<example>")
+        speaks = {"Name a river.", "7", "sing"}
+        assert len(found) >= sum(a == "<example>" and b in speaks for a, b in pairwise(parts))

@@ -7,13 +7,14 @@ whichever answer comes first, and a run that was stopped finds its answers again
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
@@ -22,7 +23,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Row, row_random
 from bezoar_data.steps.base import Dropped, GlobalModelStep, Made, Waves
-from bezoar_data.steps.lamini.parse import NO_EXAMPLES, ParsedInstruction, comparable, read_candidates
+from bezoar_data.steps.lamini.parse import NO_EXAMPLES, ParsedInstruction, Shown, comparable, read_candidates
 from bezoar_data.steps.lamini.prompts import PromptsFile, load_prompts
 from bezoar_data.steps.lamini.topics import load_topics, topics_from_categories
 from bezoar_data.steps.placeholders import Words
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 EXAMPLE_GUIDED = "example_guided"
 TOPIC_GUIDED = "topic_guided"
 
+_LIST = "instructions"
+"""The key of a structured answer's list."""
 _SPARE = 4
 """Without `max_requests`, the requests made are at most so many times those that would do if nothing were dropped."""
 _TYPICAL = 25
@@ -50,6 +53,7 @@ class _Request:
     outcome: Answer | Refused | None = None
     answers: list[Answer] = field(default_factory=list)
     candidates: list[ParsedInstruction] = field(default_factory=list)
+    why: str = ""
 
     @property
     def source(self) -> str:
@@ -64,15 +68,15 @@ class LaminiGenerate(GlobalModelStep):
     `max_requests` were made. Those rows are material: what leaves are the new instructions, with the shown rows as
     parents and `source` saying how each came about (`example_guided` or `topic_guided`).
 
-    Of an answer, everything is accounted for. Dropped are candidates that are `unclosed`, `unopened`, `empty`,
-    `too_long`, that hold an answer (`holds_answer`), repeat an example shown (`copied_example`), the same answer
-    (`duplicate`) or any seed or instruction of an earlier request (`seen_before`), and those of the last wave beyond
-    the target (`over_target`). A request that gives nothing to read is asked again, then dropped as `no_examples`; one
-    that the provider refuses, under the provider's reason.
+    Of an answer, everything is accounted for. Dropped are candidates that are `unclosed`, `unopened`, `unclear`,
+    `empty`, `too_long`, that hold an answer (`holds_answer`), repeat the prompt (`placeholder`), an example shown
+    (`copied_example`), the same answer (`duplicate`) or any seed or instruction of an earlier request (`seen_before`),
+    and those of the last wave beyond the target (`over_target`). A request that gives nothing to read is asked again,
+    then dropped as `no_examples`; one that the provider refuses, under the provider's reason.
     """
 
     use: ClassVar[str] = "lamini.generate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("instruction",)
     writes: ClassVar[tuple[str, ...]] = ("instruction", "source")
     example: ClassVar[str] = "- use: lamini.generate\n  with: {model: teacher, target: 1500, topic_share: 0.5}\n"
@@ -89,6 +93,10 @@ class LaminiGenerate(GlobalModelStep):
     count: PositiveInt = Field(default=20, description="How many new instructions a request asks for.")
     wave: PositiveInt = Field(default=64, description="The most requests that go out before their answers are read.")
     retries: NonNegativeInt = Field(default=1, description="How often a request without a readable answer is repeated.")
+    structured: bool = Field(
+        default=False,
+        description="Ask for JSON by a schema instead of tags: small models then keep to the form.",
+    )
     max_words: PositiveInt = Field(default=200, description="The most words an instruction may have.")
     context: Literal["skip", "show"] = Field(
         default="skip",
@@ -145,6 +153,8 @@ class LaminiGenerate(GlobalModelStep):
         return made
 
     def placeholder(self, ask: Ask, words: Words) -> str:
+        if ask.schema is not None:
+            return json.dumps({_LIST: [words(_TYPICAL) for _ in range(self.count)]})
         return "\n".join(f"<example>{words(_TYPICAL)}</example>" for _ in range(self.count))
 
     @property
@@ -185,14 +195,19 @@ class LaminiGenerate(GlobalModelStep):
         return _Request(number, [row for row, _ in chosen], [text for _, text in chosen], named)
 
     def _ask(self, request: _Request, attempt: int) -> Ask:
-        text = self._prompts.ask_for_instructions(request.shown, request.topics, self.count)
-        return Ask([{"role": "user", "content": text}], attempt=attempt)
+        return Ask([{"role": "user", "content": self._prompt(request)}], self._schema, attempt=attempt)
+
+    def _prompt(self, request: _Request) -> str:
+        prompts = self._prompts
+        return prompts.ask_for_instructions(request.shown, request.topics, self.count, structured=self.structured)
 
     def _read(self, request: _Request, answer: Answer | Refused) -> None:
         request.outcome = answer
         if isinstance(answer, Answer):
             request.answers.append(answer)
-            request.candidates = read_candidates(answer.text, request.shown, self.max_words)
+            shown = Shown(request.shown, self._prompt(request))
+            reading = read_candidates(answer.text, shown, self.max_words, cut=answer.finish_reason == "length")
+            request.candidates, request.why = reading.candidates, reading.why
 
     def _settled(self, request: _Request, known: set[str], room: int) -> list[Made]:
         """What a request made. `known` is what was said before, and grows; `room` is what the target leaves."""
@@ -205,7 +220,7 @@ class LaminiGenerate(GlobalModelStep):
             return [made(0, "", refused(request.outcome))]
         if not request.candidates:
             assert request.outcome is not None  # noqa: S101 (every request is answered)
-            detail = f"asked {len(request.answers)} times, nothing stands between <example> tags"
+            detail = f"asked {len(request.answers)} times: {request.why}"
             return [made(0, "", Dropped(NO_EXAMPLES, detail, request.outcome.text or None, failed=True))]
         found = []
         for position, candidate in enumerate(request.candidates):
@@ -218,6 +233,19 @@ class LaminiGenerate(GlobalModelStep):
                 room -= 1
             found.append(made(position, candidate.text, Dropped(reason) if reason else None))
         return found
+
+    @cached_property
+    def _schema(self) -> dict[str, Any] | None:
+        """The answer's form, an object as OpenAI's strict schemas must be one."""
+        if not self.structured:
+            return None
+        texts = {"type": "array", "items": {"type": "string"}, "minItems": self.count, "maxItems": self.count}
+        return {
+            "type": "object",
+            "properties": {_LIST: texts},
+            "required": [_LIST],
+            "additionalProperties": False,
+        }
 
     @cached_property
     def _topics(self) -> tuple[str, ...]:

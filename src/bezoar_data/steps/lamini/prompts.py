@@ -37,10 +37,12 @@ class PromptsFile(Strict):
     generate: _Generate
     respond: _Respond
 
-    def ask_for_instructions(self, examples: Sequence[str], topics: Sequence[str], count: int) -> str:
-        """The request for `count` new instructions: topic-guided if there are topics."""
+    def ask_for_instructions(
+        self, examples: Sequence[str], topics: Sequence[str], count: int, *, structured: bool = False
+    ) -> str:
+        """The request for `count` new instructions: topic-guided if there are topics. `structured`: as JSON."""
         template = self._topic_guided if topics else self._example_guided
-        return template.render(examples=list(examples), topics=list(topics), count=count)
+        return template.render(examples=list(examples), topics=list(topics), count=count, structured=structured)
 
     @cached_property
     def _example_guided(self) -> Template:
@@ -68,7 +70,7 @@ def _template_problems(document: Document, path: YamlPath, text: str, topics: bo
     """What is wrong with a template: tried out on a request, since only then all of it is read."""
     try:
         said = _template(text).render(
-            examples=["(an example)"], count=20, **({"topics": ["(a topic)"]} if topics else {})
+            examples=["(an example)"], count=20, structured=False, **({"topics": ["(a topic)"]} if topics else {})
         )
     except TemplateError as error:
         return [document.problem("bad-template", f"the template cannot be filled in: {error.message}", path)]
