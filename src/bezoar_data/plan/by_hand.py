@@ -50,7 +50,7 @@ class AnswersByHand(Strict):
 
     version: int = Field(ge=1, le=1)
     pipeline: str = Field(description="The pipeline file, from this file's folder.")
-    steps: dict[str, list[RowAnswers]]
+    answers: dict[str, list[RowAnswers]] = Field(description="For each step, what its rows' questions are answered.")
 
 
 @dataclass
@@ -88,9 +88,9 @@ def entries_by_hand(path: Path, models: Path) -> Iterator[Entry]:
     checked = load(path.parent / file.pipeline, models=models)
     compiled = compile_pipeline(checked, path.with_suffix(".none"), to_run=False)
     steps = {node.id for node in compiled.nodes}
-    if unknown := [name for name in file.steps if name not in steps]:
+    if unknown := [name for name in file.answers if name not in steps]:
         raise InputError(Problem("answers-by-hand", f"{path.name}: the pipeline has no step '{unknown[0]}'"))
-    return _Walk(compiled, {name: _Written(path, name, rows) for name, rows in file.steps.items()}).entries()
+    return _Walk(compiled, {name: _Written(path, name, rows) for name, rows in file.answers.items()}).entries()
 
 
 class _Walk:
@@ -193,8 +193,8 @@ def _entry(key: str, text: str, model: Any, step: str, ask: Ask) -> Entry:
 
 def _no_more(file: AnswersByHand, document: Document) -> Iterator[Problem]:
     yield from (
-        document.problem("bad-value", "one role and its answer", ("steps", step, i, "asks", n))
-        for step, rows in file.steps.items()
+        document.problem("bad-value", "one role and its answer", ("answers", step, i, "asks", n))
+        for step, rows in file.answers.items()
         for i, row in enumerate(rows)
         for n, turn in enumerate(row.asks)
         if len(turn) != 1
