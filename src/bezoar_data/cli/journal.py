@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from bezoar_data.llms.journal.maintenance import Stats
 
 app = typer.Typer(
-    help="Count, export, prune and redact the journal of answers.", no_args_is_help=True, rich_markup_mode=None
+    help="Count, export, import, prune and redact the journal of answers.", no_args_is_help=True, rich_markup_mode=None
 )
 
 At = Annotated[Path, typer.Option("--journal", help="The journal: it lies beside the run folders.", metavar="PATH")]
@@ -60,6 +61,34 @@ def export(
         count = maintenance.export(opened, sys.stdout if to is None else to)
     if to is not None:
         _say({"exported": count, "path": str(to)}, f"{count:,} entries written to {to}", as_json=as_json)
+
+
+@app.command("import")
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(help="Files as `journal export` writes them, also .gz or .zst.", metavar="FILE...")
+    ],
+    journal: At = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Bring in exported entries: from a colleague, or from another journal of yours.
+
+    Nothing that is there is overwritten, an entry that is there already is passed over, and every line is checked
+    before the first is written. To use a file's answers without copying them, name it under `answers:` in a pipeline
+    or models file.
+
+    Example: bezoar-data journal import answers.jsonl.gz
+    """
+    from bezoar_data.llms.journal.importing import import_entries
+
+    with _opened(journal, create=True) as opened:
+        done = import_entries(opened, files)
+    lines = [f"{done.added:,} entries imported into {journal}, {done.known:,} were there already"]
+    if done.withheld:
+        lines.append(f"{done.withheld:,} left out: their answers were redacted here")
+    if done.redacted_there:
+        lines.append(f"{done.redacted_there:,} were redacted where they come from, and their answers stand here still")
+    _say(asdict(done), "\n".join(lines), as_json=as_json)
 
 
 @app.command("prune")
@@ -138,10 +167,10 @@ def redact(
     _say(value, "\n".join(lines), as_json=as_json)
 
 
-def _opened(path: Path) -> Journal:
+def _opened(path: Path, *, create: bool = False) -> Journal:
     from bezoar_data.llms.journal import maintenance
 
-    journal = maintenance.open_existing(path)
+    journal = maintenance.open_journal(path, create=create)
     for note in journal.notes:
         typer.echo(f"note: {note}", err=True)
     return journal

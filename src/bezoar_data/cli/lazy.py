@@ -23,7 +23,7 @@ COMMANDS = {
     "card": ("card:app", "Show a dataset's card; check its claims against rows and lock."),
     "judge": ("judge:app", "Measure judges against people, each other and themselves."),
     "review": ("review:app", "Let people review a sample of the rows, in Argilla."),
-    "journal": ("journal:app", "Count, export, prune and redact the journal of answers."),
+    "journal": ("journal:app", "Count, export, import, prune and redact the journal of answers."),
     "models": ("models:app", "List models, and ask each one small question."),
     "steps": ("steps:app", "List the steps and show how each is used."),
     "pipelines": ("shipped:pipelines", "List, show and copy the pipelines that come with bezoar-data."),

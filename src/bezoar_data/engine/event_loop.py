@@ -49,7 +49,7 @@ def run_engine(
     """
 
     async def main(controller: StopController) -> None:
-        journal = Journal.open(journal_path)
+        journal = Journal.open(journal_path, answers=compiled.checked.answers)
         shown = show_notes(journal, progress)
         try:
             gateway = Gateway(

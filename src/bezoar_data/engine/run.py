@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,11 +28,12 @@ from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.review.answers import ReviewMerger
 from bezoar_data.engine.stats import RunStats
 from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.llms.redact import redact
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, write_json, write_text
-from bezoar_data.runs.lock import Lock, RenderCard
+from bezoar_data.runs.lock import Lock, ModelUsage, RenderCard
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.run_record import RunRecord
@@ -157,6 +158,18 @@ def _makes(node: Node) -> bool:
     return bool(getattr(node.step, "makes", False))
 
 
+def _usage(compiled: Compiled, folder: RunFolder, spool: Spool) -> tuple[ModelUsage, ...]:
+    """What the answers behind the rows took, by the journal and by recorded answers."""
+    with closing(RecordedAnswers(compiled.checked.answers)) as recorded:
+
+        def took(key: str) -> Iterator[tuple[str, int | None, int | None, float | None]]:
+            for entry in recorded.entries(key):
+                if entry.error is None:
+                    yield entry.model, entry.prompt_tokens, entry.completion_tokens, entry.cost
+
+        return spool.usage(folder.journal, took)
+
+
 def _finish(
     compiled: Compiled,
     folder: RunFolder,
@@ -184,7 +197,7 @@ def _finish(
     )
     dropped = scratch / "dropped.parquet"
     count = write_dropped(spool, dropped, on_row=seen)
-    usage = spool.usage(folder.journal)
+    usage = _usage(compiled, folder, spool)
     lock = build_lock(
         compiled,
         counts,

@@ -127,7 +127,8 @@ class Compiled:
         """distilabel's serialisation of the pipeline. Files are named from the working directory, so that its command
         line runs it there, and no path of this machine stands in it."""
         files = {str(path) for n in self.nodes for _, path in n.files}
-        files |= {getattr(n.step, field).journal for n in self.nodes for field in n.roles}
+        for llm in (getattr(n.step, field) for n in self.nodes for field in n.roles):
+            files |= {llm.journal, *llm.answers}
         dumped: dict[str, Any] = _from_here(self.pipeline.dump(), files)
         return dumped
 
@@ -268,7 +269,9 @@ def _make(checked: Checked, i: int, files: tuple[tuple[str, Path], ...], journal
 
         assert checked.models is not None  # noqa: S101 (checked before)
         role = settings[name]
-        settings[name] = ChatLLM(role=role, spec=checked.models.file.roles[role], journal=str(journal))
+        answers = [str(path) for path in checked.answers]
+        spec = checked.models.file.roles[role]
+        settings[name] = ChatLLM(role=role, spec=spec, journal=str(journal), answers=answers)
     return make_step(entry, use.id, settings, checked.loaded.file.seed)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.models import LoadedModels, load_models_file
 from bezoar_data.config.files.pipeline import LoadedPipeline, read_pipeline_file
+from bezoar_data.config.files.recorded import missing_answers
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
@@ -43,6 +44,11 @@ class Checked:
         """The columns of the dataset, those of the lineage aside; None where they are not known."""
         taken = {parent for parent, _ in self.loaded.file.edges()}
         return next(self.step_columns[s.id] for s in self.loaded.file.steps if s.id not in taken)
+
+    @property
+    def answers(self) -> tuple[Path, ...]:
+        """The files of recorded answers, of the pipeline and of its models."""
+        return (*self.loaded.answers, *(self.models.answers if self.models is not None else ()))
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -92,6 +98,7 @@ def load(
     if card is not None and not card.is_file():
         hint = "write it, or leave 'card:' out for a plain one"
         problems.append(loaded.document.problem("missing-file", f"there is no card {card}", ("card",), hint=hint))
+    problems += missing_answers(loaded.document, loaded.answers)
     if not read.steps_sound:
         raise InputError([*problems, *check_written(loaded.document, catalogue, read_models)])
     steps = check_steps(

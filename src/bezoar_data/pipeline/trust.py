@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from bezoar_data.config.files.pipeline import LoadedPipeline
 from bezoar_data.config.problems import Problem
@@ -23,6 +24,9 @@ def check_pulled(loaded: LoadedPipeline, entries: Sequence[StepEntry | None]) ->
     folder = loaded.path.parent.absolute()
     if not (folder / PULLED).exists():
         return
+    for i, path in enumerate(loaded.answers):
+        if ("answers",) not in loaded.overridden and not path.resolve().is_relative_to(folder.resolve()):
+            yield loaded.document.problem("untrusted-file", _outside(path), ("answers", i), hint=_HINT)
     for i, (use, entry) in enumerate(zip(loaded.file.steps, entries, strict=True)):
         if ":" in use.use and not use.use.startswith(PREFIX):
             said = f"this pipeline was pulled, and its step '{printable(use.use)}' runs code of this machine"
@@ -31,5 +35,8 @@ def check_pulled(loaded: LoadedPipeline, entries: Sequence[StepEntry | None]) ->
             at = loaded.setting_path(use.id, name)
             own = any(at[: len(o)] == o for o in loaded.overridden)
             if not own and not path.resolve().is_relative_to(folder.resolve()):
-                said = f"this pipeline was pulled, and reads a file outside of its folder: {printable(str(path), 200)}"
-                yield loaded.document.problem("untrusted-file", said, at, hint=_HINT)
+                yield loaded.document.problem("untrusted-file", _outside(path), at, hint=_HINT)
+
+
+def _outside(path: Path) -> str:
+    return f"this pipeline was pulled, and reads a file outside of its folder: {printable(str(path), 200)}"

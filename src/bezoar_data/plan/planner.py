@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -18,6 +18,7 @@ from huggingface_hub import constants
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.history import past_answers
+from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.pipeline.check_models import OF_THIS_MACHINE
 from bezoar_data.pipeline.compile import Compiled, Node, compile_pipeline
 from bezoar_data.pipeline.load import Checked
@@ -58,8 +59,9 @@ def plan_pipeline(
         held.enter_context(_without_hub())
         journal = None
         if folder.journal.exists():
-            journal = held.enter_context(Journal.open(folder.journal, create=False))
-        known = CachedAnswers(compiled.roles, journal, retry_failed=retry_failed)
+            journal = held.enter_context(Journal.open(folder.journal, create=False, answers=checked.answers))
+        recorded = held.enter_context(closing(RecordedAnswers(checked.answers)))
+        known = CachedAnswers(compiled.roles, journal or recorded, retry_failed=retry_failed)
         past = read_past(compiled, folder.path.parent)
         demands = {}
         for node in compiled.nodes:

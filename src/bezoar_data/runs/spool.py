@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from math import fsum
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,22 @@ CREATE TABLE rows (place TEXT, branch INTEGER, sort BLOB, columns BLOB, lineage 
                    PRIMARY KEY (place, sort, branch)) WITHOUT ROWID;
 CREATE TABLE dropped (sort BLOB, rank INTEGER, columns BLOB, lineage TEXT, PRIMARY KEY (sort, rank)) WITHOUT ROWID;
 CREATE TABLE used (key BLOB PRIMARY KEY, step TEXT) WITHOUT ROWID;
+CREATE TABLE recorded (key BLOB, model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL);
+CREATE INDEX recorded_key ON recorded (key);
 """
+
+
+class _ExactSum:
+    """A sum that is the same whatever the order of its parts, and SQLite's version: it stands in the lock."""
+
+    def __init__(self) -> None:
+        self._parts: list[float] = []
+
+    def step(self, part: float) -> None:
+        self._parts.append(part)
+
+    def finalize(self) -> float:
+        return fsum(self._parts)
 
 
 def sort_key(order: tuple[int, ...]) -> bytes:
@@ -129,22 +145,37 @@ class Spool:
         """Whether a row of this order was dropped somewhere. Call `flush` before the first of many."""
         return self._db.execute("SELECT 1 FROM dropped WHERE sort = ?", (sort_key(order),)).fetchone() is not None
 
-    def usage(self, journal: Path) -> tuple[ModelUsage, ...]:
-        """What the distinct journalled answers used by this run's rows took over their lifetime."""
+    def usage(
+        self, journal: Path, recorded: Callable[[str], Iterable[tuple[str, int | None, int | None, float | None]]]
+    ) -> tuple[ModelUsage, ...]:
+        """What the distinct answers used by this run's rows took over their lifetime: the journal's, and of a key that
+        it has no answer to the recorded ones (model, prompt tokens, completion tokens, cost)."""
         self.flush()
         if not journal.exists():
             return ()
         self._db.execute("ATTACH DATABASE ? AS journal", (f"{journal.absolute().as_uri()}?mode=ro",))
+        self._db.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]
         try:
+            elsewhere = self._db.execute(
+                """SELECT key FROM used WHERE NOT EXISTS
+                   (SELECT 1 FROM journal.answers AS a WHERE a.key = used.key AND a.error IS NULL)"""
+            ).fetchall()
+            took = ((key, *one) for (key,) in elsewhere for one in recorded(key.hex()))
+            self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?)", took)
             query = """
-                SELECT used.step, a.model, count(DISTINCT a.key), coalesce(sum(a.prompt_tokens), 0),
-                       coalesce(sum(a.completion_tokens), 0),
-                       CASE WHEN count(a.cost) = count(*) THEN sum(a.cost) END
-                FROM used JOIN journal.answers AS a ON a.key = used.key
-                WHERE a.error IS NULL
-                GROUP BY used.step, a.model ORDER BY used.step, a.model"""
+                WITH took AS (
+                    SELECT used.step, a.model, a.key, a.prompt_tokens, a.completion_tokens, a.cost
+                    FROM used JOIN journal.answers AS a ON a.key = used.key WHERE a.error IS NULL
+                    UNION ALL
+                    SELECT used.step, r.model, r.key, r.prompt_tokens, r.completion_tokens, r.cost
+                    FROM used JOIN recorded AS r ON r.key = used.key
+                )
+                SELECT step, model, count(DISTINCT key), coalesce(sum(prompt_tokens), 0),
+                       coalesce(sum(completion_tokens), 0), CASE WHEN count(cost) = count(*) THEN exact_sum(cost) END
+                FROM took GROUP BY step, model ORDER BY step, model"""
             return tuple(ModelUsage(*values) for values in self._db.execute(query))
         finally:
+            self._db.execute("DELETE FROM recorded")
             self._db.execute("DETACH DATABASE journal")
 
     def flush(self) -> None:

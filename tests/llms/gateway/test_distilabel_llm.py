@@ -20,7 +20,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.gateway.distilabel_llm import ChatLLM, ask_each
-from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal import Journal, maintenance
 from support.fault_server import FaultServer
 from support.gateways import model, user
 
@@ -58,6 +58,20 @@ def test_answers_come_from_the_journal_the_second_time(llm: ChatLLM, server: Fau
     assert again.generate([messages(f"q {i}") for i in range(10)]) == first
     again.unload()
     assert server.stats()["requests"] == 10
+
+
+def test_recorded_answers_serve_where_its_own_journal_has_none(
+    llm: ChatLLM, server: FaultServer, tmp_path: Path
+) -> None:
+    first = llm.generate([messages(f"q {i}") for i in range(3)])
+    with Journal.open(tmp_path / "journal.sqlite") as journal:
+        maintenance.export(journal, tmp_path / "answers.jsonl")
+    again = chat(server, tmp_path / "elsewhere")
+    again.answers = [str(tmp_path / "answers.jsonl")]
+    again.load()
+    assert again.generate([messages(f"q {i}") for i in range(3)]) == first
+    again.unload()
+    assert server.stats()["requests"] == 3
 
 
 def test_a_schema_reaches_the_server_from_the_input_and_from_the_field(llm: ChatLLM, server: FaultServer) -> None:

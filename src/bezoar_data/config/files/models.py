@@ -15,6 +15,8 @@ from pydantic import ConfigDict, Field
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.named_model import with_named
+from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles, missing_answers
+from bezoar_data.config.paths import expand_home, normalized
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import looks_like_key, printable
 from bezoar_data.config.validation import check
@@ -235,6 +237,7 @@ class ModelsFile(Strict):
         description="Names that pipelines use (letters, digits, '_', '-'), and the model that answers for each.",
         examples=[{"teacher": {"provider": "offline-teacher", "model": "offline-teacher"}}],
     )
+    answers: AnswersFiles = ANSWERS
 
 
 @dataclass(frozen=True)
@@ -245,6 +248,12 @@ class LoadedModels:
     document: Document
     path: Path | None
     """None where every model was named in one word."""
+
+    @property
+    def answers(self) -> tuple[Path, ...]:
+        """The files of recorded answers."""
+        folder = self.path.parent if self.path is not None else Path()
+        return tuple(normalized(folder / expand_home(name)) for name in self.file.answers)
 
 
 def load_models_file(
@@ -265,7 +274,10 @@ def load_models_file(
     problems += [p for p in _check_keys(document, document.value, ()) if p.place not in taken]
     if file is None or problems:
         raise InputError(problems)
-    return LoadedModels(file, document, Path(path) if path is not None else None)
+    loaded = LoadedModels(file, document, Path(path) if path is not None else None)
+    if problems := list(missing_answers(document, loaded.answers)):
+        raise InputError(problems)
+    return loaded
 
 
 def written_models(value: Any) -> Iterator[tuple[YamlPath, dict[str, Any]]]:

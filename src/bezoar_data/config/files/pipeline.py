@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.files.overrides import apply_overrides
+from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles
 from bezoar_data.config.files.step_graph import check_graph, default_id
 from bezoar_data.config.paths import expand_home, normalized
 from bezoar_data.config.problems import Problem
@@ -104,6 +105,7 @@ class PipelineFile(Strict):
         description="The models file, which names a model for each role: a path relative to this file.",
         examples=["models/offline.yaml"],
     )
+    answers: AnswersFiles = ANSWERS
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
         default=42, description="The seed of all random choices.", examples=[42]
     )
@@ -154,6 +156,11 @@ class LoadedPipeline:
         if any(at[: len(o)] == o for o in self.overridden):
             return expand_home(path)
         return normalized(self.path.parent / expand_home(path))
+
+    @property
+    def answers(self) -> tuple[Path, ...]:
+        """The files of recorded answers."""
+        return tuple(self.resolve(name, ("answers", i)) for i, name in enumerate(self.file.answers))
 
     def setting_path(self, step_id: str, setting: str) -> YamlPath:
         """Where a step's setting stands, for `document.place` and `resolve`."""

@@ -56,7 +56,7 @@ class _Runtime:
     def bind(self, gateway: Gateway, loop: asyncio.AbstractEventLoop, step: str) -> None:
         self.gateway, self.loop, self.step = gateway, loop, step
 
-    def start(self, role: str, model: Model, journal: str) -> None:
+    def start(self, role: str, model: Model, journal: str, answers: Sequence[str]) -> None:
         """Make sure there is a gateway: the bound one, or one of our own. Several tasks may share it."""
         with self._lock:
             if self._process != os.getpid():
@@ -72,7 +72,7 @@ class _Runtime:
                 message = f"role '{role}' has mode: batch, and distilabel's own runner waits for each answer"
                 hint = "run it with --engine stream, or leave mode: batch out"
                 raise InputError(Problem("batch-needs-stream", message, hint=hint))
-            opened = Journal.open(Path(journal))
+            opened = Journal.open(Path(journal), answers=[Path(name) for name in answers])
             try:
                 gateway = Gateway({role: model}, opened)
             except BaseException:
@@ -138,6 +138,7 @@ class ChatLLM(AsyncLLM):
     role: str = Field(description="The role's name in the models file.")
     spec: Model = Field(description="The model of the role.")
     journal: str = Field(description="Path of the journal of answers.")
+    answers: list[str] = Field(default_factory=list, description="Paths of files of recorded answers.")
     structured_output: Any = Field(default=None, description="A JSON schema for every answer: {format: json, schema}.")
 
     _runtime: _Runtime = PrivateAttr(default_factory=_Runtime)
@@ -157,7 +158,7 @@ class ChatLLM(AsyncLLM):
 
     def load(self) -> None:
         super().load()
-        self._runtime.start(self.role, self.spec, self.journal)
+        self._runtime.start(self.role, self.spec, self.journal, self.answers)
 
     def unload(self) -> None:
         self._runtime.stop()

@@ -9,6 +9,7 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
+from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, builtin_class
 
@@ -36,7 +37,9 @@ class CacheLookup:
 class CachedAnswers:
     """The gateway's look-up without its sending. Opens nothing and connects to nobody."""
 
-    def __init__(self, roles: Mapping[str, Model], journal: Journal | None, *, retry_failed: bool = False) -> None:
+    def __init__(
+        self, roles: Mapping[str, Model], journal: Journal | RecordedAnswers | None, *, retry_failed: bool = False
+    ) -> None:
         self._journal = journal
         self._retry_failed = retry_failed
         self._chains: dict[str, list[tuple[Model, KeyMaker, bool]]] = {}

@@ -62,6 +62,9 @@ class Entry:
         value["extra"] = dict(self.extra)
         return value
 
+    def without_messages(self) -> Entry:
+        return self if self.messages is None else replace(self, messages=None)
+
 
 COLUMNS = (
     "key", "request", "text", "finish_reason", "error", "detail", "provider", "model", "revision", "max_tokens",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,18 @@ from types import TracebackType
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.journal import integrity
-from bezoar_data.llms.journal.entry import STORED, Entry, JournalError, expand, key_bytes, pack, unpack
+from bezoar_data.llms.journal.entry import (
+    REDACTED,
+    STORED,
+    Entry,
+    JournalError,
+    expand,
+    key_bytes,
+    pack,
+    unpack,
+)
 from bezoar_data.llms.journal.lookup import choose, fullest
+from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.llms.journal.recovery import repair
 from bezoar_data.llms.journal.schema import check_identity, connect, fetch, header_lies, lenient, migrate
 from bezoar_data.llms.journal.writer import Waiting, Writer
@@ -37,8 +47,11 @@ _MESSAGES = "SELECT a.request, r.messages FROM answers a JOIN requests r ON r.ha
 class Journal:
     """An open journal. Look-ups may come from any thread; `notes` says what opening it had to mend."""
 
-    def __init__(self, path: Path, lock: integrity.JournalLock, notes: Iterable[str]) -> None:
+    def __init__(
+        self, path: Path, lock: integrity.JournalLock, notes: Iterable[str], recorded: RecordedAnswers | None = None
+    ) -> None:
         self.path = path
+        self.recorded = recorded
         self.notes: list[str] = list(notes)
         self._lock = lock
         self._reading = threading.Lock()
@@ -49,8 +62,9 @@ class Journal:
         self._closed = False
 
     @classmethod
-    def open(cls, path: str | Path, *, create: bool = True) -> Journal:
-        """Open the journal at `path`, made if need be, checked, mended and migrated.
+    def open(cls, path: str | Path, *, create: bool = True, answers: Sequence[Path] = ()) -> Journal:
+        """Open the journal at `path`, made if need be, checked, mended and migrated. What it has no answer to is
+        looked up in the files of recorded `answers`.
 
         Raises `InputError` for a network file system, a file that is no journal, one of a newer format, or one that
         cannot be read or made; with `create=False` also when it is not there.
@@ -77,7 +91,7 @@ class Journal:
             with closing(connect(path)) as connection:
                 check_identity(connection, path)
                 migrate(connection)
-            return cls(path, lock, notes)
+            return cls(path, lock, notes, RecordedAnswers(answers) if answers else None)
         except OSError as error:
             lock.release()
             raise _unusable(path, error.strerror or str(error)) from None
@@ -107,8 +121,13 @@ class Journal:
 
     def find(self, key: str, max_tokens: int | None, *, retry_failed: bool = False) -> Entry | None:
         """The entry that answers a question asked now with `max_tokens` (None: without a limit), without its
-        messages; None when it must be asked. `retry_failed` passes over refusals."""
-        return choose(self._entries(key), max_tokens, retry_failed=retry_failed)
+        messages; None when it must be asked. `retry_failed` passes over refusals. Recorded answers serve where the
+        journal has none, and stay out of it."""
+        entries = self._entries(key)
+        entry = choose(entries, max_tokens, retry_failed=retry_failed)
+        if self.recorded is None or (entry is not None and entry.error in (None, REDACTED)):
+            return entry
+        return choose([*entries, *self.recorded.entries(key)], max_tokens, retry_failed=retry_failed)
 
     async def put(self, entry: Entry) -> Entry:
         """Write an entry; return when it is safe, with the entry that now stands for its question.
@@ -150,6 +169,8 @@ class Journal:
         finally:
             with self._reading:
                 self._reader.close()
+            if self.recorded is not None:
+                self.recorded.close()
             self._lock.release()
 
     def __enter__(self) -> Journal:

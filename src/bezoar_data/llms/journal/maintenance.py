@@ -6,7 +6,7 @@ only then is it certain that nobody writes back what was just taken out.
 
 from __future__ import annotations
 
-import json
+import gzip
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +29,7 @@ from bezoar_data.llms.journal.entry import (
     tombstone,
     unpack,
 )
+from bezoar_data.llms.journal.exported import write_entries
 from bezoar_data.llms.journal.integrity import journal_error, reading
 from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.schema import connect, lenient
@@ -80,9 +81,9 @@ class Redaction:
     copies: tuple[Path, ...]
 
 
-def open_existing(path: Path) -> Journal:
-    """Open a journal to look after it. Raises `InputError` also where there is none."""
-    return Journal.open(path, create=False)
+def open_journal(path: Path, *, create: bool = False) -> Journal:
+    """Open a journal to look after it. Raises `InputError` also where there is none, unless it is to be made."""
+    return Journal.open(path, create=create)
 
 
 def stats(journal: Journal) -> Stats:
@@ -142,15 +143,11 @@ def entries(journal: Journal) -> Iterator[Entry]:
 def export(journal: Journal, to: str | Path | IO[str]) -> int:
     """Write every entry as a line of JSON; return how many. A file appears only when it is complete."""
     if not isinstance(to, str | Path):
-        count = 0
-        for entry in entries(journal):
-            to.write(json.dumps(entry.as_json(), ensure_ascii=True) + "\n")
-            count += 1
-        return count
+        return write_entries(entries(journal), to)
     target = Path(to)
     partial = target.with_name(target.name + ".partial")
     try:
-        with partial.open("w", encoding="utf-8") as file:
+        with gzip.open(partial, "wt") if target.suffix == ".gz" else partial.open("w", encoding="utf-8") as file:
             count = export(journal, file)
         partial.replace(target)
     except OSError as error:

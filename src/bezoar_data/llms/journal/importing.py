@@ -1,0 +1,77 @@
+"""Bringing exported entries into a journal: what somebody else paid for, or another journal of one's own holds."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, STORED, Entry, compress, pack
+from bezoar_data.llms.journal.integrity import journal_error
+from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal.recorded import RecordedAnswers
+from bezoar_data.llms.journal.schema import connect, fetch
+from bezoar_data.llms.journal.writer import insert
+
+_GROUP = 1000
+"""So many entries share a transaction: other runs wait no longer than it takes."""
+
+_ERROR = COLUMNS.index("error")
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of the entries of the files. `withheld` answer questions whose answers were redacted here;
+    `redacted_there` are keys redacted where the file came from, whose answers stand here still."""
+
+    added: int = 0
+    known: int = 0
+    withheld: int = 0
+    redacted_there: int = 0
+
+
+def import_entries(journal: Journal, files: Sequence[Path]) -> Imported:
+    """Append the entries of exported files that the journal does not hold, cleaned of secrets as all are. Nothing is
+    overwritten, and what is there stays the first answer of its question.
+
+    Raises `InputError` with the wrong lines before anything is written.
+    """
+    done = Imported()
+    with closing(RecordedAnswers(files)) as recorded:
+        entries = iter(recorded)
+        try:
+            with closing(connect(journal.path)) as connection:
+                while group := list(islice(entries, _GROUP)):
+                    _add(connection, group, done)
+        except sqlite3.Error as error:
+            raise journal_error(error, journal.path) from None
+    return done
+
+
+def _add(connection: sqlite3.Connection, group: Sequence[Entry], done: Imported) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for entry in group:
+            packed = pack(entry)
+            row = packed.row
+            there = fetch(connection, f"SELECT {STORED} FROM answers WHERE key = ?", row[:1])  # noqa: S608
+            if row in there:
+                done.known += 1
+            elif any(one[_ERROR] == REDACTED for one in there):
+                done.withheld += 1
+            elif entry.error == REDACTED and there:
+                done.redacted_there += 1
+            else:
+                insert(connection, f"INSERT INTO answers ({STORED})", [row])
+                if packed.messages is not None:
+                    stored = (packed.request, compress(packed.messages))
+                    insert(connection, "INSERT OR IGNORE INTO requests (hash, messages)", [stored])
+                done.added += 1
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
