@@ -71,7 +71,7 @@ def import_(
     journal: At = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Bring in exported entries: from a colleague, or from another journal of yours.
+    """Bring in exported entries, a colleague's or your own.
 
     Nothing that is there is overwritten, an entry that is there already is passed over, and every line is checked
     before the first is written. To use a file's answers without copying them, name it under `answers:` in a pipeline
