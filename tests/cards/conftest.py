@@ -65,7 +65,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
         kept = len(rows)
         accepted = sum(row.get("judge_status") == "Accept" for row in rows)
         lock = {
-            "format": 2,
+            "format": 3,
             "pipeline": {
                 "name": "orca",
                 "version": 1,
@@ -171,5 +171,6 @@ def model(role: str, step_id: str, demo: bool) -> dict[str, Any]:
         "output_licence": {"id": "CC0-1.0", "commercial": "yes", "url": None, "note": None},
         "carbon": None,
         "demo": demo,
+        "rules": False,
         "steps": [step_id],
     }

@@ -191,6 +191,7 @@ def _models(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[LockedM
             output_licence=model.output_licence,
             carbon=model.carbon,
             demo=provider_class(model.provider).demo,
+            rules=provider_class(model.provider).rules,
             steps=tuple(steps),
         )
 

@@ -1,5 +1,7 @@
 """Words of a text as measures count them: the same for overlap, near-duplicates, novelty and contamination."""
 
+# ruff: noqa: SIM905 - a block of words is easier to read than a list of strings
+
 from __future__ import annotations
 
 import re
@@ -17,6 +19,17 @@ _WORD = regex.compile(
 # The same for plain text, for which Python's own engine is several times faster.
 _ASCII_WORD = re.compile("[0-9a-z]+")
 
+FUNCTION_WORDS = frozenset(
+    """
+    a about after all also an and any are as at be because been before being between both but by can could did do does
+    doing down during each few for from further had has have having he her here hers him his how i if in into is it its
+    just me more most my no nor not of off on once only or other our out over own same she should so some such than that
+    the their them then there these they this those through to too under until up very was we were what when where which
+    while who whom why will with would you your
+    """.split()
+)
+"""English words that carry grammar, and no subject."""
+
 
 def words_of(text: str) -> list[str]:
     """The text's words in order, whatever their case; punctuation falls away."""
@@ -24,6 +37,11 @@ def words_of(text: str) -> list[str]:
         return _ASCII_WORD.findall(text.lower())
     found: list[str] = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
     return found
+
+
+def bare(word: str) -> str:
+    """The word without the "s" of plurals and third persons: a rough common form."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
 def text_of(value: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bezoar_data.config.files.models import LoadedModels, Model
-from bezoar_data.config.files.pipeline import PipelineFile
+from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import YamlPath
@@ -46,6 +46,25 @@ def check_named(named: Mapping[str, str], roles: Sequence[str]) -> Iterator[Prob
             place = Place(f"--{role} {printable(word, 200)}")
             hint = f"its steps ask: {', '.join(roles)}" if roles else "it asks no model"
             yield Problem("unused-role", f"no step of this pipeline asks the role '{role}'", place, hint)
+
+
+def check_answering(
+    loaded: LoadedPipeline, entries: Sequence[StepEntry | None], models: LoadedModels
+) -> Iterator[Problem]:
+    """Steps whose model cannot answer them: rules that judge answers write none."""
+    for i, (use, entry) in enumerate(zip(loaded.file.steps, entries, strict=True)):
+        for name in entry.role_settings if entry is not None else ():
+            role = use.settings.get(name)
+            named = models.file.roles.get(role) if isinstance(role, str) else None
+            for model in named.fallback_chain() if named is not None else ():
+                kind = provider_class(model.provider) if model.provider in builtin_providers() else None
+                if kind is not None and kind.answers is not None and use.use not in kind.answers:
+                    can = " and ".join(sorted(kind.answers))
+                    message = (
+                        f"'{use.use}' asks the role '{role}', whose provider '{model.provider}' answers {can} only"
+                    )
+                    hint = f"give the role '{role}' a model, or name another role here"
+                    yield loaded.document.problem("cannot-answer", message, ("steps", i, "with", name), hint=hint)
 
 
 def used_roles(file: PipelineFile, entries: Sequence[StepEntry | None], models: LoadedModels) -> tuple[str, ...]:

@@ -94,6 +94,8 @@ class LockedModel:
     output_licence: OutputLicence
     carbon: Carbon | None
     demo: bool
+    rules: bool
+    """Whether fixed rules answered, and no model."""
     steps: tuple[str, ...]
 
 
@@ -348,7 +350,7 @@ class DataFile:
 class Lock(Record):
     """A finished dataset's lock."""
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
     KIND: ClassVar[str] = "lock"
     IF_MISSING: ClassVar[str] = "name a run's folder (runs/orca), or its dataset folder"
     IF_OLDER: ClassVar[str] = (

@@ -175,6 +175,8 @@ def _model_part(model: LockedModel, judges: bool, table: LicenceTable) -> _Part:
     terms = model.output_licence
     role = f"{model.role}, a judge" if judges and model.role != "judge" else model.role
     who = f"Model {model.model} ({role})"
+    if model.rules:
+        return _Part((frozenset(),), f"{who}: rules, no model; what they say is under nobody's terms.")
     name = terms.id or UNKNOWN
     note = f" {terms.note}" if terms.note else ""
     guessed = ""

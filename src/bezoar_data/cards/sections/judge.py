@@ -143,10 +143,12 @@ def _against_people(people: PeopleMeasures) -> Iterator[str]:
 
 
 def _who(opening: str, name: str, step: str, lock: Lock) -> str:
-    models = " or ".join(md.code(m.model) for m in lock.models if step in m.steps)
-    return f"{opening} {md.code(name)}" + (
-        f"{' is' if opening == 'The judge' else ','} the model {models}." if models else "."
+    who = " or ".join(
+        f"rules, no model ({md.code(m.model)})" if m.rules else f"the model {md.code(m.model)}"
+        for m in lock.models
+        if step in m.steps
     )
+    return f"{opening} {md.code(name)}" + (f"{' is' if opening == 'The judge' else ','} {who}." if who else ".")
 
 
 def _unjudged(reasons: Mapping[str, int]) -> str:

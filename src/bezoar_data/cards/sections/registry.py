@@ -126,12 +126,12 @@ def models(context: CardContext) -> str:
         (
             (
                 md.code(model.role) + (", fallback" if model.fallback else ""),
-                md.code(model.model) + (" (demonstration)" if model.demo else ""),
+                md.code(model.model) + _what(model),
                 md.text(model.provider),
                 _revision(model),
-                _sampling(model.sampling),
-                _terms(model.output_licence),
-                md.text(model.output_licence.commercial),
+                "–" if model.rules else _sampling(model.sampling),
+                "none" if model.rules else _terms(model.output_licence),
+                "free" if model.rules else md.text(model.output_licence.commercial),
             )
             for model in context.lock.models
         ),
@@ -194,7 +194,10 @@ def limitations(context: CardContext) -> str:
     if lock.judges:
         known = all(lock.judging.people.of_judge(one.name) for one in lock.judges)
         where = "is in the section on the judge" if known else "is not known"
-        points.append(f"Verdicts are a model's; how often they agree with a person's {where}.")
+        judging = {one.step for one in lock.judges}
+        rules = all(m.rules for m in lock.models if judging.intersection(m.steps))
+        whose = "made by rules, which see form and reference, not truth" if rules else "a model's"
+        points.append(f"Verdicts are {whose}; how often they agree with a person's {where}.")
     if lock.review:
         seen = md.number(lock.review.rows)
         points.append(f"People reviewed {seen} of {md.rows(lock.counts.kept)}; nobody saw the others.")
@@ -271,10 +274,16 @@ def _sampling(values: Mapping[str, Any]) -> str:
     return ", ".join(words) or "the provider's defaults"
 
 
+def _what(model: LockedModel) -> str:
+    if model.rules:
+        return " (rules, no model)"
+    return " (demonstration)" if model.demo else ""
+
+
 def _revision(model: LockedModel) -> str:
     if model.revision:
         return md.code(model.revision)
-    return "part of bezoar-data" if model.demo else "not pinned"
+    return "part of bezoar-data" if model.demo or model.rules else "not pinned"
 
 
 def _terms(terms: OutputLicence) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
-from bezoar_data.config.files.models import Model
+from bezoar_data.config.files.models import Model, Price
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
@@ -16,12 +17,14 @@ from bezoar_data.llms.providers.base import Provider, builtin_class
 
 def as_asked(model: Model, kind: type[Provider] | None) -> Model:
     """The model with what its answers are journalled under and cost: an embedded model's revision is its package's,
-    a batch has its own price."""
+    a batch has its own price, and rules have none."""
     changes: dict[str, object] = {}
     if model.mode == "batch" and model.price is not None:
         changes["price"] = model.price.in_batches()
     if model.revision is None and kind is not None and kind.revision is not None:
         changes["revision"] = kind.revision
+    if kind is not None and kind.rules:
+        changes["price"] = Price(input=0, output=0, read=date.min)
     return model.model_copy(update=changes) if changes else model
 
 

@@ -109,6 +109,10 @@ class Provider(ABC):
     """What stands in the journal's key where the models file names no revision: for embedded models, whose answers
     change with this package, its version."""
     needs_network: ClassVar[bool] = True
+    rules: ClassVar[bool] = False
+    """True where fixed rules answer and no model does: the lock says so, and with it the card."""
+    answers: ClassVar[frozenset[str] | None] = None
+    """The steps whose questions it can answer, by the names that pipelines use; None for any."""
     takes_name: ClassVar[bool] = False
     """Whether a models file may say more behind a colon: `distilabel:OpenAILLM`."""
 

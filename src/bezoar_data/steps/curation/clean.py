@@ -8,19 +8,11 @@ import ftfy
 import regex  # type: ignore[import-untyped]
 from pydantic import Field
 
+from bezoar_data.measures.checks.marks import TOKENS
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, RowStep, Verdict
 from bezoar_data.steps.curation.filter_step import ColumnNames
 
-# Tokens of chat templates. They never stand in ordinary prose; where they do, they confuse whoever trains on them.
-_TOKENS = regex.compile(
-    r"<\|(?:im_start|im_end)\|>(?:[ \t]*(?:system|user|assistant)\b)?"
-    r"|<\|start_header_id\|>\s*\w*\s*<\|end_header_id\|>"
-    r"|<\|(?:endoftext|end|eot_id|eom_id|begin_of_text|end_of_text|system|user|assistant|prompter|answer|eos|bos|pad)\|>"
-    r"|\[/?INST\]|<</?SYS>>|\A\s*<s>|<s>(?=\s*(?:\[INST\]|<<SYS>>))|</s>(?=\s*(?:\Z|<s>|\[INST\]))"
-    r"|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>(?:[ \t]*(?:user|model)\b)?"
-    r"|<｜[^｜<>\n]{1,40}｜>"
-)
 # Headings of instruction templates, where they open or end the text.
 _HEAD = regex.compile(
     r"\A\s*(?:#{2,3}\s*(?:Response|Answer|Output|Assistant|Instruction|Input)\s*:|(?:ASSISTANT|Assistant|AI|Response)\s*:)"
@@ -79,7 +71,7 @@ class Clean(RowStep):
             before = None
             while text != before:  # what a token hid can be another one
                 before = text
-                text = _TAIL.sub("", _HEAD.sub("", _TOKENS.sub("", text)))
+                text = _TAIL.sub("", _HEAD.sub("", TOKENS.sub("", text)))
         if self.whitespace:
             text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
             text = _BLANK.sub("\n\n", _TRAILING.sub("", text)).strip()
