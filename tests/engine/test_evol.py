@@ -108,7 +108,7 @@ def test_three_epochs_over_a_server_eliminate_by_each_rule_and_repeat_without_as
         }
         assert holds[row["reason"]], row
         keys = json.loads(row["_bezoar"])["keys"]
-        asked = {"no_information_gain": 1, "unclear_comparison": 6}.get(row["reason"], 0)
+        asked = {"no_information_gain": 1, "unclear_comparison": 2}.get(row["reason"], 0)
         assert len(keys[EVOLVE]) == 2
         assert len(keys.get(f"{EVOLVE}.evaluator", ())) == asked
     published = "instruction response category evolution_strategy in-depth-evolving_operation epoch"

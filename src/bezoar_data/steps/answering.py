@@ -35,12 +35,15 @@ class AnsweringStep(ModelStep):
         """The answer's text, or the verdict `empty_answer`, `truncated_answer` or `filtered_answer`."""
         reason = text = ""
         for attempt in range(self.retries + 1):
+            before = text
             answer = yield Ask(messages, attempt=attempt)
             text = answer.text.strip()
             reason = self.unusable_reason(answer.samples[0])
             if not reason:
                 return text
-        return Dropped(reason, f"asked {self.retries + 1} times", raw=text or None, failed=True)
+            if text and text == before:
+                break  # it says the same again; a third time would be paid for nothing
+        return Dropped(reason, f"asked {attempt + 1} times", raw=text or None, failed=True)
 
     def unusable_reason(self, sample: Sample) -> str:
         """Why one answer cannot be used: `filtered_answer`, `empty_answer`, `truncated_answer`; empty if it can."""

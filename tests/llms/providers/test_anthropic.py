@@ -41,13 +41,15 @@ def model(server: AnthropicServer, **values: Any) -> Model:
     return Model.model_validate({**fixed, **values})
 
 
-async def ask(server: AnthropicServer, messages: Any = TALK, schema: Any = None, n: int = 1, **values: Any) -> Any:
+async def ask(
+    server: AnthropicServer, messages: Any = TALK, schema: Any = None, n: int = 1, attempt: int = 0, **values: Any
+) -> Any:
     made = model(server, **values)
     provider = Anthropic(made)
     assert provider.problems() == []
     await provider.open()
     try:
-        return await provider.complete(Request(made, messages, schema, tuple(range(n))))
+        return await provider.complete(Request(made, messages, schema, tuple(range(n)), attempt))
     finally:
         await provider.close()
 
@@ -65,6 +67,12 @@ async def test_sampling_values_have_anthropics_names(server: AnthropicServer) ->
     sent = {k: v for k, v in server.bodies[0].items() if k not in ("messages", "system", "model")}
     assert sent == {"temperature": 0.5, "top_p": 0.9, "top_k": 40, "stop_sequences": ["END"], "max_tokens": 99,
                     "metadata": {"user_id": "u"}}  # fmt: skip
+
+
+async def test_what_is_asked_again_is_asked_with_a_temperature(server: AnthropicServer) -> None:
+    for attempt in (0, 1):
+        await ask(server, attempt=attempt, sampling={"temperature": 0})
+    assert [body["temperature"] for body in server.bodies] == [0, 0.7]
 
 
 async def test_all_values_of_top_k_are_said_by_silence(server: AnthropicServer) -> None:

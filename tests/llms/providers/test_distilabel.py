@@ -93,12 +93,13 @@ async def test_its_small_limit_is_not_used_and_a_cut_answer_is_called_cut(server
 
 
 @needs_openai
-async def test_attempts_have_seeds_of_their_own(server: FaultServer) -> None:
-    seeds = []
+async def test_attempts_have_seeds_and_temperatures_of_their_own(server: FaultServer) -> None:
+    sent = []
     for attempt in (0, 1, 0):
-        await ask(model(server, sampling={"seed": 7}), attempt=attempt)
-        seeds.append(server.stats()["last_body"]["seed"])
-    assert seeds[0] == seeds[2] == 7 != seeds[1]
+        await ask(model(server, sampling={"seed": 7, "temperature": 0}), attempt=attempt)
+        sent.append(tuple(server.stats()["last_body"][name] for name in ("seed", "temperature")))
+    assert sent[0] == sent[2] == (7, 0) != sent[1]
+    assert sent[1][1] == 0.7
 
 
 @needs_openai

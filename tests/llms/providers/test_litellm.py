@@ -42,12 +42,14 @@ def model(server: FaultServer | str, **values: Any) -> Model:
     return Model.model_validate({**fixed, **values})
 
 
-async def ask(entry: Model, text: str = "hi", samples: tuple[int, ...] = (0,), schema: Any = None) -> Any:
+async def ask(
+    entry: Model, text: str = "hi", samples: tuple[int, ...] = (0,), schema: Any = None, attempt: int = 0
+) -> Any:
     provider = LiteLLM(entry)
     assert provider.problems() == []
     await provider.open()
     try:
-        return await provider.complete(Request(entry, [{"role": "user", "content": text}], schema, samples))
+        return await provider.complete(Request(entry, [{"role": "user", "content": text}], schema, samples, attempt))
     finally:
         await provider.close()
 
@@ -64,6 +66,12 @@ async def test_values_and_key_reach_the_endpoint(server: FaultServer) -> None:
     assert {name.lower(): value for name, value in stats["last_headers"].items()}["x-team"] == "t"
     assert [len(c.text.split()) for c in made] == [5, 5]
     assert [(c.finish_reason, c.prompt_tokens, c.completion_tokens) for c in made] == [("stop", 1, 5), ("stop", 0, 5)]
+
+
+@needs_litellm
+async def test_what_is_asked_again_is_asked_with_a_temperature(server: FaultServer) -> None:
+    await ask(model(server, sampling={"temperature": 0}), attempt=1)
+    assert server.stats()["last_body"]["temperature"] == 0.7
 
 
 @needs_litellm

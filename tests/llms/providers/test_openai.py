@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.providers.base import (
+    ASKED_AGAIN,
     Completion,
     Provider,
     Refusal,
@@ -28,6 +29,7 @@ from bezoar_data.llms.providers.openai import OpenAI
 from support.endpoint import Endpoint, serving
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+COLD = {"temperature": 0.0, "top_k": 1}
 
 
 @pytest_asyncio.fixture
@@ -90,6 +92,14 @@ async def test_attempts_and_later_samples_have_seeds_of_their_own(endpoint: Endp
         seeds.append(endpoint.body["seed"])
     assert seeds[0] == seeds[3] == 7
     assert len(set(seeds)) == 3
+
+
+async def test_what_is_asked_again_is_never_asked_for_the_likeliest_words(endpoint: Endpoint) -> None:
+    sent = []
+    for attempt, values in ((0, COLD), (1, COLD), (2, {"temperature": 1.2}), (1, {}), (0, COLD)):
+        await endpoint.ask(attempt=attempt, sampling=values)
+        sent.append({name: endpoint.body[name] for name in ("temperature", "top_k") if name in endpoint.body})
+    assert sent == [COLD, {"temperature": ASKED_AGAIN}, {"temperature": 1.2}, {}, COLD]
 
 
 async def test_tokens_reason_and_request_id_are_read(endpoint: Endpoint) -> None:

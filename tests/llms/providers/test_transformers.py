@@ -139,6 +139,16 @@ async def test_seed_attempt_and_sample_each_draw_anew_and_nothing_else_does(fold
 
 
 @needs_torch
+@pytest.mark.parametrize("cold", [{"temperature": 0}, {"top_k": 1}])
+async def test_a_model_that_takes_the_likeliest_words_answers_otherwise_when_asked_again(
+    folder: Path, cold: dict[str, Any]
+) -> None:
+    entry = model(folder, sampling={**cold, "max_tokens": 12})
+    texts = [(await ask(entry, "hi", attempt=attempt))[0][0].text for attempt in (0, 1, 2, 0)]
+    assert (len(set(texts)), texts[0]) == (3, texts[3])
+
+
+@needs_torch
 def test_words_are_drawn_as_often_as_the_model_says() -> None:
     import torch
 

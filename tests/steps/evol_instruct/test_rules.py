@@ -65,14 +65,30 @@ def test_the_rules_come_in_the_authors_order():
     [
         ("Equal", "equal"),
         ("Not Equal", "not equal"),
-        ("They are NOT EQUAL, though nearly equal.", "not equal"),
         ("equal.", "equal"),
+        ("**Not Equal**\n", "not equal"),
+        ('"Not_equal!"', "not equal"),
+        ("Answer: Equal", "equal"),
+        ("The final answer is: **Not Equal**.", "not equal"),
+        ('{"comparison": "Equal"}', "equal"),
+        ("They are NOT EQUAL, though nearly equal.", None),
+        ("They are not really equal.", None),
+        ("Not not equal", None),
+        ("Neither equal nor not equal", None),
+        ("Equal? No.", None),
+        ("Equal?", None),
+        ("Equal or Not Equal", None),
+        ("Equal. Not really, the second goes deeper.", None),
+        ("I cannot say that they are equal.", None),
+        ("Are they equal", None),
+        ("It isn't equal", None),
+        ("Not quite equal", None),
         ("The two are unequal.", None),
         ("Both ask for equality.", None),
         ("", None),
     ],
 )
-def test_a_comparison_is_read_from_its_words(said: str, read: str | None):
+def test_a_comparison_is_read_from_a_plain_answer_alone(said: str, read: str | None):
     assert read_comparison(said) == read
 
 

@@ -158,10 +158,13 @@ def test_several_samples_are_decided_by_the_majority() -> None:
 
 
 def test_unreadable_samples_are_asked_for_again_each_with_a_number_of_its_own() -> None:
-    driven = drive(step(JudgeAccept, samples=3), ASKED, [several(["?", "?", "?"]), *["?"] * 6])
+    driven = drive(step(JudgeAccept, samples=3), ASKED, [several(["?", "?", "?"]), *["!", "?"] * 3])
     assert [a.attempt for a in driven.asks] == [0, 1, 4, 2, 5, 3, 6], "equal questions must not share an answer"
     assert driven.verdict.columns["judge_status"] is None
     assert driven.verdict.columns["judge_samples"] == []
+    same = drive(step(JudgeAccept, retries=9), ASKED, ["?", "? "])
+    assert same.verdict.soft_failure.reason == "unparsable_verdict"
+    assert "asked again, it said the same" in same.verdict.soft_failure.detail
 
 
 def test_a_majority_is_one_of_those_asked_not_of_those_read() -> None:

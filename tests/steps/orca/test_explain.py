@@ -38,13 +38,22 @@ def test_sends_no_system_message_where_it_is_empty(system) -> None:
     ],
 )
 def test_asks_again_for_an_unusable_answer_and_then_drops_the_row(bad, reason) -> None:
-    saved = drive(explain(retries=2), ROW, [bad, bad, "Because."])
+    other = answer(f"{bad.text}x" if bad.text.strip() else "", bad.finish_reason)
+    saved = drive(explain(retries=2), ROW, [bad, other, "Because."])
     assert isinstance(saved.verdict, Kept)
     assert [a.attempt for a in saved.asks] == [0, 1, 2]
     assert saved.asks[0].messages == saved.asks[2].messages
 
     lost = drive(explain(retries=1), ROW, [bad, bad])
     assert lost.verdict == Dropped(reason, "asked 2 times", raw=bad.text.strip() or None, failed=True)
+
+
+def test_an_answer_that_comes_again_word_for_word_ends_the_asking() -> None:
+    half = answer("Because li", "length")
+    assert drive(explain(retries=5), ROW, [half, half]).verdict == Dropped(
+        "truncated_answer", "asked 2 times", raw="Because li", failed=True
+    )
+    assert isinstance(drive(explain(retries=5), ROW, ["", "", "Because."]).verdict, Kept), "nothing is no answer"
 
 
 def test_without_retries_asks_once() -> None:

@@ -231,6 +231,13 @@ def test_only_what_is_missing_is_asked_again():
     assert not any(c.dropped for c in driven.verdict.rows)
 
 
+def test_candidates_that_come_again_word_for_word_end_the_asking():
+    cut = several("cut", finish="length")
+    driven = drive(candidates(n=1, retries=5), row(prompt="Why?"), [cut, cut])
+    assert isinstance(driven.verdict, Children)
+    assert driven.verdict.rows[0].dropped == Dropped("truncated_answer", "asked 2 times", "cut", failed=True)
+
+
 def test_a_candidate_that_is_never_usable_is_dropped_alone():
     driven = drive(candidates(n=2, retries=1), row(prompt="Why?"), [several("A", " "), several("cut", finish="length")])
     assert isinstance(driven.verdict, Children)

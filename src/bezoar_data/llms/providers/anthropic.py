@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
-from bezoar_data.config.files.models import Model
+from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Request
 from bezoar_data.llms.providers.common.http import endpoint_url, failure_of
@@ -78,7 +78,7 @@ class Anthropic(OpenAI):
         return {"x-api-key": key}
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body = dict(self._values(request.model))
+        body = dict(self._values(request))
         body["messages"] = [dict(m) for m in request.messages if m["role"] != "system"]
         if system := "\n\n".join(m["content"] for m in request.messages if m["role"] == "system"):
             body["system"] = system
@@ -87,8 +87,7 @@ class Anthropic(OpenAI):
             _ask_for_json(body, request.schema)
         return body
 
-    def _fixed_values(self, model: Model) -> dict[str, Any]:
-        values = model.sampling
+    def _fixed_values(self, model: Model, values: Sampling) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": model.model,
             "max_tokens": values.max_tokens or MAX_TOKENS,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.models import Model
+from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.retry_policy import Cause, ProviderError, Refusal, Transient, Unauthorised
@@ -48,6 +48,9 @@ EMBEDDED: Mapping[str, str] = {
 }
 """Kinds that need nothing: no address, no key, no money. Their tables take a while to import."""
 
+ASKED_AGAIN = 0.7
+"""The least temperature of a question that is asked again, where one is set at all: at 0 the same answer would come."""
+
 ENTRY_POINTS = "bezoar_data.providers"
 """Group under which other packages register kinds of their own."""
 
@@ -56,8 +59,8 @@ ENTRY_POINTS = "bezoar_data.providers"
 class Request:
     """One request to an endpoint, for the answers numbered in `samples` (several when a question wants several).
 
-    `attempt` counts re-askings of the same question. A provider that takes a seed must let both change it
-    (`sample_seed`), or asking again would return the same answer.
+    `attempt` counts re-askings of the same question. A provider sends the values of `sampling` and, where it takes a
+    seed, `sample_seed`: both change with the attempt, or asking again would return the same answer.
     """
 
     model: Model
@@ -73,6 +76,17 @@ class Request:
     @property
     def max_tokens(self) -> int | None:
         return self.model.sampling.max_tokens
+
+    @property
+    def sampling(self) -> Sampling:
+        """The values to send: the model's. A question asked again is never asked so that the likeliest words come."""
+        values = self.model.sampling
+        changes: dict[str, Any] = {}
+        if self.attempt and values.temperature is not None and values.temperature < ASKED_AGAIN:
+            changes["temperature"] = ASKED_AGAIN
+        if self.attempt and values.top_k == 1:
+            changes["top_k"] = None
+        return values.model_copy(update=changes) if changes else values
 
     @property
     def sample_seed(self) -> int | None:

@@ -195,7 +195,7 @@ def _settings(model: Model) -> dict[str, Any]:
 
 def _generation(request: Request, llm: Any) -> dict[str, Any]:
     """The arguments of one generation: the models file's sampling values by the names the class knows."""
-    known, values = _parameters(type(llm)), request.model.sampling
+    known, values = _parameters(type(llm)), request.sampling
     given = dict(request.model.extra_body.get(GENERATION) or {})
     sampling = {**values.model_dump(exclude_none=True), "seed": request.sample_seed}
     sampling["stop"] = list(values.stop) or None

@@ -91,7 +91,7 @@ class LiteLLM(Provider):
         return read_completions(value, n, {})
 
     def _arguments(self, request: Request, n: int) -> dict[str, Any]:
-        model, values = request.model, request.model.sampling
+        model, values = request.model, request.sampling
         form = None
         if request.schema is not None and "response_format" in self._takes:
             schema = {"name": "answer", "schema": request.schema, "strict": is_strict(request.schema)}

@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from bezoar_data.config.files.models import Model
+from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
 from bezoar_data.llms.providers.common.chat_format import is_strict, read_completions
@@ -125,7 +125,7 @@ class OpenAI(Provider):
         raise failure_of(status, raw, headers)
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body = {**self._values(request.model), "messages": request.messages}
+        body = {**self._values(request), "messages": request.messages}
         if request.n > 1:
             body["n"] = request.n
         if (seed := request.sample_seed) is not None:
@@ -136,21 +136,23 @@ class OpenAI(Provider):
         body.update(request.model.extra_body)
         return body
 
-    def _values(self, model: Model) -> dict[str, Any]:
+    def _values(self, request: Request) -> dict[str, Any]:
         """The fixed part of a request's body. Roles with one endpoint share this object, each with its own values."""
+        model, sampling = request.model, request.sampling
+        if sampling is not model.sampling:
+            return self._fixed_values(model, sampling)
         known = self._fixed.get(id(model))
         if known is None:
             # The model is kept with its values, or another could come to have its id.
-            known = self._fixed[id(model)] = (model, self._fixed_values(model))
+            known = self._fixed[id(model)] = (model, self._fixed_values(model, sampling))
         return known[1]
 
-    def _fixed_values(self, model: Model) -> dict[str, Any]:
-        return _fixed_body(model, official=self._official)
+    def _fixed_values(self, model: Model, values: Sampling) -> dict[str, Any]:
+        return _fixed_body(model, values, official=self._official)
 
 
-def _fixed_body(model: Model, *, official: bool) -> dict[str, Any]:
+def _fixed_body(model: Model, values: Sampling, *, official: bool) -> dict[str, Any]:
     """What is the same in every request: the model's id and its sampling values, as vLLM and OpenAI name them."""
-    values = model.sampling
     body: dict[str, Any] = {
         "model": model.model,
         "temperature": values.temperature,

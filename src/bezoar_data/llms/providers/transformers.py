@@ -177,7 +177,7 @@ class _Worker:
 
     def _rows(self, job: Job, most: int) -> list[Row]:
         request = job.request
-        sampling, template = request.model.sampling, request.model.extra_body.get("chat_template")
+        sampling, template = request.sampling, request.model.extra_body.get("chat_template")
         return [
             self._local.row(
                 request.messages,

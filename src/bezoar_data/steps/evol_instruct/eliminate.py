@@ -23,7 +23,8 @@ SHORT_APOLOGY = 80
 """A response with fewer tokens that says "sorry" counts as one the model found too difficult."""
 
 _TOKEN = re.compile(r"\w+?(?=n['’]t\b)|n['’]t\b|['’](?:s|re|ve|ll|d|m)\b|\w+(?:-\w+)*|\.{3}|[^\w\s]", re.I)
-_EQUAL = re.compile(r"\bequal\b")
+_MARKS = re.compile(r"[^\w\s?]|_")
+_PLAIN = re.compile(r"(?:(?:(?:the|my) )?(?:final )?(?:answer|comparison|result|verdict) (?:is )?)?(?P<not>not )?equal")
 
 
 def tokens(text: str) -> list[str]:
@@ -57,11 +58,11 @@ def label_in(instruction: str, phrases: Iterable[str]) -> str | None:
 
 
 def read_comparison(said: str) -> Literal["equal", "not equal"] | None:
-    """What a comparison came to; None where it says neither."""
-    low = said.lower()
-    if "not equal" in low:
-        return "not equal"
-    return "equal" if _EQUAL.search(low) else None
+    """What a comparison came to; None where it is no plain answer: a sentence about equality may well deny it."""
+    found = _PLAIN.fullmatch(" ".join(_MARKS.sub(" ", said.casefold()).split()))
+    if found is None:
+        return None
+    return "not equal" if found["not"] else "equal"
 
 
 @cache

@@ -66,7 +66,7 @@ class EvolInstructEvolve(ModelStep):
     """
 
     use: ClassVar[str] = "evol_instruct.evolve"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     makes: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{category}")
     writes: ClassVar[tuple[str, ...]] = (
@@ -172,13 +172,15 @@ class EvolInstructEvolve(ModelStep):
         said = ""
         for attempt in range(self.comparisons):
             answer = yield from evolution.ask(_asking(prompt, attempt=attempt, to="evaluator"))
-            said = answer.text
+            before, said = said, answer.text
             found = read_comparison(said)
             if found == "not equal":
                 return None
             if found == "equal":
                 return Dropped(NO_GAIN, "the evaluator finds both instructions equal", raw=said)
-        return Dropped(UNCLEAR, f"asked {self.comparisons} times", raw=said or None)
+            if said and said == before:
+                break
+        return Dropped(UNCLEAR, f"asked {attempt + 1} times", raw=said or None)
 
     def _prompt(self, evolution: _Evolution) -> str:
         file, draw = self._file, evolution.draw

@@ -98,11 +98,13 @@ class FastTask(ExternalTask):
         task: Any = self.step
         given = self.renaming.given(row.columns)
         ask = task.llm.question(task.format_input(given), task.num_generations)
+        said: list[str] = []
         for attempt in range(self.retries + 1):
-            question = replace(ask, attempt=attempt)
+            question, before = replace(ask, attempt=attempt), said
             answer = yield question
+            said = [sample.text for sample in answer.samples]
             outs = [self._parsed(answer, k, given) for k in range(ask.n)]
-            if not all(isinstance(out, Dropped) for out in outs):
+            if not all(isinstance(out, Dropped) for out in outs) or (said == before and any(said)):
                 break
         return self._settled(row, given, question, answer, outs)
 

@@ -108,6 +108,8 @@ class JudgingStep(ModelStep):
                 answer = yield Ask((*messages, *correction), schema=schema, attempt=attempt)
             except Refused as error:
                 return Dropped(error.reason, error.detail, raw=said, failed=True)
+            if answer.text.strip() == said.strip() != "":
+                return Dropped(UNREADABLE, f"asked again, it said the same: {why}", raw=said, failed=True)
             said = answer.text
 
 

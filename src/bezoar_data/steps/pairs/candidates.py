@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -62,8 +63,8 @@ class Candidates(AnsweringStep):
             answer = yield ask
             given = [_SampledAnswer(ask, answer, s, self.unusable_reason(s)) for s in answer.samples]
             usable += [c for c in given if not c.reason]
-            unusable = [c for c in given if c.reason]
-            if not unusable:
+            before, unusable = _texts(unusable), [c for c in given if c.reason]
+            if not unusable or (_texts(unusable) == before and any(before)):
                 break
         return Children([self._child(row, prompt, i, candidate) for i, candidate in enumerate((*usable, *unusable))])
 
@@ -71,6 +72,10 @@ class Candidates(AnsweringStep):
         text = candidate.sample.text.strip() or None
         columns: Columns = {"prompt": prompt, "response": text, "candidate": number}
         columns |= {column: row.get(column) for column in ([self.system] if self.system else []) + self.keep}
-        dropped = Dropped(candidate.reason, f"asked {self.retries + 1} times", text, failed=True)
+        dropped = Dropped(candidate.reason, f"asked {candidate.ask.attempt + 1} times", text, failed=True)
         one = replace(candidate.answer, samples=(candidate.sample,))
         return Child(columns, asked=[(candidate.ask, one)], dropped=dropped if candidate.reason else None)
+
+
+def _texts(candidates: Sequence[_SampledAnswer]) -> list[str]:
+    return [c.sample.text for c in candidates]
