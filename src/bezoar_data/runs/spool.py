@@ -42,8 +42,9 @@ class _ExactSum:
     def __init__(self) -> None:
         self._parts: list[float] = []
 
-    def step(self, part: float) -> None:
-        self._parts.append(part)
+    def step(self, part: float | None) -> None:
+        if part is not None:
+            self._parts.append(part)
 
     def finalize(self) -> float:
         return fsum(self._parts)
