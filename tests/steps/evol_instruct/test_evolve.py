@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from distilabel.pipeline import Pipeline
 
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
+from bezoar_data.llms.providers.common.chat_format import is_strict
 from bezoar_data.runs.row import Lineage, Row, made_id
 from bezoar_data.steps.base import Child, Children, Dropped
 from bezoar_data.steps.driver import apply_verdict
@@ -91,6 +93,50 @@ def test_an_unclear_evaluator_is_asked_six_times_each_a_new_attempt_and_may_beco
     assert children(driven)[0].dropped is None
     given_up = drive(step(epochs=1), seed(), ["B", "bee", "Hm", "Hm"])
     assert children(given_up)[0].dropped == Dropped("unclear_comparison", "asked 2 times", raw="Hm")
+
+
+def test_what_failed_is_asked_anew_in_the_next_epoch_and_not_read_from_the_journal_again():
+    """One seed, one category, one operation: the prompt of the second epoch is that of the first."""
+    one = next(s for s in (step(epochs=2, seed=n) for n in range(50)) if len(set(operations_of(s, seed(), 2))) == 1)
+    asks = drive(one, seed("A"), ["A", "so sorry", "A", "bee", "Hm", GAIN]).asks
+    evolving = [a for a in asks if "\nA\n" in said(a) and a.to == "llm"]
+    assert [a.attempt for a in evolving] == [0, 1]
+    assert said(evolving[0]) == said(evolving[1])
+    assert [a.attempt for a in asks if said(a) == "A"] == [0, 1], "nor is the response that was eliminated"
+    assert [a.attempt for a in asks if a.to == "evaluator"] == [0, 1]
+    again = drive(one, seed("A"), ["A", "bee", "Equal", "A", "bee", "Equal"])
+    assert [a.attempt for a in again.asks] == [0, 0, 0, 1, 1, 1]
+
+
+def test_an_answer_in_place_of_an_instruction_is_eliminated_before_it_is_answered():
+    given = "Why does bread rise?"
+    answered = "Bread rises because yeast gives off gas in the dough."
+    driven = drive(step(epochs=2), seed(given), [answered, "How does yeast raise bread?", "By gas.", GAIN])
+    failed, made = children(driven)
+    assert failed.dropped is not None
+    assert (failed.dropped.reason, failed.dropped.raw, failed.dropped.failed) == (
+        "answered_instruction",
+        answered,
+        False,
+    )
+    assert made.dropped is None
+    kept = drive(step(epochs=1, drop_answers=False), seed(given), [answered, "Indeed.", GAIN])
+    assert children(kept)[0].dropped is None
+    of_a_statement = drive(
+        step(epochs=1), seed("The cat sat on the old mat."), ["The cat sat on a mat there.", "x", GAIN]
+    )
+    assert children(of_a_statement)[0].dropped is None, "where the seed looks like no request, the rule cannot tell"
+
+
+def test_a_structured_evolution_is_asked_for_by_a_schema_and_only_that():
+    driven = drive(step(epochs=1, structured=True), seed("A"), ['{"instruction": "B"}', "bee", GAIN])
+    assert children(driven)[0].columns["instruction"] == "B"
+    schema = driven.asks[0].schema
+    assert schema is not None
+    assert is_strict(schema)
+    assert [a.schema for a in driven.asks[1:]] == [None, None]
+    placeholder = step(structured=True).placeholder(driven.asks[0], lambda n: "word " * n)
+    assert set(json.loads(placeholder)) == {"instruction"}
 
 
 def test_headings_are_taken_off_the_beginning_only():

@@ -29,7 +29,8 @@ def fault(instruction: str, response: str) -> str | None:
     ("response", "reason"),
     [
         ("I am sorry, I cannot do that.", "difficult_response"),
-        ("Sorry, I cannot do that.", None),  # the rule looks for the word in lower case
+        ("Sorry, I cannot do that.", "difficult_response"),
+        ("I'M SORRY, NO.", "difficult_response"),
         ("sorry " + "word " * 78, "difficult_response"),
         ("sorry " + "word " * 79, None),
         ("It is what it is, and so on...", "only_stop_words"),
@@ -44,6 +45,12 @@ def fault(instruction: str, response: str) -> str | None:
 )
 def test_a_response_is_eliminated_for_a_short_apology_or_for_saying_nothing(response: str, reason: str | None):
     assert fault("Why does bread rise?", response) == reason
+
+
+def test_the_authors_look_for_an_apology_in_lower_case():
+    args = (FILE.label_phrases, FILE.stop_words, "lower_case")
+    assert check_evolution("Why?", "Sorry, I cannot do that.", *args) is None
+    assert check_evolution("Why?", "I am sorry, I cannot do that.", *args) is not None
 
 
 @pytest.mark.parametrize("phrase", ["#Given Prompt#", "the REWRITTEN PROMPT", "created prompt", "#created prompt#"])

@@ -18,6 +18,10 @@ NOTHING_SAID = "only_stop_words"
 LABELS = "label_phrase"
 NO_GAIN = "no_information_gain"
 UNCLEAR = "unclear_comparison"
+ANSWERED = "answered_instruction"
+
+Apologies = Literal["any_case", "lower_case"]
+"""In which case "sorry" is an apology. The authors look for it in lower case, and so pass over "Sorry, I cannot"."""
 
 SHORT_APOLOGY = 80
 """A response with fewer tokens that says "sorry" counts as one the model found too difficult."""
@@ -32,10 +36,12 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def check_evolution(instruction: str, response: str, phrases: Iterable[str], stop_words: str) -> Dropped | None:
+def check_evolution(
+    instruction: str, response: str, phrases: Iterable[str], stop_words: str, apologies: Apologies = "any_case"
+) -> Dropped | None:
     """What the rules that ask no model say against an evolution, the first of them that does."""
     said = tokens(response)
-    if "sorry" in response and len(said) < SHORT_APOLOGY:
+    if "sorry" in (response.lower() if apologies == "any_case" else response) and len(said) < SHORT_APOLOGY:
         return Dropped(DIFFICULT, f"the response says sorry in {len(said)} tokens", raw=response)
     if says_nothing(said, _stop_words(stop_words)):
         detail = "the response holds only stop words and punctuation" if said else "the response is empty"

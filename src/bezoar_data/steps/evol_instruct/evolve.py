@@ -10,6 +10,8 @@ goes through its epochs on its own, with the same result.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,15 +25,31 @@ from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Columns, Row
 from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, StepGenerator
 from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
-from bezoar_data.steps.evol_instruct.eliminate import NO_GAIN, UNCLEAR, check_evolution, read_comparison
+from bezoar_data.steps.evol_instruct.eliminate import (
+    ANSWERED,
+    NO_GAIN,
+    UNCLEAR,
+    Apologies,
+    check_evolution,
+    read_comparison,
+)
 from bezoar_data.steps.evol_instruct.prompts import COMPLICATE, OPERATIONS, SHIPPED, PromptsFile, load_prompts
+from bezoar_data.steps.evol_instruct.reading import is_answer, read_evolved
 from bezoar_data.steps.placeholders import Words, placeholder
 from bezoar_data.steps.verdicts import refused
 
 Elimination = Generator[Ask, Answer, Dropped | None]
+Asked = Generator[Ask, Answer, Answer]
 
 _ADDED = 20
 """Tokens that an evolution in depth typically adds; its prompt asks for 10 to 20 words."""
+_SCHEMA = {
+    "type": "object",
+    "properties": {"instruction": {"type": "string"}},
+    "required": ["instruction"],
+    "additionalProperties": False,
+}
+"""What a structured evolution is."""
 
 
 @dataclass(slots=True)
@@ -40,11 +58,17 @@ class _Evolution:
 
     start: str
     draw: Draw
+    tries: Counter[tuple[str, str]]
+    """How often the row asked each model each question so far. One asked before is a new attempt: the journal would
+    give the same failure again."""
     instruction: str = ""
     response: str = ""
     asked: list[tuple[Ask, Answer]] = field(default_factory=list)
 
-    def ask(self, question: Ask) -> Generator[Ask, Answer, Answer]:
+    def ask(self, text: str, *, to: str = "llm", schema: Mapping[str, Any] | None = None) -> Asked:
+        attempt = self.tries[to, text]
+        self.tries[to, text] += 1
+        question = Ask(({"role": "user", "content": text},), schema, attempt=attempt, to=to)
         answer = yield question
         self.asked.append((question, answer))
         return answer
@@ -55,10 +79,11 @@ class EvolInstructEvolve(ModelStep):
 
     Each epoch draws a strategy, in-depth (one of four operations, or five with `complicate_input`) or in-breadth, asks
     the model for the evolved instruction, and for a response to that alone. The evolution is eliminated, and the
-    instruction goes into the next epoch as it was, if the response is a short apology (`difficult_response`) or says
-    nothing (`only_stop_words`), if the instruction holds words of our own prompt (`label_phrase`), or if the evaluator
-    finds both instructions equal (`no_information_gain`) or says nothing clear in all its attempts
-    (`unclear_comparison`). An answer that is empty or cut off by the token limit, or a refused request, ends the
+    instruction goes into the next epoch as it was, to be tried anew there, if the model answered it instead of evolving
+    it (`answered_instruction`), if the response is a short apology (`difficult_response`) or says nothing
+    (`only_stop_words`), if the instruction holds words of our own prompt (`label_phrase`), or if the evaluator finds
+    both instructions equal (`no_information_gain`) or says nothing clear in all its attempts (`unclear_comparison`). An
+    answer that is empty or cut off by the token limit, or a refused request, ends the
     evolution likewise.
 
     The rows it gives are the evolutions that succeeded, one for each epoch; their parent is the row they evolved from,
@@ -103,6 +128,19 @@ class EvolInstructEvolve(ModelStep):
         json_schema_extra={"path": "input", "form": "bezoar_data.steps.evol_instruct.prompts:load_prompts"},
     )
     comparisons: PositiveInt = Field(default=6, description="How often the evaluator is asked until it is clear.")
+    drop_answers: bool = Field(
+        default=True,
+        description="Eliminate an evolved instruction that states something and asks for nothing: the model answered. "
+        "A rule of ours, not of the authors.",
+    )
+    apologies: Apologies = Field(
+        default="any_case",
+        description='In which case "sorry" counts as an apology; the authors look for it in lower case.',
+    )
+    structured: bool = Field(
+        default=False,
+        description="Ask for the evolved instruction as JSON by a schema: small models then give it alone.",
+    )
     keep_truncated: bool = Field(
         default=False, description="Go on with an answer that was cut by the token limit, as the authors did."
     )
@@ -124,10 +162,11 @@ class EvolInstructEvolve(ModelStep):
         epochs = self._epochs(category)
         if not epochs:
             return Dropped("no_epochs", f"`epochs` gives none to the category {category!r}")
+        tries: Counter[tuple[str, str]] = Counter()
         children: list[Child] = []
         parent: int | None = None
         for epoch in range(1, epochs + 1):
-            evolution = _Evolution(text, self._draw(row, category, epoch))
+            evolution = _Evolution(text, self._draw(row, category, epoch), tries)
             try:
                 dropped = yield from self._evolve(evolution)
             except Refused as error:
@@ -146,32 +185,41 @@ class EvolInstructEvolve(ModelStep):
             return "Not Equal"
         file, text = self._file, ask.messages[-1]["content"]
         if (given := file.to_deepen(text)) is not None:
-            return f"{given} {words(_ADDED)}"
-        given = file.to_broaden(text)
-        return placeholder(ask, words) if given is None else words(len(given.split()) * 4 // 3 or 1)
+            evolved = f"{given} {words(_ADDED)}"
+        elif (given := file.to_broaden(text)) is not None:
+            evolved = words(len(given.split()) * 4 // 3 or 1)
+        else:
+            return placeholder(ask, words)
+        return evolved if ask.schema is None else json.dumps({"instruction": evolved})
 
     def _evolve(self, evolution: _Evolution) -> Elimination:
         """One evolution from its prompt to its elimination; gives back what speaks against it."""
         file = self._file
-        answer = yield from evolution.ask(_asking(self._prompt(evolution)))
-        evolution.instruction = _without_labels(answer.text, file.output_labels)
+        answer = yield from evolution.ask(self._prompt(evolution), schema=_SCHEMA if self.structured else None)
+        evolution.instruction = read_evolved(answer.text, file.output_labels, file.headings)
         if not evolution.instruction:
             return Dropped("empty_evolution", "the model gave no instruction", raw=answer.text or None, failed=True)
         if self._is_cut(answer):
             return Dropped("truncated_evolution", "cut by the token limit", raw=answer.text, failed=True)
-        answer = yield from evolution.ask(_asking(evolution.instruction))
+        if self.drop_answers and self._is_answer(evolution):
+            return Dropped(ANSWERED, "the model answered the instruction or declined", raw=answer.text)
+        answer = yield from evolution.ask(evolution.instruction)
         evolution.response = answer.text.strip()
         if self._is_cut(answer):
             return Dropped("truncated_response", "cut by the token limit", raw=answer.text, failed=True)
-        dropped = check_evolution(evolution.instruction, evolution.response, file.label_phrases, file.stop_words)
+        dropped = check_evolution(
+            evolution.instruction, evolution.response, file.label_phrases, file.stop_words, self.apologies
+        )
         return dropped or (yield from self._compare(evolution))
 
     def _compare(self, evolution: _Evolution) -> Elimination:
         """Ask the evaluator whether both instructions are equal, again with the next attempt until it is clear."""
         prompt = self._file.compared(evolution.start, evolution.instruction)
         said = ""
-        for attempt in range(self.comparisons):
-            answer = yield from evolution.ask(_asking(prompt, attempt=attempt, to="evaluator"))
+        times = 0
+        while times < self.comparisons:
+            times += 1
+            answer = yield from evolution.ask(prompt, to="evaluator")
             before, said = said, answer.text
             found = read_comparison(said)
             if found == "not equal":
@@ -180,7 +228,7 @@ class EvolInstructEvolve(ModelStep):
                 return Dropped(NO_GAIN, "the evaluator finds both instructions equal", raw=said)
             if said and said == before:
                 break
-        return Dropped(UNCLEAR, f"asked {attempt + 1} times", raw=said or None)
+        return Dropped(UNCLEAR, f"asked {times} times", raw=said or None)
 
     def _prompt(self, evolution: _Evolution) -> str:
         file, draw = self._file, evolution.draw
@@ -201,6 +249,11 @@ class EvolInstructEvolve(ModelStep):
     def _is_cut(self, answer: Answer) -> bool:
         return answer.finish_reason == "length" and not self.keep_truncated
 
+    def _is_answer(self, evolution: _Evolution) -> bool:
+        # Where the seed itself does not look like a request, the rule cannot tell what is one.
+        verbs = self._file.verbs
+        return bool(verbs) and is_answer(evolution.instruction, verbs) and not is_answer(evolution.start, verbs)
+
     def _columns_of(self, evolution: _Evolution, category: Any, epoch: int) -> Columns:
         return {
             "instruction": evolution.instruction or evolution.start,
@@ -214,16 +267,3 @@ class EvolInstructEvolve(ModelStep):
     @cached_property
     def _file(self) -> PromptsFile:
         return load_prompts(Path(self.prompts) if self.prompts else SHIPPED)
-
-
-def _asking(text: str, *, attempt: int = 0, to: str = "llm") -> Ask:
-    return Ask(({"role": "user", "content": text},), attempt=attempt, to=to)
-
-
-def _without_labels(text: str, labels: tuple[str, ...]) -> str:
-    """What the model wrote, without the headings it repeated at its beginning and the space around. Any further on
-    are left for the elimination to find."""
-    text = text.strip()
-    while label := next((m for m in labels if text.startswith(m)), None):
-        text = text[len(label) :].lstrip(": \t\n")
-    return text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -41,6 +41,17 @@ class PromptsFile(Strict):
     output_labels: tuple[str, ...] = ()
     label_phrases: Annotated[tuple[str, ...], Field(min_length=1)]
     stop_words: str
+    request_verbs: str = ""
+
+    @cached_property
+    def verbs(self) -> frozenset[str]:
+        """The verbs that a request begins with; none: it is not looked whether an instruction is one."""
+        return frozenset(self.request_verbs.lower().split())
+
+    @cached_property
+    def headings(self) -> tuple[str, ...]:
+        """The headings of the page that are not the output's own."""
+        return tuple(p for p in self.label_phrases if p.lower() not in {label.lower() for label in self.output_labels})
 
     def deeper(self, instruction: str, operation: str) -> str:
         """The prompt that asks for a more complex version of an instruction."""

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.steps.wrapping import unfenced
+
 UNCLOSED = "unclosed"
 UNOPENED = "unopened"
 UNCLEAR = "unclear"
@@ -20,8 +22,6 @@ UNCLEAR = "unclear"
 _NAMES = "instruction|request|task|question|prompt|query"
 _EXAMPLE_TAG = re.compile(r"(?:<|&lt;|\\<)\s*(/?)\s*example(?:[\s_#:-]*\d+|\s+[^<>\n]{1,60})?\s*\\?(?:>|&gt;)", re.I)
 _OTHER_TAG = re.compile(rf"<\s*(/?)\s*(?:{_NAMES})(?:[\s_#:-]*\d+|\s+[^<>\n]{{1,60}})?\s*>", re.I)
-_FENCED = re.compile(r"\A```[ \t]*(?:json|xml|html|text|txt|markdown|md)?[ \t]*\n(.*?)\n?[ \t]*```\Z", re.S | re.I)
-_FENCE_OPENED = re.compile(r"\A```[ \t]*(?:json|xml|html|text|txt|markdown|md)?[ \t]*\n", re.I)
 _JSON_BEGINS = re.compile(r"^[ \t]*(?:```[ \t]*(?:json)?[ \t]*\n[ \t]*)?(?=[\[{])", re.M | re.I)
 _LIST_IN_OBJECT = re.compile(r'\{\s*"[^"\n]{1,40}"\s*:\s*(?=\[)')
 
@@ -68,7 +68,7 @@ class NotReadError(Exception):
 def read_pieces(text: str, *, cut: bool) -> tuple[list[Piece], str]:
     """The pieces of an answer, read in the first form it has; if there are none, why. `cut` says that the token limit
     ended it: its last piece is then no whole one."""
-    text = _unfenced(text.strip())
+    text = unfenced(text)
     if not text:
         return [], "the answer is empty"
     whys = []
@@ -79,12 +79,6 @@ def read_pieces(text: str, *, cut: bool) -> tuple[list[Piece], str]:
         except NotReadError as error:
             whys.append(str(error))
     return [], whys[0] if whys else "nothing stands between <example> tags, and there is no list"
-
-
-def _unfenced(text: str) -> str:
-    if fenced := _FENCED.match(text):
-        return fenced[1] if "```" not in fenced[1] else text
-    return text if text.count("```") != 1 else _FENCE_OPENED.sub("", text)
 
 
 # --- tags

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bezoar_data.steps.lamini.forms import read_pieces
+from bezoar_data.steps.wrapping import unbold, unquoted
 
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _NAMES = "instruction|request|task|question|prompt|query"
@@ -23,7 +24,6 @@ _LABEL = re.compile(
 )
 _INNER = re.compile(rf"<({_NAMES})>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _INNER_TAG = re.compile(rf"</?(?:example|{_NAMES})>", re.IGNORECASE)
-_BOLD = re.compile(r"\A(\*\*|__)(.+)\1\Z", re.DOTALL)
 _BOLD_LEAD = re.compile(r"\A(\*\*|__)([^*_\n]{1,60}?)(:?)\1(:?)(?=\s)")
 _ANSWERED = re.compile(
     r"^\s*\**(?:response|answer|output|assistant|solution)\**\s*:\**\s*(?=\S)", re.IGNORECASE | re.MULTILINE
@@ -36,7 +36,6 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?:])\s+|\n")
-_QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“"}
 _OWN_WORDS = 5
 """A sentence of the prompt with fewer words may well stand in an instruction."""
 
@@ -113,12 +112,9 @@ def clean(text: str) -> str:
     inner = _INNER.findall(text)
     text = inner[0][1].strip() if len(inner) == 1 else _INNER_TAG.sub("", text).strip()
     text = _NUMBER.sub("", text)
-    text = _unbold(text)
+    text = _plain(text)
     text = _LABEL.sub("", text).strip()
-    text = _unbold(text)
-    if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and not any(q in text[1:-1] for q in (text[0], text[-1])):
-        text = text[1:-1].strip()
-    return text
+    return unquoted(_plain(text))
 
 
 def comparable(text: str) -> str:
@@ -128,10 +124,10 @@ def comparable(text: str) -> str:
     return " ".join(re.findall(r"\w+|[+*/=<>#^%&|~]", folded))
 
 
-def _unbold(text: str) -> str:
-    if (bold := _BOLD.match(text)) and bold[1] not in bold[2]:
-        return bold[2].strip()
-    return _BOLD_LEAD.sub(lambda m: m[2] + (m[3] or m[4]), text) if not _LABEL.match(text) else text
+def _plain(text: str) -> str:
+    """Without bold type around the whole, or around a title before it."""
+    plain = unbold(text)
+    return plain if _LABEL.match(plain) else _BOLD_LEAD.sub(lambda m: m[2] + (m[3] or m[4]), plain)
 
 
 def _without_answer(text: str) -> tuple[str, bool]:
