@@ -72,10 +72,12 @@ class Answer:
 
 
 class Refused(BezoarError):
-    """The provider refused this one request for good (HTTP 400, 404, 413, 422, or no usable answer after all
-    retries of a garbled one). Thrown into the step's generator; uncaught, it drops the row with this reason."""
+    """The provider refused this one request for good, or gave no usable answer to it after all retries. Thrown into the
+    step's generator; uncaught, it drops the row with this reason. `lasting`: it would be refused again whatever is set
+    otherwise, so it may be journalled."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, lasting: bool = True) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.lasting = lasting

@@ -9,6 +9,10 @@ different requests fail and none is answered, it is the endpoint: nothing is giv
 request at a time probes whether it is back, and after `max_outage` the run ends, to be resumed. An endpoint that never
 said anything ends the run within seconds: then its address is wrong.
 
+What an error's own codes and words say goes before its status (`error_signs`). A refusal tells of its row, or of how
+the endpoint is asked: while an endpoint has never answered what is asked in this way, a refusal is not journalled, and
+the first few in the same words end the run (`endpoint.first_answer`).
+
 What a user sets (`timeout`, `total_timeout`, `max_outage`) stands in the models file, every other number in
 `RetryPolicy`. Requests sent one by one (`endpoint`) and in batches (`batch`) follow the same policy.
 """
@@ -16,9 +20,13 @@ What a user sets (`timeout`, `total_timeout`, `max_outage`) stands in the models
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from bezoar_data.llms.error_signs import CAUSES as SAID
+from bezoar_data.llms.error_signs import REASONS, cause_of, never_fits
+from bezoar_data.llms.refusals import RefusalReason
 
 Cause = Literal["rate_limited", "unavailable", "server_error", "timeout", "conflict", "connection", "cut", "garbage"]
 
@@ -54,8 +62,6 @@ _TRANSIENT: Mapping[int, Cause] = {408: "timeout", 409: "conflict", 425: "confli
                                    503: "unavailable", 504: "timeout", 524: "timeout", 529: "unavailable"}  # fmt: skip
 WRONG_ADDRESS = (404, 405)
 """From an endpoint that never answered anything, these tell of its address or its model, not of the request."""
-NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached")
-"""Error codes that come as "too many requests" and never end by waiting."""
 
 
 class ProviderError(Exception):
@@ -63,22 +69,37 @@ class ProviderError(Exception):
 
 
 class Refusal(ProviderError):
-    """Deterministic: the endpoint would refuse the same request again (HTTP 400, 404, 413, 422)."""
+    """Deterministic: the endpoint would refuse the same request again. `reason` is the cause that its words tell
+    (`error_signs.REASONS`), else its status; `fields` are the parts of the request that it names."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(
+        self, status: int, detail: str, reason: RefusalReason | None = None, fields: Collection[str] = ()
+    ) -> None:
         super().__init__(f"HTTP {status}: {detail}")
         self.status = status
         self.detail = detail
+        self.reason = reason or f"http_{status}"
+        self.fields = fields
+        self.sent: object = None
+        """How the request was made that was refused, where its provider can make it in several ways."""
 
 
 class Unauthorised(ProviderError):
-    """The endpoint does not take this key (HTTP 401, 403), or the account behind it has no credit left."""
+    """The endpoint does not take this key (HTTP 401, 403), or the account behind it has no credit left (402).
+
+    `page`: a web page said so, perhaps a firewall's that found something in this one request.
+    """
+
+    def __init__(self, detail: str, *, page: bool = False) -> None:
+        super().__init__(detail)
+        self.page = page
 
 
 class Transient(ProviderError):
     """The same request may be answered later. `retry_after` is the endpoint's own word on when, in seconds.
 
     `billed` is what the failed request is known to have cost, in (prompt, completion) tokens; None means unknown.
+    `too_large`: it is one that waiting will hardly help.
     """
 
     def __init__(
@@ -87,6 +108,7 @@ class Transient(ProviderError):
         detail: str = "",
         retry_after: float | None = None,
         billed: tuple[int, int] | None = None,
+        too_large: bool = False,
     ) -> None:
         super().__init__(f"{cause}: {detail}" if detail else cause)
         self.cause = cause
@@ -94,19 +116,33 @@ class Transient(ProviderError):
         self.detail = detail
         self.retry_after = retry_after
         self.billed = billed
+        self.too_large = too_large
 
 
 def failure_of_status(
-    status: int, detail: str, *, code: str = "", retry_after: float | None = None
+    status: int,
+    detail: str,
+    *,
+    codes: Collection[str] = (),
+    fields: Collection[str] = (),
+    retry_after: float | None = None,
+    spoken: bool = True,
 ) -> Refusal | Unauthorised | Transient:
-    """What an HTTP status of 400 or more means. `code` is the error code in the body, if there was one."""
-    if status in (401, 403):
-        return Unauthorised(f"authentication failed (HTTP {status}): {detail}")
-    if status == 402 or code in NO_CREDIT:
+    """What an HTTP status of 400 or more means. `codes` are the error codes in the body, in lower case; `fields` the
+    parts of the request it names. Not `spoken`: the text is no API's own (a portal's page), its words say nothing."""
+    cause = cause_of(codes, detail if spoken else "")
+    told, means = f"HTTP {status}: {detail}", SAID[cause].means if cause else None
+    if status == 402 or cause == "no_credit":
         return Unauthorised(f"no credit left (HTTP {status}): {detail}")
-    if status in _TRANSIENT or status >= 500:
-        return Transient(_TRANSIENT.get(status, "server_error"), f"HTTP {status}: {detail}", retry_after)
-    return Refusal(status, detail)
+    if status == 401 or (cause == "bad_key" and status < 500 and status not in _TRANSIENT):
+        return Unauthorised(f"authentication failed (HTTP {status}): {detail}")
+    if means == "wait" or status == 429:
+        return Transient("rate_limited", told, retry_after, too_large=never_fits(detail))
+    if status in _TRANSIENT or (status >= 500 and means != "row"):
+        return Transient(_TRANSIENT.get(status, "server_error"), told, retry_after)
+    if status == 403 and means != "row":
+        return Unauthorised(f"authentication failed (HTTP {status}): {detail}", page=not spoken)
+    return Refusal(status, detail, next((reason for reason in REASONS if reason == cause), None), fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +164,7 @@ class RetryPolicy:
     """Failures of a request that another model can answer instead."""
 
     at_start: float = 5.0
-    """How long an endpoint that never said anything is tried."""
+    """How long an endpoint is tried that never said anything, or nothing that can be used."""
     unreached: int = 3
     """At least so many requests did not reach it before it counts as not there."""
     longest_wait_at_start: float = 1.0
@@ -140,6 +176,12 @@ class RetryPolicy:
     """So many "too many requests" in a row speak of the endpoint: a spent quota, not too many requests at once."""
     not_found: int = 3
     """So many "not found" before the first answer mean that the address or the model's name is wrong."""
+    alike: int = 3
+    """So many refusals in the same words, and no answer, mean that the endpoint wants to be asked otherwise."""
+    quiet: float = 0.5
+    """So long a refusal before the first answer waits for one when no other request is on its way."""
+    too_large: int = 3
+    """So often a request is tried that the endpoint calls larger than its rate limit allows at all."""
     shrink: float = 0.65
     """What an overload leaves of the concurrency, once a second or round trip."""
     growth: float = 1 / 32

@@ -16,6 +16,7 @@ from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.named_model import with_named
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles, missing_answers
+from bezoar_data.config.files.supports import Supports
 from bezoar_data.config.paths import expand_home, normalized
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import looks_like_key, printable
@@ -183,6 +184,11 @@ class Model(Strict):
     )
     limits: Limits = Field(
         default=Limits(), description="How hard the endpoint may be driven.", examples=[{"concurrency": 32}]
+    )
+    supports: Supports = Field(
+        default=Supports(),
+        description="What the endpoint takes of a request, where that is known beforehand.",
+        examples=[{"json_schema": False}],
     )
     batch: Batching = Field(
         default=Batching(), description="How batches are made, with `mode: batch`.", examples=[{"poll": 60}]

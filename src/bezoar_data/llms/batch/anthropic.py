@@ -16,22 +16,12 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from bezoar_data.llms.batch.api import BatchAPI, BatchStatus, FoundBatch, at_path
-from bezoar_data.llms.providers.anthropic import _NO_CREDIT, _completion
+from bezoar_data.llms.error_signs import STATUSES
+from bezoar_data.llms.providers.anthropic import _completion
 from bezoar_data.llms.providers.base import Completion, Request
 from bezoar_data.llms.providers.common.http import failure_of
-from bezoar_data.llms.retry_policy import Refusal, Transient, Unauthorised
+from bezoar_data.llms.retry_policy import Transient
 
-_STATUS = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "overloaded_error": 529,
-}
-"""Anthropic's error types, as the HTTP statuses they come with elsewhere. All others are the server's fault."""
 _PAGES = 50
 _SKEW = 600.0
 """Seconds by which clocks may differ."""
@@ -102,11 +92,8 @@ class AnthropicBatch(BatchAPI):
         if kind == "errored":
             error = at_path(value, "result", "error")
             inner = at_path(error, "error") if isinstance(at_path(error, "error"), Mapping) else error
-            status = _STATUS.get(str(at_path(inner, "type")), 500) if isinstance(inner, Mapping) else 500
-            failure = failure_of(status, orjson.dumps({"error": inner}), {})
-            if isinstance(failure, Refusal) and _NO_CREDIT in failure.detail:
-                raise Unauthorised(f"no credit left ({failure})")
-            raise failure
+            status = STATUSES.get(str(at_path(inner, "type")), 500) if isinstance(inner, Mapping) else 500
+            raise failure_of(status, orjson.dumps({"error": inner}), {})
         if kind in ("expired", "canceled"):
             raise Transient("unavailable", f"the batch ended with this request {kind}")
         raise Transient("garbage", "a result of no known kind")

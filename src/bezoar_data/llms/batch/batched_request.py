@@ -19,12 +19,14 @@ class BatchedRequest:
     TAKEN: ClassVar[object] = object()
     """Outcome: another run has just submitted the same; look again."""
 
-    __slots__ = ("_outcome", "cancelled", "item", "keys", "max_tokens", "request", "saved", "size")
+    __slots__ = ("_outcome", "cancelled", "item", "keys", "made_as", "max_tokens", "request", "saved", "size")
 
     def __init__(self, request: Request, keys: tuple[str, ...], max_tokens: int | None) -> None:
         loop = asyncio.get_running_loop()
         self.request, self.keys, self.max_tokens = request, keys, max_tokens
         self.item: Item | None = None
+        self.made_as: object = None
+        """How it was made, by this run."""
         self.cancelled = ""
         """The provider's name of its batch, when someone cancelled that there."""
         self.size = 0

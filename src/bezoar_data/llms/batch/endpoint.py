@@ -26,7 +26,7 @@ from bezoar_data.llms.batch.retry import BatchRetry
 from bezoar_data.llms.batch.store import BatchLock, BatchStore
 from bezoar_data.llms.endpoint.budget import Budget
 from bezoar_data.llms.endpoint.circuit_breaker import NO_USABLE_ANSWER
-from bezoar_data.llms.endpoint.health import OnEvent
+from bezoar_data.llms.endpoint.health import ADAPTED, OnEvent
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.usage import Usage, billed_or
 from bezoar_data.llms.journal import Journal
@@ -60,6 +60,7 @@ class _Wanted:
     spent: float = 0.0
     gone: bool = False
     submitted: int = 0
+    adapted: bool = False
 
 
 class BatchEndpoint:
@@ -125,7 +126,7 @@ class BatchEndpoint:
                     errors = await asyncio.gather(*(self._settle(batched, wanted) for batched in requests))
                 failed = [error for error in errors if error is not None]
                 if failed:
-                    self._judge(wanted, failed)
+                    await self._judge(wanted, failed)
             return ()
         finally:
             self._waiting -= 1
@@ -210,6 +211,7 @@ class BatchEndpoint:
         for part in parts:
             samples = tuple(request.samples[wanted.places[key]] for key in part)
             batched = BatchedRequest(replace(request, samples=samples), tuple(part), limit)
+            batched.made_as = self.provider.dialect
             batched.size = len(self._api.line("x" * 32, batched.request)) + 1
             wanted.usage.requests += 1
             wanted.usage.retries += wanted.submitted > 0
@@ -233,6 +235,7 @@ class BatchEndpoint:
         if isinstance(completions, ProviderError):
             return completions
         self.health.answers += 1
+        self.health.way(wanted.request).there = True
         got: list[Completion | None] = [None] * wanted.request.n
         for key, completion in zip(batched.keys, completions, strict=False):
             if key in wanted.missing:
@@ -259,6 +262,11 @@ class BatchEndpoint:
                 raise Transient("garbage", "an answer without choices")
             return completions
         except Refusal as error:
+            error.sent = batched.made_as
+            wanted.adapted = self._adapts(error, batched.request)
+            if wanted.adapted:
+                batched.set_saved(True)
+                return error
             # Only when the whole question is settled does its refusal stand in the journal.
             batched.saved_with(wanted.inflight.task)
             return error
@@ -275,13 +283,24 @@ class BatchEndpoint:
             batched.set_saved(False)
             return error
 
-    def _judge(self, wanted: _Wanted, failed: Sequence[ProviderError]) -> None:
+    def _adapts(self, refusal: Refusal, request: Request) -> bool:
+        """Whether a refused request is to be made again in another way."""
+        change = self.provider.adapt(refusal, request)
+        if change:
+            self.health.notify(ADAPTED, why=change)
+        return change is not None
+
+    async def _judge(self, wanted: _Wanted, failed: Sequence[ProviderError]) -> None:
         """Raise what failures mean to the question or the run; return when it is to be asked again."""
+        if wanted.adapted:
+            wanted.adapted = False
+            return
+        await asyncio.sleep(0)  # what came with the same batch is read first: it may hold the first answer
         for error in failed:
             if isinstance(error, Unauthorised):
                 raise self.health.unauthorised(error) from error
             if isinstance(error, Refusal):
-                raise self.health.refusal(error) from error
+                raise await self.health.refusal(error, self.health.way(wanted.request)) from error
         if self.health.ended is not None:
             raise self.health.ended
         wanted.failures += 1

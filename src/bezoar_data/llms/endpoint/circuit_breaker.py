@@ -12,13 +12,18 @@ from dataclasses import dataclass
 
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Refused
+from bezoar_data.llms.endpoint.first_answer import FirstAnswer
 from bezoar_data.llms.endpoint.health import EndpointHealth, OnEvent
 from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency
 from bezoar_data.llms.providers.base import Provider
-from bezoar_data.llms.retry_policy import Refusal, RetryPolicy, Transient
+from bezoar_data.llms.refusals import RefusalReason
+from bezoar_data.llms.retry_policy import Refusal, RetryPolicy, Transient, Unauthorised
 
-NO_USABLE_ANSWER = "no_usable_answer"
+NO_USABLE_ANSWER: RefusalReason = "no_usable_answer"
 """Reason of a row given up after all tries: the endpoint answered, but never with anything that can be used."""
+CONTENT_FILTER: RefusalReason = "content_filter"
+TOO_LARGE: RefusalReason = "too_large"
+"""Reason of a row whose one request is larger than the endpoint's rate limit, as that says itself."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,8 +56,12 @@ class CircuitBreaker(EndpointHealth):
         self._failing: set[RequestState] = set()
         """Requests that failed since the last answer."""
         self._unreached = 0
+        self._unusable = 0
+        self._unusable_since = 0.0
         self._rate_limited = 0
         self._given_up = 0
+        self._blocked = 0
+        """Requests that a page forbade since the last answer."""
         self._closing: asyncio.Future[None] | None = None
         """While the breaker is open: done when it closes, or the run ends."""
         self._probing = False
@@ -87,23 +96,33 @@ class CircuitBreaker(EndpointHealth):
         if not self._all_well:
             self._all_well = True
             self._trouble_since = None
-            self._unreached = self._rate_limited = self._given_up = 0
+            self._unreached = self._unusable = self._rate_limited = self._given_up = self._blocked = 0
             self._failing.clear()
         if self._closing is not None:
             self._wake()
             self._closing = None
             self.notify("back")
 
-    def refusal(self, refusal: Refusal) -> BezoarError:
+    async def refusal(self, refusal: Refusal, way: FirstAnswer) -> BezoarError:
         self._all_well = False
-        self._unreached = 0
-        return super().refusal(refusal)
+        self._unreached = self._unusable = 0
+        return await super().refusal(refusal, way)
 
-    async def wait_until_closed(self, patient: bool) -> bool:
+    def unauthorised(self, failure: Unauthorised) -> BezoarError:
+        """A page of a firewall may be about this one request, where others are answered: a few are let pass."""
+        if not failure.page or not self.answers or self._blocked >= self.policy.few:
+            return super().unauthorised(failure)
+        self._all_well = False
+        self._blocked += 1
+        return Refused(CONTENT_FILTER, str(failure), lasting=False)
+
+    async def wait_until_closed(self, way: FirstAnswer, patient: bool) -> bool:
         """Wait until a request may be sent. True: it is a probe, and `probed` is to be called after it.
 
         Raises `ProviderAway` when the endpoint stays away, at once for who is not `patient`.
         """
+        if way.in_doubt:
+            await self.until_known(way)
         while True:
             if self.ended is not None:
                 raise self.ended
@@ -157,9 +176,12 @@ class CircuitBreaker(EndpointHealth):
                 self._unreached = 0
             else:
                 self._unreached += 1
+            self._count_unusable(failure)
         never_there = not self.reached and self._unreached >= self.policy.unreached
         if never_there and time.monotonic() - self._began >= self.policy.at_start:
             self.no_answer(failure)
+        elif self._never_usable:
+            self.not_usable(failure)
         elif self._closing is not None:
             if probe:
                 self._plan_probe(failure)
@@ -202,6 +224,8 @@ class CircuitBreaker(EndpointHealth):
             raise self.away(f"it asks to wait {asked:.0f} seconds") from failure
         if not patient and self._rate_limited >= self.policy.rate_limited:
             raise self.away(str(failure)) from failure
+        if failure.too_large and state.rate_limited >= self.policy.too_large:
+            raise Refused(TOO_LARGE, failure.detail) from failure
         state.rate_limited += 1
         return max(self.policy.backoff(state.rate_limited), asked)
 
@@ -217,9 +241,24 @@ class CircuitBreaker(EndpointHealth):
         long_enough = now - state.first_failure >= min(policy.alone, self._limits.max_outage / 2)
         return failure.rule.alone and self.answers > 0 and few and long_enough
 
+    def _count_unusable(self, failure: Transient) -> None:
+        if self.answers or failure.cause != "garbage":
+            self._unusable = 0
+            return
+        if not self._unusable:
+            self._unusable_since = time.monotonic()
+        self._unusable += 1
+
+    @property
+    def _never_usable(self) -> bool:
+        """Whether all that ever came was unusable, for as long as an address is tried, with nothing else on its way."""
+        waited = self._unusable >= self.policy.unreached and not any(way.fresh for way in self._ways.values())
+        return waited and time.monotonic() - self._unusable_since >= self.policy.at_start
+
     def _backoff(self, failures: int, longest: float | None = None) -> float:
-        # Short while the endpoint never said anything: a wrong address is to be reported within seconds.
-        return self.policy.backoff(failures, longest if self.reached else self.policy.longest_wait_at_start)
+        # Short while nothing came that can be used: a wrong address is to be reported within seconds.
+        heard = self.reached and not self._unusable
+        return self.policy.backoff(failures, longest if heard else self.policy.longest_wait_at_start)
 
     def _plan_probe(self, failure: Transient) -> None:
         self._probes += 1

@@ -14,7 +14,8 @@ from typing import Any
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.endpoint.budget import Budget
 from bezoar_data.llms.endpoint.circuit_breaker import CircuitBreaker, RequestState
-from bezoar_data.llms.endpoint.health import OnEvent
+from bezoar_data.llms.endpoint.first_answer import FirstAnswer
+from bezoar_data.llms.endpoint.health import ADAPTED, OnEvent
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, RateLimiter
 from bezoar_data.llms.endpoint.timeouts import Timeouts
@@ -80,11 +81,13 @@ class Endpoint:
             await asyncio.shield(self._opening)
             self._opened = True
         state, health = RequestState(), self.health
+        way = health.way(request)
+        failure: Transient | Refusal
         while True:
-            probe = await health.wait_until_closed(patient)
+            probe = await health.wait_until_closed(way, patient)
             try:
-                completions = await self._send(request, inflight, usage, keep, state, probe)
-            except Transient as error:
+                completions = await self._send(request, inflight, usage, keep, state, way, probe)
+            except (Transient, Refusal) as error:
                 failure = error
             else:
                 if completions is not None:
@@ -94,11 +97,25 @@ class Endpoint:
                 if probe:
                     health.probed()
             inflight.busy = False
+            if isinstance(failure, Refusal):
+                await self._refused(failure, request, way)
+                continue
             usage.failures[failure.cause] += 1
             health.failed(state, failure, probe=probe)
             if health.ended is not None:
                 raise health.ended from failure
             await health.sleep(health.next_try(state, failure, patient))
+
+    async def _refused(self, refusal: Refusal, request: Request, way: FirstAnswer) -> None:
+        """Returns where the request is to be made again in another way; raises what the refusal means."""
+        change = self.provider.adapt(refusal, request)
+        if change is None:
+            raise await self.health.refusal(refusal, way) from refusal
+        self._tell(change)
+
+    def _tell(self, change: str | None) -> None:
+        if change:
+            self.health.notify(ADAPTED, why=change)
 
     async def _send(
         self,
@@ -107,6 +124,7 @@ class Endpoint:
         usage: Usage,
         keep: Keep,
         state: RequestState,
+        way: FirstAnswer,
         probe: bool,
     ) -> Sequence[Completion] | None:
         """One try, within the limits. None when the endpoint went away while this request waited for its place."""
@@ -121,7 +139,7 @@ class Endpoint:
                 guess = likely
             if self.health.ended is not None:
                 raise self.health.ended
-            if self.health.is_open and not probe:
+            if (self.health.is_open and not probe) or way.in_doubt:
                 return None
             if self._budget is not None and inflight.worst:
                 await self._budget.reserve(inflight.worst)
@@ -130,7 +148,10 @@ class Endpoint:
             usage.retries += state.sent > 0
             state.sent += 1
             state.started = time.monotonic()
-            completions = await self._exchange(request, inflight, usage, state)
+            if way.there:
+                completions = await self._exchange(request, inflight, usage, state)
+            else:
+                completions = await self._first_exchange(request, inflight, usage, state, way)
             used = _tokens_used(completions, guess)
             self.health.answered()
             await keep(completions)
@@ -139,14 +160,25 @@ class Endpoint:
             used = guess if failure.rule.may_have_cost else 0
             self.health.slow_down(state, failure)
             raise
-        except Refusal as refusal:
-            raise self.health.refusal(refusal) from refusal
         except Unauthorised as failure:
             raise self.health.unauthorised(failure) from failure
         finally:
             self.concurrency.leave()
             if self._tokens is not None:
                 self._tokens.correct(used - guess)
+
+    async def _first_exchange(
+        self, request: Request, inflight: InflightRequest, usage: Usage, state: RequestState, way: FirstAnswer
+    ) -> Sequence[Completion]:
+        """An exchange before anything that is asked in this way was answered."""
+        fresh = not state.tries
+        way.leaves(fresh)
+        try:
+            completions = await self._exchange(request, inflight, usage, state)
+        finally:
+            way.returns(fresh)
+        way.answered()
+        return completions
 
     async def _exchange(
         self, request: Request, inflight: InflightRequest, usage: Usage, state: RequestState
@@ -160,6 +192,8 @@ class Endpoint:
                 completions = await self.provider.complete(request)
             if not completions:
                 raise Transient("garbage", "an answer without choices")
+            if len(completions) < request.n:
+                self._tell(self.provider.gave_fewer(request, len(completions)))
             if inflight.worst:
                 spent = billed_or(inflight.worst, request.model, completions)
             return completions

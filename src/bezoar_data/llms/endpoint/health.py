@@ -6,15 +6,21 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from bezoar_data.config.errors import INTERRUPTED, BezoarError, InputError, ProviderAway
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Refused
-from bezoar_data.llms.providers.base import Provider
+from bezoar_data.llms.endpoint.first_answer import FirstAnswer
+from bezoar_data.llms.error_signs import CAUSES
+from bezoar_data.llms.providers.base import Provider, Request
 from bezoar_data.llms.retry_policy import WRONG_ADDRESS, Refusal, RetryPolicy, Transient, Unauthorised
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
-"""Called while it happens with what people should know: `away`, `back`, with the endpoint's address and why."""
+"""Called while it happens with what people should know (`away`, `back`, `ADAPTED`), with the address and why."""
+
+ADAPTED = "asked otherwise from now on"
+"""The endpoint does not take something, and is asked without it."""
 
 
 class Stopped(BezoarError):
@@ -24,7 +30,7 @@ class Stopped(BezoarError):
 
 
 class NoAnswer(InputError):
-    """The endpoint never said anything: its address is wrong, or it does not run."""
+    """The endpoint never said anything, or nothing that can be used: its address is wrong, or it does not run."""
 
 
 class EndpointHealth:
@@ -43,6 +49,7 @@ class EndpointHealth:
         self._on_event = on_event
         self._trouble_since: float | None = None
         self._not_found = 0
+        self._ways: dict[tuple[int, bool], FirstAnswer] = {}
         self._over = asyncio.Event()
 
     @property
@@ -64,6 +71,8 @@ class EndpointHealth:
         if self.ended is None:
             self.ended = error
         self._over.set()
+        for way in self._ways.values():
+            way.tell()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, but not through the end of the run."""
@@ -76,25 +85,63 @@ class EndpointHealth:
         if self.ended is not None:
             raise self.ended
 
-    def is_cacheable_refusal(self, refusal: Refused) -> bool:
-        """Whether a refusal may be journalled. "Not found" from an endpoint that never answered anything tells more of
-        its address than of the question, and the address is not part of the journal's key."""
-        return self.answers > 0 or refusal.reason not in [f"http_{status}" for status in WRONG_ADDRESS]
+    def way(self, request: Request) -> FirstAnswer:
+        """What is known of asking with this model's values, with or without a schema. Whoever asks keeps the model."""
+        key = id(request.model), request.schema is None
+        try:
+            return self._ways[key]
+        except KeyError:
+            return self._ways.setdefault(key, FirstAnswer(self.policy.alike))
 
-    def refusal(self, refusal: Refusal) -> BezoarError:
-        """What a refusal is to the run: the loss of one row, or the sign of a wrong address."""
+    async def refusal(self, refusal: Refusal, way: FirstAnswer) -> BezoarError:
+        """What a refusal is to the run, as soon as that can be told: the loss of one row, or the sign of a wrong
+        address or of a request that is made wrongly. To be called when it is no longer on its way."""
         self.reached = True
         if refusal.status in WRONG_ADDRESS and not self.answers:
             self._not_found += 1
             if self._not_found >= self.policy.not_found:
-                model = self._provider.model.model
-                message = f"{self._provider.address} does not know the model '{model}', or is not the right address"
-                wrong = InputError(Problem("not-found", message, hint=f"it says: {refusal.detail}"))
-                self.end(wrong)
-                return wrong
-        return Refused(f"http_{refusal.status}", refusal.detail)
+                return self._unknown_model(refusal)
+        means = next((signs.means for cause, signs in CAUSES.items() if cause == refusal.reason), "")
+        if refusal.reason != "content_filter":
+            kind = way.refused(refusal.detail) if means != "row" else ""
+            while not way.there and self.ended is None:
+                if way.pending:
+                    await way.news()
+                elif kind and way.is_common(kind):
+                    return self._wrongly_asked(refusal)
+                elif not await way.news(self.policy.quiet):
+                    break
+            if self.ended is not None and not way.there:
+                return self.ended
+        # How to ask is not part of the journal's key: what is cured by asking otherwise must not be found there.
+        lasting = refusal.reason == "content_filter" or (way.there and means != "asking")
+        return Refused(refusal.reason, refusal.detail, lasting=lasting)
 
-    def unauthorised(self, failure: Unauthorised) -> InputError:
+    async def until_known(self, way: FirstAnswer) -> None:
+        """Wait until those that are on their way tell whether others are worth sending."""
+        while way.in_doubt and self.ended is None:
+            if not await way.news(2 * self.policy.quiet) and not way.pending:
+                way.forget()  # whoever was refused has gone
+        if self.ended is not None:
+            raise self.ended
+
+    def _unknown_model(self, refusal: Refusal) -> InputError:
+        model = self._provider.model.model
+        message = f"{self._provider.address} does not know the model '{model}', or is not the right address"
+        wrong = InputError(Problem("not-found", message, hint=f"it says: {refusal.detail}"))
+        self.end(wrong)
+        return wrong
+
+    def _wrongly_asked(self, refusal: Refusal) -> InputError:
+        """Ends the run: no request that is made like this will be answered."""
+        model = self._provider.model.model
+        message = f"{self._provider.address} refuses what '{model}' is asked, each time in the same words: {refusal}"
+        hint = "correct the model's entry in the models file: its sampling, extra_body, or what it `supports`"
+        wrong = InputError(Problem("refused", message, hint=hint))
+        self.end(wrong)
+        return wrong
+
+    def unauthorised(self, failure: Unauthorised) -> BezoarError:
         """Ends the run: no request will be answered with this key."""
         variable = self._provider.model.api_key_env
         hint = f"check the key in the environment variable {variable}" if variable else "name the key with api_key_env"
@@ -106,6 +153,16 @@ class EndpointHealth:
         """Ends the run: the endpoint never said anything."""
         message = f"no answer from {self._provider.address}: {failure.detail or failure.cause}"
         wrong = NoAnswer(Problem("no-answer", message, hint="is the address right, and does the server run?"))
+        self.end(wrong)
+        return wrong
+
+    def not_usable(self, failure: Transient) -> NoAnswer:
+        """Ends the run: what comes from there is never an answer."""
+        address = self._provider.address
+        message = f"no usable answer from {address}: {failure.detail or failure.cause}"
+        missing = "" if "/v" in urlsplit(address).path else "; /v1 is missing in it, perhaps"
+        hint = f"is base_url the address of an API, as its server's documentation has it{missing}?"
+        wrong = NoAnswer(Problem("no-usable-answer", message, hint=hint))
         self.end(wrong)
         return wrong
 

@@ -35,6 +35,9 @@ from bezoar_data.llms.retry_policy import RetryPolicy
 
 _LOOK_AGAIN = 1.0
 """Seconds between two rounds through a fallback chain whose models are all away."""
+_ONE_CUSTOMER = {
+    "provider", "model", "base_url", "api_key_env", "extra_headers", "limits", "supports", "mode", "batch",
+}  # fmt: skip
 
 
 class Gateway:
@@ -147,7 +150,17 @@ class Gateway:
             problems.extend(budget_problems(role, model))
         # Two roles with one endpoint share its limits: to the provider they are one customer.
         name = model.model_dump_json(
-            include={"provider", "model", "base_url", "api_key_env", "extra_headers", "limits", "mode", "batch"}
+            include={
+                "provider",
+                "model",
+                "base_url",
+                "api_key_env",
+                "extra_headers",
+                "limits",
+                "supports",
+                "mode",
+                "batch",
+            }
         )
         endpoint = self._endpoints.get(name)
         if endpoint is None:

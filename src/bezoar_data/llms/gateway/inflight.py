@@ -167,6 +167,6 @@ class InflightRequests:
         self, refusal: Refused, question: Question, samples: tuple[int, ...], asked_at: float
     ) -> None:
         question.usage.refused += len(samples)
-        if question.to.endpoint.health.is_cacheable_refusal(refusal):
+        if refusal.lasting:
             for i in samples:
                 await self._journal.put(question.refused(i, refusal, asked_at))

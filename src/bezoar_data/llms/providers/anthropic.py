@@ -8,6 +8,7 @@ as the input of a tool that the model must call.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,9 +17,10 @@ import orjson
 from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Request
-from bezoar_data.llms.providers.common.http import endpoint_url, failure_of
+from bezoar_data.llms.providers.common.dialect import folded
+from bezoar_data.llms.providers.common.http import endpoint_url, failure_inside
 from bezoar_data.llms.providers.openai import OpenAI
-from bezoar_data.llms.retry_policy import Refusal, Transient, Unauthorised
+from bezoar_data.llms.retry_policy import Transient
 
 ANTHROPIC = "https://api.anthropic.com/v1"
 VERSION = "2023-06-01"
@@ -35,8 +37,6 @@ _REASONS = {
     "refusal": "content_filter",
 }
 """Anthropic's words for why an answer ended -> OpenAI's words. Others stay as they are."""
-_NO_CREDIT = "credit balance"
-"""An empty account comes as a bad request."""
 
 
 class Anthropic(OpenAI):
@@ -48,6 +48,7 @@ class Anthropic(OpenAI):
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
+        self._at_first = self.dialect = replace(self.dialect, without=self.dialect.without | {"n"})
         self._url = endpoint_url(_with_version(model.base_url or ANTHROPIC), self.path)
 
     def problems(self) -> list[Problem]:
@@ -62,16 +63,10 @@ class Anthropic(OpenAI):
             headers["anthropic-version"] = VERSION
         return headers
 
-    async def complete(self, request: Request) -> Sequence[Completion]:
+    def _read(self, value: dict[str, Any], request: Request, headers: Mapping[str, str]) -> Sequence[Completion]:
         """One completion, for the first sample: several would be several requests, each within the limits."""
-        try:
-            value, headers = await self._post(self._body(request))
-        except Refusal as refusal:
-            if refusal.status == 400 and _NO_CREDIT in refusal.detail:
-                raise Unauthorised(f"no credit left ({refusal})") from None
-            raise
         if value.get("type") == "error":
-            raise failure_of(500, orjson.dumps(value), headers)
+            raise failure_inside(orjson.dumps(value), headers)
         return [_completion(value, request.schema, headers)]
 
     def _key_headers(self, key: str) -> dict[str, str]:
@@ -79,16 +74,18 @@ class Anthropic(OpenAI):
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = dict(self._values(request))
-        body["messages"] = [dict(m) for m in request.messages if m["role"] != "system"]
-        if system := "\n\n".join(m["content"] for m in request.messages if m["role"] == "system"):
+        without = self.dialect.without
+        messages = folded(request.messages) if "system" in without else request.messages
+        body["messages"] = [dict(m) for m in messages if m["role"] != "system"]
+        if system := "\n\n".join(m["content"] for m in messages if m["role"] == "system"):
             body["system"] = system
         body.update(request.model.extra_body)
-        if request.schema is not None:
+        if request.schema is not None and "json_schema" not in without:
             _ask_for_json(body, request.schema)
         return body
 
     def _fixed_values(self, model: Model, values: Sampling) -> dict[str, Any]:
-        body: dict[str, Any] = {
+        return {
             "model": model.model,
             "max_tokens": values.max_tokens or MAX_TOKENS,
             "temperature": values.temperature,
@@ -96,7 +93,6 @@ class Anthropic(OpenAI):
             "top_k": values.top_k if values.top_k and values.top_k > 0 else None,
             "stop_sequences": list(values.stop) or None,
         }
-        return {name: value for name, value in body.items() if value is not None}
 
 
 def _with_version(base: str) -> str:

@@ -148,6 +148,15 @@ class Provider(ABC):
     async def close(self) -> None:  # noqa: B027 - most need nothing
         """Called once after the last request."""
 
+    def adapt(self, refusal: Refusal, request: Request) -> str | None:
+        """What a refused request's endpoint is asked otherwise from now on, in words for people, where that may be the
+        cure: the request is then sent again at once. Empty where that was told before; None where there is none."""
+        return None
+
+    def gave_fewer(self, request: Request, given: int) -> str | None:
+        """Called when fewer answers came than were wanted: what is asked otherwise from now on, if anything is."""
+        return None
+
     @abstractmethod
     async def complete(self, request: Request) -> Sequence[Completion]:
         """The completions for `request.samples`, in order. Fewer than wanted is allowed: the rest is asked again.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +22,7 @@ from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
 from bezoar_data.llms.providers.common.chat_format import is_strict, read_completions
+from bezoar_data.llms.providers.common.dialect import SENT_WITHOUT, Dialect, folded, has_system
 from bezoar_data.llms.providers.common.http import (
     CONNECT_WITHIN,
     address_problems,
@@ -32,7 +34,7 @@ from bezoar_data.llms.providers.common.http import (
     words,
 )
 from bezoar_data.llms.redact import register_secret
-from bezoar_data.llms.retry_policy import Transient
+from bezoar_data.llms.retry_policy import Refusal, Transient
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -50,7 +52,9 @@ class OpenAI(Provider):
         self._url = endpoint_url(model.base_url or self.home, self.path)
         self._session: aiohttp.ClientSession | None = None
         self._send: dict[str, Any] = {}
-        self._official = urlsplit(self._url).hostname == "api.openai.com"
+        self._at_first = Dialect.of(model, official=urlsplit(self._url).hostname == "api.openai.com")
+        self.dialect = self._at_first
+        """How requests are made by now."""
         self._fixed: dict[int, tuple[Model, dict[str, Any]]] = {}
 
     @property
@@ -80,7 +84,35 @@ class OpenAI(Provider):
             self._session = None
 
     async def complete(self, request: Request) -> Sequence[Completion]:
-        value, headers = await self._post(self._body(request))
+        sent = self.dialect
+        try:
+            value, headers = await self._post(self._body(request))
+            made = self._read(value, request, headers)
+        except Refusal as refusal:
+            refusal.sent = sent
+            raise
+        return self._noted(made, request, sent)
+
+    def adapt(self, refusal: Refusal, request: Request) -> str | None:
+        sent = refusal.sent if isinstance(refusal.sent, Dialect) else self._at_first
+        after, now = sent.after(refusal, request), self.dialect
+        if after is None:
+            return None
+        self.dialect = now.with_(after, sent)
+        if self.dialect == now:
+            return ""
+        self._fixed.clear()
+        return self.dialect.told(now, refusal.detail)
+
+    def gave_fewer(self, request: Request, given: int) -> str | None:
+        now = self.dialect
+        if given > 1 or "n" in now.without or request.model.supports.n:
+            return None
+        self.dialect = replace(now, without=now.without | {"n"})
+        return self.dialect.told(now, f"{request.n} were wanted, one came")
+
+    def _read(self, value: dict[str, Any], request: Request, headers: Mapping[str, str]) -> Sequence[Completion]:
+        """The completions of an answer."""
         return read_completions(value, request.n, headers)
 
     async def listed(self, within: float) -> tuple[str, ...]:
@@ -96,6 +128,12 @@ class OpenAI(Provider):
             found = parsed(await read_body(response)).get("data")
         ids = [one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str)] if found else []
         return tuple(sorted(ids))
+
+    def _noted(self, made: Sequence[Completion], request: Request, sent: Dialect) -> Sequence[Completion]:
+        """Answers with what was wanted of their request and not sent."""
+        if not sent.without or not (missing := sent.missing(request)):
+            return made
+        return [replace(c, extra={**c.extra, SENT_WITHOUT: missing}) for c in made]
 
     def _headers(self) -> dict[str, str]:
         """What every request says of itself, the key among it."""
@@ -125,12 +163,15 @@ class OpenAI(Provider):
         raise failure_of(status, raw, headers)
 
     def _body(self, request: Request) -> dict[str, Any]:
+        without = self.dialect.without
         body = {**self._values(request), "messages": request.messages}
-        if request.n > 1:
+        if "system" in without and has_system(request.messages):
+            body["messages"] = folded(request.messages)
+        if request.n > 1 and "n" not in without:
             body["n"] = request.n
-        if (seed := request.sample_seed) is not None:
+        if (seed := request.sample_seed) is not None and "seed" not in without:
             body["seed"] = seed
-        if request.schema is not None:
+        if request.schema is not None and "json_schema" not in without:
             form = {"name": "answer", "schema": request.schema, "strict": is_strict(request.schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         body.update(request.model.extra_body)
@@ -140,29 +181,29 @@ class OpenAI(Provider):
         """The fixed part of a request's body. Roles with one endpoint share this object, each with its own values."""
         model, sampling = request.model, request.sampling
         if sampling is not model.sampling:
-            return self._fixed_values(model, sampling)
+            return self._sent_values(model, sampling)
         known = self._fixed.get(id(model))
         if known is None:
             # The model is kept with its values, or another could come to have its id.
-            known = self._fixed[id(model)] = (model, self._fixed_values(model, sampling))
+            known = self._fixed[id(model)] = (model, self._sent_values(model, sampling))
         return known[1]
 
+    def _sent_values(self, model: Model, values: Sampling) -> dict[str, Any]:
+        without = self.dialect.without
+        found = self._fixed_values(model, values).items()
+        return {name: value for name, value in found if value is not None and name not in without}
+
     def _fixed_values(self, model: Model, values: Sampling) -> dict[str, Any]:
-        return _fixed_body(model, values, official=self._official)
-
-
-def _fixed_body(model: Model, values: Sampling, *, official: bool) -> dict[str, Any]:
-    """What is the same in every request: the model's id and its sampling values, as vLLM and OpenAI name them."""
-    body: dict[str, Any] = {
-        "model": model.model,
-        "temperature": values.temperature,
-        "top_p": values.top_p,
-        "top_k": values.top_k,
-        "repetition_penalty": values.repetition_penalty,
-        "stop": list(values.stop) or None,
-        "max_completion_tokens" if official else "max_tokens": values.max_tokens,
-    }
-    return {name: value for name, value in body.items() if value is not None}
+        """The model's id and its sampling values, as vLLM and OpenAI name them; None is not sent."""
+        return {
+            "model": model.model,
+            "temperature": values.temperature,
+            "top_p": values.top_p,
+            "top_k": values.top_k,
+            "repetition_penalty": values.repetition_penalty,
+            "stop": list(values.stop) or None,
+            self.dialect.limit: values.max_tokens,
+        }
 
 
 def _body_problems(model: Model) -> list[Problem]:

@@ -6,7 +6,7 @@ Where a server has no chat template for a model, or not the right one, the promp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bezoar_data.config.files.models import Model
@@ -42,8 +42,7 @@ class OpenAICompletions(OpenAI):
             found.append(Problem("bad-template", f"chat_template in {who} cannot be read: {error}", hint=hint))
         return found
 
-    async def complete(self, request: Request) -> Sequence[Completion]:
-        value, headers = await self._post(self._body(request))
+    def _read(self, value: dict[str, Any], request: Request, headers: Mapping[str, str]) -> Sequence[Completion]:
         return read_completions(_as_chat(value), request.n, headers)
 
     def _body(self, request: Request) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from bezoar_data.llms.providers.base import Completion
-from bezoar_data.llms.providers.common.http import failure_of
+from bezoar_data.llms.providers.common.http import failure_inside
 from bezoar_data.llms.retry_policy import Transient
 
 
@@ -20,10 +20,7 @@ def read_completions(value: dict[str, Any], wanted: int, headers: Mapping[str, s
     reported inside it means."""
     choices = value.get("choices")
     if not choices and value.get("error"):
-        # Some hosts answer 200 and tell the true status inside.
-        error = value["error"]
-        code = error.get("code") if isinstance(error, dict) else None
-        raise failure_of(code if isinstance(code, int) and 400 <= code < 600 else 500, orjson.dumps(value), headers)
+        raise failure_inside(orjson.dumps(value), headers)
     usage = _usage(value.get("usage"))
     if not isinstance(choices, list) or not choices:
         raise Transient("garbage", "an answer without choices", billed=usage)

@@ -17,14 +17,14 @@ import orjson
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
+from bezoar_data.llms.error_signs import cause_of
+from bezoar_data.llms.providers.common.error_body import DETAIL, ErrorBody, read_error, seconds
 from bezoar_data.llms.redact import redact
 from bezoar_data.llms.retry_policy import ProviderError, Transient, Unauthorised, failure_of_status
 
 LARGEST_BODY = 32 * 2**20
 """Bytes. An answer is text a model wrote token by token: more than this is no answer."""
 CONNECT_WITHIN = 8.0
-_DETAIL = 600
-"""Characters of an error that are worth keeping."""
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
@@ -47,9 +47,16 @@ def parsed(raw: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        shown = redact(raw[:80].decode("utf-8", "replace"))
+        if not raw.strip():
+            # DeepSeek sends blank lines while a request waits for its turn, and nothing else when that takes too long.
+            raise Transient("garbage", "an empty body") from None
+        if raw.lstrip().startswith((b"data:", b"event:", b":")):
+            raise Transient("garbage", "an event stream, which nobody asked for") from None
+        shown = read_error(raw).text[:200]
         raise Transient("garbage", f"not JSON ({error.msg}): {shown!r}") from None
     if not isinstance(value, dict):
+        if isinstance(value, list) and value and isinstance(value[0], dict) and "error" in value[0]:
+            raise failure_inside(raw, {})
         raise Transient("garbage", f"a JSON {type(value).__name__}, not an object")
     return value
 
@@ -59,40 +66,47 @@ def failure_of(status: int, raw: bytes, headers: Mapping[str, str]) -> ProviderE
     if 300 <= status < 400:
         where = redact(headers.get("Location", "another address"))[:200]
         return Unauthorised(f"redirected (HTTP {status}) to {where}; name the final address as base_url")
-    detail, code = _error_text(raw)
-    return failure_of_status(status, detail, code=code, retry_after=_wait(headers))
+    return _failure(status, read_error(raw), headers)
 
 
-def _error_text(raw: bytes) -> tuple[str, str]:
-    """The message and the code in an error's body, in any of the shapes servers give it; without secrets."""
-    code = ""
-    try:
-        value = orjson.loads(raw[: 2**20])
-        for name in ("error", "detail", "message"):
-            if isinstance(value, dict) and value.get(name):
-                if isinstance(found := value.get("code"), str):
-                    code = found
-                value = value[name]
-        if isinstance(value, dict) and isinstance(found := value.get("code") or value.get("type"), str):
-            code = found
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    except orjson.JSONDecodeError:
-        text = raw[: 4 * _DETAIL].decode("utf-8", "replace")
-    # Redact before cutting: half a key is not recognised as one.
-    text = " ".join(redact(text).split())
-    return (text[:_DETAIL] or "no explanation"), code
+def failure_inside(raw: bytes, headers: Mapping[str, str]) -> ProviderError:
+    """What an error means that came with HTTP 200: what the status would that it names, in figures or in words. One
+    that says nothing known may be of a server that has no such address (LM Studio without `/v1`): no usable answer."""
+    body = read_error(raw)
+    status = body.status or (400 if cause_of(body.codes, body.text) else None)
+    if status is None:
+        return Transient("garbage", f"an error with HTTP 200: {body.text}")
+    return _failure(status, body, headers)
+
+
+def _failure(status: int, body: ErrorBody, headers: Mapping[str, str]) -> ProviderError:
+    wait = _wait(headers)
+    return failure_of_status(
+        status,
+        body.text,
+        codes=body.codes,
+        fields=body.fields,
+        retry_after=body.wait if wait is None else wait,
+        spoken=body.spoken,
+    )
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the headers ask to wait: their own word, else until what is spent is there again."""
     try:
         return max(0.0, float(headers["retry-after-ms"]) / 1000)
     except (KeyError, ValueError):
-        return retry_after(headers.get("Retry-After"))
+        pass
+    if (asked := retry_after(headers.get("Retry-After"))) is not None:
+        return asked
+    spent = (what for what in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{what}") == "0")
+    resets = [seconds(headers.get(f"x-ratelimit-reset-{what}")) for what in spent]
+    return max((reset for reset in resets if reset is not None), default=None)
 
 
 def words(error: BaseException) -> str:
     """An error of the connection as people and the journal may read it."""
-    return redact(str(error))[:_DETAIL] or type(error).__name__
+    return redact(str(error))[:DETAIL] or type(error).__name__
 
 
 def endpoint_url(base: str, path: str) -> str:

@@ -14,13 +14,12 @@ from typing import Any
 
 from bezoar_data.llms.providers.common.http import retry_after
 from bezoar_data.llms.redact import redact, register_secret
-from bezoar_data.llms.retry_policy import NO_CREDIT, ProviderError, Transient, failure_of_status
+from bezoar_data.llms.retry_policy import ProviderError, Transient, failure_of_status
 
 _SECRETS = re.compile(r"(API_?KEY|TOKEN|SECRET|ACCESS_KEY|ACCESS_KEY_ID|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
 _TALKERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpx2", "openai", "anthropic", "groq")
 _DETAIL = 600
 """Characters of an error that are worth keeping."""
-_NO_CREDIT = (*NO_CREDIT, "credit balance")
 _UNREADABLE = "Empty or invalid response"
 """How litellm reports a body it cannot read. It calls that, and an endpoint nobody reaches, a server's error."""
 _NOBODY = ("APIConnectionError", "ConnectError", "ConnectTimeout", "ConnectionError", "ClientConnectorError")
@@ -52,8 +51,9 @@ def failure(error: Exception) -> ProviderError:
         return Transient("connection", detail)
     if status is None or _UNREADABLE in detail:
         return Transient("garbage", detail)
-    code = NO_CREDIT[0] if any(sign in detail for sign in _NO_CREDIT) else ""
-    return failure_of_status(status, detail, code=code, retry_after=_wait(error))
+    # Their texts hold the endpoint's codes, and their own name of what happened.
+    codes = {word.lower() for word in re.findall(r"\b[A-Za-z]+(?:_[A-Za-z]+)+\b", detail)}
+    return failure_of_status(status, detail, codes=codes, retry_after=_wait(error))
 
 
 def words(error: BaseException) -> str:
