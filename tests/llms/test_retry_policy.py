@@ -13,6 +13,7 @@ import pytest
 
 from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.llms.ask import Answer, Refused
+from bezoar_data.llms.error_signs import CAUSES as SAID
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.retry_policy import CAUSES, Cause, Rule
@@ -71,6 +72,20 @@ def test_the_table_says_what_the_code_does() -> None:
     assert set(table) == set(CAUSES)
     for cause, (_, *cells) in table.items():
         assert cells == _cells(CAUSES[cause]), cause
+
+
+def test_the_table_of_errors_says_what_they_mean() -> None:
+    text = ARCHITECTURE.read_text(encoding="utf-8").partition("| an error that says |")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
+    begins = {
+        "run": "ends the run",
+        "wait": "waited for",
+        "row": "this row is refused",
+        "asking": "the request is made",
+    }
+    assert list(rows) == list(SAID)
+    for cause, signs in SAID.items():
+        assert rows[cause].startswith(begins[signs.means]), cause
 
 
 @pytest.mark.parametrize(("mark", "cause"), MARKS)

@@ -24,6 +24,14 @@ class StepCount:
     flags: Counter[str] = field(default_factory=Counter)
     """Rows that went on although the step found something in them, by reason."""
     failed: int = 0
+    words: dict[str, str] = field(default_factory=dict)
+    """What was said of the first row that failed for a reason: mostly the words of a model's endpoint."""
+
+    def fail(self, mark: Drop) -> None:
+        if mark.failed:
+            self.failed += 1
+            if mark.detail:
+                self.words.setdefault(mark.reason, mark.detail)
 
     def as_json(self) -> dict[str, Any]:
         counted = {
@@ -68,12 +76,12 @@ class Counts:
         count = self.steps[mark.step]
         self._find(mark, row, kept=False)
         count.dropped[mark.reason] += 1
-        count.failed += mark.failed
+        count.fail(mark)
 
     def soft_failure(self, mark: Drop) -> None:
         count = self.steps[mark.step]
         count.soft_failures[mark.reason] += 1
-        count.failed += mark.failed
+        count.fail(mark)
 
     def flag(self, mark: Drop, row: Lineage) -> None:
         self.steps[mark.step].flags[mark.reason] += 1

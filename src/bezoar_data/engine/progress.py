@@ -41,7 +41,7 @@ class Progress:
         print(f"note: {clean_text(text)}", file=sys.stderr)  # noqa: T201
 
     def on_event(self, what: str, facts: Mapping[str, Any]) -> None:
-        """An endpoint went away or came back."""
+        """An endpoint went away, came back, or is asked otherwise."""
         rest = ", ".join(f"{v}" for k, v in facts.items() if k != "address" and v)
         self.note(f"{facts.get('address')} is {what}{f': {rest}' if rest else ''}")
 

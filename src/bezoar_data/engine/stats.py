@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.counts import Counts
-
-RECENT = 30.0
-"""Seconds over which the rate of rows is taken: a replay from the journal at the start says nothing of what follows."""
+from bezoar_data.engine.pace import Pace, in_words
 
 
 class RunStats:
@@ -33,7 +30,8 @@ class RunStats:
         self._expected = expected
         self._slow = slow or tuple(counts.steps)[-1:]
         self._started = time.monotonic()
-        self._seen: deque[tuple[float, int]] = deque([(self._started, 0)])
+        self._pace = Pace(self._started)
+        self._asking = False
 
     def facts(self) -> dict[str, Any]:
         """Rows, rates, requests, money and time left, now and as far as they are known."""
@@ -41,22 +39,25 @@ class RunStats:
         last = list(self._counts.steps.values())[-1]
         done = last.rows_out + self._counts.dropped
         work = self._work()
-        self._seen.append((now, work))
-        while now - self._seen[0][0] > RECENT and len(self._seen) > 2:
-            self._seen.popleft()
-        then, before = self._seen[0]
-        pace = (work - before) / max(now - then, 1e-6)
-        rate = pace / len(self._slow)
-        total = self._expected()
         asked = dict(self.asked())
-        left = max(0, total * len(self._slow) - work) if total is not None else None
+        if asked.get("answered") and not self._asking:
+            # A replay from the journal at the start says nothing of what follows.
+            self._asking = True
+            if asked["hits"]:
+                self._pace.restart(now, work)
+        self._pace.see(now, work)
+        pace = self._pace.per_second(now)
+        total = self._expected()
+        replays = bool(asked.get("hits")) and not self._asking
+        rest = max(0, total * len(self._slow) - work) if total is not None and not replays else None
+        left = self._pace.left(now, rest) if rest is not None else None
         cost = asked.get("cost", 0.0)
         return {
             "seconds": round(now - self._started, 3),
             "rows": done,
             "rows_expected": total,
-            "rows_per_second": round(rate, 2),
-            "seconds_left": round(left / pace, 1) if left is not None and pace > 0 else None,
+            "rows_per_second": round(pace / len(self._slow), 6),
+            "seconds_left": None if left is None else round(left, 1),
             "cost_projected": round(cost / work * total * len(self._slow), 6) if total and work and cost else None,
             "failed": self._counts.failed,
             "steps": {
@@ -79,10 +80,9 @@ def one_line(facts: Mapping[str, Any]) -> str:
     """The facts in a line, for a log or under a table."""
     asked = facts["asked"]
     total = facts["rows_expected"]
-    parts = [
-        f"{facts['rows']:,}{f' of {total:,}' if total else ''} rows",
-        f"{facts['rows_per_second']:,.0f} rows/s",
-    ]
+    parts = [f"{facts['rows']:,}{f' of {total:,}' if total else ''} rows"]
+    if facts["rows_per_second"]:
+        parts.append(in_words(facts["rows_per_second"]))
     if asked:
         tokens = asked["prompt_tokens"] + asked["completion_tokens"]
         parts += [

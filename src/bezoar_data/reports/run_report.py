@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.run import Result
+from bezoar_data.llms.redact import redact
+from bezoar_data.llms.refusals import REFUSALS, refusal_rule
 from bezoar_data.reports.page import element, piece, table
 from bezoar_data.reports.review_report import review_lines
 from bezoar_data.runs.lock import AcceptCounts, Lock
@@ -63,6 +67,7 @@ class RunReport:
             "seconds": round(result.seconds, 3),
             "counts": as_json(lock.counts),
             "steps": [{k: getattr(s, k) for k in ("id", "rows_in", "rows_out", "dropped")} for s in lock.steps],
+            "said": {step: dict(count.words) for step, count in result.counts.steps.items() if count.words},
             "judges": [as_json(judge) for judge in lock.judges],
             "usage": [as_json(use) for use in lock.usage],
             "cost": lock.cost,
@@ -76,7 +81,14 @@ class RunReport:
         counts = lock.counts
         lines = [self._headline()]
         lines += [
-            f"  dropped by {step.id}: {n:,} {reason}" for step in lock.steps for reason, n in step.dropped.items()
+            f"  dropped by {step.id}: {n:,} {reason}{self._why(step.id, reason)}"
+            for step in lock.steps
+            for reason, n in step.dropped.items()
+        ]
+        lines += [
+            f"  not done by {step}: {n:,} {reason}{self._why(step, reason)}"
+            for step, count in result.counts.steps.items()
+            for reason, n in sorted(count.soft_failures.items())
         ]
         lines += [f"  judged by {judge.name}: {_judged(judge)}" for judge in lock.judges]
         lines += [f"  {line}" for line in review_lines(lock)]
@@ -98,7 +110,7 @@ class RunReport:
                 step.id,
                 f"{step.rows_in:,}",
                 f"{step.rows_out:,}",
-                ", ".join(f"{n:,} {reason}" for reason, n in step.dropped.items()),
+                ", ".join(f"{n:,} {reason}{self._why(step.id, reason)}" for reason, n in step.dropped.items()),
             )
             for step in lock.steps
         ]
@@ -127,6 +139,15 @@ class RunReport:
             f"{of} {counts.source:,}, in {self.result.seconds:.1f} s"
         )
 
+    def _why(self, step: str, reason: str) -> str:
+        """The words of the first row that failed for a reason, so that a person knows what to do."""
+        said = self.result.counts.steps[step].words.get(reason)
+        if not said:
+            return ""
+        remedy = refusal_rule(reason).remedy if reason in REFUSALS else ""
+        shown = textwrap.shorten(clean_text(redact(said), one_line=True), _WORDS, placeholder="...")
+        return f": {shown}{f' ({remedy})' if remedy else ''}"
+
     def _cost(self) -> str:
         lock, asked = self.result.lock, self.result.usage
         if not any(model.steps for model in lock.models):
@@ -145,6 +166,8 @@ class RunReport:
         )
 
 
+_WORDS = 160
+"""Characters shown of what was said of a failed row."""
 _DEMO = "demo: made by the embedded offline models, to try the flow; not for training or publishing"
 
 
