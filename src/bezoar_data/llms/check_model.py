@@ -79,12 +79,18 @@ async def _check(model: Model) -> ModelCheck:
 
 
 async def _ask(provider: Provider) -> Completion:
+    request = Request(provider.model, QUESTION)
     await provider.open()
     try:
-        completions = await provider.complete(Request(provider.model, QUESTION))
+        while True:
+            try:
+                return (await provider.complete(request))[0]
+            except Refusal as refusal:
+                # As a run does: without what the endpoint does not take.
+                if provider.adapt(refusal, request) is None:
+                    raise
     finally:
         await provider.close()
-    return completions[0]
 
 
 async def _listed(provider: Provider) -> tuple[str, ...]:
