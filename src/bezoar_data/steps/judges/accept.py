@@ -27,7 +27,8 @@ class JudgeAccept(JudgingStep, AskOnceTask):
 
     The judge sees the instruction and the response, and the system message and a reference answer where there are
     any, under a rubric. It is asked for JSON; an answer that holds no clear verdict is asked for again with what was
-    wrong with it. A row that never gets one stays, with empty columns, and counts as failed (`unparsable_verdict`); its
+    wrong with it, and so is one whose reason repeats the rubric, one of its examples or what we found wrong. A row that
+    never gets one stays, with empty columns, and counts as failed (`unparsable_verdict`, `parroted_verdict`); its
     lineage keeps the judge's words. Several judges stand side by side under names of their own, see `judge.panel`.
 
     With `samples`, each row is judged several times and the majority decides; the rating is the median of those of the
@@ -38,7 +39,7 @@ class JudgeAccept(JudgingStep, AskOnceTask):
     """
 
     use: ClassVar[str] = "judge.accept"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     judges: ClassVar[Literal["accept", "attributes", "compare"]] = "accept"
     rubrics: ClassVar[type[AnyRubric]] = Rubric
     request: ClassVar[str] = "Judge the response by the rubric. Reply with the JSON object only."

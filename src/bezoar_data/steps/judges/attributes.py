@@ -38,6 +38,7 @@ class JudgeAttributes(JudgingStep, AskOnceTask):
     """
 
     use: ClassVar[str] = "judge.attributes"
+    version: ClassVar[int] = 2
     judges: ClassVar[Literal["accept", "attributes", "compare"]] = "attributes"
     rubrics: ClassVar[type[AnyRubric]] = AttributeRubric
     request: ClassVar[str] = "Score the response by the rubric. Reply with the JSON object only."

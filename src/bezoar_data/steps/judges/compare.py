@@ -35,6 +35,7 @@ class JudgeCompare(JudgingStep):
     """
 
     use: ClassVar[str] = "judge.compare"
+    version: ClassVar[int] = 2
     judges: ClassVar[Literal["accept", "attributes", "compare"]] = "compare"
     rubrics: ClassVar[type[AnyRubric]] = ComparisonRubric
     request: ClassVar[str] = "Compare the two responses by the rubric. Reply with the JSON object only."

@@ -7,8 +7,9 @@ the row goes on without a verdict, and its lineage keeps the reason and the judg
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import Field, NonNegativeInt
 
@@ -16,17 +17,29 @@ from bezoar_data.llms.ask import Answer, Ask, Message, Refused
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, ModelStep
 from bezoar_data.steps.judges.blocks import blocks
-from bezoar_data.steps.judges.reading import Unreadable
-from bezoar_data.steps.judges.rubric import AnyRubric, load_rubric
+from bezoar_data.steps.judges.own_words import OwnWords, texts_in
+from bezoar_data.steps.judges.reading import Parroted, Unreadable
+from bezoar_data.steps.judges.rubric import HOW_LONG, MATERIAL, AnyRubric, load_rubric
 from bezoar_data.steps.verdicts import refused
 
+
+class Reasoned(Protocol):
+    """What a judge said: a verdict of any kind, with its reason."""
+
+    @property
+    def reason(self) -> str: ...
+
+
 T = TypeVar("T")
+V = TypeVar("V", bound=Reasoned)
 Asks = Generator[Ask, Answer, T]
-Read = Callable[[str, str], T]
+Read = Callable[[str, str], V]
 """Reads a verdict out of (what a judge said, what it was shown). Raises `Unreadable`."""
 
 UNREADABLE = "unparsable_verdict"
 """Reason code of a row whose judge never said anything readable."""
+PARROTED = "parroted_verdict"
+"""Reason code of a row whose judge said again what it was shown, to the last."""
 
 _LONGEST_QUOTE = 2000
 
@@ -55,6 +68,10 @@ class JudgingStep(ModelStep):
         rubric = load_rubric(self.rubric, self.rubrics)
         return rubric, rubric.instructions()
 
+    @cached_property
+    def _own_words(self) -> OwnWords:
+        return OwnWords([*texts_in(self.guide[0].model_dump()), MATERIAL, HOW_LONG])
+
     def keep_rate(self) -> tuple[float, float]:
         return 1.0, 1.0
 
@@ -66,19 +83,19 @@ class JudgingStep(ModelStep):
             {"role": "user", "content": f"{material}\n\n{self.request}"},
         )
 
-    def verdict(self, messages: tuple[Message, ...], read: Read[T]) -> Asks[T | Dropped]:
+    def verdict(self, messages: tuple[Message, ...], read: Read[V]) -> Asks[V | Dropped]:
         """One verdict as `read` gives it, or why there is none."""
         (one,) = yield from self.verdicts(messages, read, samples=1)
         return one
 
-    def verdicts(self, messages: tuple[Message, ...], read: Read[T], *, samples: int) -> Asks[list[T | Dropped]]:
+    def verdicts(self, messages: tuple[Message, ...], read: Read[V], *, samples: int) -> Asks[list[V | Dropped]]:
         """So many verdicts on the same question, each asked for again by itself while it cannot be read."""
         try:
             answer = yield Ask(messages, schema=self.guide[0].verdict_schema(), n=samples)
         except Refused as error:
             return [refused(error)] * samples
         said = [sample.text for sample in answer.samples]
-        found: list[T | Dropped] = []
+        found: list[V | Dropped] = []
         for i, text in enumerate(said):
             # Two samples may be unreadable in the same words: without an attempt of their own they would share one
             # journalled answer, and agree for no reason.
@@ -91,17 +108,22 @@ class JudgingStep(ModelStep):
         return Kept(row.with_columns(**dict.fromkeys(self.outputs)), soft_failure=why)
 
     def _until_read(
-        self, said: str, messages: tuple[Message, ...], read: Read[T], attempts: Iterator[int]
-    ) -> Asks[T | Dropped]:
+        self, said: str, messages: tuple[Message, ...], read: Read[V], attempts: Iterator[int]
+    ) -> Asks[V | Dropped]:
         shown = "\n\n".join(message["content"] for message in messages)
+        material = messages[-1]["content"].removesuffix(self.request)
+        why = ""
         while True:
             try:
-                return read(said, shown)
+                verdict = read(said, shown)
+                self._own_words.check(verdict.reason, correction=why and _refusal(why), material=material)
+                return verdict
             except Unreadable as unreadable:
                 why = str(unreadable)
+                lost = Dropped(PARROTED if isinstance(unreadable, Parroted) else UNREADABLE, why, said, failed=True)
             attempt = next(attempts, None)
             if attempt is None:
-                return Dropped(UNREADABLE, why, raw=said, failed=True)
+                return lost
             correction = _correction(said, why, self.request)
             try:
                 schema = self.guide[0].verdict_schema()
@@ -109,7 +131,7 @@ class JudgingStep(ModelStep):
             except Refused as error:
                 return Dropped(error.reason, error.detail, raw=said, failed=True)
             if answer.text.strip() == said.strip() != "":
-                return Dropped(UNREADABLE, f"asked again, it said the same: {why}", raw=said, failed=True)
+                return replace(lost, detail=f"asked again, it said the same: {why}")
             said = answer.text
 
 
@@ -117,5 +139,9 @@ def _correction(said: str, why: str, request: str) -> tuple[Message, ...]:
     if not said.strip():
         # Some providers refuse an empty assistant turn.
         return ()
-    again = {"role": "user", "content": f"That verdict cannot be used: {why}. {request}"}
+    again = {"role": "user", "content": f"{_refusal(why)} {request}"}
     return ({"role": "assistant", "content": said[:_LONGEST_QUOTE]}, again)
+
+
+def _refusal(why: str) -> str:
+    return f"That verdict cannot be used: {why}."

@@ -21,6 +21,7 @@ _LIKE_AN_OBJECT = re.compile(r"\{\s*[\"'“‘]?[\w -]{0,60}[\"'”’]?\s*(?::|
 _WHOLE = re.compile(r"\s*(\d{1,3})(?:\.0+)?\s*(?:/\s*(\d{1,3}))?\s*\Z", re.ASCII)
 _WRAPPERS = frozenset(("answer", "evaluation", "final", "judgement", "judgment", "output", "result", "verdict"))
 _MOST_BRACES = 1000
+REPEATED = "it repeats what stood in the material or in an example, instead of judging"
 _TELLING = 30
 """Characters from which a reason that stands in the material word for word is no reason of the judge's own."""
 
@@ -29,6 +30,10 @@ Values = dict[str, Any]
 
 class Unreadable(ValueError):
     """What a judge said cannot be used; the message says why, so that a judge can correct it."""
+
+
+class Parroted(Unreadable):
+    """A verdict in the words that the judge was shown."""
 
 
 def read_object(text: str, keys: Collection[str], read: Callable[[Values], tuple[Any, T]], shown: str = "") -> T:
@@ -113,7 +118,7 @@ def _with_keys(value: object, keys: frozenset[str]) -> list[Values]:
 def _check_own(raw: str, values: Sequence[Values], shown: str) -> None:
     reasons = (" ".join(str(value.get("reason", "")).split()) for value in values)
     if " ".join(raw.split()) in shown or any(len(r) >= _TELLING and r in shown for r in reasons):
-        raise Unreadable("it repeats what stood in the material or in an example, instead of judging")
+        raise Parroted(REPEATED)
 
 
 def _after_thinking(text: str) -> str:
