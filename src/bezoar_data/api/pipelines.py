@@ -15,6 +15,7 @@ from bezoar_data.config.paths import expand_home
 from bezoar_data.config.render import in_order
 from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
+from bezoar_data.llms.gateway.prepare import prepare_models
 from bezoar_data.pipeline.compile import Compiled, compile_pipeline
 from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.reports.plan.report import PlanReport
@@ -108,7 +109,7 @@ class Pipeline:
     def preview(self, rows: int = 5, *, retry_failed: bool = False, quiet: bool = False) -> PreviewReport:
         """Take a few rows of each source through the whole pipeline, and show what was asked, answered, parsed and
         decided. Writes nothing but the journal, where the run then finds the answers. Raises what `run` raises."""
-        checked, folder, compiled = self._compile()
+        checked, folder, compiled = self._compile(quiet)
         from bezoar_data.engine.preview.preview import preview
         from bezoar_data.reports.preview.report import PreviewReport
 
@@ -129,7 +130,7 @@ class Pipeline:
         good. `quiet` shows no progress. Raises `InputError`, `BudgetStop`, `ProviderAway`, or `Interrupted` after
         Ctrl-C, which waits for answers in flight.
         """
-        checked, folder, compiled = self._compile()
+        checked, folder, compiled = self._compile(quiet)
         from bezoar_data.engine.run import run
         from bezoar_data.reports.run_report import RunReport
 
@@ -151,10 +152,12 @@ class Pipeline:
             trust_code=self.trust_code,
         )
 
-    def _compile(self) -> tuple[Checked, RunFolder, Compiled]:
+    def _compile(self, quiet: bool) -> tuple[Checked, RunFolder, Compiled]:
         checked = self._load(to_run=True)
         folder = self._folder(checked)
-        return checked, folder, compile_pipeline(checked, folder.journal)
+        compiled = compile_pipeline(checked, folder.journal)
+        prepare_models(compiled.roles.values(), quiet=quiet)
+        return checked, folder, compiled
 
     def _folder(self, checked: Checked) -> RunFolder:
         return RunFolder(self.out or Path("runs") / checked.loaded.file.name)

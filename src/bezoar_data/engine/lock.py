@@ -13,6 +13,7 @@ from typing import Any
 from bezoar_data.config.files.models import Model
 from bezoar_data.engine.counts import Counts, StepCount
 from bezoar_data.engine.judge_stats import Judging, judges_in
+from bezoar_data.llms.gateway.fallbacks import as_asked
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written
@@ -179,10 +180,10 @@ def _sources(compiled: Compiled, seen: RowTotals) -> Iterator[LockedSource]:
 
 
 def _models(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[LockedModel]:
-    for role, model, steps in _answering(compiled, usage):
+    for role, model, fallback, steps in _answering(compiled, usage):
         yield LockedModel(
             role=role,
-            fallback=model is not compiled.roles[role],
+            fallback=fallback,
             provider=model.provider,
             model=model.model,
             revision=model.revision,
@@ -196,16 +197,17 @@ def _models(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[LockedM
         )
 
 
-def _answering(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[tuple[str, Model, list[str]]]:
-    """The model of each role with the steps that ask it, and those of its fallbacks that answered: their terms hold for
-    these answers."""
+def _answering(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[tuple[str, Model, bool, list[str]]]:
+    """The model of each role with the steps that ask it, and those of its fallbacks (True) that answered: their terms
+    hold for these answers."""
     answered = {(u.step, u.model) for u in usage}
     for role, first in compiled.roles.items():
+        asked, *fallbacks = (as_asked(model, provider_class(model.provider)) for model in first.fallback_chain())
         asking = [
             (node.id, answer_name(node.id, to)) for node in compiled.nodes for to, r in node.roles.items() if r == role
         ]
-        yield role, first, list(dict.fromkeys(step for step, _ in asking))
-        for model in first.fallback_chain()[1:]:
+        yield role, asked, False, list(dict.fromkeys(step for step, _ in asking))
+        for model in fallbacks:
             steps = list(dict.fromkeys(step for step, name in asking if (name, model.model) in answered))
             if steps:
-                yield role, model, steps
+                yield role, model, True, steps

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bezoar_data.config.files.models import LoadedModels, Model
+from bezoar_data.config.files.models import LOCAL_PROVIDER, LoadedModels, Model
 from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import YamlPath
 from bezoar_data.llms.endpoint.budget import budget_problems
 from bezoar_data.llms.providers.base import EMBEDDED, Provider, builtin_providers, key_problems, provider_class
+from bezoar_data.llms.weights.named import is_gguf, known_weights
 from bezoar_data.steps.catalogue import StepEntry
 
 OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
@@ -90,10 +91,23 @@ def _problems(role: str, model: Model, *, budget: bool, to_run: bool) -> list[Pr
     # distilabel's classes take seconds to import, and others' packages are code that nobody has asked to run yet.
     known = to_run or model.provider in builtin_providers()
     found: type[Provider] | None = provider_class(model.provider) if known else None
+    if elsewhere := _weights_elsewhere(model):
+        return [elsewhere]
     problems = found(model).problems() if found is not None else key_problems(model)
     if budget and (found is None or found.needs_network):
         problems = [*problems, *budget_problems(role, model)]
     return problems
+
+
+def _weights_elsewhere(model: Model) -> Problem | None:
+    """Weights for llama.cpp under a provider that cannot read them. A server may call its model as it likes."""
+    known = is_gguf(model.model) or model.model in known_weights()
+    others = model.provider in builtin_providers() and model.provider != LOCAL_PROVIDER
+    if not known or not others or model.base_url is not None:
+        return None
+    message = f"'{printable(model.model, 200)}' is a GGUF, for llama.cpp: provider '{model.provider}' does not read it"
+    hint = f"provider: {LOCAL_PROVIDER} runs it in this process; a server that holds it has a base_url"
+    return Problem("gguf-elsewhere", message, hint=hint)
 
 
 def old_prices(roles: Sequence[str], models: LoadedModels | None) -> Iterator[str]:

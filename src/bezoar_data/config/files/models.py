@@ -25,6 +25,8 @@ from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 
 BATCH_PROVIDERS = ("openai", "anthropic")
 """Kinds of endpoint that take `mode: batch`."""
+LOCAL_PROVIDER = "llamacpp"
+"""The kind that takes `local`."""
 KEY_VARIABLE = r"^([A-Z][A-Z0-9_]*_API_KEY|HF_TOKEN)$"
 _KEY_HEADERS = re.compile(r"authoriz|cookie|api-?key|token|secret", re.IGNORECASE)
 
@@ -152,6 +154,28 @@ class OutputLicence(Strict):
     )
 
 
+class Local(Strict):
+    """How `provider: llamacpp` runs a model in this process. None of it changes an answer."""
+
+    file: str | None = Field(
+        default=None,
+        description="Where the weights are, if `model` does not say it: a path to a GGUF file, or "
+        "OWNER/REPOSITORY[@COMMIT]:FILE.gguf of the Hub.",
+        examples=["weights/my-model.gguf"],
+    )
+    threads: Annotated[int, Field(gt=0)] | None = Field(
+        default=None,
+        description="Processor threads; by default the cores less one, as these threads wait spinning for each other.",
+        examples=[1],
+    )
+    context: Annotated[int, Field(ge=256)] = Field(
+        default=2048,
+        description="The most tokens of a question and its answer together; memory is taken for each request in "
+        "flight.",
+        examples=[4096],
+    )
+
+
 class Model(Strict):
     """One endpoint that answers. `api_key_env` is the *name* of an environment variable, never a key."""
 
@@ -189,6 +213,11 @@ class Model(Strict):
         default=Supports(),
         description="What the endpoint takes of a request, where that is known beforehand.",
         examples=[{"json_schema": False}],
+    )
+    local: Local = Field(
+        default=Local(),
+        description="How the model is run in this process, with `provider: llamacpp`.",
+        examples=[{"threads": 1, "context": 4096}],
     )
     batch: Batching = Field(
         default=Batching(), description="How batches are made, with `mode: batch`.", examples=[{"poll": 60}]
@@ -315,6 +344,10 @@ def _check_model(
         message = f"provider '{printable(provider)}' has no batch API"
         hint = f"only {' and '.join(BATCH_PROVIDERS)} take mode: batch; leave it out"
         yield document.problem("no-batch-api", message, (*at, "mode"), hint=hint)
+    if "local" in model and isinstance(provider, str) and provider != LOCAL_PROVIDER:
+        message = f"provider '{printable(provider)}' does not run models in this process by these settings"
+        hint = f"only provider {LOCAL_PROVIDER} takes 'local'; leave it out"
+        yield document.problem("not-local", message, (*at, "local"), hint=hint)
     url = model.get("base_url")
     if isinstance(url, str):
         wrong = _url_problem(url)

@@ -16,16 +16,13 @@ from bezoar_data.llms.providers.base import Provider, builtin_class
 
 
 def as_asked(model: Model, kind: type[Provider] | None) -> Model:
-    """The model with what its answers are journalled under and cost: an embedded model's revision is its package's,
-    a batch has its own price, and rules have none."""
-    changes: dict[str, object] = {}
+    """The model with what its answers are journalled under and cost: weights in this process have their hash as
+    revision, a batch has its own price, and rules have none."""
     if model.mode == "batch" and model.price is not None:
-        changes["price"] = model.price.in_batches()
-    if model.revision is None and kind is not None and kind.revision is not None:
-        changes["revision"] = kind.revision
+        model = model.model_copy(update={"price": model.price.in_batches()})
     if kind is not None and kind.rules:
-        changes["price"] = Price(input=0, output=0, read=date.min)
-    return model.model_copy(update=changes) if changes else model
+        model = model.model_copy(update={"price": Price(input=0, output=0, read=date.min)})
+    return model if kind is None else kind.as_asked(model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,18 @@ class Provider(ABC):
     def __init__(self, model: Model) -> None:
         self.model = model
 
+    @classmethod
+    def as_asked(cls, model: Model) -> Model:
+        """The model with what this kind fills in where its entry says nothing: what its answers are journalled under,
+        above all the revision. To be called again on what it gave changes nothing."""
+        if model.revision is None and cls.revision is not None:
+            return model.model_copy(update={"revision": cls.revision})
+        return model
+
+    def prepare(self, *, quiet: bool = False) -> None:  # noqa: B027 - most need nothing
+        """What may take long and is to be done before a run, while a person looks on: fetching weights. Raises
+        `InputError`."""
+
     @property
     def address(self) -> str:
         """Where it is, for messages to people."""
