@@ -13,7 +13,6 @@ from typing import Any
 from bezoar_data.config.files.models import Model
 from bezoar_data.engine.counts import Counts, StepCount
 from bezoar_data.engine.judge_stats import Judging, judges_in
-from bezoar_data.llms.gateway.fallbacks import as_asked
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written
@@ -202,7 +201,7 @@ def _answering(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[tupl
     hold for these answers."""
     answered = {(u.step, u.model) for u in usage}
     for role, first in compiled.roles.items():
-        asked, *fallbacks = (as_asked(model, provider_class(model.provider)) for model in first.fallback_chain())
+        asked, *fallbacks = (provider_class(model.provider).as_asked(model) for model in first.fallback_chain())
         asking = [
             (node.id, answer_name(node.id, to)) for node in compiled.nodes for to, r in node.roles.items() if r == role
         ]

@@ -60,6 +60,10 @@ async def _check(model: Model) -> ModelCheck:
         return ModelCheck(model, error.problems)
     if problems:
         return ModelCheck(model, tuple(problems))
+    try:
+        await asyncio.to_thread(provider.prepare)
+    except InputError as error:
+        return ModelCheck(model, error.problems)
     began = time.monotonic()
     try:
         completion = await asyncio.wait_for(_ask(provider), min(PATIENCE, model.limits.timeout))

@@ -16,13 +16,17 @@ from bezoar_data.llms.providers.base import Provider, builtin_class
 
 
 def as_asked(model: Model, kind: type[Provider] | None) -> Model:
-    """The model with what its answers are journalled under and cost: weights in this process have their hash as
-    revision, a batch has its own price, and rules have none."""
+    """The model with what its answers are journalled under and cost: an embedded model's revision is its package's,
+    a batch has its own price, and rules have none."""
+    if kind is not None:
+        model = kind.as_asked(model)
+        if model.revision is None and kind.revision is not None:
+            model = model.model_copy(update={"revision": kind.revision})
     if model.mode == "batch" and model.price is not None:
         model = model.model_copy(update={"price": model.price.in_batches()})
     if kind is not None and kind.rules:
         model = model.model_copy(update={"price": Price(input=0, output=0, read=date.min)})
-    return model if kind is None else kind.as_asked(model)
+    return model
 
 
 @dataclass(frozen=True, slots=True)

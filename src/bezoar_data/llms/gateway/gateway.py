@@ -35,13 +35,8 @@ from bezoar_data.llms.retry_policy import RetryPolicy
 
 _LOOK_AGAIN = 1.0
 """Seconds between two rounds through a fallback chain whose models are all away."""
-<<<<<<< HEAD
-_ONE_CUSTOMER = {
-    "provider", "model", "base_url", "api_key_env", "extra_headers", "limits", "supports", "mode", "batch",
-=======
 _OF_AN_ENDPOINT = {
-    "provider", "model", "base_url", "api_key_env", "extra_headers", "limits", "mode", "batch", "local",
->>>>>>> 6fc1c5f (provider llamacpp: a GGUF in this process, fetched once)
+    "provider", "model", "base_url", "api_key_env", "extra_headers", "limits", "supports", "mode", "batch", "local",
 }  # fmt: skip
 
 
@@ -154,23 +149,7 @@ class Gateway:
         if self._budget is not None and provider.needs_network:
             problems.extend(budget_problems(role, model))
         # Two roles with one endpoint share its limits: to the provider they are one customer.
-<<<<<<< HEAD
-        name = model.model_dump_json(
-            include={
-                "provider",
-                "model",
-                "base_url",
-                "api_key_env",
-                "extra_headers",
-                "limits",
-                "supports",
-                "mode",
-                "batch",
-            }
-        )
-=======
         name = model.model_dump_json(include=_OF_AN_ENDPOINT)
->>>>>>> 6fc1c5f (provider llamacpp: a GGUF in this process, fetched once)
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             endpoint = self._endpoint(name, provider)

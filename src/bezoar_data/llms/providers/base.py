@@ -135,10 +135,8 @@ class Provider(ABC):
 
     @classmethod
     def as_asked(cls, model: Model) -> Model:
-        """The model with what this kind fills in where its entry says nothing: what its answers are journalled under,
-        above all the revision. To be called again on what it gave changes nothing."""
-        if model.revision is None and cls.revision is not None:
-            return model.model_copy(update={"revision": cls.revision})
+        """The model with what this kind fills in where its entry says nothing, such as its weights' revision: so it is
+        asked, journalled and told on the card. To be called again on what it gave changes nothing."""
         return model
 
     def prepare(self, *, quiet: bool = False) -> None:  # noqa: B027 - most need nothing

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.models import Model, OutputLicence, Price
+from bezoar_data.config.files.models import Model, OutputLicence, Price, Sampling
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Request, key_problems
 from bezoar_data.llms.providers.common.http import endpoint_url
@@ -102,8 +102,8 @@ class LlamaCpp(OpenAI):
         await asyncio.to_thread(server.clear)
 
     async def complete(self, request: Request) -> Sequence[Completion]:
-        """Each sample is a request of its own, with its own seed: llama.cpp takes no more at once than it has slots, and
-        counts the tokens of one alone. It reads a prompt it has just read no second time."""
+        """Each sample is a request of its own, with its own seed: of several in one, llama.cpp takes no more than it
+        has slots, and counts the tokens of one alone. A prompt it has just read it does not read again."""
         parts = [replace(request, samples=(sample,)) for sample in request.samples]
         asking = [asyncio.ensure_future(super(LlamaCpp, self).complete(part)) for part in parts]
         try:
@@ -145,11 +145,11 @@ class LlamaCpp(OpenAI):
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         return {**headers, **self._key_headers(self._key)}
 
-    def _fixed_values(self, model: Model) -> dict[str, Any]:
-        values = super()._fixed_values(model)
-        if (penalty := values.pop("repetition_penalty", None)) is not None:
-            values["repeat_penalty"] = penalty
-        return values
+    def _fixed_values(self, model: Model, values: Sampling) -> dict[str, Any]:
+        body = super()._fixed_values(model, values)
+        if (penalty := body.pop("repetition_penalty", None)) is not None:
+            body["repeat_penalty"] = penalty
+        return body
 
 
 def _filled(settings: Any, **defaults: Any) -> Any:
@@ -185,7 +185,9 @@ def _entry_problems(model: Model) -> list[Problem]:
         found.append(Problem("no-weights", f"there is no file {where}", hint="give the path of a GGUF file"))
     if model.revision is not None and not _SHA256.fullmatch(model.revision):
         message = f"the revision of model '{model.model}' is no SHA-256"
-        hint = "weights are pinned by their SHA-256; a commit of the Hub goes into the name: OWNER/NAME@COMMIT:FILE.gguf"
+        hint = (
+            "weights are pinned by their SHA-256; a commit of the Hub goes into the name: OWNER/NAME@COMMIT:FILE.gguf"
+        )
         found.append(Problem("bad-revision", message, hint=hint))
     if model.base_url is not None:
         message = f"model '{model.model}' has a base_url, but provider 'llamacpp' runs it in this process"

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
 REDRAW = 0.2
 LINES = 10.0
 """Seconds between two pictures in a terminal, and between two lines elsewhere."""
@@ -32,9 +35,6 @@ def shown_progress(what: str, folder: Path, size: int | None, *, quiet: bool) ->
 
 
 def _bar(what: str, folder: Path, size: int | None, done: threading.Event) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(
