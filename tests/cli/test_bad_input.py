@@ -100,7 +100,7 @@ def test_an_empty_source(project: Project):
 def test_every_bad_tsv_row_is_told_with_its_line(project: Project):
     (project.folder / "cot.tsv").write_text("q\ta\tr\nno tabs here\nq\ta\tr\nq\ta\tr\ttoo many\n")
     project.pipeline(STEPS.replace("rows.jsonl", "cot.tsv"))
-    refused(project, "cot.tsv:2", "cot.tsv:4")
+    refused(project, "cot.tsv:2", "cot.tsv:4", arguments=("--set", "steps.load_flan.on_bad_row=stop"))
 
 
 def test_a_key_variable_that_is_not_set(project: Project):

@@ -176,7 +176,7 @@ def test_labels_come_from_a_file_by_id(tmp_path: Path) -> None:
         ('{"id": "id-1", "ann": 3, "topic": "mine"}\n', "same-column"),
         ('{"id": "elsewhere", "ann": 3}\n', "no-labels"),
         ('{"id": "id-1", "other": 3}\n', "unknown-column"),
-        ("not json\n", "bad-row"),
+        ("not json\n", "not-json"),
     ],
 )
 def test_labels_that_cannot_be_used_are_told(tmp_path: Path, text: str, code: str) -> None:

@@ -31,6 +31,15 @@ FUNCTION_WORDS = frozenset(
 """English words that carry grammar, and no subject."""
 
 
+# What a person sees of a text: neither white space, nor control characters, nor what is drawn as nothing.
+_VISIBLE = regex.compile(r"[^\s\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}]", regex.VERSION1)
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing: empty, white space, zero-width characters alone."""
+    return _VISIBLE.search(text) is None
+
+
 def words_of(text: str) -> list[str]:
     """The text's words in order, whatever their case; punctuation falls away."""
     if text.isascii():

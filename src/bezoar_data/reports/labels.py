@@ -93,7 +93,7 @@ def _read_labels(path: Path, taken: Sequence[str]) -> dict[str, dict[str, Any]]:
     find_files(str(path))
     faults, labels = BadRows(), dict[str, dict[str, Any]]()
     clash: set[str] = set()
-    for record in read_records(path, faults, need=("id",)):
+    for record in read_records(path, faults, header=("id",)):
         values = dict(record.values)
         identity = values.pop("id", None)
         if not isinstance(identity, str):

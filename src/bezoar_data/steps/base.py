@@ -249,8 +249,9 @@ class Source(_Declared, GeneratorStep):
         """The names of these sources: a row is known by its source's name and its place there."""
         return [fact.name for fact in self.facts()]
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        """Yield (source name, revision, index in the source, columns). Raises `InputError` for a bad source."""
+    def read(self) -> Iterator[tuple[str, str, int, Columns | Dropped]]:
+        """Yield (source name, revision, index in the source, columns, or why the row cannot be used). Raises
+        `InputError` for a source that cannot be read."""
         raise NotImplementedError
 
     def decide(self, columns: Columns) -> Kept | Dropped:
@@ -263,12 +264,14 @@ class Source(_Declared, GeneratorStep):
         the columns they were read with. All of them count against the limit, so it cuts the source where a person
         who counts its rows would."""
         first = self._rank * SOURCE_SPAN
-        for position, (name, revision, index, columns) in enumerate(self.read()):
+        for position, (name, revision, index, found) in enumerate(self.read()):
             if self.limit is not None and position >= self.limit:
                 return
             identity = seed_id(name, revision, index)
             lineage = Lineage(id=identity, order=(first + position,), seed_ids=(identity,), source=name)
-            yield apply_verdict(Row(columns, lineage), self.decide(columns), str(self.name)).rows[0]
+            row = Row({} if isinstance(found, Dropped) else found, lineage)
+            verdict = found if isinstance(found, Dropped) else self.decide(found)
+            yield apply_verdict(row, verdict, str(self.name)).rows[0]
 
     def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:
         batch: list[dict[str, Any]] = []

@@ -32,5 +32,7 @@ def fill_columns(declared: Iterable[str], settings: Mapping[str, Any]) -> list[s
 def _values(value: Any, spec: str) -> list[str]:
     if spec == "_":
         return [f"{value}_" if value else ""]
+    if spec == "=" and (isinstance(value, Mapping) or value == "all"):
+        value = list(value.values()) if isinstance(value, Mapping) else []
     many = value if isinstance(value, list | tuple | Mapping) else [value]
     return [str(one) for one in many if one is not None and one != ""]

@@ -1,5 +1,7 @@
+import csv
 import gzip
 import hashlib
+import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -115,43 +117,43 @@ def test_published_columns_are_kept_if_the_file_has_them(tmp_path: Path) -> None
     assert columns(path=str(path)) == [{**flan(), "original_index": 77, "dataset_source": "cot"}]
 
 
-def test_every_bad_row_is_told_by_file_and_line_at_once(tmp_path: Path) -> None:
+def test_every_bad_row_is_dropped_or_told_by_file_and_line_at_once(tmp_path: Path) -> None:
     good = json.dumps(flan())
     lines = [
         good,
         "{not json",
         '["a", "list"]',
-        json.dumps({k: v for k, v in flan().items() if k != "targets"}),
         json.dumps(flan(inputs="  ")),
         json.dumps(flan(targets=5)),
-        json.dumps(flan(task_name=None)),
         good,
         '{"inputs": "half a pair \\ud800"}',
         json.dumps(flan(original_index="7")),
     ]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     (tmp_path / "b.tsv").write_text("a\tb\tc\n\na\tb\na\tb\tc\td\n\tb\tc\n")
-    found = [(p.code, Path(p.place.file).name, p.place.line) for p in problems(path=str(tmp_path))]
-    assert found == [
-        ("bad-row", "a.jsonl", 2),
-        ("bad-row", "a.jsonl", 3),
-        ("missing-column", "a.jsonl", 4),
-        ("bad-row", "a.jsonl", 5),
-        ("bad-row", "a.jsonl", 6),
-        ("missing-column", "a.jsonl", 7),
-        ("bad-row", "a.jsonl", 9),
-        ("bad-row", "a.jsonl", 10),
-        ("bad-row", "b.tsv", 2),
-        ("bad-row", "b.tsv", 3),
-        ("bad-row", "b.tsv", 4),
-        ("bad-row", "b.tsv", 5),
+    expected = [
+        ("not_json", "a.jsonl", 2),
+        ("not_a_row", "a.jsonl", 3),
+        ("empty", "a.jsonl", 4),
+        ("not_text", "a.jsonl", 5),
+        ("not_unicode", "a.jsonl", 7),
+        ("not_a_number", "a.jsonl", 8),
+        ("bad_row", "b.tsv", 2),
+        ("bad_row", "b.tsv", 3),
+        ("bad_row", "b.tsv", 4),
+        ("empty", "b.tsv", 5),
     ]
+    found = problems(path=str(tmp_path), on_bad_row="stop")
+    assert [(p.code, Path(p.place.file).name, p.place.line) for p in found] == expected
+    rows = list(load(path=str(tmp_path)).rows())
+    assert [r.lineage.drop.reason for r in rows if r.lineage.drop] == [code for code, _, _ in expected]
+    assert len(rows) == len(expected) + 3
 
 
 def test_many_bad_rows_are_shown_in_part_and_counted_in_full(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("one field only\n" * 50 + "a\tb\tc\n")
-    found = problems(path=str(path))
+    found = problems(path=str(path), on_bad_row="stop")
     assert len(found) == 21
     assert "30 more" in found[-1].message
 
@@ -161,14 +163,63 @@ def test_nothing_leaves_before_the_last_row_was_read(tmp_path: Path) -> None:
     with path.open("a") as stream:
         stream.write("{broken\n")
     with pytest.raises(InputError):
-        next(iter(load(path=str(path)).rows()))
+        next(iter(load(path=str(path), on_bad_row="stop").rows()))
 
 
 def test_text_that_is_not_utf8_is_told_by_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_bytes(b"Warum?\tso\tweil\n" + "Größe?\tso\tweil\n".encode("latin-1"))
+    rows = list(load(path=str(tmp_path)).rows())
+    assert [r.lineage.drop and r.lineage.drop.reason for r in rows] == [None, "not_utf8"]
     (tmp_path / "b.jsonl").write_bytes(json.dumps(flan()).encode("utf-16"))
-    found = problems(path=str(tmp_path))
-    assert [(p.code, p.place.line) for p in found] == [("not-utf8", 2), ("not-utf8", 1)]
+    (found,) = problems(path=str(tmp_path))
+    assert (found.code, found.place.line, Path(found.place.file).name) == ("not-utf8", 1, "b.jsonl")
+
+
+QUESTIONS = [{"question": "Why?\nSay."}, {"question": 'Say "no", then; stop'}, {"question": "Wo ist Ü, 中, 😀?"}]
+
+
+def in_every_format(folder: Path, rows: list[dict[str, str]]) -> list[Path]:
+    """The rows in each format that people have them in, plain, packed, and under a wrong suffix."""
+    text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
+    comma, semicolon = io.StringIO(), io.StringIO()
+    for stream, delimiter in ((comma, ","), (semicolon, ";")):
+        table = csv.DictWriter(stream, ["question"] if delimiter == "," else ["question", "more"], delimiter=delimiter)
+        table.writeheader()
+        table.writerows(rows if delimiter == "," else [{**r, "more": "x"} for r in rows])
+    contents = {
+        "a.jsonl": text,
+        "a.ndjson": text,
+        "lines.json": text,
+        "list.json": json.dumps(rows),
+        "pretty.json": json.dumps(rows, indent=2),
+        "list.jsonl": json.dumps(rows),
+        "packed.json": json.dumps({"version": "1", "data": rows}, indent=1),
+        "a.csv": "\ufeff" + comma.getvalue(),
+        "semicolon.csv": semicolon.getvalue(),
+    }
+    for name, content in contents.items():
+        (folder / name).write_text(content, encoding="utf-8", newline="")
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
+        with pa.CompressedOutputStream(str(folder / f"{name}.zst"), "zstd") as stream:
+            stream.write(content.encode())
+    pq.write_table(pa.Table.from_pylist(rows), folder / "a.parquet")
+    return sorted(folder.iterdir())
+
+
+def test_questions_of_ones_own_are_read_from_every_format(tmp_path: Path) -> None:
+    files = in_every_format(tmp_path, QUESTIONS)
+    assert len(files) == 28
+    for file in files:
+        rows = columns(path=str(file), columns={"inputs": "question"})
+        assert [r["inputs"] for r in rows] == [q["question"] for q in QUESTIONS], file.name
+        assert {r["targets"] for r in rows} == {r["task_source"] for r in rows} == {""}
+
+
+def test_numbers_come_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"inputs": "Why?", "big": 123456789012345678901234567890, "id": "007", "x": Infinity}\n')
+    (row,) = columns(path=str(path), keep=["big", "id", "x"])
+    assert (row["big"], row["id"], row["x"]) == (123456789012345678901234567890, "007", float("inf"))
 
 
 def test_broken_packed_files_are_told_and_not_read_in_part(tmp_path: Path) -> None:
@@ -185,10 +236,11 @@ def test_broken_packed_files_are_told_and_not_read_in_part(tmp_path: Path) -> No
 
 
 def test_a_table_without_a_column_is_told_once(tmp_path: Path) -> None:
-    pq.write_table(pa.Table.from_pylist([{"inputs": "a"}] * 100), tmp_path / "a.parquet")
+    pq.write_table(pa.Table.from_pylist([{"question": "a"}] * 100), tmp_path / "a.parquet")
     (found,) = problems(path=str(tmp_path / "a.parquet"))
-    assert found.code == "missing-column"
-    assert "'targets'" in found.message
+    assert found.code == "empty-source"
+    assert "none of the 100 rows can be used (100 missing)" in found.message
+    assert found.hint == "write columns: {inputs: question}; the row has question"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +248,10 @@ def test_a_table_without_a_column_is_told_once(tmp_path: Path) -> None:
     [
         ("gone.jsonl", None, "missing-file"),
         ("gone*.jsonl", None, "missing-file"),
-        ("a.csv", "inputs,targets\n", "wrong-extension"),
+        ("a.txt", "inputs,targets\n", "wrong-extension"),
+        ("a.csv", "inputs,targets\n", "empty-source"),
+        ("b.csv", "inputs,inputs\n", "bad-header"),
+        ("a.json", "[{]", "unreadable-file"),
         ("a.jsonl", "", "empty-source"),
         ("a.tsv", "\n\n", "empty-source"),
     ],

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.sources.load_hh_rlhf import LoadHhRlhf
 
@@ -124,13 +123,11 @@ def test_the_four_folders_follow_each_other_as_published_and_name_their_subset(t
     assert [r.lineage.source for r in rows] == [f"{name}/train.jsonl.gz" for name in names]
 
 
-def test_rows_without_two_texts_are_all_told_before_the_run(tmp_path: Path):
+def test_rows_without_two_texts_are_dropped_each(tmp_path: Path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"chosen": "x", "rejected": null}\n{"transcript": "x"}\n{"chosen": "a", "rejected": "b"}\n{bad\n')
-    with pytest.raises(InputError) as error:
-        load(path)
-    assert [p.place and p.place.line for p in error.value.problems] == [1, 2, 4]
-    assert "this one has transcript" in error.value.problems[1].hint
+    good = json.dumps(dict(zip(("chosen", "rejected"), (said("H a", "A b"), said("H a", "A c")), strict=True)))
+    path.write_text(f'{{"chosen": "x", "rejected": null}}\n{{"transcript": "x"}}\n{good}\n{{bad\n')
+    assert list(map(reason, load(path))) == ["missing", "missing", "kept", "not_json"]
 
 
 def test_the_shipped_pairs_show_every_reason_once():

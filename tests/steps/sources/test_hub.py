@@ -120,11 +120,11 @@ def test_each_wrong_name_is_one_plain_problem(hub: Hub, tmp_path: Path) -> None:
     assert "Available: ['default']" in found[3]["message"]
 
 
-def test_a_bad_row_is_told_by_its_number(hub: Hub, tmp_path: Path) -> None:
+def test_a_bad_row_is_dropped_or_told_by_its_number(hub: Hub, tmp_path: Path) -> None:
     rows = [*ROWS[:3], {**ROWS[3], "inputs": None}]
     hub.repos["somebody/flan"].files["train.jsonl"] = "".join(json.dumps(r) + "\n" for r in rows).encode()
-    ((found,),) = (got["problems"] for got in read(hub, tmp_path, {}))
-    assert found["code"] == "missing-column"
+    ((found,),) = (got["problems"] for got in read(hub, tmp_path, {"on_bad_row": "stop"}))
+    assert found["code"] == "missing"
     assert "row 4" in found["message"]
 
 

@@ -45,6 +45,17 @@ def test_context_and_category_may_be_missing_and_other_columns_are_left_out(tmp_
     assert load(file) == [{"instruction": "Sing.", **empty}, {"instruction": "Hum.", **empty}]
 
 
+def test_columns_have_other_names_and_others_are_kept_under_new_ones(tmp_path: Path):
+    file = write(tmp_path / "a.jsonl", {"id": 7, "q": {"text": "Sing."}, "score": 0.5})
+    named = {"columns": {"instruction": "q.text"}}
+    none = {"instruction": "Sing.", "context": "", "category": ""}
+    assert load(file, **named) == [none]
+    assert load(file, **named, keep=["score"]) == [{**none, "score": 0.5}]
+    assert load(file, **named, keep={"id": "source_id"}) == [{**none, "source_id": 7}]
+    everything = load(file, **named, keep="all")[0]
+    assert everything == {**none, "id": 7, "q": {"text": "Sing."}, "score": 0.5}
+
+
 def test_columns_may_lie_inside_lists_and_mappings(tmp_path: Path):
     file = write(
         tmp_path / "tasks.jsonl",
@@ -72,13 +83,56 @@ def test_only_the_categories_asked_for_are_taken_and_ids_stay_those_of_the_file(
     assert all(whole[r["instruction"]] == r.id for r in some)
 
 
-def test_bad_rows_are_all_told_with_their_lines(tmp_path: Path):
-    file = tmp_path / "bad.jsonl"
-    file.write_text('{"instruction": "Sing."}\n{"instruction": ""}\n{"prompt": "Hum."}\n{"instruction": 5}\noops\n')
+BAD = [
+    '{"instruction": ""}',
+    '{"instruction": "\\u200b\\u2060 \\ufeff"}',
+    '{"instruction": null, "context": "x"}',
+    '{"instruction": NaN}',
+    '{"prompt": "Hum."}',
+    '{"instruction": 5}',
+    '{"instruction": ["Hum."]}',
+    '{"instruction": "half a pair \\ud800"}',
+    "oops",
+    '["Hum."]',
+    "\xff".encode("latin-1").decode("utf-8", "surrogateescape"),
+]
+REASONS = ["empty", "empty", *["missing"] * 3, *["not_text"] * 2, "not_unicode", "not_json", "not_a_row", "not_utf8"]
+
+
+def bad_file(path: Path, *lines: str) -> Path:
+    path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return path
+
+
+def test_a_bad_row_is_one_dropped_row_with_its_words(tmp_path: Path):
+    file = bad_file(tmp_path / "a.jsonl", '{"instruction": "Sing."}', *BAD, '{"instruction": "Hum."}')
+    rows = list(LoadInstructions(name="load", path=str(file)).rows())
+    drops = [row.lineage.drop for row in rows]
+    assert [drop and drop.reason for drop in drops] == [None, *REASONS, None]
+    assert all(not drop.failed for drop in drops if drop)
+    words = [drop.raw for drop in drops if drop]
+    assert words[2] == '{"instruction": null, "context": "x"}'
+    assert words[8] == "oops"
+    assert words[10] == "\\xff"
+    assert all(text and text.encode() for text in words)
+
+
+def test_bad_rows_stop_the_run_where_that_is_wanted(tmp_path: Path):
+    file = bad_file(tmp_path / "a.jsonl", '{"instruction": "Sing."}', *BAD)
+    with pytest.raises(InputError) as error:
+        load(file, on_bad_row="stop")
+    assert [p.place and p.place.line for p in error.value.problems] == list(range(2, 13))
+    assert "the row has prompt" in error.value.problems[4].hint
+
+
+def test_where_every_row_is_bad_one_error_says_why_and_what_to_write(tmp_path: Path):
+    file = write(tmp_path / "a.jsonl", *({"question": f"Why {i}?", "answer": "So."} for i in range(30)))
     with pytest.raises(InputError) as error:
         load(file)
-    assert [p.place and p.place.line for p in error.value.problems] == [2, 3, 4, 5]
-    assert "the row has prompt" in error.value.problems[1].hint
+    (problem,) = error.value.problems
+    assert "none of the 30 rows can be used (30 missing)" in problem.message
+    assert problem.hint == "write instruction: question; the row has question, answer"
+    assert [r["instruction"] for r in load(file, instruction="question")][:2] == ["Why 0?", "Why 1?"]
 
 
 def test_a_source_without_a_usable_row_is_an_input_error(tmp_path: Path):

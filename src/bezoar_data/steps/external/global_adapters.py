@@ -113,7 +113,7 @@ class ExternalSource(Adapter, Source):
     def facts(self) -> Sequence[SourceFacts]:
         return [SourceFacts(str(self.name), self._revision, sha256=self._seen)]
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
+    def read(self) -> Iterator[tuple[str, str, int, Columns | Dropped]]:
         self.renew()
         self.make_ready()
         hashed = sha256()

@@ -98,7 +98,7 @@ def _from_table(file: Path) -> Iterator[Category]:
         hint = "a MediaWiki dump (.sql, .sql.gz), or JSONL, Parquet or TSV"
         raise InputError(Problem("wrong-extension", f"cannot tell what '{file.name}' holds", Place(str(file)), hint))
     bad_rows = BadRows()
-    for record in read_records(file, bad_rows, need=COLUMNS, tsv_columns=COLUMNS):
+    for record in read_records(file, bad_rows, header=COLUMNS, tsv_columns=COLUMNS):
         title = record.values.get("title")
         numbers = [_whole(record.values.get(name)) for name in COLUMNS[1:]]
         if not isinstance(title, str) or any(n is None for n in numbers):

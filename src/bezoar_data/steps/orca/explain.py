@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.answering import AnsweringStep
 from bezoar_data.steps.base import StepGenerator
@@ -13,16 +15,20 @@ from bezoar_data.steps.distilabel_task import AskOnceTask
 class OrcaExplain(AnsweringStep, AskOnceTask):
     """Ask the teacher for an explained answer to each FLAN question.
 
-    The question is `inputs`, asked under `system_message` (none if it is empty). An answer that is empty, was cut by
-    the token limit or was stopped by the provider's content filter is asked for again; a row that never gets a usable
-    one is dropped as `empty_answer`, `truncated_answer` or `filtered_answer`, with what the model said.
+    The question is asked under `system_message` (none if it is empty). An answer that is empty, was cut by the token
+    limit or was stopped by the provider's content filter is asked for again; a row that never gets a usable one is
+    dropped as `empty_answer`, `truncated_answer` or `filtered_answer`, with what the model said.
     """
 
     use: ClassVar[str] = "orca.explain"
     version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("inputs", "system_message")
+    reads: ClassVar[tuple[str, ...]] = ("{instruction}", "system_message")
     writes: ClassVar[tuple[str, ...]] = ("explained_targets",)
     example: ClassVar[str] = "- use: orca.explain\n  with: {model: teacher}\n"
 
+    instruction: str = Field(default="inputs", min_length=1, description="The column that holds the question.")
+
     def run_row(self, row: Row) -> StepGenerator:
-        return self.answer(row, "inputs", row["system_message"], into="explained_targets", empty="empty_question")
+        return self.answer(
+            row, self.instruction, row["system_message"], into="explained_targets", empty="empty_question"
+        )

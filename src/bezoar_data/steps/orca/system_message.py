@@ -23,11 +23,13 @@ class OrcaSystemMessage(RowStep):
 
     use: ClassVar[str] = "orca.system_message"
     version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("inputs", "task_source")
+    reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{task_source}")
     writes: ClassVar[tuple[str, ...]] = ("system_message",)
     optional_writes: ClassVar[tuple[str, ...]] = ("system_message_id",)
     example: ClassVar[str] = "- use: orca.system_message\n"
 
+    instruction: str = Field(default="inputs", min_length=1, description="The column that holds the question.")
+    task_source: str = Field(default="task_source", description='The column that names the sub-mix; "" for none.')
     messages: str | None = Field(
         default=None,
         description="A file of system messages and their assignment, in place of the shipped one.",
@@ -47,7 +49,8 @@ class OrcaSystemMessage(RowStep):
 
     def run_row(self, row: Row) -> Verdict:
         file = self._file
-        ids = file.ids(submix_of(row["task_source"]), self.other, row["inputs"])
+        submix = submix_of(row[self.task_source]) if self.task_source else None
+        ids = file.ids(submix, self.other, row[self.instruction])
         number = ids[0] if len(ids) == 1 else self.random(row).choice(ids)
         written: dict[str, object] = {"system_message": file.text(number)}
         if self.write_id:

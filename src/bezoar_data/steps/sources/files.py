@@ -1,36 +1,43 @@
-"""What sources of rows from files or the Hub share: where the rows are, under which licence, and what they are."""
+"""What sources of rows from files or the Hub share: where the rows are, under which licence, what their columns are
+called, and what becomes of a row that cannot be used."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import Columns
-from bezoar_data.steps.base import Source, SourceFacts
+from bezoar_data.steps.base import Dropped, Source, SourceFacts
+from bezoar_data.steps.sources.formats import FileRow, is_missing, read_file
 from bezoar_data.steps.sources.hub import hub_facts, hub_records
-from bezoar_data.steps.sources.readers import BadRows, FileRow, SourceFile, find_files, read_records
+from bezoar_data.steps.sources.readers import BadRows, SourceFile, find_files
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A row as read, with the name and revision of its source and, for messages, the file it stands in."""
+    """A row as read, with the name and revision of its source and, for messages, the file it stands in. `values` are
+    its columns under the names that the step knows them by."""
 
     source: str
     revision: str
     file: Path
     record: FileRow
+    values: Mapping[str, Any]
 
-    @property
-    def where(self) -> str:
-        """Which row it is, for a message, where there is no line to name."""
-        return "" if self.record.line else f" in row {self.record.index + 1}"
+    def dropped(self, reason: str, detail: str) -> Dropped:
+        """The verdict that it cannot be used, with its words."""
+        words = json.dumps(self.record.values, ensure_ascii=False, default=str)
+        return Dropped(reason, detail, raw=words.encode("utf-8", "backslashreplace").decode())
 
 
 class FileSource(Source):
@@ -40,10 +47,12 @@ class FileSource(Source):
     holds: ClassVar[str] = "row"
     """What one of its rows is, for the message that there is none."""
     tsv_columns: ClassVar[tuple[str, ...]] = ()
+    """The columns of a TSV file without a header, where such files are known."""
 
     path: str | list[str] | None = Field(
         default=None,
-        description="A JSONL, Parquet or TSV file, a folder of them, a glob, or a list of these.",
+        description="A file of rows (JSONL, JSON, CSV, TSV, Parquet; also .gz, .zst), a folder of them, a glob, or a "
+        "list of these.",
         examples=["rows.jsonl", "data/*.parquet"],
         json_schema_extra={"path": "input"},
     )
@@ -66,6 +75,22 @@ class FileSource(Source):
         description="The rows' licence as an SPDX id, or an id for each file by its name (other files then have none "
         "stated). A Hub dataset has its card's unless one is given here.",
         examples=["CC-BY-SA-3.0", {"rows.jsonl": "CC0-1.0"}],
+    )
+    columns: dict[str, str] = Field(
+        default={},
+        description="What the source calls a column: {ours: theirs}. A path such as instances.0.input looks into lists "
+        "and mappings.",
+        examples=[{"inputs": "question"}],
+    )
+    keep: list[str] | dict[str, str] | Literal["all"] = Field(
+        default=[],
+        description="Other columns to take along as they are: their names, {name: new name}, or all.",
+        examples=[["id_of_source"], {"id": "source_id"}],
+    )
+    on_bad_row: Literal["drop", "stop"] = Field(
+        default="drop",
+        description="A row that cannot be used (unreadable, or no text where one is needed) is dropped with its "
+        "reason, or it stops the run before it begins, with every such row at its place.",
     )
 
     _expected: int | None = PrivateAttr(default=None)
@@ -93,55 +118,97 @@ class FileSource(Source):
     def _hub_facts(self, dataset: str) -> SourceFacts:
         return replace(hub_facts(dataset, self.revision, self._licence(dataset)), name=self._hub_name(dataset))
 
-    def _records(
-        self, bad_rows: BadRows, *, need: Collection[str] = (), tsv_columns: Sequence[str] = ()
-    ) -> Iterator[SourceRow]:
-        """All rows in order, from the Hub or from files; what cannot be read goes to `bad_rows`."""
+    def _records(self) -> Iterator[SourceRow]:
+        """All rows in order, from the Hub or from files."""
         if self.hub:
             facts = self._hub_facts(self.hub)
             for record in hub_records(self.hub, facts.revision, self.config, self.split, self.data_dir):
-                yield SourceRow(facts.name, facts.revision, Path(self.hub), record)
+                yield self._row(facts.name, facts.revision, Path(self.hub), record)
             return
+        problems: list[Problem] = []
         for file in self._files():
-            for record in read_records(file.path, bad_rows, need=need, tsv_columns=tsv_columns):
-                yield SourceRow(file.name, "", file.path, record)
+            try:
+                for record in read_file(file.path, header=self._needed(), tsv_columns=self.tsv_columns):
+                    yield self._row(file.name, "", file.path, record)
+            except InputError as error:
+                problems += error.problems
+        if problems:
+            raise InputError(problems)
 
-    def columns_needed(self) -> Sequence[str]:
-        """Columns that a table must have for `take`; those of a TSV file without a header are `tsv_columns`."""
+    def _row(self, source: str, revision: str, file: Path, record: FileRow) -> SourceRow:
+        values = record.values
+        if self.columns:
+            values = {**values, **{ours: at(values, theirs) for ours, theirs in self.columns.items()}}
+        return SourceRow(source, revision, file, record, values)
+
+    def _needed(self) -> list[str]:
+        """What the source calls the columns that each row must have."""
+        return [self.columns.get(name, name).partition(".")[0] for name in self.needs()]
+
+    def needs(self) -> Sequence[str]:
+        """The columns that each row must have, as this step calls them."""
         return ()
 
-    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
-        """The columns of one row; None for a row to leave out, which is added to `bad_rows` if it is wrong."""
+    def take(self, row: SourceRow) -> Columns | Dropped | None:
+        """The columns of one row; why it cannot be used (`row.dropped`); None for one that is not wanted."""
         raise NotImplementedError
 
-    def rows_in(self, bad_rows: BadRows) -> Iterator[tuple[SourceRow, Columns]]:
-        """All rows with their columns, in order; bad ones go to `bad_rows`."""
-        for row in self._records(bad_rows, need=self.columns_needed(), tsv_columns=self.tsv_columns):
-            columns = self.take(row, bad_rows)
-            if columns is not None:
-                yield row, columns
+    def rows_in(self) -> Iterator[tuple[SourceRow, Columns | Dropped]]:
+        """All rows that are wanted, in order, with their columns or why they cannot be used."""
+        for row in self._records():
+            if (fault := row.record.fault) is not None:
+                yield row, Dropped(fault.code, fault.message, raw=fault.words)
+                continue
+            found = self.take(row)
+            if found is not None:
+                yield row, found if isinstance(found, Dropped) else {**self._kept(row, found), **found}
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
-        """Local files are read once before the first row is given, so that all bad rows are reported together, and
-        before anything is paid for; a Hub dataset is not, as that would download it twice."""
+    def _kept(self, row: SourceRow, taken: Columns) -> Columns:
+        """The columns of the row that are taken along as they are."""
+        values = row.record.values
+        if self.keep == "all":
+            used = {self.columns.get(name, name) for name in taken}
+            return {name: value for name, value in values.items() if name not in used}
+        names = self.keep if isinstance(self.keep, dict) else {name: name for name in self.keep}
+        return {ours: values.get(theirs) for theirs, ours in names.items()}
+
+    def read(self) -> Iterator[tuple[str, str, int, Columns | Dropped]]:
+        """Local files are read once before the first row is given: what stops the run is then told before anything is
+        paid for, all of it at once. A Hub dataset is not, as that would download it twice."""
         self._either()
-        if not self.hub:
-            bad_rows = BadRows()
-            self._expected = sum(1 for _ in self.rows_in(bad_rows))
-            bad_rows.raise_if_any()
-        empty = True
-        for row, columns in self.rows_in(BadRows(at_once=True)):
-            empty = False
-            yield row.source, row.revision, row.record.index, columns
-        if empty:
-            raise InputError(self._empty(f"there is no {self.holds} in it", self._why_empty()))
+        seen = None if self.hub else self._look_through(self.rows_in())
+        yield from self._again(self.rows_in(), seen)
 
-    def _why_empty(self) -> str:
-        return "is it the right file?"
+    def _look_through(self, rows: Iterable[tuple[SourceRow, Columns | Dropped]]) -> _Faults:
+        """Read everything once. Raises `InputError` where nothing can be used, and for bad rows that are to stop."""
+        faults = _Faults(self)
+        for row, found in rows:
+            faults.see(row, found)
+        faults.raise_if_empty()
+        faults.raise_if_stopping()
+        self._expected = faults.rows
+        return faults
 
-    def _empty(self, message: str, hint: str) -> Problem:
-        name = self.hub or (self.path if isinstance(self.path, str) else ", ".join(self.path or []))
-        return Problem("empty-source", f"no rows: {message}", Place(name), hint)
+    def _again(
+        self, rows: Iterable[tuple[SourceRow, Columns | Dropped]], seen: _Faults | None
+    ) -> Iterator[tuple[str, str, int, Columns | Dropped]]:
+        """The rows that leave. Raises `InputError` where none can be used, or a file is no longer what was `seen`."""
+        faults = _Faults(self)
+        for row, found in rows:
+            faults.see(row, found, at_once=True)
+            if seen is not None and faults.bad > seen.bad:
+                message = f"the file changed while it was read: {faults.last}"
+                raise InputError(Problem("source-changed", message, Place(str(row.file), row.record.line)))
+            yield row.source, row.revision, row.record.index, found
+        faults.raise_if_empty()
+
+    def how_to_name(self, ours: str, theirs: str) -> str:
+        """The setting that says what the source calls a column."""
+        return f"columns: {{{ours}: {theirs}}}"
+
+    def _nothing(self) -> tuple[str, str]:
+        """What to say where no row leaves it, and the remedy."""
+        return f"there is no {self.holds} in it", "is it the right file?"
 
     def _files(self) -> list[SourceFile]:
         return find_files(self.path or [])
@@ -154,12 +221,103 @@ class FileSource(Source):
             raise InputError(Problem("missing-key", f"{self.use} needs either `path` or `hub`"))
 
 
-def texts_of(row: SourceRow, names: Sequence[str], bad_rows: BadRows, hint: str) -> dict[str, str] | None:
-    """The texts in these columns of a row; None, and a bad row, where one of them is not there."""
-    values = row.record.values
-    bad = next((name for name in names if not isinstance(values.get(name), str)), None)
-    if bad is None:
-        return {name: values[name] for name in names}
-    has = f"{hint}; this one has {', '.join(values)}"
-    bad_rows.add("missing-column", f"no text in '{bad}'{row.where}", row.file, row.record.line, has)
-    return None
+class _Faults:
+    """Rows of a source that cannot be used: the first few at their places, all of them counted."""
+
+    def __init__(self, source: FileSource) -> None:
+        self._source = source
+        self._bad = BadRows()
+        self._reasons: Counter[str] = Counter()
+        self.rows = 0
+        self.last = ""
+        """What is wrong with the last one."""
+
+    @property
+    def bad(self) -> int:
+        return self._bad.count
+
+    def see(self, row: SourceRow, found: Columns | Dropped, *, at_once: bool = False) -> None:
+        self.rows += 1
+        if isinstance(found, Dropped):
+            self._reasons[found.reason] += 1
+            self.last = found.detail
+            where = "" if row.record.line else f" in row {row.record.index + 1}"
+            self._bad.add(found.reason, f"{found.detail}{where}", row.file, row.record.line, self._hint(row, found))
+            if at_once:
+                self.raise_if_stopping()
+
+    def raise_if_stopping(self) -> None:
+        if self._source.on_bad_row == "stop":
+            self._bad.raise_if_any()
+
+    def raise_if_empty(self) -> None:
+        """Raises `InputError` where no row can be used."""
+        source = self._source
+        if self.rows > self.bad:
+            return
+        if not self.rows:
+            path = source.path if isinstance(source.path, str) else ", ".join(source.path or [])
+            message, hint = source._nothing()
+            raise InputError(Problem("empty-source", f"no rows: {message}", Place(source.hub or path), hint))
+        if self._source.on_bad_row == "stop":
+            self._bad.raise_if_any()
+        first = self._bad.problems[0]
+        counted = ", ".join(f"{n:,} {reason}" for reason, n in self._reasons.most_common())
+        message = f"none of the {self.rows:,} rows can be used ({counted}); the first: {first.message}"
+        raise InputError(replace(first, code="empty-source", message=message))
+
+    def _hint(self, row: SourceRow, found: Dropped) -> str:
+        """What to write where a column is called otherwise."""
+        if row.record.fault is not None:
+            return row.record.fault.hint
+        names = [name for name, value in row.record.values.items() if isinstance(value, str)]
+        missing = next((n for n in self._source.needs() if is_missing(row.values.get(n))), None)
+        if missing is None or not row.record.values:
+            return ""
+        likely = next((n for n in (*LIKELY, *names) if n in names), "NAME")
+        return f"write {self._source.how_to_name(missing, likely)}; the row has {', '.join(row.record.values)}"
+
+
+LIKELY = ("instruction", "question", "prompt", "inputs", "input", "query", "problem", "text")
+"""What the column with the question is usually called."""
+
+
+def texts_of(row: SourceRow, names: Sequence[str], *, empty: Collection[str] = ()) -> dict[str, str] | Dropped:
+    """The texts in these columns of a row, or why there is none in one of them: `missing`, `not_text`, `not_unicode`
+    (half a surrogate pair, which no file of text can hold), or `empty` where that is not among those allowed to be."""
+    texts: dict[str, str] = {}
+    for name in names:
+        value = row.values.get(name)
+        if is_missing(value):
+            return row.dropped("missing", f"no text in '{name}'")
+        if not isinstance(value, str):
+            return row.dropped("not_text", f"'{name}' is not text but {type(value).__name__}")
+        if is_blank(value) and name not in empty:
+            return row.dropped("empty", f"'{name}' is empty")
+        if not value.isascii() and not _is_unicode(value):
+            return row.dropped("not_unicode", f"'{name}' holds half a surrogate pair")
+        texts[name] = value
+    return texts
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def at(values: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; None where the path leads nowhere. A column of that very name comes first."""
+    if path in values:
+        return values[path]
+    found: Any = values
+    for part in path.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(part)
+        elif isinstance(found, list | tuple) and part.isdecimal() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return found

@@ -16,7 +16,7 @@ from huggingface_hub import HfApi
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.steps.base import SourceFacts
-from bezoar_data.steps.sources.readers import FileRow
+from bezoar_data.steps.sources.formats import FileRow
 
 
 def hub_facts(dataset: str, revision: str | None, licence: str | None) -> SourceFacts:

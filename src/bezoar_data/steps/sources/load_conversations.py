@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
@@ -10,8 +12,8 @@ from pydantic import Field
 from bezoar_data.runs.messages import turns_of
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
-from bezoar_data.steps.sources.files import FileSource, SourceRow
-from bezoar_data.steps.sources.readers import BadRows
+from bezoar_data.steps.sources.files import FileSource, SourceRow, at
+from bezoar_data.steps.sources.formats import FileRow, is_missing
 
 
 class LoadConversations(FileSource):
@@ -19,31 +21,39 @@ class LoadConversations(FileSource):
 
     `column` names the list of turns in the source; a turn is a mapping with `role` and `content`, or ShareGPT's `from`
     and `value`. A conversation with a turn that says nothing, or cannot be read, is dropped as `empty`, one without
-    turns too. A row without such a list ends the run before it begins. Other columns are left out, unless `keep` names
-    them. Whether the turns alternate is for `to_messages` to say.
+    turns too, and a row without such a list as `missing`. Other columns are left out, unless `keep` names them. Whether
+    the turns alternate is for `to_messages` to say.
     """
 
     use: ClassVar[str] = "load_conversations"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "conversation"
-    writes: ClassVar[tuple[str, ...]] = ("messages", "{keep}")
+    writes: ClassVar[tuple[str, ...]] = ("messages", "{keep:=}")
     example: ClassVar[str] = "- use: load_conversations\n  with: {path: sharegpt.jsonl, column: conversations}\n"
 
     column: str = Field(default="messages", min_length=1, description="Where a row holds its list of turns.")
-    keep: list[str] = Field(default=[], description="Other columns to take along, as they are.")
 
-    def columns_needed(self) -> Sequence[str]:
-        return [self.column]
+    def needs(self) -> Sequence[str]:
+        return ("messages",)
 
-    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
-        values = row.record.values
-        turns = values.get(self.column)
+    def _row(self, source: str, revision: str, file: Path, record: FileRow) -> SourceRow:
+        row = super()._row(source, revision, file, record)
+        found = {} if "messages" in self.columns else {"messages": at(record.values, self.column)}
+        return replace(row, values={**row.values, **found})
+
+    def _needed(self) -> list[str]:
+        return [self.columns.get("messages", self.column).partition(".")[0]]
+
+    def how_to_name(self, ours: str, theirs: str) -> str:
+        return f"column: {theirs}"
+
+    def take(self, row: SourceRow) -> Columns | Dropped | None:
+        turns = row.values.get("messages")
         if isinstance(turns, list):
-            return {"messages": turns, **{name: values.get(name) for name in self.keep}}
-        hint = f"`column` says where it is; the row has {', '.join(values)}"
-        message = f"no list of turns in '{self.column}'{row.where}"
-        bad_rows.add("missing-column", message, row.file, row.record.line, hint)
-        return None
+            return {"messages": turns}
+        if is_missing(turns):
+            return row.dropped("missing", f"no list of turns in '{self.column}'")
+        return row.dropped("not_turns", f"'{self.column}' is no list of turns but {type(turns).__name__}")
 
     def decide(self, columns: Columns) -> Kept | Dropped:
         given = columns["messages"]

@@ -1,23 +1,23 @@
-"""`load_flan`: the rows of the FLAN collection, which the Orca scheme has explained.
+"""`load_flan`: the rows of the FLAN collection, or questions of one's own, which the Orca scheme has explained.
 
-They come from local files (JSONL, Parquet, TSV, and FLAN's own chain-of-thought TSV files as they are) or from a
-dataset on the Hugging Face Hub. Every file is read to its end before the first row leaves, so that a bad row is
-reported before anything is paid for, and all bad rows at once.
+They come from local files (FLAN's own chain-of-thought TSV files as they are, or any other file of rows) or from a
+dataset on the Hugging Face Hub. Every file is read to its end before the first row leaves.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, NonNegativeInt
 
-from bezoar_data.config.errors import InputError
 from bezoar_data.runs.row import Columns
+from bezoar_data.steps.base import Dropped
 from bezoar_data.steps.flan import (
     COLUMNS,
     ZERO_SHOT_WITH_OPTIONS,
@@ -27,8 +27,8 @@ from bezoar_data.steps.flan import (
     submix_of,
 )
 from bezoar_data.steps.multiple_choice import has_options
-from bezoar_data.steps.sources.files import FileSource, SourceRow
-from bezoar_data.steps.sources.readers import BadRows, extension, stem
+from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
+from bezoar_data.steps.sources.formats import extension, is_missing, stem
 from bezoar_data.steps.sources.selection import Selection
 
 _log = logging.getLogger(__name__)
@@ -44,29 +44,28 @@ def _usual_caps() -> int | dict[Submix, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class _FlanRow:
-    """A usable row, its place among all usable rows (`position`), and where it came from."""
+    """A row, and for a usable one its place among all usable ones (`position`)."""
 
-    position: int
-    source: str
-    revision: str
-    index: int
-    submix: Submix | None
-    columns: Columns
+    row: SourceRow
+    found: Columns | Dropped
+    position: int = -1
+    submix: Submix | None = None
 
 
 class LoadFlan(FileSource):
-    """FLAN rows from local files or a Hub dataset.
+    """FLAN rows, or questions of your own, from local files or a Hub dataset.
 
-    Reads JSONL, Parquet and TSV with FLAN's columns (`inputs`, `targets`, `task_source`, `task_name`,
-    `template_type`), and FLAN's chain-of-thought files as they are: question, answer and rationale between tabs, with
-    the answer as `targets` and answer and rationale kept as reference columns. A bad row ends the run before it
-    begins, with the file and line of each. Rows keep the source's order, also when `per_task` or `quotas` choose
-    among them; the choice depends on the seed and on what rows say, not on their order.
+    Reads rows with FLAN's columns, of which only `inputs`, the question, is needed (`targets`, `task_source`,
+    `task_name`, `template_type` are empty where a row has none), and FLAN's chain-of-thought files as they are:
+    question, answer and rationale between tabs, with the answer as `targets` and answer and rationale kept as reference
+    columns. Rows keep the source's order, also when `per_task` or `quotas` choose among them; the choice depends on the
+    seed and on what rows say, not on their order.
     """
 
     use: ClassVar[str] = "load_flan"
     version: ClassVar[int] = 1
-    writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "original_index", "dataset_source")
+    tsv_columns: ClassVar[tuple[str, ...]] = _COT_COLUMNS
+    writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "original_index", "dataset_source", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("reference_answer", "reference_rationale")
     example: ClassVar[str] = "- use: load_flan\n  with: {path: seeds/flan.jsonl, per_task: 300}\n"
 
@@ -82,106 +81,88 @@ class LoadFlan(FileSource):
         description="Rows to take of each sub-mix, by drawing tasks at random; a sub-mix not named is taken whole.",
     )
 
-    def read(self) -> Iterator[tuple[str, str, int, Columns]]:
+    def needs(self) -> Sequence[str]:
+        return ("inputs",)
+
+    def read(self) -> Iterator[tuple[str, str, int, Columns | Dropped]]:
         self._either()
         selection = Selection(self.seed, self.per_task, self.quotas)
         # Reading a Hub dataset twice would download it twice; only quotas need to see all of it first.
-        if not self.hub or self.quotas:
-            self._look_through(selection)
-            # Rows were good a moment ago: a bad one now means that a file changed under the run.
-            wanted: Iterator[_FlanRow] = (
-                f for f in self._found(BadRows(at_once=True)) if selection.takes(f.position, f.submix)
-            )
-        else:
-            wanted = self._first_of_each_task(selection)
-        empty = True
-        for found in wanted:
-            empty = False
-            yield found.source, found.revision, found.index, found.columns
-        if empty:
-            raise InputError(self._empty("every row was left out", "see `per_task`, `quotas` and `zero_shot_only`"))
-
-    def _look_through(self, selection: Selection) -> None:
-        """Read everything once: raise for all bad rows together, and let the selection see the good ones."""
-        bad_rows = BadRows()
-        seen = 0
-        for found in self._found(bad_rows):
-            seen += 1
-            text = found.columns
-            selection.offer(found.position, found.submix, text["task_name"], text["inputs"], text["targets"])
-        bad_rows.raise_if_any()
-        if not seen:
-            raise InputError(self._empty("there are no rows in it", "is it the right file?"))
+        if self.hub and not self.quotas:
+            yield from self._again(self._first_of_each_task(selection), None)
+            return
+        seen = self._look_through((one.row, one.found) for one in self._offered(selection))
         selection.close()
-        self._expected = seen - selection.left_out
-        for submix, rows in selection.shortfalls.items():
-            _log.warning("load_flan: the quota of %s asks for %d rows, there are %d", submix, self.quotas[submix], rows)
+        self._expected = seen.rows - selection.left_out
+        for submix, there in selection.shortfalls.items():
+            asked = self.quotas[submix]
+            _log.warning("load_flan: the quota of %s asks for %d rows, there are %d", submix, asked, there)
+        chosen = (o for o in self._found() if o.position < 0 or selection.takes(o.position, o.submix))
+        yield from self._again(((one.row, one.found) for one in chosen), seen)
 
-    def _first_of_each_task(self, selection: Selection) -> Iterator[_FlanRow]:
-        taken: dict[tuple[Submix | None, str], int] = {}
-        for found in self._found(BadRows(at_once=True)):
-            cap = selection.cap(found.submix)
-            task = (found.submix, found.columns["task_name"])
-            if cap is None or taken.get(task, 0) < cap:
-                taken[task] = taken.get(task, 0) + 1
-                yield found
+    def _offered(self, selection: Selection) -> Iterator[_FlanRow]:
+        for one in self._found():
+            if not isinstance(text := one.found, Dropped):
+                selection.offer(one.position, one.submix, text["task_name"], text["inputs"], text["targets"])
+            yield one
 
-    def _found(self, bad_rows: BadRows) -> Iterator[_FlanRow]:
-        """All usable rows in order; bad ones go to `bad_rows`."""
+    def _first_of_each_task(self, selection: Selection) -> Iterator[tuple[SourceRow, Columns | Dropped]]:
+        taken: Counter[tuple[Submix | None, str]] = Counter()
+        for one in self._found():
+            if not isinstance(one.found, Dropped):
+                cap = selection.cap(one.submix)
+                task = (one.submix, one.found["task_name"])
+                if cap is not None and taken[task] >= cap:
+                    continue
+                taken[task] += 1
+            yield one.row, one.found
+
+    def _nothing(self) -> tuple[str, str]:
+        return "there are no rows in it, or every one was left out", "see `per_task`, `quotas` and `zero_shot_only`"
+
+    def _found(self) -> Iterator[_FlanRow]:
+        """All rows in order, those that cannot be used among them."""
         position = 0
         few_shot = 0
-        for found, columns in self._rows_of_sources(bad_rows):
-            if not self._check(columns, bad_rows, found):
-                continue
-            if self.zero_shot_only and not is_zero_shot(columns["template_type"]):
+        for row, found in self.rows_in():
+            if isinstance(found, Dropped):
+                yield _FlanRow(row, found)
+            elif self.zero_shot_only and found["template_type"] and not is_zero_shot(found["template_type"]):
                 few_shot += 1
-                continue
-            submix = submix_of(columns["task_source"])
-            source, index = found.source, found.record.index
-            yield _FlanRow(position, source, found.revision, index, submix, self._finish(columns, source, index))
-            position += 1
+            else:
+                yield _FlanRow(row, found, position, submix_of(found["task_source"]))
+                position += 1
         if few_shot:
             _log.info("load_flan: left out %d few-shot rows (zero_shot_only: false takes them)", few_shot)
 
-    def _rows_of_sources(self, bad_rows: BadRows) -> Iterator[tuple[SourceRow, Columns]]:
+    def _records(self) -> Iterator[SourceRow]:
         references = not self.hub and any(_is_tsv(f.path) for f in self._files())
-        for found in self._records(bad_rows, need=COLUMNS, tsv_columns=_COT_COLUMNS):
-            columns = found.record.values
-            if columns.keys() == set(_COT_COLUMNS) and _is_tsv(found.file):
-                columns = _from_cot(columns, found.file)
+        for row in super()._records():
+            values = row.values
+            if values.keys() == set(_COT_COLUMNS) and _is_tsv(row.file):
+                yield replace(row, values=_from_cot(values, row.file))
             elif references:
                 # One file with reference columns gives them to all rows: a dataset has one set of columns.
-                columns = {"reference_answer": None, "reference_rationale": None, **columns}
-            yield found, columns
+                yield replace(row, values={"reference_answer": None, "reference_rationale": None, **values})
+            else:
+                yield row
 
-    def _check(self, columns: Columns, bad_rows: BadRows, found: SourceRow) -> bool:
-        where, file, line = found.where, found.file, found.record.line
-        missing = [c for c in COLUMNS if columns.get(c) is None]
-        if missing:
-            names = ", ".join(f"'{c}'" for c in missing)
-            bad_rows.add("missing-column", f"no {names}{where}", file, line, f"a FLAN row has {', '.join(COLUMNS)}")
-            return False
-        for name in COLUMNS:
-            wrong = _not_text(columns[name], empty_allowed=name == "targets")
-            if wrong:
-                bad_rows.add("bad-row", f"'{name}'{where} {wrong}", file, line)
-                return False
-        if type(columns.get("original_index", 0)) is not int:
-            bad_rows.add("bad-row", f"'original_index'{where} is not a whole number", file, line)
-            return False
-        return True
-
-    def _finish(self, columns: Columns, source: str, index: int) -> Columns:
-        row: Columns = {name: columns[name] for name in COLUMNS}
-        row["original_index"] = columns.get("original_index", index)
-        origin = columns.get("dataset_source")
-        row["dataset_source"] = origin if isinstance(origin, str) and origin else source
+    def take(self, row: SourceRow) -> Columns | Dropped | None:
+        values = row.values
+        given = [name for name in COLUMNS[1:] if not is_missing(values.get(name))]
+        texts = texts_of(row, ("inputs", *given), empty=COLUMNS[1:])
+        if isinstance(texts, Dropped):
+            return texts
+        index, origin = values.get("original_index", row.record.index), values.get("dataset_source")
+        if type(index) is not int:
+            return row.dropped("not_a_number", "'original_index' is not a whole number")
+        taken: Columns = {name: texts.get(name, "") for name in COLUMNS}
+        taken["original_index"] = index
+        taken["dataset_source"] = origin if isinstance(origin, str) and origin else row.source
         for name in self.optional_writes:
-            if name in columns and _not_text(columns[name], empty_allowed=True) is None:
-                row[name] = columns[name]
-            elif name in columns:
-                row[name] = None
-        return row
+            if name in values:
+                taken[name] = value if isinstance(value := values[name], str) else None
+        return taken
 
 
 def _from_cot(columns: Mapping[str, Any], path: Path) -> Columns:
@@ -195,14 +176,6 @@ def _from_cot(columns: Mapping[str, Any], path: Path) -> Columns:
         "reference_answer": columns["answer"],
         "reference_rationale": columns["rationale"],
     }
-
-
-def _not_text(value: object, *, empty_allowed: bool) -> str | None:
-    if not isinstance(value, str):
-        return f"is not text but {type(value).__name__}"
-    if not value.strip() and not empty_allowed:
-        return "is empty"
-    return None
 
 
 def _is_tsv(path: Path) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.sources.dialogues import check_prompt, parse_helpsteer
 from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
-from bezoar_data.steps.sources.readers import BadRows
 
 TEXTS = ("prompt", "response")
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
@@ -24,40 +24,41 @@ class LoadHelpsteer2(FileSource):
     finds the two again, and an answer whose neighbour is missing is alone there.
 
     Dropped are rows whose conversation does not end with the user (`even`), does not alternate (`roles`), has an empty
-    turn, or an empty response (`empty`), and those with a rating that is not one of 0 to 4 (`rating`). A row without a
-    prompt or a response ends the run before it begins.
+    turn, or an empty response (`empty`), and those with a rating that is not one of 0 to 4 (`rating`).
     """
 
     use: ClassVar[str] = "load_helpsteer2"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "rated answer"
-    writes: ClassVar[tuple[str, ...]] = (*TEXTS, *ATTRIBUTES, "prompt_index")
+    writes: ClassVar[tuple[str, ...]] = (*TEXTS, *ATTRIBUTES, "prompt_index", "{keep:=}")
     example: ClassVar[str] = "- use: load_helpsteer2\n  with: {hub: nvidia/HelpSteer2}\n"
 
-    def columns_needed(self) -> Sequence[str]:
+    def needs(self) -> Sequence[str]:
         return TEXTS
 
-    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
-        texts = texts_of(row, TEXTS, bad_rows, "a row of HelpSteer2 has a prompt, a response and their ratings")
-        return None if texts is None else {**texts, **{name: row.record.values.get(name) for name in ATTRIBUTES}}
+    def take(self, row: SourceRow) -> Columns | Dropped | None:
+        texts = texts_of(row, TEXTS, empty=TEXTS)
+        if isinstance(texts, Dropped):
+            return texts
+        return {**texts, **{name: row.values.get(name) for name in ATTRIBUTES}}
 
-    def rows_in(self, bad_rows: BadRows) -> Iterator[tuple[SourceRow, Columns]]:
+    def rows_in(self) -> Iterator[tuple[SourceRow, Columns | Dropped]]:
         prompt_index = -1
         waiting: tuple[str, str] | None = None
-        for row, columns in super().rows_in(bad_rows):
-            this = (row.source, columns["prompt"])
+        for row, columns in super().rows_in():
+            this = (row.source, str(row.values.get("prompt")))
             if waiting == this:
                 waiting = None
             else:
                 waiting = this
                 prompt_index += 1
-            yield row, {**columns, "prompt_index": prompt_index}
+            yield row, columns if isinstance(columns, Dropped) else {**columns, "prompt_index": prompt_index}
 
     def decide(self, columns: Columns) -> Kept | Dropped:
         prompt = parse_helpsteer(columns["prompt"])
         if dropped := check_prompt(prompt):
             return dropped
-        if not columns["response"].strip():
+        if is_blank(columns["response"]):
             return Dropped("empty", "the response says nothing")
         bad = next((name for name in ATTRIBUTES if not _rates(columns[name])), None)
         if bad:

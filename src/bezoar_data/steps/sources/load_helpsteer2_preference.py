@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.sources.dialogues import check_prompt, parse_helpsteer
 from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
-from bezoar_data.steps.sources.readers import BadRows
 
 TEXTS = ("prompt", "response_1", "response_2")
 STRENGTH = "preference_strength"
@@ -26,13 +26,13 @@ class LoadHelpsteer2Preference(FileSource):
 
     Dropped are rows of the other part (`other_part`), rows whose conversation does not end with the user (`even`), does
     not alternate (`roles`), has an empty turn, or an empty response (`empty`), and those whose strength is not a whole
-    number from -3 to 3 (`strength`). A row without one of the three texts ends the run before it begins.
+    number from -3 to 3 (`strength`).
     """
 
     use: ClassVar[str] = "load_helpsteer2_preference"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "preference"
-    writes: ClassVar[tuple[str, ...]] = (*TEXTS, STRENGTH, "split")
+    writes: ClassVar[tuple[str, ...]] = (*TEXTS, STRENGTH, "split", "{keep:=}")
     example: ClassVar[str] = (
         "- use: load_helpsteer2_preference\n  with: {hub: nvidia/HelpSteer2, data_dir: preference, part: train}\n"
     )
@@ -41,15 +41,14 @@ class LoadHelpsteer2Preference(FileSource):
         default="all", description="Which rows to keep, by the source's own column `split`."
     )
 
-    def columns_needed(self) -> Sequence[str]:
+    def needs(self) -> Sequence[str]:
         return (*TEXTS, STRENGTH)
 
-    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
-        values = row.record.values
-        texts = texts_of(row, TEXTS, bad_rows, f"a row of the preference set has {', '.join(TEXTS)} and {STRENGTH}")
-        if texts is None:
-            return None
-        return {**texts, STRENGTH: values.get(STRENGTH), "split": values.get("split")}
+    def take(self, row: SourceRow) -> Columns | Dropped | None:
+        texts = texts_of(row, TEXTS, empty=TEXTS)
+        if isinstance(texts, Dropped):
+            return texts
+        return {**texts, STRENGTH: row.values.get(STRENGTH), "split": row.values.get("split")}
 
     def decide(self, columns: Columns) -> Kept | Dropped:
         # Whatever is not "train" is for validation, as the set's own page has it.
@@ -59,7 +58,7 @@ class LoadHelpsteer2Preference(FileSource):
         prompt = parse_helpsteer(columns["prompt"])
         if dropped := check_prompt(prompt):
             return dropped
-        empty = next((name for name in TEXTS[1:] if not columns[name].strip()), None)
+        empty = next((name for name in TEXTS[1:] if is_blank(columns[name])), None)
         if empty:
             return Dropped("empty", f"{empty} says nothing")
         strength = columns[STRENGTH]

@@ -11,7 +11,6 @@ from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.sources.dialogues import check_pair, merge_consecutive, parse_hh
 from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
-from bezoar_data.steps.sources.readers import BadRows
 
 SIDES = ("chosen", "rejected")
 SUBSETS = ("harmless-base", "helpful-base", "helpful-online", "helpful-rejection-sampled")
@@ -25,7 +24,7 @@ class LoadHhRlhf(FileSource):
     have different numbers of turns), `odd` (an odd number), `roles` (they do not alternate from the user on, or text
     stands before the first), `empty` (a turn says nothing), `history` (the sides differ before the last turn),
     `identical` (they differ nowhere). `repair` makes turns of one role in a row one turn before the rules are applied,
-    and `repaired` then marks the rows it changed. A row without two texts ends the run before it begins.
+    and `repaired` then marks the rows it changed.
 
     The source's order is kept, so `limit: 100000` is the slice that OpenBezoar took: it counts the source's rows, and
     whatever draws at random draws from it. `subset` is the part of HH-RLHF, by the file's path or `data_dir`.
@@ -34,18 +33,18 @@ class LoadHhRlhf(FileSource):
     use: ClassVar[str] = "load_hh_rlhf"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "pair"
-    writes: ClassVar[tuple[str, ...]] = ("prompt", *SIDES, "subset")
+    writes: ClassVar[tuple[str, ...]] = ("prompt", *SIDES, "subset", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("repaired",)
     example: ClassVar[str] = "- use: load_hh_rlhf\n  with: {hub: Anthropic/hh-rlhf, limit: 100000}\n"
 
     repair: bool = Field(default=False, description="Make turns of one role in a row one turn, instead of dropping.")
 
-    def columns_needed(self) -> Sequence[str]:
+    def needs(self) -> Sequence[str]:
         return SIDES
 
-    def take(self, row: SourceRow, bad_rows: BadRows) -> Columns | None:
-        texts = texts_of(row, SIDES, bad_rows, f"a row of HH-RLHF has {' and '.join(SIDES)}")
-        return None if texts is None else {**texts, "subset": _subset(row.source)}
+    def take(self, row: SourceRow) -> Columns | Dropped | None:
+        texts = texts_of(row, SIDES, empty=SIDES)
+        return texts if isinstance(texts, Dropped) else {**texts, "subset": _subset(row.source)}
 
     def decide(self, columns: Columns) -> Kept | Dropped:
         chosen, rejected = (parse_hh(columns[side]) for side in SIDES)
@@ -59,7 +58,7 @@ class LoadHhRlhf(FileSource):
             chosen, rejected = merge_consecutive(chosen), merge_consecutive(rejected)
         if dropped := check_pair(chosen, rejected):
             return dropped
-        pair = {"prompt": chosen[:-1], "chosen": chosen[-1:], "rejected": rejected[-1:], "subset": columns["subset"]}
+        pair = {**columns, "prompt": chosen[:-1], "chosen": chosen[-1:], "rejected": rejected[-1:]}
         return Kept({**pair, "repaired": said != (chosen, rejected)} if self.repair else pair)
 
 

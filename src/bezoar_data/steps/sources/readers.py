@@ -1,29 +1,23 @@
-"""Reading rows from JSONL, TSV and Parquet files, one at a time, with every bad row reported at its place.
+"""Files of rows: which ones are meant, their rows, and every bad row at its place.
 
-Sources share these readers. They never hold a whole text file in memory and never leave a bad row out in silence:
-what cannot be read becomes a `Problem` in `BadRows`, which the source raises when it has seen everything.
+How each format is read is in `formats`. Readers never leave a bad row out in silence: it comes with its fault, for a
+source to drop, or becomes a `Problem` in `BadRows`, for who cannot do without any row.
 """
 
 from __future__ import annotations
 
 import glob
-import gzip
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
-
-import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.steps.sources.formats import EXTENSIONS, Fault, FileRow, extension, lines_of, read_file
 
-EXTENSIONS = (".jsonl", ".jsonl.gz", ".parquet", ".tsv", ".tsv.gz")
+__all__ = ["BadRows", "SourceFile", "extension", "find_files", "read_lines", "read_records"]
+
 SHOWN = 20
-_LONGEST_LINE = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +26,6 @@ class SourceFile:
 
     path: Path
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """One row as read: its number in the file (from 0), its line (from 1, if the format has lines), its values."""
-
-    index: int
-    line: int | None
-    values: dict[str, Any]
 
 
 class BadRows:
@@ -57,6 +42,9 @@ class BadRows:
             self.problems.append(Problem(code, message, Place(str(file), line), hint))
         if self._at_once:
             self.raise_if_any()
+
+    def add_fault(self, fault: Fault, file: Path, line: int | None) -> None:
+        self.add(fault.code.replace("_", "-"), fault.message, file, line, fault.hint)
 
     def raise_if_any(self) -> None:
         if not self.count:
@@ -114,128 +102,30 @@ def _files_at(text: str) -> list[SourceFile]:
 _KNOWN = f"known: {', '.join(EXTENSIONS)}"
 
 
-def extension(path: Path) -> str | None:
-    """The known extension a file's name ends with."""
-    name = path.name.lower()
-    return next((e for e in sorted(EXTENSIONS, key=len, reverse=True) if name.endswith(e)), None)
-
-
-def stem(path: Path) -> str:
-    """The file's name without its known extension."""
-    return path.name[: -len(extension(path) or "")] if extension(path) else path.stem
-
-
 def read_records(
-    path: Path, bad_rows: BadRows, *, need: Collection[str] = (), tsv_columns: Sequence[str] = ()
+    path: Path, bad_rows: BadRows, *, header: Collection[str] = (), tsv_columns: Sequence[str] = ()
 ) -> Iterator[FileRow]:
-    """The rows of one file, in order. `need` are columns a table must have; `tsv_columns` name the columns of a TSV
-    file without a header (one with a header is known by having all of `need` in its first line)."""
-    kind = extension(path)
+    """The rows of one file as `formats.read_file` gives them; those that cannot be read, and a file that cannot, go to
+    `bad_rows`."""
     try:
-        if kind == ".parquet":
-            yield from _read_parquet(path, bad_rows, need)
-        elif kind in (".tsv", ".tsv.gz"):
-            yield from _read_tsv(path, bad_rows, need, tsv_columns)
-        else:
-            yield from _read_jsonl(path, bad_rows)
-    except (OSError, EOFError, zlib.error) as error:
-        bad_rows.add("unreadable-file", f"cannot be read: {getattr(error, 'strerror', None) or error}", path)
+        for row in read_file(path, header=header, tsv_columns=tsv_columns):
+            if row.fault is None:
+                yield row
+            else:
+                bad_rows.add_fault(row.fault, path, row.line)
+    except InputError as error:
+        for problem in error.problems:
+            line = problem.place.line if problem.place else None
+            bad_rows.add(problem.code, problem.message, path, line, problem.hint)
 
 
 def read_lines(path: Path, bad_rows: BadRows) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 text file with their numbers, without line ends. A line that is not UTF-8 is a bad row.
-
-    Lines end at a newline byte and nowhere else: a row may hold U+2028 and its like.
-    """
-    with _open(path) as stream:
-        for number, raw in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=1):
-            if number == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                bad_rows.add("not-utf8", "the file is UTF-16, not UTF-8", path, 1, "save it as UTF-8")
-                return
-            try:
-                line = raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                hint = "save the file as UTF-8"
-                bad_rows.add("not-utf8", f"not UTF-8 text: byte 0x{raw[error.start]:02x}", path, number, hint)
-                continue
-            yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
-
-
-def _read_jsonl(path: Path, bad_rows: BadRows) -> Iterator[FileRow]:
-    index = 0
-    for number, line in read_lines(path, bad_rows):
-        if not line.strip():
-            continue
-        try:
-            values = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            bad_rows.add("bad-row", f"not JSON: {error.msg} at column {error.colno}", path, number)
+    """The lines of a UTF-8 text file with their numbers, without line ends. A line that is not UTF-8 is a bad row."""
+    for number, line, fault in lines_of(path):
+        if fault is None:
+            yield number, line
         else:
-            if isinstance(values, dict):
-                yield FileRow(index, number, values)
-            else:
-                bad_rows.add("bad-row", f"a JSON {type(values).__name__} where an object is needed", path, number)
-        index += 1
-
-
-def _read_tsv(path: Path, bad_rows: BadRows, need: Collection[str], columns: Sequence[str]) -> Iterator[FileRow]:
-    names = list(columns)
-    index = 0
-    blank: list[int] = []
-    for number, line in read_lines(path, bad_rows):
-        if not line:
-            blank.append(number)
-            continue
-        # Blank lines at the end of a file hold nothing; one between rows is a row that lost its text.
-        for empty in blank:
-            bad_rows.add("bad-row", "an empty line between rows", path, empty)
-        index += len(blank)
-        blank = []
-        fields = line.split("\t")
-        if number == 1 and need and set(need) <= set(fields):
-            names = fields
-            continue
-        if len(fields) != len(names):
-            what = f"{len(fields)} tab-separated field{'s' * (len(fields) != 1)} where {len(names)} are needed"
-            bad_rows.add("bad-row", what, path, number, f"columns: {', '.join(names)}")
-        else:
-            yield FileRow(index, number, dict(zip(names, (_unescape(f) for f in fields), strict=True)))
-        index += 1
-
-
-def _unescape(field: str) -> str:
-    # FLAN's own files write a newline inside a field as the two characters backslash and n, and escape nothing else.
-    return field.replace("\\n", "\n")
-
-
-def _read_parquet(path: Path, bad_rows: BadRows, need: Collection[str]) -> Iterator[FileRow]:
-    try:
-        with pq.ParquetFile(path) as file:
-            missing = [c for c in need if c not in file.schema_arrow.names]
-            if missing:
-                bad_rows.add(
-                    "missing-column", f"no column {_quoted(missing)}", path, hint=_has(file.schema_arrow.names)
-                )
-                return
-            index = 0
-            for batch in file.iter_batches(batch_size=1024):
-                for values in batch.to_pylist():
-                    yield FileRow(index, None, values)
-                    index += 1
-    except pa.ArrowException as error:
-        bad_rows.add("unreadable-file", f"not a readable Parquet file: {str(error).splitlines()[0]}", path)
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f"'{n}'" for n in names)
-
-
-def _has(names: Sequence[str]) -> str:
-    return f"the file has: {', '.join(names)}"
-
-
-def _open(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb"))
+            bad_rows.add_fault(fault, path, number)
 
 
 def _problem(code: str, message: str, path: Path, hint: str) -> Problem:

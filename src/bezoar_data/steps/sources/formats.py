@@ -1,0 +1,293 @@
+"""Rows out of files as people have them: JSON Lines, JSON lists, CSV, TSV, Parquet, packed with gzip or zstd or not.
+
+A text file is read as a stream and by what stands in it: a list in a `.jsonl` file is a list, lines in a `.json` file
+are lines. A row that cannot be read comes as a `FileRow` with its fault and its own words, so that whoever reads can
+drop that one row; a file that cannot be read at all is an `InputError`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import re
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, cast
+
+import orjson
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
+
+PACKED = ("", ".gz", ".zst")
+EXTENSIONS = (*(f"{kind}{packed}" for kind in (".jsonl", ".json", ".csv", ".tsv") for packed in PACKED), ".parquet")
+_LISTS = frozenset(f".json{packed}" for packed in PACKED)
+_ALIASES = {".ndjson": ".jsonl"}
+_LONGEST_LINE = 64 * 1024 * 1024
+_MANY_DIGITS = re.compile(rb"[:\[,\s-]\d{19,}")
+csv.field_size_limit(_LONGEST_LINE)  # else a text of 128 kB is an error
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a row cannot be read: a code, a sentence, the remedy, and the row's own words."""
+
+    code: str
+    message: str
+    words: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One row as read: its number in the file (from 0), its line (from 1, if the format has lines), its values."""
+
+    index: int
+    line: int | None
+    values: dict[str, Any]
+    fault: Fault | None = None
+
+
+def extension(path: Path) -> str | None:
+    """The known extension a file's name ends with."""
+    name = path.name.lower()
+    for alias, known in _ALIASES.items():
+        name = re.sub(rf"{re.escape(alias)}(?=(\.gz|\.zst)?$)", known, name)
+    return next((e for e in sorted(EXTENSIONS, key=len, reverse=True) if name.endswith(e)), None)
+
+
+def stem(path: Path) -> str:
+    """The file's name without its known extension."""
+    kind = extension(path)
+    return path.name.lower().removesuffix(kind) and path.name[: -len(kind)] if kind else path.stem
+
+
+def read_file(path: Path, *, header: Collection[str] = (), tsv_columns: Sequence[str] = ()) -> Iterator[FileRow]:
+    """The rows of one file, in order.
+
+    `tsv_columns` name the columns of a TSV file without a header; one with a header is known by having all of `header`
+    in its first line. Without `tsv_columns` the first line is the header. Raises `InputError` for a file that cannot be
+    read at all.
+    """
+    kind = (extension(path) or "").removesuffix(".gz").removesuffix(".zst")
+    try:
+        if kind == ".parquet":
+            yield from _parquet(path)
+        elif kind == ".tsv":
+            yield from _tsv(path, header, tsv_columns)
+        elif kind == ".csv":
+            yield from _csv(path)
+        else:
+            yield from _json(path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str, Fault | None]]:
+    """The lines of a UTF-8 text file with their numbers, without line ends, and what is wrong with them.
+
+    Lines end at a newline byte and nowhere else: a row may hold U+2028 and its like.
+    """
+    with opened(path) as stream:
+        for number, raw in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=1):
+            if number == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                problem = Problem("not-utf8", "the file is UTF-16, not UTF-8", Place(str(path), 1), "save it as UTF-8")
+                raise InputError(problem)
+            fault = None
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                line = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                fault = Fault("not_utf8", f"not UTF-8 text: byte 0x{raw[error.start]:02x}", line, "save it as UTF-8")
+            yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n"), fault
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The file's bytes, unpacked."""
+    name = path.name.lower()
+    if name.endswith(".gz"):
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    if name.endswith(".zst"):
+        import pyarrow as pa
+
+        return cast("IO[bytes]", io.BufferedReader(pa.input_stream(str(path), compression="zstd"), 1 << 16))
+    return path.open("rb")
+
+
+def _json(path: Path) -> Iterator[FileRow]:
+    with opened(path) as stream:
+        head = stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+    first, newline, rest = head.partition(b"\n")
+    is_list = head.startswith(b"[") and not (_is_whole(first) and rest.strip())
+    is_one_value = extension(path) in _LISTS and newline and not _is_whole(first)
+    if is_list or is_one_value:
+        yield from _rows_of(_whole(path))
+    else:
+        yield from _json_lines(path)
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        load_json(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _whole(path: Path) -> Any:
+    """The one value of a file."""
+    with opened(path) as stream:
+        raw = stream.read().removeprefix(b"\xef\xbb\xbf")
+    try:
+        return load_json(raw)
+    except ValueError as error:
+        hint = "a list begins with [ and ends with ]; JSON Lines has one object on each line, without commas"
+        raise _unreadable(path, f"this is no whole JSON list: {error}", hint) from None
+
+
+def _rows_of(value: Any) -> Iterator[FileRow]:
+    """The rows of a list; those of the one list in a mapping, as some sets are packed; else the mapping as one row."""
+    if isinstance(value, dict):
+        lists = [v for v in value.values() if isinstance(v, list) and v and all(isinstance(x, dict) for x in v)]
+        value = lists[0] if len(lists) == 1 else [value]
+    for index, one in enumerate(value):
+        yield _row(index, None, one, lambda one=one: json.dumps(one, ensure_ascii=False))
+
+
+def _json_lines(path: Path) -> Iterator[FileRow]:
+    index = 0
+    for number, line, fault in lines_of(path):
+        if not line.strip():
+            continue
+        if fault is not None:
+            yield FileRow(index, number, {}, fault)
+        else:
+            try:
+                value = load_json(line)
+            except ValueError as error:
+                yield FileRow(index, number, {}, Fault("not_json", f"not JSON: {error}", line))
+            else:
+                yield _row(index, number, value, lambda line=line: line)
+        index += 1
+
+
+def _row(index: int, line: int | None, value: Any, words: Any) -> FileRow:
+    if isinstance(value, dict):
+        return FileRow(index, line, value)
+    kind = {list: "list", str: "text", type(None): "null"}.get(type(value), "number")
+    return FileRow(index, line, {}, Fault("not_a_row", f"a JSON {kind} where an object is needed", words()))
+
+
+def load_json(text: str | bytes) -> Any:
+    """A JSON value, exactly: integers of any size stay whole, and NaN and infinities, which some programs write and
+    JSON does not have, are read as the floats they mean. Raises `ValueError` with the column."""
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if not _MANY_DIGITS.search(raw):
+        try:
+            return orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            pass  # Python's reader takes NaN and lone surrogates too, or says what is wrong
+    try:
+        return json.loads(raw.decode("utf-8", "surrogatepass"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value says that there is none: null, or the NaN that pandas writes for it."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _csv(path: Path) -> Iterator[FileRow]:
+    with io.TextIOWrapper(opened(path), "utf-8-sig", errors="surrogateescape", newline="") as stream:
+        head = stream.readline()
+        delimiter = max(",;\t|", key=head.count)
+        rows = csv.reader(chain([head], stream), delimiter=delimiter)
+        index = 0
+        try:
+            names = [name.strip() for name in next(rows, [])]
+            _check_names(path, names)
+            for fields in rows:
+                if not fields:
+                    continue
+                if len(fields) == len(names):
+                    yield FileRow(index, rows.line_num, dict(zip(names, fields, strict=True)))
+                else:
+                    yield FileRow(index, rows.line_num, {}, _fields_fault(fields, names, delimiter))
+                index += 1
+        except csv.Error as error:
+            raise _unreadable(path, f"line {rows.line_num} is no CSV: {error}") from None
+
+
+def _tsv(path: Path, header: Collection[str], columns: Sequence[str]) -> Iterator[FileRow]:
+    names = list(columns)
+    index = 0
+    blank: list[int] = []
+    for number, line, fault in lines_of(path):
+        if not line:
+            blank.append(number)
+            continue
+        # Blank lines at the end of a file hold nothing; one between rows is a row that lost its text.
+        for empty in blank:
+            yield FileRow(index, empty, {}, Fault("bad_row", "an empty line between rows", ""))
+            index += 1
+        blank = []
+        fields = line.split("\t")
+        if number == 1 and (not names or (header and set(header) <= set(fields))):
+            _check_names(path, fields)
+            names = fields
+            continue
+        if fault is not None:
+            yield FileRow(index, number, {}, fault)
+        elif len(fields) != len(names):
+            yield FileRow(index, number, {}, _fields_fault(fields, names, "\t"))
+        else:
+            yield FileRow(index, number, dict(zip(names, map(_unescape, fields), strict=True)))
+        index += 1
+
+
+def _unescape(field: str) -> str:
+    # FLAN's own files write a newline inside a field as the two characters backslash and n, and escape nothing else.
+    return field.replace("\\n", "\n")
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    twice = {name for name in names if names.count(name) > 1}
+    if not names or twice or not all(names):
+        said = f"two columns are called '{min(twice)}'" if twice and all(names) else "a column has no name"
+        problem = Problem("bad-header", f"{said} in the first line", Place(str(path), 1), "name the columns there")
+        raise InputError(problem)
+
+
+def _fields_fault(fields: Sequence[str], names: Sequence[str], delimiter: str) -> Fault:
+    what = "tab-separated field" if delimiter == "\t" else "field"
+    message = f"{len(fields)} {what}{'s' * (len(fields) != 1)} where {len(names)} are needed"
+    words = delimiter.join(fields).encode("utf-8", "backslashreplace").decode()
+    return Fault("bad_row", message, words, f"columns: {', '.join(names)}")
+
+
+def _parquet(path: Path) -> Iterator[FileRow]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            index = 0
+            for batch in file.iter_batches(batch_size=1024):
+                for values in batch.to_pylist():
+                    yield FileRow(index, None, values)
+                    index += 1
+    except pa.ArrowException as error:
+        raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
+
+
+def _unreadable(path: Path, message: str, hint: str = "") -> InputError:
+    return InputError(Problem("unreadable-file", message, Place(str(path)), hint))
