@@ -15,8 +15,8 @@ def row(position: int = 0, **columns: Any) -> Row:
     return Row(columns, Lineage(id=f"row-{position}", order=(position,)))
 
 
-def answer(text: str, finish_reason: str = "stop") -> Answer:
-    return Answer((Sample(text, finish_reason, "key"),), model="scripted")
+def answer(text: str, finish_reason: str = "stop", refusal: str = "") -> Answer:
+    return Answer((Sample(text, finish_reason, "key", refusal),), model="scripted")
 
 
 @dataclass

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.providers.base import Request, provider_class
+from bezoar_data.llms.providers.common.received import received
 
 HI = ({"role": "user", "content": "hi"},)
 
@@ -38,13 +39,13 @@ class Endpoint:
         schema: Any = None,
         **values: Any,
     ) -> Any:
-        """The provider's completions for one request. `values` are the model's own."""
+        """The provider's completions for one request, as they are read. `values` are the model's own."""
         model = Model.model_validate({"provider": self.provider, "model": "m", "base_url": self.url, **values})
         provider = provider_class(self.provider)(model)
         assert provider.problems() == []
         await provider.open()
         try:
-            return await provider.complete(Request(model, list(messages), schema, samples, attempt))
+            return received(await provider.complete(Request(model, list(messages), schema, samples, attempt)))
         finally:
             await provider.close()
 

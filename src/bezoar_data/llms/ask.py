@@ -43,11 +43,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One answer: its text, why it ended (`stop`, `length`, `content_filter`...), and its key in the journal."""
+    """One answer: its text, why it ended (`stop`, `length`...), and its key in the journal.
+
+    `refusal` is the reason code of a sample that is none, where others of the same question are; its text is empty.
+    """
 
     text: str
     finish_reason: str
     key: str
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +71,23 @@ class Answer:
         return self.samples[0].finish_reason
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the token limit ended any of its samples."""
+        return any(sample.finish_reason == "length" for sample in self.samples)
+
+    @property
     def keys(self) -> tuple[str, ...]:
         return tuple(s.key for s in self.samples)
 
 
 class Refused(BezoarError):
-    """The provider refused this one request for good, or gave no usable answer to it after all retries. Thrown into the
-    step's generator; uncaught, it drops the row with this reason. `lasting`: it would be refused again whatever is set
-    otherwise, so it may be journalled."""
+    """This one question gets no answer, for good: `llms.refusals` tells the causes. Thrown into the step's generator;
+    uncaught, it drops the row with this reason. `text` is what the model said all the same, if it said anything.
+    `lasting`: it would be refused again whatever is set otherwise, so it may be journalled."""
 
-    def __init__(self, reason: str, detail: str, *, lasting: bool = True) -> None:
+    def __init__(self, reason: str, detail: str, text: str | None = None, *, lasting: bool = True) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.text = text
         self.lasting = lasting

@@ -28,7 +28,9 @@ from bezoar_data.llms.error_signs import CAUSES as SAID
 from bezoar_data.llms.error_signs import REASONS, cause_of, never_fits
 from bezoar_data.llms.refusals import RefusalReason
 
-Cause = Literal["rate_limited", "unavailable", "server_error", "timeout", "conflict", "connection", "cut", "garbage"]
+Cause = Literal[
+    "rate_limited", "unavailable", "server_error", "timeout", "conflict", "connection", "cut", "garbage", "unfinished"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ CAUSES: Mapping[Cause, Rule] = {
     "connection": Rule(reached=False),  # nobody is there
     "cut": Rule(reached=False, may_have_cost=True, alone=True),  # the connection broke before the answer was whole
     "garbage": Rule(may_have_cost=True, alone=True),  # an answer that cannot be used
+    "unfinished": Rule(may_have_cost=True, alone=True),  # part of an answer: its finish reason says that it failed
 }
 
 _TRANSIENT: Mapping[int, Cause] = {408: "timeout", 409: "conflict", 425: "conflict", 429: "rate_limited",

@@ -10,14 +10,19 @@ from bezoar_data.llms.ask import Answer, Ask, Message, Sample
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, ModelStep, StepGenerator
 
+TRUNCATED = "truncated"
+"""Reason of a row whose answer was cut by the token limit; the flag of one that was kept all the same."""
+CUT = "cut by the token limit"
+
 
 class AnsweringStep(ModelStep):
-    """A model step that wants plain text. An answer that is empty, was cut by the token limit or was stopped by the
-    provider's content filter is asked for again, and in the end drops the row with what the model said."""
+    """A model step that wants plain text. An answer that is empty or was cut by the token limit is asked for again, and
+    in the end drops the row with what the model said."""
 
     retries: NonNegativeInt = Field(default=2, description="How often an unusable answer is asked for again.")
     keep_truncated: bool = Field(
-        default=False, description="Keep an answer cut by the token limit instead of asking again."
+        default=False,
+        description="Keep an answer cut by the token limit, flagged as `truncated`, instead of asking again.",
     )
 
     def answer(self, row: Row, asked: str, system: str | None, *, into: str, empty: str) -> StepGenerator:
@@ -29,10 +34,12 @@ class AnsweringStep(ModelStep):
         question: Message = {"role": "user", "content": text}
         messages = ({"role": "system", "content": system}, question) if system and system.strip() else (question,)
         answer = yield from self.usable(messages)
-        return answer if isinstance(answer, Dropped) else Kept(row.with_columns(**{into: answer}))
+        if isinstance(answer, Dropped):
+            return answer
+        return Kept(row.with_columns(**{into: answer.text.strip()}), flag=cut_flag(answer))
 
-    def usable(self, messages: Sequence[Message]) -> Generator[Ask, Answer, str | Dropped]:
-        """The answer's text, or the verdict `empty_answer`, `truncated_answer` or `filtered_answer`."""
+    def usable(self, messages: Sequence[Message]) -> Generator[Ask, Answer, Sample | Dropped]:
+        """The answer's first sample, or the verdict `empty_answer` or `truncated`."""
         reason = text = ""
         for attempt in range(self.retries + 1):
             before = text
@@ -40,17 +47,20 @@ class AnsweringStep(ModelStep):
             text = answer.text.strip()
             reason = self.unusable_reason(answer.samples[0])
             if not reason:
-                return text
+                return answer.samples[0]
             if text and text == before:
                 break  # it says the same again; a third time would be paid for nothing
         return Dropped(reason, f"asked {attempt + 1} times", raw=text or None, failed=True)
 
     def unusable_reason(self, sample: Sample) -> str:
-        """Why one answer cannot be used: `filtered_answer`, `empty_answer`, `truncated_answer`; empty if it can."""
-        if sample.finish_reason == "content_filter":
-            return "filtered_answer"
+        """Why one answer cannot be used: `empty_answer`, `truncated` or its refusal; empty if it can."""
+        if sample.refusal:
+            return sample.refusal
         if not sample.text.strip():
             return "empty_answer"
-        if sample.finish_reason == "length" and not self.keep_truncated:
-            return "truncated_answer"
-        return ""
+        return TRUNCATED if sample.finish_reason == "length" and not self.keep_truncated else ""
+
+
+def cut_flag(*samples: Sample) -> Dropped | None:
+    """The flag of a row that goes on with an answer which was cut, if one of these was."""
+    return Dropped(TRUNCATED, CUT) if any(sample.finish_reason == "length" for sample in samples) else None

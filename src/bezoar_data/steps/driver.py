@@ -170,14 +170,18 @@ def apply_verdict(row: Row, verdict: Verdict, step: str) -> Outcome:
 def _apply_children(row: Row, verdict: Verdict, children: Sequence[Child], step: str) -> Outcome:
     before = row.lineage.without(step)
     rows: list[Row] = []
+    flags: list[Drop] = []
     for k, child in enumerate(children):
         parent = row.id if child.parent is None else rows[child.parent].id
         lineage = (row.lineage if child.asked is None else before).child(step, k, parent)
         for ask, answer in child.asked or ():
             lineage = lineage.answered(answer_name(step, ask.to), answer.model, answer.keys, demo=answer.demo)
+        if child.flag is not None and child.dropped is None:
+            flags.append(_mark(step, child.flag))
+            lineage = replace(lineage, flags=(*lineage.flags, flags[-1]))
         made = Row(dict(child.columns), lineage)
         rows.append(_dropped(made, child.dropped, step) if child.dropped else made)
-    return _outcome_made(verdict, children, rows)
+    return replace(_outcome_made(verdict, children, rows), flags=tuple(flags))
 
 
 def _outcome_made(verdict: Verdict | None, made: Sequence[Child] | Sequence[Made], rows: Sequence[Row]) -> Outcome:

@@ -44,13 +44,14 @@ class Child:
     """A row that a step made from the one it was given, or (`dropped`) a candidate for one that was not kept.
 
     `parent` is the place of an earlier child of the same verdict that this one was made from; None: the row itself.
-    `asked` holds the questions and answers it came of; None: all that were asked for the row.
+    `asked` holds the questions and answers it came of; None: all that were asked for the row. `flag` is as in `Kept`.
     """
 
     columns: Columns
     parent: int | None = None
     asked: Sequence[tuple[Ask, Answer]] | None = None
     dropped: Dropped | None = None
+    flag: Dropped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ OVER_TARGET = "over_target"
 
 def refused(error: Refused) -> Dropped:
     """The verdict on a row whose request the provider refused and whose step did not handle it."""
-    return Dropped(reason=error.reason, detail=error.detail, failed=True)
+    return Dropped(reason=error.reason, detail=error.detail, raw=error.text, failed=True)
 
 
 def broken(error: Exception) -> Dropped:

@@ -17,6 +17,7 @@ from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.providers.anthropic import Anthropic
 from bezoar_data.llms.providers.base import Completion, Refusal, Request, Transient, Unauthorised
+from bezoar_data.llms.providers.common.received import received
 from support.anthropic_server import KEY, AnthropicServer
 from support.gateways import QUICK, ask_all, user
 
@@ -49,7 +50,7 @@ async def ask(
     assert provider.problems() == []
     await provider.open()
     try:
-        return await provider.complete(Request(made, messages, schema, tuple(range(n)), attempt))
+        return received(await provider.complete(Request(made, messages, schema, tuple(range(n)), attempt)))
     finally:
         await provider.close()
 
@@ -98,8 +99,8 @@ async def test_tokens_of_the_cache_are_prompt_tokens(server: AnthropicServer) ->
 
 @pytest.mark.parametrize(
     ("told", "reason"),
-    [("end_turn", "stop"), ("stop_sequence", "stop"), ("max_tokens", "length"), ("refusal", "content_filter"),
-     ("model_context_window_exceeded", "length"), ("pause_turn", "pause_turn"), (None, "unknown")],
+    [("end_turn", "stop"), ("stop_sequence", "stop"), ("max_tokens", "length"), ("refusal", "refusal"),
+     ("model_context_window_exceeded", "length"), ("pause_turn", "length"), (None, "unknown"), ("new", "new")],
 )  # fmt: skip
 async def test_reasons_are_told_in_the_houses_words(server: AnthropicServer, told: str | None, reason: str) -> None:
     server.overrides = {"stop_reason": told}

@@ -128,22 +128,22 @@ async def test_log_probabilities_and_thoughts_are_kept(endpoint: Endpoint) -> No
 
 
 @pytest.mark.parametrize(
-    ("content", "finish", "message", "text", "reason"),
+    ("content", "finish", "message", "text", "reason", "error"),
     [
-        ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "stop", {}, "ab", "stop"),
-        (None, "length", {}, "", "length"),
-        (None, "content_filter", {}, "", "content_filter"),
-        (None, "stop", {"refusal": "I will not"}, "I will not", "refusal"),
-        ("", "stop", {}, "", "stop"),
-        ("x", None, {}, "x", "unknown"),
+        ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "stop", {}, "ab", "stop", None),
+        (None, "length", {}, "", "length", "only_thinking"),
+        (None, "content_filter", {}, "", "content_filter", "content_filter"),
+        (None, "stop", {"refusal": "I will not"}, "I will not", "refusal", "refused"),
+        ("", "stop", {}, "", "stop", None),
+        ("x", None, {}, "x", "unknown", None),
     ],
 )
 async def test_odd_but_whole_answers_are_taken(
-    endpoint: Endpoint, content: Any, finish: Any, message: Any, text: str, reason: str
+    endpoint: Endpoint, content: Any, finish: Any, message: Any, text: str, reason: str, error: str | None
 ) -> None:
     endpoint.answer = lambda: ok(content, finish, **message)
     (made,) = await endpoint.ask()
-    assert (made.text, made.finish_reason) == (text, reason)
+    assert (made.text, made.finish_reason, made.error) == (text, reason, error)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.providers.common.chat_format import is_strict
 from bezoar_data.runs.row import Lineage, Row, made_id
 from bezoar_data.steps.base import Child, Children, Dropped
-from bezoar_data.steps.driver import apply_verdict
+from bezoar_data.steps.driver import apply_verdict, outcome_of
 from bezoar_data.steps.evol_instruct.draw import IN_BREADTH, IN_DEPTH
 from bezoar_data.steps.evol_instruct.evolve import EvolInstructEvolve
 from support.drive import Driven, answer, drive
@@ -73,8 +73,8 @@ def test_each_success_takes_the_place_of_what_it_came_from():
         (["B", "bee", "Equal"], "no_information_gain", "Equal"),
         (["B", "bee", *["Perhaps"] * 2], "unclear_comparison", "Perhaps"),
         (["  "], "empty_evolution", "  "),
-        ([answer("B and", "length")], "truncated_evolution", "B and"),
-        (["B", answer("bee and", "length")], "truncated_response", "bee and"),
+        ([answer("B and", "length")], "truncated", "B and"),
+        (["B", answer("bee and", "length")], "truncated", "bee and"),
     ],
 )
 def test_what_fails_goes_on_as_it_was_and_is_kept_with_its_reason(answers: list[Any], reason: str, raw: str):
@@ -148,8 +148,13 @@ def test_headings_are_taken_off_the_beginning_only():
 
 
 def test_a_cut_answer_is_used_where_that_is_asked_for():
-    driven = drive(step(epochs=1, keep_truncated=True), seed(), [answer("B", "length"), answer("bee", "length"), GAIN])
-    assert children(driven)[0].dropped is None
+    driven = drive(
+        step(epochs=2, keep_truncated=True), seed(), [answer("B"), answer("bee", "length"), GAIN, "C", "sea", GAIN]
+    )
+    cut, whole = children(driven)
+    assert (cut.dropped, whole.dropped, whole.flag) == (None, None, None)
+    assert cut.flag == Dropped("truncated", "cut by the token limit")
+    assert [flag.reason for flag in outcome_of(step(), seed(), driven.verdict).flags] == ["truncated"]
 
 
 def test_a_refused_request_fails_its_evolution_only():

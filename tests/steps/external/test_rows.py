@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy
@@ -54,13 +55,17 @@ def test_an_answer_that_cannot_be_read_is_asked_again_then_dropped_with_its_text
     assert isinstance(drive(step, given, ["hm", RATED]).verdict, Kept)
 
 
-@pytest.mark.parametrize(("reason", "verdict"), [("length", "truncated_answer"), ("content_filter", "filtered_answer")])
-def test_an_answer_that_was_cut_is_not_taken_for_whole(reason: str, verdict: str) -> None:
-    given = row(instruction="Say A.")
-    step = adapter(FastTask, "TextGeneration", retries=0)
-    assert drive(step, given, [answer("half", reason)]).verdict == Dropped(verdict, raw="half", failed=True)
-    kept = drive(adapter(FastTask, "TextGeneration", retries=0, keep_truncated=True), given, [answer("half", "length")])
-    assert isinstance(kept.verdict, Kept)
+def test_an_answer_that_was_cut_is_not_taken_for_whole() -> None:
+    given, cut = row(instruction="Say A."), Dropped("truncated", "cut by the token limit")
+    half = answer("half", "length")
+    dropped = drive(adapter(FastTask, "TextGeneration", retries=0), given, [half]).verdict
+    assert dropped == replace(cut, raw="half", failed=True)
+    kept = drive(adapter(FastTask, "TextGeneration", retries=0, keep_truncated=True), given, [half]).verdict
+    assert isinstance(kept, Kept)
+    assert kept.flag == cut
+    own = drive(adapter(ExternalTask, "TextGeneration"), given, [half]).verdict
+    assert isinstance(own, Kept)
+    assert own.flag == cut, "a task that reads its answers itself takes what it gets"
 
 
 def several(*texts: str) -> Answer:

@@ -1,6 +1,7 @@
 import pytest
 
 from bezoar_data.steps.base import Dropped, Kept
+from bezoar_data.steps.driver import outcome_of
 from bezoar_data.steps.orca.explain import OrcaExplain
 from support.drive import answer, drive, row
 from support.scripted_llm import ScriptedLLM
@@ -32,9 +33,8 @@ def test_sends_no_system_message_where_it_is_empty(system) -> None:
     [
         (answer(""), "empty_answer"),
         (answer(" \n"), "empty_answer"),
-        (answer("Because li", "length"), "truncated_answer"),
+        (answer("Because li", "length"), "truncated"),
         (answer("", "length"), "empty_answer"),
-        (answer("I cannot", "content_filter"), "filtered_answer"),
     ],
 )
 def test_asks_again_for_an_unusable_answer_and_then_drops_the_row(bad, reason) -> None:
@@ -64,6 +64,8 @@ def test_keeps_a_cut_answer_if_told_to() -> None:
     driven = drive(explain(keep_truncated=True), ROW, [answer("Because li", "length")])
     assert isinstance(driven.verdict, Kept)
     assert driven.verdict.columns["explained_targets"] == "Because li"
+    assert driven.verdict.flag == Dropped("truncated", "cut by the token limit")
+    assert outcome_of(explain(), ROW, driven.verdict).flags[0].reason == "truncated"
 
 
 @pytest.mark.parametrize("question", ["", "  ", None])

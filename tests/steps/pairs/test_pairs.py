@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bezoar_data.llms.ask import Answer, Sample
+from bezoar_data.llms.ask import Answer, Refused, Sample
 from bezoar_data.runs.row import Lineage, Row
 from bezoar_data.steps.base import Children, Dropped, RowStep
 from bezoar_data.steps.driver import Outcome, WaveRun, apply_verdict
@@ -243,7 +245,20 @@ def test_a_candidate_that_is_never_usable_is_dropped_alone():
     assert isinstance(driven.verdict, Children)
     good, bad = driven.verdict.rows
     assert (good.columns["response"], good.dropped) == ("A", None)
-    assert bad.dropped == Dropped("truncated_answer", "asked 2 times", "cut", failed=True)
+    assert bad.dropped == Dropped("truncated", "asked 2 times", "cut", failed=True)
+
+
+def test_a_refused_candidate_is_lost_alone_and_not_asked_again():
+    filtered = Sample("", "content_filter", "k", "content_filter")
+    given = replace(several("A", ""), samples=(*several("A", "").samples, filtered))
+    turns = candidates(n=3, retries=1).run_row(row(prompt="Why?"))
+    assert isinstance(turns, Generator)
+    assert next(turns).n == 3
+    assert turns.send(given).n == 1, "the empty one alone"
+    with pytest.raises(StopIteration) as end:
+        turns.throw(Refused("only_thinking", "there is nothing after its thinking"))
+    made = [(c.columns["response"], c.dropped and c.dropped.reason) for c in end.value.value.rows]
+    assert made == [("A", None), (None, "content_filter"), (None, "empty_answer")], "and what was there is kept"
 
 
 def test_a_prompt_that_says_nothing_is_not_asked():

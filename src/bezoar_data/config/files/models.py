@@ -203,6 +203,12 @@ class Model(Strict):
         "price, answered within a day. `direct`: ask for each answer at once.",
         examples=["batch"],
     )
+    thinking: Literal["split", "keep"] = Field(
+        default="split",
+        description="What becomes of a model's thinking: told apart from its answer and journalled (split), or put "
+        "before the answer's text between <think> tags, whatever the model's own spelling (keep).",
+        examples=["keep"],
+    )
     sampling: Sampling = Field(
         default=Sampling(), description="How answers are drawn.", examples=[{"temperature": 0.7, "max_tokens": 1024}]
     )

@@ -32,6 +32,7 @@ from bezoar_data.llms.endpoint.usage import Usage, billed_or
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Completion, Request
+from bezoar_data.llms.providers.common.received import received
 from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.llms.retry_policy import ProviderError, Refusal, RetryPolicy, Transient, Unauthorised
 
@@ -257,7 +258,7 @@ class BatchEndpoint:
         try:
             if not isinstance(raw, bytes):
                 raise Transient("unavailable", "the batch ended without an answer to it")
-            completions = self._api.read(raw, batched.request)
+            completions = received(self._api.read(raw, batched.request))
             if not completions:
                 raise Transient("garbage", "an answer without choices")
             return completions

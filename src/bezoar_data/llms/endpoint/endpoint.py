@@ -21,6 +21,7 @@ from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, RateLimiter
 from bezoar_data.llms.endpoint.timeouts import Timeouts
 from bezoar_data.llms.endpoint.usage import Usage, billed_or
 from bezoar_data.llms.providers.base import Completion, Provider, Request
+from bezoar_data.llms.providers.common.received import received
 from bezoar_data.llms.redact import redact
 from bezoar_data.llms.retry_policy import Refusal, RetryPolicy, Transient, Unauthorised
 
@@ -189,7 +190,7 @@ class Endpoint:
         usage.in_flight += 1
         try:
             with self._timeouts.within(timeout):
-                completions = await self.provider.complete(request)
+                completions = received(await self.provider.complete(request))
             if not completions:
                 raise Transient("garbage", "an answer without choices")
             if len(completions) < request.n:

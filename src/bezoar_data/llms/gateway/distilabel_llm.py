@@ -27,6 +27,7 @@ from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.gateway.gateway import Gateway
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
+from bezoar_data.llms.reading.answer import Reading, read_answer
 
 CLOSE_WITHIN = 30.0
 """Seconds that answers underway are awaited for when the last user unloads the LLM."""
@@ -230,12 +231,12 @@ class ChatLLM(AsyncLLM):
             }
         answer, entries = output
         return {
-            "generations": [sample.text for sample in answer.samples],
+            "generations": [None if sample.refusal else sample.text for sample in answer.samples],
             "statistics": {
                 "input_tokens": [e.prompt_tokens or 0 for e in entries],
                 "output_tokens": [e.completion_tokens or 0 for e in entries],
             },
-            "finish_reason": [sample.finish_reason for sample in answer.samples],
+            "finish_reason": [sample.refusal or sample.finish_reason for sample in answer.samples],
             "key": [sample.key for sample in answer.samples],
         }
 
@@ -277,7 +278,10 @@ def _foreign_outputs(llm: LLM, asks: list[Ask]) -> list[Answer | Refused]:
 def _foreign_answer(llm: LLM, texts: Sequence[str | None]) -> Answer | Refused:
     if not texts or any(text is None for text in texts):
         return Refused("no_usable_answer", "the model gave no text")
-    return Answer(tuple(Sample(text or "", "unknown", "") for text in texts), llm.model_name)
+    read = [read_answer(text or "", "stop", {}) or Reading(text or "", "stop", "stop", {}) for text in texts]
+    if all(r.error for r in read):
+        return Refused(read[0].error or "", read[0].detail)
+    return Answer(tuple(Sample(r.text, "unknown", "", r.error or "") for r in read), llm.model_name)
 
 
 def structure_schema(structure: Any) -> dict[str, Any] | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from bezoar_data.config.files.models import Model, Price
-from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
+from bezoar_data.llms.ask import Answer, Ask, Refused
+from bezoar_data.llms.gateway.outcome import answer_of, refusal_in
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.journal.recorded import RecordedAnswers
@@ -73,11 +74,7 @@ class CachedAnswers:
             return CacheLookup(keys, (None,) * ask.n, None)
         most = model.sampling.max_tokens
         entries = tuple(self._journal.find(key, most, retry_failed=self._retry_failed) for key in keys)
-        refusal = next((e for e in entries if e is not None and e.error is not None), None)
-        if refusal is not None:
-            return CacheLookup(keys, entries, Refused(refusal.error or "", refusal.detail))
-        there = [e for e in entries if e is not None]
-        if len(there) < ask.n:
-            return CacheLookup(keys, entries, None)
-        samples = tuple(Sample(e.text or "", e.finish_reason, e.key) for e in there)
-        return CacheLookup(keys, entries, Answer(samples, model.model, demo))
+        if refusal := refusal_in(entries):
+            return CacheLookup(keys, entries, refusal)
+        answer = None if None in entries else answer_of(entries, model, demo=demo)
+        return CacheLookup(keys, entries, answer)

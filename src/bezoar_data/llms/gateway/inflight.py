@@ -154,7 +154,9 @@ class InflightRequests:
         made = [question.answered(i, c, asked_at) for i, c in zip(samples, completions, strict=False) if c]
         for entry in made:
             question.usage.book(entry.prompt_tokens or 0, entry.completion_tokens or 0, entry.cost)
-        question.usage.answered += len(made)
+        refused = sum(entry.error is not None for entry in made)
+        question.usage.refused += refused
+        question.usage.answered += len(made) - refused
         self._usage.tick(len(made))
         if len(made) == 1:
             stored = [await self._journal.put(made[0])]

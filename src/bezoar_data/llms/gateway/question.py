@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bezoar_data.config.files.models import Model
-from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
+from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.batch.endpoint import BatchEndpoint
 from bezoar_data.llms.endpoint.endpoint import Endpoint
 from bezoar_data.llms.endpoint.usage import Usage, cost_of
+from bezoar_data.llms.gateway.outcome import answer_of, refusal_in
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Completion
@@ -44,10 +45,7 @@ class Question:
 
     @property
     def refusal(self) -> Refused | None:
-        for entry in self.entries:
-            if entry is not None and entry.error is not None:
-                return Refused(entry.error, entry.detail)
-        return None
+        return refusal_in(self.entries)
 
     @property
     def complete(self) -> bool:
@@ -60,8 +58,7 @@ class Question:
                 self.entries[i] = got[key]
 
     def answer(self) -> Answer:
-        samples = tuple([Sample(e.text or "", e.finish_reason, e.key) for e in self.entries if e is not None])
-        return Answer(samples, self.to.model.model, self.to.demo)
+        return answer_of(self.entries, self.to.model, demo=self.to.demo)
 
     def answered(self, i: int, completion: Completion, asked_at: float) -> Entry:
         """The journal's entry for a completion that came as the `i`-th sample."""
@@ -71,6 +68,8 @@ class Question:
             key=self.keys[i],
             text=completion.text,
             finish_reason=completion.finish_reason,
+            error=completion.error,
+            detail=completion.detail,
             provider=model.provider,
             model=model.model,
             revision=model.revision,

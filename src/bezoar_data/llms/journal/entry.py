@@ -27,7 +27,7 @@ class JournalError(BezoarError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One answer, or one deterministic refusal (`text` None, `error` a reason code), and what it took to get it.
+    """One answer, or one refusal (`error` a reason code, `text` what was said all the same), and what it took.
 
     Times are seconds since the epoch; prices are US dollars per million tokens, `cost` is US dollars. `max_tokens`
     None means that no limit was sent. `extra` holds JSON values (log-probabilities...). `messages` are the rendered

@@ -8,11 +8,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bezoar_data.llms.journal.entry import REDACTED, Entry
+from bezoar_data.llms.reading.answer import read_answer
+from bezoar_data.llms.refusals import refusal_rule
 
 CUT = "length"
 """The finish reason of an answer that did not end by itself."""
+
+
+def as_read(entry: Entry) -> Entry | None:
+    """A stored entry as an answer that comes in today is read: older ones may hold thinking in their text, marks round
+    it, or another spelling of why they ended. None for part of an answer, whose endpoint gave up midway."""
+    if entry.error is not None or entry.text is None:
+        return entry
+    found = read_answer(entry.text, entry.finish_reason, entry.extra)
+    if found is None:
+        return entry
+    if found.ending == "failed":
+        return None
+    return replace(
+        entry,
+        text=found.text,
+        finish_reason=found.finish_reason,
+        extra=found.extra,
+        error=found.error,
+        detail=found.detail,
+    )
 
 
 def serves(entry: Entry, max_tokens: int | None, *, retry_failed: bool = False) -> bool:
@@ -20,14 +43,14 @@ def serves(entry: Entry, max_tokens: int | None, *, retry_failed: bool = False) 
 
     * An answer that ended by itself serves, unless it is longer than is now allowed.
     * A cut one serves when no more is asked for than it was allowed, with the same exception.
-    * A refusal serves, unless it is to be retried, or fewer tokens are asked for: "maximum context exceeded" is a
-      refusal that a lower `max_tokens` cures.
+    * A refusal serves, unless it is to be retried, or another limit cures it: fewer tokens "maximum context exceeded",
+      more tokens a model that thought for as long as it might.
     * What was redacted stays away for good: asking again would bring it back.
     """
     if entry.error is not None:
         if entry.error == REDACTED:
             return True
-        return not retry_failed and _limit(max_tokens) >= _limit(entry.max_tokens)
+        return not retry_failed and not _cured(entry, max_tokens)
     used = entry.completion_tokens
     asked = _limit(max_tokens)
     allowed = _limit(entry.max_tokens)
@@ -36,10 +59,7 @@ def serves(entry: Entry, max_tokens: int | None, *, retry_failed: bool = False) 
         return False
     if entry.finish_reason != CUT:
         return True
-    if entry.max_tokens is None and max_tokens is not None and used is not None:
-        # Cut although no limit was sent: the provider's own default, which naming a limit may raise.
-        return asked <= used
-    return asked <= allowed
+    return not _allows_more(entry, max_tokens)
 
 
 def choose(entries: Iterable[Entry], max_tokens: int | None, *, retry_failed: bool = False) -> Entry | None:
@@ -49,7 +69,7 @@ def choose(entries: Iterable[Entry], max_tokens: int | None, *, retry_failed: bo
     from stays what it was made from), the last refusal before earlier ones.
     """
     answer = refusal = None
-    for entry in entries:
+    for entry in filter(None, map(as_read, entries)):
         if entry.error == REDACTED:
             return entry
         if serves(entry, max_tokens, retry_failed=retry_failed):
@@ -65,7 +85,7 @@ def fullest(entries: Iterable[Entry]) -> Entry | None:
     cut one, else the last refusal. The first among equals."""
     best: Entry | None = None
     best_rank: tuple[int, float] = (-1, 0.0)
-    for entry in entries:
+    for entry in filter(None, map(as_read, entries)):
         if entry.error == REDACTED:
             rank = (3, 0.0)
         elif entry.error is not None:
@@ -75,6 +95,22 @@ def fullest(entries: Iterable[Entry]) -> Entry | None:
         if rank > best_rank or (rank == best_rank and rank[0] == 0):
             best, best_rank = entry, rank
     return best
+
+
+def _cured(entry: Entry, max_tokens: int | None) -> bool:
+    """Whether the limit asked for now may turn a refusal into an answer."""
+    cured_by = refusal_rule(entry.error or "").cured_by
+    if cured_by == "more_tokens":
+        return _allows_more(entry, max_tokens)
+    return cured_by == "fewer_tokens" and _limit(max_tokens) < _limit(entry.max_tokens)
+
+
+def _allows_more(entry: Entry, max_tokens: int | None) -> bool:
+    used = entry.completion_tokens
+    if entry.max_tokens is None and max_tokens is not None and used is not None:
+        # Cut although no limit was sent: the provider's own default, which naming a limit may raise.
+        return max_tokens > used
+    return _limit(max_tokens) > _limit(entry.max_tokens)
 
 
 def _limit(max_tokens: int | None) -> float:

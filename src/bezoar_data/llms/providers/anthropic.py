@@ -20,6 +20,7 @@ from bezoar_data.llms.providers.base import Completion, Request
 from bezoar_data.llms.providers.common.dialect import folded
 from bezoar_data.llms.providers.common.http import endpoint_url, failure_inside
 from bezoar_data.llms.providers.openai import OpenAI
+from bezoar_data.llms.reading.answer import REASONING
 from bezoar_data.llms.retry_policy import Transient
 
 ANTHROPIC = "https://api.anthropic.com/v1"
@@ -28,15 +29,6 @@ VERSION = "2023-06-01"
 MAX_TOKENS = 4096
 """Sent when the models file sets no `max_tokens`: the API wants one, and every model takes this."""
 TOOL = "answer"
-_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "tool_use": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "refusal": "content_filter",
-}
-"""Anthropic's words for why an answer ended -> OpenAI's words. Others stay as they are."""
 
 
 class Anthropic(OpenAI):
@@ -132,10 +124,10 @@ def _completion(value: dict[str, Any], schema: Mapping[str, Any] | None, headers
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise Transient("garbage", "an answer without content", billed=billed)
     reason = value.get("stop_reason")
-    reason = _REASONS.get(reason, reason) if isinstance(reason, str) and reason else "unknown"
+    reason = reason if isinstance(reason, str) and reason else "unknown"
     extra: dict[str, Any] = {"usage": cached} if cached else {}
     if thoughts := _joined(blocks, "thinking"):
-        extra["reasoning"] = thoughts
+        extra[REASONING] = thoughts
     text = _joined(blocks, "text")
     if schema is not None and (given := _given(blocks, schema)) is not None:
         text = given

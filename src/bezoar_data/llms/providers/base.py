@@ -24,6 +24,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.ask import Message
+from bezoar_data.llms.refusals import RefusalReason
 from bezoar_data.llms.retry_policy import Cause, ProviderError, Refusal, Transient, Unauthorised
 
 __all__ = [
@@ -102,7 +103,9 @@ class Completion:
     """One answer as the endpoint gave it.
 
     Token counts are this sample's share: over a request's samples they add up to what the endpoint billed. None means
-    that it did not say. `finish_reason` is the endpoint's word (`stop`, `length`, `content_filter`...).
+    that it did not say. `finish_reason` is the endpoint's word (`stop`, `MAX_TOKENS`, `SAFETY`...). `extra` holds JSON
+    values, a model's thinking under `reasoning`. Whether it is an answer at all, and what of its text, is read where it
+    comes in (`common.received`): `error` and `detail` are written there.
     """
 
     text: str
@@ -111,6 +114,8 @@ class Completion:
     completion_tokens: int | None = None
     request_id: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    error: RefusalReason | None = None
+    detail: str = ""
 
 
 class Provider(ABC):

@@ -23,8 +23,8 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
-from bezoar_data.llms.providers.common.chat_format import split_bill
 from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, register_environment, words
+from bezoar_data.llms.providers.common.usage import split_bill
 from bezoar_data.llms.redact import register_secret
 from bezoar_data.llms.retry_policy import Refusal, Transient
 

@@ -23,6 +23,7 @@ from pydantic import Field, PositiveInt
 
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Columns, Row
+from bezoar_data.steps.answering import CUT, TRUNCATED, cut_flag
 from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, StepGenerator
 from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
 from bezoar_data.steps.evol_instruct.eliminate import (
@@ -142,7 +143,9 @@ class EvolInstructEvolve(ModelStep):
         description="Ask for the evolved instruction as JSON by a schema: small models then give it alone.",
     )
     keep_truncated: bool = Field(
-        default=False, description="Go on with an answer that was cut by the token limit, as the authors did."
+        default=False,
+        description="Go on with an answer that was cut by the token limit, as the authors did; its row is flagged as "
+        "`truncated`.",
     )
 
     def load(self) -> None:
@@ -172,7 +175,8 @@ class EvolInstructEvolve(ModelStep):
             except Refused as error:
                 dropped = refused(error)
             columns = self._columns_of(evolution, category, epoch)
-            children.append(Child(columns, parent, tuple(evolution.asked), dropped))
+            flag = cut_flag(*(answer.samples[0] for ask, answer in evolution.asked if ask.to == "llm"))
+            children.append(Child(columns, parent, tuple(evolution.asked), dropped, flag))
             if dropped is None:
                 text, parent = evolution.instruction, epoch - 1
         return Children(children)
@@ -200,13 +204,13 @@ class EvolInstructEvolve(ModelStep):
         if not evolution.instruction:
             return Dropped("empty_evolution", "the model gave no instruction", raw=answer.text or None, failed=True)
         if self._is_cut(answer):
-            return Dropped("truncated_evolution", "cut by the token limit", raw=answer.text, failed=True)
+            return Dropped(TRUNCATED, f"the instruction was {CUT}", raw=answer.text, failed=True)
         if self.drop_answers and self._is_answer(evolution):
             return Dropped(ANSWERED, "the model answered the instruction or declined", raw=answer.text)
         answer = yield from evolution.ask(evolution.instruction)
         evolution.response = answer.text.strip()
         if self._is_cut(answer):
-            return Dropped("truncated_response", "cut by the token limit", raw=answer.text, failed=True)
+            return Dropped(TRUNCATED, f"the response was {CUT}", raw=answer.text, failed=True)
         dropped = check_evolution(
             evolution.instruction, evolution.response, file.label_phrases, file.stop_words, self.apologies
         )

@@ -4,6 +4,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -14,6 +15,7 @@ from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.runs.row import RESERVED, Columns, Row, canonical, digest
+from bezoar_data.steps.answering import CUT, TRUNCATED
 from bezoar_data.steps.base import (
     AsksModel,
     Child,
@@ -83,7 +85,11 @@ class ExternalGlobalTask(AsksModel, ExternalGlobalStep):
         for answers in direct.calls:
             by_row = len(answers) == len(rows)
             for i, row in enumerate(rows):
-                self._credit(row, answers[i : i + 1] if by_row else answers)
+                own = answers[i : i + 1] if by_row else answers
+                self._credit(row, own)
+                verdict = verdicts[i]
+                if isinstance(verdict, Kept) and any(isinstance(a, Answer) and a.is_cut for a in own):
+                    verdicts[i] = replace(verdict, flag=Dropped(TRUNCATED, CUT))
         return verdicts
 
     def _credit(self, row: Row, answers: Sequence[Answer | Refused]) -> None:

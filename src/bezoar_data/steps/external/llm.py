@@ -82,6 +82,6 @@ class Direct:
 
 
 def _output(answer: Answer | Refused, n: int) -> dict[str, Any]:
-    texts = [None] * n if isinstance(answer, Refused) else [sample.text for sample in answer.samples]
+    texts = [None] * n if isinstance(answer, Refused) else [None if s.refusal else s.text for s in answer.samples]
     nothing = [0] * len(texts)
     return {"generations": texts, "statistics": {"input_tokens": nothing, "output_tokens": list(nothing)}}

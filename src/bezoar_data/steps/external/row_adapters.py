@@ -18,6 +18,7 @@ from pydantic import Field, NonNegativeInt
 
 from bezoar_data.llms.ask import Answer, Ask
 from bezoar_data.runs.row import Columns, Row
+from bezoar_data.steps.answering import CUT, TRUNCATED, cut_flag
 from bezoar_data.steps.base import Child, Children, Dropped, Kept, ModelStep, RowStep, StepGenerator, Verdict
 from bezoar_data.steps.external.adapter import LoadedAdapter
 from bezoar_data.steps.external.loading import outputs_of
@@ -55,10 +56,11 @@ class ExternalStep(LoadedAdapter, RowStep):
     def _verdict(self, row: Row, outs: Sequence[Columns], call: Call | None) -> Verdict:
         """What became of the row: itself, rows made of it, or nothing."""
         nothing = self._nothing(call)
+        flag = Dropped(TRUNCATED, CUT) if call is not None and call.cut else None
         made = [
             Child(row.columns, dropped=nothing)
             if call is not None and self.is_empty(out)
-            else Child(self.renaming.taken(row.columns, out))
+            else Child(self.renaming.taken(row.columns, out), flag=flag)
             for out in outs
         ]
         return _as_verdict(made, nothing if call is not None and call.refused else Dropped(LEFT_OUT))
@@ -87,7 +89,8 @@ class FastTask(ExternalTask):
 
     retries: NonNegativeInt = Field(default=2, description="How often an unusable answer is asked for again.")
     keep_truncated: bool = Field(
-        default=False, description="Keep an answer cut by the token limit instead of asking again."
+        default=False,
+        description="Keep an answer cut by the token limit, flagged as `truncated`, instead of asking again.",
     )
 
     @property
@@ -111,10 +114,10 @@ class FastTask(ExternalTask):
     def _parsed(self, answer: Answer, k: int, given: Columns) -> Columns | Dropped:
         """What the task reads out of one sample, or why it is of no use."""
         sample = answer.samples[k]
-        if sample.finish_reason == "content_filter":
-            return Dropped("filtered_answer", raw=sample.text or None, failed=True)
+        if sample.refusal:
+            return Dropped(sample.refusal, failed=True)
         if sample.finish_reason == "length" and not self.keep_truncated:
-            return Dropped("truncated_answer", raw=sample.text or None, failed=True)
+            return Dropped(TRUNCATED, CUT, raw=sample.text or None, failed=True)
         if not sample.text.strip():
             return Dropped("empty_answer", failed=True)
         try:
@@ -131,14 +134,15 @@ class FastTask(ExternalTask):
         usable = [out for out in outs if not isinstance(out, Dropped)]
         if usable and self.step.group_generations:
             usable = [{**group_dicts(*usable), "model_name": answer.model}]
-            return Kept(self.renaming.taken(row.columns, {**given, **usable[0]}))
+            return Kept(self.renaming.taken(row.columns, {**given, **usable[0]}), flag=cut_flag(*answer.samples))
         made = []
         for out, sample in zip(outs, answer.samples, strict=True):
             asked = ((ask, replace(answer, samples=(sample,))),)
             if isinstance(out, Dropped):
                 made.append(Child(row.columns, asked=asked, dropped=out))
             else:
-                made.append(Child(self.renaming.taken(row.columns, {**given, **out}), asked=asked))
+                columns = self.renaming.taken(row.columns, {**given, **out})
+                made.append(Child(columns, asked=asked, flag=cut_flag(sample)))
         return _as_verdict(made, Dropped(LEFT_OUT))
 
 
@@ -147,7 +151,7 @@ def _as_verdict(made: Sequence[Child], none: Dropped) -> Verdict:
     if not made:
         return none
     if len(made) == 1:
-        return made[0].dropped or Kept(made[0].columns)
+        return made[0].dropped or Kept(made[0].columns, flag=made[0].flag)
     return Children(made)
 
 

@@ -75,6 +75,6 @@ SETTINGS: Mapping[str, str] = {
     "group_generations": "Put the answers of a row into lists instead.",
     "use_default_structured_output": "Ask for JSON in the form the task reads, where the endpoint can.",
     "retries": "How often an unusable answer is asked for again.",
-    "keep_truncated": "Keep an answer cut by the token limit instead of asking again.",
+    "keep_truncated": "Keep an answer cut by the token limit, flagged as `truncated`, instead of asking again.",
 }
 """What settings that many steps have are for."""

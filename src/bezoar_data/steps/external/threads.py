@@ -68,6 +68,8 @@ class Call:
         self._thread = threading.Thread(target=self._run, name="bezoar-external", daemon=True)
         self.refused: Refused | None = None
         self.last: Answer | None = None
+        self.cut = False
+        """Whether the token limit ended any of its answers."""
 
     def _run(self) -> None:
         _THREAD.call = self
@@ -101,6 +103,7 @@ class Call:
             self.refused = reply
         else:
             self.last = reply
+            self.cut |= reply.is_cut
         return reply
 
 

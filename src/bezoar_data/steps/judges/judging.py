@@ -94,13 +94,15 @@ class JudgingStep(ModelStep):
             answer = yield Ask(messages, schema=self.guide[0].verdict_schema(), n=samples)
         except Refused as error:
             return [refused(error)] * samples
-        said = [sample.text for sample in answer.samples]
         found: list[V | Dropped] = []
-        for i, text in enumerate(said):
+        for i, sample in enumerate(answer.samples):
+            if sample.refusal:
+                found.append(Dropped(sample.refusal, failed=True))
+                continue
             # Two samples may be unreadable in the same words: without an attempt of their own they would share one
             # journalled answer, and agree for no reason.
             attempts = (k * samples + i + 1 for k in range(self.retries))
-            found.append((yield from self._until_read(text, messages, read, attempts)))
+            found.append((yield from self._until_read(sample.text, messages, read, attempts)))
         return found
 
     def unjudged(self, row: Row, why: Dropped) -> Kept:

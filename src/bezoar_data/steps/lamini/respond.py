@@ -23,8 +23,8 @@ class LaminiRespond(AnsweringStep, AskOnceTask):
     """Ask the teacher for a concise response to each instruction.
 
     The system message asks for an answer in as few words as the request allows (`system: ""` sends none). A response
-    that is empty, was cut by the token limit or was stopped by the provider's content filter is asked for again; a row
-    that never gets a usable one is dropped as `empty_answer`, `truncated_answer` or `filtered_answer`.
+    that is empty or was cut by the token limit is asked for again; a row that never gets a usable one is dropped as
+    `empty_answer` or `truncated`. A refused one (`content_filter`, `refused`, `only_thinking`) is dropped at once.
     """
 
     use: ClassVar[str] = "lamini.respond"

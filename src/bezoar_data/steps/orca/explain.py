@@ -15,9 +15,9 @@ from bezoar_data.steps.distilabel_task import AskOnceTask
 class OrcaExplain(AnsweringStep, AskOnceTask):
     """Ask the teacher for an explained answer to each FLAN question.
 
-    The question is asked under `system_message` (none if it is empty). An answer that is empty, was cut by the token
-    limit or was stopped by the provider's content filter is asked for again; a row that never gets a usable one is
-    dropped as `empty_answer`, `truncated_answer` or `filtered_answer`, with what the model said.
+    The question is asked under `system_message` (none if it is empty). An answer that is empty or was cut by the token
+    limit is asked for again; a row that never gets a usable one is dropped as `empty_answer` or `truncated`, with what
+    the model said. A refused one (`content_filter`, `refused`, `only_thinking`) is dropped at once.
     """
 
     use: ClassVar[str] = "orca.explain"

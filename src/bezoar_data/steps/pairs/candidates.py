@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pydantic import Field, PositiveInt
 
-from bezoar_data.llms.ask import Answer, Ask, Message, Sample
+from bezoar_data.llms.ask import Answer, Ask, Message, Refused, Sample
 from bezoar_data.runs.messages import asked_with, turns_of
 from bezoar_data.runs.row import Columns, Row
-from bezoar_data.steps.answering import AnsweringStep
+from bezoar_data.steps.answering import AnsweringStep, cut_flag
 from bezoar_data.steps.base import Child, Children, Dropped, StepGenerator
 
 
@@ -33,8 +33,8 @@ class Candidates(AnsweringStep):
     side by side where two of these steps come after one source and meet in a union. How much the answers differ is up
     to the model's temperature in the models file.
 
-    What is empty, was cut by the token limit or was stopped by the provider's content filter is asked for again; a
-    candidate that is never usable is dropped as `empty_answer`, `truncated_answer` or `filtered_answer`.
+    What is empty or was cut by the token limit is asked for again; a candidate that is never usable is dropped as
+    `empty_answer` or `truncated`. What is refused (`content_filter`, `refused`, `only_thinking`) is dropped at once.
     """
 
     use: ClassVar[str] = "pairs.candidates"
@@ -56,25 +56,38 @@ class Candidates(AnsweringStep):
         if not asked:
             return Dropped("empty_prompt", f"there is nothing to answer in `{self.prompt}`", failed=True)
         system = turns_of(row.get(self.system) if self.system else "", "system")
+        found = yield from self._candidates((*system, *asked))
+        return Children([self._child(row, prompt, i, candidate) for i, candidate in enumerate(found)])
+
+    def _candidates(self, messages: Sequence[Message]) -> Generator[Ask, Answer, list[_SampledAnswer]]:
+        """So many candidates as are wanted, the usable ones first."""
         usable: list[_SampledAnswer] = []
+        refused: list[_SampledAnswer] = []
         unusable: list[_SampledAnswer] = []
         for attempt in range(self.retries + 1):
-            ask = Ask((*system, *asked), n=self.n - len(usable), attempt=attempt)
-            answer = yield ask
+            ask = Ask(messages, n=self.n - len(usable) - len(refused), attempt=attempt)
+            try:
+                answer = yield ask
+            except Refused:
+                if not usable:
+                    raise
+                break  # what came before is worth keeping
             given = [_SampledAnswer(ask, answer, s, self.unusable_reason(s)) for s in answer.samples]
             usable += [c for c in given if not c.reason]
-            before, unusable = _texts(unusable), [c for c in given if c.reason]
+            refused += [c for c in given if c.sample.refusal]
+            before, unusable = _texts(unusable), [c for c in given if c.reason and not c.sample.refusal]
             if not unusable or (_texts(unusable) == before and any(before)):
                 break
-        return Children([self._child(row, prompt, i, candidate) for i, candidate in enumerate((*usable, *unusable))])
+        return [*usable, *refused, *unusable]
 
     def _child(self, row: Row, prompt: Any, number: int, candidate: _SampledAnswer) -> Child:
         text = candidate.sample.text.strip() or None
         columns: Columns = {"prompt": prompt, "response": text, "candidate": number}
         columns |= {column: row.get(column) for column in ([self.system] if self.system else []) + self.keep}
-        dropped = Dropped(candidate.reason, f"asked {candidate.ask.attempt + 1} times", text, failed=True)
+        detail = "" if candidate.sample.refusal else f"asked {candidate.ask.attempt + 1} times"
+        dropped = Dropped(candidate.reason, detail, text, failed=True) if candidate.reason else None
         one = replace(candidate.answer, samples=(candidate.sample,))
-        return Child(columns, asked=[(candidate.ask, one)], dropped=dropped if candidate.reason else None)
+        return Child(columns, asked=[(candidate.ask, one)], dropped=dropped, flag=cut_flag(candidate.sample))
 
 
 def _texts(candidates: Sequence[_SampledAnswer]) -> list[str]:

@@ -6,12 +6,16 @@ Every field is checked: anything odd is a failure of this one request.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from bezoar_data.llms.providers.base import Completion
 from bezoar_data.llms.providers.common.http import failure_inside
+from bezoar_data.llms.providers.common.usage import Sample, read_usage, reasoning_tokens, shares
+from bezoar_data.llms.reading.answer import REASONING
+from bezoar_data.llms.reading.finish_reasons import ending_of
 from bezoar_data.llms.retry_policy import Transient
 
 
@@ -21,62 +25,91 @@ def read_completions(value: dict[str, Any], wanted: int, headers: Mapping[str, s
     choices = value.get("choices")
     if not choices and value.get("error"):
         raise failure_inside(orjson.dumps(value), headers)
-    usage = _usage(value.get("usage"))
+    usage = read_usage(value.get("usage"))
     if not isinstance(choices, list) or not choices:
         raise Transient("garbage", "an answer without choices", billed=usage)
     request_id = value.get("id")
-    made = [_completion(choice, usage) for choice in choices[:wanted]]
+    thought = reasoning_tokens(value.get("usage")) if len(choices) == 1 else 0
+    made = [_said(choice, usage, thought) for choice in choices[:wanted]]
     name = request_id if isinstance(request_id, str) else headers.get("x-request-id", "")
-    counted = split_bill(usage, len(made))
+    counted = shares(usage, [said.counted for said in made], value)
     return [
-        Completion(text, reason, prompt, answer, name, extra)
-        for (text, reason, extra), (prompt, answer) in zip(made, counted, strict=True)
+        Completion(said.text, said.finish_reason, prompt, answer, name, said.extra)
+        for said, (prompt, answer) in zip(made, counted, strict=True)
     ]
 
 
-def _completion(choice: Any, usage: tuple[int, int] | None) -> tuple[str, str, dict[str, Any]]:
+@dataclass(slots=True)
+class _Said:
+    """What one choice holds."""
+
+    text: str
+    finish_reason: str
+    extra: dict[str, Any]
+    tokens: int | None
+
+    @property
+    def counted(self) -> Sample:
+        return Sample(self.text + str(self.extra.get(REASONING, "")), self.tokens)
+
+
+def _said(choice: Any, usage: tuple[int, int] | None, thought: int) -> _Said:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
         raise Transient("garbage", "a choice without a message", billed=usage)
     reason = choice.get("finish_reason")
     reason = reason if isinstance(reason, str) and reason else "unknown"
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str))
-    if not isinstance(content, str):
-        refusal = message.get("refusal")
-        if isinstance(refusal, str) and refusal:
-            content, reason = refusal, "refusal"
-        elif reason in ("length", "content_filter"):
-            content = ""  # a whole answer of its kind: all tokens went into thinking, or nothing may be said
-        else:
-            raise Transient("garbage", "a message without content", billed=usage)
+    text, thinking, refusal = _content(message)
+    if refusal:
+        text, reason = refusal, "refusal"
+    elif text is None:
+        if not thinking and not thought and ending_of(reason) not in ("length", "content_filter", "refusal", "failed"):
+            raise Transient("garbage", f"a message without content, finish reason '{reason}'", billed=usage)
+        text = ""
     extra: dict[str, Any] = {}
-    if choice.get("logprobs"):
-        extra["logprobs"] = choice["logprobs"]
-    thinking = message.get("reasoning_content") or message.get("reasoning")
-    if isinstance(thinking, str):
-        extra["reasoning"] = thinking
-    return content, reason, extra
+    logprobs = choice.get("logprobs")
+    if logprobs:
+        extra["logprobs"] = logprobs
+    if thinking:
+        extra[REASONING] = thinking
+    elif thought and not text:
+        extra["reasoning_tokens"] = thought
+    tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
+    return _Said(text, reason, extra, len(tokens) if isinstance(tokens, list) and tokens else None)
 
 
-def _usage(value: Any) -> tuple[int, int] | None:
-    """(prompt, completion) tokens billed, if the endpoint tells both."""
-    if not isinstance(value, dict):
-        return None
-    prompt, answer = value.get("prompt_tokens"), value.get("completion_tokens")
-    if type(prompt) is not int or type(answer) is not int or prompt < 0 or answer < 0:
-        return None
-    return prompt, answer
+def _content(message: Mapping[str, Any]) -> tuple[str | None, str, str]:
+    """A message's answer (None where it has none), thinking and refusal, wherever they stand in it."""
+    content = message.get("content")
+    refusal = message.get("refusal")
+    thinking = next((told for name in _THINKING if (told := _words(message.get(name)))), "")
+    if isinstance(content, list):
+        parts = [part for part in content if isinstance(part, dict)]
+        texts = [part["text"] for part in parts if _is_text(part) and isinstance(part.get("text"), str)]
+        thinking = thinking or "".join(_words(part) for part in parts if not _is_text(part))
+        refusal = refusal or next((part["refusal"] for part in parts if part.get("refusal")), None)
+        content = "".join(texts) if texts else None
+    return content if isinstance(content, str) else None, thinking, refusal if isinstance(refusal, str) else ""
 
 
-def split_bill(usage: tuple[int, int] | None, n: int) -> list[tuple[int | None, int | None]]:
-    """A bill split over its samples: the prompt to the first, the answers' tokens evenly. The sum stays the bill."""
-    if usage is None:
-        return [(None, None)] * n
-    prompt, answer = usage
-    each, rest = divmod(answer, n)
-    return [(prompt if i == 0 else 0, each + (i < rest)) for i in range(n)]
+_THINKING = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+"""Where servers put a model's thinking: DeepSeek and vLLM, Ollama and OpenRouter, others; as text, or in parts."""
+
+
+def _is_text(part: Mapping[str, Any]) -> bool:
+    return part.get("type", "text") in ("text", "output_text")
+
+
+def _words(told: Any) -> str:
+    """The text in thinking that comes as text, as a part or as several."""
+    if isinstance(told, str):
+        return told
+    if isinstance(told, list):
+        return "".join(map(_words, told))
+    if isinstance(told, dict):
+        named = (_words(told.get(name)) for name in ("text", "thinking", "summary", "reasoning"))
+        return next(filter(None, named), "")
+    return ""
 
 
 def is_strict(schema: Any) -> bool:
