@@ -51,7 +51,7 @@ def test_asks_again_for_an_unusable_answer_and_then_drops_the_row(bad, reason) -
 def test_an_answer_that_comes_again_word_for_word_ends_the_asking() -> None:
     half = answer("Because li", "length")
     assert drive(explain(retries=5), ROW, [half, half]).verdict == Dropped(
-        "truncated_answer", "asked 2 times", raw="Because li", failed=True
+        "truncated", "asked 2 times", raw="Because li", failed=True
     )
     assert isinstance(drive(explain(retries=5), ROW, ["", "", "Because."]).verdict, Kept), "nothing is no answer"
 

@@ -237,7 +237,7 @@ def test_candidates_that_come_again_word_for_word_end_the_asking():
     cut = several("cut", finish="length")
     driven = drive(candidates(n=1, retries=5), row(prompt="Why?"), [cut, cut])
     assert isinstance(driven.verdict, Children)
-    assert driven.verdict.rows[0].dropped == Dropped("truncated_answer", "asked 2 times", "cut", failed=True)
+    assert driven.verdict.rows[0].dropped == Dropped("truncated", "asked 2 times", "cut", failed=True)
 
 
 def test_a_candidate_that_is_never_usable_is_dropped_alone():

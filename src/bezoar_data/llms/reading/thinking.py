@@ -112,7 +112,7 @@ def _unopened(text: str) -> Iterator[Split]:
         if code is None:
             code = [found.span() for found in _CODE.finditer(text)]
         at, end = mark.span()
-        opened = text.lower().find(_OPENED_BY[mark[0].lower()], 0, at) >= 0
+        opened = text.lower().find(_OPENED_BY[mark[0].lower()].rstrip(">"), 0, at) >= 0  # perhaps with attributes
         if not opened and not any(start <= at < stop for start, stop in code) and _ends_thinking(text, at, end):
             yield Split(text[:at], text[end:].lstrip())
 
