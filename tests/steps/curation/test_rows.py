@@ -1,4 +1,5 @@
-"""The steps that decide a row by itself: clean, length, language, refusals, repetition, personal_data, where."""
+"""The steps that decide a row by itself: clean, length, language, refusals, repetition, personal_data, where, and those
+of checks: whole, template_marks, script, reference."""
 
 import json
 from pathlib import Path
@@ -13,10 +14,16 @@ from bezoar_data.steps.curation.clean import Clean
 from bezoar_data.steps.curation.language import Language
 from bezoar_data.steps.curation.length import Length
 from bezoar_data.steps.curation.personal_data import PersonalData
+from bezoar_data.steps.curation.reference import Reference
 from bezoar_data.steps.curation.refusals import Refusals
 from bezoar_data.steps.curation.repetition import Repetition
+from bezoar_data.steps.curation.script import Script
+from bezoar_data.steps.curation.template_marks import TemplateMarks
 from bezoar_data.steps.curation.where import WhereStep
+from bezoar_data.steps.curation.whole import Whole
 from support.drive import drive, row
+
+PEAK = "Which mountain is the highest one of the Pyrenees?"
 
 
 def why(step: RowStep, text: Any) -> str | None:
@@ -330,3 +337,46 @@ def test_where_keeps_what_is_true():
 def test_where_tells_a_mistake_with_the_settings():
     with pytest.raises(ValueError, match=r"'=' is not known.*write '=='"):
         WhereStep(name="w", expression="rating = 4")
+
+
+# whole, template_marks, script, reference
+
+
+@pytest.mark.parametrize(
+    ("step", "columns", "reason"),
+    [
+        (Whole(name="w", column="text"), {"text": " "}, "empty"),
+        (Whole(name="w", column="text", instruction="asked"), {"text": "It stands on the Pyren", "asked": PEAK}, "cut"),
+        (Whole(name="w", column="text", instruction="asked"), {"text": "It is Aneto", "asked": PEAK}, None),
+        (TemplateMarks(name="m", column="text"), {"text": "Hi <|im_end|>"}, "template_mark"),
+        (TemplateMarks(name="m", column="text", instruction="asked"), {"text": "{{x}}", "asked": "Use {{x}}"}, None),
+        (
+            Script(name="s", column="text", instruction="asked"),
+            {"text": "Потому что так", "asked": PEAK},
+            "other_script",
+        ),
+        (Script(name="s", column="text", instruction="asked"), {"text": "Because", "asked": PEAK}, None),
+        (Reference(name="r", column="text"), {"text": "It is 4.", "targets": "5", "inputs": "2 + 2?"}, "other_answer"),
+        (Reference(name="r", column="text"), {"text": "It is 4.", "targets": "4", "inputs": "2 + 2?"}, None),
+        (Reference(name="r", column="text"), {"text": "It is.", "targets": "4", "inputs": "2 + 2?"}, "no_answer"),
+        (Reference(name="r", column="text", unstated="keep"), {"text": "It is.", "targets": "4", "inputs": ""}, None),
+        (Reference(name="r", column="text", instruction=""), {"text": "It is (B).", "targets": "(B)"}, None),
+        (Reference(name="r", column="text"), {"text": "It is 4.", "targets": None, "inputs": "2 + 2?"}, None),
+        (
+            Reference(name="r", column="text"),
+            {"text": "Blue.", "targets": "It depends on the sky.", "inputs": ""},
+            None,
+        ),
+    ],
+)
+def test_steps_of_checks_give_the_reason(step: RowStep, columns: dict[str, Any], reason: str | None):
+    verdict = drive(step, row(0, **columns)).verdict
+    assert (verdict.reason if isinstance(verdict, Dropped) else None) == reason
+    assert isinstance(verdict, Dropped) or verdict.columns == columns
+
+
+def test_an_answer_that_differs_can_be_marked_instead():
+    step = Reference(name="r", column="text", action="mark")
+    verdict = drive(step, row(0, text="So it is 7.", targets="8", inputs="")).verdict
+    assert isinstance(verdict, Kept)
+    assert verdict.columns["other_answer"] == "other_answer: '7', not '8'"

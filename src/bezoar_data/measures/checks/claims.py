@@ -3,19 +3,23 @@
 The last claim counts, as people and models correct themselves. What a claim denies ("the answer is not B") is none.
 """
 
+# ruff: noqa: SIM905 - a block of words is easier to read than a list of strings
+
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bezoar_data.measures.words import words_of
 
 _MARKED = re.compile(
     r"####[ \t]*(?P<hashes>[^\n]+)"
     r"|\\boxed\{(?P<boxed>[^{}]+)\}"
-    r"|\b(?:answer|option|choice|output|result|solution)(?: (?:to|for|of|here|chosen|selected)\b[^.:\n]{0,60}?)?"
-    r"(?:\s+(?:is|are|was|were|has to be|must be|should be|would be|will be)\b|\s*[:=→])\s*:?\s*(?P<said>[^\n]+)"
-    r"|\b(?:choose|chose|pick|picked|select|selected|opt for|go with)\s+(?P<chosen>\(?(?-i:[A-Z])\b[^\n]*)"
-    r"|(?P<before>[^.;:\n]{1,100}?)\s+(?:is|was|would be)\s+(?:\w+ )?(?<!not )(?<!n't )the\s+(?:only |most )?"
-    r"(?:correct|right|best|final|proper)\s+(?:answer|option|choice|one)\b",
+    r"|\b(?:answer|option|choice|output)(?: (?:to|for|of|here|chosen|selected)\b[^.:\n]{0,60}?)?"
+    r"(?:\s+(?:is|are|was|were|has to be|must be|should be|would be|will be)\b|\s*[:=→])\s*:?\s*(?=(?P<said>[^\n]+))"
+    r"|\b(?:choose|chose|pick|picked|select|selected|opt for|go with)\s+(?=(?P<chosen>\(?(?-i:[A-Z])\b[^\n]*))"
+    r"|(?P<before>(?:[^.;:\n]|[.:](?=\S)){1,100}?)\s+(?:is|was|would be)\s+(?:\w+ )?(?<!not )(?<!n't )the\s+"
+    r"(?:only |most )?(?:correct|right|best|final|proper)\s+(?:answer|option|choice|one)\b",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(\[]?[A-Z0-9])|[\r\n]+")
@@ -24,6 +28,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _BUT = re.compile(r"\b(?:but|rather|instead)\b[,:]?(?: it is)? ", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,;:]\s+(?:(?:but|so|and)\b\s*)?|\b(?:but|so|that|think|believe|say)\s+", re.IGNORECASE)
 _CONCLUDES = re.compile(
     r"\b(?:so|therefore|thus|hence|consequently|in conclusion|in short|to conclude|overall|finally|this means)\b|∴",
     re.IGNORECASE,
@@ -40,17 +45,55 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
 
 
-def claims(text: str) -> Iterator[str]:
-    """What the text claims its answer to be, in order: each the rest of its sentence."""
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a text claims its answer to be, and what it claims it not to be, in order: each the rest of the claim's
+    sentence. `rest` is where to look for an answer if there is no claim: what follows the last denial, or all."""
+
+    said: tuple[str, ...]
+    denied: tuple[str, ...]
+    rest: str
+
+    @property
+    def last(self) -> str:
+        """The last claim; "" where there is none."""
+        return self.said[-1] if self.said else ""
+
+
+def claims(text: str) -> Claims:
+    """The claims of a text that went through `plain`."""
+    said, denied, end = [], [], 0
     for match in _MARKED.finditer(text):
-        said = next(filter(None, (match[group] for group in ("hashes", "boxed", "said", "chosen", "before"))))
-        said = (sentences(said) or [said])[0]
-        if _DENIED.search(said):
-            _, *rest = _BUT.split(said, maxsplit=1)
+        group = next(name for name in ("hashes", "boxed", "said", "chosen", "before") if match[name])
+        claim = (sentences(match[group]) or [match[group]])[0]
+        if group == "before":
+            claim = _CLAUSE.split(claim)[-1]
+        if _DENIED.search(claim):
+            denied.append(claim)
+            _, *rest = _BUT.split(claim, maxsplit=1)
             if not rest:
+                end = match.start(group) + len(claim)
                 continue
-            said = rest[0]
-        yield said
+            claim = rest[0]
+        said.append(claim)
+    return Claims(tuple(said), tuple(denied), text[end:])
+
+
+_HEADINGS = frozenset(
+    """
+    answer analysis approach conclusion explanation hello here hi introduction ok okay reasoning result response
+    solution step steps summary sure task thanks understanding welcome yes no well
+    """.split()
+)
+
+
+def lead(text: str) -> str:
+    """A few words that stand alone above all else, as an answer does before its explanation; "" where there are none.
+    Headings and greetings are none."""
+    first, blank, rest = text.strip().partition("\n\n")
+    words = words_of(first)
+    plain_words = 0 < len(words) <= 4 and not _HEADINGS.intersection(words) and not first.lstrip().startswith("#")
+    return first.strip() if blank and rest.strip() and plain_words and first.rstrip()[-1] not in ":!?" else ""
 
 
 def concludes(sentence: str) -> bool:

@@ -25,9 +25,11 @@ _ITEM = re.compile(r"\s*(?:[-*•–+]|\(?\w{1,2}[.)]|\d+\.|step \d+|\|)\s", re.
 _ENDS = tuple(".!?…。！？")
 _SENTENCE_INSIDE = re.compile(r"[a-z0-9)][.!?][\"”’)]?\s+[A-Z]")
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|can|will|would|should|could|may|might|must|does|do|did|[a-z]{3,}ed|[a-z]{3,}s)\b"
+    r"\b(?:is|are|was|were|has|have|had|can|will|would|should|could|may|might|must|does|do|did"
+    r"|went|took|made|said|came|gave|got|saw|found|told|felt|became|began|kept|held|[a-z]{3,}ed|[a-z]{3,}s)\b"
 )
 _FORMULA = re.compile(r"[=<>≤≥≈^√∑∫]|\\[a-z]+|\d\s*[+*/×÷·−-]\s*\d")
+_FACE = re.compile(r"[:;=]-?\(\Z")
 _DANGLING = frozenset(
     """
     a an the of to in on at by for with from and or but that which who whose is are was were be been being has have had
@@ -64,10 +66,12 @@ def breaks_off(text: str, asked: str = "") -> Fault | None:
     for left, right in ("()", "[]"):
         at = text.rfind(left)
         # ":(" is a face, and "[0, 1)" an interval.
-        if text.count(left) > text.count(right) and not re.search(r"[)\]]|[:;=]-?\($", text[at:]):
+        if text.count(left) > text.count(right) and not re.search(r"[)\]]", text[at:]) and not _FACE.search(text):
             return _cut(f"behind an open “{left}”", text)
-    if text[-1] in _LEFT_OPEN:
-        return _cut("in the middle of a sentence", text) if len(words) > 2 else None
+    if text[-1] in _LEFT_OPEN and not _FACE.search(text):
+        # In a table, or a list, a dash may stand for nothing.
+        row = prose.count(f"{text[-1]}\n") > 0 and text[-1] not in ",;:"
+        return _cut("in the middle of a sentence", text) if len(words) > 2 and not row else None
     if not text[-1].isalnum() or not words:
         return None
     return _no_end(text, prose, words, asked)
@@ -83,11 +87,19 @@ def _no_end(text: str, prose: str, words: list[str], asked: str) -> Fault | None
         return _cut("just before it says what the answer is", text)
     if last.lower() in _DANGLING and (len(last) > 1 or last == "a") and len(words) > 3:
         return _cut(f"on “{last}”", text)
+    if _lone_letter(last, words, asked) and not _FORMULA.search(prose):
+        return _cut(f"inside a word (“{last}”)", text)
     if whole := _begun(last, words, asked):
         return _cut(f"inside a word (“{last}” for “{whole}”)", text)
     if _misses_its_end(prose):
         return _cut("in a sentence that has no end", text)
     return None
+
+
+def _lone_letter(last: str, words: list[str], asked: str) -> bool:
+    """Whether the last word is a single letter that names nothing in text or task."""
+    known = (*words[:-1], *_WORD.findall(asked))
+    return len(last) == 1 and last.islower() and last != "a" and len(words) > 3 and last not in known
 
 
 def _begun(last: str, words: list[str], asked: str) -> str:
@@ -114,8 +126,12 @@ def _misses_its_end(prose: str) -> bool:
         return True
     ended = sum(line.endswith(_ENDS) for line in before)
     if ended and 2 * ended >= len(before):
-        return len(last.split()) > 3 or not last[0].isupper()
-    return not before and len(last.split()) >= 9 and last[0].isupper() and bool(_VERB.search(last))
+        return (
+            len(last.split()) > 3
+            or not last[0].isupper()
+            or (ended == len(before) and ":" not in last and len(last.split()) > 1)
+        )
+    return not before and len(last.split()) >= 7 and last[0].isupper() and bool(_VERB.search(last))
 
 
 def _is_code(prose: str) -> bool:

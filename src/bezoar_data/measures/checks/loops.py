@@ -26,7 +26,7 @@ def loops(text: str) -> Fault | None:
             return _fault(part, f"{times} times")
     words = words_of(text)
     times, unit = longest_loop(words, _TIMES)
-    if times >= _TIMES and not all(map(str.isdigit, unit)):
+    if times >= _TIMES and not (len(unit) == 1 and unit[0].isdigit()):
         return _fault(" ".join(unit), f"{times} times in a row")
     times, characters = longest_run(text)
     if characters:

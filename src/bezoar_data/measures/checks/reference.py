@@ -14,16 +14,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bezoar_data.measures.checks.claims import claims, concludes, plain, sentences
+from bezoar_data.measures.checks.claims import Claims, claims, concludes, lead, plain, sentences
+from bezoar_data.measures.checks.dates import Date, dates_in, only_date
 from bezoar_data.measures.checks.numbers import Number, numbers_in
 from bezoar_data.measures.checks.options import Option, options_in
 from bezoar_data.measures.words import bare, words_of
 
 Outcome = Literal["agrees", "differs", "unstated", "not_comparable"]
-Kind = Literal["number", "option", "yes_no", "short", "text"]
+Kind = Literal["number", "date", "option", "yes_no", "short", "text"]
 
 _MOST_WORDS = 4
 """A reference of more words is a text: another one may be as good."""
+
+_SHORT_CLAIM = 8
+"""Words of a claim that is taken at its word: a longer one may speak of the answer without giving it."""
 
 _YES_NO = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 _ARTICLES = frozenset(("a", "an", "the"))
@@ -45,9 +49,11 @@ def compare(response: str, reference: str, asked: str = "") -> Compared:
     said = plain(response)
     options = options_in(asked)
     if options and (option := _option_named(wanted, options)):
-        return _as_option(said, option, options)
+        return _as_option(said, option, options, asked)
     if wanted.lower().strip(" .!") in _YES_NO:
         return _as_yes_no(said, wanted)
+    if date := only_date(wanted):
+        return _as_date(said, date, wanted)
     number = _only_number(wanted)
     if number is not None:
         return _as_number(said, number, asked)
@@ -62,8 +68,7 @@ def _final(reference: str) -> str:
     if "####" in text:
         return text.rpartition("####")[2].strip()
     if len(words_of(text)) > _MOST_WORDS:
-        *_, last = ["", *claims(text)]
-        return last.strip(" .") or text
+        return claims(text).last.strip(" .") or text
     return text
 
 
@@ -81,14 +86,15 @@ def _only_number(text: str) -> Number | None:
 
 
 def _as_number(said: str, wanted: Number, asked: str) -> Compared:
-    found = _claimed_number(said) or _concluding_number(said, wanted, asked)
+    read = claims(said)
+    found = _claimed_number(read) or _only_number(lead(read.rest)) or _concluding_number(read.rest, wanted, asked)
     if found is None:
         return Compared("unstated", "number", wanted.written)
     return Compared("agrees" if found.equals(wanted) else "differs", "number", wanted.written, found.written)
 
 
-def _claimed_number(said: str) -> Number | None:
-    for claim in reversed([*claims(said)]):
+def _claimed_number(read: Claims) -> Number | None:
+    for claim in reversed(read.said):
         if found := numbers_in(claim.rpartition("=")[2]) or numbers_in(claim):
             return found[0]
     return None
@@ -105,67 +111,102 @@ def _concluding_number(said: str, wanted: Number, asked: str) -> Number | None:
     return None
 
 
+# Dates
+
+
+def _as_date(said: str, wanted: Date, written: str) -> Compared:
+    read = claims(said)
+    for text in (*reversed(read.said), *reversed(sentences(read.rest))):
+        if found := dates_in(text):
+            outcome: Outcome = "agrees" if found[-1] & wanted else "differs"
+            return Compared(outcome, "date", written, text.strip())
+    return Compared("unstated", "date", written)
+
+
 # Options
 
 _LABEL = re.compile(
-    r"\A[\s\"'“*]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Za-z])\)|([A-Z])(?=[).:,;!\s\"'”]|\Z)|([a-z])(?=[).:]|\Z))",
+    r"\A[\s\"'“*]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Za-z])\)|([A-Za-z])(?=[).:]|\W*\Z))", re.IGNORECASE
+)
+"""A label where an answer begins: "(B) 12", "B) 12", "Option B."; a letter before anything else may be a name."""
+
+_CLAIMED_LABEL = re.compile(
+    r"\A[\s\"'“*]*(?:(?i:option|choice|answer|letter)\s+)?([B-HJ-Z]|[AI](?!\s+(?!because|since|as\b|is\b)[a-z]))(?=[,;!\s\"'”])"
+)
+_NAMED_LABEL = re.compile(
+    r"(?<!\w)\(([A-Z])\)|\b(?:is|be|it's|think|say)\s+(?:(?i:option|choice|answer)\s+)?([A-Z])(?=[.,;!]|\s*\Z)"
+)
+_RULED_OUT = re.compile(
+    r"\W*\w*\W(?:(?!because|since|as\b)[^.,;:\n]){0,60}?\b"
+    r"(?:(?:is|are|was|were|would be|can|could|does|do)\s?(?:not|n't|wrong|incorrect|false|out)\b|isn't|aren't|can't)",
     re.IGNORECASE,
 )
-_ANY_LABEL = re.compile(r"\(([A-Z])\)")
+"""A label that is named to be ruled out: "(A) is wrong"."""
 _DENYING = re.compile(
     r"\b(?:not|n't|nor|never|neither|rather than|instead of|than|unlike)\b(?:\W+\w+){0,2}\W*\Z", re.IGNORECASE
 )
 
 
 def _option_named(text: str, options: Sequence[Option]) -> Option | None:
-    """The option that a short text names, by letter or by its own text."""
-    by_letter = _by_letter(text, options)
-    words = words_of(text)
-    exact = next((o for o in options if words_of(o.text) == words), None)
-    return exact or by_letter
+    """The option that a short text names, by its own text or by letter."""
+    written = _written(text)
+    exact = next((o for o in options if _written(o.text) == written), None)
+    return exact or _labelled(_LABEL.match(text), options)
 
 
-def _by_letter(text: str, options: Sequence[Option]) -> Option | None:
-    match = _LABEL.match(text)
-    if not match:
-        return None
-    letter = next(filter(None, match.groups())).upper()
-    # "A dog" begins with an article.
-    if letter in "AI" and match[2] and re.match(r"\s+[a-z]", text[match.end() :]):
-        return None
+def _labelled(match: re.Match[str] | None, options: Sequence[Option]) -> Option | None:
+    letter = next(filter(None, match.groups())).upper() if match else None
     return next((o for o in options if o.letter == letter), None)
 
 
-def _as_option(said: str, wanted: Option, options: Sequence[Option]) -> Compared:
-    found = _chosen(said, options)
+def _written(text: str) -> str:
+    """The text as options are compared: by its words, or sign by sign where signs mean something."""
+    if re.search(r"[-−–+*/^=<>|√]", text):
+        return "".join(text.lower().split()).strip(".")
+    return " ".join(words_of(text))
+
+
+def _as_option(said: str, wanted: Option, options: Sequence[Option], asked: str) -> Compared:
+    found = _chosen(said, options, asked)
     if found is None:
         return Compared("unstated", "option", str(wanted))
-    agrees = isinstance(found, Option) and (found == wanted or words_of(found.text) == words_of(wanted.text))
+    agrees = isinstance(found, Option) and (found == wanted or _written(found.text) == _written(wanted.text))
     return Compared("agrees" if agrees else "differs", "option", str(wanted), str(found))
 
 
-def _chosen(said: str, options: Sequence[Option]) -> Option | str | None:
+def _chosen(said: str, options: Sequence[Option], asked: str) -> Option | str | None:
     """The option that an answer settles on; the words of its last claim if those are of no option."""
-    if claim := next(iter(reversed([*claims(said)])), None):
-        found = _in_claim(claim, options)
-        if found is not None or len(words_of(claim)) <= 8:
-            return found or claim.strip(" .")
-    if found := _option_named(sentences(said)[0] if said.strip() else "", options):
+    read = claims(said)
+    if read.last:
+        found = _in_claim(read.last, options)
+        if found is not None or len(words_of(read.last)) <= _SHORT_CLAIM:
+            return found or read.last.strip(" .")
+    if option := next((o for d in read.denied for o in options if _written(o.text) == _written(d)), None):
+        return option  # "The answer is not noticeable.", where that is an option
+    said = read.rest
+    if above := lead(said):
+        return _in_claim(above, options) or above.strip(" .")
+    if (parts := sentences(said)) and (found := _option_named(parts[0], options)) and not _RULED_OUT.match(parts[0]):
         return found
-    if labels := [o for m in _ANY_LABEL.finditer(said) if (o := _by_letter(m[0], options))]:
-        return labels[-1]
-    if numeric := _numeric(said, options):
-        return numeric
-    return _mentioned(said, options)
+    labels = [m for m in _NAMED_LABEL.finditer(said) if not _RULED_OUT.match(said[m.start() :])]
+    if named := [option for match in labels if (option := _labelled(match, options))]:
+        return named[-1]
+    if found := _by_date(said, options):
+        return found
+    numeric = [option for option in options if len(numbers_in(option.text)) == 1]
+    if len(numeric) >= max(2, len(options) - 1):
+        others = [option for option in options if option not in numeric]
+        return _by_number(said, numeric) or (_mentioned(said, others, asked) if others else None)
+    return _mentioned(said, options, asked)
 
 
 def _in_claim(claim: str, options: Sequence[Option]) -> Option | None:
-    if found := _option_named(claim, options):
+    if found := _option_named(claim, options) or _labelled(_CLAIMED_LABEL.match(claim), options):
         return found
     mentions = [*_mentions(claim, options)]
     if mentions:
         return mentions[0]
-    if found := _numeric(claim, options):
+    if found := _by_date(claim, options) or _by_number(claim, options):
         return found
     words = set(words_of(claim)) - _ARTICLES
     shares = [
@@ -177,30 +218,41 @@ def _in_claim(claim: str, options: Sequence[Option]) -> Option | None:
     return option if share >= 0.6 else None
 
 
-def _numeric(said: str, options: Sequence[Option]) -> Option | None:
-    """The option whose number the answer comes to, where all options are numbers."""
-    values = [(option, numbers_in(option.text)) for option in options]
-    if not all(len(found) == 1 for _, found in values):
-        return None
-    for sentence in reversed(sentences(said)):
+def _by_date(said: str, options: Sequence[Option]) -> Option | None:
+    """The option whose date is the last one named."""
+    found = dates_in(said)
+    return next((o for o in options if found and (own := only_date(o.text)) and own & found[-1]), None)
+
+
+def _by_number(said: str, options: Sequence[Option]) -> Option | None:
+    """The option whose number the last sentence with numbers comes to."""
+    values = [(option, own[0]) for option in options if len(own := numbers_in(option.text)) == 1]
+    for sentence in reversed(sentences(said) if values else []):
         found = numbers_in(sentence.rpartition("=")[2]) or numbers_in(sentence)
         for number in reversed(found):
-            if option := next((o for o, own in values if number.equals(own[0])), None):
+            if option := next((option for option, own in values if number.equals(own)), None):
                 return option
         if found:
             return None
     return None
 
 
-def _mentioned(said: str, options: Sequence[Option]) -> Option | None:
-    """The option named in the conclusion, else the only one of the first sentence that names any, else the last."""
-    named = [(s, found) for s in sentences(said) if (found := [*_mentions(s, options)])]
-    if not named:
+def _mentioned(said: str, options: Sequence[Option], asked: str) -> Option | None:
+    """The option named in the conclusion, else in the first sentence if that names one, else the last one named.
+
+    Options that the question itself speaks of count only where no other is named.
+    """
+    stem = asked.partition(options[0].text)[0] if options[0].text else ""
+    spoken_of = {*_mentions(stem, options)}
+    parts = sentences(said)
+    named = [(part, [*_mentions(part, options)]) for part in parts]
+    told = [(part, own) for part, found in named if (own := [o for o in found if o not in spoken_of])]
+    told = told or [(part, found) for part, found in named if found]
+    if not told:
         return None
-    first, last = named[0], named[-1]
-    if concludes(last[0]) or len(set(first[1])) > 1:
-        return last[1][-1]
-    return first[1][0] if len(named) > 1 and first[0] == sentences(said)[0] else last[1][-1]
+    (first, firsts), (last, lasts) = told[0], told[-1]
+    leads = first == parts[0] and len(set(firsts)) == 1 and not concludes(last)
+    return firsts[0] if leads else lasts[-1]
 
 
 def _mentions(text: str, options: Sequence[Option]) -> Iterator[Option]:
@@ -249,10 +301,11 @@ def _as_yes_no(said: str, wanted: str) -> Compared:
 
 
 def _said_yes_or_no(said: str) -> str:
-    for claim in reversed([*claims(said)]):
+    read = claims(said)
+    for claim in reversed(read.said):
         if found := _yes_no_in(claim.strip()):
             return found[0][1].lower()
-    parts = sentences(said)
+    parts = sentences(read.rest)
     for part in (*parts[:1], *parts[-1:]):
         if found := _yes_no_in(part):
             return found[-1][1].lower()
@@ -270,13 +323,14 @@ def _as_words(said: str, wanted: str, asked: str) -> Compared:
     words = _bare(wanted) or words_of(wanted)
     if _bare(said) == words:
         return Compared("agrees", "short", wanted, said.strip())
-    if claim := next(iter(reversed([*claims(said)])), ""):
-        own = _bare(claim)
-        if _holds(own, words) or (own and len(own) < len(words) and _holds(words, own)):
-            return Compared("agrees", "short", wanted, claim.strip(" ."))
-        if len(own) <= max(8, 2 * len(words)):
-            return Compared("differs", "short", wanted, claim.strip(" ."))
-    parts = sentences(said)
+    read = claims(said)
+    if read.last:
+        own = _bare(read.last)
+        if _affirms(read.last, words) or (own and len(own) < len(words) and _holds(words, own)):
+            return Compared("agrees", "short", wanted, read.last.strip(" ."))
+        if len(own) <= _SHORT_CLAIM:
+            return Compared("differs", "short", wanted, read.last.strip(" ."))
+    parts = sentences(read.rest)
     # What the question names already proves nothing by being named.
     where = [parts[0], parts[-1]] if parts and _holds(_bare(asked), words) else parts
     holding = next((part for part in where if _affirms(part, words)), None)

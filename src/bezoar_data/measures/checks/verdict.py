@@ -35,9 +35,9 @@ class RuleVerdict:
     """Ratings, from 1 to 5, say what is known, not how good an answer is:
 
     1 nothing usable, or another answer than the reference's;
-    2 it breaks off, gives no answer where the reference is one, or has nothing in common with one that is a text;
-    3 no fault of form, and next to nothing in common with a reference that is a text;
-    4 no fault of form, and no reference, or one that is a text with words in common;
+    2 it breaks off, or gives no answer where the reference is one;
+    3 no fault of form, and next to nothing in common with a reference that is a text, or with a longer task;
+    4 no fault of form, and no reference to compare with, or a text with words in common;
     5 no fault of form, and it gives the reference's answer.
     """
 
@@ -56,34 +56,36 @@ def judge(response: str, asked: str = "", reference: str = "") -> RuleVerdict:
     words = len(words_of(response))
     form = f"Nothing wrong with the form of its {words} {'word' if words == 1 else 'words'}"
     form += ": whole, no template marks, no loop, no refusal, script of the task."
-    if not reference.strip():
-        return RuleVerdict("Accept", 4, f"{form} There is no reference.")
-    compared = compare(response, reference, asked)
+    compared = compare(response, reference, asked) if reference.strip() else None
+    if compared is None or compared.outcome == "not_comparable":
+        beside = ("task", asked, 8) if compared is None else ("reference", reference, 4)
+        return _beside(response, *beside, form)
     wanted, found = clip(compared.wanted, 80), clip(compared.found, 80)
     if compared.outcome == "agrees":
         return RuleVerdict("Accept", 5, f"It gives the reference's answer, “{wanted}”. {form}")
     if compared.outcome == "differs":
         return RuleVerdict("Reject", 1, f"It answers “{found}”; the reference is “{wanted}”.", "other_answer")
-    if compared.outcome == "unstated":
-        return RuleVerdict("Reject", 2, f"{_NONE[compared.kind]}; the reference is “{wanted}”.", "no_answer")
-    return _beside_a_text(response, compared.wanted, form)
+    return RuleVerdict("Reject", 2, f"{_NONE[compared.kind]}; the reference is “{wanted}”.", "no_answer")
 
 
-def _beside_a_text(response: str, reference: str, form: str) -> RuleVerdict:
-    told = {bare(word) for word in words_of(reference) if word not in FUNCTION_WORDS}
-    held = len(told.intersection(map(bare, words_of(response))))
-    if not held and len(told) >= _TELLING:
-        reason = f"It has none of the {len(told)} words of content that the reference has: “{clip(reference, 80)}”."
-        return RuleVerdict("Reject", 2, reason, "unrelated")
-    said = f"Of the reference's {len(told)} words of content it has {held}; more was not compared."
-    return RuleVerdict("Accept", 3 if len(told) > 3 and 8 * held < len(told) else 4, f"{form} {said}")
+def _beside(response: str, what: str, text: str, telling: int, form: str) -> RuleVerdict:
+    """Accepted without a comparison; with a lower rating where a text of enough words of content has hardly one in
+    common with the answer. No more than that: good answers to open requests often have none."""
+    told, own = _content(text), _content(response)
+    held = len(told & own)
+    apart = len(told) >= telling and len(own) >= min(telling, 5) and 8 * held < min(len(told), len(own))
+    said = f"It has {held} of the {len(told)} words of content of the {what}"
+    said += "; there is no reference." if what == "task" else ", a text; more was not compared."
+    return RuleVerdict("Accept", 3 if apart else 4, f"{form} {said}")
 
 
-_TELLING = 6
-"""Words of content from which two answers to one question have some in common."""
+def _content(text: str) -> set[str]:
+    return {bare(word) for word in words_of(text) if word not in FUNCTION_WORDS}
+
 
 _NONE = {
     "number": "It comes to no number",
+    "date": "It names no date",
     "option": "It settles on none of the options",
     "yes_no": "It says neither yes nor no",
     "short": "It does not give the reference's answer",

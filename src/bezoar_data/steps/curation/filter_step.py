@@ -65,7 +65,8 @@ class FilterStep(_Filtering, RowStep):
         raise NotImplementedError
 
     def run_row(self, row: Row) -> Verdict:
-        reason = self.reason(row, joined(row, self.inputs))
+        columns = [self.column] if isinstance(self.column, str) else self.column
+        reason = self.reason(row, joined(row, columns))
         if reason is None:
             return self.keep(row)
         return self.drop(row, reason) if isinstance(reason, str) else self.drop(row, *reason)

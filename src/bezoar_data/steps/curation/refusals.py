@@ -23,7 +23,7 @@ class Refusals(FilterStep):
     """
 
     use: ClassVar[str] = "refusals"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     example: ClassVar[str] = "- use: refusals\n  with: {column: explained_targets}\n"
 
     mark: str = Field(default="refusal", description="The column that `action: mark` writes; null if all is well.")

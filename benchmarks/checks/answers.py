@@ -1,8 +1,8 @@
 """Answers to judge: good ones from public data, and what becomes of them when they are spoilt in known ways.
 
-One half of the rows (`development`) was looked at while the judge's rules were written; the other (`held-out`) was
-not. Which half a row is in depends on its place alone. Rows that were read while exploring the files stand in the
-development half by construction: the first half of dolly, every sixth seed task.
+One half of the rows (`development`) was looked at while the rules were written; the other (`held-out`) was not. Which
+half a row is in depends on its place alone. Rows that were read while exploring the files stand in the development half
+by construction: the first half of dolly, every sixth seed task.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ FLAN_ROWS = 700
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An instruction with an answer. `held_out` says which half it belongs to."""
+    """An instruction with an answer, and the reference if there is one. `held_out` says which half it belongs to."""
 
     source: str
     index: int
     instruction: str
     response: str
     held_out: bool
+    reference: str = ""
 
 
 def data_folder() -> Path:
@@ -79,7 +80,8 @@ def flan_cot(folder: Path) -> Iterator[Item]:
                 continue
             taken[held] += 1
             question, answer, rationale = (part.replace("\\n", "\n").strip() for part in line.split("\t"))
-            yield Item(path.stem.removesuffix("_train"), i, question, f"{rationale}\nThe answer is {answer}.", held)
+            response = f"{rationale}\nThe answer is {answer}."
+            yield Item(path.stem.removesuffix("_train"), i, question, response, held, answer)
 
 
 def good_answers(*, held_out: bool) -> list[Item]:
@@ -144,6 +146,12 @@ SPOILT: dict[str, Callable[[list[Item]], Iterator[Item]]] = {
     "looped": looped,
     "empty": emptied,
 }
+
+
+def pairs_of_answers(folder: Path) -> Iterator[tuple[str, str]]:
+    """Two answers to one request each: the last turns of HH-RLHF's chosen and rejected dialogues."""
+    for row in _lines(folder / "hh_rlhf" / "harmless-base.jsonl"):
+        yield tuple(row[side].rpartition("\n\nAssistant:")[2].strip() for side in ("chosen", "rejected"))
 
 
 def ends_a_sentence(text: str) -> bool:
