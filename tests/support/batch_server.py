@@ -73,6 +73,8 @@ class BatchFaults:
     """Batches that are over were cancelled, with half of the answers given."""
     forgotten: bool = False
     """Batches are not known any more."""
+    untaken: str = ""
+    """A field that the model does not take: requests with it are refused."""
 
 
 @dataclass
@@ -135,9 +137,12 @@ class State:
         if word == "lost" and not again:
             return "", {}
         status = 400 if word == "400" else 500 if word == "500" or (word == "500once" and not again) else 200
+        message = f"this prompt is refused: {prompt[:40]}"
+        if self.faults.untaken in body:
+            status, message = 400, f"Unsupported parameter: '{self.faults.untaken}' is not supported with this model."
         if status != 200:
             kind_of = "invalid_request_error" if status == 400 else "api_error"
-            error = {"type": kind_of, "message": f"this prompt is refused: {prompt[:40]}"}
+            error = {"type": kind_of, "message": message}
             response = {"status_code": status, "request_id": "r", "body": {"error": error}}
             errored = {"type": "errored", "error": {"type": "error", "error": error}}
             line = {"response": response, "error": None} if kind == "openai" else {"result": errored}
@@ -149,14 +154,14 @@ class State:
             response = {"status_code": 200, "request_id": "r", "body": chat}
             return "output", {"id": "x", "custom_id": name, "response": response, "error": None}
         usage = chat["usage"]
-        message = {
+        told = {
             "id": chat["id"],
             "type": "message",
             "content": [{"type": "text", "text": c["message"]["content"]} for c in chat["choices"]],
             "stop_reason": "end_turn",
             "usage": {"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]},
         }
-        return "output", {"custom_id": name, "result": {"type": "succeeded", "message": message}}
+        return "output", {"custom_id": name, "result": {"type": "succeeded", "message": told}}
 
     def lines(self, batch: Made, file: str) -> list[bytes]:
         outcome = batch.outcome

@@ -93,9 +93,10 @@ class Unauthorised(ProviderError):
     `page`: a web page said so, perhaps a firewall's that found something in this one request.
     """
 
-    def __init__(self, detail: str, *, page: bool = False) -> None:
+    def __init__(self, detail: str, *, page: bool = False, no_credit: bool = False) -> None:
         super().__init__(detail)
         self.page = page
+        self.no_credit = no_credit
 
 
 class Transient(ProviderError):
@@ -136,7 +137,7 @@ def failure_of_status(
     cause = cause_of(codes, detail if spoken else "")
     told, means = f"HTTP {status}: {detail}", SAID[cause].means if cause else None
     if status == 402 or cause == "no_credit":
-        return Unauthorised(f"no credit left (HTTP {status}): {detail}")
+        return Unauthorised(f"no credit left (HTTP {status}): {detail}", no_credit=True)
     if status == 401 or (cause == "bad_key" and status < 500 and status not in _TRANSIENT):
         return Unauthorised(f"authentication failed (HTTP {status}): {detail}")
     if means == "wait" or status == 429:

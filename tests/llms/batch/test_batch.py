@@ -15,6 +15,7 @@ from bezoar_data.config.errors import BudgetStop, InputError, ProviderAway
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.batch.store import BatchStore
+from bezoar_data.llms.endpoint.health import ADAPTED
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.gateway.distilabel_llm import ChatLLM
 from bezoar_data.llms.journal import Journal, maintenance
@@ -106,6 +107,33 @@ async def test_a_refused_request_costs_its_own_row_only_and_is_not_asked_again(j
         assert server.stats()["prompts"]["bad [[400]]"] == 2
     assert stats["batches"] == [6]
     assert left_over(journal) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_a_model_does_not_take_is_left_out_of_the_next_batch(journal: Journal, kind: str) -> None:
+    told: list[str] = []
+    hear = lambda what, facts: told.append(what)  # noqa: E731
+    sampling = {"temperature": 0.7, "max_tokens": 64}
+    with BatchServer(untaken="temperature") as server:
+        found = await ask(server, journal, texts(6), kind=kind, sampling=sampling, on_event=hear)
+        stats = server.stats()
+    assert all(isinstance(a, Answer) for a in found)
+    assert stats["batches"] == [6, 6]
+    assert told.count(ADAPTED) == 1
+    assert {tuple(e.extra["sent_without"]) for a in found if (e := journal.get(a.keys[0]))} == {("temperature",)}
+    assert left_over(journal) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_refuses_all_requests_of_a_batch_ends_the_run_and_leaves_nothing(
+    journal: Journal, kind: str
+) -> None:
+    with BatchServer(untaken="mirostat") as server:
+        with pytest.raises(InputError, match="'mirostat' is not supported"):
+            await ask(server, journal, texts(6), kind=kind, extra_body={"mirostat": 1, "user": "u"})
+        server.set()
+        found = await ask(server, journal, texts(6), kind=kind, extra_body={"mirostat": 1, "user": "u"})
+    assert all(isinstance(a, Answer) for a in found)
 
 
 async def test_a_request_that_always_fails_is_given_up_after_its_tries(journal: Journal) -> None:

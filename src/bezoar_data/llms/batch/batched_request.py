@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.batch.store import Batch, Item
 from bezoar_data.llms.providers.base import Request
+from bezoar_data.llms.providers.common.dialect import Dialect
 
 
 class BatchedRequest:
@@ -25,7 +26,7 @@ class BatchedRequest:
         loop = asyncio.get_running_loop()
         self.request, self.keys, self.max_tokens = request, keys, max_tokens
         self.item: Item | None = None
-        self.made_as: object = None
+        self.made_as: Dialect | None = None
         """How it was made, by this run."""
         self.cancelled = ""
         """The provider's name of its batch, when someone cancelled that there."""

@@ -261,7 +261,7 @@ class BatchEndpoint:
             completions = received(self._api.read(raw, batched.request))
             if not completions:
                 raise Transient("garbage", "an answer without choices")
-            return completions
+            return self.provider.noted(completions, batched.request, batched.made_as)
         except Refusal as error:
             error.sent = batched.made_as
             wanted.adapted = self._adapts(error, batched.request)

@@ -144,7 +144,10 @@ class EndpointHealth:
     def unauthorised(self, failure: Unauthorised) -> BezoarError:
         """Ends the run: no request will be answered with this key."""
         variable = self._provider.model.api_key_env
-        hint = f"check the key in the environment variable {variable}" if variable else "name the key with api_key_env"
+        if failure.no_credit:
+            hint = "the same command goes on once there is credit again"
+        else:
+            hint = f"check the key in the environment variable {variable}" if variable else "name the key: api_key_env"
         denied = InputError(Problem("unauthorised", f"{self._provider.address}: {failure}", hint=hint))
         self.end(denied)
         return denied

@@ -91,7 +91,7 @@ class OpenAI(Provider):
         except Refusal as refusal:
             refusal.sent = sent
             raise
-        return self._noted(made, request, sent)
+        return self.noted(made, request, sent)
 
     def adapt(self, refusal: Refusal, request: Request) -> str | None:
         sent = refusal.sent if isinstance(refusal.sent, Dialect) else self._at_first
@@ -129,8 +129,9 @@ class OpenAI(Provider):
         ids = [one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str)] if found else []
         return tuple(sorted(ids))
 
-    def _noted(self, made: Sequence[Completion], request: Request, sent: Dialect) -> Sequence[Completion]:
-        """Answers with what was wanted of their request and not sent."""
+    def noted(self, made: Sequence[Completion], request: Request, sent: Dialect | None = None) -> Sequence[Completion]:
+        """Answers with what was wanted of their request and not sent. None: it was made as at first."""
+        sent = sent or self._at_first
         if not sent.without or not (missing := sent.missing(request)):
             return made
         return [replace(c, extra={**c.extra, SENT_WITHOUT: missing}) for c in made]
