@@ -31,6 +31,8 @@ def test_what_is_asked_otherwise_is_said_once_and_written_into_each_answer(
     assert "supports: {temperature: false}" in done.err
     exported = project.bezoar("journal", "export").out.splitlines()
     assert [json.loads(line)["extra"] for line in exported] == [{"sent_without": ["temperature"]}] * 8
+    card = (project.folder / "runs" / "test" / "dataset" / "README.md").read_text()
+    assert "temperature `0.7`; not sent, as its endpoint does not take it: `temperature`" in card
 
 
 def test_a_wrong_parameter_ends_the_run_with_the_servers_words_and_is_mended_in_the_file(

@@ -7,6 +7,7 @@ half way leaves the last finished dataset untouched, and the journal with every 
 from __future__ import annotations
 
 import gc
+import json
 import os
 import shutil
 import time
@@ -162,10 +163,11 @@ def _usage(compiled: Compiled, folder: RunFolder, spool: Spool) -> tuple[ModelUs
     """What the answers behind the rows took, by the journal and by recorded answers."""
     with closing(RecordedAnswers(compiled.checked.answers)) as recorded:
 
-        def took(key: str) -> Iterator[tuple[str, int | None, int | None, float | None]]:
+        def took(key: str) -> Iterator[tuple[str, int | None, int | None, float | None, str]]:
             for entry in recorded.entries(key):
                 if entry.error is None:
-                    yield entry.model, entry.prompt_tokens, entry.completion_tokens, entry.cost
+                    extra = json.dumps(dict(entry.extra), default=str)
+                    yield entry.model, entry.prompt_tokens, entry.completion_tokens, entry.cost, extra
 
         return spool.usage(folder.journal, took)
 

@@ -110,7 +110,10 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsage:
-    """What the distinct answers behind the rows took, by step and model. Cost is None where no price was known."""
+    """What the distinct answers behind the rows took, by step and model. Cost is None where no price was known.
+
+    `sent_without` names what was wanted of some requests and not sent, as the endpoint does not take it.
+    """
 
     step: str
     model: str
@@ -118,6 +121,7 @@ class ModelUsage:
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
+    sent_without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

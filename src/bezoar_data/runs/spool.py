@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ CREATE TABLE rows (place TEXT, branch INTEGER, sort BLOB, columns BLOB, lineage 
                    PRIMARY KEY (place, sort, branch)) WITHOUT ROWID;
 CREATE TABLE dropped (sort BLOB, rank INTEGER, columns BLOB, lineage TEXT, PRIMARY KEY (sort, rank)) WITHOUT ROWID;
 CREATE TABLE used (key BLOB PRIMARY KEY, step TEXT) WITHOUT ROWID;
-CREATE TABLE recorded (key BLOB, model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL);
+CREATE TABLE recorded (key BLOB, model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, extra TEXT);
 CREATE INDEX recorded_key ON recorded (key);
 """
 
@@ -48,6 +49,11 @@ class _ExactSum:
 
     def finalize(self) -> float:
         return fsum(self._parts)
+
+
+def _names(lists: str | None) -> tuple[str, ...]:
+    """The names in JSON's lists with commas between them, each once."""
+    return tuple(sorted({name for names in orjson.loads(f"[{lists or ''}]") for name in names}))
 
 
 def sort_key(order: tuple[int, ...]) -> bytes:
@@ -147,10 +153,10 @@ class Spool:
         return self._db.execute("SELECT 1 FROM dropped WHERE sort = ?", (sort_key(order),)).fetchone() is not None
 
     def usage(
-        self, journal: Path, recorded: Callable[[str], Iterable[tuple[str, int | None, int | None, float | None]]]
+        self, journal: Path, recorded: Callable[[str], Iterable[tuple[str, int | None, int | None, float | None, str]]]
     ) -> tuple[ModelUsage, ...]:
         """What the distinct answers used by this run's rows took over their lifetime: the journal's, and of a key that
-        it has no answer to the recorded ones (model, prompt tokens, completion tokens, cost)."""
+        it has no answer to the recorded ones (model, prompt tokens, completion tokens, cost, extra values as JSON)."""
         self.flush()
         if not journal.exists():
             return ()
@@ -162,19 +168,22 @@ class Spool:
                    (SELECT 1 FROM journal.answers AS a WHERE a.key = used.key AND a.error IS NULL)"""
             ).fetchall()
             took = ((key, *one) for (key,) in elsewhere for one in recorded(key.hex()))
-            self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?)", took)
+            self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?, ?)", took)
             query = """
                 WITH took AS (
-                    SELECT used.step, a.model, a.key, a.prompt_tokens, a.completion_tokens, a.cost
+                    SELECT used.step, a.model, a.key, a.prompt_tokens, a.completion_tokens, a.cost, a.extra
                     FROM used JOIN journal.answers AS a ON a.key = used.key WHERE a.error IS NULL
                     UNION ALL
-                    SELECT used.step, r.model, r.key, r.prompt_tokens, r.completion_tokens, r.cost
+                    SELECT used.step, r.model, r.key, r.prompt_tokens, r.completion_tokens, r.cost, r.extra
                     FROM used JOIN recorded AS r ON r.key = used.key
                 )
                 SELECT step, model, count(DISTINCT key), coalesce(sum(prompt_tokens), 0),
-                       coalesce(sum(completion_tokens), 0), CASE WHEN count(cost) = count(*) THEN exact_sum(cost) END
+                       coalesce(sum(completion_tokens), 0), CASE WHEN count(cost) = count(*) THEN exact_sum(cost) END,
+                       group_concat(DISTINCT CASE WHEN instr(extra, '"sent_without"')
+                                    THEN json_extract(extra, '$.sent_without') END)
                 FROM took GROUP BY step, model ORDER BY step, model"""
-            return tuple(ModelUsage(*values) for values in self._db.execute(query))
+            found = self._db.execute(query)
+            return tuple(replace(ModelUsage(*figures), sent_without=_names(lists)) for *figures, lists in found)
         finally:
             self._db.execute("DELETE FROM recorded")
             self._db.execute("DETACH DATABASE journal")

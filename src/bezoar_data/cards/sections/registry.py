@@ -129,7 +129,7 @@ def models(context: CardContext) -> str:
                 md.code(model.model) + _what(model),
                 md.text(model.provider),
                 _revision(model),
-                "–" if model.rules else _sampling(model.sampling),
+                "–" if model.rules else _sampling(model.sampling) + _not_sent(context.lock, model),
                 "none" if model.rules else _terms(model.output_licence),
                 "free" if model.rules else md.text(model.output_licence.commercial),
             )
@@ -278,6 +278,13 @@ def _what(model: LockedModel) -> str:
     if model.rules:
         return " (rules, no model)"
     return " (demonstration)" if model.demo else ""
+
+
+def _not_sent(lock: Lock, model: LockedModel) -> str:
+    """What the endpoint did not take of it, as the journal noted with its answers."""
+    uses = [use for use in lock.usage if use.model == model.model and use.step.partition(".")[0] in model.steps]
+    names = sorted({name for use in uses for name in use.sent_without})
+    return f"; not sent, as its endpoint does not take it: {', '.join(map(md.code, names))}" if names else ""
 
 
 def _revision(model: LockedModel) -> str:
