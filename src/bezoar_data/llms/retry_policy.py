@@ -174,6 +174,8 @@ class RetryPolicy:
     longest_wait_at_start: float = 1.0
     failing: int = 8
     """So many different requests failing with no answer in between open the circuit breaker."""
+    silent: float = 15.0
+    """How long requests fail before people are told why, where they are too few to open the circuit breaker."""
     probe: float = 5.0
     """Longest wait between two probes of an endpoint that is away."""
     rate_limited: int = 8

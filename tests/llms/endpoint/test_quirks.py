@@ -282,6 +282,17 @@ async def test_what_passes_is_waited_for(quirks: QuirkServer, journal: Journal, 
     assert met.seconds >= wait
 
 
+async def test_few_rows_that_fail_are_not_waited_for_in_silence(quirks: QuirkServer, journal: Journal) -> None:
+    retry = replace(BRISK, silent=0.1)
+    told: list[str] = []
+    role = model(quirks.url("openrouter_200_502"), limits={"max_outage": 1})
+    hear = lambda what, facts: told.append(f"{what}: {facts.get('why')}")  # noqa: E731
+    async with Gateway({"teacher": role}, journal, retry=retry, on_event=hear) as gateway:
+        with pytest.raises(ProviderAway):
+            await gateway.ask("teacher", user("hi"), step="s")
+    assert told == ["not answering: server_error: HTTP 502: Provider returned error"]
+
+
 async def test_a_request_larger_than_the_rate_limit_is_given_up_alone(quirks: QuirkServer, journal: Journal) -> None:
     met = await meet(quirks, journal, "groq_413_for_ever_one")
     assert (met.answered, met.reasons) == (5, ["too_large"])

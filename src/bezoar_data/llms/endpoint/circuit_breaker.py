@@ -60,6 +60,7 @@ class CircuitBreaker(EndpointHealth):
         self._unusable_since = 0.0
         self._rate_limited = 0
         self._given_up = 0
+        self._told = False
         self._blocked = 0
         """Requests that a page forbade since the last answer."""
         self._closing: asyncio.Future[None] | None = None
@@ -95,6 +96,7 @@ class CircuitBreaker(EndpointHealth):
         self._concurrency.grow()
         if not self._all_well:
             self._all_well = True
+            self._told = False
             self._trouble_since = None
             self._unreached = self._unusable = self._rate_limited = self._given_up = self._blocked = 0
             self._failing.clear()
@@ -185,6 +187,9 @@ class CircuitBreaker(EndpointHealth):
         elif self._closing is not None:
             if probe:
                 self._plan_probe(failure)
+        elif self.trouble >= self.policy.silent and not self._told:
+            self._told = True
+            self.notify("not answering", why=str(failure))
         elif len(self._failing) >= self.policy.failing:
             self._closing = asyncio.get_running_loop().create_future()
             self._probes = 0

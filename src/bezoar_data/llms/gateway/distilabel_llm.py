@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from bezoar_data.llms.reading.answer import Reading, read_answer
 
 CLOSE_WITHIN = 30.0
 """Seconds that answers underway are awaited for when the last user unloads the LLM."""
+
+_LOGGER = logging.getLogger("distilabel.bezoar-data")
 
 _Output = tuple[Answer, list[Entry]] | Refused
 
@@ -75,7 +78,7 @@ class _Runtime:
                 raise InputError(Problem("batch-needs-stream", message, hint=hint))
             opened = Journal.open(Path(journal), answers=[Path(name) for name in answers])
             try:
-                gateway = Gateway({role: model}, opened)
+                gateway = Gateway({role: model}, opened, on_event=_log)
             except BaseException:
                 opened.close()
                 raise
@@ -296,6 +299,11 @@ def structure_schema(structure: Any) -> dict[str, Any] | None:
         return schema.model_json_schema()
     found: dict[str, Any] = json.loads(schema) if isinstance(schema, str) else schema
     return found
+
+
+def _log(what: str, facts: Mapping[str, Any]) -> None:
+    """An endpoint is away, back, or asked otherwise: in distilabel's runners, its log is where people look."""
+    _LOGGER.warning("%s is %s: %s", facts.get("address"), what, facts.get("why", ""))
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -91,7 +91,7 @@ class OpenAI(Provider):
         except Refusal as refusal:
             refusal.sent = sent
             raise
-        return self.noted(made, request, sent)
+        return self.noted(made, request, sent) if sent.without else made
 
     def adapt(self, refusal: Refusal, request: Request) -> str | None:
         sent = refusal.sent if isinstance(refusal.sent, Dialect) else self._at_first
