@@ -61,12 +61,13 @@ def test_init_writes_over_nothing_and_says_what_stands_there(tmp_path: Path, mon
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_copy_brings_all_that_it_names_and_is_valid_under_a_new_name(name: str, tmp_path: Path):
     told = bezoar("pipelines", "copy", name, tmp_path, "--as", "mine", "--json").json
-    assert told["file"] == str(tmp_path / "pipelines" / "mine.yaml")
+    folder = Path(name).parent
+    assert told["file"] == str(tmp_path / "pipelines" / folder / "mine.yaml")
     assert load_pipeline(told["file"]).validate()
     text = Path(told["file"]).read_text()
     assert "name: mine\n" in text
     assert f"pipelines/{name}.yaml" not in text
-    assert (tmp_path / "cards" / "mine.md").is_file()
+    assert (tmp_path / "cards" / folder / "mine.md").is_file()
     assert not (tmp_path / "cards" / f"{name}.md").exists()
     comments = [line for line in text.splitlines() if line.startswith("#")]
     assert comments[0] == shipped("pipelines")[name].path.read_text().splitlines()[0]

@@ -16,6 +16,7 @@ from bezoar_data.config.files.models import load_models_file
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.render import in_order
 from bezoar_data.llms.providers.base import known_providers
+from bezoar_data.pipeline.builders import pipelines_beside
 from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.runs.row import LINEAGE_COLUMNS
 from bezoar_data.training.stages.registry import load_recipe
@@ -85,10 +86,9 @@ class _Built:
     def columns(self, card: Path) -> frozenset[str] | None:
         """The columns, or None where no pipeline is known that builds the card, not even beside it."""
         name = os.path.realpath(card)
-        folder = card.parent.parent / "pipelines"
-        if name not in self._columns and folder not in self._searched:
-            self._searched.add(folder)
-            for path in sorted(folder.glob("*.yaml")):
+        if name not in self._columns and card.parent not in self._searched:
+            self._searched.add(card.parent)
+            for path in pipelines_beside(card):
                 try:
                     self.add(load(path))
                 except InputError:

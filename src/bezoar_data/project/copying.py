@@ -18,6 +18,7 @@ from bezoar_data.project.files import NewFile
 from bezoar_data.project.schemas import schema_texts
 from bezoar_data.project.shipped import Shipped, shipped_folder
 
+_LONGEST_PATH = 255
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 
@@ -36,15 +37,16 @@ def files_of(shipped: Shipped, name: str | None = None) -> list[NewFile]:
     card = _card(document, shipped.path)
     named = (path for path in named_files(document, shipped.path) if path != card)
     files = [NewFile(path.relative_to(root), path.read_bytes(), companion=True) for path in named]
-    if name is not None and name != shipped.name:
-        text = _replaced(text, document, ("name",), name).replace(place.as_posix(), f"{place.parent}/{name}.yaml")
-        place = place.with_name(f"{name}.yaml")
+    renamed = name if name != place.stem else None
+    if renamed is not None:
+        text = _replaced(text, document, ("name",), renamed).replace(place.as_posix(), f"{place.parent}/{renamed}.yaml")
+        place = place.with_name(f"{renamed}.yaml")
     if card is not None:
         written = PurePosixPath(document.value["card"])
         target = card.relative_to(root)
-        if name is not None and name != shipped.name:
-            text = _replaced(text, document, ("card",), str(written.with_name(f"{name}.md")))
-            target = target.with_name(f"{name}.md")
+        if renamed is not None:
+            text = _replaced(text, document, ("card",), str(written.with_name(f"{renamed}.md")))
+            target = target.with_name(f"{renamed}.md")
         files.insert(0, NewFile(target, card.read_bytes()))
     return [NewFile(place, text.encode()), *files, *schema_files()]
 
@@ -63,7 +65,7 @@ def named_files(document: Document, path: Path) -> Iterator[Path]:
     while waiting:
         value, of = waiting.pop(0)
         for text in _texts(value):
-            found = (of.parent / text).resolve() if "/" in text or "." in text else None
+            found = (of.parent / text).resolve() if _may_be_path(text) else None
             if found is None or found in seen or not found.is_file() or not found.is_relative_to(root):
                 continue
             seen.add(found)
@@ -72,12 +74,16 @@ def named_files(document: Document, path: Path) -> Iterator[Path]:
                 waiting.append((load_yaml(found).value, found))
 
 
+def _may_be_path(text: str) -> bool:
+    return ("/" in text or "." in text) and "\n" not in text and len(text) < _LONGEST_PATH
+
+
 def _card(document: Document, path: Path) -> Path | None:
     """The card that a pipeline fills in: its own, and not one it only names."""
     written = document.value.get("card") if isinstance(document.value, dict) else None
-    if path.parent.name != "pipelines" or not isinstance(written, str):
-        return None
     root = shipped_folder()
+    if path.relative_to(root).parts[0] != "pipelines" or not isinstance(written, str):
+        return None
     return root / (path.parent / written).resolve().relative_to(root.resolve())
 
 

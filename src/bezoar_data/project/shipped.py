@@ -15,6 +15,8 @@ from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.yaml.document import load_yaml
 
 ShippedKind = Literal["pipelines", "recipes"]
+_MARK: dict[ShippedKind, str] = {"pipelines": "steps", "recipes": "stages"}
+"""The key that only a file of the kind has: models files lie among the pipelines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,15 @@ def shipped_folder() -> Path:
 
 
 def shipped(kind: ShippedKind) -> Mapping[str, Shipped]:
-    """What there is of a kind, by name, sorted. Empty where nothing is shipped."""
+    """What there is of a kind, by name, sorted: `orca`, and `openbezoar/orca` in a folder within. Empty where nothing
+    is shipped."""
     found = {}
-    for path in sorted((shipped_folder() / kind).glob("*.yaml")):
+    folder = shipped_folder() / kind
+    for path in sorted(folder.rglob("*.yaml"), key=lambda path: (len(path.parts), path)):
         value = load_yaml(path).value
-        description = value.get("description", "") if isinstance(value, dict) else ""
-        found[path.stem] = Shipped(path.stem, path, str(description))
+        if isinstance(value, dict) and _MARK[kind] in value:
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            found[name] = Shipped(name, path, str(value.get("description", "")))
     return found
 
 

@@ -150,7 +150,7 @@ CHAIN = ["sft", "sft", "sft", "merge", "sft", "merge", "dpo", "merge"]
 )
 def test_the_shipped_recipes_are_right(name: str, stages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml", lambda card: ("judge_status",))
+    recipe = load_recipe(ROOT / "recipes" / f"{name}.yaml", lambda card: ("judge_status", "gpt4_status"))
     assert recipe.warnings == ()
     assert [s.use for s in recipe.file.stages] == stages
 

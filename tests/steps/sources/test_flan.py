@@ -322,3 +322,22 @@ def test_the_last_rows_fill_the_last_batch_for_distilabels_runner(tmp_path: Path
     path = write_jsonl(tmp_path / "a.jsonl", [flan(i) for i in range(7)])
     batches = list(load(path=str(path), batch_size=3).process())
     assert [(len(rows), last) for rows, last in batches] == [(3, False), (3, False), (1, True)]
+
+
+def test_dialog_and_t0s_big_bench_tasks_are_left_out_unless_asked_for(tmp_path: Path):
+    rows = [
+        flan(0),
+        flan(1, task_source="Dialog"),
+        flan(2, task_source="P3", task_name="bigbench:logic"),
+        flan(3, task_source="T0", task_name="BIG-bench/sums"),
+        flan(4, task_source="Flan2021", task_name="bigbench in another part"),
+        flan(5, task_source="unheard of"),
+    ]
+    path = str(write_jsonl(tmp_path / "rows.jsonl", rows))
+
+    def taken(**settings: object) -> list[int]:
+        return [int(row["inputs"].removeprefix("Question ").rstrip("?")) for row in columns(path=path, **settings)]
+
+    assert taken() == [0, 4, 5]
+    assert taken(big_bench=True) == [0, 2, 3, 4, 5]
+    assert taken(submixes=["Dialog"], big_bench=True) == [1, 5]

@@ -34,6 +34,7 @@ from bezoar_data.steps.sources.selection import Selection
 _log = logging.getLogger(__name__)
 
 _COT_COLUMNS = ("question", "answer", "rationale")
+_BIG_BENCH = re.compile(r"big[-_ ]?bench", re.IGNORECASE)
 _SPLIT_SUFFIX = re.compile(r"[-_.](train|test|dev|valid|validation)$")
 
 
@@ -63,7 +64,7 @@ class LoadFlan(FileSource):
     """
 
     use: ClassVar[str] = "load_flan"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tsv_columns: ClassVar[tuple[str, ...]] = _COT_COLUMNS
     writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "original_index", "dataset_source", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("reference_answer", "reference_rationale")
@@ -71,6 +72,14 @@ class LoadFlan(FileSource):
 
     zero_shot_only: bool = Field(
         default=True, description="Leave out templates with worked examples (`template_type` not starting with zs)."
+    )
+    submixes: list[Submix] = Field(
+        default=["CoT", "NIv2", "T0", "Flan2021"],
+        description="The sub-mixes to take. The Orca paper leaves Dialog out; rows that name no sub-mix are taken.",
+    )
+    big_bench: bool = Field(
+        default=False,
+        description="Take T0's BIG-Bench tasks too, which are benchmarks; the Orca paper leaves them out.",
     )
     per_task: NonNegativeInt | dict[Submix, NonNegativeInt] | None = Field(
         default_factory=_usual_caps,
@@ -118,22 +127,35 @@ class LoadFlan(FileSource):
             yield one.row, one.found
 
     def _nothing(self) -> tuple[str, str]:
-        return "there are no rows in it, or every one was left out", "see `per_task`, `quotas` and `zero_shot_only`"
+        hint = "see `per_task`, `quotas`, `submixes` and `zero_shot_only`"
+        return "there are no rows in it, or every one was left out", hint
 
     def _found(self) -> Iterator[_FlanRow]:
         """All rows in order, those that cannot be used among them."""
         position = 0
-        few_shot = 0
+        left_out: Counter[str] = Counter()
         for row, found in self.rows_in():
             if isinstance(found, Dropped):
                 yield _FlanRow(row, found)
-            elif self.zero_shot_only and found["template_type"] and not is_zero_shot(found["template_type"]):
-                few_shot += 1
+                continue
+            submix = submix_of(found["task_source"])
+            if setting := self._left_out_by(submix, found):
+                left_out[setting] += 1
             else:
-                yield _FlanRow(row, found, position, submix_of(found["task_source"]))
+                yield _FlanRow(row, found, position, submix)
                 position += 1
-        if few_shot:
-            _log.info("load_flan: left out %d few-shot rows (zero_shot_only: false takes them)", few_shot)
+        for setting, rows in sorted(left_out.items()):
+            _log.info("load_flan: left out %d rows by `%s`", rows, setting)
+
+    def _left_out_by(self, submix: Submix | None, columns: Columns) -> str:
+        """The setting that leaves a row out; "" for a row to take."""
+        if self.zero_shot_only and columns["template_type"] and not is_zero_shot(columns["template_type"]):
+            return "zero_shot_only"
+        if submix is not None and submix not in self.submixes:
+            return "submixes"
+        if submix == "T0" and not self.big_bench and _BIG_BENCH.search(columns["task_name"]):
+            return "big_bench"
+        return ""
 
     def _records(self) -> Iterator[SourceRow]:
         references = not self.hub and any(_is_tsv(f.path) for f in self._files())
