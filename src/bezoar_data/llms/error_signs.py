@@ -84,7 +84,8 @@ CAUSES: Mapping[ErrorCause, Signs] = {
         r"unsupported|not (currently )?supported|(does|do) ?(not|n't) support|unrecogni[sz]ed|unavailable now",
         r"(unknown|unexpected|invalid) (name|parameter|field|argument|keyword|property)",
         r"extra (inputs?|fields?) .{0,20}not (permitted|allowed)|extraneous key|not enabled for|must alternate",
-        r"cannot both be|(may|can) only be (set|used)|deprecated for|(must|should) be (at most )?1\b|only one cand",
+        r"cannot both be|(may|can) only be (set|used)|only [\d.]+ is allowed|deprecated for|only one cand",
+        r"(must|should) be (at most )?1\b",
     ),
 }
 

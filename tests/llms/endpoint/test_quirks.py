@@ -22,7 +22,7 @@ from bezoar_data.llms.journal import Journal
 from support.gateways import QUICK, model, user
 from support.quirk_server import QuirkServer
 
-BRISK = replace(QUICK, quiet=0.05, at_start=0.5)
+BRISK = replace(QUICK, quiet=0.05, at_start=0.3)
 ROWS = ["How far does a ferry go?", *(f"question {i}" for i in range(5))]
 SCHEMA = {"type": "object", "properties": {"rating": {"type": "integer"}}, "required": ["rating"]}
 
@@ -70,6 +70,8 @@ async def meet(quirks: QuirkServer, journal: Journal, quirk: str, asks: Sequence
         ("bedrock_filter", "content_filter"),
         ("deepseek_risk", "content_filter"),
         ("dashscope_inspection", "content_filter"),
+        ("gemini_block_reason", "content_filter"),
+        ("azure_prompt_results", "content_filter"),
         ("vllm_context", "context_too_long"),
         ("llamacpp_context", "context_too_long"),
         ("openai_context", "context_too_long"),
@@ -177,6 +179,7 @@ def web_json(value: Any) -> Any:
     [
         ("max_completion_tokens", {}, "max_completion_tokens: true", "max_tokens"),
         ("no_temperature", {"temperature": 0.7}, "temperature: false", "temperature"),
+        ("kimi_only_1", {"temperature": 0.7}, "temperature: false", "temperature"),
         ("not_both", {"temperature": 0.7, "top_p": 0.9}, "top_p: false", "top_p"),
         ("gemini_unknown_name", {"top_k": 40}, "top_k: false", "top_k"),
         ("no_system", {}, "system: false", ""),

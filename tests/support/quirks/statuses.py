@@ -125,6 +125,14 @@ STATUSES: dict[str, Quirk] = {
     "dashscope_inspection": _says(  # camel-ai/owl#432
         400, _openai("Input data may contain inappropriate content.", "data_inspection_failed")
     ),
+    "gemini_block_reason": lambda body, nth: {  # 2389-research/tracker#543
+        "choices": [],
+        "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
+    },
+    "azure_prompt_results": lambda body, nth: {
+        "choices": [],
+        "prompt_filter_results": [{"content_filter_results": {"hate": {"filtered": True, "severity": "high"}}}],
+    },
     "firewall_page": _page(403, "Attention Required! | Cloudflare"),  # OpenHands/OpenHands#4480
     # What is too long.
     "vllm_context": _says(
@@ -190,6 +198,9 @@ STATUSES: dict[str, Quirk] = {
             "unsupported_value",
             "temperature",
         ),
+    ),
+    "kimi_only_1": _until_gone(  # NousResearch/hermes-agent#9125
+        400, "temperature", _openai("invalid temperature: only 1 is allowed for this model")
     ),
     "not_both": _until_gone(  # gptme/gptme#1110
         400, "top_p", _openai("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")

@@ -12,11 +12,12 @@ from typing import Any
 import orjson
 
 from bezoar_data.llms.providers.base import Completion
+from bezoar_data.llms.providers.common.error_body import blocked
 from bezoar_data.llms.providers.common.http import failure_inside
 from bezoar_data.llms.providers.common.usage import Sample, read_usage, reasoning_tokens, shares
 from bezoar_data.llms.reading.answer import REASONING
 from bezoar_data.llms.reading.finish_reasons import ending_of
-from bezoar_data.llms.retry_policy import Transient
+from bezoar_data.llms.retry_policy import Refusal, Transient
 
 
 def read_completions(value: dict[str, Any], wanted: int, headers: Mapping[str, str]) -> list[Completion]:
@@ -27,6 +28,8 @@ def read_completions(value: dict[str, Any], wanted: int, headers: Mapping[str, s
         raise failure_inside(orjson.dumps(value), headers)
     usage = read_usage(value.get("usage"))
     if not isinstance(choices, list) or not choices:
+        if why := blocked(value):
+            raise Refusal(200, f"the prompt is blocked: {why}", "content_filter")
         raise Transient("garbage", "an answer without choices", billed=usage)
     request_id = value.get("id")
     thought = reasoning_tokens(value.get("usage")) if len(choices) == 1 else 0

@@ -61,6 +61,18 @@ def read_error(raw: bytes) -> ErrorBody:
     )
 
 
+def blocked(value: Any) -> str:
+    """Why a filter stopped the prompt, where an answer without choices says so: Gemini's `blockReason`, Azure's
+    `filtered`. Empty where it does not."""
+    for level in _levels(value, 0):
+        for name, inner in level.items():
+            if name in ("blockReason", "block_reason") and isinstance(inner, str) and inner:
+                return redact(inner)[:DETAIL]
+            if isinstance(inner, dict) and inner.get("filtered") is True:
+                return redact(name)[:DETAIL]
+    return ""
+
+
 def seconds(value: Any) -> float | None:
     """A duration as endpoints write it (`2`, "2.5s", "1m30s", "20ms"), in seconds; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
