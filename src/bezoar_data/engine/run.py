@@ -21,6 +21,7 @@ from typing import Any
 from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, BezoarError, InputError
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.endings import Endings
 from bezoar_data.engine.event_loop import run_engine, show_notes
 from bezoar_data.engine.local import refuse_for_local, run_local
 from bezoar_data.engine.lock import RowTotals, build_lock, put_in_place
@@ -51,6 +52,7 @@ class Result:
     usage: Mapping[str, Any]
     seconds: float
     exit_code: int
+    endings: Endings
 
 
 def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: RenderCard, progress: Progress) -> Result:
@@ -212,6 +214,7 @@ def _finish(
         people=reviewing.measured(read_measured(folder.reliability, building)),
         review=reviewing.summary(),
     )
+    endings = Endings.of(spool.endings(folder.journal))
     put_in_place(building, folder, lock, written.first_row, render)
     dropped.replace(folder.dropped)
     (scratch / "distilabel.yaml").replace(folder.distilabel)
@@ -225,4 +228,4 @@ def _finish(
     exit_code = TOO_MANY_FAILED if counts.failed > file.tolerate * total else DONE
     facts = stats.facts()
     record.done(facts, exit_code, lock.hash)
-    return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code)
+    return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code, endings)

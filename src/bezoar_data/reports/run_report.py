@@ -70,6 +70,8 @@ class RunReport:
             "said": {step: dict(count.words) for step, count in result.counts.steps.items() if count.words},
             "judges": [as_json(judge) for judge in lock.judges],
             "usage": [as_json(use) for use in lock.usage],
+            "unknown_finish_reasons": dict(result.endings.unknown),
+            "special_tokens_cut": result.endings.special_tokens,
             "cost": lock.cost,
             "asked": dict(result.usage),
             "demo": lock.demo,
@@ -90,6 +92,8 @@ class RunReport:
             for step, count in result.counts.steps.items()
             for reason, n in sorted(count.soft_failures.items())
         ]
+        lines += [f"  marked by {step.id}: {n:,} {reason}" for step in lock.steps for reason, n in step.noted.items()]
+        lines += [f"  {line}" for line in result.endings.lines()]
         lines += [f"  judged by {judge.name}: {_judged(judge)}" for judge in lock.judges]
         lines += [f"  {line}" for line in review_lines(lock)]
         lines.append(f"  {self._cost()}")
@@ -118,6 +122,7 @@ class RunReport:
             element("p", element("strong", self._headline())),
             table(("step", "in", "out", "dropped"), steps, numbers=frozenset({1, 2})),
             *(element("p", f"judged by {judge.name}: {_judged(judge)}") for judge in lock.judges),
+            *(element("p", line) for line in self.result.endings.lines()),
             element("p", self._cost()),
         ]
         if people := list(review_lines(lock)):

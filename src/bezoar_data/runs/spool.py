@@ -188,6 +188,24 @@ class Spool:
             self._db.execute("DELETE FROM recorded")
             self._db.execute("DETACH DATABASE journal")
 
+    def endings(self, journal: Path) -> list[tuple[str, int, int]]:
+        """Why the journalled answers behind this run's rows ended, as the journal says it: (finish reason, answers, how
+        many of them had special tokens cut off)."""
+        self.flush()
+        if not journal.exists():
+            return []
+        self._db.execute("ATTACH DATABASE ? AS journal", (f"{journal.absolute().as_uri()}?mode=ro",))
+        try:
+            query = """
+                SELECT finish_reason, count(*), sum(marked) FROM (
+                    SELECT a.finish_reason, max(instr(a.extra, '"special_tokens"') > 0) AS marked
+                    FROM (SELECT DISTINCT key FROM used) AS used JOIN journal.answers AS a ON a.key = used.key
+                    WHERE a.error IS NULL GROUP BY a.key
+                ) GROUP BY finish_reason ORDER BY finish_reason"""
+            return self._db.execute(query).fetchall()
+        finally:
+            self._db.execute("DETACH DATABASE journal")
+
     def flush(self) -> None:
         """Write what has gathered. A full disk ends the run with a clear message: the journal keeps every answer."""
         try:

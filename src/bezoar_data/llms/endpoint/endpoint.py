@@ -14,6 +14,7 @@ from typing import Any
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.endpoint.budget import Budget
 from bezoar_data.llms.endpoint.circuit_breaker import CircuitBreaker, RequestState
+from bezoar_data.llms.endpoint.cut_prompts import CUTTING, cut_prompt
 from bezoar_data.llms.endpoint.first_answer import FirstAnswer
 from bezoar_data.llms.endpoint.health import ADAPTED, OnEvent
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
@@ -44,6 +45,8 @@ class Endpoint:
         self._tokens = RateLimiter(limits.tokens_per_minute) if limits.tokens_per_minute else None
         self._budget = budget
         self._timeouts = Timeouts()
+        self._cutting: set[str] = set()
+        """Models that are known to be given their prompts cut short."""
         self._opening: asyncio.Task[None] | None = None
         self._opened = False
 
@@ -118,6 +121,13 @@ class Endpoint:
         if change:
             self.health.notify(ADAPTED, why=change)
 
+    def _look_at_prompt(self, request: Request, completions: Sequence[Completion]) -> None:
+        """Tell people once for each model when it does not read its prompts whole."""
+        model = request.model.model
+        if model not in self._cutting and (why := cut_prompt(request, completions)):
+            self._cutting.add(model)
+            self.health.notify(CUTTING, why=why)
+
     async def _send(
         self,
         request: Request,
@@ -190,11 +200,13 @@ class Endpoint:
         usage.in_flight += 1
         try:
             with self._timeouts.within(timeout):
-                completions = received(await self.provider.complete(request))
-            if not completions:
+                given = await self.provider.complete(request)
+            if not given:
                 raise Transient("garbage", "an answer without choices")
-            if len(completions) < request.n:
-                self._tell(self.provider.gave_fewer(request, len(completions)))
+            if len(given) < request.n:
+                self._tell(self.provider.gave_fewer(request, len(given)))
+            completions = received(given)
+            self._look_at_prompt(request, completions)
             if inflight.worst:
                 spent = billed_or(inflight.worst, request.model, completions)
             return completions
