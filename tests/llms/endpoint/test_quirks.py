@@ -182,6 +182,12 @@ def web_json(value: Any) -> Any:
         ("kimi_only_1", {"temperature": 0.7}, "temperature: false", "temperature"),
         ("not_both", {"temperature": 0.7, "top_p": 0.9}, "top_p: false", "top_p"),
         ("gemini_unknown_name", {"top_k": 40}, "top_k: false", "top_k"),
+        (
+            "unknown_field",
+            {"repetition_penalty": 1.1, "temperature": 0.5},
+            "repetition_penalty: false",
+            "repetition_penalty",
+        ),
         ("no_system", {}, "system: false", ""),
         ("gemma_no_system", {}, "system: false", ""),
         ("roles_alternate", {}, "system: false", ""),
@@ -254,6 +260,7 @@ async def test_an_endpoint_that_gives_one_answer_for_several_is_asked_one_by_one
     [
         ("portal", "a web page: Sign in to the guest network"),
         ("lmstudio", "Unexpected endpoint or method"),
+        ("detail_200", "Unknown route"),
         ("sse_anyway", "an event stream"),
         ("deepseek_blank_then_close", "an empty body"),
         ("choices_empty", "an answer without choices"),
@@ -275,6 +282,7 @@ async def test_an_address_that_never_gives_an_answer_ends_the_run_soon(
         ("openrouter_200_429", 0.0),
         ("rate_limit_in_words_200", 0.0),
         ("overloaded_200", 0.0),
+        ("minimax_200", 0.0),
         ("deepseek_blank", 0.0),
     ],
 )

@@ -208,6 +208,12 @@ STATUSES: dict[str, Quirk] = {
     "gemini_unknown_name": _until_gone(  # Vali-98/ChatterUI#227
         400, "top_k", [{"error": {"code": 400, "message": _UNKNOWN_NAME, "status": "INVALID_ARGUMENT"}}]
     ),
+    "unknown_field": _until_gone(
+        422,
+        "repetition_penalty",
+        "Failed to deserialize the JSON body: unknown field `repetition_penalty`, expected one of `model`, `messages`, "
+        "`max_tokens`, `temperature`, `top_p`",
+    ),
     "no_system": _until_gone(400, "system", {"error": {"message": "System role not supported", "code": 400}}),
     "gemma_no_system": _until_gone(  # microsoft/vscode#258088
         400,
@@ -270,6 +276,7 @@ STATUSES: dict[str, Quirk] = {
     "lmstudio": lambda body, nth: {
         "error": "Unexpected endpoint or method. (POST /chat/completions). Returning 200 anyway"
     },
+    "detail_200": lambda body, nth: {"detail": "Unknown route"},
     "sse_anyway": _stream,
     "deepseek_blank": _blank(then=True),
     "deepseek_blank_then_close": _blank(then=False),
@@ -283,6 +290,9 @@ STATUSES: dict[str, Quirk] = {
         1, lambda body, nth: {"error": {"code": "rate_limit_exceeded", "message": "slow down"}}
     ),
     "openrouter_200_502": lambda body, nth: {"error": {"code": 502, "message": "Provider returned error"}},
+    "minimax_200": _first(
+        1, lambda body, nth: {"choices": None, "base_resp": {"status_code": 1002, "status_msg": "rate limit"}}
+    ),
     "overloaded_200": _first(
         1, lambda body, nth: {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     ),

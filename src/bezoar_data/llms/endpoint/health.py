@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -128,7 +129,7 @@ class EndpointHealth:
     def _unknown_model(self, refusal: Refusal) -> InputError:
         model = self._provider.model.model
         message = f"{self._provider.address} does not know the model '{model}', or is not the right address"
-        wrong = InputError(Problem("not-found", message, hint=f"it says: {refusal.detail}"))
+        wrong = InputError(Problem("not-found", message, hint=f"it says: {refusal.detail}{self._missing_version}"))
         self.end(wrong)
         return wrong
 
@@ -163,11 +164,17 @@ class EndpointHealth:
         """Ends the run: what comes from there is never an answer."""
         address = self._provider.address
         message = f"no usable answer from {address}: {failure.detail or failure.cause}"
-        missing = "" if "/v" in urlsplit(address).path else "; /v1 is missing in it, perhaps"
-        hint = f"is base_url the address of an API, as its server's documentation has it{missing}?"
+        hint = f"is base_url the address of an API, as its server's documentation has it?{self._missing_version}"
         wrong = NoAnswer(Problem("no-usable-answer", message, hint=hint))
         self.end(wrong)
         return wrong
+
+    @property
+    def _missing_version(self) -> str:
+        """A word on an address without `/v1`, which most servers want."""
+        address = self._provider.address
+        bare = address.startswith("http") and not re.search(r"/v\d", urlsplit(address).path)
+        return f"; {address} has no /v1 at its end, which most servers want" if bare else ""
 
     def away(self, why: str) -> ProviderAway:
         return ProviderAway(

@@ -18,6 +18,7 @@ from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Request
 from bezoar_data.llms.providers.common.dialect import folded
+from bezoar_data.llms.providers.common.error_body import ERRORS
 from bezoar_data.llms.providers.common.http import endpoint_url, failure_inside
 from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.llms.reading.answer import REASONING
@@ -57,7 +58,7 @@ class Anthropic(OpenAI):
 
     def _read(self, value: dict[str, Any], request: Request, headers: Mapping[str, str]) -> Sequence[Completion]:
         """One completion, for the first sample: several would be several requests, each within the limits."""
-        if value.get("type") == "error":
+        if value.get("type") == "error" or ("content" not in value and any(map(value.get, ERRORS))):
             raise failure_inside(orjson.dumps(value), headers)
         return [_completion(value, request.schema, headers)]
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from bezoar_data.llms.providers.base import Completion
-from bezoar_data.llms.providers.common.error_body import blocked
+from bezoar_data.llms.providers.common.error_body import ERRORS, blocked
 from bezoar_data.llms.providers.common.http import failure_inside
 from bezoar_data.llms.providers.common.usage import Sample, read_usage, reasoning_tokens, shares
 from bezoar_data.llms.reading.answer import REASONING
@@ -24,7 +24,7 @@ def read_completions(value: dict[str, Any], wanted: int, headers: Mapping[str, s
     """The completions of a response, at most `wanted`. Raises `Transient` for one that is none, and what an error
     reported inside it means."""
     choices = value.get("choices")
-    if not choices and value.get("error"):
+    if not choices and any(map(value.get, ERRORS)):
         raise failure_inside(orjson.dumps(value), headers)
     usage = read_usage(value.get("usage"))
     if not isinstance(choices, list) or not choices:

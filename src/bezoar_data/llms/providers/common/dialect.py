@@ -32,6 +32,10 @@ _NAMED = {
     r"|only user and assistant",
     "stop": r"['\"`]stop['\"`]",
 }
+_INSTEAD = re.compile(
+    r"\b(expected|supported|allowed|valid|accepted) (one of|are|parameters|fields|values|names)", re.I
+)
+"""Behind these words stands what an endpoint does take."""
 _FIELDS = {
     "json_schema": r"response_format|guided|json_schema|structured|tool",
     "n": r"n$|n_cmpl|best_of",
@@ -102,7 +106,8 @@ class Dialect:
             return named if refusal.reason == UNSUPPORTED else named & {"json_schema", "n"}
         if refusal.reason != UNSUPPORTED:
             return set()
-        words = (name for name in sent if re.search(_NAMED.get(name, rf"\b{name}\b"), refusal.detail, re.IGNORECASE))
+        said = _INSTEAD.split(refusal.detail, maxsplit=1)[0]
+        words = (name for name in sent if re.search(_NAMED.get(name, rf"\b{name}\b"), said, re.IGNORECASE))
         return set(list(words)[:1])
 
     def _sent(self, request: Request) -> list[str]:

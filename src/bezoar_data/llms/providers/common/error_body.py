@@ -18,6 +18,8 @@ _DEEP = 6
 _CODES = ("code", "type", "status", "reason", "error_code", "status_code")
 _REPEATED = frozenset({"input", "ctx", "flagged_input", "messages", "prompt", "failed_generation"})
 """What an error repeats of the request."""
+ERRORS = ("error", "errors", "detail", "message", "msg", "base_resp")
+"""What a body without an answer says why under."""
 _WAITS = ("retryDelay", "retry_after", "retry_after_seconds")
 _WORDS = ("error", "detail", "message", "msg", "errors", "metadata", "raw", "base_resp", "status_msg")
 _LATER = re.compile(r"(?:again|retry|wait)[\w ]{0,20} (?:in|after|for) (\d[\w.]*(?: ?m?s)?)", re.IGNORECASE)
@@ -48,7 +50,7 @@ def read_error(raw: bytes) -> ErrorBody:
         return ErrorBody(_short(_title(text) if page else text), wait=_said(text), spoken=not page)
     levels = list(_levels(value, 0))
     codes = [str(level[n]) for level in levels for n in _CODES if isinstance(level.get(n), str | int)]
-    if any("flagged_input" in level for level in levels):
+    if any("flagged_input" in level or isinstance(level.get("reasons"), list) for level in levels):
         codes.append("flagged_input")
     text = _short("; ".join(dict.fromkeys(_words(value, 0))) or orjson.dumps(value).decode())
     waits = [seconds(level[n]) for level in levels for n in _WAITS if n in level]
