@@ -32,9 +32,11 @@ _ANY_LABEL = re.compile(r"^\s*\**\w[\w ]{0,20}\**:", re.MULTILINE)
 _OF_ANSWERS = re.compile(r"\b(?:answer|response|output|solution|reply)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"\W*(?:(?:insert|put|write|add) )?(?:(?:the|your|a|new|this|next) )*"
-    rf"(?:example|{_NAMES})(?: \d{{1,3}})?(?: (?:goes )?here| text)?\W*",
+    rf"(?:example|{_NAMES})(?: \d{{1,3}})?(?: (?:goes )?here)?"
+    r"(?:[ _](?:description|details?|text|content|body|name|json|response))*\W*",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r'"([^"\n]{3,})"')
 _SENTENCE = re.compile(r"(?<=[.!?:])\s+|\n")
 _OWN_WORDS = 5
 """A sentence of the prompt with fewer words may well stand in an instruction."""
@@ -75,15 +77,17 @@ class Shown:
         for text in examples:
             own = own.replace(text, "")
         pieces, _ = read_pieces(own, cut=False) if own else ([], "")
-        self.forms = {comparable(piece.text) for piece in pieces} - {""}
+        quoted = [text for text in _QUOTED.findall(own) for text in (text, *text.split(","))]  # topics above all
+        self.forms = {comparable(text) for text in (*(piece.text for piece in pieces), *quoted)} - {""}
         sentences = (comparable(sentence) for sentence in _SENTENCE.split(_INNER_TAG.sub(" ", own)))
         self.sentences = {said for said in sentences if len(said.split()) >= _OWN_WORDS}
 
     def reason(self, text: str, key: str) -> str:
         """What speaks against a text that repeats the request; "" if nothing does."""
-        if key in self.forms or _PLACEHOLDER.fullmatch(text) or any(said in key for said in self.sentences):
-            return "placeholder"
-        return "copied_example" if key in self.examples else ""
+        if key in self.examples:
+            return "copied_example"
+        repeats = key in self.forms or _PLACEHOLDER.fullmatch(text) or any(said in key for said in self.sentences)
+        return "placeholder" if repeats else ""
 
 
 def read_candidates(answer: str, shown: Shown, most_words: int, *, cut: bool = False) -> Reading:

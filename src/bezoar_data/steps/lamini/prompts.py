@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -86,4 +87,5 @@ def _template_problems(document: Document, path: YamlPath, text: str, topics: bo
 def _template(text: str) -> Template:
     # Not escaped: this becomes a prompt, not a page.
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment.filters["tojson"] = partial(json.dumps, ensure_ascii=False)  # Jinja's own is for HTML
     return environment.from_string(text)
