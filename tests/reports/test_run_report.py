@@ -31,6 +31,12 @@ def test_what_is_asked_otherwise_is_said_once_and_written_into_each_answer(
     assert "supports: {temperature: false}" in done.err
     exported = project.bezoar("journal", "export").out.splitlines()
     assert [json.loads(line)["extra"] for line in exported] == [{"sent_without": ["temperature"]}] * 8
+    (project.folder / "answers.jsonl").write_text("\n".join(exported))
+    models = project.folder / "models.yaml"
+    models.write_text(f"{models.read_text()}answers: [answers.jsonl]\n")
+    again = project.run("--out", "elsewhere/again")
+    assert again.code == 0, again.err
+    assert project.files("../elsewhere/again") == project.files(), "the recorded answers say so too"
     card = (project.folder / "runs" / "test" / "dataset" / "README.md").read_text()
     assert "temperature `0.7`; not sent, as its endpoint does not take it: `temperature`" in card
 
