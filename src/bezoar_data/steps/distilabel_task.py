@@ -11,6 +11,7 @@ from typing import Any
 from distilabel.steps.tasks.base import Task
 
 from bezoar_data.llms.ask import Answer, Ask, Sample
+from bezoar_data.llms.reading.answer import read_answer
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.distilabel_driver import adopted
 from bezoar_data.steps.driver import Outcome, RowRun
@@ -27,9 +28,12 @@ class AskOnceTask(Task):
         return ([*ask.messages], structure) if structure else [*ask.messages]
 
     def format_output(self, output: str | None, input: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The columns the step makes of an answer to the row's question, all empty if it cannot use it."""
+        """The columns the step makes of an answer to the row's question, all empty if it cannot use it. What any LLM
+        says is read as what ours say: without thinking and marks of a template."""
         run, ask = self._asked(input or {})
-        ended = run.next(Answer((Sample(output or "", "stop", ""),) * ask.n, self.llm.model_name))
+        said = read_answer(output or "", "stop", {})
+        text = (output or "") if said is None else "" if said.error else said.text
+        ended = run.next(Answer((Sample(text, "stop", ""),) * ask.n, self.llm.model_name))
         row = ended.kept[0] if isinstance(ended, Outcome) and ended.kept else Row({}, run.row.lineage)
         return {name: row.get(name) for name in self.outputs}
 

@@ -90,12 +90,34 @@ def test_blocks_follow_each_other_and_marks_of_two_models_mix() -> None:
     assert nested.answer == "42"
 
 
+VERDICT = '{"reason": "It is right.", "rating": 4, "status": "Accept"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"So {VERDICT}? No.</think>\n{VERDICT}",
+        f"<think>{VERDICT}</think>\n<reasoning>{VERDICT}</reasoning>{VERDICT}",
+        f"<think>{VERDICT} no wait</think>{VERDICT}",
+    ],
+)
+def test_a_verdict_that_a_judge_thinks_of_is_not_its_verdict(text: str) -> None:
+    found = read_answer(text, "stop", {})
+    assert found is not None
+    assert (found.text, found.error) == (VERDICT, None)
+
+
 def test_thinking_that_came_apart_and_again_in_the_text_is_kept_once() -> None:
     text = f"<think>{THOUGHT}</think>{ANSWER}"
     for known, kept in ((THOUGHT, THOUGHT), ("Before.", f"Before.\n\n{THOUGHT}")):
         found = read_answer(text, "stop", {"reasoning": known})
         assert found is not None
         assert found.extra["reasoning"] == kept
+
+
+def test_the_quick_looks_miss_no_mark() -> None:
+    assert all(any(word in closing for word in _WORDS) for closing in _OPENED_BY)
+    assert all(any(part in token for part in _PARTS) for token in _AFTER)
 
 
 def test_kept_thinking_has_one_spelling() -> None:

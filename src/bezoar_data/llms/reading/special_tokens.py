@@ -41,6 +41,8 @@ _TURN_AT_END = re.compile(rf"(?:{'|'.join(_TURN)})\Z")
 _NEXT_TURN = re.compile(rf"(?:{_any(_AFTER)})\s*(?:{'|'.join(_TURN)}|{_any(('<|user|>', '<|User|>', '<｜User｜>'))})")
 _BOX = re.compile(r"<\|(?:begin|end)_of_box\|>")
 _LONGEST_TURN = 80
+_PARTS = ("|>", "｜>", "_turn>", "</s>", "<eos>", "<pad>", "INST]", "[EOS]")
+"""One of these is in every mark that ends a turn. Looking for them is many times faster than for the marks."""
 _NAMED = re.compile(r"[^\W\d_]|[:,(]")
 """What stands before a mark, and a space, that a sentence names."""
 
@@ -54,7 +56,7 @@ def cut_special_tokens(text: str) -> tuple[str, tuple[str, ...]]:
     if (before := _AT_START.match(cut)) and not _is_html(cut, before[0]):
         found += _ONE.findall(before[0])
         cut = cut[before.end() :]
-    if (going_on := _NEXT_TURN.search(cut)) and cut.count("```", 0, going_on.start()) % 2 == 0:
+    if (going_on := _next_turn(cut)) and cut.count("```", 0, going_on.start()) % 2 == 0:
         found += _ONE.findall(going_on[0])
         cut = cut[: going_on.start()]
     at_end: list[str] = []
@@ -66,6 +68,10 @@ def cut_special_tokens(text: str) -> tuple[str, tuple[str, ...]]:
         cut = _BOX.sub("", cut)
     found += reversed(at_end)
     return (cut.strip(), tuple(token.strip() for token in found)) if found else (text, ())
+
+
+def _next_turn(text: str) -> re.Match[str] | None:
+    return _NEXT_TURN.search(text) if any(part in text for part in _PARTS) else None
 
 
 def _token_at_end(text: str) -> str:

@@ -36,6 +36,8 @@ _PAIRS = (
 _CLOSED_BY = {opening.lower(): closing.lower() for opening, closing in _PAIRS}
 _OPENED_BY = {closing: opening for opening, closing in _CLOSED_BY.items()}
 _OPENING = re.compile("|".join(map(re.escape, _CLOSED_BY)), re.IGNORECASE)
+_WORDS = ("think", "thought", "reasoning", "channel|>", "unused95", "inner_suffix")
+"""One of these is in every closing mark. Looking for them is many times faster than for the marks."""
 _CLOSING = re.compile("|".join(map(re.escape, _OPENED_BY)), re.IGNORECASE)
 
 _CHANNEL = re.compile(r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>")
@@ -105,14 +107,15 @@ def _first_block(text: str) -> Split | None:
 
 def _unopened(text: str) -> Iterator[Split]:
     """What stands before closing marks that nothing opened."""
+    lowered = text.lower()
+    if not any(word in lowered for word in _WORDS):
+        return
     if text.lstrip().startswith("{") and text.rstrip().endswith("}"):
         return  # JSON: whatever stands in its strings is content
-    code: list[tuple[int, int]] | None = None
+    code = [found.span() for found in _CODE.finditer(text)]
     for mark in islice(_CLOSING.finditer(text), _MOST_MARKS):
-        if code is None:
-            code = [found.span() for found in _CODE.finditer(text)]
         at, end = mark.span()
-        opened = text.lower().find(_OPENED_BY[mark[0].lower()].rstrip(">"), 0, at) >= 0  # perhaps with attributes
+        opened = lowered.find(_OPENED_BY[mark[0].lower()].rstrip(">"), 0, at) >= 0  # perhaps with attributes
         if not opened and not any(start <= at < stop for start, stop in code) and _ends_thinking(text, at, end):
             yield Split(text[:at], text[end:].lstrip())
 

@@ -1,8 +1,9 @@
 """Finding the one object a judge was asked for in what it said: tolerant of its manners, never guessing its meaning.
 
-Prose around the JSON, code fences and thinking are passed over. What could put a score in the wrong place makes the
-whole answer unreadable, and the judge is asked again: two objects that differ, an object that breaks off or is broken,
-one that stands in the material or among the examples the judge was shown, one inside some other object.
+Prose around the JSON and code fences are passed over; thinking was told apart where the answer came in. What could put
+a score in the wrong place makes the whole answer unreadable, and the judge is asked again: two objects that differ, an
+object that breaks off or is broken, one that stands in the material or among the examples the judge was shown, one
+inside some other object.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_THINKING = re.compile(r"\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_STILL_THINKING = re.compile(r"\s*<(think|thinking|reasoning)>", re.IGNORECASE)
-_END_OF_THINKING = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _LIKE_AN_OBJECT = re.compile(r"\{\s*[\"'“‘]?[\w -]{0,60}[\"'”’]?\s*(?::|\Z)")
 _WHOLE = re.compile(r"\s*(\d{1,3})(?:\.0+)?\s*(?:/\s*(\d{1,3}))?\s*\Z", re.ASCII)
 _WRAPPERS = frozenset(("answer", "evaluation", "final", "judgement", "judgment", "output", "result", "verdict"))
@@ -79,7 +77,6 @@ def reason_in(value: Values) -> str:
 
 def _objects(text: str, keys: frozenset[str], shown: str) -> list[Values]:
     """Every JSON object in the text that has one of the keys, in order."""
-    text = _after_thinking(text)
     decoder = json.JSONDecoder(object_pairs_hook=_no_two_values, strict=False)
     found: list[Values] = []
     at = text.find("{")
@@ -119,16 +116,6 @@ def _check_own(raw: str, values: Sequence[Values], shown: str) -> None:
     reasons = (" ".join(str(value.get("reason", "")).split()) for value in values)
     if " ".join(raw.split()) in shown or any(len(r) >= _TELLING and r in shown for r in reasons):
         raise Parroted(REPEATED)
-
-
-def _after_thinking(text: str) -> str:
-    """The text after the thinking it begins with. Where a server swallowed the opening tag, only the closing shows."""
-    while match := _THINKING.match(text):
-        text = text[match.end() :]
-    if _STILL_THINKING.match(text):
-        raise Unreadable("the thinking never ended, so there is no verdict after it")
-    after = _END_OF_THINKING.split(text)[-1]
-    return after if "{" in after else text
 
 
 def _no_two_values(pairs: list[tuple[str, Any]]) -> Values:
