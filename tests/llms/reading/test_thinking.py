@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bezoar_data.llms.reading.answer import read_answer
-from bezoar_data.llms.reading.thinking import split_thinking, with_thinking
+from bezoar_data.llms.reading.special_tokens import _AFTER, _PARTS
+from bezoar_data.llms.reading.thinking import _OPENED_BY, _WORDS, split_thinking, with_thinking
 from support.quirks.answers import SPELLINGS, THOUGHT
 
 ANSWER = "The answer is 42."
