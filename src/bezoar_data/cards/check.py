@@ -164,7 +164,7 @@ def _check_counts(folder: Path, lock: Lock, rows: _Rows) -> Iterator[Problem]:
             there = f"{found['Accept']} and {found['Reject']}"
             yield Problem("verdicts-differ", f"judge {judge.name}: the lock says {said}; the rows say {there}", place)
     if rows.demo and not lock.demo:
-        yield Problem("demo-hidden", "the rows were made by embedded demo models, and the lock denies it", place)
+        yield Problem("demo-hidden", "rows of demo models or demo seeds are in it, and the lock denies it", place)
     dropped = folder.parent / "dropped.parquet"
     if dropped.exists():
         yield from _check_dropped(dropped, lock)

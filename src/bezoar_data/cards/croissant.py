@@ -153,7 +153,7 @@ def _responsible(lock: Lock, own: Mapping[str, Any]) -> dict[str, Any]:
     ]
     limits = ["Model answers can be wrong, biased or made up."] if models else []
     if lock.demo:
-        limits.append("Demonstration data: made by fixed rules, not by language models.")
+        limits.append("Demonstration data: made to show the flow, and for nothing else.")
     return {
         "rai:dataCollection": f"Made by the steps {', '.join(step.id for step in lock.steps)}.",
         "rai:dataCollectionType": ["Machine generated"] if models else None,

@@ -79,7 +79,7 @@ def build_lock(
     """The lock of a finished run. `people` is what was measured of its judges against labels that people gave."""
     file = compiled.loaded.file
     costs = [u.cost for u in usage]
-    models = tuple(_models(compiled, usage))
+    models, sources = tuple(_models(compiled, usage)), tuple(_sources(compiled, seen))
     judging: LockedJudging = parse(LockedJudging, seen.judging.measured())
     return Lock(
         pipeline=LockedPipeline(
@@ -95,7 +95,7 @@ def build_lock(
         ),
         software={name: _version(name) for name in _SOFTWARE},
         steps=tuple(_step(node, counts.steps[node.id]) for node in compiled.nodes),
-        sources=tuple(_sources(compiled, seen)),
+        sources=sources,
         models=models,
         counts=RowCounts(
             source=sum(counts.steps[node.id].rows_in for node in compiled.sources), kept=written.rows, dropped=dropped
@@ -108,7 +108,7 @@ def build_lock(
         columns=dict(written.columns),
         mixed_columns=written.mixed,
         data=written.files,
-        demo=any(model.demo for model in models),
+        demo=any(model.demo for model in models) or any(source.demo for source in sources),
         review=review,
     )
 
@@ -173,6 +173,7 @@ def _sources(compiled: Compiled, seen: RowTotals) -> Iterator[LockedSource]:
                 sha256=fact.sha256,
                 url=fact.url,
                 licence=fact.licence,
+                demo=fact.demo,
                 rows=seen.sources[fact.name],
                 kept=seen.kept[fact.name],
             )

@@ -56,7 +56,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The `n` samples a model gave to one `Ask`, in order. `demo` marks the embedded offline models."""
+    """The `n` samples a model gave to one `Ask`, in order. `demo` marks models that only show the flow."""
 
     samples: tuple[Sample, ...]
     model: str

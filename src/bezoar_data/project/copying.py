@@ -16,6 +16,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 from bezoar_data.project.files import NewFile
 from bezoar_data.project.schemas import schema_texts
+from bezoar_data.runs.demo_mark import MARK, is_demo
 from bezoar_data.project.shipped import Shipped, shipped_folder
 
 _LONGEST_PATH = 255
@@ -70,6 +71,9 @@ def named_files(document: Document, path: Path) -> Iterator[Path]:
                 continue
             seen.add(found)
             yield shipped_folder() / found.relative_to(root)
+            if is_demo(found) and (mark := found.with_name(MARK)) not in seen:
+                seen.add(mark)
+                yield shipped_folder() / mark.relative_to(root)
             if found.suffix == ".yaml":
                 waiting.append((load_yaml(found).value, found))
 

@@ -173,7 +173,7 @@ class RunReport:
 
 _WORDS = 160
 """Characters shown of what was said of a failed row."""
-_DEMO = "demo: made by the embedded offline models, to try the flow; not for training or publishing"
+_DEMO = "demo: made of shipped rows or by models that only show the flow; not for training or publishing"
 
 
 def _judged(judge: AcceptCounts) -> str:

@@ -76,6 +76,8 @@ class LockedSource:
     sha256: str | None
     url: str | None
     licence: str | None
+    demo: bool
+    """Whether its rows only show the flow."""
     rows: int
     kept: int
 

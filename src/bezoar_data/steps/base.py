@@ -16,7 +16,7 @@ a pipeline file can be checked without importing distilabel. `reads` and `writes
 # No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -219,6 +219,8 @@ class SourceFacts:
     sha256: str | None = None
     url: str | None = None
     licence: str | None = None
+    demo: bool = False
+    """Its rows only show the flow: what is made of them is marked, and not published by default."""
 
 
 class Source(_Declared, GeneratorStep):
@@ -249,6 +251,10 @@ class Source(_Declared, GeneratorStep):
         """The names of these sources: a row is known by its source's name and its place there."""
         return [fact.name for fact in self.facts()]
 
+    def demo_names(self) -> Collection[str]:
+        """The names of those whose rows only show the flow."""
+        return ()
+
     def read(self) -> Iterator[tuple[str, str, int, Columns | Dropped]]:
         """Yield (source name, revision, index in the source, columns, or why the row cannot be used). Raises
         `InputError` for a source that cannot be read."""
@@ -263,12 +269,13 @@ class Source(_Declared, GeneratorStep):
         """The source's rows with their lineage, in order, cut to `limit`; those it cannot use carry a drop mark, and
         the columns they were read with. All of them count against the limit, so it cuts the source where a person
         who counts its rows would."""
-        first = self._rank * SOURCE_SPAN
+        first, demo = self._rank * SOURCE_SPAN, self.demo_names()
         for position, (name, revision, index, found) in enumerate(self.read()):
             if self.limit is not None and position >= self.limit:
                 return
             identity = seed_id(name, revision, index)
-            lineage = Lineage(id=identity, order=(first + position,), seed_ids=(identity,), source=name)
+            order = (first + position,)
+            lineage = Lineage(identity, order, seed_ids=(identity,), source=name, demo=name in demo)
             row = Row({} if isinstance(found, Dropped) else found, lineage)
             verdict = found if isinstance(found, Dropped) else self.decide(found)
             yield apply_verdict(row, verdict, str(self.name)).rows[0]

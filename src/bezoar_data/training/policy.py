@@ -42,8 +42,8 @@ def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
     policy, own = recipe.file.policy, card.own
     data = f"the data of {relative_to_cwd(card.folder)}"
     if own.get("demo", True) and not policy.demo:
-        hint = "make it with real models; 'demo: true' in the policy allows it, for trying a recipe out"
-        yield Problem("refused-demo", f"{data} was made by embedded demo models", card.place, hint)
+        hint = "make it with real models of real rows; 'demo: true' in the policy allows it, for trying a recipe out"
+        yield Problem("refused-demo", f"{data} is demo data, of demo seeds or demo models", card.place, hint)
     licence = own.get("licence") or {}
     if policy.commercial and licence.get("commercial") != "yes":
         why = _first_reason(licence)

@@ -129,7 +129,7 @@ def _concerns(
     if "make" in stage.base:
         yield "demo", "its base is a tiny one with random weights"
     if named := [one.card for one in data if one.demo]:
-        yield "demo", f"it was trained on rows of embedded demo models: {', '.join(named)}"
+        yield "demo", f"it was trained on demo rows: {', '.join(named)}"
     if conflicts:
         yield "unknown-licence", f"its licences are in conflict: {'; '.join(conflicts)}"
     elif parts and expression is None:

@@ -30,12 +30,16 @@ class Section:
 def demo(context: CardContext) -> str:
     if not context.lock.demo:
         return ""
-    roles = dict.fromkeys(md.code(model.role) for model in context.lock.models if model.demo)
-    who = f" (here: {', '.join(roles)})" if roles else ""
+    roles = list(dict.fromkeys(md.code(model.role) for model in context.lock.models if model.demo))
+    rows = list(dict.fromkeys(md.code(source.name) for source in context.lock.sources if source.demo))
+    why = []
+    if rows:
+        why.append(f"Its source rows ({', '.join(rows)}) were written to show the flow.")
+    if roles:
+        why.append(f"Its answers ({', '.join(roles)}) are of no language model: they come with bezoar-data.")
     return (
-        "> **This is demonstration data.** It was answered by models embedded in bezoar-data"
-        f"{who}, which follow fixed rules and are no language models. It shows how the pipeline works. Do not train on "
-        "it, and do not publish it as anything else."
+        f"> **This is demonstration data.** {' '.join(why)} It shows how the pipeline works. Do not train on it, and do "
+        "not publish it as anything else."
     )
 
 
@@ -187,8 +191,10 @@ def cost(context: CardContext) -> str:
 def limitations(context: CardContext) -> str:
     lock = context.lock
     points = []
-    if lock.demo:
+    if any(model.demo for model in lock.models):
         points.append("Answers or verdicts were made by rules, not by a language model.")
+    if any(source.demo for source in lock.sources):
+        points.append("Its source rows are few, and were written to show the flow.")
     if lock.models:
         points.append("Model answers can be wrong, biased or made up, and read well all the same.")
     if lock.judges:

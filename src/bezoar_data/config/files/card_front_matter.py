@@ -88,7 +88,7 @@ class BezoarKeys(Strict):
     version: Any = _made("the version of these keys", 1)
     pipeline: Any = _made("the pipeline that made the data", {"name": "orca", "version": 1, "sha256": "…"})
     lock: Any = _made("the hash of the lock, which names the build", "3f9a…")
-    demo: Any = _made("whether embedded demo models made it", False)
+    demo: Any = _made("whether it only shows the flow: made of demo seeds or by demo models", False)
     counts: Any = _made("rows read, kept and dropped", {"source": 100, "kept": 90, "dropped": 10})
     cost: Any = _made("money and tokens", {"usd": 1.25, "answers": 180})
     sources: Any = _made("where the rows came from", [{"name": "flan.jsonl", "licence": "CC0-1.0"}])

@@ -46,7 +46,7 @@ def preview_piece(preview: Preview) -> str:
 def _content(preview: Preview) -> list[Html]:
     content = [element("h1", headline(preview)), element("p", spent(preview))]
     if preview.demo:
-        content.append(element("p", "demo: answered by the embedded offline models, to try the flow", classes="dim"))
+        content.append(element("p", "demo: shipped rows, or models that only show the flow", classes="dim"))
     content += [element("p", f"note: {note}", classes="dim") for note in preview.notes]
     content.append(table(("step", "role", "in", "out", "dropped"), counts(preview), numbers=frozenset({2, 3})))
     return content + [_row(preview, row) for row in (*preview.rows, *preview.lost)]

@@ -52,7 +52,7 @@ def show_preview(preview: Preview, console: Console, *, full: bool = False) -> N
     console.print(_safe(headline(preview)), style="bold")
     console.print(_safe(spent(preview)))
     if preview.demo:
-        console.print("demo: answered by the embedded offline models, to try the flow", style="dim")
+        console.print("demo: shipped rows, or models that only show the flow", style="dim")
 
 
 class _Show:

@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import is_blank
+from bezoar_data.runs.demo_mark import is_demo
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Source, SourceFacts
@@ -103,10 +104,20 @@ class FileSource(Source):
         self._either()
         if self.hub:
             return [self._hub_facts(self.hub)]
+        demo = self.demo_names()
         return [
-            SourceFacts(name=f.name, path=str(f.path), sha256=sha256_of(f.path), licence=self._licence(f.name))
+            SourceFacts(
+                name=f.name,
+                path=str(f.path),
+                sha256=sha256_of(f.path),
+                licence=self._licence(f.name),
+                demo=f.name in demo,
+            )
             for f in self._files()
         ]
+
+    def demo_names(self) -> Collection[str]:
+        return () if self.hub else {f.name for f in self._files() if is_demo(f.path)}
 
     def names(self) -> Sequence[str]:
         self._either()
