@@ -128,7 +128,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
             "demo": demo,
             "review": None,
         }
-        return Build(folder, {**lock, **changes}, written.first_row)
+        return Build(folder, {**lock, **changes}, written.example)
 
     return make
 

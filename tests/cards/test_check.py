@@ -15,6 +15,7 @@ import pytest
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.config.errors import InputError
 from support.projects import Project
+from support.shipped import OFFLINE, ORCA
 
 ROOT = Path(__file__).parents[2]
 LOOSE = "steps.near_duplicates.threshold=0.35"  # so that some rows are dropped
@@ -24,7 +25,7 @@ LOOSE = "steps.near_duplicates.threshold=0.35"  # so that some rows are dropped
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One real run of the shipped Orca pipeline."""
     project = Project(tmp_path_factory.mktemp("honest"))
-    assert project.bezoar("run", str(ROOT / "pipelines" / "orca.yaml"), "--limit", "30", "--set", LOOSE).code == 0
+    assert project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "30", "--set", LOOSE).code == 0
     return project.folder / "runs" / "orca"
 
 

@@ -25,7 +25,7 @@ def test_distilabels_command_line_runs_it_and_keeps_the_same_rows(tmp_path: Path
     project = Project(tmp_path)
     for folder in ("pipelines", "cards"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    assert project.bezoar("run", f"pipelines/{name}.yaml").code == 0
+    assert project.bezoar("run", f"pipelines/{name}.yaml", "--models", "pipelines/models/offline.yaml").code == 0
     written = tmp_path / "runs" / name / "distilabel.yaml"
     assert str(tmp_path) not in written.read_text()
 

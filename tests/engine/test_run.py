@@ -23,14 +23,14 @@ from support.projects import (
     kill_group,
     wait_for_requests,
 )
+from support.shipped import OFFLINE, ORCA
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_shipped_pipeline_makes_a_judged_dataset_and_repeats_without_asking(tmp_path: Path):
     project = Project(tmp_path)
-    pipeline = str(ROOT / "pipelines" / "orca.yaml")
-    first = project.bezoar("run", pipeline, "--json")
+    first = project.bezoar("run", ORCA, "--models", OFFLINE, "--json")
     counts_add_up(first)
     counts = first.json["counts"]
     assert counts["source"] >= 60
@@ -43,7 +43,7 @@ def test_the_shipped_pipeline_makes_a_judged_dataset_and_repeats_without_asking(
     assert set(verdicts) <= {"Accept", "Reject"}
     assert all(json.loads(row["_bezoar"])["demo"] for row in rows)
     before = project.files("orca")
-    again = project.bezoar("run", pipeline, "--json")
+    again = project.bezoar("run", ORCA, "--models", OFFLINE, "--json")
     assert again.code == 0
     assert again.json["asked"]["requests"] == 0
     assert project.files("orca") == before
@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_sample(tmp_
         project = Project(tmp_path / str(number))
         settings = (f"seed={seed}", "steps.load_flan.per_task.NIv2=1", "steps.load_flan.quotas.CoT=8")
         options = (part for setting in settings for part in ("--set", setting))
-        done = project.bezoar("run", str(ROOT / "pipelines" / "orca.yaml"), *options)
+        done = project.bezoar("run", ORCA, "--models", OFFLINE, *options)
         assert done.code == 0, done.err
         found.append(project.files("orca"))
     assert found[0] == found[2]
@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_sample(tmp_
 
 def test_a_dataset_is_read_by_datasets_and_its_card_by_the_hub_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     project = Project(tmp_path)
-    assert project.bezoar("run", str(ROOT / "pipelines" / "orca.yaml"), "--limit", "20").code == 0
+    assert project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "20").code == 0
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "runs" / "orca" / "dataset"
     loaded = load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))

@@ -42,7 +42,8 @@ def test_a_shipped_pipeline_writes_the_bytes_it_always_wrote(tmp_path: Path, pip
     for folder in ("pipelines", "cards"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     project = Project(tmp_path)
-    done = project.bezoar("run", f"pipelines/{pipeline}.yaml", "--engine", engine, "--out", "out", "--json")
+    models = ("--models", "pipelines/models/offline.yaml")
+    done = project.bezoar("run", f"pipelines/{pipeline}.yaml", *models, "--engine", engine, "--out", "out", "--json")
     assert done.code == 0, done.err
     out = tmp_path / "out"
     wrote = {

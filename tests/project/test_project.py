@@ -82,17 +82,17 @@ def test_a_copied_recipe_brings_its_cards_and_templates(name: str, tmp_path: Pat
 
 
 def test_copies_never_write_over_a_file_unless_forced_and_keep_changed_models(tmp_path: Path):
-    bezoar("pipelines", "copy", "orca", tmp_path)
-    pipeline, models = tmp_path / "pipelines" / "orca.yaml", tmp_path / "pipelines" / "models" / "offline.yaml"
+    bezoar("pipelines", "copy", "best-of-n", tmp_path)
+    pipeline, models = tmp_path / "pipelines" / "best-of-n.yaml", tmp_path / "pipelines" / "models" / "offline.yaml"
     original = pipeline.read_bytes()
     pipeline.write_text("mine")
     models.write_text("my models")
-    refused = bezoar("pipelines", "copy", "orca", tmp_path, "--json")
+    refused = bezoar("pipelines", "copy", "best-of-n", tmp_path, "--json")
     assert [p["code"] for p in refused.json["problems"]] == ["file-exists"]
     assert pipeline.read_text() == "mine"
     assert f"kept your own, which differs: {models}" in bezoar("pipelines", "copy", "lamini", tmp_path).out
     assert models.read_text() == "my models"
-    bezoar("pipelines", "copy", "orca", tmp_path, "--force")
+    bezoar("pipelines", "copy", "best-of-n", tmp_path, "--force")
     assert pipeline.read_bytes() == original
     assert models.read_text() != "my models"
 

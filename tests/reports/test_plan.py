@@ -12,8 +12,7 @@ from bezoar_data.plan.interval import Interval
 from bezoar_data.reports.plan.dag_ascii import draw
 from bezoar_data.reports.plan.text import clock, money, number
 from support.projects import JUDGED, Project
-
-ORCA = str(Path(__file__).parents[2] / "pipelines" / "orca.yaml")
+from support.shipped import OFFLINE, ORCA
 
 
 def picture(steps: str, edges: list[str]) -> list[str]:
@@ -79,16 +78,16 @@ def test_the_command_shows_the_picture_with_its_numbers(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    out = command(capsys, ORCA)
+    out = command(capsys, ORCA, "--models", OFFLINE)
     assert "●  load_flan            72 rows" in out
     assert "■  near_duplicates" in out
     assert "waits for all rows" in out
     assert "runs/orca/dataset/README.md" in out
     assert all(len(line) <= 130 for line in out.splitlines() if "dataset" not in line)
-    chart = command(capsys, ORCA, "--format", "mermaid")
+    chart = command(capsys, ORCA, "--models", OFFLINE, "--format", "mermaid")
     assert chart.startswith("flowchart TD\n")
     assert "s0 --> s1" in chart
-    value = json.loads(command(capsys, ORCA, "--json", "--limit", "7"))
+    value = json.loads(command(capsys, ORCA, "--models", OFFLINE, "--json", "--limit", "7"))
     assert value["ok"]
     assert value["steps"][0]["rows_out"] == {"low": 7, "likely": 7, "high": 7}
     assert list(tmp_path.iterdir()) == []

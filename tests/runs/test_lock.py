@@ -15,6 +15,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.run_record import RunRecord
 from support.projects import Project
+from support.shipped import OFFLINE
 
 ROOT = Path(__file__).parents[2]
 OF_0_1_0 = ROOT / "tests" / "compatibility" / "0.1.0" / "lock.json"
@@ -32,14 +33,22 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def orca(project: Project) -> Path:
-    assert project.bezoar("run", "pipelines/orca.yaml", "--limit", "8").code == 0
+    assert project.bezoar("run", "pipelines/orca.yaml", "--models", OFFLINE, "--limit", "8").code == 0
     return project.folder / "runs" / "orca"
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_a_lock_is_written_back_as_it_was_read(project: Project, pipeline: str):
     done = project.bezoar(
-        "run", f"pipelines/{pipeline}.yaml", "--limit", "12", "--out", f"limited/{pipeline}", "--json"
+        "run",
+        f"pipelines/{pipeline}.yaml",
+        "--models",
+        OFFLINE,
+        "--limit",
+        "12",
+        "--out",
+        f"limited/{pipeline}",
+        "--json",
     )
     assert done.code == 0, done.err
     file = project.folder / "limited" / pipeline / "dataset" / "lock.json"

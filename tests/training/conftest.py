@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bezoar_data.runs.stage_record import StageRecord
+from support.shipped import OFFLINE
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "recipes" / "templates"
@@ -55,7 +56,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("runs")
     for name in ("lamini", "orca", "evol-instruct", "hh-rlhf-sft", "hh-rlhf-dpo"):
-        load_pipeline(ROOT / "pipelines" / f"{name}.yaml", out=folder / name).run(quiet=True)
+        load_pipeline(ROOT / "pipelines" / f"{name}.yaml", models=OFFLINE, out=folder / name).run(quiet=True)
     return folder
 
 

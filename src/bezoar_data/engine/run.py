@@ -198,6 +198,7 @@ def _finish(
         expected=compiled.expected_columns,
         on_row=seen,
         review=reviewing.columns if reviewing.answers else None,
+        worth_showing=reviewing.is_accepted,
     )
     dropped = scratch / "dropped.parquet"
     count = write_dropped(spool, dropped, on_row=seen)
@@ -215,7 +216,7 @@ def _finish(
         review=reviewing.summary(),
     )
     endings = Endings.of(spool.endings(folder.journal))
-    put_in_place(building, folder, lock, written.first_row, render)
+    put_in_place(building, folder, lock, written.example, render)
     dropped.replace(folder.dropped)
     (scratch / "distilabel.yaml").replace(folder.distilabel)
     write_text(folder.pipeline, compiled.resolved)

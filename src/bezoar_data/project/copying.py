@@ -16,8 +16,8 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 from bezoar_data.project.files import NewFile
 from bezoar_data.project.schemas import schema_texts
-from bezoar_data.runs.demo_mark import MARK, is_demo
 from bezoar_data.project.shipped import Shipped, shipped_folder
+from bezoar_data.runs.demo_mark import MARK, is_demo
 
 _LONGEST_PATH = 255
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")

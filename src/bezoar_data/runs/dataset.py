@@ -36,7 +36,8 @@ class Written:
     files: tuple[DataFile, ...]
     columns: Mapping[str, str]
     rows: int
-    first_row: Mapping[str, Any] | None
+    example: Mapping[str, Any] | None
+    """The row that the card shows."""
     mixed: tuple[str, ...]
     """Columns whose values had no common type and were written as JSON text."""
 
@@ -67,18 +68,21 @@ def write_dataset(
     expected: Sequence[str] = (),
     on_row: Callable[[Row], None] | None = None,
     review: Review | None = None,
+    worth_showing: Callable[[Mapping[str, Any]], bool] = lambda _: True,
 ) -> Written:
     """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`.
 
     `expected` names the columns of a dataset without rows; `on_row` is called with each row; `review` gives what
-    people said of it. The schema is the union over all rows: a first pass finds it, a second writes. Bytes depend on
-    the rows, the splits, what people said and the pyarrow version only.
+    people said of it. The example is the first row `worth_showing`, else the first. The schema is the union over all
+    rows: a first pass finds it, a second writes. Bytes depend on the rows, the splits, what people said and the pyarrow
+    version only.
     """
     (folder / "data").mkdir(parents=True)
     schema, mixed, rows = _schema(spool, expected, reviewed=review is not None)
     plan = SplitPlan((r.lineage.seed_ids for r in spool.kept()), splits, seed) if splits else None
     names = plan.names if plan else (TRAIN,)
-    first_row: dict[str, Any] | None = None
+    first: dict[str, Any] | None = None
+    example: dict[str, Any] | None = None
     with ExitStack() as open_files:
         files = {name: _SplitFile(folder, name, schema, mixed) for name in names}
         for file in files.values():
@@ -87,11 +91,13 @@ def write_dataset(
             if on_row is not None:
                 on_row(row)
             value = publishable(row, review)
-            first_row = first_row or dict(value)
+            first = first or dict(value)
+            if example is None and worth_showing(value):
+                example = dict(value)
             files[plan.split_of(row.lineage.seed_ids) if plan else TRAIN].add(value)
     columns = {f.name: str(f.type) for f in schema}
     described = tuple(file.describe(folder) for file in files.values())
-    return Written(files=described, columns=columns, rows=rows, first_row=first_row, mixed=mixed)
+    return Written(files=described, columns=columns, rows=rows, example=example or first, mixed=mixed)
 
 
 class _SplitFile:

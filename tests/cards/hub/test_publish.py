@@ -15,6 +15,7 @@ import pytest
 from support.command import Outcome
 from support.hub_server import READ_ONLY, TOKEN, Hub, Repo, hub_server
 from support.projects import Project
+from support.shipped import OFFLINE, ORCA
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ def hub() -> Iterator[Hub]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One real run of the shipped Orca pipeline."""
     project = Project(tmp_path_factory.mktemp("made"))
-    assert project.bezoar("run", str(ROOT / "pipelines" / "orca.yaml"), "--limit", "30").code == 0
+    assert project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "30").code == 0
     return project.folder / "runs" / "orca"
 
 
@@ -59,6 +60,7 @@ import json, sys
 from datasets import load_dataset
 from huggingface_hub import DatasetCard, snapshot_download
 import mlcroissant
+from support.shipped import OFFLINE, ORCA
 repo, tag = sys.argv[1:]
 loaded = load_dataset(repo, revision=tag)
 card = DatasetCard.load(repo)

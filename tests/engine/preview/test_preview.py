@@ -16,6 +16,7 @@ from bezoar_data import Pipeline, load_pipeline
 from bezoar_data.reports.preview.report import PreviewReport
 from support.fault_server import FaultServer
 from support.projects import JUDGED, STEPS, Project
+from support.shipped import OFFLINE
 
 PIPELINES = Path(__file__).parents[3] / "pipelines"
 
@@ -37,8 +38,8 @@ def asked_of(report: PreviewReport) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", ["orca", "lamini", "evol-instruct"])
 def test_a_run_after_a_preview_asks_only_what_is_new(name: str, tmp_path: Path):
-    alone = load_pipeline(PIPELINES / f"{name}.yaml", out=tmp_path / "alone" / name).run(quiet=True)
-    file = load_pipeline(PIPELINES / f"{name}.yaml", out=tmp_path / "after" / name)
+    alone = load_pipeline(PIPELINES / f"{name}.yaml", models=OFFLINE, out=tmp_path / "alone" / name).run(quiet=True)
+    file = load_pipeline(PIPELINES / f"{name}.yaml", models=OFFLINE, out=tmp_path / "after" / name)
     report = file.preview(3, quiet=True)
     assert report.exit_code == 0
     assert any(row.ends == "kept" for row in report.rows)
@@ -54,7 +55,7 @@ def test_a_run_after_a_preview_asks_only_what_is_new(name: str, tmp_path: Path):
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in PIPELINES.glob("*.yaml")))
 def test_every_shipped_pipeline_is_previewed(name: str, tmp_path: Path):
-    report = load_pipeline(PIPELINES / f"{name}.yaml", out=tmp_path / name).preview(1, quiet=True)
+    report = load_pipeline(PIPELINES / f"{name}.yaml", models=OFFLINE, out=tmp_path / name).preview(1, quiet=True)
     assert report.exit_code == 0
     assert any(row.ends == "kept" for row in report.rows)
     assert name in str(report)

@@ -28,7 +28,9 @@ def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
     own = load_card(dataset / "README.md").bezoar
     place = Place(str(dataset / "README.md"))
     if own.get("demo") and "demo" not in allowed:
-        problems.append(refusal("demo", "these rows were made of demo seeds or by demo models, to show the flow", place))
+        problems.append(
+            refusal("demo", "these rows were made of demo seeds or by demo models, to show the flow", place)
+        )
     licence = own.get("licence") or {}
     if "unknown-licence" not in allowed and (licence.get("result") in (None, UNKNOWN) or licence.get("conflicts")):
         said = "its licence is unknown" if not licence.get("conflicts") else "its licences are in conflict"

@@ -38,8 +38,8 @@ def demo(context: CardContext) -> str:
     if roles:
         why.append(f"Its answers ({', '.join(roles)}) are of no language model: they come with bezoar-data.")
     return (
-        f"> **This is demonstration data.** {' '.join(why)} It shows how the pipeline works. Do not train on it, and do "
-        "not publish it as anything else."
+        f"> **This is demonstration data.** {' '.join(why)} It shows how the pipeline works. Do not train on it, and "
+        "do not publish it as anything else."
     )
 
 

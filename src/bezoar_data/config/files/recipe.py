@@ -171,7 +171,9 @@ class Policy(Strict):
         examples=[True],
     )
     demo: bool = Field(
-        default=False, description="Whether demo data may be trained on: of demo models, or made of demo seeds.", examples=[False]
+        default=False,
+        description="Whether demo data may be trained on: of demo models, or made of demo seeds.",
+        examples=[False],
     )
     judge_agreement: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None,

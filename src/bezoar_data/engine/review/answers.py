@@ -55,6 +55,10 @@ class ReviewMerger:
         }
         return {name: values[name] for name in REVIEW_COLUMNS}
 
+    def is_accepted(self, row: Mapping[str, Any]) -> bool:
+        """Whether every judge that accepts or rejects accepted the row, so that a card may show it."""
+        return all(row.get(judge.column("status")) == "Accept" for judge in self._accepts)
+
     @property
     def outdated(self) -> int:
         """How many reviewed rows did not come by as people saw them."""

@@ -72,13 +72,13 @@ def merge_review(folder: RunFolder, render: RenderCard) -> Merged:
 
 
 class _FileMerger:
-    """Rewrites the data files with the columns of a review, and finds the row that comes first."""
+    """Rewrites the data files with the columns of a review, and finds the row that the card shows."""
 
     def __init__(self, reviewing: ReviewMerger, lock: Lock) -> None:
         self._reviewing = reviewing
         self._looked_at = ["id", "content_hash", RESERVED]
         self._looked_at += [name for name in reviewing.looked_at if name in lock.columns]
-        self._first: tuple[int, ...] | None = None
+        self._shown: tuple[bool, tuple[int, ...]] | None = None
         self.schema = pa.schema([])
         self.example: dict[str, Any] | None = None
 
@@ -99,12 +99,13 @@ class _FileMerger:
 
     def _merged(self, table: pa.Table) -> pa.Table:
         said: list[dict[str, Any]] = []
-        first = None
+        shown = None
         for i, row in enumerate(table.select(self._looked_at).to_pylist()):
             lineage = Lineage.from_json(row[RESERVED])
             said.append(self._reviewing.columns(row, lineage))
-            if self._first is None or lineage.order < self._first:
-                self._first, first = lineage.order, i
+            place = (not self._reviewing.is_accepted(row), lineage.order)
+            if self._shown is None or place < self._shown:
+                self._shown, shown = place, i
         columns = [
             pa.array([one[field.name] for one in said], type=field.type)
             if field.name in REVIEW_COLUMNS
@@ -112,8 +113,8 @@ class _FileMerger:
             for field in self.schema
         ]
         merged = pa.Table.from_arrays(columns, schema=self.schema).combine_chunks()
-        if first is not None:
-            self.example = merged.slice(first, 1).to_pylist()[0]
+        if shown is not None:
+            self.example = merged.slice(shown, 1).to_pylist()[0]
         return merged
 
 
