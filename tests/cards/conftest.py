@@ -92,6 +92,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
                     "sha256": "cd" * 32,
                     "url": None,
                     "licence": None,
+                    "demo": False,
                     "rows": kept + 2,
                     "kept": kept,
                 }
