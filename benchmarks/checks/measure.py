@@ -73,22 +73,33 @@ def form(*, held_out: bool) -> Iterator[str]:
     yield f"Of the cuts, those that fall at the end of a sentence are accepted {together(missed[0])} without a reference; the others {together(missed[1])}."
     why = Counter(v.code for i in good if (v := judge(i.response, i.instruction)).code)
     yield f"Good answers were rejected without a reference as: {', '.join(f'{code} {n}' for code, n in why.most_common())}."
-    yield ""
-    yield f"Of the {len(refusals)} refusals, each given once, these are accepted:"
-    yield ""
-    yield from [f"- {r}" for r in refusals if judge(r, "Why is the sky blue?").status == "Accept"] or ["- none"]
+    for name in ("refusals", "refusals_unusual"):
+        lines = (HERE / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        missed_ones = [r for r in lines if judge(r, "Why is the sky blue?").status == "Accept"]
+        yield f"Of the refusals in `{name}.txt`, each given once, {len(missed_ones)} of {len(lines)} are accepted."
 
 
-def unrelated() -> Iterator[str]:
-    """A reference that is a text: answers to the same request, and to another one."""
+def apart() -> Iterator[str]:
+    """Ratings of 3, which tell that an answer has hardly a word in common with a task or a reference that is a text."""
+    good = [i for i in answers.good_answers(held_out=True) if i.source in FREE_FORM]
+    swapped = list(answers.swapped(good))
     pairs = [pair for pair in answers.pairs_of_answers(answers.data_folder()) if all(pair)]
-    longer = [(a, b) for a, b in pairs if compare(a, b).outcome == "not_comparable"]
-    others = [(a, longer[(i + 1) % len(longer)][1]) for i, (a, _) in enumerate(longer)]
-    found = [sum(judge(a, "", b).code == "unrelated" for a, b in some) for some in (longer, others)]
-    yield "| HH-RLHF: an answer, and as its reference | rejected as `unrelated` |"
-    yield "|---|---|"
-    yield f"| the other answer to the same request (false reject) | {rate(found[0], len(longer))} |"
-    yield f"| an answer to another request (right) | {rate(found[1], len(others))} |"
+    texts = [(a, b) for a, b in pairs if compare(a, b).outcome == "not_comparable"]
+    turned = [(a, texts[(i + 1) % len(texts)][1]) for i, (a, _) in enumerate(texts)]
+    yield "| accepted with 3, of the accepted | answers of their own | those of another row |"
+    yield "|---|---|---|"
+    for name, sides in (
+        (
+            "no reference: free-form tasks",
+            [[(i.response, i.instruction, "") for i in some] for some in (good, swapped)],
+        ),
+        (
+            "a text as reference: two answers to one request of HH-RLHF",
+            [[(a, "", b) for a, b in some] for some in (texts, turned)],
+        ),
+    ):
+        found = [[v.rating == 3 for one in some if (v := judge(*one)).status == "Accept"] for some in sides]
+        yield f"| {name} | {' | '.join(rate(sum(some), len(some)) for some in found)} |"
 
 
 def reference() -> Iterator[str]:
@@ -183,7 +194,7 @@ def speed() -> str:
 def report(*, held_out: bool) -> str:
     parts = [
         "## Form", *form(held_out=held_out), "",
-        "## A reference that is a text", *unrelated(), "",
+        "## Next to nothing in common", *apart(), "",
         "## The reference's answer, claimed", *reference(), "",
         "## The reference's answer, never claimed", *bare(), "",
         "## A small model's real answers", *smollm2(), "",

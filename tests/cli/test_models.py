@@ -145,3 +145,11 @@ def test_the_list_names_price_and_terms_of_every_shipped_model(tmp_path: Path) -
     assert "ollama" in done.out.splitlines()[-2]
     one = bezoar("models", "list", MODELS / "openai.yaml", "--json", cwd=tmp_path)
     assert [m["role"] for m in one.json["files"][str(MODELS / "openai.yaml")]] == ["teacher", "judge", "evaluator"]
+
+
+def test_rules_are_free_and_not_asked_anything(project: Project) -> None:
+    checked = project.bezoar("models", "check", "--judge", "checks:checks")
+    assert (checked.code, checked.err) == (0, "")
+    assert "rules, no model" in checked.out
+    assert "price: free" in checked.out
+    assert "commercial use allowed" in checked.out

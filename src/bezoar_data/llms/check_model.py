@@ -64,6 +64,8 @@ async def _check(model: Model) -> ModelCheck:
         await asyncio.to_thread(provider.prepare)
     except InputError as error:
         return ModelCheck(model, error.problems)
+    if provider.rules:
+        return ModelCheck(model, (), "rules, no model: there is nothing to ask")
     began = time.monotonic()
     try:
         completion = await asyncio.wait_for(_ask(provider), min(PATIENCE, model.limits.timeout))

@@ -8,6 +8,7 @@ from typing import Any
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.check_model import ModelCheck
+from bezoar_data.llms.providers.base import builtin_class
 
 _SHOWN = 20
 """Ids of a server's own list that are shown."""
@@ -35,10 +36,16 @@ class Answering:
 def answering(roles: Mapping[str, Model]) -> list[Answering]:
     """Each role with its model and its fallbacks, in the order of the file."""
     return [
-        Answering(role if i == 0 else f"{role}, fallback {i}", model)
+        Answering(role if i == 0 else f"{role}, fallback {i}", _as_asked(model))
         for role, first in roles.items()
         for i, model in enumerate(first.fallback_chain())
     ]
+
+
+def _as_asked(model: Model) -> Model:
+    """With what its kind knows of price and terms without being told."""
+    kind = builtin_class(model.provider)
+    return kind.as_asked(model) if kind is not None else model
 
 
 def listed(models: Sequence[Answering]) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
-from bezoar_data.config.files.models import Model, Price
+from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.outcome import answer_of, refusal_in
 from bezoar_data.llms.journal import Journal
@@ -18,15 +17,13 @@ from bezoar_data.llms.providers.base import Provider, builtin_class
 
 def as_asked(model: Model, kind: type[Provider] | None) -> Model:
     """The model with what its answers are journalled under and cost: an embedded model's revision is its package's,
-    a batch has its own price, and rules have none."""
+    a batch has its own price."""
     if kind is not None:
         model = kind.as_asked(model)
         if model.revision is None and kind.revision is not None:
             model = model.model_copy(update={"revision": kind.revision})
     if model.mode == "batch" and model.price is not None:
         model = model.model_copy(update={"price": model.price.in_batches()})
-    if kind is not None and kind.rules:
-        model = model.model_copy(update={"price": Price(input=0, output=0, read=date.min)})
     return model
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, ClassVar
 
 from bezoar_data._version import __version__
+from bezoar_data.config.files.models import Model, OutputLicence, Price
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request
 from bezoar_data.measures.checks.verdict import RuleVerdict, judge
 
@@ -30,6 +32,11 @@ class Checks(Provider):
     needs_network: ClassVar[bool] = False
     rules: ClassVar[bool] = True
     answers: ClassVar[frozenset[str] | None] = frozenset({"judge.accept"})
+
+    @classmethod
+    def as_asked(cls, model: Model) -> Model:
+        nobodys = OutputLicence(id="CC0-1.0", commercial="yes", note="Rules, no model.")
+        return model.model_copy(update={"price": Price(input=0, output=0, read=date.min), "output_licence": nobodys})
 
     async def complete(self, request: Request) -> Sequence[Completion]:
         material = read_material(request)
