@@ -18,8 +18,8 @@ _MARKED = re.compile(
     r"|\b(?:answer|option|choice|output)(?: (?:to|for|of|here|chosen|selected)\b[^.:\n]{0,60}?)?"
     r"(?:\s+(?:is|are|was|were|has to be|must be|should be|would be|will be)\b|\s*[:=→])\s*:?\s*(?=(?P<said>[^\n]+))"
     r"|\b(?:choose|chose|pick|picked|select|selected|opt for|go with)\s+(?=(?P<chosen>\(?(?-i:[A-Z])\b[^\n]*))"
-    r"|(?P<before>(?:[^.;:\n]|[.:](?=\S)){1,100}?)\s+(?:is|was|would be)\s+(?:\w+ )?(?<!not )(?<!n't )the\s+"
-    r"(?:only |most )?(?:correct|right|best|final|proper)\s+(?:answer|option|choice|one)\b",
+    r"|\s(?:is|was|would be)\s+(?:\w+ )?(?<!not )(?<!n't )the\s+(?:only |most )?"
+    r"(?P<right>correct|right|best|final|proper)\s+(?:answer|option|choice|one)\b",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(\[]?[A-Z0-9])|[\r\n]+")
@@ -64,19 +64,28 @@ def claims(text: str) -> Claims:
     """The claims of a text that went through `plain`."""
     said, denied, end = [], [], 0
     for match in _MARKED.finditer(text):
-        group = next(name for name in ("hashes", "boxed", "said", "chosen", "before") if match[name])
-        claim = (sentences(match[group]) or [match[group]])[0]
-        if group == "before":
-            claim = _CLAUSE.split(claim)[-1]
+        start, claim = _claimed(match)
+        if not claim:
+            continue
         if _DENIED.search(claim):
             denied.append(claim)
             _, *rest = _BUT.split(claim, maxsplit=1)
             if not rest:
-                end = match.start(group) + len(claim)
+                end = start + len(claim)
                 continue
             claim = rest[0]
         said.append(claim)
     return Claims(tuple(said), tuple(denied), text[end:])
+
+
+def _claimed(match: re.Match[str]) -> tuple[int, str]:
+    """Where a claim begins in the text, and its words: behind "the answer is", or before "is the right answer"."""
+    if match["right"]:
+        before = match.string[max(0, match.start() - 100) : match.start()]
+        claim = _CLAUSE.split((sentences(before) or [""])[-1])[-1].strip()
+        return match.start() - len(claim), claim
+    group = next(name for name in ("hashes", "boxed", "said", "chosen") if match[name])
+    return match.start(group), (sentences(match[group][:1000]) or [match[group]])[0]
 
 
 _HEADINGS = frozenset(

@@ -16,8 +16,8 @@ from bezoar_data.measures.checks.fault import Fault, tail
 
 _BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _CODE_LINE = re.compile(
-    r"^[ \t]*(?:(?:def|class|import|return|public|const|let|var) |from \w+ import|for .*:$|if .*:$|#include|\}|\{"
-    r"|</?\w+[^>]*>)|.*[;{][ \t]*$",
+    r"^(?:[ \t]*(?:(?:def|class|import|return|public|const|let|var) |from \w+ import|for .*:$|if .*:$|#include|\}|\{"
+    r"|</?\w+[^>\n]*>)|.*[;{][ \t]*$)",
     re.MULTILINE,
 )
 _PROGRAM = re.compile(r"\bSELECT\b.{1,500}?\bFROM\b|^def \w+\(|^#!", re.DOTALL | re.MULTILINE)

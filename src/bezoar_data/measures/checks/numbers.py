@@ -25,11 +25,11 @@ _GLYPHS = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "�
 _NO_NUMBER = re.compile(r"\b\d{1,4}([-/.])\d{1,2}\1\d{2,4}\b|\b\d{1,2}:\d{2}(?!\d|/)")
 """Dates and times."""
 
-_PLAIN = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
+_PLAIN = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,300}(?:\.\d{1,300})?|\.\d{1,300}"
 _NUMBER = re.compile(
     rf"(?P<sign>[-−–]|\bminus )?(?:[$€£¥]\s?|\b(?:Rs\.?|USD|EUR)\s?)?(?P<minus>(?<=[$€£¥])[-−])?"
-    rf"(?<![\w.])(?:(?P<whole>\d+)[ -](?=\d+/\d))?(?P<value>{_PLAIN})"
-    rf"(?:\s?/\s?(?P<under>\d+(?:\.\d+)?))?(?P<percent>\s?%|\s?per ?cent\b)?(?!\.?\d)",
+    rf"(?<![\w.])(?:(?P<whole>\d{{1,300}})[ -](?=\d+/\d))?(?P<value>{_PLAIN})"
+    rf"(?:\s?/\s?(?P<under>\d{{1,300}}(?:\.\d{{1,300}})?))?(?P<percent>\s?%|\s?per ?cent\b)?(?!\.?\d)",
 )
 _AFTER_A_TERM = re.compile(r"(?:[\d)\]%]|\b[a-z])\s*\Z")
 """A minus is one where no term stands before it: "16 - 3" is a sum."""
