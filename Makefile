@@ -12,10 +12,12 @@ lint:  ## style, types, contracts between folders, and whether the generated fil
 	python -m bezoar_data.steps.catalogue.write
 	python -m bezoar_data.steps.external.write
 	python -m bezoar_data.training.write_settings
+	python -m bezoar_data.project.write_answers
 	bezoar-data schema --check
 
 generated:  ## write the files that are made from the code
 	python -m bezoar_data.steps.catalogue.write --write
 	python -m bezoar_data.steps.external.write --write
 	python -m bezoar_data.training.write_settings --write
+	python -m bezoar_data.project.write_answers --write
 	bezoar-data schema

@@ -2,9 +2,9 @@
 
     python benchmarks/plan/accuracy.py
 
-Each shipped pipeline that asks models is planned and run against a local endpoint with prices that answers as the
-embedded offline models do, counting tokens by their own rule: once knowing nothing, and under other seeds once the
-journal and the lock of that first run are there. Results go to RESULTS.md beside this file.
+Each shipped pipeline that asks models is planned and run, at the size of a real run, against a local endpoint with
+prices that answers by a script and counts tokens by a rule of its own: once knowing nothing, and under other seeds once
+the journal and the lock of that first run are there. Results go to RESULTS.md beside this file.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from bezoar_data.plan.interval import Interval  # noqa: E402
 from bezoar_data.plan.planner import plan_pipeline  # noqa: E402
 from bezoar_data.runs.folder import RunFolder  # noqa: E402
 from support.fault_server import FaultServer  # noqa: E402
+from support.large import LARGE, settings  # noqa: E402
 
 PIPELINES = ("orca", "lamini", "evol-instruct")
 SEEDS = range(1, 11)
@@ -40,7 +41,7 @@ def main() -> None:
         "| pipeline | known | runs | requests inside | cost inside | requests, high to low | cost, high to low |",
         "|---|---|---|---|---|---|---|",
     ]
-    with FaultServer(offline=True) as server, tempfile.TemporaryDirectory() as folder:
+    with FaultServer(scripted=True) as server, tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models.yaml"
         roles = {
             role: model(role, server.url, most) for role, most in (("teacher", 1024), ("judge", 512), ("evaluator", 32))
@@ -59,9 +60,7 @@ def main() -> None:
 
 
 NOTE = """\
-Inside should be nine of ten. Evol-Instruct's intervals reach far down after a run: the offline teacher often writes the
-same instruction again, so later questions of a row are found in the first run's journal, and one run tells badly how
-many. Intervals drawn at random from what that run showed held 17 of 32. LaMini's are wide because five steps follow
+Inside should be nine of ten. LaMini's are wide because five steps follow
 each other, and the ends of their sums are added up as if all erred in one direction."""
 
 
@@ -83,8 +82,12 @@ def after(name: str, models: Path, at: Path, first: int, seeds: range) -> list[t
 def compare(name: str, models: Path, out: Path, seed: int) -> tuple[Planned, Planned]:
     """The planned intervals of requests and cost, each with what the run took."""
     path = ROOT / "pipelines" / f"{name}.yaml"
-    made = plan_pipeline(load(path, models=models, overrides=[f"seed={seed}"]), RunFolder(out))
-    asked = load_pipeline(path, models=models, set={"seed": seed}, out=out).run(quiet=True).as_json()["asked"]
+    made = plan_pipeline(load(path, models=models, overrides=[*LARGE[name], f"seed={seed}"]), RunFolder(out))
+    asked = (
+        load_pipeline(path, models=models, set={**settings(name), "seed": seed}, out=out)
+        .run(quiet=True)
+        .as_json()["asked"]
+    )
     assert made.requests is not None
     assert made.cost is not None
     return (made.requests, asked["requests"]), (made.cost, asked["cost"])

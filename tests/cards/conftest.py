@@ -102,7 +102,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
             "usage": [
                 {
                     "step": "orca-explain",
-                    "model": "offline-teacher",
+                    "model": "demo-teacher",
                     "answers": kept + 2,
                     "prompt_tokens": 12345,
                     "completion_tokens": 6789,
@@ -164,8 +164,8 @@ def model(role: str, step_id: str, demo: bool) -> dict[str, Any]:
     return {
         "role": role,
         "fallback": False,
-        "provider": f"offline-{role}",
-        "model": f"offline-{role}",
+        "provider": f"demo-{role}",
+        "model": f"demo-{role}",
         "revision": "1",
         "sampling": {"temperature": 0.0},
         "extra_body": {},

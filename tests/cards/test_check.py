@@ -18,7 +18,7 @@ from support.projects import Project
 from support.shipped import OFFLINE, ORCA
 
 ROOT = Path(__file__).parents[2]
-LOOSE = "steps.near_duplicates.threshold=0.35"  # so that some rows are dropped
+LOOSE = "steps.near_duplicates.column=targets"  # so that some rows are dropped
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def add_kept(lock: dict[str, Any]) -> None:
 LIES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
     # what was done: (how, a code that tells it, words of its message)
     "more rows claimed on the card": (
-        lambda run: edit(run / "dataset/README.md", "    kept: 27", "    kept: 27000"),
+        lambda run: edit(run / "dataset/README.md", "    kept: 25", "    kept: 25000"),
         "card-differs", "'bezoar: counts'",
     ),
     "another licence at the top": (

@@ -71,9 +71,9 @@ def test_it_tells_licence_limits_sources_and_models(build: Callable[..., Any]) -
     assert "Commercial use: no." in raw["conditionsOfAccess"]
     assert raw["prov:wasDerivedFrom"][0]["@id"] == "https://example.org/flan"
     agents = [one["name"] for a in raw["prov:wasGeneratedBy"] for one in a.get("prov:wasAssociatedWith", ())]
-    assert agents == ["offline-teacher", "offline-judge"]
+    assert agents == ["demo-teacher", "demo-judge"]
     assert "Demonstration data" in str(raw["rai:dataLimitations"])
-    assert raw["rai:machineAnnotationTools"] == ["offline-teacher (teacher)", "offline-judge (judge)"]
+    assert raw["rai:machineAnnotationTools"] == ["demo-teacher (teacher)", "demo-judge (judge)"]
     assert "machineAnnotationTools" in text
 
 

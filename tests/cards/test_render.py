@@ -157,7 +157,7 @@ def test_every_figure_follows_the_lock(build: Callable[..., Any]) -> None:
         "**60,002 rows**, made from 70,001 source rows",
         "9,999 rows were dropped",
         "accepted 50,001 and rejected 10,001 of 60,002 rows: 83.3 % accepted",
-        "| `orca-explain` | `offline-teacher` | 70,001 | 8,000,003 | 4,000,004 | $1.50 |",
+        "| `orca-explain` | `demo-teacher` | 70,001 | 8,000,003 | 4,000,004 | $1.50 |",
         "9,001 × `truncated_answer`",
         "kept: 7 × `personal_data`",
         "| `flan` | 60,002 | 9,999 |",
@@ -173,14 +173,14 @@ def test_carbon_is_told_where_every_model_that_answered_states_it(build: Callabl
     made = build()
     assert "Carbon: not known." in rendered(made)
     lock = copy.deepcopy(made.lock)
-    lock["usage"].append({**lock["usage"][0], "step": "judge-accept", "model": "offline-judge", "prompt_tokens": 1000})
+    lock["usage"].append({**lock["usage"][0], "step": "judge-accept", "model": "demo-judge", "prompt_tokens": 1000})
     lock["models"][0]["carbon"] = {"input": 20, "output": 150, "source": "our own meter"}
     assert "Carbon: not known." in render_card(ORCA, lock, made.example, previous=None)
     lock["models"][1]["carbon"] = {"input": 0, "output": 1000, "source": "its maker's page"}
     text = render_card(ORCA, lock, made.example, previous=None)
     # 12,345 and 6,789 tokens of the teacher at 20 and 150 grams a million, 6,789 of the judge at 1,000.
     assert "Carbon: 8.054 g of CO₂ equivalent" in text
-    assert "`offline-teacher`: our own meter; `offline-judge`: its maker's page" in text.replace("&#39;", "'")
+    assert "`demo-teacher`: our own meter; `demo-judge`: its maker's page" in text.replace("&#39;", "'")
     assert parse_card(text, "README.md").bezoar["cost"]["co2_grams"] == 8.054
 
 

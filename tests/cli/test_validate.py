@@ -56,7 +56,7 @@ def test_a_file_is_known_by_what_stands_in_it_and_then_by_its_folder(
 ) -> None:
     Path("odd").mkdir()
     Path("odd/a.yml").write_text(f"name: a\nversion: 1\n{STEPS.replace('rows.jsonl', '../pipelines/rows.jsonl')}")
-    Path("odd/b.yaml").write_text("version: 1\nroles: {t: {provider: offline-teacher, model: m}}\n")
+    Path("odd/b.yaml").write_text("version: 1\nroles: {t: {provider: placeholder, model: m}}\n")
     Path("odd/c.md").write_text("---\nbezoar: {}\n---\n")
     Path("pipelines/models/broken.yaml").write_text("role: 1\n")
     # None of ours: a readme, a composition of containers, hidden files, a run.

@@ -35,8 +35,8 @@ steps:
 version: 1
 roles:
   teacher:
-    provider: offline-teacher
-    model: offline-teacher
+    provider: placeholder
+    model: placeholder
   judge:
     provider: openai
     model: gpt
@@ -181,7 +181,7 @@ CASES: dict[str, tuple[Change, ...]] = {
     "a price without its date": ((MODELS, ", read: 2026-01-31", ""), (MODELS, "price:", "§missing-key§price:")),
     "an address without a scheme": ((MODELS, "http://localhost", "§bad-url§localhost"),),
     "batches where there are none": (
-        (MODELS, "model: offline-teacher", "model: offline-teacher\n    mode: §no-batch-api§batch"),
+        (MODELS, "model: placeholder", "model: placeholder\n    mode: §no-batch-api§batch"),
     ),
     "an address and key both missing": (
         (MODELS, "    base_url: http://localhost:1/v1\n    api_key_env: SET_API_KEY\n", ""),

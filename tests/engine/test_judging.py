@@ -1,8 +1,9 @@
-"""Judges in a run: what the lock and the card tell of them, offline, for every kind."""
+"""Judges in a run: what the lock and the card tell of them, for every kind."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ PIPELINES = Path(__file__).parents[2] / "pipelines"
 STEPS = f"""\
 name: judged
 version: 1
-models: {PIPELINES / "models" / "offline.yaml"}
+models: models.yaml
 steps:
   - {{use: load_flan, with: {{path: {PIPELINES / "seeds" / "flan.jsonl"}}}}}
   - {{use: orca.system_message}}
@@ -34,9 +35,18 @@ steps:
 """
 
 
-def run(folder: Path, *more: str) -> tuple[dict[str, Any], Path]:
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[FaultServer]:
+    with FaultServer(scripted=True) as server:
+        yield server
+
+
+def run(folder: Path, scripted: FaultServer, *more: str) -> tuple[dict[str, Any], Path]:
     path = folder / "pipeline.yaml"
     path.write_text(STEPS)
+    entry = {"provider": "openai", "base_url": scripted.url, "sampling": {"max_tokens": 1024}}
+    roles = {role: {**entry, "model": f"the-{role}"} for role in ("teacher", "judge")}
+    (folder / "models.yaml").write_text(json.dumps({"version": 1, "roles": roles}))
     with pytest.raises(SystemExit) as end:
         main(["run", str(path), "--out", str(folder / "runs" / "judged"), *more])
     assert end.value.code == 0
@@ -44,8 +54,8 @@ def run(folder: Path, *more: str) -> tuple[dict[str, Any], Path]:
     return json.loads((dataset / "lock.json").read_text()), dataset
 
 
-def test_every_kind_of_judge_works_offline_and_stands_on_the_card(tmp_path: Path) -> None:
-    lock, dataset = run(tmp_path)
+def test_every_kind_of_judge_works_and_stands_on_the_card(tmp_path: Path, scripted: FaultServer) -> None:
+    lock, dataset = run(tmp_path, scripted)
     rows = pq.read_table(dataset / "data").to_pylist()
     assert [(j["name"], j["kind"]) for j in lock["judges"]] == [
         ("judge", "accept"), ("falcon", "accept"), ("panel", "panel")
@@ -67,7 +77,7 @@ def test_every_kind_of_judge_works_offline_and_stands_on_the_card(tmp_path: Path
     assert len({r["verbosity"] for r in rows}) > 1
     (compared,) = judging["comparisons"]
     assert compared["a"] + compared["b"] + compared["tie"] + compared["inconsistent"] == len(rows)
-    assert compared["consistent"]["value"] == 1.0, "the offline judge looks at texts, not at places"
+    assert compared["consistent"]["value"] == 1.0, "the judge looks at texts, not at places"
     card = (dataset / "README.md").read_text()
     for words in ("`judge_status` and `falcon_status`", "The panel `panel`", "shown in both orders", "| coherence |"):
         assert words in card
@@ -77,8 +87,10 @@ def test_every_kind_of_judge_works_offline_and_stands_on_the_card(tmp_path: Path
         assert "not described" not in described.split(f"| `{column}` |")[1].split("\n")[0]
 
 
-def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_same_data(tmp_path: Path) -> None:
-    lock, dataset = run(tmp_path)
+def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_same_data(
+    tmp_path: Path, scripted: FaultServer
+) -> None:
+    lock, dataset = run(tmp_path, scripted)
     rows = pq.read_table(dataset / "data").to_pylist()
     labels = tmp_path / "labels.jsonl"
     labels.write_text("".join(json.dumps({"id": r["id"], "human": int(r["judge_rating"])}) + "\n" for r in rows[:40]))
@@ -90,7 +102,7 @@ def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_
         main(["judge", "calibrate", folder, "--rating", "judge_rating", "--good", "human >= 3", "--labels", str(labels),
               "--precision", "0.5", "--save"])  # fmt: skip
     assert not end.value.code
-    again, _ = run(tmp_path)
+    again, _ = run(tmp_path, scripted)
     (people,) = again["judging"]["people"]["agreement"]
     assert (people["rows"], people["kappa"]["value"]) == (40, 1.0)
     assert again["data"] == lock["data"]
@@ -100,9 +112,9 @@ def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_
     assert told["judge"][0]["columns"] == ["judge_rating", "human"]
     assert told["falcon"] == "not measured"
     assert "not been measured for `falcon`, `panel`" in card.body
-    same, _ = run(tmp_path)
+    same, _ = run(tmp_path, scripted)
     assert same == again, "the same inputs give the same lock"
-    other, _ = run(tmp_path, "--limit", "60")
+    other, _ = run(tmp_path, scripted, "--limit", "60")
     assert other["judging"]["people"] == {"agreement": [], "calibration": []}, "measured on other data"
 
 

@@ -30,7 +30,7 @@ SHIPPED: Mapping[str, tuple[int, dict[str, int]]] = {
     "helpsteer2-preference": (9, {"other_part": 2, "tie": 1}),
     "tulu-mix": (130, {**HH, "not_in_mix": 54}),
     "ultrachat": (10, {}),
-    "best-of-n": (25, {"tie": 39}),
+    "best-of-n": (11, {"tie": 1}),
 }
 
 

@@ -336,7 +336,7 @@ def test_all_flan_cot_rows_come_out_once(project: Project, server: FaultServer, 
 def test_terms_of_a_fallback_hold_where_it_answered(project: Project, server: FaultServer):
     project.rows(4, mark={2: "[[400]]"})
     terms = {"id": "CC-BY-NC-4.0", "commercial": "no"}
-    other = {"provider": "offline-teacher", "model": "offline-teacher", "output_licence": terms}
+    other = {"provider": "placeholder", "model": "stand-in", "output_licence": terms}
     project.models(server.url, output_licence={"id": "MIT", "commercial": "yes"}, fallbacks=[other])
     project.pipeline()
     assert project.run("--set", "steps.load_flan.licence=MIT").code == 0
@@ -345,7 +345,7 @@ def test_terms_of_a_fallback_hold_where_it_answered(project: Project, server: Fa
     told = [(m["role"], m["model"], m["fallback"], m["demo"], m["steps"]) for m in lock["models"]]
     assert told == [
         ("teacher", "tester", False, False, ["orca-explain"]),
-        ("teacher", "offline-teacher", True, True, ["orca-explain"]),
+        ("teacher", "stand-in", True, True, ["orca-explain"]),
     ]
     assert lock["demo"]
     assert load_card(dataset / "README.md").bezoar["licence"]["commercial"] == "no"

@@ -1,7 +1,7 @@
 """Plans and the runs they speak of: the actual requests and cost must lie where the plan said.
 
-The endpoint answers as the embedded offline models do and counts tokens by their rule: neither its answers' lengths nor
-its count are the plan's own.
+The endpoint answers whatever is asked by a script, and counts tokens by a rule of its own: neither its answers' lengths
+nor its count are the plan's own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bezoar_data.plan.result import Plan
 from bezoar_data.reports.plan.text import plan_text
 from bezoar_data.runs.folder import RunFolder
 from support.fault_server import FaultServer
+from support.large import LARGE, settings
 from support.projects import JUDGED, STEPS, Project
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ PRICE = {"input": 0.5, "output": 2.0, "read": "2026-11-20"}
 
 @pytest.fixture(scope="module")
 def answering() -> Iterator[FaultServer]:
-    with FaultServer(offline=True) as server:
+    with FaultServer(scripted=True) as server:
         yield server
 
 
@@ -82,21 +83,22 @@ def test_what_a_run_takes_lies_within_its_plan_and_nearer_once_there_was_a_run(
     models.write_text(json.dumps({"version": 1, "roles": roles}))
     path, out = ROOT / "pipelines" / f"{name}.yaml", f"runs/{name}"
 
-    first = plan(path, out=out, models=models)
+    large = LARGE[name]
+    first = plan(path, out=out, models=models, set=large)
     assert first.from_journal == 0
-    took = run(path, out=out, models=models)
+    took = run(path, out=out, models=models, set=settings(name))
     holds(first.requests, took["requests"], within=2)
     holds(first.cost, took["cost"], within=2)
 
-    again = plan(path, out=out, models=models)
+    again = plan(path, out=out, models=models, set=large)
     assert (again.requests, again.cost) == (Interval(0, 0, 0), Interval(0, 0, 0))
     assert again.paid == pytest.approx(took["cost"])
     assert again.rows is not None
     assert again.rows.is_exact
 
-    other = plan(path, out=out, models=models, set=("seed=8",))
+    other = plan(path, out=out, models=models, set=(*large, "seed=8"))
     assert {use.basis for step in other for use in step.models} == {"learned"}
-    took = run(path, out=out, models=models, set={"seed": 8})
+    took = run(path, out=out, models=models, set={**settings(name), "seed": 8})
     holds(other.requests, took["requests"], within=1.5)
     holds(other.cost, took["cost"], within=1.5)
 
@@ -258,16 +260,16 @@ def test_a_missing_key_is_told_and_does_not_stop_the_plan(project: Project, answ
 
 def test_the_plan_says_who_waits_for_whom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    lamini = plan(ROOT / "pipelines" / "lamini.yaml", out="runs/lamini")
+    lamini = plan(ROOT / "pipelines" / "lamini.yaml", out="runs/lamini", set=LARGE["lamini"])
     assert any("it asks in waves" in note for note in lamini.step("lamini-generate").notes)
     assert lamini.step("near_duplicates").waits
-    evolve = plan(ROOT / "pipelines" / "evol-instruct.yaml", out="runs/evol").step("evolve")
+    evolve = plan(ROOT / "pipelines" / "evol-instruct.yaml", out="runs/evol", set=LARGE["evol-instruct"]).step("evolve")
     assert any("9 LLM calls follow each other for one row" in note for note in evolve.notes)
 
 
 def test_a_step_that_may_not_ask_often_enough_makes_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    limited = ("steps.lamini-generate.max_requests=10",)
+    limited = (*LARGE["lamini"], "steps.lamini-generate.max_requests=10")
     made = plan(ROOT / "pipelines" / "lamini.yaml", out="runs/lamini", set=limited).step("lamini-generate")
     assert made.models[0].requests == Interval(10, 10, 10)
     assert made.rows_out is not None

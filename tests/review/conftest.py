@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.fault_server import FaultServer
 from support.projects import JUDGED, Project
 from support.review_server import ReviewServer, review_server
 
@@ -38,8 +39,10 @@ def _judged(folder: Path, more: str = "", gate: str = "") -> Project:
     shipped = Path(__file__).parents[2] / "pipelines"
     lines = (shipped / "seeds" / "flan.jsonl").read_text().splitlines(keepends=True)
     (project.folder / "rows.jsonl").write_text("".join(lines[:40]))
-    text = f"name: test\nversion: 1\nmodels: {shipped / 'models' / 'offline.yaml'}\n{gate}steps:\n{JUDGED}{more}"
+    text = f"name: test\nversion: 1\nmodels: models.yaml\n{gate}steps:\n{JUDGED}{more}"
     (project.folder / "pipeline.yaml").write_text(text)
-    done = project.run()
+    with FaultServer(scripted=True) as answering:
+        project.models(answering.url)
+        done = project.run()
     assert done.code == 0, done.err
     return project

@@ -14,6 +14,7 @@ import pytest
 from bezoar_data import pull_review, push_review, review_status
 from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.review.client import ArgillaClient
+from support.fault_server import FaultServer
 from support.plain_argilla import KEY, plain_argilla
 from support.ports import free_port
 from support.projects import STEPS, Project, run_here
@@ -129,10 +130,11 @@ def test_pairs_are_reviewed_from_python_in_an_argilla_that_is_not_ours(tmp_path:
     shipped = Path(__file__).parents[2] / "pipelines"
     lines = (shipped / "seeds" / "flan.jsonl").read_text().splitlines(keepends=True)
     (project.folder / "rows.jsonl").write_text("".join(lines[:12]))
-    models = f"models: {shipped / 'models' / 'offline.yaml'}\n"
-    (project.folder / "pipeline.yaml").write_text(f"name: test\nversion: 1\n{models}steps:\n{STEPS}{PAIRS}")
+    project.pipeline(STEPS + PAIRS)
     monkeypatch.chdir(project.folder)
-    run_here(project)
+    with FaultServer(scripted=True) as answering:
+        project.models(answering.url)
+        run_here(project)
     port = free_port()
     monkeypatch.setenv("ARGILLA_API_URL", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("ARGILLA_API_KEY", KEY)

@@ -88,8 +88,8 @@ class Faults:
     """Answer distilabel's tasks in the form that each of them reads."""
     examples: int = 0
     """To a prompt that speaks of <example> tags, answer with so many requests in them, some of them faulty."""
-    offline: bool = False
-    """Answer as the embedded offline models do, and count tokens as they do."""
+    scripted: bool = False
+    """Answer whatever the shipped schemes ask, in lengths and tokens that nobody can foresee."""
     spread: float = 0.0
     """Up to so many seconds more, differently for each request: answers come in another order with another `seed`."""
     no_usage: bool = False
@@ -168,6 +168,10 @@ def evolved_text(messages: Any, words: int, variant: int = 0) -> str:
 
 
 def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
+    if faults.scripted:
+        from scripted import scripted_completion  # beside this file, which runs as a script
+
+        return scripted_completion(body)
     limit = body.get("max_tokens") or body.get("max_completion_tokens") or 10**9
     seed = body.get("seed") or 0
     choices, used = [], 0
@@ -201,22 +205,6 @@ def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
     name = hashlib.sha256(json.dumps(body["messages"]).encode()).hexdigest()[:12]
     made = {"id": f"chatcmpl-{name}", "object": "chat.completion", "model": body.get("model"), "choices": choices}
     return made if faults.no_usage else {**made, "usage": usage}
-
-
-async def offline_completion(body: dict[str, Any]) -> dict[str, Any]:
-    """What the embedded teacher, or to a prompt that asks for JSON the embedded judge, would say."""
-    from bezoar_data.config.files.models import Model
-    from bezoar_data.llms.offline.judge import OfflineJudge
-    from bezoar_data.llms.offline.teacher import OfflineTeacher
-    from bezoar_data.llms.providers.base import Request
-
-    model = Model(provider="offline", model=body["model"], sampling={"max_tokens": body.get("max_tokens")})  # type: ignore[arg-type]
-    kind = OfflineJudge if "JSON" in body["messages"][-1]["content"] else OfflineTeacher
-    said = (await kind(model).complete(Request(model, body["messages"])))[0]
-    message = {"role": "assistant", "content": said.text}
-    used = {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens}
-    choice = {"index": 0, "message": message, "finish_reason": said.finish_reason}
-    return {"object": "chat.completion", "model": body["model"], "choices": [choice], "usage": used}
 
 
 def make_app(state: State) -> Any:
@@ -296,7 +284,7 @@ def make_app(state: State) -> Any:
         if kind == "garbage" or hits("garbage", faults.rate_garbage):
             state.statuses["garbage"] += 1
             return web.Response(text="<html>upstream hiccup</html>")
-        made = await offline_completion(body) if faults.offline else completion(body, faults)
+        made = completion(body, faults)
         if kind == "empty" or hits("empty", faults.rate_empty):
             state.statuses["empty"] += 1
             made["choices"] = []

@@ -18,7 +18,7 @@ SETTLED = 10_000
 def memory(session: Session) -> Result:
     rows = session.rows(ROWS)
     settled = min(SETTLED, rows // 20)
-    contender = Ours(session.ours.python, provider="offline-teacher")
+    contender = Ours(session.ours.python, provider="placeholder")
     work = session.folder("memory")
     job = Job(rows, "", work, Setting(32))
     contender.prepare(job)

@@ -12,7 +12,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import YamlPath
 from bezoar_data.llms.endpoint.budget import budget_problems
-from bezoar_data.llms.providers.base import EMBEDDED, Provider, builtin_providers, key_problems, provider_class
+from bezoar_data.llms.providers.base import Provider, builtin_providers, key_problems, provider_class
 from bezoar_data.llms.weights.named import is_gguf, known_weights
 from bezoar_data.steps.catalogue import StepEntry
 
@@ -52,20 +52,23 @@ def check_named(named: Mapping[str, str], roles: Sequence[str]) -> Iterator[Prob
 def check_answering(
     loaded: LoadedPipeline, entries: Sequence[StepEntry | None], models: LoadedModels
 ) -> Iterator[Problem]:
-    """Steps whose model cannot answer them: rules that judge answers write none."""
+    """Steps that neither the role's model nor a fallback can answer: rules that judge answers write none."""
     for i, (use, entry) in enumerate(zip(loaded.file.steps, entries, strict=True)):
         for name in entry.role_settings if entry is not None else ():
             role = use.settings.get(name)
             named = models.file.roles.get(role) if isinstance(role, str) else None
-            for model in named.fallback_chain() if named is not None else ():
-                kind = provider_class(model.provider) if model.provider in builtin_providers() else None
-                if kind is not None and kind.answers is not None and use.use not in kind.answers:
-                    can = " and ".join(sorted(kind.answers))
-                    message = (
-                        f"'{use.use}' asks the role '{role}', whose provider '{model.provider}' answers {can} only"
-                    )
-                    hint = f"give the role '{role}' a model, or name another role here"
-                    yield loaded.document.problem("cannot-answer", message, ("steps", i, "with", name), hint=hint)
+            chain = named.fallback_chain() if named is not None else []
+            if not chain or any(_answers(model, use.use) for model in chain):
+                continue
+            can = " and ".join(sorted(provider_class(chain[0].provider).answers or ()))
+            message = f"'{use.use}' asks the role '{role}', whose provider '{chain[0].provider}' answers {can} only"
+            hint = f"give the role '{role}' a model, or name another role here"
+            yield loaded.document.problem("cannot-answer", message, ("steps", i, "with", name), hint=hint)
+
+
+def _answers(model: Model, use: str) -> bool:
+    kind = provider_class(model.provider) if model.provider in builtin_providers() else None
+    return kind is None or kind.answers is None or use in kind.answers
 
 
 def used_roles(file: PipelineFile, entries: Sequence[StepEntry | None], models: LoadedModels) -> tuple[str, ...]:
@@ -86,8 +89,6 @@ def _line(path: YamlPath, model: Model) -> Iterator[tuple[YamlPath, Model]]:
 
 
 def _problems(role: str, model: Model, *, budget: bool, to_run: bool) -> list[Problem]:
-    if model.provider in EMBEDDED:
-        return []
     # distilabel's classes take seconds to import, and others' packages are code that nobody has asked to run yet.
     known = to_run or model.provider in builtin_providers()
     found: type[Provider] | None = provider_class(model.provider) if known else None

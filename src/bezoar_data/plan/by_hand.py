@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
@@ -21,7 +20,6 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.config.validation import load_checked
 from bezoar_data.config.yaml.document import Document
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
-from bezoar_data.llms.gateway.fallbacks import as_asked
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.placeholder import Placeholder
@@ -164,31 +162,17 @@ class _Walk:
         by_hand = next((m for m in model.fallback_chain() if m.provider == Placeholder.kind), None)
         if by_hand is None:
             raise written.problem(f"no model of the role '{role}' has the provider '{Placeholder.kind}'")
-        asked_model = as_asked(by_hand, Placeholder)
         samples = []
-        for key, text in zip(KeyMaker(asked_model).keys(ask), texts, strict=True):
-            self._note(written, _entry(key, text, asked_model, node.id, ask))
+        for key, text in zip(KeyMaker(by_hand).keys(ask), texts, strict=True):
+            entry = Entry(key, text, "stop", provider=by_hand.provider, model=by_hand.model, step=node.id)
+            self._note(written, replace(entry, prompt_tokens=0, completion_tokens=0, cost=0.0))
             samples.append(Sample(text, "stop", key))
-        return Answer(tuple(samples), asked_model.model, demo=True)
+        return Answer(tuple(samples), by_hand.model, demo=True)
 
     def _note(self, written: _Written, entry: Entry) -> None:
         before = self._said.setdefault(entry.key, entry)
         if before.text != entry.text:
             raise written.problem(f"one question has two answers: {entry.text!r:.100}")
-
-
-def _entry(key: str, text: str, model: Any, step: str, ask: Ask) -> Entry:
-    return Entry(
-        key=key,
-        text=text,
-        finish_reason="stop",
-        provider=model.provider,
-        model=model.model,
-        revision=model.revision,
-        max_tokens=model.sampling.max_tokens,
-        step=step,
-        messages=ask.messages,
-    )
 
 
 def _no_more(file: AnswersByHand, document: Document) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ _NAMES = {"gitignore": ".gitignore"}
 """Files that a tool would act on if they lay in the package under their names."""
 TAKEN = (
     *(f"pipelines/models/{name}.yaml" for name in ("offline", "openai", "anthropic", "ollama", "vllm")),
+    "pipelines/answers/offline.jsonl",
     "recipes/templates/alpaca-modified.jinja",
 )
 """Shipped files that a new project has too."""

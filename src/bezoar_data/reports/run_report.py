@@ -98,7 +98,7 @@ class RunReport:
         lines += [f"  {line}" for line in review_lines(lock)]
         lines.append(f"  {self._cost()}")
         if lock.demo:
-            lines.append(f"  {_DEMO}")
+            lines.append(f"  {_demo(lock)}")
         lines.append(f"  dataset and card: {result.folder.dataset}")
         if counts.dropped:
             lines.append(f"  dropped rows and why: {result.folder.dropped}")
@@ -128,7 +128,7 @@ class RunReport:
         if people := list(review_lines(lock)):
             content.append(element("pre", "\n".join(people)))
         if lock.demo:
-            content.append(element("p", _DEMO, classes="dim"))
+            content.append(element("p", _demo(lock), classes="dim"))
         if self.exit_code:
             content.append(element("p", self._too_many(), classes="bad"))
         content.append(element("p", "dataset and card: ", element("code", str(self.dataset))))
@@ -173,7 +173,16 @@ class RunReport:
 
 _WORDS = 160
 """Characters shown of what was said of a failed row."""
-_DEMO = "demo: made of shipped rows or by models that only show the flow; not for training or publishing"
+
+
+def _demo(lock: Lock) -> str:
+    said = "demo: made of shipped rows or by models that only show the flow; not for training or publishing"
+    if any(model.provider == "placeholder" and model.steps for model in lock.models):
+        said += f". {OFFLINE}"
+    return said
+
+
+OFFLINE = "The offline models know the shipped seeds alone and give placeholders for all else: --models names others"
 
 
 def _judged(judge: AcceptCounts) -> str:

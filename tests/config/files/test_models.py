@@ -12,7 +12,7 @@ from bezoar_data.config.files.models import load_models_file
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.render import render_problems
 
-PROVIDERS = ("openai", "anthropic", "offline", "distilabel")
+PROVIDERS = ("openai", "anthropic", "placeholder", "distilabel")
 
 GOOD = """\
 version: 1
@@ -26,7 +26,7 @@ roles:
     sampling: {temperature: 0.7, max_tokens: 512, stop: ["###"]}
     limits: {concurrency: 64}
     fallbacks:
-      - {provider: offline, model: offline-teacher}
+      - {provider: placeholder, model: stand-in}
   judge:
     provider: distilabel:OpenAILLM
     model: judge-1
@@ -61,7 +61,7 @@ def test_a_models_file_becomes_values(tmp_path: Path) -> None:
     teacher, judge = loaded.file.roles["teacher"], loaded.file.roles["judge"]
     assert teacher.sampling.stop == ("###",)
     assert teacher.limits.concurrency == 64
-    assert teacher.fallbacks[0].model == "offline-teacher"
+    assert teacher.fallbacks[0].model == "stand-in"
     assert judge.price is not None
     assert judge.price.read == date(2026, 1, 31)
     assert judge.api_key_env == "OPENAI_API_KEY"

@@ -21,6 +21,7 @@ from bezoar_data.runs.reviewed import write_answers
 from bezoar_data.training.data.datasets import find_cards
 from bezoar_data.training.policy import enforce_policy
 from bezoar_data.training.stages.registry import load_recipe
+from support.fault_server import FaultServer
 from support.projects import JUDGED, Project, run_here
 from training.conftest import HEAD
 
@@ -35,12 +36,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (project.folder / "rows-a.jsonl").write_text("".join(lines[:20]))
     (project.folder / "rows-b.jsonl").write_text("".join(lines[20:40]))
     steps = JUDGED.replace("rows.jsonl", "rows-*.jsonl")
-    head = f"card: {SHIPPED / 'cards' / 'orca.md'}\nmodels: {SHIPPED / 'pipelines' / 'models' / 'offline.yaml'}\n"
+    head = f"card: {SHIPPED / 'cards' / 'orca.md'}\nmodels: models.yaml\n"
     head += "review: {rows: 7, kappa: 0.4}\n"
     text = f"name: test\nversion: 1\n{head}splits: {{validation: 0.2}}\nsteps:\n{steps}"
     (project.folder / "pipeline.yaml").write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, FaultServer(scripted=True) as answering:
         patch.chdir(project.folder)
+        project.models(answering.url)
         run_here(project)
     return project.folder
 

@@ -361,7 +361,7 @@ async def test_a_repaired_journal_still_knows_the_batches_at_the_provider(tmp_pa
 
 
 def test_a_kind_without_a_batch_api_is_refused(journal: Journal) -> None:
-    wrong = Model.model_validate({"provider": "offline-teacher", "model": "m", "mode": "batch"})
+    wrong = Model.model_validate({"provider": "placeholder", "model": "m", "mode": "batch"})
     with pytest.raises(InputError, match="has no batch API"):
         Gateway({"teacher": wrong}, journal)
 

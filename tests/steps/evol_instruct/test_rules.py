@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.llms.offline.teacher import write_answer
 from bezoar_data.steps.base import Dropped, Kept
 from bezoar_data.steps.evol_instruct.draw import IN_BREADTH, IN_DEPTH, draw_for_category, draw_for_row
 from bezoar_data.steps.evol_instruct.eliminate import check_evolution, read_comparison, tokens
@@ -174,21 +173,3 @@ def test_a_tokenizer_that_is_not_there_is_a_clear_mistake(monkeypatch: pytest.Mo
     step = EvolInstructPool(name="pool", tokenizer=str(tmp_path / "nothing.json"))
     with pytest.raises(InputError, match="cannot be read"):
         step.load()
-
-
-def said(prompt: str) -> str:
-    return write_answer([{"role": "user", "content": prompt}])
-
-
-def test_the_offline_teacher_evolves_in_each_way_and_tells_whether_anything_was_gained():
-    given = "Why does bread rise?\n\nA passage on yeast."
-    versions = {operation: said(FILE.deeper(given, operation)) for operation in (*OPERATIONS, COMPLICATE)}
-    assert len(set(versions.values())) == len(versions)
-    for text in versions.values():
-        assert text.startswith("Why does bread rise? ")
-        assert text.endswith("\n\nA passage on yeast.")
-    rarer = said(FILE.broader(given))
-    assert "passage on yeast" not in rarer
-    assert "#" not in rarer
-    assert said(FILE.compared(given, rarer)) == "Not Equal"
-    assert said(FILE.compared(given, given)) == "Equal"

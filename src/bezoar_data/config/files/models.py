@@ -180,7 +180,7 @@ class Model(Strict):
     """One endpoint that answers. `api_key_env` is the *name* of an environment variable, never a key."""
 
     provider: Annotated[str, Field(min_length=1)] = Field(
-        description="The kind of endpoint: openai, offline...", examples=["openai", "anthropic", "offline-teacher"]
+        description="The kind of endpoint: openai, anthropic...", examples=["openai", "anthropic", "placeholder"]
     )
     model: Annotated[str, Field(min_length=1)] = Field(
         description="The model's id, as its provider names it.", examples=["gpt-4o-mini"]
@@ -276,7 +276,7 @@ class ModelsFile(Strict):
         Field(min_length=1),
     ] = Field(
         description="Names that pipelines use (letters, digits, '_', '-'), and the model that answers for each.",
-        examples=[{"teacher": {"provider": "offline-teacher", "model": "offline-teacher"}}],
+        examples=[{"teacher": {"provider": "openai", "model": "gpt-4o-mini"}}],
     )
     answers: AnswersFiles = ANSWERS
 

@@ -98,6 +98,8 @@ class EndpointHealth:
         """What a refusal is to the run, as soon as that can be told: the loss of one row, or the sign of a wrong
         address or of a request that is made wrongly. To be called when it is no longer on its way."""
         self.reached = True
+        if self._provider.rules or self._provider.demo:  # it says what it cannot do, not that it is asked wrongly
+            return Refused(refusal.reason, refusal.detail, lasting=False)
         if refusal.status in WRONG_ADDRESS and not self.answers:
             self._not_found += 1
             if self._not_found >= self.policy.not_found:

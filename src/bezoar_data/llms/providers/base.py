@@ -43,12 +43,6 @@ __all__ = [
     "provider_class",
 ]
 
-EMBEDDED: Mapping[str, str] = {
-    "offline-teacher": "bezoar_data.llms.offline.teacher:OfflineTeacher",
-    "offline-judge": "bezoar_data.llms.offline.judge:OfflineJudge",
-}
-"""Kinds that need nothing: no address, no key, no money. Their tables take a while to import."""
-
 ASKED_AGAIN = 0.7
 """The least temperature of a question that is asked again, where one is set at all: at 0 the same answer would come."""
 
@@ -205,7 +199,7 @@ def builtin_providers() -> Mapping[str, str]:
     """Kind -> module, of every provider in this package. Imports none of them."""
     found = pkgutil.iter_modules([str(Path(__file__).parent)])
     modules = (m.name for m in found if not m.ispkg and m.name != "base")
-    return {**{name.replace("_", "-"): f"{__package__}.{name}" for name in modules}, **EMBEDDED}
+    return {name.replace("_", "-"): f"{__package__}.{name}" for name in modules}
 
 
 def provider_class(kind: str) -> type[Provider]:

@@ -56,7 +56,7 @@ class Placeholder(Provider):
         for sample in request.samples:
             given = json.dumps([asked, request.attempt, sample], sort_keys=True, ensure_ascii=True)
             text = " ".join(_words(given, min(most, self._words)))
-            done.append(Completion(text, finish))
+            done.append(Completion(text, finish, 0, 0))
         return done
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import regex  # type: ignore[import-untyped]
 
 from bezoar_data.measures.checks.fault import Fault, clip
+from bezoar_data.measures.placeholder import MARK
 
 TOKENS = regex.compile(
     r"<\|(?:im_start|im_end)\|>(?:[ \t]*(?:system|user|assistant)\b)?"
@@ -22,6 +23,13 @@ _OTHERS = regex.compile(
     r"|^(?:Human|USER|User|ASSISTANT|Assistant):[ \t]*\S|\blorem ipsum\b",
     regex.MULTILINE | regex.IGNORECASE,
 )
+
+
+def placeholder(text: str, asked: str = "") -> Fault | None:
+    """The mark of a placeholder for an answer."""
+    if MARK not in text or MARK in asked:
+        return None
+    return Fault("placeholder", "a placeholder", "It is a placeholder that says so, and no answer.")
 
 
 def template_marks(text: str, asked: str = "") -> Fault | None:

@@ -13,7 +13,7 @@ from typing import Literal
 from bezoar_data.measures.checks.ending import breaks_off, missing
 from bezoar_data.measures.checks.fault import Fault, clip
 from bezoar_data.measures.checks.loops import loops
-from bezoar_data.measures.checks.marks import template_marks
+from bezoar_data.measures.checks.marks import placeholder, template_marks
 from bezoar_data.measures.checks.reference import compare
 from bezoar_data.measures.checks.refusals import refusal
 from bezoar_data.measures.checks.script import other_script
@@ -21,6 +21,7 @@ from bezoar_data.measures.words import FUNCTION_WORDS, bare, words_of
 
 FORM: tuple[Callable[[str, str], Fault | None], ...] = (
     missing,
+    placeholder,
     template_marks,
     other_script,
     lambda text, asked: loops(text),

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from bezoar_data.steps.wrapping import unfenced
@@ -26,11 +25,7 @@ _OTHER_TAG = re.compile(rf"<\s*(/?)\s*(?:{_NAMES})(?:[\s_#:-]*\d+|\s+[^<>\n]{{1,
 _JSON_BEGINS = re.compile(r"^[ \t]*(?:```[ \t]*(?:json)?[ \t]*\n[ \t]*)?(?=[\[{])", re.M | re.I)
 _LIST_IN_OBJECT = re.compile(r'\{\s*"[^"\n]{1,40}"\s*:\s*(?=\[)')
 
-_NUMBERED = re.compile(
-    r"^( {0,3})(\*\*|__)?"
-    r"(?:(\()?(\d{1,3})([.):])(?:\*\*|__)?[ \t]+|#(\d{1,3})[.):]?(?:\*\*|__)?[ \t]+|(\d{1,3})、)(?=\S)"
-)
-_HEADING = re.compile(r"^\s*(?:#{1,6}\s+\S.*|(\*\*|__)[^*_]+\1:?|\*\*[^*]+:\*\*)\s*$")
+_NUMBERED = re.compile(r"^( {0,3})(?:\*\*|__)?(?:(\()?(\d{1,3})([.)])|#(\d{1,3})[.):]?)(?:\*\*|__)?[ \t]+(?=\S)")
 _BULLET = re.compile(r"^( {0,3})([-*•–])[ \t]+(?=\S)")
 _MARK = r"(?:\d{1,3}[.)]\s+|[-*•]\s+)?"
 _LABEL = re.compile(
@@ -186,8 +181,6 @@ def _of_value(value: Any) -> Iterable[Piece]:
     if not isinstance(value, dict):
         return [Piece(str(value), UNCLEAR)]
     plain = {re.sub(r"[\W\d_]+", "", str(key)).lower(): inner for key, inner in value.items()}
-    if len(value) == 1 and isinstance(inner := next(iter(value.values())), dict):
-        return _of_value(inner)
     if len(plain) < len(value):  # "1", "2", "3", or "instruction_1", "instruction_2"
         texts = [inner for inner in value.values() if isinstance(inner, str)]
         return [Piece(inner) for inner in texts] if len(texts) == len(value) else [Piece(_shown(value), UNCLEAR)]
@@ -245,21 +238,17 @@ def _label_of(line: str) -> re.Match[str] | None:
 
 
 def _numbered(text: str, cut: bool) -> list[Piece]:
-    def style(mark: re.Match[str]) -> tuple[str | None, ...]:
-        return mark[1], mark[2], mark[3], mark[5], mark[7] and "、"
-
-    preamble, entries = _entries(text, _NUMBERED, style, lambda mark: int(mark[4] or mark[6] or mark[7]))
+    preamble, entries, numbers = _entries(text, _NUMBERED, lambda m: (m[1], m[2], m[4]), lambda m: int(m[3] or m[5]))
     if len(entries) < 2:
         return []
-    for before, entry in pairwise(entries):
-        if entry.number != before.number + 1 and not (entry.number == 1 and before.ended):
-            raise NotReadError("there are numbered lines, but their numbers do not run on")
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        raise NotReadError("there are numbered lines, but their numbers do not run on")
     _check_preamble(preamble)
     return _pieces_of(entries, cut)
 
 
 def _bulleted(text: str, cut: bool) -> list[Piece]:
-    preamble, entries = _entries(text, _BULLET, lambda m: (m[1], m[2]), lambda m: 0)
+    preamble, entries, _ = _entries(text, _BULLET, lambda m: (m[1], m[2]), lambda m: 0)
     if len(entries) < 3:
         return []
     _check_preamble(preamble)
@@ -276,34 +265,27 @@ def _entries(
     mark: re.Pattern[str],
     style: Callable[[re.Match[str]], Any],
     number: Callable[[re.Match[str]], int],
-) -> tuple[str, list[_Entry]]:
-    """What stands before a list, and its entries. All marks have the style of the first."""
+) -> tuple[str, list[_Entry], list[int]]:
+    """What stands before a list, its entries, and their numbers. All marks have the style of the first."""
     before: list[str] = []
     entries: list[_Entry] = []
+    numbers: list[int] = []
     first: Any = None
     for line in _lines(text):
         found = None if line.code else mark.match(line.text)
         if found and (first is None or style(found) == first):
             first = style(found)
-            entries.append(_Entry([_bold_again(found, line.text[found.end() :])], number(found)))
+            entries.append(_Entry([line.text[found.end() :]]))
+            numbers.append(number(found))
         elif not entries:
             before.append(line.text)
-        elif not line.code and not entries[-1].lines[-1].strip() and _HEADING.match(line.text):
-            entries[-1].ended = True
-        elif not entries[-1].answered and not entries[-1].ended:
+        elif not entries[-1].answered:
             label = None if line.code else _label_of(line.text)
             if label and label["name"].lower() in _ANSWERS - {"a"}:
                 entries[-1].answered = True
             else:
                 entries[-1].lines.append(line.text)
-    return "\n".join(before), entries
-
-
-def _bold_again(mark: re.Match[str], rest: str) -> str:
-    """What stands behind a mark, with the sign that begins bold type where the mark took it: `**1. Sing.**`."""
-    bold = mark[0].strip()[:2]
-    opened = bold in ("**", "__") and mark[0].count(bold) == 1
-    return bold + rest if opened and rest.rstrip().endswith(bold) else rest
+    return "\n".join(before), entries, numbers
 
 
 # --- shared
@@ -318,11 +300,8 @@ class _Line:
 class _Entry:
     """An entry of a list while it is read: its lines, and whether an answer's label ended it."""
 
-    def __init__(self, lines: list[str], number: int = 0) -> None:
+    def __init__(self, lines: list[str]) -> None:
         self.lines = lines
-        self.number = number
-        self.ended = False
-        """Whether the heading of another section ended it."""
         self.choices: list[str] = []
         self.answered = False
         self.ambiguous = False
@@ -376,9 +355,7 @@ def _is_preamble(text: str) -> bool:
     words = text.split()
     if not words:
         return True
-    written = [line for line in text.splitlines() if line.strip(" *_#-")]
-    # The heading of a first section announces nothing, but what stands above it may.
-    lines = [line.strip(" *_#") for line in [line for line in written if not _HEADING.match(line)] or written]
+    lines = [line.strip(" *_#") for line in text.splitlines() if line.strip(" *_#-")]
     if len(words) > _LONGEST_PREAMBLE or not lines:
         return not lines
     if all(_NICETY.match(line) for line in lines):

@@ -1,1 +1,0 @@
-"""The embedded demo models: a teacher and a judge that follow rules. No download, no key, no knowledge."""
