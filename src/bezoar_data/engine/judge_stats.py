@@ -6,7 +6,8 @@ Judges are known by the columns they write: those of `judge.accept` and `judge.p
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from array import array
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from bezoar_data.measures.agreement import agreement
 from bezoar_data.measures.bias import repeated, swapped
-from bezoar_data.runs.row import Drop
+from bezoar_data.runs.row import Drop, Row, digest
 
 Kind = Literal["accept", "panel", "attributes", "compare"]
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity", "goodness")
@@ -25,6 +26,8 @@ _MARKS: Mapping[Kind, tuple[str, ...]] = {
     "compare": ("_preference", "_order_ab", "_order_ba"),
 }
 """How the columns of a kind of judge end: what precedes all of them is the judge's name."""
+_RATING: Mapping[Kind, str] = {"accept": "rating", "attributes": "", "compare": "preference"}
+_REASON: Mapping[Kind, str] = {"accept": "reason", "attributes": "attributes_reason", "compare": "preference_reason"}
 
 _READ: Mapping[Kind, tuple[str, ...]] = {
     "accept": ("status", "rating", "samples"),
@@ -65,113 +68,207 @@ def judges_in(columns: Collection[str], step: str, *, asks: bool = True) -> Iter
 class Judging:
     """Counts of what judges said, and what is needed to measure their reliability.
 
-    Counts take no memory. Where agreement is measured (several judges, repeated samples, comparisons), the labels of
-    each row are held, some bytes a row.
+    A verdict is counted where its judge stands (`judged`), whatever becomes of the row later: steps that put rows
+    together or drop them hide no verdict. How far judges agree is measured on the rows kept (`kept`). Neither depends
+    on the order in which rows come. A verdict takes eight bytes; where it is measured (several judges, repeated
+    samples, comparisons), the labels of each row are held.
     """
 
     def __init__(self, judges: Sequence[Judge]) -> None:
-        self._judges = tuple(judges)
-        self._counts: dict[Judge, Counter[tuple[str, str]]] = {judge: Counter() for judge in judges}
-        self._unjudged: dict[Judge, Counter[str]] = {judge: Counter() for judge in judges}
-        self._sums: dict[Judge, Counter[str]] = {judge: Counter() for judge in judges}
+        self._tallies = {judge: _Tally(judge) for judge in judges}
+        self._by_step: dict[str, list[_Tally]] = {}
+        for judge, tally in self._tallies.items():
+            self._by_step.setdefault(judge.step, []).append(tally)
         several = [judge for judge in judges if judge.kind == "accept"]
-        self._pairs = [
-            (one.column(ending), other.column(ending))
+        self._labels: dict[tuple[str, str], _Labels] = {
+            (one.column(ending), other.column(ending)): _Labels()
             for one, other in combinations(several, 2)
             for ending in ("status", "rating")
-        ]
-        self._pairs += [(j.column("order_ab"), j.column("order_ba")) for j in judges if j.kind == "compare"]
-        self._labels: dict[tuple[str, str], list[tuple[str, str, int]]] = {pair: [] for pair in self._pairs}
-        self._samples: dict[Judge, list[tuple[list[Mapping[str, str]], int]]] = defaultdict(list)
-        self._groups: dict[tuple[str, ...], int] = {}
+        }
+
+    def judged(self, step: str, row: Row) -> None:
+        """Count the verdicts with which a row left a judge's step."""
+        for tally in self._by_step.get(step, ()):
+            tally.add(row.columns, row.lineage.order, row.lineage.seed_ids, row.lineage.soft_failures)
+
+    def all_judged(self, rows: Sequence[Row]) -> None:
+        """Count the verdicts of all rows of a run, kept and dropped and put together, where that is known at its end
+        alone. A row made of judged ones may have their verdicts too: those are counted once."""
+        for step, tallies in self._by_step.items():
+            judged = [row for row in rows if any(tally.found_in(row.columns) for tally in tallies)]
+            known = {row.id for row in judged}
+            for row in judged:
+                if known.isdisjoint(row.lineage.parent_ids):
+                    self.judged(step, row)
+
+    def kept(self, columns: Mapping[str, Any], seeds: Sequence[str], order: tuple[int, ...] = ()) -> None:
+        """Count how the judges agree on a row kept. Rows that come of the same `seeds` are alike, and are resampled
+        together."""
+        for (one, other), labels in self._labels.items():
+            x, y = columns.get(one), columns.get(other)
+            if x is not None and y is not None:
+                labels.add(order, seeds, (str(x), str(y)))
 
     def add(self, columns: Mapping[str, Any], seeds: Sequence[str], failures: Sequence[Drop] = ()) -> None:
-        """Count one row. Rows that come of the same `seeds` are alike, and are resampled together."""
-        for judge in self._judges:
-            self._count(judge, columns)
-            for failure in failures:
-                if failure.step == judge.step:
-                    self._unjudged[judge][failure.reason] += 1
-        group = self._groups.setdefault(tuple(seeds) or (f"row {len(self._groups)}",), len(self._groups))
-        for pair, labels in self._labels.items():
-            one, other = (columns.get(column) for column in pair)
-            if one is not None and other is not None:
-                labels.append((str(one), str(other), group))
-        for judge in self._judges:
-            if judge.kind == "accept" and (samples := columns.get(judge.column("samples"))):
-                self._samples[judge].append((samples, group))
-
-    def _count(self, judge: Judge, columns: Mapping[str, Any]) -> None:
-        counts = self._counts[judge]
-        if judge.kind == "attributes":
-            if columns.get(judge.column("goodness")) is not None:
-                counts["rows", ""] += 1
-                counts["safety", str(columns.get(judge.column("safety")))] += 1
-                for name in ATTRIBUTES:
-                    self._sums[judge][name] += columns[judge.column(name)]
-            return
-        for ending in ("preference",) if judge.kind == "compare" else ("status", "rating"):
-            if (value := columns.get(judge.column(ending))) is not None:
-                counts[ending, str(value)] += 1
+        """Count one row in all respects."""
+        for tally in self._tallies.values():
+            tally.add(columns, (), seeds, failures)
+        self.kept(columns, seeds)
 
     def judges(self) -> list[dict[str, Any]]:
         """Those that accept and reject, with panels: how often they did, and by which ratings."""
         return [
             {
-                "name": judge.name,
-                "step": judge.step,
+                **tally.told(),
                 "kind": judge.kind,
-                "accepted": self._counts[judge]["status", "Accept"],
-                "rejected": self._counts[judge]["status", "Reject"],
-                "ratings": {v: n for (what, v), n in sorted(self._counts[judge].items()) if what == "rating"},
-                "unjudged": dict(sorted(self._unjudged[judge].items())),
+                "accepted": tally.counts["status", "Accept"],
+                "rejected": tally.counts["status", "Reject"],
+                "ratings": {v: n for (what, v), n in sorted(tally.counts.items()) if what == "rating"},
             }
-            for judge in self._judges
+            for judge, tally in self._tallies.items()
             if judge.kind in ("accept", "panel")
         ]
 
     def measured(self) -> dict[str, Any]:
         """Scores and comparisons, and what the verdicts themselves show of the judges' reliability."""
+        tallies = self._tallies.values()
         return {
-            "attributes": [self._attributes(j) for j in self._judges if j.kind == "attributes"],
-            "comparisons": [self._comparison(j) for j in self._judges if j.kind == "compare"],
-            "repeated": [self._repeated(j) for j in self._judges if self._samples.get(j)],
-            "agreement": [self._agreement(pair) for pair in self._pairs if pair[0].endswith(("_status", "_rating"))],
+            "attributes": [tally.scores() for tally in tallies if tally.judge.kind == "attributes"],
+            "comparisons": [tally.comparison() for tally in tallies if tally.judge.kind == "compare"],
+            "repeated": [tally.repeated() for tally in tallies if tally.samples],
+            "agreement": [_agreement(pair, labels) for pair, labels in self._labels.items()],
         }
 
-    def _attributes(self, judge: Judge) -> dict[str, Any]:
-        counts, rows = self._counts[judge], self._counts[judge]["rows", ""]
+
+class _Labels:
+    """What was said of each row, with the seeds it comes of."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[tuple[int, ...], tuple[str, ...], Any]] = []
+
+    def add(self, order: tuple[int, ...], seeds: Sequence[str], said: Any) -> None:
+        self._rows.append((order, tuple(seeds), said))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def in_order(self) -> tuple[list[Any], list[int]]:
+        """What was said, and the group of each row: rows of the same seeds are one, those without seeds one each."""
+        groups: dict[tuple[str, ...], int] = {}
+        rows = sorted(self._rows, key=lambda row: row[0])
+        numbers = [groups.setdefault(seeds or (f"row {i}",), len(groups)) for i, (_, seeds, _) in enumerate(rows)]
+        return [said for _, _, said in rows], numbers
+
+
+class _Tally:
+    """What one judge said."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.samples = _Labels()
+        self._unjudged: Counter[str] = Counter()
+        self._sums: Counter[str] = Counter()
+        self._orders = _Labels()
+        self._alike = Alike()
+
+    def found_in(self, columns: Mapping[str, Any]) -> bool:
+        return self.judge.columns[0] in columns
+
+    def add(
+        self, columns: Mapping[str, Any], order: tuple[int, ...], seeds: Sequence[str], failures: Sequence[Drop]
+    ) -> None:
+        judge, counts = self.judge, self.counts
+        self._unjudged.update(failure.reason for failure in failures if failure.step == judge.step)
+        said = {ending: columns.get(judge.column(ending)) for ending in _READ[judge.kind]}
+        if all(value is None for value in said.values()):
+            return
+        if judge.kind == "attributes":
+            counts["rows", ""] += 1
+            counts["safety", str(said["safety"])] += 1
+            self._sums.update({name: said[name] for name in ATTRIBUTES})
+            rating = ", ".join(f"{name} {said[name]}" for name in ATTRIBUTES if name != "goodness")
+        elif judge.kind == "compare":
+            rating = str(said["preference"])
+            counts["preference", rating] += 1
+            self._orders.add(order, seeds, (str(said["order_ab"]), str(said["order_ba"])))
+        else:
+            rating = str(said["rating"])
+            counts["status", str(said["status"])] += 1
+            counts["rating", rating] += 1
+            if said.get("samples"):
+                self.samples.add(order, seeds, said["samples"])
+        if judge.kind != "panel":
+            reason = str(columns.get(judge.column(_REASON[judge.kind])) or "")
+            self._alike.add(reason, f"{_RATING[judge.kind]} {rating}".strip())
+
+    def told(self) -> dict[str, Any]:
+        """What the lock says of every judge."""
+        alike = self._alike.told() if self.judge.kind != "panel" else None
+        unjudged = dict(sorted(self._unjudged.items()))
+        return {"name": self.judge.name, "step": self.judge.step, "unjudged": unjudged, "alike": alike}
+
+    def scores(self) -> dict[str, Any]:
+        rows = self.counts["rows", ""]
         return {
-            "name": judge.name,
-            "step": judge.step,
+            **self.told(),
             "rows": rows,
-            "means": {name: round(self._sums[judge][name] / rows, 4) for name in ATTRIBUTES} if rows else {},
-            "unsafe": counts["safety", "fail"],
-            "unjudged": dict(sorted(self._unjudged[judge].items())),
+            "means": {name: round(self._sums[name] / rows, 4) for name in ATTRIBUTES} if rows else {},
+            "unsafe": self.counts["safety", "fail"],
         }
 
-    def _comparison(self, judge: Judge) -> dict[str, Any]:
-        labels = self._labels[judge.column("order_ab"), judge.column("order_ba")]
-        found = swapped([x for x, _, _ in labels], [y for _, y, _ in labels], groups=[g for _, _, g in labels])
-        counts = self._counts[judge]
+    def comparison(self) -> dict[str, Any]:
+        labels, groups = self._orders.in_order()
+        found = swapped([x for x, _ in labels], [y for _, y in labels], groups=groups)
         return {
-            "name": judge.name,
-            "step": judge.step,
-            **{name: counts["preference", name] for name in ("a", "b", "tie", "inconsistent")},
-            "unjudged": dict(sorted(self._unjudged[judge].items())),
+            **self.told(),
+            **{name: self.counts["preference", name] for name in ("a", "b", "tie", "inconsistent")},
             **found.as_json(),
         }
 
-    def _repeated(self, judge: Judge) -> dict[str, Any]:
-        samples = self._samples[judge]
-        groups = [group for _, group in samples]
+    def repeated(self) -> dict[str, Any]:
+        rows, groups = self.samples.in_order()
 
         def by(what: str) -> dict[str, Any]:
-            return repeated([[s[what] for s in said] for said, _ in samples], groups=groups).as_json()
+            return repeated([[s[what] for s in said] for said in rows], groups=groups).as_json()
 
-        return {"name": judge.name, "step": judge.step, "status": by("status"), "rating": by("rating")}
+        return {"name": self.judge.name, "step": self.judge.step, "status": by("status"), "rating": by("rating")}
 
-    def _agreement(self, pair: tuple[str, str]) -> dict[str, Any]:
-        labels = self._labels[pair]
-        found = agreement([x for x, _, _ in labels], [y for _, y, _ in labels], groups=[g for _, _, g in labels])
-        return {"columns": list(pair), **found.as_json()}
+
+class Alike:
+    """How alike a judge's verdicts are, in eight bytes for each.
+
+    The words of the commonest reason are known where more than half of the verdicts give it: then it is what a vote of
+    each against each leaves (Boyer and Moore, 1991), in whatever order they come.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = array("Q")
+        self._ratings: Counter[str] = Counter()
+        self._candidate, self._votes = "", 0
+
+    def add(self, reason: str, rating: str) -> None:
+        said = " ".join(reason.split())
+        self._hashes.append(int(digest(said, length=16), 16))
+        self._ratings[rating] += 1
+        if not self._votes:
+            self._candidate = said
+        self._votes += 1 if said == self._candidate else -1
+
+    def told(self) -> dict[str, Any]:
+        counts = Counter(self._hashes)
+        verdicts, most = len(self._hashes), max(counts.values(), default=0)
+        rating, same = max(self._ratings.items(), key=lambda one: (one[1], one[0]), default=("", 0))
+        return {
+            "verdicts": verdicts,
+            "reasons": len(counts),
+            "commonest_reason": most,
+            "reason": self._candidate if 2 * most > verdicts else None,
+            "commonest_rating": same,
+            "rating": rating if 2 * same > verdicts else None,
+        }
+
+
+def _agreement(pair: tuple[str, str], labels: _Labels) -> dict[str, Any]:
+    said, groups = labels.in_order()
+    return {"columns": list(pair), **agreement([x for x, _ in said], [y for _, y in said], groups=groups).as_json()}

@@ -19,6 +19,7 @@ import orjson
 from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.judge_stats import Judging
 from bezoar_data.engine.options import Options
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import MADE_FROM_MANY, Row
@@ -49,7 +50,9 @@ def refuse_for_local(compiled: Compiled, options: Options) -> None:
         raise InputError(problems)
 
 
-def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *, limit: int | None) -> None:
+def run_local(
+    compiled: Compiled, spool: Spool, counts: Counts, judging: Judging, scratch: Path, *, limit: int | None
+) -> None:
     """Run with `distilabel.pipeline.Pipeline`, without its cache, and part kept rows from dropped ones into `spool`.
 
     Raises what ended the run inside a child process, and `BezoarError` if the runner lost a row.
@@ -63,12 +66,13 @@ def run_local(compiled: Compiled, spool: Spool, counts: Counts, scratch: Path, *
     logging.getLogger("distilabel").setLevel(logging.WARNING)
     datasets.disable_progress_bars()
     distiset = pipeline.run(use_cache=False)
-    rows = [r for split in distiset.values() for part in split.values() for r in part[PACKED]] if distiset else []
+    packed = [r for split in distiset.values() for part in split.values() for r in part[PACKED]] if distiset else []
+    rows = [Row.decode(orjson.loads(text)) for text in packed]
+    judging.all_judged(rows)
     seen = set()
     taken_in: Counter[str] = Counter()
     made: Counter[str] = Counter()
-    for text in rows:
-        row = Row.decode(orjson.loads(text))
+    for row in rows:
         for failure in row.lineage.soft_failures:
             counts.soft_failure(failure)
         for flag in row.lineage.flags:

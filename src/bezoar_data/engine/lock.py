@@ -13,6 +13,7 @@ from typing import Any
 from bezoar_data.config.files.models import Model
 from bezoar_data.engine.counts import Counts, StepCount
 from bezoar_data.engine.judge_stats import Judging, judges_in
+from bezoar_data.engine.observer import Observer
 from bezoar_data.llms.providers.base import provider_class
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written
@@ -36,13 +37,15 @@ from bezoar_data.runs.lock import (
 )
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.row import SOURCES, Row
+from bezoar_data.steps.driver import Outcome
 from bezoar_data.steps.verdicts import answer_name
 
 _SOFTWARE = ("bezoar-data", "distilabel", "pyarrow", "datasets")
 
 
-class RowTotals:
-    """What is counted from the finished rows themselves, while they are written: call it with each."""
+class RowTotals(Observer):
+    """What is counted from the rows themselves: verdicts when a judge has given them, as the engine's observer, and the
+    rest from the finished rows, while they are written. Call it with each of those."""
 
     def __init__(self, compiled: Compiled) -> None:
         self.sources: Counter[str] = Counter()
@@ -55,12 +58,16 @@ class RowTotals:
         ]
         self.judging = Judging(self.judges)
 
+    def decided(self, node: Node, row: Row, outcome: Outcome) -> None:
+        for kept in outcome.kept:
+            self.judging.judged(node.id, kept)
+
     def __call__(self, row: Row) -> None:
         sources = row.lineage.source.split(SOURCES)
         self.sources.update(sources)
         if row.lineage.drop is None:
             self.kept.update(sources)
-            self.judging.add(row.columns, row.lineage.seed_ids, row.lineage.soft_failures)
+            self.judging.kept(row.columns, row.lineage.seed_ids, row.lineage.order)
 
 
 def build_lock(

@@ -64,6 +64,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
     if options.engine == "local":
         refuse_for_local(compiled, options)
     counts = Counts(node.id for node in compiled.nodes)
+    seen = RowTotals(compiled)
     with _calm_collector(), _nothing_half_written(folder), folder.locked() as scratch:
         record = RunRecorder(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
@@ -75,16 +76,19 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
                 with Journal.open(folder.journal) as journal:
                     show_notes(journal, progress)
                 progress.follow(stats, record.running)
-                run_local(compiled, spool, counts, scratch, limit=options.limit)
+                run_local(compiled, spool, counts, seen.judging, scratch, limit=options.limit)
             else:
                 where = folder.journal
-                run_engine(compiled, spool, counts, where, options, progress=progress, stats=stats, save=record.running)
+                run_engine(
+                    compiled, spool, counts, where, options,
+                    progress=progress, stats=stats, save=record.running, observer=seen,
+                )  # fmt: skip
         except BaseException as error:
             record.stopped(stats.facts(), error)
             raise
         finally:
             progress.close()
-        result = _finish(compiled, folder, spool, counts, options, render, scratch, stats, record)
+        result = _finish(compiled, folder, spool, counts, seen, options, render, scratch, stats, record)
         spool.close()
     return result
 
@@ -179,6 +183,7 @@ def _finish(
     folder: RunFolder,
     spool: Spool,
     counts: Counts,
+    seen: RowTotals,
     options: Options,
     render: RenderCard,
     scratch: Path,
@@ -188,7 +193,6 @@ def _finish(
     """Build the dataset, its lock and its card in the scratch folder, then move everything into place."""
     file = compiled.loaded.file
     building = scratch / "dataset"
-    seen = RowTotals(compiled)
     reviewing = ReviewMerger.of(folder.review, seen.judges)
     written = write_dataset(
         spool,

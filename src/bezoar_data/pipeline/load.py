@@ -17,6 +17,7 @@ from bezoar_data.config.files.recorded import missing_answers
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
+from bezoar_data.pipeline.check_judges import check_judge_names
 from bezoar_data.pipeline.check_models import check_answering, check_models, check_named, old_prices, used_roles
 from bezoar_data.pipeline.resolve import check_trust, entry_of
 from bezoar_data.pipeline.trust import check_pulled
@@ -112,6 +113,7 @@ def load(
         problems += check_named(named or {}, roles)
         problems += check_models(roles, read_models, budget=budget, to_run=to_run)
         problems += check_answering(loaded, found, read_models)
+        problems += check_judge_names(loaded, found, read_models)
     if to_run:
         problems += check_trust(loaded.document, loaded.file, trust_code)
         problems += () if trust_code else check_pulled(loaded, found)

@@ -11,9 +11,10 @@ from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.run import Result
 from bezoar_data.llms.redact import redact
 from bezoar_data.llms.refusals import REFUSALS, refusal_rule
+from bezoar_data.reports.judged import judged_lines
 from bezoar_data.reports.page import element, piece, table
 from bezoar_data.reports.review_report import review_lines
-from bezoar_data.runs.lock import AcceptCounts, Lock
+from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.record import as_json
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class RunReport:
         ]
         lines += [f"  marked by {step.id}: {n:,} {reason}" for step in lock.steps for reason, n in step.noted.items()]
         lines += [f"  {line}" for line in result.endings.lines()]
-        lines += [f"  judged by {judge.name}: {_judged(judge)}" for judge in lock.judges]
+        lines += [f"  {line}" for line in judged_lines(lock)]
         lines += [f"  {line}" for line in review_lines(lock)]
         lines.append(f"  {self._cost()}")
         if lock.demo:
@@ -121,8 +122,8 @@ class RunReport:
         content = [
             element("p", element("strong", self._headline())),
             table(("step", "in", "out", "dropped"), steps, numbers=frozenset({1, 2})),
-            *(element("p", f"judged by {judge.name}: {_judged(judge)}") for judge in lock.judges),
             *(element("p", line) for line in self.result.endings.lines()),
+            *(element("p", line) for line in judged_lines(lock)),
             element("p", self._cost()),
         ]
         if people := list(review_lines(lock)):
@@ -183,9 +184,3 @@ def _demo(lock: Lock) -> str:
 
 
 OFFLINE = "The offline models know the shipped seeds alone and give placeholders for all else: --models names others"
-
-
-def _judged(judge: AcceptCounts) -> str:
-    total = judge.accepted + judge.rejected
-    share = f" ({judge.accepted / total:.0%})" if total else ""
-    return f"{judge.accepted:,} accepted{share}, {judge.rejected:,} rejected"

@@ -127,12 +127,44 @@ class ModelUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlikeVerdicts:
+    """How alike a judge's verdicts are: one that says the same of everything says nothing of anything."""
+
+    LEAST: ClassVar[int] = 10
+    """Verdicts from which it tells something."""
+
+    verdicts: int
+    reasons: int
+    """Different ones."""
+    commonest_reason: int
+    """Verdicts that give it, as in the next but one."""
+    reason: str | None
+    """Its words, where more than half of the verdicts give it."""
+    commonest_rating: int
+    rating: str | None
+
+    @property
+    def one_reason(self) -> bool:
+        """Whether most verdicts give one reason."""
+        return self.verdicts >= self.LEAST and self.reason is not None
+
+    @property
+    def one_rating(self) -> bool:
+        """Whether most verdicts give one rating, one preference or the same scores."""
+        return self.verdicts >= self.LEAST and self.rating is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeCounts:
-    """A judge by the name that its columns begin with, and the rows that stayed without a verdict, by reason."""
+    """A judge by the name that its columns begin with, and the rows that stayed without a verdict, by reason.
+
+    Counted where the judge stands, whatever later steps did with the rows."""
 
     name: str
     step: str
     unjudged: Mapping[str, int]
+    alike: AlikeVerdicts | None = None
+    """None for a panel, which puts the verdicts of others together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,6 +418,15 @@ class Lock(Record):
     def hash(self) -> str:
         """The build's name."""
         return digest("lock", self.as_json(), length=16)
+
+    def kept_all_of(self, step: str) -> bool:
+        """Whether every row that left the step is in the dataset, itself and no others."""
+        return any(one.id == step and one.rows_out == self.counts.kept for one in self.steps)
+
+    def by_rules(self, step: str) -> bool:
+        """Whether rules gave the answers of a step, and no model."""
+        asked = [model for model in self.models if step in model.steps]
+        return bool(asked) and all(model.rules for model in asked)
 
     def changed_files(self, dataset: Path) -> list[str]:
         """The data files in the dataset folder that are not those of the lock, or not there."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
-from bezoar_data.runs.lock import Lock, PeopleMeasures
+from bezoar_data.runs.lock import JudgeCounts, Lock, PeopleMeasures
 
 _BASED_ON = "Intervals hold 95 % of the time; rows that come of the same seeds are resampled together."
 
@@ -16,7 +16,7 @@ def judge(context: CardContext) -> str:
     parts = [*_verdicts(lock), *_attributes(lock), *_comparisons(lock)]
     if not parts:
         return "No judge took part."
-    if any(one.rejected for one in lock.judges):
+    if any(one.rejected and lock.kept_all_of(one.step) for one in lock.judges):
         parts.append("Rejected rows stay in the data, so that they can be studied; training selects by the verdict.")
     return "\n\n".join([*parts, *_reliability(lock)])
 
@@ -37,6 +37,7 @@ def _verdicts(lock: Lock) -> Iterator[str]:
         if one.ratings:
             ratings = sorted(one.ratings.items(), key=_by_rating)
             yield md.table(("Rating", "Rows"), [(md.text(rating), md.number(n)) for rating, n in ratings], "lr")
+        yield from _about(one, lock)
 
 
 def _attributes(lock: Lock) -> Iterator[str]:
@@ -48,6 +49,7 @@ def _attributes(lock: Lock) -> Iterator[str]:
             yield md.table(
                 ("Attribute", "Mean"), [(md.text(name), f"{mean:.2f}") for name, mean in one.means.items()], "lr"
             )
+        yield from _about(one, lock)
 
 
 def _comparisons(lock: Lock) -> Iterator[str]:
@@ -70,6 +72,25 @@ def _comparisons(lock: Lock) -> Iterator[str]:
                 f"{'a bias' if one.biased else 'no bias'} by position is shown.{_unjudged(one.unjudged)}",
             )
         )
+        yield from _about(one, lock)
+
+
+def _about(one: JudgeCounts, lock: Lock) -> Iterator[str]:
+    """What else a reader should know of a judge's counts."""
+    if not lock.kept_all_of(one.step):
+        yield "Counted where the judge stands: steps after it took rows out, or put them together."
+    alike = one.alike
+    if alike is None or lock.by_rules(one.step):
+        return
+    if alike.one_reason:
+        yield (
+            f"**{md.number(alike.commonest_reason)} of {md.number(alike.verdicts)} verdicts give the same reason**, "
+            f"“{md.text(md.shorten(alike.reason or '', 200))}” ({md.number(alike.reasons)} different ones in all): "
+            "look at them before you rely on this judge."
+        )
+    if alike.one_rating:
+        what = f"{md.number(alike.commonest_rating)} of {md.number(alike.verdicts)} verdicts"
+        yield f"{what} give {md.text(alike.rating or '')}."
 
 
 def _reliability(lock: Lock) -> Iterator[str]:

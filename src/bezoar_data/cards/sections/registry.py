@@ -63,7 +63,7 @@ def summary(context: CardContext) -> str:
             f"The judge {md.code(judge.name)} accepted {md.number(judge.accepted)} of {md.rows(judged)} "
             f"({md.share(judge.accepted, judged)})."
         )
-        if judge.rejected:
+        if judge.rejected and lock.kept_all_of(judge.step):
             parts.append("Rejected rows are part of the data.")
     paragraphs = [" ".join(parts)]
     if pipeline.description:
