@@ -55,6 +55,7 @@ def test_what_is_wrapped_round_an_evolved_instruction_goes(said: str):
         '{"instruction": "A", "prompt": "B"}',
         "Rewritten prompts are what?",
         "Here is a list of words: sea, sky. Sort it.",
+        "Here is a new law: no bread. Explain it.",
         "**Why** is it so, and **how**?",
         "See the #Rewritten Prompt#: what is it?",
         "",

@@ -16,7 +16,8 @@ _NAMES = frozenset({"instruction", "prompt", "request", "question", "version"})
 _ANNOUNCES = re.compile(
     r"\A(?:(?:sure|certainly|of course|absolutely|okay|ok)\b[^\n:]{0,40}[!.,]\s*)?"
     r"(?:here(?:'s|’s| is)|this is|below is) "
-    r"[^\n:]{0,40}\b(?:rewritten|new|complex|evolved|revised|updated|modified|rarer|created)\b[^\n:]{0,60}:\s*(?=\S)",
+    r"[^\n:]{0,40}\b(?:rewritten|new|complex|evolved|revised|updated|modified|rarer|created)\b[^\n:]{0,40}"
+    r"\b(?:version|prompt|instruction|question|request|task)\b[^\n:]{0,60}:\s*(?=\S)",
     re.IGNORECASE,
 )
 _REPLIES = re.compile(
