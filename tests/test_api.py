@@ -21,7 +21,9 @@ from support.waiting import PATIENCE, wait_until
 
 
 def test_a_pipeline_is_run_from_python_and_its_result_shows_itself(tmp_path: Path):
-    run = load_pipeline(ORCA, models=OFFLINE, limit=6, out=tmp_path / "runs" / "orca").run(quiet=True)
+    run = load_pipeline(
+        ORCA, models=OFFLINE, limit=6, out=tmp_path / "runs" / "orca", journal=tmp_path / "journal.sqlite"
+    ).run(quiet=True)
     assert run.exit_code == 0
     assert run.lock.counts.kept == 6
     assert run.card.startswith("---\n")
@@ -32,7 +34,9 @@ def test_a_pipeline_is_run_from_python_and_its_result_shows_itself(tmp_path: Pat
 
 
 async def test_a_plan_tells_what_a_run_will_ask_and_shows_itself(tmp_path: Path):
-    pipeline = load_pipeline(ORCA, models=OFFLINE, limit=6, out=tmp_path / "runs" / "orca")
+    pipeline = load_pipeline(
+        ORCA, models=OFFLINE, limit=6, out=tmp_path / "runs" / "orca", journal=tmp_path / "journal.sqlite"
+    )
     plan = pipeline.plan()
     assert "orca-explain" in str(plan)
     assert {step.id for step in plan.steps} == {step["id"] for step in plan.as_json()["steps"]}
@@ -45,7 +49,9 @@ async def test_a_plan_tells_what_a_run_will_ask_and_shows_itself(tmp_path: Path)
 def test_settings_are_given_as_a_mapping_or_as_on_the_command_line(tmp_path: Path):
     for given in ({"steps.load_flan.path": "rows.jsonl", "seed": 7}, ["steps.load_flan.path=rows.jsonl", "seed=7"]):
         with pytest.raises(InputError, match=r"no file rows\.jsonl|rows\.jsonl"):
-            load_pipeline(ORCA, models=OFFLINE, set=given, out=tmp_path / "x").run()
+            load_pipeline(
+                ORCA, models=OFFLINE, set=given, out=tmp_path / "x", journal=tmp_path / "journal.sqlite"
+            ).run()
 
 
 def test_mistakes_are_values_to_validate_and_one_error_to_run(tmp_path: Path):
@@ -63,7 +69,9 @@ def test_mistakes_are_values_to_validate_and_one_error_to_run(tmp_path: Path):
 
 
 async def test_a_run_inside_a_running_loop_goes_to_its_end(tmp_path: Path):
-    run = load_pipeline(ORCA, models=OFFLINE, limit=4, out=tmp_path / "runs" / "orca").run(quiet=True)
+    run = load_pipeline(
+        ORCA, models=OFFLINE, limit=4, out=tmp_path / "runs" / "orca", journal=tmp_path / "journal.sqlite"
+    ).run(quiet=True)
     assert run.lock.counts.kept == 4
 
 
@@ -76,7 +84,9 @@ async def test_ctrl_c_in_a_running_loop_stops_cleanly_and_the_same_call_goes_on(
     monkeypatch.setattr(StreamEngine, "stop", lambda engine: (stop(engine), stopping.set()))
     with FaultServer(hold_from=20) as server:
         project.models(server.url, limits={"concurrency": 4})
-        pipeline = load_pipeline(project.pipeline(STEPS), out=tmp_path / "runs" / "test")
+        pipeline = load_pipeline(
+            project.pipeline(STEPS), out=tmp_path / "runs" / "test", journal=tmp_path / "runs" / "journal.sqlite"
+        )
 
         def interrupt() -> None:
             wait_until(lambda: server.stats()["requests"] >= 24)
@@ -105,7 +115,8 @@ def test_importing_distilabel_changes_neither_the_traceback_nor_warns(tmp_path: 
     probe = (
         "import sys, warnings\n"
         "from bezoar_data import load_pipeline\n"
-        f"load_pipeline({ORCA!r}, models={OFFLINE!r}, limit=1, out={str(tmp_path / 'x')!r}).preview(1, quiet=True)\n"
+        f"pipeline = load_pipeline({ORCA!r}, models={OFFLINE!r}, limit=1, journal={str(tmp_path / 'x.sqlite')!r})\n"
+        "pipeline.preview(1, quiet=True)\n"
         "assert 'distilabel' in sys.modules\n"
         "assert sys.excepthook is sys.__excepthook__\n"
     )

@@ -125,7 +125,9 @@ def word_tokenizer(folder: Path) -> Path:
 
 def run(name: str, models: Path | None, folder: Path, changes: dict[str, Any]) -> Made:
     out = folder / "runs" / f"openbezoar-{name}"
-    dataset = load_pipeline(FOLDER / f"{name}.yaml", models=models, set=changes, out=out).run(quiet=True).load_dataset()
+    journal = out.with_name("journal.sqlite")
+    pipeline = load_pipeline(FOLDER / f"{name}.yaml", models=models, set=changes, out=out, journal=journal)
+    dataset = pipeline.run(quiet=True).load_dataset()
     rows = [row for split in dataset.values() for row in split]
     columns = [c for c in next(iter(dataset.values())).column_names if c not in {*LINEAGE_COLUMNS, "_bezoar"}]
     lock = json.loads((out / "dataset" / "lock.json").read_text())

@@ -82,9 +82,11 @@ def after(name: str, models: Path, at: Path, first: int, seeds: range) -> list[t
 def compare(name: str, models: Path, out: Path, seed: int) -> tuple[Planned, Planned]:
     """The planned intervals of requests and cost, each with what the run took."""
     path = ROOT / "pipelines" / f"{name}.yaml"
-    made = plan_pipeline(load(path, models=models, overrides=[*LARGE[name], f"seed={seed}"]), RunFolder(out))
+    journal = out.parent / "journal.sqlite"
+    checked = load(path, models=models, overrides=[*LARGE[name], f"seed={seed}"])
+    made = plan_pipeline(checked, RunFolder(out), journal)
     asked = (
-        load_pipeline(path, models=models, set={**settings(name), "seed": seed}, out=out)
+        load_pipeline(path, models=models, set={**settings(name), "seed": seed}, out=out, journal=journal)
         .run(quiet=True)
         .as_json()["asked"]
     )

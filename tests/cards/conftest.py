@@ -173,5 +173,6 @@ def model(role: str, step_id: str, demo: bool) -> dict[str, Any]:
         "carbon": None,
         "demo": demo,
         "rules": False,
+        "thinking": "split",
         "steps": [step_id],
     }

@@ -188,7 +188,7 @@ def test_kills_at_random_moments_repeat_no_journalled_answer(project: Project, s
     project.rows(1000)
     project.models(server.url, limits={"concurrency": 64})
     project.pipeline(JUDGED)
-    assert project.run("--out", "whole/test").code == 0
+    assert project.run("--out", "whole/test", "--journal", "whole/journal.sqlite").code == 0
     server.set()
     moments = random.Random(7)
     for _ in range(kills):

@@ -135,18 +135,18 @@ def test_the_same_seed_gives_the_same_bytes_whatever_came_first_and_another_give
     assert project.run().code == 0
     models(project, server, concurrency=3)
     server.set(evolving=True, slow_rate=0.3, slow=0.03, rate_429=0.05, retry_after="0.1", seed=2)
-    assert project.run("--out", "elsewhere/test").code == 0
+    assert project.run("--out", "elsewhere/test", "--journal", "elsewhere/journal.sqlite").code == 0
     there, here = project.files("../elsewhere/test"), project.files()
     assert there == here
     project.pipeline(EVOL, seed=8, tolerate=1.0)
-    assert project.run("--out", "third/test").code == 0
+    assert project.run("--out", "third/test", "--journal", "third/journal.sqlite").code == 0
     other = project.files("../third/test")
     assert other["dataset/data/train-00000-of-00001.parquet"] != here["dataset/data/train-00000-of-00001.parquet"]
 
 
 def test_kill_9_half_way_repeats_nothing_that_was_journalled(project: Project, server: FaultServer):
     prepare(project, server)
-    assert project.run("--out", "whole/test").code == 0
+    assert project.run("--out", "whole/test", "--journal", "whole/journal.sqlite").code == 0
     whole = server.stats()["requests"]
     models(project, server, concurrency=8)
     server.set(evolving=True, latency=0.03, hold_from=whole // 2)

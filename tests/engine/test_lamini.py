@@ -122,7 +122,7 @@ def test_the_result_does_not_depend_on_which_answer_came_first(project: Project,
     outputs = []
     for shuffle in (1, 2):
         server.set(examples=20, spread=0.15, seed=shuffle)
-        assert project.run("--out", f"run{shuffle}/test").code == 0
+        assert project.run("--out", f"run{shuffle}/test", "--journal", f"run{shuffle}/journal.sqlite").code == 0
         outputs.append(project.files(f"../run{shuffle}/test"))
     assert outputs[0] == outputs[1]
 
@@ -133,7 +133,8 @@ def test_another_seed_draws_another_sample(project: Project, server: FaultServer
     found = []
     for seed in (1, 2, 1):
         project.pipeline(LAMINI, seed=seed, **TOLERANT)
-        assert project.run("--out", f"run{len(found)}/test").code == 0
+        out = f"run{len(found)}"
+        assert project.run("--out", f"{out}/test", "--journal", f"{out}/journal.sqlite").code == 0
         found.append(project.files(f"../run{len(found)}/test"))
     data = "dataset/data/train-00000-of-00001.parquet"
     assert found[0] == found[2]
@@ -146,7 +147,7 @@ def test_kill_9_half_way_repeats_only_what_was_in_flight_and_gives_the_same_byte
     seeds(project)
     project.models(server.url, limits={"concurrency": 8})
     project.pipeline(LAMINI, **TOLERANT)
-    assert project.run("--out", "runs_whole/test").code == 0
+    assert project.run("--out", "runs_whole/test", "--journal", "runs_whole/journal.sqlite").code == 0
     whole, asked = project.files("../runs_whole/test"), sum(server.stats()["prompts"].values())
     for moment in (9, asked // 2):  # in a wave of generating, and while rows are answered and judged
         server.set(examples=20, latency=0.03, hold_from=moment)

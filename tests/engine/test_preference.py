@@ -37,7 +37,9 @@ SHIPPED: Mapping[str, tuple[int, dict[str, int]]] = {
 def run(folder: Path, name: str, **settings: Any) -> Path:
     """One shipped pipeline run in this process; its run folder."""
     out = folder / name
-    report = load_pipeline(PIPELINES / f"{name}.yaml", out=out, set=settings).run(quiet=True)
+    report = load_pipeline(
+        PIPELINES / f"{name}.yaml", out=out, journal=out.parent / "journal.sqlite", set=settings
+    ).run(quiet=True)
     assert report.exit_code == 0
     return out
 
@@ -180,7 +182,7 @@ def test_rows_dropped_at_one_place_of_two_sources_are_both_told(tmp_path: Path):
         pairs(tmp_path / f"{name}.jsonl", name)
     project.models("http://127.0.0.1:9")
     path = project.pipeline(TWO_SOURCES)
-    report = load_pipeline(path, out=tmp_path / "runs" / "test").run(quiet=True)
+    report = load_pipeline(path, out=tmp_path / "runs" / "test", journal=tmp_path / "journal.sqlite").run(quiet=True)
     assert report.lock.counts == RowCounts(source=6, kept=2, dropped=4)
     assert [r["step"] for r in project.dropped()] == ["load_hh_rlhf"] * 2 + ["other"] * 2
     assert [r["dataset"] for r in project.kept()] == ["a", "b"]
@@ -194,13 +196,15 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path):
         pairs(path, "a")
     file = project.pipeline(TWO_SOURCES.replace("b.jsonl", "sub/a.jsonl"))
     with pytest.raises(InputError) as error:
-        load_pipeline(file, out=tmp_path / "runs" / "test").run(quiet=True)
+        load_pipeline(file, out=tmp_path / "runs" / "test", journal=tmp_path / "journal.sqlite").run(quiet=True)
     assert [p.code for p in error.value.problems] == ["same-name"]
 
 
 def test_distilabels_runner_is_not_let_hang_where_branches_are_uneven(tmp_path: Path):
     with pytest.raises(InputError, match="branches of unequal length"):
-        load_pipeline(PIPELINES / "tulu-mix.yaml", out=tmp_path / "x").run(engine="local", quiet=True)
+        load_pipeline(PIPELINES / "tulu-mix.yaml", out=tmp_path / "x", journal=tmp_path / "journal.sqlite").run(
+            engine="local", quiet=True
+        )
 
 
 BEST_OF_THREE = """\
@@ -250,6 +254,7 @@ def test_distilabels_runner_makes_the_same_bytes(tmp_path: Path, name: str):
     (tmp_path / "cards").symlink_to(PIPELINES.parent / "cards")
     for out, engine in (("stream", "stream"), ("local", "local")):
         path = str(tmp_path / "pipelines" / f"{name}.yaml")
-        done = project.bezoar("run", path, "--out", f"{out}/{name}", "--engine", engine)
+        apart = ("--out", f"{out}/{name}", "--journal", f"{out}/journal.sqlite")
+        done = project.bezoar("run", path, *apart, "--engine", engine)
         assert done.code == 0, done.err
     assert published(tmp_path / "stream" / name) == published(tmp_path / "local" / name)

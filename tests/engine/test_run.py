@@ -159,7 +159,7 @@ def test_kill_9_half_way_loses_nothing_and_repeats_only_what_was_in_flight(proje
     project.rows(300)
     project.models(server.url, limits={"concurrency": 16})
     project.pipeline(JUDGED)
-    assert project.run("--out", "runs_whole/test").code == 0
+    assert project.run("--out", "runs_whole/test", "--journal", "runs_whole/journal.sqlite").code == 0
     server.set(latency=0.03, hold_from=250)
     process = project.start()
     wait_for_requests(server, process, 250)
@@ -257,7 +257,8 @@ def test_both_engines_give_the_same_rows(project: Project, server: FaultServer, 
     steps = STEPS + SAME + JUDGED.removeprefix(STEPS)
     project.pipeline(steps, tolerate=1.0)
     stream = project.run("--json", "--out", "runs/stream")
-    local = project.run("--json", "--out", "elsewhere/local", "--engine", "local")
+    apart = ("--out", "elsewhere/local", "--journal", "elsewhere/journal.sqlite")
+    local = project.run("--json", *apart, "--engine", "local")
     assert (stream.code, local.code) == (0, 0), stream.err + local.err
     assert stream.json["counts"] == local.json["counts"]
     assert stream.json["steps"] == local.json["steps"]

@@ -22,6 +22,7 @@ from bezoar_data.plan.planner import plan_pipeline
 from bezoar_data.plan.result import Plan
 from bezoar_data.reports.plan.text import plan_text
 from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.project import find_journal
 from support.fault_server import FaultServer
 from support.large import LARGE, settings
 from support.projects import JUDGED, STEPS, Project
@@ -46,7 +47,7 @@ def project(tmp_path: Path, answering: FaultServer, monkeypatch: pytest.MonkeyPa
 
 def plan(path: Path | str, *, out: str = "runs/test", set: tuple[str, ...] = (), **how: Any) -> Plan:
     checked = load(Path(path), overrides=set, models=how.pop("models", None), max_cost=how.get("max_cost"))
-    return plan_pipeline(checked, RunFolder(Path(out)), **how)
+    return plan_pipeline(checked, RunFolder(Path(out)), find_journal(pipeline=Path(path), out=Path(out)), **how)
 
 
 def run(path: Path | str, *, out: str = "runs/test", **how: Any) -> dict[str, Any]:

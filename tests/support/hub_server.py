@@ -19,6 +19,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
+
 TOKEN = "hf_" + "t" * 34
 READ_ONLY = "hf_" + "r" * 34
 
@@ -68,6 +70,21 @@ class Hub:
         values = {"HF_ENDPOINT": self.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
         patient = {"HF_HUB_ETAG_TIMEOUT": "100", "HF_HUB_DOWNLOAD_TIMEOUT": "100"}
         return {**values, **patient, "HF_TOKEN": token or "", "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+    @contextmanager
+    def in_this_process(self, home: Path) -> Iterator[None]:
+        """The same here, where `huggingface_hub` has read its environment already."""
+        from huggingface_hub import constants
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HF_TOKEN", TOKEN)
+            template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, self.url)
+            here = {"ENDPOINT": self.url, "HUGGINGFACE_CO_URL_TEMPLATE": template}
+            here |= {"HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True}
+            patience = {"HF_HUB_ETAG_TIMEOUT": 100, "HF_HUB_DOWNLOAD_TIMEOUT": 100, "HF_HUB_CACHE": str(home / "hub")}
+            for name, value in {**here, **patience}.items():
+                patch.setattr(constants, name, value)
+            yield
 
     def sent(self, part: str) -> int:
         return sum(part in request for request in self.requests)

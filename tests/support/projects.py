@@ -129,7 +129,8 @@ def counts_add_up(done: Outcome, apart: Collection[str] = ()) -> list[dict[str, 
 def both_engines_agree(project: Project) -> None:
     """The project's pipeline gives the same counts, rows and bytes under our engine and under distilabel's runner."""
     stream = project.run("--json", "--out", "runs/stream")
-    local = project.run("--json", "--out", "elsewhere/local", "--engine", "local")
+    apart = ("--out", "elsewhere/local", "--journal", "elsewhere/journal.sqlite")
+    local = project.run("--json", *apart, "--engine", "local")
     assert (stream.code, local.code) == (0, 0), stream.err + local.err
     assert stream.json["counts"] == local.json["counts"]
     assert stream.json["steps"] == local.json["steps"]

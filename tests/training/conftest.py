@@ -56,7 +56,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("runs")
     for name in ("lamini", "orca", "evol-instruct", "hh-rlhf-sft", "hh-rlhf-dpo"):
-        load_pipeline(ROOT / "pipelines" / f"{name}.yaml", models=OFFLINE, out=folder / name).run(quiet=True)
+        file = ROOT / "pipelines" / f"{name}.yaml"
+        load_pipeline(file, models=OFFLINE, out=folder / name, journal=folder / "journal.sqlite").run(quiet=True)
     return folder
 
 

@@ -42,7 +42,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("runs")
     for name in ("tulu-mix", "ultrachat", "best-of-n"):
-        load_pipeline(ROOT / "pipelines" / f"{name}.yaml", out=folder / name).run(quiet=True)
+        file = ROOT / "pipelines" / f"{name}.yaml"
+        load_pipeline(file, out=folder / name, journal=folder / "journal.sqlite").run(quiet=True)
     return folder
 
 

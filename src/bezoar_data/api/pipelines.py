@@ -21,6 +21,7 @@ from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.reports.plan.report import PlanReport
 from bezoar_data.reports.validation import Validation
 from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.project import find_journal, journals_near
 from bezoar_data.steps.distilabel_import import import_distilabel
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def load_pipeline(
     set: Mapping[str, Any] | Sequence[str] = (),
     limit: int | None = None,
     out: str | Path | None = None,
+    journal: str | Path | None = None,
     max_cost: float | None = None,
     trust_code: bool = False,
 ) -> Pipeline:
@@ -45,8 +47,9 @@ def load_pipeline(
     `models` is a models file instead of the one the pipeline names. `teacher` and `judge` are models in one word for
     these roles, such as "openai:gpt-4o-mini" or "ollama:qwen2.5:7b". `set` changes settings: a mapping such as
     `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `limit` is the most
-    rows taken from each source, `out` the run folder (default `runs/NAME`; the journal lies beside it), `max_cost` the
-    most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as code do so.
+    rows taken from each source, `out` the run folder (default `runs/NAME`), `journal` the journal of answers (default:
+    the project's), `max_cost` the most a run may spend in US dollars. `trust_code` lets steps that run text of rows or
+    answers as code do so.
     """
     if isinstance(set, Mapping):
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in set.items())
@@ -59,6 +62,7 @@ def load_pipeline(
         overrides=overrides,
         limit=limit,
         out=expand_home(out) if out is not None else None,
+        journal=expand_home(journal) if journal is not None else None,
         max_cost=max_cost,
         trust_code=trust_code,
     )
@@ -74,6 +78,7 @@ class Pipeline:
     overrides: tuple[str, ...] = ()
     limit: int | None = None
     out: Path | None = None
+    journal: Path | None = None
     max_cost: float | None = None
     trust_code: bool = False
 
@@ -99,6 +104,8 @@ class Pipeline:
         plan = plan_pipeline(
             checked,
             self._folder(checked),
+            (journal := self._journal(checked)),
+            near=self._near(checked, journal),
             limit=self.limit,
             max_cost=self.max_cost,
             retry_failed=retry_failed,
@@ -109,12 +116,13 @@ class Pipeline:
     def preview(self, rows: int = 5, *, retry_failed: bool = False, quiet: bool = False) -> PreviewReport:
         """Take a few rows of each source through the whole pipeline, and show what was asked, answered, parsed and
         decided. Writes nothing but the journal, where the run then finds the answers. Raises what `run` raises."""
-        checked, folder, compiled = self._compile(quiet)
+        checked, compiled = self._compile(quiet)
         from bezoar_data.engine.preview.preview import preview
         from bezoar_data.reports.preview.report import PreviewReport
 
-        options = Options("stream", self.limit, self._budget(checked), retry_failed)
-        return PreviewReport(preview(compiled, folder.journal, rows, options, progress=Progress(quiet=quiet)))
+        near = self._near(checked, compiled.journal)
+        options = Options("stream", self.limit, self._budget(checked), retry_failed, near)
+        return PreviewReport(preview(compiled, rows, options, progress=Progress(quiet=quiet)))
 
     def run(
         self,
@@ -130,11 +138,13 @@ class Pipeline:
         good. `quiet` shows no progress. Raises `InputError`, `BudgetStop`, `ProviderAway`, or `Interrupted` after
         Ctrl-C, which waits for answers in flight.
         """
-        checked, folder, compiled = self._compile(quiet)
+        checked, compiled = self._compile(quiet)
+        folder = self._folder(checked)
         from bezoar_data.engine.run import run
         from bezoar_data.reports.run_report import RunReport
 
-        options = Options(engine, self.limit, self._budget(checked), retry_failed)
+        near = self._near(checked, compiled.journal)
+        options = Options(engine, self.limit, self._budget(checked), retry_failed, near)
         render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
         progress = Progress(quiet=quiet)
         for note in (*(w.in_a_line() for w in checked.warnings), *checked.notes()):
@@ -152,12 +162,17 @@ class Pipeline:
             trust_code=self.trust_code,
         )
 
-    def _compile(self, quiet: bool) -> tuple[Checked, RunFolder, Compiled]:
+    def _compile(self, quiet: bool) -> tuple[Checked, Compiled]:
         checked = self._load(to_run=True)
-        folder = self._folder(checked)
-        compiled = compile_pipeline(checked, folder.journal)
+        compiled = compile_pipeline(checked, self._journal(checked))
         prepare_models(compiled.roles.values(), quiet=quiet)
-        return checked, folder, compiled
+        return checked, compiled
+
+    def _journal(self, checked: Checked) -> Path:
+        return find_journal(self.journal, pipeline=self.path, out=self._folder(checked).path)
+
+    def _near(self, checked: Checked, journal: Path) -> tuple[Path, ...]:
+        return journals_near(journal, pipeline=self.path, out=self._folder(checked).path)
 
     def _folder(self, checked: Checked) -> RunFolder:
         return RunFolder(self.out or Path("runs") / checked.loaded.file.name)

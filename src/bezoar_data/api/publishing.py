@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
 
+from bezoar_data.api.rebuilding import rebuild
 from bezoar_data.cards.hub import gate
-from bezoar_data.cards.hub.publish import dataset_contents
+from bezoar_data.cards.hub.publish import dataset_contents, pulled_form, with_published_answers
 from bezoar_data.cards.hub.upload import RepoContents, Upload, plan_upload, send
 from bezoar_data.cards.model_card import gate as model_gate
 from bezoar_data.cards.model_card.publish import model_contents
-from bezoar_data.config.errors import PolicyRefused
-from bezoar_data.config.problems import Problem
+from bezoar_data.config.errors import InputError, PolicyRefused
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.ingredients import Ingredients
+from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.published import dataset_folder
 from bezoar_data.runs.stage_record import is_trained, trained_stage
+from bezoar_data.steps.distilabel_import import import_distilabel
+
+if TYPE_CHECKING:
+    from bezoar_data.llms.gateway.recorded import LookUps
 
 
 def publish(
@@ -25,20 +35,65 @@ def publish(
     gated: Literal["auto", "manual", "off"] | None = None,
     allow: Collection[str] = (),
     base: str | None = None,
+    with_answers: bool = False,
     dry_run: bool = False,
 ) -> Published:
     """Publish a dataset or a trained model to the Hub in one commit; nothing is sent where nothing changed.
 
     `folder` is a run's folder or its dataset folder, the folder of a recipe's stage, or that of all its stages, for the
     last one. `repo` is `OWNER/NAME`, private unless `public`. `allow` names concerns in spite of which it is published.
-    `base` says where the weights are published that an adapter stands on. Raises `PolicyRefused` with every reason not
-    to publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
+    `base` says where the weights are published that an adapter stands on. `with_answers` puts the recorded answers
+    beside a dataset, with the files its steps read, once it was rebuilt from them: `card check --rebuild` then makes
+    the same bytes anywhere. Raises `PolicyRefused` with every reason not to publish it, `InputError`, and
+    `ProviderAway` where the Hub cannot be reached.
     """
     problems, contents = _to_publish(Path(folder), allow, base)
     if problems or contents is None:
         raise PolicyRefused(problems)
-    upload = plan_upload(contents, repo)
-    return Published(upload, None if dry_run else send(upload, public=public, gated=gated))
+    with TemporaryDirectory(prefix="bezoar-publish-") as made:
+        if with_answers:
+            contents = _with_answers(Path(folder), contents, allow, Path(made).resolve())
+        upload = plan_upload(contents, repo)
+        return Published(upload, None if dry_run else send(upload, public=public, gated=gated))
+
+
+def _with_answers(folder: Path, contents: RepoContents, allow: Collection[str], scratch: Path) -> RepoContents:
+    """The same with the answers beside the rows. Raises `PolicyRefused` where they do not give the same bytes."""
+    if contents.kind != "dataset":
+        hint = "leave --with-answers out"
+        raise InputError(Problem("no-answers", "a trained model has no answers", Place(str(folder)), hint))
+    import_distilabel()
+    from bezoar_data.cards import answers
+    from bezoar_data.llms.gateway.recorded import LookUps
+
+    dataset = dataset_folder(folder)
+    if Ingredients.published(dataset) is not None:
+        return contents  # it was pulled with its answers, and goes up with them
+    lookups, lock = LookUps(), Lock.read(dataset / "lock.json")
+    made_from = Ingredients.of_run(RunFolder(dataset.parent))
+    if "unknown-licence" not in allow:
+        # Of a source without a kept row nothing was published so far, and its terms bound nobody.
+        unread = [s.name for s in lock.sources if not s.kept and s.sha256 is not None and s.licence is None]
+        if unread:
+            message = f"the licence of {', '.join(unread)} is not stated, and the whole file would go up"
+            raise PolicyRefused(gate.refusal("unknown-licence", message, Place(str(dataset))))
+    _rebuilt(folder, scratch / "from-journal", dataset, lookups)
+    told = answers.write_answers(scratch, lock, made_from, lookups.asked)
+    if "personal-data" not in allow and (found := answers.personal_data(scratch)):
+        kinds = ", ".join(f"{kind} in {count}" for kind, count in sorted(found.items()))
+        message = f"there may be personal data in the answers and what was sent for them: {kinds}"
+        raise PolicyRefused(gate.refusal("personal-data", message, Place(str(dataset))))
+    readme = answers.with_answers((dataset / "README.md").read_text("utf-8"), lock, told)
+    contents = with_published_answers(contents, scratch, readme)
+    # Once more from what others will have: no journal, the card that tells of the answers.
+    pulled_form(contents, scratch / "pulled")
+    _rebuilt(scratch / "pulled", scratch / "from-answers", dataset, LookUps())
+    return contents
+
+
+def _rebuilt(run: Path, scratch: Path, dataset: Path, lookups: LookUps) -> None:
+    if problems := rebuild(run, scratch, trust_code=True, lookups=lookups).problems(Place(str(dataset))):
+        raise PolicyRefused(problems)
 
 
 def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple[list[Problem], RepoContents | None]:

@@ -24,6 +24,7 @@ from bezoar_data.cards.sections.registry import SECTIONS
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.hashing import sha256_of
+from bezoar_data.runs.ingredients import check_published
 from bezoar_data.runs.lock import DataFile, Lock
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, content_hash
@@ -56,6 +57,8 @@ def check_dataset(folder: Path) -> list[Problem]:
     rows = _Rows(status={judge.name: Counter() for judge in lock.judges})
     problems += _check_files(folder, lock, rows)
     problems += _check_counts(folder, lock, rows)
+    if answers := card.bezoar.get("answers"):
+        problems += check_published(folder, answers)
     differences = _check_card(folder, card, lock, rows)
     rendered_by = lock.software.get("bezoar-data")
     if rendered_by == __version__:

@@ -135,6 +135,8 @@ def _bezoar(own: Mapping[str, Any], lock: Lock, licence: Licence) -> dict[str, A
         made["fields"] = own["fields"]
     if own.get("terms"):
         made["terms"] = own["terms"]
+    if own.get("answers"):
+        made["answers"] = own["answers"]
     made["sources"] = [
         {key: getattr(source, key) for key in ("name", "revision", "sha256", "url", "licence", "rows", "kept")}
         for source in lock.sources

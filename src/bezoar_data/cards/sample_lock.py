@@ -33,7 +33,7 @@ SAMPLE = Lock(
                           demo=False, rows=2, kept=1),),
     models=(LockedModel(role="teacher", fallback=False, provider="provider", model="model", revision=None, sampling={},
                         extra_body={}, output_licence=OutputLicence(id="unknown"), carbon=None, demo=False,
-                        rules=False, steps=("step",)),),
+                        thinking="split", rules=False, steps=("step",)),),
     counts=RowCounts(source=2, kept=1, dropped=1),
     usage=(ModelUsage("step", "model", 1, 1, 1, None),),
     cost=None,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
+from bezoar_data.api.rebuilding import rebuild
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.merge import split_body
 from bezoar_data.cli.options import AsJson
@@ -24,18 +26,38 @@ _Run = Annotated[Path, typer.Argument(help="A run's folder, or its dataset folde
 
 
 @app.command()
-def check(run: _Run, as_json: AsJson = False) -> None:
+def check(
+    run: _Run,
+    rebuilt: Annotated[
+        bool, typer.Option("--rebuild", help="Make it anew from its recorded answers too, and compare.")
+    ] = False,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="With --rebuild: allow steps that run code, as in `run`.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Hold every claim of the card against the rows and the lock. Exit code 4 if one is not so.
 
+    With --rebuild its pipeline is run with the answers published beside it, else with those of the run's journal. No
+    model is asked and no key is needed; every file must come out the same, byte for byte.
+
     Example: bezoar-data card check runs/orca
+
+    Example: bezoar-data card check pulled/orca --rebuild
     """
     problems = check_dataset(_dataset(run))
     if any(problem.level == "error" for problem in problems):
         raise PolicyRefused(problems)
-    if as_json:
-        typer.echo(json.dumps({"ok": True, "problems": []}))
-    else:
-        typer.echo("every claim of the card holds: files, rows, counts, verdicts, licence, sections, Croissant")
+    value: dict[str, Any] = {"ok": True, "problems": []}
+    text = "every claim of the card holds: files, rows, counts, verdicts, licence, sections, Croissant"
+    if rebuilt:
+        with TemporaryDirectory(prefix="bezoar-rebuild-") as scratch:
+            made = rebuild(run, Path(scratch).resolve(), trust_code=trust_code)
+        if problems := made.problems(Place(str(run))):
+            raise PolicyRefused(problems)
+        value["rebuilt"] = {"answers": made.answers, "files": list(made.files)}
+        text += f"\nrebuilt from {made.answers:,} recorded answers: all {len(made.files)} files are the same"
+    typer.echo(json.dumps(value) if as_json else text)
 
 
 @app.command()

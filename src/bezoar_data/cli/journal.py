@@ -16,6 +16,7 @@ from bezoar_data.cli.options import AsJson
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.redact import redact as without_secrets
+from bezoar_data.runs.project import find_journal
 
 if TYPE_CHECKING:
     from bezoar_data.config.errors import InputError
@@ -26,12 +27,14 @@ app = typer.Typer(
     help="Count, export, import, prune and redact the journal of answers.", no_args_is_help=True, rich_markup_mode=None
 )
 
-At = Annotated[Path, typer.Option("--journal", help="The journal: it lies beside the run folders.", metavar="PATH")]
-DEFAULT = Path("runs/journal.sqlite")
+At = Annotated[
+    Path | None,
+    typer.Option("--journal", help="The journal. Default: the project's runs/journal.sqlite.", metavar="PATH"),
+]
 
 
 @app.command("stats")
-def stats(journal: At = DEFAULT, as_json: AsJson = False) -> None:
+def stats(journal: At = None, as_json: AsJson = False) -> None:
     """Count answers, refusals, tokens and cost by model and step.
 
     Example: bezoar-data journal stats
@@ -46,7 +49,7 @@ def stats(journal: At = DEFAULT, as_json: AsJson = False) -> None:
 @app.command("export")
 def export(
     to: Annotated[Path | None, typer.Option("--to", help="File to write; standard output without it.")] = None,
-    journal: At = DEFAULT,
+    journal: At = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the count as JSON; needs --to.")] = False,
 ) -> None:
     """Write every entry, with what was sent, as a line of JSON.
@@ -66,9 +69,9 @@ def export(
 @app.command("import")
 def import_(
     files: Annotated[
-        list[Path], typer.Argument(help="Files as `journal export` writes them, also .gz or .zst.", metavar="FILE...")
+        list[Path], typer.Argument(help="Files of `journal export`, also .gz or .zst, or journals.", metavar="FILE...")
     ],
-    journal: At = DEFAULT,
+    journal: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring in exported entries, a colleague's or your own.
@@ -83,7 +86,7 @@ def import_(
 
     with _opened(journal, create=True) as opened:
         done = import_entries(opened, files)
-    lines = [f"{done.added:,} entries imported into {journal}, {done.known:,} were there already"]
+    lines = [f"{done.added:,} entries imported into {opened.path}, {done.known:,} were there already"]
     if done.withheld:
         lines.append(f"{done.withheld:,} left out: their answers were redacted here")
     if done.redacted_there:
@@ -101,7 +104,7 @@ def prune(
     errors: Annotated[bool, typer.Option("--errors", help="Only refusals: they are then asked again.")] = False,
     redacted: Annotated[bool, typer.Option("--redacted", help="Only what redactions left behind.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only, delete nothing.")] = False,
-    journal: At = DEFAULT,
+    journal: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Delete entries that meet all the conditions given. Runs that need them again will ask, and pay, again.
@@ -123,8 +126,8 @@ def prune(
 
 @app.command("redact")
 def redact(
-    rows: Annotated[list[str], typer.Argument(help="Row ids of runs beside the journal, or journal keys.")],
-    journal: At = DEFAULT,
+    rows: Annotated[list[str], typer.Argument(help="Row ids of the project's runs, or journal keys.")],
+    journal: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Remove the texts of these rows for good.
@@ -142,35 +145,37 @@ def redact(
     keys = [r.lower() for r in rows if re.fullmatch(r"[0-9a-fA-F]{64}", r)]
     ids = [r for r in rows if r.lower() not in keys]
     with _opened(journal) as opened:
-        behind = keys_of_rows(journal.parent, ids) if ids else {}
+        behind = keys_of_rows(opened.path, ids) if ids else {}
         unknown = [i for i in ids if i not in behind]
         if unknown:
             raise InputError(
                 Problem(
                     "unknown-row",
-                    f"no run beside {journal} has the row {i}",
+                    f"no run that {opened.path} knows has the row {i}",
                     hint="nothing was changed: ids stand in the column `id` of the dataset and of dropped.parquet",
                 )
                 for i in unknown
             )
-        keys += [key for found in behind.values() for key in found]
-        outcome = maintenance.redact(opened, keys)
+        outcome = maintenance.redact(opened, keys, of_rows=[key for found in behind.values() for key in found])
     lines = [f"redacted: {outcome.entries:,}"]
     lines += [f"not in the journal: {key}" for key in outcome.unknown]
     lines += [f"may still hold the content, delete it when you no longer need it: {copy}" for copy in outcome.copies]
+    if outcome.elsewhere:
+        lines.append(f"{outcome.elsewhere:,} stand in files of recorded answers: take them out there too")
     lines.append("run the pipelines that used them again: the rows then leave their datasets")
     value = {
         "redacted": outcome.entries,
         "unknown": list(outcome.unknown),
+        "elsewhere": outcome.elsewhere,
         "copies": [str(copy) for copy in outcome.copies],
     }
     _say(value, "\n".join(lines), as_json=as_json)
 
 
-def _opened(path: Path, *, create: bool = False) -> Journal:
+def _opened(named: Path | None, *, create: bool = False) -> Journal:
     from bezoar_data.llms.journal import maintenance
 
-    journal = maintenance.open_journal(path, create=create)
+    journal = maintenance.open_journal(find_journal(named), create=create)
     for note in journal.notes:
         typer.echo(f"note: {note}", err=True)
     return journal

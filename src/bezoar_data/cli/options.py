@@ -20,6 +20,10 @@ Overrides = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many rows from each source.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder. Default: runs/NAME.")]
+Journal = Annotated[
+    Path | None,
+    typer.Option("--journal", help="The journal of answers. Default: the project's.", metavar="PATH"),
+]
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Send requests again that a provider refused for good.")
 ]

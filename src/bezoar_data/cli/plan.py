@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, Teacher
+from bezoar_data.cli.options import AsJson, Journal, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, Teacher
 from bezoar_data.llms.redact import redact
 
 
@@ -41,6 +41,7 @@ def plan(
     overrides: Overrides = None,
     limit: Limit = None,
     out: Out = None,
+    journal: Journal = None,
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="Say whether this many US dollars are enough.", metavar="USD")
     ] = None,
@@ -65,6 +66,7 @@ def plan(
         set=overrides or (),
         limit=limit,
         out=out,
+        journal=journal,
         max_cost=max_cost,
     )
     made = file.plan(retry_failed=retry_failed, tokenizer=tokenizer)

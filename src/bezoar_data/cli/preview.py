@@ -10,7 +10,18 @@ import typer
 from rich.console import Console
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed, Teacher
+from bezoar_data.cli.options import (
+    AsJson,
+    Journal,
+    Judge,
+    Limit,
+    ModelsFile,
+    Out,
+    Overrides,
+    PipelineFile,
+    RetryFailed,
+    Teacher,
+)
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.redact import redact
@@ -26,6 +37,7 @@ def preview(
     overrides: Overrides = None,
     limit: Limit = None,
     out: Out = None,
+    journal: Journal = None,
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="Stop before spending more than this many US dollars.", metavar="USD")
     ] = None,
@@ -48,6 +60,7 @@ def preview(
         set=overrides or (),
         limit=limit,
         out=out,
+        journal=journal,
         max_cost=max_cost,
     )
     report = file.preview(rows, retry_failed=retry_failed, quiet=as_json)

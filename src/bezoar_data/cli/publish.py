@@ -46,6 +46,9 @@ def publish(
         str | None,
         typer.Option("--base", help="Where the weights are published that an adapter needs.", metavar="OWNER/NAME"),
     ] = None,
+    with_answers: Annotated[
+        bool, typer.Option("--with-answers", help="Put the recorded answers beside a dataset: anyone can rebuild it.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go up; send nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,10 +62,20 @@ def publish(
 
     Example: bezoar-data publish runs/orca --to my-name/orca --dry-run
 
+    With --with-answers the answers go up too, with what was sent for them and the files that steps read, their rows
+    among them, after the dataset was rebuilt from them alone and came out the same.
+
     Example: bezoar-data publish trained/openbezoar/openbezoar-sft --to my-name/openbezoar-sft
     """
     published = bezoar_data.publish(
-        folder, repo, public=public, gated=gated, allow=allow or (), base=base, dry_run=dry_run
+        folder,
+        repo,
+        public=public,
+        gated=gated,
+        allow=allow or (),
+        base=base,
+        with_answers=with_answers,
+        dry_run=dry_run,
     )
     upload, address = published.upload, published.address
     if as_json:

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, RetryFailed, Teacher
+from bezoar_data.cli.options import (
+    AsJson,
+    Journal,
+    Judge,
+    Limit,
+    ModelsFile,
+    Out,
+    Overrides,
+    PipelineFile,
+    RetryFailed,
+    Teacher,
+)
 
 
 class EngineName(StrEnum):
@@ -26,7 +37,9 @@ Examples:
 
   bezoar-data run pipelines/orca.yaml --set steps.load_flan.path=my_rows.jsonl --out runs/mine
 
-Run the same command again to go on after an interruption: answers already paid for come from the journal.
+Run the same command again to go on after an interruption: answers already paid for come from the journal. A project has
+one, runs/journal.sqlite in the nearest folder upwards from the pipeline file that has one, or `pipelines`, a
+pyproject.toml or a .git; --journal or BEZOAR_JOURNAL names another.
 
 Exit codes: 0 done; 1 more rows failed than the pipeline tolerates; 2 the input is wrong; 3 the budget stopped it;
 5 the provider did not answer for too long; 130 interrupted.
@@ -41,6 +54,7 @@ def run(
     overrides: Overrides = None,
     limit: Limit = None,
     out: Out = None,
+    journal: Journal = None,
     engine: Annotated[
         EngineName, typer.Option(help="stream: row by row. local: distilabel's own runner, for comparison.")
     ] = EngineName.stream,
@@ -66,6 +80,7 @@ def run(
         set=overrides or (),
         limit=limit,
         out=out,
+        journal=journal,
         max_cost=max_cost,
         trust_code=trust_code,
     )

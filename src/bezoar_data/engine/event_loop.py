@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from bezoar_data.engine.counts import Counts
@@ -23,7 +22,10 @@ from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.stats import RunStats
 from bezoar_data.engine.stream import StreamEngine
 from bezoar_data.llms.gateway import Gateway
+from bezoar_data.llms.gateway.fallbacks import address_notes
+from bezoar_data.llms.gateway.recorded import RecordedGateway
 from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.places import note_addresses
 from bezoar_data.pipeline.compile import Compiled
 from bezoar_data.runs.spool import Spool
 
@@ -35,7 +37,6 @@ def run_engine(
     compiled: Compiled,
     spool: Spool,
     counts: Counts,
-    journal_path: Path,
     options: Options,
     *,
     progress: Progress,
@@ -49,16 +50,12 @@ def run_engine(
     """
 
     async def main(controller: StopController) -> None:
-        journal = Journal.open(journal_path, answers=compiled.checked.answers)
-        shown = show_notes(journal, progress)
+        journal = Journal.open(compiled.journal, answers=compiled.checked.answers, near=options.near)
+        show_notes(journal, progress)
+        for note in address_notes(journal, compiled.roles) if options.lookups is None else ():
+            progress.note(note)
         try:
-            gateway = Gateway(
-                compiled.roles,
-                journal,
-                retry_failed=options.retry_failed,
-                max_cost=options.max_cost,
-                on_event=progress.on_event,
-            )
+            gateway = _gateway(compiled, journal, options, progress)
             async with gateway:
                 stats.asked = gateway.snapshot
                 window, limit = _window(compiled), options.limit
@@ -69,18 +66,30 @@ def run_engine(
                     await engine.run()
                 finally:
                     controller.release()
+                    note_addresses(journal.path, gateway.answered_at())
         finally:
-            show_notes(journal, progress, shown)
             journal.close()
 
     run_in_event_loop(main)
 
 
-def show_notes(journal: Journal, progress: Progress, shown: int = 0) -> int:
-    """Show what the journal had to repair or skip, from the `shown`-th note on."""
-    for note in journal.notes[shown:]:
+def _gateway(compiled: Compiled, journal: Journal, options: Options, progress: Progress) -> Gateway:
+    if options.lookups is not None:
+        return RecordedGateway(compiled.roles, journal, options.lookups)
+    return Gateway(
+        compiled.roles,
+        journal,
+        retry_failed=options.retry_failed,
+        max_cost=options.max_cost,
+        on_event=progress.on_event,
+    )
+
+
+def show_notes(journal: Journal, progress: Progress) -> None:
+    """Show what the journal had to repair, and from now on what it notices."""
+    for note in journal.notes:
         progress.note(note)
-    return len(journal.notes)
+    journal.tell = progress.note
 
 
 def _window(compiled: Compiled) -> int:

@@ -200,6 +200,7 @@ def _models(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[LockedM
             carbon=model.carbon,
             demo=provider_class(model.provider).demo,
             rules=provider_class(model.provider).rules,
+            thinking=model.thinking,
             steps=tuple(steps),
         )
 

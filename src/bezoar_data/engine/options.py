@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from bezoar_data.llms.gateway.recorded import LookUps
 
 Engine = Literal["stream", "local"]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The engine, at most so many rows of each source, a budget in US dollars, and whether refused requests are sent
-    again."""
+    """The engine, at most so many rows of each source, a budget in US dollars, whether refused requests are sent again,
+    and other journals `near` by: a note says so if one holds answers that the run's own lacks."""
 
     engine: Engine = "stream"
     limit: int | None = None
     max_cost: float | None = None
     retry_failed: bool = False
+    near: tuple[Path, ...] = ()
+    lookups: LookUps | None = None
+    """Where they are noted, in a run that takes recorded answers alone and asks nobody."""

@@ -30,11 +30,14 @@ from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.review.answers import ReviewMerger
 from bezoar_data.engine.stats import RunStats
 from bezoar_data.llms.journal import Journal
+from bezoar_data.llms.journal.places import note_run
 from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.llms.redact import redact
 from bezoar_data.pipeline.compile import Compiled, Node
+from bezoar_data.pipeline.inputs import input_file_names
 from bezoar_data.runs.dataset import write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, write_json, write_text
+from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import Lock, ModelUsage, RenderCard
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.record import parse
@@ -73,16 +76,17 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
         stats = RunStats(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
         try:
             if options.engine == "local":
-                with Journal.open(folder.journal) as journal:
+                with Journal.open(compiled.journal) as journal:
                     show_notes(journal, progress)
                 progress.follow(stats, record.running)
                 run_local(compiled, spool, counts, seen.judging, scratch, limit=options.limit)
             else:
-                where = folder.journal
                 run_engine(
-                    compiled, spool, counts, where, options,
+                    compiled, spool, counts, options,
                     progress=progress, stats=stats, save=record.running, observer=seen,
                 )  # fmt: skip
+            if options.lookups is None:
+                note_run(compiled.journal, folder.path)
         except BaseException as error:
             record.stopped(stats.facts(), error)
             raise
@@ -138,7 +142,7 @@ def _calm_collector() -> Iterator[None]:
 
 @contextmanager
 def _nothing_half_written(folder: RunFolder) -> Iterator[None]:
-    """Where what was given was wrong, a run folder made only now goes again. The journal beside it stays."""
+    """Where what was given was wrong, a run folder made only now goes again. The journal stays."""
     was_there = folder.path.exists()
     try:
         yield
@@ -165,7 +169,7 @@ def _makes(node: Node) -> bool:
     return bool(getattr(node.step, "makes", False))
 
 
-def _usage(compiled: Compiled, folder: RunFolder, spool: Spool) -> tuple[ModelUsage, ...]:
+def _usage(compiled: Compiled, spool: Spool) -> tuple[ModelUsage, ...]:
     """What the answers behind the rows took, by the journal and by recorded answers."""
     with closing(RecordedAnswers(compiled.checked.answers)) as recorded:
 
@@ -175,7 +179,7 @@ def _usage(compiled: Compiled, folder: RunFolder, spool: Spool) -> tuple[ModelUs
                     extra = json.dumps(dict(entry.extra), default=str)
                     yield entry.model, entry.prompt_tokens, entry.completion_tokens, entry.cost, extra
 
-        return spool.usage(folder.journal, took)
+        return spool.usage(compiled.journal, took)
 
 
 def _finish(
@@ -206,7 +210,7 @@ def _finish(
     )
     dropped = scratch / "dropped.parquet"
     count = write_dropped(spool, dropped, on_row=seen)
-    usage = _usage(compiled, folder, spool)
+    usage = _usage(compiled, spool)
     lock = build_lock(
         compiled,
         counts,
@@ -219,11 +223,13 @@ def _finish(
         people=reviewing.measured(read_measured(folder.reliability, building)),
         review=reviewing.summary(),
     )
-    endings = Endings.of(spool.endings(folder.journal))
+    endings = Endings.of(spool.endings(compiled.journal))
     put_in_place(building, folder, lock, written.example, render)
     dropped.replace(folder.dropped)
     (scratch / "distilabel.yaml").replace(folder.distilabel)
     write_text(folder.pipeline, compiled.resolved)
+    checked = compiled.checked
+    Ingredients(compiled.journal, checked.answers, input_file_names(checked), None).note(folder)
     if compiled.checked.card is not None:
         write_text(folder.card, compiled.checked.card.read_text("utf-8"))
     else:

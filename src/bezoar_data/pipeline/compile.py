@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.pipeline import LoadedPipeline, StepUse
 from bezoar_data.config.problems import Problem
 from bezoar_data.pipeline.check import input_files
+from bezoar_data.pipeline.inputs import shareable
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.pipeline.modules import Unrun, make_step, may_plan, module_file, placed, unrun, with_modules
 from bezoar_data.steps.catalogue import StepEntry
@@ -78,6 +79,8 @@ class Compiled:
     pipeline: Pipeline
     resolved: str
     """The pipeline file as run, overrides in place, as YAML."""
+    journal: Path
+    """Where answers are kept."""
 
     @property
     def loaded(self) -> LoadedPipeline:
@@ -185,7 +188,7 @@ def compile_pipeline(checked: Checked, journal: Path, *, to_run: bool = True) ->
         raise InputError(problems)
     _start_sources(checked, [n for n in nodes if n.is_source])
     _connect(nodes, edges)
-    compiled = Compiled(checked, tuple(nodes), pipeline, _resolved(checked))
+    compiled = Compiled(checked, tuple(nodes), pipeline, _resolved(checked), journal)
     if to_run:
         compiled.last.step.connect(Pack(name="bezoar-pack", pipeline=pipeline))
     return compiled
@@ -289,13 +292,7 @@ def _problems(checked: Checked, i: int, error: ValidationError) -> list[Problem]
 
 def _shareable(settings: dict[str, Any], entry: StepEntry) -> dict[str, Any]:
     """Settings for the lock and the card: a file by its name, not by where it lies on this machine."""
-
-    def name_of(value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            return [name_of(v) for v in value]
-        return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
-
-    return {k: name_of(v) if k in entry.input_paths else v for k, v in settings.items()}
+    return {k: shareable(v) if k in entry.input_paths else v for k, v in settings.items()}
 
 
 def _from_here(value: Any, files: Collection[str]) -> Any:

@@ -39,6 +39,8 @@ class Checked:
     step_columns: Mapping[str, frozenset[str] | None]
     """The columns of the rows that leave each step, by its id; None where they are not known."""
     warnings: tuple[Problem, ...] = ()
+    recorded: tuple[Path, ...] = ()
+    """Files of recorded answers besides those that the files name."""
 
     @property
     def columns(self) -> frozenset[str] | None:
@@ -49,7 +51,7 @@ class Checked:
     @property
     def answers(self) -> tuple[Path, ...]:
         """The files of recorded answers, of the pipeline and of its models."""
-        return (*self.loaded.answers, *(self.models.answers if self.models is not None else ()))
+        return (*self.recorded, *self.loaded.answers, *(self.models.answers if self.models is not None else ()))
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -70,6 +72,7 @@ def load(
     max_cost: float | None = None,
     to_run: bool = False,
     trust_code: bool = False,
+    recorded: Sequence[Path] | None = None,
 ) -> Checked:
     """Read and check a pipeline and what it names.
 
@@ -77,7 +80,8 @@ def load(
     the file (`config.files.named_model`). `max_cost` is a budget in place of the file's own: with either, models need a
     price. With `to_run`, what this machine lacks, such as a key in the environment, is an error and not a warning, and
     so are steps that run text as code, and what a pulled pipeline takes of this machine, unless `trust_code` says that
-    they may. Raises `InputError` with every problem found if one of them is an error.
+    they may. With `recorded`, files of answers, no model is to be asked, and none need be reachable or priced. Raises
+    `InputError` with every problem found if one of them is an error.
     """
     catalogue = load_catalogue()
     read = read_pipeline_file(path, overrides)
@@ -111,15 +115,17 @@ def load(
         budget = max_cost is not None or loaded.file.max_cost is not None
         roles = used_roles(loaded.file, found, read_models)
         problems += check_named(named or {}, roles)
-        problems += check_models(roles, read_models, budget=budget, to_run=to_run)
+        if recorded is None:
+            problems += check_models(roles, read_models, budget=budget, to_run=to_run)
         problems += check_answering(loaded, found, read_models)
         problems += check_judge_names(loaded, found, read_models)
-    if to_run:
+    if to_run or recorded is not None:
         problems += check_trust(loaded.document, loaded.file, trust_code)
         problems += () if trust_code else check_pulled(loaded, found)
     raise_errors(problems)
     entries = tuple(entry for entry in found if entry is not None)
-    return Checked(loaded, read_models, card, topological(loaded.file), entries, steps.columns, tuple(problems))
+    order = topological(loaded.file)
+    return Checked(loaded, read_models, card, order, entries, steps.columns, tuple(problems), tuple(recorded or ()))
 
 
 def _placed(error: InputError, loaded: LoadedPipeline) -> Sequence[Problem]:

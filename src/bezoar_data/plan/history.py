@@ -1,4 +1,4 @@
-"""What locks of finished runs beside the journal teach of the steps of a pipeline.
+"""What locks of finished runs, of those that the journal knows, teach of the steps of a pipeline.
 
 A lock speaks of a step only if the step is the same there (use, version, settings) and so are the models that answered
 before and in it: which answers of a demo model were dropped says nothing of another's.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,12 +39,12 @@ class Past:
     other: frozenset[str]
 
 
-def read_past(compiled: Compiled, folder: Path) -> Past:
-    """Learn from the locks of all run folders in `folder`."""
+def read_past(compiled: Compiled, runs: Iterable[Path]) -> Past:
+    """Learn from the locks of all these run folders."""
     steps: dict[str, StepPast] = {}
     other: set[str] = set()
     nodes = {node.id: node for node in compiled.nodes}
-    for lock in _locks(folder):
+    for lock in _locks(runs):
         models = {m.role: (m.provider, m.model) for m in lock.models if not m.fallback}
         for step in lock.steps:
             if (node := nodes.get(step.id)) is None:
@@ -64,8 +64,10 @@ def read_past(compiled: Compiled, folder: Path) -> Past:
     return Past(steps, frozenset(other))
 
 
-def _locks(folder: Path) -> Iterator[Lock]:
-    for path in sorted(folder.glob("*/dataset/lock.json")):
+def _locks(runs: Iterable[Path]) -> Iterator[Lock]:
+    for path in sorted({(run / "dataset" / "lock.json").resolve() for run in runs}):
+        if not path.exists():
+            continue
         with suppress(InputError):  # of another version, or half a folder: nothing to learn here
             yield Lock.read(path)
 

@@ -8,16 +8,18 @@ The pipeline is compiled and walked as a run would, with the journal's answers a
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from huggingface_hub import constants
 
-from bezoar_data.llms.gateway.fallbacks import CachedAnswers
+from bezoar_data.llms.gateway.fallbacks import CachedAnswers, address_notes
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.history import past_answers
+from bezoar_data.llms.journal.places import run_folders
 from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.pipeline.check_models import OF_THIS_MACHINE
 from bezoar_data.pipeline.compile import Compiled, Node, compile_pipeline
@@ -41,39 +43,42 @@ from bezoar_data.steps.verdicts import answer_name
 def plan_pipeline(
     checked: Checked,
     folder: RunFolder,
+    journal: Path,
     *,
+    near: Sequence[Path] = (),
     limit: int | None = None,
     max_cost: float | None = None,
     retry_failed: bool = False,
     tokenizer: str | None = None,
 ) -> Plan:
-    """Plan the run of a checked pipeline into `folder`, with the journal beside it. Sends nothing, writes nothing.
+    """Plan the run of a checked pipeline into `folder` with a journal. Sends nothing, writes nothing.
 
     `limit` is the most rows of each source, `max_cost` a budget in US dollars (say it to `load` too, which asks for
     prices then), `tokenizer` names whose tokens prompts are counted in (else by a rule of thumb). Raises `InputError`
     for sources and steps that cannot work.
     """
-    compiled = compile_pipeline(checked, folder.journal, to_run=False)
+    compiled = compile_pipeline(checked, journal, to_run=False)
     cap = max_cost if max_cost is not None else checked.loaded.file.max_cost
     with ExitStack() as held:
         held.enter_context(_without_hub())
-        journal = None
-        if folder.journal.exists():
-            journal = held.enter_context(Journal.open(folder.journal, create=False, answers=checked.answers))
+        there = None
+        if journal.exists():
+            there = held.enter_context(Journal.open(journal, create=False, answers=checked.answers, near=near))
         recorded = held.enter_context(closing(RecordedAnswers(checked.answers)))
-        known = CachedAnswers(compiled.roles, journal or recorded, retry_failed=retry_failed)
-        past = read_past(compiled, folder.path.parent)
+        known = CachedAnswers(compiled.roles, there or recorded, retry_failed=retry_failed)
+        past = read_past(compiled, {*run_folders(journal), *folder.path.parent.glob("*/")})
         demands = {}
         for node in compiled.nodes:
             for to, role in node.roles.items():
                 model = known.model(role)
-                is_known = journal is not None and node.id not in past.other
-                answers = past_answers(journal, model.model, answer_name(node.id, to)) if journal and is_known else []
+                is_known = there is not None and node.id not in past.other
+                answers = past_answers(there, model.model, answer_name(node.id, to)) if there and is_known else []
                 demands[node.id, to] = ModelDemand(node.id, to, role, model, answers)
         tokens = _tokens(tokenizer)
         replay = Replay(compiled, Asking(known, tokens, demands), demands, past, limit=limit)
         replay.walk()
-    return _Planner(compiled, folder, replay, tokens).plan(cap)
+        said = [*there.notes, *address_notes(there, compiled.roles)] if there else []
+    return _Planner(compiled, folder, replay, tokens, said).plan(cap)
 
 
 def _tokens(name: str | None) -> Tokens:
@@ -105,6 +110,8 @@ class _Planner:
     folder: RunFolder
     replay: Replay
     tokens: Tokens
+    said: Sequence[str]
+    """What is to be said of the journal."""
 
     def plan(self, cap: float | None) -> Plan:
         demands, flows = self.replay.demands, self.replay.flows
@@ -125,7 +132,7 @@ class _Planner:
             description=self.compiled.loaded.file.description,
             file=str(self.compiled.loaded.path),
             out=str(self.folder.path),
-            journal=str(self.folder.journal),
+            journal=str(self.compiled.journal),
             steps=tuple(self._step(node, uses) for node in self.compiled.nodes),
             requests=None if unclear else whole.requests.whole(),
             prompt_tokens=None if unclear else whole.prompt_tokens.whole(),
@@ -211,12 +218,14 @@ class _Planner:
             **({folder.card: "the card's template"} if self.compiled.checked.card else {}),
             folder.distilabel: "the same as distilabel writes its pipelines",
             folder.run_json: "this run's times and rates",
-            folder.journal: "the answers",
+            folder.made_from: "where its answers and the files that steps read lie",
+            self.compiled.journal: "the answers",
         }
         for path, text in what.items():
             yield PlannedFile(str(path), text, path.exists())
 
     def _notes(self) -> Iterator[str]:
+        yield from self.said
         demands = self.replay.demands.values()
         if any(demand.model.mode == "batch" for demand in demands):
             yield "mode: batch: each stage waits for the provider's batches, which may take a day; no time is given"

@@ -23,7 +23,7 @@ _MARKS = (_LOCK, "run.json", PULLED, "dataset/lock.json")
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Paths of one run, `runs/orca` by default. The journal lies beside it and is shared by the runs there."""
+    """Paths of one run, `runs/orca` by default."""
 
     path: Path
 
@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "distilabel.yaml"
 
     @property
+    def made_from(self) -> Path:
+        """Where answers and the files that steps read lie on this machine; never published."""
+        return self.path / "made_from.json"
+
+    @property
     def run_json(self) -> Path:
         return self.path / "run.json"
 
@@ -65,10 +70,6 @@ class RunFolder:
     def scratch(self) -> Path:
         """What a run in progress is building; never left behind by one that ended."""
         return self.path / ".building"
-
-    @property
-    def journal(self) -> Path:
-        return self.path.parent / "journal.sqlite"
 
     def is_locked(self) -> bool:
         """Whether a run is writing to this folder now."""

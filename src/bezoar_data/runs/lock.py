@@ -98,6 +98,7 @@ class LockedModel:
     demo: bool
     rules: bool
     """Whether fixed rules answered, and no model."""
+    thinking: Literal["split", "keep"]
     steps: tuple[str, ...]
 
 

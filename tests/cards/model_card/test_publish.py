@@ -175,7 +175,8 @@ def test_a_model_that_was_trained_here_is_loaded_from_the_hub(project: Project, 
     pytest.importorskip("trl")
     from bezoar_data import load_pipeline, load_recipe
 
-    load_pipeline(ROOT / "pipelines" / "ultrachat.yaml", out=project.folder / "runs" / "ultrachat").run(quiet=True)
+    runs, file = project.folder / "runs", ROOT / "pipelines" / "ultrachat.yaml"
+    load_pipeline(file, out=runs / "ultrachat", journal=runs / "journal.sqlite").run(quiet=True)
     training: dict[str, Any] = {"use_cpu": True, "bf16": False, "max_steps": 1, "optim": "adamw_torch"}
     recipe = {
         "name": "small",

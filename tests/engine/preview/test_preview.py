@@ -27,7 +27,8 @@ def keys(journal: Path) -> set[bytes]:
 
 
 def pipeline(project: Project, steps: str = STEPS, **more: object) -> Pipeline:
-    return load_pipeline(project.pipeline(steps, **more), out=project.folder / "runs" / "test")
+    runs = project.folder / "runs"
+    return load_pipeline(project.pipeline(steps, **more), out=runs / "test", journal=runs / "journal.sqlite")
 
 
 def asked_of(report: PreviewReport) -> dict[str, int]:
@@ -38,8 +39,13 @@ def asked_of(report: PreviewReport) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", ["orca", "lamini", "evol-instruct"])
 def test_a_run_after_a_preview_asks_only_what_is_new(name: str, tmp_path: Path):
-    alone = load_pipeline(PIPELINES / f"{name}.yaml", models=OFFLINE, out=tmp_path / "alone" / name).run(quiet=True)
-    file = load_pipeline(PIPELINES / f"{name}.yaml", models=OFFLINE, out=tmp_path / "after" / name)
+    def pipeline(folder: Path) -> Pipeline:
+        return load_pipeline(
+            PIPELINES / f"{name}.yaml", models=OFFLINE, out=folder / name, journal=folder / "journal.sqlite"
+        )
+
+    alone = pipeline(tmp_path / "alone").run(quiet=True)
+    file = pipeline(tmp_path / "after")
     report = file.preview(3, quiet=True)
     assert report.exit_code == 0
     assert any(row.ends == "kept" for row in report.rows)
@@ -55,7 +61,10 @@ def test_a_run_after_a_preview_asks_only_what_is_new(name: str, tmp_path: Path):
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in PIPELINES.glob("*.yaml")))
 def test_every_shipped_pipeline_is_previewed(name: str, tmp_path: Path):
-    report = load_pipeline(PIPELINES / f"{name}.yaml", models=OFFLINE, out=tmp_path / name).preview(1, quiet=True)
+    file = load_pipeline(
+        PIPELINES / f"{name}.yaml", models=OFFLINE, out=tmp_path / name, journal=tmp_path / "journal.sqlite"
+    )
+    report = file.preview(1, quiet=True)
     assert report.exit_code == 0
     assert any(row.ends == "kept" for row in report.rows)
     assert name in str(report)

@@ -238,7 +238,7 @@ def test_the_command_line_redacts_a_row_with_all_that_was_made_from_it(path: Pat
     write_run(path.parent / "orca", [row, child, other])
     done = cli("redact", "a" * 32, "--json", "--journal", path)
     assert done.code == 0, done.err
-    assert json.loads(done.out) == {"redacted": 3, "unknown": [], "copies": []}
+    assert json.loads(done.out) == {"redacted": 3, "unknown": [], "elsewhere": 0, "copies": []}
     with Journal.open(path) as journal:
         assert [journal.get(key_of(n)).text for n in range(4)] == [None, None, None, f"{NAME} 3"]  # type: ignore[union-attr]
     assert json.loads(cli("redact", key_of(3), "--json", "--journal", path).out)["redacted"] == 1

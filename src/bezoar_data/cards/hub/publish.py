@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bezoar_data.cards.hub.upload import RepoContents
 from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.ingredients import FOLDER
 from bezoar_data.runs.lock import Lock
 
 
@@ -20,8 +22,25 @@ def dataset_contents(run: Path) -> RepoContents:
         tag=lock.hash,
         description=f"{lock.counts.kept} rows by version {pipeline.version} of the pipeline {pipeline.name}, "
         "by bezoar-data",
-        stale=lambda path: path.startswith("data/"),
+        stale=lambda path: path.startswith(("data/", f"{FOLDER}/")),
     )
+
+
+def with_published_answers(contents: RepoContents, folder: Path, readme: str) -> RepoContents:
+    """The same with what stands in `folder`/answers, and the card that tells of it."""
+    files = {str(p.relative_to(folder)): p for p in sorted((folder / FOLDER).rglob("*")) if p.is_file()}
+    return replace(contents, files={**contents.files, **files, "README.md": readme.encode()})
+
+
+def pulled_form(contents: RepoContents, out: Path) -> None:
+    """Lay the files out as `pull` would."""
+    for path, file in contents.files.items():
+        target = out / path if path == RunFolder(out).pipeline.name else out / "dataset" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(file, bytes):
+            target.write_bytes(file)
+        else:
+            target.symlink_to(file.absolute())
 
 
 def files_of(run: Path) -> dict[str, Path]:

@@ -17,11 +17,13 @@ from bezoar_data.cards.hub.client import hub, hub_errors
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import PULLED, refuse_foreign_folder, replace_folder, write_json
+from bezoar_data.runs.ingredients import MANIFEST, AnswersManifest
 from bezoar_data.runs.lock import Lock
 
 _ALWAYS = ("lock.json", "README.md", "croissant.json")
 _SOMETIMES = ("pipeline.yaml", "contamination.jsonl")
 _DATA = re.compile(r"data/[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
+_ANSWERS = re.compile(r"answers/(inputs/)?[A-Za-z0-9][A-Za-z0-9._-]*")
 _LOCK_NAME = re.compile(r"[0-9a-f]{16}")
 
 
@@ -71,6 +73,10 @@ def _fetch(repo: str, revision: str | None, building: Path) -> str:
         fetch("lock.json")
         for path in [*_ALWAYS[1:], *(n for n in _SOMETIMES if n in there), *_named(repo, building / "lock.json")]:
             fetch(path)
+        if MANIFEST in there:
+            fetch(MANIFEST)
+            for path in _answers(repo, building / MANIFEST):
+                fetch(path)
     shutil.rmtree(building / ".cache", ignore_errors=True)
     return commit
 
@@ -82,6 +88,17 @@ def _named(repo: str, lock: Path) -> list[str]:
         if not _DATA.fullmatch(path) or ".." in PurePosixPath(path).parts:
             raise PolicyRefused(Problem("path-outside", f"its lock names a file outside of data/: {path}", Place(repo)))
     return paths
+
+
+def _answers(repo: str, manifest: Path) -> list[str]:
+    """The files that were published with the answers, each of them inside `answers/`."""
+    found = AnswersManifest.read(manifest, Place(repo))
+    paths = [*found.files, *found.inputs.values()]
+    for path in paths:
+        if not _ANSWERS.fullmatch(path):
+            message = f"its list of answers names a file outside of answers/: {path}"
+            raise PolicyRefused(Problem("path-outside", message, Place(repo)))
+    return list(dict.fromkeys(paths))
 
 
 def _verify(repo: str, revision: str | None, building: Path) -> Lock:

@@ -37,6 +37,8 @@ class CardContext:
     meanings: Mapping[str, str]
     views: Mapping[str, Mapping[str, str]]
     licence: Licence
+    answers: Mapping[str, Any] | None
+    """The answers that were published beside the rows, as the card's front matter tells them."""
 
     @classmethod
     def of(
@@ -55,6 +57,7 @@ class CardContext:
             meanings=meanings_of(lock, card.bezoar),
             views=card.bezoar.get("views") or {},
             licence=licence_of(lock, front.get("license"), card.bezoar.get("terms")),
+            answers=card.bezoar.get("answers"),
         )
 
 

@@ -98,6 +98,12 @@ def making(context: CardContext) -> str:
         notes.append(f"This build was limited to the first {md.rows(pipeline.limit)} of its sources.")
     made_with = ", ".join(f"{md.text(k)} {md.text(v)}" for k, v in lock.software.items() if v)
     notes.append(f"Made with {made_with}.")
+    if context.answers:
+        count = md.number(context.answers["entries"])
+        notes.append(
+            f"The {count} recorded answers behind these rows stand beside them, in `answers/`: `bezoar-data card check "
+            "--rebuild` makes the same files from them, and asks no model."
+        )
     return f"{_picture(lock)}\n\n{table}\n\n{' '.join(notes)}"
 
 

@@ -97,6 +97,7 @@ class BezoarKeys(Strict):
     judge: Any = _made("what each judge decided", [{"name": "judge", "accepted": 80, "rejected": 10}])
     review: Any = _made("what people have looked at", "none")
     contamination: Any = _made("what was searched for benchmarks", "not checked")
+    answers: Any = _made("the answers that were published beside the rows", {"entries": 180, "sha256": "…"})
 
 
 class CardFront(Strict):

@@ -71,7 +71,7 @@ class Preview:
     exit_code: int
 
 
-def preview(compiled: Compiled, journal: Path, rows: int, options: Options, *, progress: Progress) -> Preview:
+def preview(compiled: Compiled, rows: int, options: Options, *, progress: Progress) -> Preview:
     """Take `rows` rows of each source through a pipeline compiled for this alone.
 
     Raises what a run raises; the answers got so far are then in the journal.
@@ -90,7 +90,6 @@ def preview(compiled: Compiled, journal: Path, rows: int, options: Options, *, p
                 compiled,
                 spool,
                 counts,
-                journal,
                 options,
                 progress=progress,
                 stats=stats,

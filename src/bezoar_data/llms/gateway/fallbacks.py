@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.outcome import answer_of, refusal_in
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
-from bezoar_data.llms.journal.recorded import RecordedAnswers
+from bezoar_data.llms.journal.places import ModelAt, at_two_addresses, other_addresses
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, builtin_class
 
@@ -27,6 +28,23 @@ def as_asked(model: Model, kind: type[Provider] | None) -> Model:
     return model
 
 
+def addresses_of(models: Iterable[Model]) -> list[ModelAt]:
+    """Where models answer, those that are reached over a network."""
+    found = []
+    for model in models:
+        kind = builtin_class(model.provider)
+        if kind is not None and kind.needs_network:
+            found.append((model.provider, model.model, as_asked(model, kind).revision or "", kind(model).address))
+    return found
+
+
+def address_notes(journal: Journal, roles: Mapping[str, Model]) -> Iterator[str]:
+    """What is to be said of where these roles' models answer."""
+    chains = (model for first in roles.values() for model in first.fallback_chain())
+    yield from at_two_addresses(addresses_of(roles.values()))
+    yield from other_addresses(journal, addresses_of(chains))
+
+
 @dataclass(frozen=True, slots=True)
 class CacheLookup:
     """What the journal holds for a question: the answer or refusal, if it is all there, and each sample's entry."""
@@ -36,12 +54,16 @@ class CacheLookup:
     outcome: Answer | Refused | None
 
 
+class Finder(Protocol):
+    """The journal, or whatever answers like it."""
+
+    def find(self, key: str, max_tokens: int | None, *, retry_failed: bool = False) -> Entry | None: ...
+
+
 class CachedAnswers:
     """The gateway's look-up without its sending. Opens nothing and connects to nobody."""
 
-    def __init__(
-        self, roles: Mapping[str, Model], journal: Journal | RecordedAnswers | None, *, retry_failed: bool = False
-    ) -> None:
+    def __init__(self, roles: Mapping[str, Model], journal: Finder | None, *, retry_failed: bool = False) -> None:
         self._journal = journal
         self._retry_failed = retry_failed
         self._chains: dict[str, list[tuple[Model, KeyMaker, bool]]] = {}

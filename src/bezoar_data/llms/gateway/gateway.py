@@ -28,6 +28,7 @@ from bezoar_data.llms.gateway.inflight import InflightRequests
 from bezoar_data.llms.gateway.question import Candidate, Question
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
+from bezoar_data.llms.journal.places import ModelAt
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, provider_class
 from bezoar_data.llms.providers.openai import OpenAI
@@ -132,6 +133,13 @@ class Gateway:
         budget = self._budget and {"cap": self._budget.cap, "spent": self._budget.spent, "held": self._budget.reserved}
         return {**self.usage.snapshot(), "endpoints": endpoints, "budget": budget}
 
+    def answered_at(self) -> set[ModelAt]:
+        """Which models answered so far, and at which address."""
+        candidates = (
+            c for chain in self._chains.values() for c in chain if c.needs_network and c.endpoint.health.answers
+        )
+        return {(c.model.provider, c.model.model, c.model.revision or "", c.address) for c in candidates}
+
     def _candidate(self, role: str, model: Model, problems: list[Problem]) -> Candidate | None:
         if model.mode == "batch" and model.provider not in APIS:
             message = f"provider '{model.provider}' of role '{role}' has no batch API"
@@ -153,7 +161,7 @@ class Gateway:
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             endpoint = self._endpoint(name, provider)
-        return Candidate(model, KeyMaker(model), endpoint, provider.demo)
+        return Candidate(model, KeyMaker(model), endpoint, provider.demo, provider.needs_network, provider.address)
 
     def _endpoint(self, name: str, provider: Provider) -> Endpoint | BatchEndpoint:
         made: Endpoint | BatchEndpoint

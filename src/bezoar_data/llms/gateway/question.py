@@ -25,6 +25,8 @@ class Candidate:
     keys: KeyMaker
     endpoint: Endpoint | BatchEndpoint
     demo: bool
+    needs_network: bool
+    address: str
 
     @property
     def max_tokens(self) -> int | None:

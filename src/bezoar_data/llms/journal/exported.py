@@ -36,8 +36,7 @@ FIELDS: dict[str, _Types] = {
     "messages": (list, _NONE),
     "extra": (dict,),
 }
-"""The fields of an entry's line with the types of their values. Only `key` and `text` must be there, or `error` instead
-of `text`."""
+"""The fields of an entry's line with the types of their values. Only `key` and `text` or `error` must be there."""
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a mapping", _NONE: "null"}
 
@@ -74,8 +73,8 @@ def _check(value: dict[str, Any]) -> None:
     key = value.get("key", "")
     if len(key) != 64 or not set(key.lower()) <= set("0123456789abcdef"):
         raise ValueError("'key' should be 64 hex digits")
-    if (value.get("text") is None) == (value.get("error") is None):
-        raise ValueError("an entry has either a 'text' or an 'error'")
+    if value.get("text") is None and value.get("error") is None:
+        raise ValueError("an entry has a 'text' or an 'error'")
     for message in value.get("messages") or ():
         if not isinstance(message, dict) or not all(isinstance(part, str) for part in message.values()):
             raise ValueError("'messages' should be a list of messages with 'role' and 'content'")

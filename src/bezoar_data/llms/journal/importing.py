@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
+from bezoar_data.llms.journal import maintenance
 from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, STORED, Entry, compress, pack
 from bezoar_data.llms.journal.integrity import journal_error
 from bezoar_data.llms.journal.journal import Journal
@@ -34,14 +35,16 @@ class Imported:
 
 
 def import_entries(journal: Journal, files: Sequence[Path]) -> Imported:
-    """Append the entries of exported files that the journal does not hold, cleaned of secrets as all are. Nothing is
-    overwritten, and what is there stays the first answer of its question.
+    """Append the entries of exported files, and of other journals, that the journal does not hold, cleaned of secrets.
+    Nothing is overwritten, and what is there stays the first answer of its question.
 
     Raises `InputError` with the wrong lines before anything is written.
     """
     done = Imported()
-    with closing(RecordedAnswers(files)) as recorded:
-        entries = iter(recorded)
+    journals = [path for path in files if _is_sqlite(path)]
+    with closing(RecordedAnswers([path for path in files if path not in journals])) as recorded, ExitStack() as held:
+        others = [held.enter_context(Journal.open(path, create=False)) for path in journals]
+        entries = chain(recorded, *map(maintenance.entries, others))
         try:
             with closing(connect(journal.path)) as connection:
                 while group := list(islice(entries, _GROUP)):
@@ -49,6 +52,14 @@ def import_entries(journal: Journal, files: Sequence[Path]) -> Imported:
         except sqlite3.Error as error:
             raise journal_error(error, journal.path) from None
     return done
+
+
+def _is_sqlite(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError:
+        return False
 
 
 def _add(connection: sqlite3.Connection, group: Sequence[Entry], done: Imported) -> None:

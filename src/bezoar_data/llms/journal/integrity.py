@@ -47,7 +47,7 @@ def refuse_network(folder: Path) -> None:
                 "journal-on-network",
                 f"the journal cannot be kept on a network file system ({kind}): {folder}",
                 Place(str(folder)),
-                "name a folder on a local disk with --out, and copy the finished dataset afterwards",
+                "name a file on a local disk with --journal; the run's folder too must be on one (--out)",
             )
         )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +33,7 @@ from bezoar_data.llms.journal.entry import (
     unpack,
 )
 from bezoar_data.llms.journal.lookup import choose, fullest
+from bezoar_data.llms.journal.neighbours import Neighbours
 from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.llms.journal.recovery import repair
 from bezoar_data.llms.journal.schema import check_identity, connect, fetch, header_lies, lenient, migrate
@@ -48,11 +49,19 @@ class Journal:
     """An open journal. Look-ups may come from any thread; `notes` says what opening it had to mend."""
 
     def __init__(
-        self, path: Path, lock: integrity.JournalLock, notes: Iterable[str], recorded: RecordedAnswers | None = None
+        self,
+        path: Path,
+        lock: integrity.JournalLock,
+        notes: Iterable[str],
+        recorded: RecordedAnswers | None = None,
+        near: Sequence[Path] = (),
     ) -> None:
         self.path = path
         self.recorded = recorded
+        self._neighbours = Neighbours(near)
         self.notes: list[str] = list(notes)
+        self.tell: Callable[[str], None] | None = None
+        """Is given each further note as it comes."""
         self._lock = lock
         self._reading = threading.Lock()
         self._reader = connect(path)
@@ -62,9 +71,11 @@ class Journal:
         self._closed = False
 
     @classmethod
-    def open(cls, path: str | Path, *, create: bool = True, answers: Sequence[Path] = ()) -> Journal:
+    def open(
+        cls, path: str | Path, *, create: bool = True, answers: Sequence[Path] = (), near: Sequence[Path] = ()
+    ) -> Journal:
         """Open the journal at `path`, made if need be, checked, mended and migrated. What it has no answer to is
-        looked up in the files of recorded `answers`.
+        looked up in the files of recorded `answers`, and a note says so if one of the journals `near` has one.
 
         Raises `InputError` for a network file system, a file that is no journal, one of a newer format, or one that
         cannot be read or made; with `create=False` also when it is not there.
@@ -91,7 +102,7 @@ class Journal:
             with closing(connect(path)) as connection:
                 check_identity(connection, path)
                 migrate(connection)
-            return cls(path, lock, notes, RecordedAnswers(answers) if answers else None)
+            return cls(path, lock, notes, RecordedAnswers(answers) if answers else None, near)
         except OSError as error:
             lock.release()
             raise _unusable(path, error.strerror or str(error)) from None
@@ -125,9 +136,11 @@ class Journal:
         journal has none, and stay out of it."""
         entries = self._entries(key)
         entry = choose(entries, max_tokens, retry_failed=retry_failed)
-        if self.recorded is None or (entry is not None and entry.error in (None, REDACTED)):
-            return entry
-        return choose([*entries, *self.recorded.entries(key)], max_tokens, retry_failed=retry_failed)
+        if self.recorded is not None and (entry is None or entry.error not in (None, REDACTED)):
+            entry = choose([*entries, *self.recorded.entries(key)], max_tokens, retry_failed=retry_failed)
+        if entry is None and self._neighbours:
+            self._look_next_door(key)
+        return entry
 
     async def put(self, entry: Entry) -> Entry:
         """Write an entry; return when it is safe, with the entry that now stands for its question.
@@ -171,6 +184,7 @@ class Journal:
                 self._reader.close()
             if self.recorded is not None:
                 self.recorded.close()
+            self._neighbours.close()
             self._lock.release()
 
     def __enter__(self) -> Journal:
@@ -198,10 +212,18 @@ class Journal:
         entries.extend(waiting)
         return entries
 
+    def _look_next_door(self, key: str) -> None:
+        holder = self._neighbours.holder(key)
+        if holder is not None:
+            way = f"`bezoar-data journal import {holder} --journal {self.path}` brings them in"
+            self._note(f"lacks answers that {holder} holds: {way}")
+
     def _note(self, what: str) -> None:
         note = f"the journal {self.path} {what}"
         if note not in self.notes:
             self.notes.append(note)
+            if self.tell is not None:
+                self.tell(note)
 
     @contextmanager
     def _reads(self) -> Iterator[None]:
@@ -220,7 +242,7 @@ def _unusable(path: Path, why: str) -> InputError:
             "journal-unusable",
             f"the journal {path} cannot be opened: {why}",
             Place(str(path)),
-            "it needs a folder on a local disk that may be written; name another with --out",
+            "it needs a folder on a local disk that may be written; name another journal with --journal",
         )
     )
 

@@ -26,6 +26,7 @@ from bezoar_data.llms.journal.entry import (
     JournalError,
     expand,
     key_bytes,
+    pack,
     tombstone,
     unpack,
 )
@@ -33,6 +34,7 @@ from bezoar_data.llms.journal.exported import write_entries
 from bezoar_data.llms.journal.integrity import journal_error, reading
 from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.schema import connect, lenient
+from bezoar_data.llms.journal.writer import insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,13 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What a redaction did: `entries` lost their content, `unknown` keys were not there, `copies` are files set aside
-    as damaged beside the journal, which may still hold the content and are left to their owner."""
+    """What a redaction did: `entries` lost their content, `unknown` keys were not there, `elsewhere` answers of rows
+    were recorded ones, which serve no more; `copies` are files set aside as damaged beside the journal, which may still
+    hold the content and are left to their owner."""
 
     entries: int
     unknown: tuple[str, ...]
+    elsewhere: int
     copies: tuple[Path, ...]
 
 
@@ -206,14 +210,16 @@ def prune(
         return int(count)
 
 
-def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
+def redact(journal: Journal, keys: Iterable[str], of_rows: Iterable[str] = ()) -> Redaction:
     """Take the content of these answers, and of all answers to the same messages, out of the file for good.
 
     Text, messages, details and request ids go, from the log and from unused pages too. What stays says whose answer
     it was, what it cost and that it is gone; look-ups then answer `redacted`, so that a run drops the row instead of
-    silently asking, paying and storing again.
+    silently asking, paying and storing again. Keys `of_rows` that the journal does not hold are of recorded answers:
+    for them it says from now on that they are redacted.
     """
-    wanted = {key_bytes(key): key for key in keys}
+    elsewhere = {key_bytes(key): key for key in of_rows}
+    wanted = {**elsewhere, **{key_bytes(key): key for key in keys}}
     today = time.strftime("%Y-%m-%d", time.gmtime())
     with _exclusive(journal) as connection:
         with _transaction(connection):
@@ -236,10 +242,13 @@ def redact(journal: Journal, keys: Iterable[str]) -> Redaction:
             connection.executemany("DELETE FROM requests WHERE hash = ?", [(h,) for h in hashes])
             # Results of batches that nobody has asked for yet hold the same content.
             connection.executemany("DELETE FROM batch_items WHERE instr(keys, ?)", [(raw,) for raw in wanted])
+            gone = [pack(Entry(key, None, error=REDACTED)).row for raw, key in elsewhere.items() if raw not in found]
+            insert(connection, f"INSERT INTO answers ({STORED})", [tombstone(row[:-1], today) for row in gone])
         # Also when nothing changed: an earlier redaction may have been killed before it came to this.
         _rewrite(connection, journal.path)
     copies = sorted(journal.path.parent.glob(f"{journal.path.stem}.damaged-*"))
-    return Redaction(len(changed), tuple(k for raw, k in wanted.items() if raw not in found), tuple(copies))
+    unknown = tuple(key for raw, key in wanted.items() if raw not in found and raw not in elsewhere)
+    return Redaction(len(changed), unknown, len(gone), tuple(copies))
 
 
 @contextmanager

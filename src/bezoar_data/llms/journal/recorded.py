@@ -49,6 +49,12 @@ class RecordedAnswers:
             self._read()
         return [self._entry(place) for place in self._places.get(key_bytes(key), ())]
 
+    def whole(self, key: str) -> list[Entry]:
+        """The entries of a key with their messages, as they stand in the files."""
+        if self._open is None:
+            self._read()
+        return [self._whole(place) for place in self._places.get(key_bytes(key), ())]
+
     def __iter__(self) -> Iterator[Entry]:
         """Every entry with its messages, in the order of the files."""
         if self._open is None:
@@ -97,7 +103,7 @@ class RecordedAnswers:
 def _seekable(path: Path) -> IO[bytes]:
     """The file's text, to be read at any place: a compressed one's in a file without a name."""
     try:
-        if path.suffix not in (".gz", ".zst"):
+        if path.suffix not in (".gz", ".zst") or path.stat().st_size == 0:
             return path.open("rb")
         text = tempfile.TemporaryFile(prefix="bezoar-answers-")  # noqa: SIM115 (closed by whoever is given it)
         try:

@@ -42,6 +42,7 @@ def repair(path: Path, reason: str, wal: bytes) -> str:
             migrate(connection)
             recovered = _fill(connection, _rows(path, wal, scratch))
             _carry_batches(connection, path)
+            _carry_places(connection, path)
         if recovered == 0 and not _looks_like_ours(path):
             raise not_a_journal(path)
         aside = _free_name(path)
@@ -123,6 +124,17 @@ def _carry_batches(connection: sqlite3.Connection, damaged: Path) -> None:
     connection.executemany("INSERT OR IGNORE INTO batch_items VALUES (?, ?, ?, ?, ?, ?)", items)
     connection.execute("UPDATE batches SET state = 'working' WHERE state = 'collected' AND remote IS NOT NULL")
     connection.execute("COMMIT")
+
+
+def _carry_places(connection: sqlite3.Connection, damaged: Path) -> None:
+    """Bring over the run folders and addresses, as far as SQLite can still read them."""
+    for table, marks in (("run_folders", "?"), ("addresses", "?, ?, ?, ?")):
+        try:
+            with closing(connect(damaged)) as old:
+                rows = old.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+        except sqlite3.Error:
+            continue
+        connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608
 
 
 def _rows(path: Path, wal: bytes, scratch: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:

@@ -1,5 +1,5 @@
-"""Which answers a row was made from: the way from a row's id to the journal's keys, through the run folders beside
-the journal. It is how a person's data is found who only knows the row."""
+"""Which answers a row was made from: the way from a row's id to the journal's keys, through the run folders that the
+journal knows. It is how a person's data is found who only knows the row."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.llms.journal.places import run_folders
 from bezoar_data.runs.row import RESERVED, Lineage
 
 
-def keys_of_rows(folder: Path, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """For each row id found in a run folder inside `folder`, the keys of all answers behind it and behind every row
-    made from it, dropped ones included. Ids that no run knows are left out."""
+def keys_of_rows(journal: Path, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """For each row id found in a run folder that the journal knows, the keys of all answers behind it and behind every
+    row made from it, dropped ones included. Ids that no run knows are left out."""
     wanted = set(ids)
     found: dict[str, dict[str, None]] = {}
-    for file in sorted({*folder.glob("*/dataset/data/*.parquet"), *folder.glob("*/dropped.parquet")}):
+    runs = run_folders(journal)
+    for file in (file for run in runs for file in [*run.glob("dataset/data/*.parquet"), *run.glob("dropped.parquet")]):
         for row in _lineages(file):
             for row_id in {row.id, *row.seed_ids, *row.parent_ids} & wanted:
                 keys = found.setdefault(row_id, {})

@@ -90,9 +90,24 @@ def _batches(connection: sqlite3.Connection) -> None:
     )
 
 
+def _places(connection: sqlite3.Connection) -> None:
+    # Run folders that lie elsewhere than beside the journal, and the addresses that answers of a model came from.
+    connection.execute("CREATE TABLE run_folders (path TEXT PRIMARY KEY) WITHOUT ROWID")
+    connection.execute(
+        """CREATE TABLE addresses (
+            provider TEXT,
+            model TEXT,
+            revision TEXT,
+            address TEXT,
+            PRIMARY KEY (provider, model, revision, address)
+        ) WITHOUT ROWID"""
+    )
+
+
 MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("answers and requests", _answers_and_requests),
     ("batches handed to providers", _batches),
+    ("run folders elsewhere and models' addresses", _places),
 )
 
 
@@ -174,7 +189,7 @@ def check_identity(connection: sqlite3.Connection, path: Path, newest: int = len
                 "journal-newer",
                 f"the journal {path} has format {version}; this version of bezoar-data knows {newest}",
                 Place(str(path)),
-                "use the newer bezoar-data that wrote it, or another --out: nothing in the file was changed",
+                "use the newer bezoar-data that wrote it, or another --journal: nothing in the file was changed",
             )
         )
 

@@ -1,0 +1,52 @@
+"""Answers for others: those of some keys, without what is of this machine and nobody else's."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, expand, key_bytes, unpack
+from bezoar_data.llms.journal.integrity import reading
+from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal.lookup import as_read
+from bezoar_data.llms.reading.answer import REASONING
+from bezoar_data.llms.redact import redact
+
+_SELECT = (
+    f"SELECT {', '.join(f'a.{name}' for name in (*COLUMNS, 'checksum'))}, r.messages "  # noqa: S608
+    "FROM answers a LEFT JOIN requests r ON r.hash = a.request WHERE a.key = ? ORDER BY a.id"
+)
+
+
+def write_shared(journal: Journal, keys: Iterable[str], to: Path, thinking: Collection[tuple[str, str]] = ()) -> int:
+    """Write every entry of the keys that answers here, as `journal export` does, compressed; return how many. Left out
+    are times, request ids and what a provider said beside the text; a model's thinking too, unless its (provider,
+    model) is among those whose rows hold their `thinking`. What was redacted stays out. The same entries give the same
+    bytes."""
+    count = 0
+    with to.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
+        for entry in _entries(journal, keys):
+            entry = as_read(entry) or entry  # older ones may hold thinking in their text
+            said = entry.extra.get(REASONING) if (entry.provider, entry.model) in thinking else None
+            extra = {REASONING: said} if said else {}
+            value = replace(entry, asked_at=0.0, answered_at=0.0, request_id=None, extra=extra).as_json()
+            file.write(redact(json.dumps(value, ensure_ascii=True) + "\n").encode())
+            count += 1
+    return count
+
+
+def _entries(journal: Journal, keys: Iterable[str]) -> Iterator[Entry]:
+    """The journal's entries, and of a key that it has no answer to the recorded ones."""
+    with reading(journal.path) as connection:
+        for key in sorted(keys):
+            answered = False
+            for *row, stored in connection.execute(_SELECT, (key_bytes(key),)):
+                if (entry := unpack(row)) is not None:
+                    answered = answered or entry.error in (None, REDACTED)
+                    messages = None if stored is None else expand(stored, row[1])
+                    yield entry if messages is None else replace(entry, messages=messages)
+            if not answered and journal.recorded is not None:
+                yield from journal.recorded.whole(key)
