@@ -69,7 +69,8 @@ def test_a_step_that_is_not_there_is_told(project: Project):
 
 def test_orcas_seeds_are_answered_whole_and_the_flawed_answers_are_those_that_checks_reject(tmp_path: Path):
     text = (PIPELINES / "answers" / "orca.yaml").read_text()
-    report = load_pipeline(PIPELINES / "orca.yaml", models=OFFLINE, out=tmp_path / "orca").run(quiet=True)
+    file, journal = PIPELINES / "orca.yaml", tmp_path / "journal.sqlite"
+    report = load_pipeline(file, models=OFFLINE, out=tmp_path / "orca", journal=journal).run(quiet=True)
     (judge,) = report.lock.judges
     assert (judge.accepted + judge.rejected, judge.rejected) == (72, text.count("# Flawed:"))
     assert report.result.usage["requests"] == 72  # the judge's
@@ -90,6 +91,9 @@ def test_other_seeds_get_placeholders_which_nobody_takes_for_answers(project: Pr
     for name in ("lamini", "evol-instruct", "best-of-n"):
         path, out = PIPELINES / f"{name}.yaml", project.folder / "runs" / name
         larger = {"steps.load_instructions.path": str(PIPELINES / "seeds" / "dolly_like.jsonl")}
-        lock = load_pipeline(path, models=OFFLINE, out=out, set=larger, limit=9).run(quiet=True).lock
+        file = load_pipeline(
+            path, models=OFFLINE, out=out, journal=out.with_name("journal.sqlite"), set=larger, limit=9
+        )
+        lock = file.run(quiet=True).lock
         assert not any(MARK in json.dumps(row) for row in project.kept(name)), name
         assert lock.counts.dropped, name
