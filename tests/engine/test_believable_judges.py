@@ -188,11 +188,10 @@ def test_one_flag_makes_the_shipped_orca_a_gpt_4_judge(
 ) -> None:
     quirks.quirks["gpt"] = lambda body, _count: chat(verdict(f"Said of {body['messages'][-1]['content'][40:90]!r}."))
     monkeypatch.setenv("OPENAI_API_KEY", "planted-0123456789")
-    pipeline = Path(__file__).parents[2] / "pipelines" / "orca.yaml"
-    out = str(tmp_path / "run")
+    shipped = Path(__file__).parents[2] / "pipelines"
     flag = f"openai:gpt-4o@{quirks.url('gpt')}"
-    more = ("--models", "pipelines/models/offline.yaml", "--limit", "3", "--out", out)
-    done = bezoar("run", str(pipeline), "--judge", flag, *more, cwd=pipeline.parents[1])
+    more = ("--models", shipped / "models" / "offline.yaml", "--limit", "3", "--out", "run")
+    done = bezoar("run", shipped / "orca.yaml", "--judge", flag, *more, cwd=tmp_path)
     assert done.code == 0, done.err
     assert "judged by judge (gpt-4o): 3 accepted" in done.out
     assert "no model judged" not in done.out
