@@ -21,6 +21,7 @@ from pathlib import Path
 import answers
 import claimed
 from answers import Item
+from ruamel.yaml import YAML
 
 from bezoar_data.measures.checks.reference import compare
 from bezoar_data.measures.checks.verdict import judge
@@ -180,6 +181,20 @@ def smollm2() -> Iterator[str]:
     yield f"The bad ones were told by: {', '.join(f'{code} {n}' for code, n in why.most_common())}."
 
 
+def by_hand() -> Iterator[str]:
+    """The answers by hand to the same questions, which were written without knowing the rules; some flawed on purpose."""
+    folder = HERE.parents[1] / "pipelines"
+    seeds = [json.loads(line) for line in (folder / "seeds" / "flan.jsonl").read_text(encoding="utf-8").splitlines()]
+    text = (folder / "answers" / "orca.yaml").read_text(encoding="utf-8")
+    entries = YAML(typ="safe").load(text)["answers"]["orca-explain"]
+    flawed = ["# Flawed:" in part for part in text.split("\n    - row: ")[1:]]
+    right, wrong = Counter[str](), Counter[str]()
+    for entry, bad in zip(entries, flawed, strict=True):
+        seed = next(one for one in seeds if entry["row"] in one["inputs"])
+        (wrong if bad else right)[judge(entry["asks"][0]["teacher"], seed["inputs"], seed["targets"]).status] += 1
+    yield f"Good ones rejected: {rate(right['Reject'], right.total())}. Flawed ones accepted: {rate(wrong['Accept'], wrong.total())}."
+
+
 def speed() -> str:
     good = answers.good_answers(held_out=True)
     times = []
@@ -198,6 +213,7 @@ def report(*, held_out: bool) -> str:
         "## The reference's answer, claimed", *reference(), "",
         "## The reference's answer, never claimed", *bare(), "",
         "## A small model's real answers", *smollm2(), "",
+        "## Answers by hand to the same questions", *by_hand(), "",
         "## Speed", speed(),
     ]  # fmt: skip
     return "\n".join(part if not part.startswith("## ") else f"{part}\n" for part in parts) + "\n"

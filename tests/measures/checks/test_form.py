@@ -140,3 +140,15 @@ def test_answers_that_people_wrote_are_seldom_found_fault_with(real_data: Path):
             question, answer, reasoning = (part.replace("\\n", "\n") for part in line.split("\t"))
             found += judge(f"{reasoning}\nThe answer is {answer}.", question, answer).status == "Reject"
         assert found <= 3, name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Both words are in the task. The one that fits is: request",
+        "You would feel hurt, and that settles it. The tone is rude",
+        "First they are sorted. Then they are written down:\n\nink, moss, harbour, chimneys",
+    ],
+)
+def test_a_result_at_the_end_needs_no_full_stop(text: str):
+    assert breaks_off(text) is None

@@ -19,6 +19,9 @@ YES_NO = "Does it?\nOPTIONS:\n- yes\n- it is not possible to tell\n- no"
 LAST = "Rosa arrived before Kim. Lena arrived after Kim but before Tom. Who arrived last?"
 
 CASES = [
+    ("Name the one that does not belong: granite", "granite", "Name the odd one: oak, birch, granite", "agrees"),
+    ("He ran to the bakery. This ending is the right one.", "in a pond", PLACES, "unstated"),
+    ("9" * 5000, "9", "", "unstated"),
     ("The answer is -5.", "5", "", "differs"),
     ("The answer is -5.", "-5", "", "agrees"),
     ("The answer is −5", "-5", "", "agrees"),

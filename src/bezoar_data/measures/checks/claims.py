@@ -29,6 +29,11 @@ _DENIED = re.compile(
 )
 _BUT = re.compile(r"\b(?:but|rather|instead)\b[,:]?(?: it is)? ", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;:]\s+(?:(?:but|so|and)\b\s*)?|\b(?:but|so|that|think|believe|say)\s+", re.IGNORECASE)
+_POINTING = re.compile(
+    r"(?:this|that|it|which|what|these|those|here|there|the (?:first|second|third|last|other|former|latter|one))\b",
+    re.IGNORECASE,
+)
+"""Words that name an answer elsewhere: "This ending is the right one"."""
 _CONCLUDES = re.compile(
     r"\b(?:so|therefore|thus|hence|consequently|in conclusion|in short|to conclude|overall|finally|this means)\b|∴",
     re.IGNORECASE,
@@ -83,7 +88,7 @@ def _claimed(match: re.Match[str]) -> tuple[int, str]:
     if match["right"]:
         before = match.string[max(0, match.start() - 100) : match.start()]
         claim = _CLAUSE.split((sentences(before) or [""])[-1])[-1].strip()
-        return match.start() - len(claim), claim
+        return match.start() - len(claim), "" if _POINTING.match(claim) else claim
     group = next(name for name in ("hashes", "boxed", "said", "chosen") if match[name])
     return match.start(group), (sentences(match[group][:1000]) or [match[group]])[0]
 

@@ -29,6 +29,11 @@ _VERB = re.compile(
     r"|went|took|made|said|came|gave|got|saw|found|told|felt|became|began|kept|held|[a-z]{3,}ed|[a-z]{3,}s)\b"
 )
 _FORMULA = re.compile(r"[=<>≤≥≈^√∑∫]|\\[a-z]+|\d\s*[+*/×÷·−-]\s*\d")
+_RESULT = re.compile(
+    r":\s+(?:[^\s:.!?]+\s*){1,6}\Z|(?:\A|[.!?]\s+)(?:\w+ ){1,3}(?:is|are|was|were) [^\s.!?]+\Z|\banswer is \S+\Z",
+    re.IGNORECASE,
+)
+"""A result at the end, which often goes without a full stop: "The answer is: delivery", "The tone is rude"."""
 _FACE = re.compile(r"[:;=]-?\(\Z")
 _DANGLING = frozenset(
     """
@@ -117,7 +122,9 @@ def _begun(last: str, words: list[str], asked: str) -> str:
 def _misses_its_end(prose: str) -> bool:
     """Whether the last line misses a full stop that the rest of the text, or its own length, leads one to expect."""
     *before, last = [line.strip() for line in prose.split("\n") if line.strip()]
-    if last[-1].isdigit() or _FORMULA.search(last[-60:]):
+    if before and before[-1].endswith(":") and len(last.split()) <= 6:
+        return False
+    if last[-1].isdigit() or _FORMULA.search(last[-60:]) or _RESULT.search(last):
         return False
     if _ITEM.match(last):
         items = [line for line in before if _ITEM.match(line)]

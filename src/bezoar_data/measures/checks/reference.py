@@ -333,7 +333,9 @@ def _as_words(said: str, wanted: str, asked: str) -> Compared:
     parts = sentences(read.rest)
     # What the question names already proves nothing by being named.
     where = [parts[0], parts[-1]] if parts and _holds(_bare(asked), words) else parts
-    holding = next((part for part in where if _affirms(part, words)), None)
+    # What stands behind a colon is not denied by what stands before it.
+    pieces = (piece for part in where for piece in re.split(r"[:;]\s+", part))
+    holding = next((piece for piece in pieces if _affirms(piece, words)), None)
     return Compared("agrees" if holding else "unstated", "short", wanted, holding or "")
 
 
