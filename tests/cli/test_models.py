@@ -14,6 +14,8 @@ from bezoar_data.llms.providers.base import known_providers
 from support.command import bezoar
 from support.fault_server import FaultServer
 from support.projects import JUDGED, STEPS, Project
+from support.quirk_server import QuirkServer
+from support.quirks.answers import THINKING_WORDS
 
 MODELS = Path(__file__).parents[2] / "pipelines" / "models"
 
@@ -123,6 +125,16 @@ def test_a_check_asks_each_model_once_and_shows_what_the_server_has(project: Pro
     assert "its server has: qwen2.5:7b" in bad.out
     assert "terms of its answers: terms unknown" in bad.out
     assert not (project.folder / "runs").exists()
+
+
+def test_a_check_reads_an_answer_as_a_run_does(project: Project, quirks: QuirkServer) -> None:
+    good = project.bezoar("models", "check", "--teacher", f"openai:m@{quirks.url('thinks_think')}")
+    assert good.code == 0, good.err
+    assert not any(word in good.out for word in THINKING_WORDS)
+    bad = project.bezoar("models", "check", "--teacher", f"openai:m@{quirks.url('unclosed_length')}")
+    assert bad.code == 2
+    assert "the model thought and gave no answer (its thinking never ended" in bad.out + bad.err
+    assert "a larger sampling.max_tokens, or thinking turned off" in bad.out + bad.err
 
 
 def test_a_check_of_a_pipeline_asks_the_roles_of_its_steps(project: Project, server: FaultServer) -> None:

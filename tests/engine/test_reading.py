@@ -12,7 +12,7 @@ import pytest
 
 from support.projects import Project
 from support.quirk_server import QuirkServer
-from support.quirks.answers import SPELLINGS, THINKING_WORDS
+from support.quirks.answers import SPELLINGS, THINKING_WORDS, THOUGHT
 from support.quirks.base import chat, text_for
 
 ORCA = """\
@@ -82,6 +82,9 @@ def test_thinking_in_every_spelling_reaches_no_dataset(
     for path, text in texts.items():
         for word in (*THINKING_WORDS, *MARKS):
             assert word not in text, f"{word} in {path.name}"
+    if steps == ORCA:
+        counted = sum(use["completion_tokens"] for use in done.json["usage"])
+        assert counted == done.json["asked"]["completion_tokens"], "what only thought was paid for"
     reasons = {row["reason"] for row in project.dropped()}
     assert "only_thinking" in reasons, "and what thinks without end is no row"
     journal = b"".join(p.read_bytes() for p in (project.folder / "runs").glob("journal.sqlite*"))
@@ -112,3 +115,20 @@ def test_what_is_odd_is_counted_by_name_in_the_summary(project: Project, quirks:
     project.pipeline(ORCA, tolerate=1.0)
     done = project.run()
     assert "dropped by orca-explain: 1 truncated" in done.out
+
+
+def test_thinking_is_kept_where_that_is_asked_for(project: Project, quirks: QuirkServer) -> None:
+    """In one spelling, whatever the model's, without a new request; lock and card say so."""
+    project.rows(2)
+    project.models(quirks.url("thinks_mistral"))
+    project.pipeline(ORCA)
+    assert project.run().code == 0
+    project.models(quirks.url("thinks_mistral"), thinking="keep")
+    done = project.run()
+    assert done.code == 0, done.err
+    assert quirks.asked("thinks_mistral") == 2
+    for row in project.kept():
+        assert row["explained_targets"].startswith(f"<think>\n{THOUGHT}\n</think>\n\n")
+    dataset = project.folder / "runs" / "test" / "dataset"
+    assert json.loads((dataset / "lock.json").read_text())["models"][0]["thinking"] == "keep"
+    assert "its thinking stands before its answers" in (dataset / "README.md").read_text()

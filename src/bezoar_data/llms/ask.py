@@ -82,12 +82,24 @@ class Answer:
 
 class Refused(BezoarError):
     """This one question gets no answer, for good: `llms.refusals` tells the causes. Thrown into the step's generator;
-    uncaught, it drops the row with this reason. `text` is what the model said all the same, if it said anything.
-    `lasting`: it would be refused again whatever is set otherwise, so it may be journalled."""
+    uncaught, it drops the row with this reason. `text` is what the model said all the same, if it said anything;
+    `keys` name what was journalled of it and paid for, as `model`'s. `lasting`: it would be refused again whatever is
+    set otherwise, so it may be journalled."""
 
-    def __init__(self, reason: str, detail: str, text: str | None = None, *, lasting: bool = True) -> None:
+    def __init__(
+        self,
+        reason: str,
+        detail: str,
+        text: str | None = None,
+        *,
+        lasting: bool = True,
+        keys: tuple[str, ...] = (),
+        model: str = "",
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.text = text
+        self.keys = keys
+        self.model = model
         self.lasting = lasting

@@ -14,8 +14,10 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.endpoint.usage import cost_of
 from bezoar_data.llms.providers.base import Completion, Provider, ProviderError, Request, provider_class
+from bezoar_data.llms.providers.common.received import received
 from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.llms.redact import redact
+from bezoar_data.llms.refusals import REFUSALS
 from bezoar_data.llms.retry_policy import Refusal
 
 QUESTION = ({"role": "user", "content": "Reply with the one word: ready"},)
@@ -79,6 +81,11 @@ async def _check(model: Model) -> ModelCheck:
         return ModelCheck(model, (problem,), seconds=time.monotonic() - began, known=known)
     except InputError as error:
         return ModelCheck(model, error.problems, seconds=time.monotonic() - began)
+    if completion.error is not None:
+        rule = REFUSALS[completion.error]
+        why = redact(f"{provider.address} answered, but {rule.means} ({completion.detail})")
+        problem = Problem("no-answer", why, hint=rule.remedy)
+        return ModelCheck(model, (problem,), seconds=time.monotonic() - began)
     prompt, said = completion.prompt_tokens, completion.completion_tokens
     cost = None if prompt is None or said is None else cost_of(model.price, prompt, said)
     return ModelCheck(model, (), completion.text.strip(), time.monotonic() - began, prompt, said, cost)
@@ -90,7 +97,7 @@ async def _ask(provider: Provider) -> Completion:
     try:
         while True:
             try:
-                return (await provider.complete(request))[0]
+                return received(await provider.complete(request))[0]
             except Refusal as refusal:
                 # As a run does: without what the endpoint does not take.
                 if provider.adapt(refusal, request) is None:

@@ -100,6 +100,8 @@ class LockedModel:
     """Whether fixed rules answered, and no model."""
     thinking: Literal["split", "keep"]
     steps: tuple[str, ...]
+    thinking: Literal["split", "keep"] = "split"
+    """Whether its thinking stands before its answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,7 +172,8 @@ class Spool:
             query = """
                 WITH took AS (
                     SELECT used.step, a.model, a.key, a.prompt_tokens, a.completion_tokens, a.cost, a.extra
-                    FROM used JOIN journal.answers AS a ON a.key = used.key WHERE a.error IS NULL
+                    FROM used JOIN journal.answers AS a ON a.key = used.key
+                    WHERE a.error IS NULL OR a.completion_tokens IS NOT NULL
                     UNION ALL
                     SELECT used.step, r.model, r.key, r.prompt_tokens, r.completion_tokens, r.cost, r.extra
                     FROM used JOIN recorded AS r ON r.key = used.key

@@ -99,6 +99,10 @@ class RowRun:
                 self.row = Row(self.row.columns, lineage)
                 ask = self._generator.send(reply)
             else:
+                if reply.keys:  # no answer, and paid for all the same
+                    name = answer_name(self._step.name, self._to)
+                    lineage = self.row.lineage.answered(name, reply.model, reply.keys, demo=False)
+                    self.row = Row(self.row.columns, lineage)
                 ask = self._generator.throw(reply)
         except StopIteration as end:
             return outcome_of(self._step, self.row, end.value)

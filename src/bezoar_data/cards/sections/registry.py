@@ -289,6 +289,8 @@ def _sampling(values: Mapping[str, Any]) -> str:
 def _what(model: LockedModel) -> str:
     if model.rules:
         return " (rules, no model)"
+    if model.thinking == "keep":
+        return " (its thinking stands before its answers)"
     return " (demonstration)" if model.demo else ""
 
 

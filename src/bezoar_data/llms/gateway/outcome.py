@@ -19,7 +19,10 @@ def refusal_in(entries: Sequence[Entry | None]) -> Refused | None:
             if entry.error is None:
                 return None
             first = first or entry
-    return None if first is None else Refused(first.error or "", first.detail, first.text)
+    if first is None:
+        return None
+    paid = tuple(e.key for e in entries if e is not None and e.completion_tokens is not None)
+    return Refused(first.error or "", first.detail, first.text, keys=paid, model=first.model)
 
 
 def answer_of(entries: Sequence[Entry | None], model: Model, *, demo: bool) -> Answer:
