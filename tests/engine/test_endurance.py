@@ -161,7 +161,8 @@ def test_a_full_disk_ends_with_a_message_and_room_lets_the_run_go_on(project: Pr
     small = project.folder / "small"
     small.mkdir()
     script = (
-        f"run='{sys.executable} -m bezoar_data.cli.main run pipeline.yaml --out small/runs/test'\n"
+        f"run='{sys.executable} -m bezoar_data.cli.main run pipeline.yaml --out small/runs/test"
+        " --journal small/runs/journal.sqlite'\n"
         "mount -t tmpfs -o size=2m tmpfs small || exit 99\n"
         "$run; code=$?\n"
         "mount -o remount,size=200m small\n"
