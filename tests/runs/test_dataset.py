@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import random
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.config.errors import BezoarError, InputError
-from bezoar_data.runs.dataset import ROW_GROUP, write_dataset, write_dropped
+from bezoar_data.runs.dataset import MOST_GROUP, Written, write_dataset, write_dropped
 from bezoar_data.runs.folder import RunFolder, replace_folder, restore_folder
 from bezoar_data.runs.hashing import sha256_of
-from bezoar_data.runs.row import Columns, Drop, Lineage, Row, seed_id
+from bezoar_data.runs.row import Columns, Drop, Lineage, Row, content_hash, seed_id
 from bezoar_data.runs.splits import SplitPlan
 from bezoar_data.runs.spool import Spool
+from support.chunks import share_kept
 
 
 def make_row(position: int, columns: Columns, *child: int) -> Row:
@@ -71,28 +76,128 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path, shuffled: int):
 
 
 def test_columns_seen_late_or_mixed_are_not_lost(tmp_path: Path, spool: Spool):
-    for i in range(ROW_GROUP + 5):
+    for i in range(MOST_GROUP + 5):
         columns: Columns = {"n": i, "mixed": 1}
-        if i >= ROW_GROUP:
+        if i >= MOST_GROUP:
             columns |= {"late": [i], "n": i + 0.5, "mixed": "one"}
         spool.keep(make_row(i, columns))
     written = write_dataset(spool, tmp_path / "out", splits={}, seed=0)
     table = pq.read_table(tmp_path / "out" / written.files[0].path)
-    assert table.num_rows == ROW_GROUP + 5
-    assert table.column("late")[ROW_GROUP].as_py() == [ROW_GROUP]
-    assert table.column("n")[ROW_GROUP].as_py() == ROW_GROUP + 0.5
+    assert table.num_rows == MOST_GROUP + 5
+    assert table.column("late")[MOST_GROUP].as_py() == [MOST_GROUP]
+    assert table.column("n")[MOST_GROUP].as_py() == MOST_GROUP + 0.5
     assert written.mixed == ("mixed",)
-    assert {table.column("mixed")[0].as_py(), table.column("mixed")[ROW_GROUP].as_py()} == {"1", "one"}
+    assert {table.column("mixed")[0].as_py(), table.column("mixed")[MOST_GROUP].as_py()} == {"1", "one"}
+
+
+def published(spool: Spool, folder: Path, *rows: Columns) -> tuple[list[Columns], Written]:
+    """The rows as a dataset's reader gets them. Each has the hash of what stands there."""
+    for i, columns in enumerate(rows):
+        spool.keep(make_row(i, columns))
+    written = write_dataset(spool, folder / "out", splits={}, seed=0)
+    read = pq.read_table(folder / "out" / written.files[0].path).to_pylist()
+    for row in read:
+        own = {k: v for k, v in row.items() if k in rows[0]}
+        assert row["content_hash"] == content_hash(own)
+    return [{k: row[k] for k in rows[0]} for row in read], written
+
+
+BIG = 9007199254740993
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "mixed"),
+    [
+        ((1, 4.5), (1.0, 4.5), False),
+        ((BIG, 4.5), (str(BIG), "4.5"), True),
+        ((1, 2**63), (1, 2**63), False),
+        ((-1, 2**63), ("-1", str(2**63)), True),
+        ((10**30, 1), (str(10**30), "1"), True),
+        ((True, 1), ("true", "1"), True),
+        ((1, "1"), ("1", "1"), True),
+        (("text", [1]), ("text", "[1]"), True),
+        (({}, {}), ("{}", "{}"), True),
+        (([{}], [{}]), ("[{}]", "[{}]"), True),
+        (([], [1]), ([], [1]), False),
+        (([1, "a"], []), ('[1, "a"]', "[]"), True),
+        (({"a": 1}, {"a": 2}), ({"a": 1}, {"a": 2}), False),
+        (({"a": 1}, {"b": 2}), ('{"a": 1}', '{"b": 2}'), True),
+        (({"a": 1}, {"a": "x"}), ('{"a": 1}', '{"a": "x"}'), True),
+        ((float("inf"), -0.0), (float("inf"), -0.0), False),
+        ((None, 2), (None, 2), False),
+        ((None, None), (None, None), False),
+        ((date(2026, 1, 31), datetime(2026, 1, 31, 12)), ("2026-01-31", "2026-01-31T12:00:00"), False),
+        ((Decimal("1.10"), None), ("1.10", None), False),
+    ],
+)
+def test_every_value_comes_out_exactly_or_as_json_text(
+    tmp_path: Path, spool: Spool, values: tuple[Any, ...], expected: tuple[Any, ...], mixed: bool
+):
+    rows, written = published(spool, tmp_path, *({"x": value} for value in values))
+    assert [repr(row["x"]) for row in rows] == [repr(value) for value in expected]
+    assert written.mixed == (("x",) if mixed else ())
+
+
+def test_a_number_that_is_none_stays_one(tmp_path: Path, spool: Spool):
+    rows, _ = published(spool, tmp_path, {"x": float("nan")}, {"x": None})
+    assert math.isnan(rows[0]["x"])
+    assert rows[1]["x"] is None
+
+
+def test_turns_have_one_form_and_what_one_lacks_is_null(tmp_path: Path, spool: Spool):
+    call = [{"id": "1", "function": {"name": "f", "arguments": {"a": 1}}}]
+    talks = [
+        [{"role": "user", "content": "Hi"}],
+        [{"role": "assistant", "content": None, "tool_calls": call}, {"role": "tool", "content": "2", "name": "f"}],
+    ]
+    rows, written = published(spool, tmp_path, *({"messages": talk} for talk in talks))
+    none = {"tool_calls": None, "name": None}
+    assert rows[0]["messages"] == [{"role": "user", "content": "Hi", **none}]
+    assert rows[1]["messages"][0]["tool_calls"] == call
+    assert written.mixed == ()
+
+
+def test_a_row_more_leaves_the_bytes_of_the_others_as_they_were(tmp_path: Path, real_data: Path):
+    lines = [f.split("\t") for p in sorted((real_data / "flan_cot").glob("*.tsv")) for f in p.read_text().splitlines()]
+    texts = [(q, a, r) for q, a, r in (line for line in lines if len(line) == 3)]
+    rows = [
+        {"inputs": f"{q} ({i})", "targets": a, "explained_targets": f"{r} {texts[-i % 977][2]} {i}"}
+        for i, (q, a, r) in enumerate(texts[k % len(texts)] for k in range(40_000))
+    ]
+    for name, there in (
+        ("before", rows),
+        ("after", [*rows[:20_000], {**rows[7], "inputs": "A new one?"}, *rows[20_000:]]),
+    ):
+        spool = Spool(tmp_path / f"{name}.sqlite")
+        for i, columns in enumerate(there):
+            spool.keep(make_row(i, columns))
+        write_dataset(spool, tmp_path / name, splits={}, seed=0)
+        spool.close()
+    assert share_kept(tmp_path / "before", tmp_path / "after") >= 0.85
+
+
+def test_a_large_split_is_several_files(tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("bezoar_data.runs.dataset.TARGET_BYTES", 3_000_000)
+    monkeypatch.setattr("bezoar_data.runs.dataset.MOST_GROUP", 6000)
+    for i in range(20_000):
+        spool.keep(make_row(i, {"text": f"row {i} " * 20}))
+    written = write_dataset(spool, tmp_path / "out", splits={}, seed=0)
+    count = len(written.files)
+    assert count > 1
+    assert [f.path for f in written.files] == [f"data/train-{i:05d}-of-{count:05d}.parquet" for i in range(count)]
+    read = [row for f in written.files for row in pq.read_table(tmp_path / "out" / f.path)["text"].to_pylist()]
+    assert read == [f"row {i} " * 20 for i in range(20_000)]
+    assert sorted(p.name for p in (tmp_path / "out/data").iterdir()) == [Path(f.path).name for f in written.files]
 
 
 def test_a_dataset_without_rows_still_has_its_columns(tmp_path: Path, spool: Spool):
     written = write_dataset(spool, tmp_path / "out", splits={}, seed=0, expected=["inputs", "judge_status"])
     assert written.rows == 0
     assert pq.read_schema(tmp_path / "out" / written.files[0].path).names == [
-        "id",
-        "content_hash",
         "inputs",
         "judge_status",
+        "id",
+        "content_hash",
         "seed_ids",
         "parent_ids",
         "_bezoar",

@@ -97,19 +97,19 @@ def _dataset_info(lock: Lock) -> dict[str, Any] | None:
     features = hub_features(lock.columns)
     if features is None:
         return None
-    # The Hub's reader wants `num_bytes` beside each count of rows, which it checks when it loads: bytes as on disk.
     splits: dict[str, dict[str, Any]] = {}
+    size = 0
     for file in declared_data(lock.data):
         split = splits.setdefault(file.split, {"name": file.split, "num_bytes": 0, "num_examples": 0})
-        split["num_bytes"] += file.bytes
+        split["num_bytes"] += file.memory
         split["num_examples"] += file.rows
-    size = sum(split["num_bytes"] for split in splits.values())
+        size += file.bytes
     return {
         "config_name": "default",
         "features": features,
         "splits": list(splits.values()),
         "download_size": size,
-        "dataset_size": size,
+        "dataset_size": sum(split["num_bytes"] for split in splits.values()),
     }
 
 

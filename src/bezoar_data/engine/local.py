@@ -8,13 +8,13 @@ afterwards.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections import Counter
 from pathlib import Path
 
 import datasets
-import orjson
 
 from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.config.problems import Problem
@@ -67,7 +67,7 @@ def run_local(
     datasets.disable_progress_bars()
     distiset = pipeline.run(use_cache=False)
     packed = [r for split in distiset.values() for part in split.values() for r in part[PACKED]] if distiset else []
-    rows = [Row.decode(orjson.loads(text)) for text in packed]
+    rows = [Row.decode(json.loads(text)) for text in packed]
     judging.all_judged(rows)
     seen = set()
     taken_in: Counter[str] = Counter()

@@ -16,17 +16,21 @@ import pyarrow.parquet as pq
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.lock import DataFile
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
-from bezoar_data.runs.row import RESERVED, Lineage, Row, content_hash
+from bezoar_data.runs.row import RESERVED, Columns, Lineage, Row, content_hash
 from bezoar_data.runs.splits import TRAIN, SplitPlan
 from bezoar_data.runs.spool import Spool
+from bezoar_data.runs.types import ColumnTypes
 
-ROW_GROUP = 10_000
-"""Rows in a Parquet row group."""
+LEAST_GROUP, MOST_GROUP = 5_000, 40_000
+"""Rows in a Parquet row group. Between the two, a group ends at the first row whose hash says so."""
+_GROUP_SPREAD = 10_000
+"""One row in so many ends a group."""
+TARGET_BYTES = 1 << 30
+"""Bytes in memory after which a split goes on in another file: some 300 MB on disk."""
 _CHUNK = 1_000
 """Rows held as Python objects at once; Arrow holds those of a row group in far less."""
 _IDS = pa.list_(pa.string())
-_LEADING = {"id": pa.string(), "content_hash": pa.string()}
-_TRAILING = {"seed_ids": _IDS, "parent_ids": _IDS, RESERVED: pa.string()}
+_LINEAGE = {"id": pa.string(), "content_hash": pa.string(), "seed_ids": _IDS, "parent_ids": _IDS, RESERVED: pa.string()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,14 @@ Review = Callable[[Mapping[str, Any], Lineage], Mapping[str, Any]]
 """Gives what people said of a row, as `REVIEW_COLUMNS`, from its id, hash and columns."""
 
 
-def publishable(row: Row, review: Review | None = None) -> dict[str, Any]:
-    """A kept row as it stands in the dataset: ids first, then its columns, what people said of it, then lineage."""
-    lineage = row.lineage
-    own = {"id": lineage.id, "content_hash": content_hash(row.columns), **row.columns}
+def publishable(lineage: Lineage, columns: Columns, review: Review | None = None) -> dict[str, Any]:
+    """A kept row as it stands in the dataset, from its columns as they are published: they first, then what people said
+    of it, then lineage."""
+    identity = {"id": lineage.id, "content_hash": content_hash(columns)}
     return {
-        **own,
-        **(review(own, lineage) if review is not None else {}),
+        **columns,
+        **(review({**identity, **columns}, lineage) if review is not None else {}),
+        **identity,
         "seed_ids": list(lineage.seed_ids),
         "parent_ids": list(lineage.parent_ids),
         RESERVED: lineage.to_json(),
@@ -70,84 +75,131 @@ def write_dataset(
     review: Review | None = None,
     worth_showing: Callable[[Mapping[str, Any]], bool] = lambda _: True,
 ) -> Written:
-    """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`.
+    """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`, in several where
+    they would be larger than `TARGET_BYTES`.
 
     `expected` names the columns of a dataset without rows; `on_row` is called with each row; `review` gives what
-    people said of it. The example is the first row `worth_showing`, else the first. The schema is the union over all
-    rows: a first pass finds it, a second writes. Bytes depend on the rows, the splits, what people said and the pyarrow
-    version only.
+    people said of it. The example is the first row `worth_showing`, else the first. A first pass over the rows settles
+    the columns' types, a second writes. Bytes depend on the rows, the splits, what people said and the pyarrow version
+    only.
     """
     (folder / "data").mkdir(parents=True)
-    schema, mixed, rows = _schema(spool, expected, reviewed=review is not None)
+    types = ColumnTypes()
+    for row in spool.kept():
+        types.see(row.columns)
+    schema = _schema(types, expected, reviewed=review is not None)
     plan = SplitPlan((r.lineage.seed_ids for r in spool.kept()), splits, seed) if splits else None
     names = plan.names if plan else (TRAIN,)
     first: dict[str, Any] | None = None
     example: dict[str, Any] | None = None
     with ExitStack() as open_files:
-        files = {name: _SplitFile(folder, name, schema, mixed) for name in names}
+        files = {name: SplitWriter(folder, name, schema) for name in names}
         for file in files.values():
             open_files.callback(file.close)
         for row in spool.kept():
+            published = types.published(row.columns)
+            value = publishable(row.lineage, published, review)
             if on_row is not None:
-                on_row(row)
-            value = publishable(row, review)
+                on_row(Row(published, row.lineage))
             first = first or dict(value)
             if example is None and worth_showing(value):
                 example = dict(value)
             files[plan.split_of(row.lineage.seed_ids) if plan else TRAIN].add(value)
     columns = {f.name: str(f.type) for f in schema}
-    described = tuple(file.describe(folder) for file in files.values())
-    return Written(files=described, columns=columns, rows=rows, example=example or first, mixed=mixed)
+    described = tuple(one for file in files.values() for one in file.files)
+    return Written(files=described, columns=columns, rows=types.rows, example=example or first, mixed=types.mixed)
 
 
-class _SplitFile:
-    """One split's Parquet file while it is written."""
+class SplitWriter:
+    """One split's Parquet files while they are written.
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema, mixed: Sequence[str]) -> None:
-        self._path = folder / "data" / f"{name}-00000-of-00001.parquet"
+    The files are made for a store that keeps equal chunks of bytes once, as the Hub does: pages and row groups end
+    where the rows' content says and not after a fixed number, so that a row more moves no boundary but those beside
+    it.
+    """
+
+    def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
+        self._folder = folder
         self._name = name
         self._schema = schema
-        self._mixed = mixed
-        self._writer = open_data_file(self._path, schema)
         self._pending: list[dict[str, Any]] = []
         self._tables: list[pa.Table] = []
-        self._rows = 0
+        self._group = 0
+        self._size = 0
+        self._parts: list[Path] = []
+        self._writer = self._open()
+        self.files: tuple[DataFile, ...] = ()
+        """The files, once it is closed."""
 
     def add(self, value: dict[str, Any]) -> None:
         self._pending.append(value)
-        self._rows += 1
+        self._group += 1
         if len(self._pending) == _CHUNK:
             self._settle()
-        if self._rows % ROW_GROUP == 0:
-            self._write()
+        ends = self._group >= LEAST_GROUP and int(value["content_hash"][:8], 16) % _GROUP_SPREAD == 0
+        if ends or self._group == MOST_GROUP:
+            self.end_group()
+
+    def end_group(self) -> None:
+        self._settle()
+        if not self._tables:
+            return
+        table = pa.concat_tables(self._tables).combine_chunks()
+        # Without what people said: it comes later, and must not move rows to other files.
+        size = table.drop_columns([n for n in REVIEW_COLUMNS if n in table.column_names]).nbytes
+        if self._size and self._size + size > TARGET_BYTES:
+            self._end_part()
+            self._writer = self._open()
+        self._writer.write_table(table, row_group_size=MOST_GROUP)
+        self._size += size
+        self._tables, self._group = [], 0
 
     def close(self) -> None:
-        self._settle()
-        self._write()
-        self._writer.close()
+        self.end_group()
+        self._end_part()
+        count = len(self._parts)
+        described = []
+        for i, path in enumerate(self._parts):
+            final = path.with_name(f"{self._name}-{i:05d}-of-{count:05d}.parquet")
+            path.rename(final)
+            described.append(describe_file(self._folder, final, self._name))
+        self.files = tuple(described)
 
-    def describe(self, folder: Path) -> DataFile:
-        return describe_file(folder, self._path, self._name, self._rows)
+    def _open(self) -> pq.ParquetWriter:
+        self._parts.append(self._folder / "data" / f".{self._name}-{len(self._parts):05d}")
+        return open_data_file(self._parts[-1], self._schema)
+
+    def _end_part(self) -> None:
+        self._writer.close()
+        self._size = 0
 
     def _settle(self) -> None:
         if self._pending:
-            self._tables.append(_table(self._pending, self._schema, self._mixed))
+            self._tables.append(pa.Table.from_pylist(self._pending, schema=self._schema))
             self._pending = []
-
-    def _write(self) -> None:
-        if self._tables:
-            self._writer.write_table(pa.concat_tables(self._tables).combine_chunks(), row_group_size=ROW_GROUP)
-            self._tables = []
 
 
 def open_data_file(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """The one way a dataset's files are written: tables of `ROW_GROUP` rows each, as one row group."""
-    return pq.ParquetWriter(path, schema, compression="zstd")
+    """The one way a dataset's files are written. Pages are small, and dictionaries smaller: a dictionary of long texts
+    is one block that any new text changes."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        write_page_index=True,
+        dictionary_pagesize_limit=16 * 1024,
+        use_content_defined_chunking={"min_chunk_size": 64 * 1024, "max_chunk_size": 256 * 1024},
+    )
 
 
-def describe_file(folder: Path, path: Path, split: str, rows: int) -> DataFile:
+def describe_file(folder: Path, path: Path, split: str) -> DataFile:
+    """A finished file, its bytes in memory as `datasets` counts them: those of its row groups, read again."""
+    with pq.ParquetFile(path) as file:
+        rows = file.metadata.num_rows
+        memory = sum(file.read_row_group(i).nbytes for i in range(file.num_row_groups))
     where = path.relative_to(folder).as_posix()
-    return DataFile(path=where, split=split, rows=rows, bytes=path.stat().st_size, sha256=sha256_of(path))
+    size = path.stat().st_size
+    return DataFile(path=where, split=split, rows=rows, bytes=size, memory=memory, sha256=sha256_of(path))
 
 
 def review_fields() -> list[pa.Field]:
@@ -195,34 +247,11 @@ def _dropped_row(row: Row) -> dict[str, Any]:
     }
 
 
-def _schema(spool: Spool, expected: Sequence[str], *, reviewed: bool) -> tuple[pa.Schema, tuple[str, ...], int]:
-    found: dict[str, pa.DataType] = {}
-    mixed: list[str] = []
-    rows = 0
-    for chunk in _chunks(spool.kept()):
-        rows += len(chunk)
-        for name in dict.fromkeys(name for row in chunk for name in row.columns):
-            try:
-                kind = pa.array([row.columns.get(name) for row in chunk]).type
-                fields = [pa.schema([(name, t)]) for t in (found.get(name, pa.null()), kind)]
-                found[name] = pa.unify_schemas(fields, promote_options="permissive").field(0).type
-            except (pa.ArrowInvalid, pa.ArrowTypeError):
-                found[name] = pa.string()
-                mixed.append(name)
-    if not rows:
-        found = {name: pa.string() for name in expected}
-    body = {name: pa.string() if name in mixed or pa.types.is_null(t) else t for name, t in found.items()}
-    if reviewed:
-        body.update((field.name, field.type) for field in review_fields())
-    return pa.schema({**_LEADING, **body, **_TRAILING}.items()), tuple(dict.fromkeys(mixed)), rows
-
-
-def _table(rows: list[dict[str, Any]], schema: pa.Schema, mixed: Sequence[str]) -> pa.Table:
-    for name in mixed:
-        for row in rows:
-            if row.get(name) is not None and not isinstance(row[name], str):
-                row[name] = json.dumps(row[name], ensure_ascii=False, sort_keys=True)
-    return pa.Table.from_pylist(rows, schema=schema)
+def _schema(types: ColumnTypes, expected: Sequence[str], *, reviewed: bool) -> pa.Schema:
+    """What rows say comes before their hashes, which another order of rows changes, so that the former lie together."""
+    found = types.settle() if types.rows else {name: pa.string() for name in expected}
+    review = {field.name: field.type for field in review_fields()} if reviewed else {}
+    return pa.schema({**found, **review, **_LINEAGE}.items())
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:

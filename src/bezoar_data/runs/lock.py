@@ -384,6 +384,8 @@ class DataFile:
     split: str
     rows: int
     bytes: int
+    memory: int
+    """Bytes of its rows in Arrow, without compression: what `datasets` calls `num_bytes`."""
     sha256: str
 
 

@@ -48,11 +48,8 @@ def canonical(value: Any) -> str:
 
 
 def _as_it_stands(value: Any) -> str:
-    """JSON with the keys in their order."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return json.dumps(value, ensure_ascii=False)
+    """JSON with the keys in their order, NaN and infinities by the names that `_loads` reads."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _loads(text: str) -> Any:
@@ -78,8 +75,16 @@ def made_id(parent_ids: Iterable[str], step: str, k: int) -> str:
 
 
 def content_hash(columns: Mapping[str, Any]) -> str:
-    """Hash of what a row says, lineage aside."""
-    return digest({k: v for k, v in columns.items() if k != RESERVED and k not in LINEAGE_COLUMNS})
+    """Hash of what a row says as it is published, lineage aside. A key of a mapping that says nothing is no key: in a
+    file, rows have the keys of all others."""
+    own = {k: v for k, v in columns.items() if k != RESERVED and k not in LINEAGE_COLUMNS}
+    return digest({k: v if type(v) is str else _without_empty_keys(v) for k, v in own.items()})
+
+
+def _without_empty_keys(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_empty_keys(v) for k, v in value.items() if v is not None}
+    return [_without_empty_keys(v) for v in value] if isinstance(value, list) else value
 
 
 def row_random(seed: int, step: str, row_id: str) -> random.Random:
@@ -189,7 +194,9 @@ class Lineage:
         )
 
     def to_json(self) -> str:
-        value: dict[str, Any] = {"id": self.id, "order": self.order, "seed_ids": self.seed_ids}
+        value: dict[str, Any] = {"id": self.id, "order": self.order}
+        if self.seed_ids != (self.id,):
+            value["seed_ids"] = self.seed_ids
         if self.parent_ids:
             value["parent_ids"] = self.parent_ids
         if self.source:
@@ -217,7 +224,7 @@ class Lineage:
         return cls(
             id=v["id"],
             order=tuple(v["order"]),
-            seed_ids=tuple(v["seed_ids"]),
+            seed_ids=tuple(v.get("seed_ids", (v["id"],))),
             parent_ids=tuple(v.get("parent_ids", ())),
             source=v.get("source", ""),
             models=v.get("models", {}),

@@ -7,20 +7,18 @@ order is free. It is no record: it is thrown away with the run, and the journal 
 
 from __future__ import annotations
 
+import marshal
 import sqlite3
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from math import fsum
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from bezoar_data.config.errors import BezoarError, InputError
-from bezoar_data.config.problems import Problem
 from bezoar_data.runs.lock import ModelUsage
 from bezoar_data.runs.row import Lineage, Row
+from bezoar_data.runs.values import plain
 
 KEPT = ""
 """The place of rows that came through the whole pipeline; waiting rows lie under the name of their barrier."""
@@ -61,32 +59,20 @@ def sort_key(order: tuple[int, ...]) -> bytes:
     return struct.pack(f">{len(order)}Q", *order)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, set | frozenset | tuple):
-        return list(value)
-    raise TypeError(f"a {type(value).__name__} cannot stand in a dataset")
-
-
 def _encoded(row: Row) -> bytes:
-    """The row's columns as JSON. Raises `InputError` for what no row can hold: bytes, or integers beyond 64 bits."""
-    try:
-        return _json(row.columns)
-    except TypeError:
-        raise InputError(list(_unfit(row))) from None
-
-
-def _json(value: Any) -> bytes:
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _unfit(row: Row) -> Iterator[Problem]:
-    for name, value in row.columns.items():
+    """The row's columns, exactly: also NaN, and integers of any size. Raises `InputError` for what no row can hold."""
+    columns = row.columns
+    if not all(type(value) is str for value in columns.values()):
         try:
-            _json(value)
-        except TypeError as error:
-            said = f"'{name}' cannot stand in a row: {error} (row {row.id} of {row.lineage.source})"
-            hint = "leave the column out, or make it text: rows hold text, numbers, lists and mappings of these"
-            yield Problem("unfit-value", said, hint=hint)
+            columns = {name: plain(name, value) for name, value in columns.items()}
+        except InputError as error:
+            where = f" (row {row.id} of {row.lineage.source})"
+            raise InputError(replace(p, message=f"{p.message}{where}") for p in error.problems) from None
+    return marshal.dumps(columns)
+
+
+def _decoded(columns: bytes, lineage: str) -> Row:
+    return Row(marshal.loads(columns), Lineage.from_json(lineage))  # noqa: S302 - this process's own scratch file
 
 
 class Spool:
@@ -128,7 +114,7 @@ class Spool:
         last: tuple[bytes, int] = (b"", -1)
         while chunk := self._db.execute(query, (place, *last, _GROUP)).fetchall():
             for _, _, columns, lineage in chunk:
-                yield Row(orjson.loads(columns), Lineage.from_json(lineage))
+                yield _decoded(columns, lineage)
             last = chunk[-1][:2]
 
     def dropped(self) -> Iterator[Row]:
@@ -137,7 +123,7 @@ class Spool:
         # SQLite takes the bare columns of a group from the row that holds its min().
         query = "SELECT columns, lineage, min(rank) FROM dropped GROUP BY sort ORDER BY sort"
         for columns, lineage, _ in self._db.execute(query):
-            yield Row(orjson.loads(columns), Lineage.from_json(lineage))
+            yield _decoded(columns, lineage)
 
     def clear(self, place: str) -> None:
         """Forget the rows that waited at a barrier, once it has decided them."""

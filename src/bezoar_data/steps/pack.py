@@ -5,11 +5,13 @@ Their writer casts all batches to the first one's columns and types (1.5.3); so 
 
 # No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 from distilabel.steps.base import Step, StepInput
+
+from bezoar_data.runs.values import plain
 
 PACKED = "row"
 """The one column."""
@@ -23,4 +25,5 @@ class Pack(Step):
         return [PACKED]
 
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
-        yield [{PACKED: orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY).decode()} for row in inputs]
+        plain_rows = ({name: plain(name, value) for name, value in row.items()} for row in inputs)
+        yield [{PACKED: json.dumps(row, ensure_ascii=False)} for row in plain_rows]

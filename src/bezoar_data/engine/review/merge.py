@@ -21,14 +21,14 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.engine.judge_stats import Judge
 from bezoar_data.engine.lock import put_in_place
 from bezoar_data.engine.review.answers import ReviewMerger
-from bezoar_data.runs.dataset import ROW_GROUP, describe_file, open_data_file, review_fields
+from bezoar_data.runs.dataset import MOST_GROUP, describe_file, open_data_file, review_fields
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.lock import DataFile, Lock, RenderCard
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import RESERVED, Lineage
 
-_BEFORE = "seed_ids"
+_BEFORE = "id"
 """Review's columns stand before the lineage's."""
 _MADE = ("README.md", "croissant.json", "lock.json")
 
@@ -88,8 +88,8 @@ class _FileMerger:
         with open_data_file(target, self.schema) as writer:
             for i in range(file.num_row_groups):
                 table = self._merged(file.read_row_group(i))
-                writer.write_table(table, row_group_size=ROW_GROUP)
-        return describe_file(target.parents[1], target, split, file.metadata.num_rows)
+                writer.write_table(table, row_group_size=MOST_GROUP)
+        return describe_file(target.parents[1], target, split)
 
     def _with_review(self, schema: pa.Schema) -> pa.Schema:
         own = [pa.field(f.name, _as_written(f.type)) for f in schema if f.name not in REVIEW_COLUMNS]

@@ -7,6 +7,7 @@ drop that one row; a file that cannot be read at all is an `InputError`.
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
 import io
@@ -24,6 +25,7 @@ import orjson
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.runs.values import plain
 
 PACKED = ("", ".gz", ".zst")
 EXTENSIONS = (*(f"{kind}{packed}" for kind in (".jsonl", ".json", ".csv", ".tsv") for packed in PACKED), ".parquet")
@@ -282,11 +284,37 @@ def _parquet(path: Path) -> Iterator[FileRow]:
         with pq.ParquetFile(path) as file:
             index = 0
             for batch in file.iter_batches(batch_size=1024):
+                exact = all(_is_plain(kind) for kind in batch.schema.types)
                 for values in batch.to_pylist():
-                    yield FileRow(index, None, values)
+                    yield FileRow(index, None, values if exact else {k: _as_text(v) for k, v in values.items()})
                     index += 1
     except pa.ArrowException as error:
         raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether values of an Arrow type come as JSON's kinds of values."""
+    import pyarrow as pa
+
+    nested = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    if nested:
+        return _is_plain(kind.value_type)
+    if pa.types.is_struct(kind):
+        return all(_is_plain(field.type) for field in kind)
+    simple = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating,
+              pa.types.is_boolean, pa.types.is_null)  # fmt: skip
+    return any(is_kind(kind) for is_kind in simple)
+
+
+def _as_text(value: Any) -> Any:
+    """A value with its dates, times and decimals as their text, and bytes as base64."""
+    if isinstance(value, dict):
+        return {k: _as_text(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_as_text(v) for v in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value if value is None or isinstance(value, str | int | float) else plain("", value)
 
 
 def _unreadable(path: Path, message: str, hint: str = "") -> InputError:
