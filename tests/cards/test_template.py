@@ -103,7 +103,7 @@ def test_values_loops_and_filters_render(build: Callable[..., Any], tmp_path: Pa
     text = render_card(template, lock, made.example, previous=None)
     assert "12 rows, 0.0 dollars, demo yes" in text
     assert "2. `orca-explain`: a\\*b\\*\n" in text
-    assert "id content\\_hash original\\_index" in text
+    assert "id content\\_hash seed\\_ids" in text
     assert "7 many\n" in text.replace("many ", "many")
     assert "not shown" not in text
 

@@ -15,6 +15,8 @@ from dataclasses import replace
 from math import fsum
 from pathlib import Path
 
+import orjson
+
 from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.runs.lock import ModelUsage
 from bezoar_data.runs.row import Lineage, Row
