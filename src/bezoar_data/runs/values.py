@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ _PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
 def plain(name: str, value: Any) -> Any:
-    """A column's value as JSON's kinds of values: dates, times and decimals as their text, arrays as lists. Raises
+    """A column's value as JSON's kinds of values: dates, times, durations and decimals as their text, arrays as lists. Raises
     `InputError` for what is none of these."""
     kind = type(value)
     if kind in _PLAIN:
@@ -26,7 +26,7 @@ def plain(name: str, value: Any) -> Any:
         return [plain(name, inner) for inner in value]
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal | timedelta):
         return str(value)
     for method in ("tolist", "item"):  # numpy's arrays and numbers
         if callable(of := getattr(value, method, None)):

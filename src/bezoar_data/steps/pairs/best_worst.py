@@ -56,7 +56,7 @@ class BestWorst(GlobalMakingStep):
     def run_all(self, rows: Sequence[Row]) -> Sequence[Made]:
         groups: dict[str, list[Row]] = {}
         for row in rows:
-            groups.setdefault(canonical([row.get(column) for column in self.by]), []).append(row)
+            groups.setdefault(canonical([_as_key(row.get(column)) for column in self.by]), []).append(row)
         return [self._pair(group, place) for place, group in enumerate(groups.values())]
 
     def _pair(self, group: Sequence[Row], place: int) -> Made:
@@ -97,3 +97,8 @@ class BestWorst(GlobalMakingStep):
             "rejected_score": scores[1],
             **{column: first.get(column) for column in self.keep},
         }
+
+
+def _as_key(value: Any) -> Any:
+    """A value by which rows belong together: 1 and 1.0 are one number, though JSON writes two."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
