@@ -15,8 +15,8 @@ _PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
 def plain(name: str, value: Any) -> Any:
-    """A column's value as JSON's kinds of values: dates, times, durations and decimals as their text, arrays as lists. Raises
-    `InputError` for what is none of these."""
+    """A column's value as JSON's kinds of values: dates, times, durations and decimals as their text, arrays as lists.
+    Raises `InputError` for what is none of these."""
     kind = type(value)
     if kind in _PLAIN:
         return value
