@@ -204,7 +204,7 @@ async def test_each_row_of_a_batch_has_its_own_values(folder: Path, batches: lis
 async def test_a_prompt_that_does_not_fit_is_refused_and_its_neighbours_are_answered(folder: Path) -> None:
     refused, answered = await ask(model(folder), "x" * 400, "hi")
     assert isinstance(refused, Refusal)
-    assert refused.status == 413
+    assert (refused.status, refused.reason) == (413, "context_too_long")
     assert answered[0].text
 
 

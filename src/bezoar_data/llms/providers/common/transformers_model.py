@@ -112,7 +112,7 @@ class LocalModel:
             ids = self._tokenizer(PromptTemplate().render(messages))["input_ids"]
         room = self._context - len(ids)
         if room < 1:
-            raise Refusal(413, f"a prompt of {len(ids)} tokens; the model takes {self._context}")
+            raise Refusal(413, f"a prompt of {len(ids)} tokens; the model takes {self._context}", "context_too_long")
         most = min(sampling.max_tokens or MAX_TOKENS, room)
         return Row(list(ids), sampling, stop, most, seed, wanted or (lambda: True))
 
@@ -123,7 +123,7 @@ class LocalModel:
             self._generate(rows)
         except torch.OutOfMemoryError:
             if len(rows) == 1:
-                raise Refusal(413, f"no memory for a prompt of {len(rows[0].prompt)} tokens") from None
+                raise Refusal(413, f"no memory for a prompt of {len(rows[0].prompt)} tokens", "too_large") from None
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             half = len(rows) // 2
