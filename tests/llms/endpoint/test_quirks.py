@@ -243,6 +243,24 @@ async def test_what_was_not_sent_stands_with_the_answer(quirks: QuirkServer, jou
     assert found == replace(entry, messages=None), "the key is that of what was wanted: nothing is paid twice"
 
 
+async def test_several_things_that_are_not_taken_are_found_one_after_the_other(
+    quirks: QuirkServer, journal: Journal
+) -> None:
+    """As OpenAI's first reasoning models, which took neither."""
+    steps = [quirks.quirks[name] for name in ("max_completion_tokens", "no_temperature", "o1_no_system")]
+
+    def all_of_them(body: dict[str, Any], nth: int) -> Any:
+        made = [quirk(body, nth) for quirk in steps]
+        return next((refused for refused in made if not isinstance(refused, dict)), made[-1])
+
+    quirks.quirks["o1"] = all_of_them
+    asks = [Ask([{"role": "system", "content": "Be brief."}, *user(text).messages]) for text in ROWS]
+    met = await meet(quirks, journal, "o1", asks, sampling={"max_tokens": 64, "temperature": 0.7})
+    assert (met.answered, len(met.told)) == (6, 3)
+    assert met.requests <= 6 * 4
+    assert set(quirks.bodies["o1"]) == {"model", "messages", "max_completion_tokens"}
+
+
 async def test_an_endpoint_that_gives_one_answer_for_several_is_asked_one_by_one(
     quirks: QuirkServer, journal: Journal
 ) -> None:
