@@ -202,7 +202,6 @@ def _models(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[LockedM
             rules=provider_class(model.provider).rules,
             thinking=model.thinking,
             steps=tuple(steps),
-            thinking=model.thinking,
         )
 
 

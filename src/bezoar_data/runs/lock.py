@@ -99,9 +99,8 @@ class LockedModel:
     rules: bool
     """Whether fixed rules answered, and no model."""
     thinking: Literal["split", "keep"]
-    steps: tuple[str, ...]
-    thinking: Literal["split", "keep"] = "split"
     """Whether its thinking stands before its answers."""
+    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
