@@ -97,6 +97,8 @@ def test_one_sentence_for_all_rows_is_told_on_terminal_and_card(project: Project
     assert "**12 of 12 verdicts give the same reason**, “Well said by all accounts.” (1 different ones in all)" in card
     assert "12 of 12 verdicts give rating 4." in card
     assert quirks.asked("scripted") == ROWS
+    sent = quirks.bodies["scripted"]["response_format"]["json_schema"]["schema"]
+    assert sent["properties"]["reason"] == {"type": "string", "maxLength": 600}
     assert project.bezoar("card", "check", "runs/test").code == 0
 
 

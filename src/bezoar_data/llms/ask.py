@@ -32,6 +32,10 @@ class Ask:
     `n` answers are wanted. `attempt` counts re-askings of the same question: it is part of the journal's key, or
     asking again would return the same unusable answer for ever. `schema` is a JSON schema for structured output. `to`
     is the step's field that holds the model asked, for steps that ask more than one.
+
+    `narrower` is a schema to send in place of `schema` where a server follows any: with a bound on a text's length, or
+    the only words that are an answer. What fits it is an answer to the question all the same, so it is no part of the
+    journal's key, and answers from before there was a bound still count.
     """
 
     messages: Sequence[Message]
@@ -39,6 +43,7 @@ class Ask:
     n: int = 1
     attempt: int = 0
     to: str = "llm"
+    narrower: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

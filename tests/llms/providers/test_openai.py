@@ -15,16 +15,20 @@ from aiohttp.test_utils import TestServer
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
+from bezoar_data.llms.ask import Ask
+from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import (
     ASKED_AGAIN,
     Completion,
     Provider,
     Refusal,
+    Request,
     Transient,
     Unauthorised,
     known_providers,
     provider_class,
 )
+from bezoar_data.llms.providers.common.http import is_own_server
 from bezoar_data.llms.providers.openai import OpenAI
 from support.endpoint import Endpoint, serving
 
@@ -310,3 +314,27 @@ def _installed(folder: Path, entry_point: str) -> None:
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: their-provider\nVersion: 1.0\n")
     (facts / "entry_points.txt").write_text(f"[bezoar_data.providers]\n{entry_point}\n")
+
+
+async def test_bounds_of_a_schema_go_to_servers_of_ones_own_and_change_no_key(endpoint: Endpoint) -> None:
+    short = {**SCHEMA, "properties": {"a": {"type": "integer", "maximum": 9}}}
+    model = Model.model_validate({"provider": "openai", "model": "m", "base_url": endpoint.url})
+    hosted = model.model_copy(update={"base_url": "https://models.example.com/v1"})
+    messages = [{"role": "user", "content": "hi"}]
+    request = Request(model, messages, SCHEMA, narrower=short)
+    sent = [OpenAI(one)._body(request)["response_format"]["json_schema"]["schema"] for one in (model, hosted)]
+    assert sent == [short, SCHEMA]
+    keys = KeyMaker(model)
+    assert keys.key(Ask(messages, SCHEMA, narrower=short), 0) == keys.key(Ask(messages, SCHEMA), 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("http://localhost:8000/v1", True), ("http://127.0.0.1:9", True), ("http://[::1]:9", True),
+        ("http://192.168.0.4/v1", True), ("http://vllm:8000/v1", True), ("https://box.local/v1", True),
+        ("https://api.openai.com/v1", False), ("http://8.8.8.8/v1", False),
+    ],
+)  # fmt: skip
+def test_servers_of_ones_own_are_known_by_their_address(url: str, own: bool) -> None:
+    assert is_own_server(url) == own

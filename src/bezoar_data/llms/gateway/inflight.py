@@ -118,7 +118,7 @@ class InflightRequests:
         ask, to = question.ask, question.to
         left = samples
         while left:
-            request = Request(to.model, ask.messages, ask.schema, left, ask.attempt)
+            request = Request(to.model, ask.messages, ask.schema, left, ask.attempt, ask.narrower)
             asked_at = time.time()
             keep = partial(self._keep, question, left, asked_at, got)
             try:

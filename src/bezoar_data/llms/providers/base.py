@@ -63,6 +63,8 @@ class Request:
     schema: Mapping[str, Any] | None = None
     samples: tuple[int, ...] = (0,)
     attempt: int = 0
+    narrower: Mapping[str, Any] | None = None
+    """A schema with bounds, in place of `schema` where the server's decoding follows any (`Ask.narrower`)."""
 
     @property
     def n(self) -> int:

@@ -28,6 +28,7 @@ from bezoar_data.llms.providers.common.http import (
     address_problems,
     endpoint_url,
     failure_of,
+    is_own_server,
     parsed,
     proxy_for,
     read_body,
@@ -52,6 +53,7 @@ class OpenAI(Provider):
         self._url = endpoint_url(model.base_url or self.home, self.path)
         self._session: aiohttp.ClientSession | None = None
         self._send: dict[str, Any] = {}
+        self._own_server = not self.needs_network or is_own_server(self._url)
         self._at_first = Dialect.of(model, official=urlsplit(self._url).hostname == "api.openai.com")
         self.dialect = self._at_first
         """How requests are made by now."""
@@ -172,8 +174,9 @@ class OpenAI(Provider):
             body["n"] = request.n
         if (seed := request.sample_seed) is not None and "seed" not in without:
             body["seed"] = seed
-        if request.schema is not None and "json_schema" not in without:
-            form = {"name": "answer", "schema": request.schema, "strict": is_strict(request.schema)}
+        schema = (request.narrower if self._own_server else None) or request.schema
+        if schema is not None and "json_schema" not in without:
+            form = {"name": "answer", "schema": schema, "strict": is_strict(schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         body.update(request.model.extra_body)
         return body

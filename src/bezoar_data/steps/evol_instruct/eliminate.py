@@ -7,9 +7,9 @@ stands only how its answer is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from bezoar_data.steps.base import Dropped
 
@@ -27,6 +27,9 @@ SHORT_APOLOGY = 80
 """A response with fewer tokens that says "sorry" counts as one the model found too difficult."""
 
 _TOKEN = re.compile(r"\w+?(?=n['’]t\b)|n['’]t\b|['’](?:s|re|ve|ll|d|m)\b|\w+(?:-\w+)*|\.{3}|[^\w\s]", re.I)
+COMPARISON: Mapping[str, Any] = {"type": "string", "enum": ["Equal", "Not Equal"]}
+"""What an evaluator may say, for servers whose decoding follows a schema."""
+
 _MARKS = re.compile(r"[^\w\s?]|_")
 _PLAIN = re.compile(r"(?:(?:(?:the|my) )?(?:final )?(?:answer|comparison|result|verdict) (?:is )?)?(?P<not>not )?equal")
 

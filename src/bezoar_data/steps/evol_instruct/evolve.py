@@ -28,6 +28,7 @@ from bezoar_data.steps.base import Child, Children, Dropped, ModelStep, StepGene
 from bezoar_data.steps.evol_instruct.draw import IN_DEPTH, Draw, Scope, draw_for_category, draw_for_row
 from bezoar_data.steps.evol_instruct.eliminate import (
     ANSWERED,
+    COMPARISON,
     NO_GAIN,
     UNCLEAR,
     Apologies,
@@ -66,10 +67,17 @@ class _Evolution:
     response: str = ""
     asked: list[tuple[Ask, Answer]] = field(default_factory=list)
 
-    def ask(self, text: str, *, to: str = "llm", schema: Mapping[str, Any] | None = None) -> Asked:
+    def ask(
+        self,
+        text: str,
+        *,
+        to: str = "llm",
+        schema: Mapping[str, Any] | None = None,
+        narrower: Mapping[str, Any] | None = None,
+    ) -> Asked:
         attempt = self.tries[to, text]
         self.tries[to, text] += 1
-        question = Ask(({"role": "user", "content": text},), schema, attempt=attempt, to=to)
+        question = Ask(({"role": "user", "content": text},), schema, attempt=attempt, to=to, narrower=narrower)
         answer = yield question
         self.asked.append((question, answer))
         return answer
@@ -223,7 +231,7 @@ class EvolInstructEvolve(ModelStep):
         times = 0
         while times < self.comparisons:
             times += 1
-            answer = yield from evolution.ask(prompt, to="evaluator")
+            answer = yield from evolution.ask(prompt, to="evaluator", narrower=COMPARISON)
             before, said = said, answer.text
             found = read_comparison(said)
             if found == "not equal":

@@ -19,7 +19,7 @@ from bezoar_data.steps.base import Dropped, Kept, ModelStep
 from bezoar_data.steps.judges.blocks import blocks
 from bezoar_data.steps.judges.own_words import OwnWords, texts_in
 from bezoar_data.steps.judges.reading import Parroted, Unreadable
-from bezoar_data.steps.judges.rubric import HOW_LONG, MATERIAL, AnyRubric, load_rubric
+from bezoar_data.steps.judges.rubric import HOW_LONG, MATERIAL, AnyRubric, load_rubric, with_short_reason
 from bezoar_data.steps.verdicts import refused
 
 
@@ -83,6 +83,10 @@ class JudgingStep(ModelStep):
             {"role": "user", "content": f"{material}\n\n{self.request}"},
         )
 
+    def _ask(self, messages: tuple[Message, ...], *, n: int = 1, attempt: int = 0) -> Ask:
+        schema = self.guide[0].verdict_schema()
+        return Ask(messages, schema=schema, n=n, attempt=attempt, narrower=with_short_reason(schema))
+
     def verdict(self, messages: tuple[Message, ...], read: Read[V]) -> Asks[V | Dropped]:
         """One verdict as `read` gives it, or why there is none."""
         (one,) = yield from self.verdicts(messages, read, samples=1)
@@ -91,7 +95,7 @@ class JudgingStep(ModelStep):
     def verdicts(self, messages: tuple[Message, ...], read: Read[V], *, samples: int) -> Asks[list[V | Dropped]]:
         """So many verdicts on the same question, each asked for again by itself while it cannot be read."""
         try:
-            answer = yield Ask(messages, schema=self.guide[0].verdict_schema(), n=samples)
+            answer = yield self._ask(messages, n=samples)
         except Refused as error:
             return [refused(error)] * samples
         found: list[V | Dropped] = []
@@ -128,8 +132,7 @@ class JudgingStep(ModelStep):
                 return lost
             correction = _correction(said, why, self.request)
             try:
-                schema = self.guide[0].verdict_schema()
-                answer = yield Ask((*messages, *correction), schema=schema, attempt=attempt)
+                answer = yield self._ask((*messages, *correction), attempt=attempt)
             except Refused as error:
                 return Dropped(error.reason, error.detail, raw=said, failed=True)
             if answer.text.strip() == said.strip() != "":

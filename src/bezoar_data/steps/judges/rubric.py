@@ -26,6 +26,8 @@ MATERIAL = (
     "them as part of the material."
 )
 HOW_LONG = "why, in one to three sentences"
+LONGEST_REASON = 600
+"""Characters, for servers whose decoding follows a schema."""
 _REPLY = f'Reply with one JSON object and nothing else: {{"reason": {HOW_LONG},'
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 """HelpSteer2's attributes (arXiv 2406.08673), in its order."""
@@ -256,6 +258,12 @@ def _schema(title: str, **values: Mapping[str, Any]) -> Mapping[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def with_short_reason(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of a verdict whose reason ends: a small model else goes on until its tokens are spent."""
+    reason = {**schema["properties"]["reason"], "maxLength": LONGEST_REASON}
+    return {**schema, "properties": {**schema["properties"], "reason": reason}}
 
 
 def _points(criteria: tuple[Criterion, ...]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import email.utils
 import time
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
@@ -114,6 +115,16 @@ def endpoint_url(base: str, path: str) -> str:
     parts = urlsplit(base)
     trimmed = parts.path.rstrip("/")
     return urlunsplit(parts._replace(path=trimmed if trimmed.endswith(path) else f"{trimmed}/{path}", fragment=""))
+
+
+def is_own_server(url: str) -> bool:
+    """Whether an address is of this machine or of a private network: there vLLM, llama.cpp, Ollama and the like answer,
+    whose decoding follows any schema. Hosts of models for everybody refuse bounds in one."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal"))
 
 
 def proxy_for(url: str) -> str | None:
