@@ -24,7 +24,7 @@ from bezoar_data.llms.weights import known_weights
 from support.projects import Project
 from support.smollm2 import NAME, alone, needs_llamacpp, smollm2, weights
 
-PROMPTS = ["Name a river.", "What is two plus two?", "Say hello."]
+PROMPTS = ["Name a river.", "What is two plus two? Explain it to a child, step by step, and say why.", "Say hello."]
 SHA256 = known_weights()[NAME].sha256
 
 
