@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bezoar_data.config.files.models import LOCAL_PROVIDER
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.run import Result
 from bezoar_data.llms.redact import redact
 from bezoar_data.llms.refusals import REFUSALS, refusal_rule
+from bezoar_data.llms.weights.named import known_weights
 from bezoar_data.reports.judged import judged_lines
 from bezoar_data.reports.page import element, piece, table
 from bezoar_data.reports.review_report import review_lines
@@ -95,6 +98,7 @@ class RunReport:
         ]
         lines += [f"  marked by {step.id}: {n:,} {reason}" for step in lock.steps for reason, n in step.noted.items()]
         lines += [f"  {line}" for line in result.endings.lines()]
+        lines += [f"  {line}" for line in _answered_by(lock)]
         lines += [f"  {line}" for line in judged_lines(lock)]
         lines += [f"  {line}" for line in review_lines(lock)]
         lines.append(f"  {self._cost()}")
@@ -172,8 +176,22 @@ class RunReport:
         )
 
 
+SMALL = 1_000_000_000
+"""Parameters of a model too small to be trusted with more than short answers."""
+LARGER = "qwen2.5-1.5b-instruct"
 _WORDS = 160
 """Characters shown of what was said of a failed row."""
+
+
+def _answered_by(lock: Lock) -> Iterator[str]:
+    """The models that answered, and where it is a very small one in this process, that a larger one is near."""
+    asked = [model for model in lock.models if model.steps and not (model.rules or model.demo)]
+    if asked:
+        names = dict.fromkeys(f"{clean_text(model.model, one_line=True)} ({model.role})" for model in asked)
+        yield f"answered by {', '.join(names)}"
+    sizes = [known_weights()[model.model].parameters for model in asked if model.model in known_weights()]
+    if any(size and size < SMALL for size in sizes):
+        yield f"a larger model is one line away: --teacher {LOCAL_PROVIDER}:{LARGER}, or any of pipelines/models"
 
 
 def _demo(lock: Lock) -> str:
