@@ -34,7 +34,7 @@ def test_what_is_asked_otherwise_is_said_once_and_written_into_each_answer(
     (project.folder / "answers.jsonl").write_text("\n".join(exported))
     models = project.folder / "models.yaml"
     models.write_text(f"{models.read_text()}answers: [answers.jsonl]\n")
-    again = project.run("--out", "elsewhere/again")
+    again = project.run("--out", "elsewhere/again", "--journal", "elsewhere/journal.sqlite")
     assert again.code == 0, again.err
     assert project.files("../elsewhere/again") == project.files(), "the recorded answers say so too"
     card = (project.folder / "runs" / "test" / "dataset" / "README.md").read_text()
