@@ -175,7 +175,7 @@ def _usage(compiled: Compiled, spool: Spool) -> tuple[ModelUsage, ...]:
 
         def took(key: str) -> Iterator[tuple[str, int | None, int | None, float | None, str]]:
             for entry in recorded.entries(key):
-                if entry.error is None:
+                if entry.error is None or entry.completion_tokens is not None:
                     extra = json.dumps(dict(entry.extra), default=str)
                     yield entry.model, entry.prompt_tokens, entry.completion_tokens, entry.cost, extra
 

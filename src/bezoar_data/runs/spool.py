@@ -153,7 +153,8 @@ class Spool:
         try:
             elsewhere = self._db.execute(
                 """SELECT key FROM used WHERE NOT EXISTS
-                   (SELECT 1 FROM journal.answers AS a WHERE a.key = used.key AND a.error IS NULL)"""
+                   (SELECT 1 FROM journal.answers AS a WHERE a.key = used.key
+                    AND (a.error IS NULL OR a.completion_tokens IS NOT NULL))"""
             ).fetchall()
             took = ((key, *one) for (key,) in elsewhere for one in recorded(key.hex()))
             self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?, ?)", took)

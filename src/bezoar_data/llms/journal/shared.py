@@ -12,6 +12,7 @@ from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, expand, key
 from bezoar_data.llms.journal.integrity import reading
 from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.lookup import as_read
+from bezoar_data.llms.providers.common.dialect import SENT_WITHOUT
 from bezoar_data.llms.reading.answer import REASONING
 from bezoar_data.llms.redact import redact
 
@@ -30,8 +31,8 @@ def write_shared(journal: Journal, keys: Iterable[str], to: Path, thinking: Coll
     with to.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
         for entry in _entries(journal, keys):
             entry = as_read(entry) or entry  # older ones may hold thinking in their text
-            said = entry.extra.get(REASONING) if (entry.provider, entry.model) in thinking else None
-            extra = {REASONING: said} if said else {}
+            kept = {SENT_WITHOUT, REASONING} if (entry.provider, entry.model) in thinking else {SENT_WITHOUT}
+            extra = {name: value for name, value in entry.extra.items() if name in kept}
             value = replace(entry, asked_at=0.0, answered_at=0.0, request_id=None, extra=extra).as_json()
             file.write(redact(json.dumps(value, ensure_ascii=True) + "\n").encode())
             count += 1
