@@ -132,8 +132,9 @@ class LlamaCpp(OpenAI):
         settings.cors_origins = ""
         settings.endpoint_slots = settings.endpoint_props = settings.ui = False
         settings.verbosity = 0
-        # At temperature 0 the same words must come whatever else is asked. With flash attention, and with the part of
-        # a prompt that another request has left, sums are rounded in another order: every fourth answer changed.
+        # At temperature 0 the same words should come whatever else is asked. With flash attention, and with the part
+        # of a prompt that another request has left, sums are rounded in another order: every fourth answer changed,
+        # against one in sixteen without.
         settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         settings.cache_prompt = False
         settings.cache_ram_mib = 0
