@@ -141,23 +141,27 @@ def test_verdicts_are_counted_where_the_judge_stands(project: Project, quirks: Q
 
 
 def test_a_verdict_that_made_rows_inherit_is_counted_once() -> None:
-    def row(name: str, parents: tuple[str, ...], *failures: Drop, **columns: Any) -> Row:
-        return Row(columns, Lineage(id=name, order=(len(name),), parent_ids=parents, soft_failures=failures))
+    def row(place: int, name: str, *parents: str, drop: str = "", failure: str = "", **columns: Any) -> Row:
+        mark = Drop("later", drop) if drop else None
+        failures = (Drop("j", failure, failed=True),) if failure else ()
+        lineage = Lineage(name, (place,), parent_ids=parents, drop=mark, soft_failures=failures)
+        return Row(columns, lineage)
 
     said = {"judge_status": "Accept", "judge_rating": "4", "judge_reason": "It is so."}
-    none = dict.fromkeys(said)
     judging = Judging([Judge("judge", "j", "accept")])
     judging.all_judged(
         [
-            row("before", (), inputs="?"),
-            row("taken", ("before",), **said),
-            row("failed", ("before",), Drop("j", "http_400", failed=True), **none),
-            row("made", ("taken", "failed"), **said),
-            row("made-again", ("made",), **said),
+            row(0, "seed", inputs="?"),
+            row(1, "kept", "seed", **said),
+            row(2, "of-a-kept-one", "kept", **said),
+            row(3, "taken", "seed", drop="taken_in", **said),
+            row(4, "failed", "seed", drop="taken_in", failure="http_400", **dict.fromkeys(said)),
+            row(6, "made-again", "made", **said),
+            row(5, "made", "taken", "failed", **said),
         ]
     )
     (told,) = judging.judges()
-    assert (told["accepted"], told["ratings"], told["unjudged"]) == (1, {"4": 1}, {"http_400": 1})
+    assert (told["accepted"], told["ratings"], told["unjudged"]) == (3, {"4": 3}, {"http_400": 1})
 
 
 @pytest.mark.parametrize(

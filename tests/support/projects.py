@@ -134,6 +134,7 @@ def both_engines_agree(project: Project) -> None:
     assert (stream.code, local.code) == (0, 0), stream.err + local.err
     assert stream.json["counts"] == local.json["counts"]
     assert stream.json["steps"] == local.json["steps"]
+    assert stream.json["judges"] == local.json["judges"]
     assert project.parquet("../elsewhere/local") == project.parquet("stream")
 
 

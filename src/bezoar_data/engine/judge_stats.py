@@ -16,6 +16,7 @@ from typing import Any, Literal
 from bezoar_data.measures.agreement import agreement
 from bezoar_data.measures.bias import repeated, swapped
 from bezoar_data.runs.row import Drop, Row, digest
+from bezoar_data.steps.verdicts import TAKEN_IN
 
 Kind = Literal["accept", "panel", "attributes", "compare"]
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity", "goodness")
@@ -96,10 +97,12 @@ class Judging:
         alone. A row made of judged ones may have their verdicts too: those are counted once."""
         for step, tallies in self._by_step.items():
             judged = [row for row in rows if any(tally.found_in(row.columns) for tally in tallies)]
-            known = {row.id for row in judged}
-            for row in judged:
-                if known.isdisjoint(row.lineage.parent_ids):
+            material = {r.id for r in judged if r.lineage.drop is not None and r.lineage.drop.reason == TAKEN_IN}
+            for row in sorted(judged, key=lambda row: row.lineage.order):
+                if material.isdisjoint(row.lineage.parent_ids):
                     self.judged(step, row)
+                else:
+                    material.add(row.id)
 
     def kept(self, columns: Mapping[str, Any], seeds: Sequence[str], order: tuple[int, ...] = ()) -> None:
         """Count how the judges agree on a row kept. Rows that come of the same `seeds` are alike, and are resampled
