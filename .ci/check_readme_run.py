@@ -97,12 +97,12 @@ def check_killed(run: Path) -> None:
     after = answers_in(journal)
     assert {key: after[key] for key in paid} == paid, "a journalled answer was asked for again"
     assert json.loads(done.stdout)["asked"]["requests"] <= len(after) - len(paid)
-    # At temperature 0 the words are the same whatever is asked beside them, but where rounding tips a choice between
-    # two words that are nearly as likely: seen once in sixteen answers.
+    # At temperature 0 the words are the same whatever else is asked.
     whole, part = rows_of(run), rows_of(folder)
     shared = part.keys() & whole.keys()
-    same = sum(part[key]["explained_targets"] == whole[key]["explained_targets"] for key in shared)
-    assert same >= 0.75 * len(shared) > 8, f"{same} of {len(shared)} answers are the same"
+    differing = [key for key in shared if part[key]["explained_targets"] != whole[key]["explained_targets"]]
+    assert len(shared) > 8, len(shared)
+    assert not differing, differing
 
 
 def main() -> None:

@@ -49,6 +49,11 @@ class LlamaCpp(OpenAI):
         super().__init__(self.as_asked(model))
         self._key = secrets.token_urlsafe(32)
         self._server: Any = None
+        # Words that are written beside others come out of matrices of another size, whose rounding tips the choice
+        # between two that are nearly as likely: at temperature 0, where the same words are wanted whatever else is
+        # asked, each answer is written alone. On a processor that takes no longer.
+        self._greedy = self.model.sampling.temperature == 0
+        self._alone = asyncio.Lock()
 
     @classmethod
     def as_asked(cls, model: Model) -> Model:
@@ -61,12 +66,13 @@ class LlamaCpp(OpenAI):
             return model  # `problems` tells it
         digest = model.revision or sha256_if_known(weights)
         known = known_weights().get(name_of_sha256(digest) or "")
+        slots = 1 if model.sampling.temperature == 0 else SLOTS
         changes: dict[str, Any] = {
             "model": model.model if model.local.file else (known or weights).name,
             "revision": digest,
             "local": model.local.model_copy(update={"file": where}),
             "sampling": _filled(model.sampling, seed=0, max_tokens=MAX_TOKENS),
-            "limits": _filled(model.limits, concurrency=SLOTS, timeout=TIMEOUT, total_timeout=TOTAL_TIMEOUT),
+            "limits": _filled(model.limits, concurrency=slots, timeout=TIMEOUT, total_timeout=TOTAL_TIMEOUT),
         }
         if model.price is None:
             changes["price"] = Price(input=0, output=0, read=date.min)  # it runs here
@@ -112,6 +118,12 @@ class LlamaCpp(OpenAI):
             for task in asking:
                 task.cancel()
 
+    async def _one(self, request: Request) -> Sequence[Completion]:
+        if not self._greedy:
+            return await super().complete(request)
+        async with self._alone:
+            return await super().complete(request)
+
     def _weights(self, *, quiet: bool) -> Path:
         weights = weights_named(self.model.local.file or self.model.model)
         token = os.environ.get(self.model.api_key_env or "", "").strip() or None
@@ -132,9 +144,7 @@ class LlamaCpp(OpenAI):
         settings.cors_origins = ""
         settings.endpoint_slots = settings.endpoint_props = settings.ui = False
         settings.verbosity = 0
-        # At temperature 0 the same words should come whatever else is asked. With flash attention, and with the part
-        # of a prompt that another request has left, sums are rounded in another order: every fourth answer changed,
-        # against one in sixteen without.
+        # These let the words depend on what was asked before.
         settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         settings.cache_prompt = False
         settings.cache_ram_mib = 0
