@@ -103,6 +103,24 @@ def test_every_bad_tsv_row_is_told_with_its_line(project: Project):
     refused(project, "cot.tsv:2", "cot.tsv:4", arguments=("--set", "steps.load_flan.on_bad_row=stop"))
 
 
+def test_a_column_that_lineage_has_can_be_kept_under_another_name(project: Project):
+    (project.folder / "rows.jsonl").write_text('{"id": 7, "instruction": "Why?"}\n')
+    source = "  - use: load_instructions\n    with: {path: rows.jsonl, keep: KEEP}\n"
+    project.pipeline(source.replace("KEEP", "[id]"))
+    refused(project, "'id' is kept for lineage", "keep: {id: source_id}")
+    project.pipeline(source.replace("KEEP", "{id: source_id}"))
+    assert project.run().code == 0
+    assert project.kept()[0]["source_id"] == 7
+
+
+def test_a_run_that_leaves_no_row_says_so(project: Project):
+    (project.folder / "rows.jsonl").write_text('{"messages": []}\n')
+    project.pipeline("  - use: load_conversations\n    with: {path: rows.jsonl}\n")
+    done = project.run()
+    assert done.code == 1
+    assert "no row is left" in done.out
+
+
 def test_a_key_variable_that_is_not_set(project: Project):
     project.models(NOWHERE, api_key_env="NOT_SET_API_KEY")
     project.pipeline()

@@ -47,7 +47,8 @@ from bezoar_data.runs.spool import Spool
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a finished run ended. `exit_code` is 0, or 1 when more rows failed than the pipeline tolerates."""
+    """How a finished run ended. `exit_code` is 0, or 1 when more rows failed than the pipeline tolerates or none is
+    left."""
 
     folder: RunFolder
     lock: Lock
@@ -236,7 +237,8 @@ def _finish(
         folder.card.unlink(missing_ok=True)
     # Rows that the sources gave, and candidates that steps made: each of them may fail.
     total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
-    exit_code = TOO_MANY_FAILED if counts.failed > file.tolerate * total else DONE
+    nothing_left = total > 0 and lock.counts.kept == 0
+    exit_code = TOO_MANY_FAILED if nothing_left or counts.failed > file.tolerate * total else DONE
     facts = stats.facts()
     record.done(facts, exit_code, lock.hash)
     return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code, endings)

@@ -7,6 +7,7 @@ for thousands of texts at once, the same on each machine. Two different n-grams 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,19 +21,23 @@ if TYPE_CHECKING:
 _BASE = 0x9E3779B97F4A7C15
 _CHUNK = 1 << 17
 """Bytes taken at once: as many as leave the numbers made of them in the processor's cache."""
+_ASCII_SIGN = re.compile(rb"[^0-9A-Za-z\s]")
 _LAYOUT = bytes(ord(c.lower()) if (c := chr(i)).isascii() and c.isalnum() else 0 for i in range(256))
+_WITH_SIGNS = bytes(0 if chr(i).isspace() else ord(chr(i).lower()) if i < 128 else i for i in range(256))
 
 
-def ngram_hashes(texts: Iterable[str], n: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def ngram_hashes(texts: Iterable[str], n: int, *, signs: bool = False) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """The n-grams of all texts one after the other, as they stand in the texts (so repeated ones come again), and
     where each text's begin, with the end last.
 
-    A text with fewer than n words has all of them as its one n-gram; one without words has none.
+    A text with fewer than n words has all of them as its one n-gram; one without words has none. With `signs` every
+    sign that is neither letter, digit nor white space is a word of its own.
     """
     import numpy as np
 
+    layout = _laid_out_with_signs if signs else _laid_out
     hashes, counts = [np.empty(0, np.uint64)], [np.zeros(1, np.int64)]
-    for chunk in _chunks(map(_laid_out, texts)):
+    for chunk in _chunks(map(layout, texts)):
         found, sizes = _hash_chunk(chunk, n)
         hashes.append(found)
         counts.append(sizes)
@@ -43,6 +48,12 @@ def _laid_out(text: str) -> bytes:
     if text.isascii():
         return text.encode("ascii").translate(_LAYOUT)
     return "\0".join(words_of(text)).encode("utf-8")
+
+
+def _laid_out_with_signs(text: str) -> bytes:
+    if text.isascii():
+        return _ASCII_SIGN.sub(rb"\0\g<0>\0", text.encode("ascii")).translate(_WITH_SIGNS)
+    return "\0".join(words_of(text, signs=True)).encode("utf-8")
 
 
 def _chunks(parts: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -16,6 +16,10 @@ import regex  # type: ignore[import-untyped]
 _WORD = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+", regex.VERSION1
 )
+_WORD_OR_SIGN = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+|[^\s\p{C}]",
+    regex.VERSION1,
+)
 # The same for plain text, for which Python's own engine is several times faster.
 _ASCII_WORD = re.compile("[0-9a-z]+")
 
@@ -40,11 +44,11 @@ def is_blank(text: str) -> bool:
     return _VISIBLE.search(text) is None
 
 
-def words_of(text: str) -> list[str]:
-    """The text's words in order, whatever their case; punctuation falls away."""
-    if text.isascii():
+def words_of(text: str, *, signs: bool = False) -> list[str]:
+    """The text's words in order, whatever their case; punctuation falls away, or with `signs` each sign is a word."""
+    if text.isascii() and not signs:
         return _ASCII_WORD.findall(text.lower())
-    found: list[str] = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    found: list[str] = (_WORD_OR_SIGN if signs else _WORD).findall(unicodedata.normalize("NFKC", text).casefold())
     return found
 
 

@@ -199,7 +199,8 @@ class _Pass:
         for column in (*LINEAGE_COLUMNS, RESERVED):
             if column in writes:
                 message = f"'{column}' is kept for lineage and cannot be written"
-                yield self._document.problem("reserved-column", message, self._said(i, use, column))
+                hint = f"give it another name: keep: {{{column}: source_{column}}}" if "keep" in use.settings else ""
+                yield self._document.problem("reserved-column", message, self._said(i, use, column), hint=hint)
 
     def _before(self, i: int) -> set[str] | None:
         """The columns of the rows that reach a step, those of one branch of a union included; None: not known."""

@@ -170,6 +170,8 @@ class RunReport:
         return f"LLM calls: {asked['requests']:,}, cached answers: {asked['hits']:,}; {life}"
 
     def _too_many(self) -> str:
+        if not self.result.lock.counts.kept:
+            return "no row is left: the dataset is empty"
         return (
             f"more rows failed ({self.result.counts.failed:,}) than the pipeline tolerates "
             f"({self.result.lock.pipeline.tolerate:.0%}); --retry-failed sends refused requests again"

@@ -37,24 +37,48 @@ def test_the_first_of_each_group_stays() -> None:
     other = "An entirely different text about baking bread with sourdough and patience."
     near = TEXT.replace("seven", "eight")
     assert dropped([other, TEXT, near, other.upper(), TEXT]) == {
-        2: "of row-1, similarity 0.91",
+        2: "of row-1, similarity 0.92",
         3: "of row-0, similarity 1.00",
         4: "of row-1, similarity 1.00",
     }
 
 
-def test_case_punctuation_and_spacing_make_no_difference() -> None:
-    assert dropped(["One, two; three four!", "one two   THREE\nfour", "１ two three four"]) == {
-        1: "of row-0, similarity 1.00"
-    }
+def test_case_and_spacing_make_no_difference_nor_does_punctuation_where_words_alone_count() -> None:
+    texts: list[object] = [
+        "One, two; three four!",
+        "one , two;   THREE\nfour!",
+        "one two three four",
+        "１ two three four",
+    ]
+    assert dropped(texts) == {1: "of row-0, similarity 1.00"}
+    assert dropped(texts, compare="words") == {1: "of row-0, similarity 1.00", 2: "of row-0, similarity 1.00"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Write hello world in C.", "Write hello world in C++."),
+        ("Compute 12 + 7", "Compute 12 - 7"),
+        ("Is -5 larger than 3?", "Is 5 larger than -3?"),
+        ("Simplify x > 3", "Simplify x < 3"),
+        ("What does 😀 mean?", "What does 😡 mean?"),
+        ("Convert $5 to €", "Convert €5 to $"),
+        ("Let's eat, grandma", "Let's eat grandma!"),
+        ("Was kostet 5 € in $, bitte?", "Was kostet 5 $ in €, bitte?"),
+        ("Explain the regex ^a.*b$", "Explain the regex (a|b)?"),
+    ],
+)
+def test_a_sign_makes_another_text(one: str, other: str) -> None:
+    assert dropped([one, other, one], threshold=0.9) == {2: "of row-0, similarity 1.00"}
 
 
 def test_rows_without_words_are_never_duplicates() -> None:
-    assert dropped(["", "", None, None, "?!", "?!"]) == {}
+    assert dropped(["", "", None, None, "?!", "?!"], compare="words") == {}
+    assert dropped(["", "", None, None, "?!", "?!"]) == {5: "of row-4, similarity 1.00"}
 
 
 def test_short_texts_are_compared_as_a_whole() -> None:
-    assert dropped(["yes", "no", "Yes.", "not yes"]) == {2: "of row-0, similarity 1.00"}
+    assert dropped(["yes", "no", "Yes", "not yes", "yes."]) == {2: "of row-0, similarity 1.00"}
 
 
 def test_scripts_without_spaces_are_compared_by_their_characters() -> None:
@@ -64,7 +88,7 @@ def test_scripts_without_spaces_are_compared_by_their_characters() -> None:
 
 def test_marked_rows_stay_and_say_of_which_they_are() -> None:
     step = NearDuplicates(name="near", column="text", action="mark")
-    rows = [row(i, text=text) for i, text in enumerate(("one two three four", "One, two, three, four!", "five"))]
+    rows = [row(i, text=text) for i, text in enumerate(("one, two, three, four", "One, TWO, three,  four", "five"))]
     kept = list(step.run_rows(rows))
     assert [verdict.columns["near_duplicate"] for verdict in kept] == [
         None, f"near_duplicate: of {rows[0].id}, similarity 1.00", None,

@@ -63,7 +63,10 @@ def answers(real_data: Path) -> list[str]:
         ("[INST] <<SYS>>Be kind<</SYS>> Hi [/INST] Hello</s>", "Be kind Hi  Hello"),
         ("Hello there\n\n### Instruction:", "Hello there"),
         ("Hello\nUser:", "Hello"),
-        ("<|im_<|im_end|>start|>user Hi", "Hi"),
+        ("<|im_start|>user\nHi", "Hi"),
+        ("<s>[INST] Hi", "Hi"),
+        ("What does [INST] mean in Llama prompts?", "What does [INST] mean in Llama prompts?"),
+        ("Explain <|im_start|> tokens.<|im_end|>", "Explain <|im_start|> tokens."),
         ("a  \r\nb\t\n\n\n\nc\x00\u200b", "a\nb\n\nc"),
         ("ASSISTANT: yes", "yes"),
     ],
@@ -173,6 +176,27 @@ def test_language_leaves_real_english_answers(real_data: Path):
     said = [t for t in answers(real_data) if len(t) > 200]
     gone = [t for t in said if why(step, t)]
     assert len(gone) <= len(said) / 200, gone[:3]
+
+
+@pytest.mark.parametrize(
+    ("languages", "text", "kept"),
+    [
+        (["en"], "请介绍一下北京的历史", False),
+        (["en"], "Как дела?", False),
+        (["en"], "مرحبا", False),
+        (["en"], "Paris", True),
+        (["en"], "42 + 7", True),
+        (["en"], "What does 你好 mean?", True),
+        (["zh"], "请介绍一下北京的历史", True),
+        (["zh"], "Hello there", False),
+        (["ja"], "こんにちは", True),
+        (["sr"], "Dobar dan", True),
+        (["ka"], "გამარჯობა", True),
+    ],
+)
+def test_a_short_text_is_looked_at_for_its_script(languages: list[str], text: str, kept: bool):
+    step = Language(name="l", column="text", languages=languages)
+    assert isinstance(step.run_row(row(text=text)), Kept) is kept
 
 
 def test_without_the_extra_language_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

@@ -32,20 +32,22 @@ class Clean(RowStep):
     """Clean the text of columns and keep the row.
 
     Fixes text whose encoding was mistaken ("donâ€™t" is "don't"; by ftfy), removes tokens and headings of prompt
-    templates (<|im_start|>, [INST], "### Response:" at the beginning), control characters, spaces at line ends and
-    more than one empty line. Case, quotes, accents and indentation stay as they are. Lists and records are cleaned
-    inside. A row whose column had text and has none left is dropped as `empty_after_cleaning`.
+    templates where they open or end the text (<|im_start|>, [INST], "### Response:"), control characters, spaces at
+    line ends and more than one empty line. Case, quotes, accents and indentation stay as they are. Lists and records
+    are cleaned inside. A row whose column had text and has none left is dropped as `empty_after_cleaning`.
     """
 
     use: ClassVar[str] = "clean"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("{column}",)
     writes: ClassVar[tuple[str, ...]] = ("{column}",)
     example: ClassVar[str] = "- use: clean\n  with: {column: [inputs, explained_targets]}\n"
 
     column: ColumnNames = Field(description="The column to clean, or a list of columns.")
     encoding: bool = Field(default=True, description="Fix mistaken encodings and half characters.")
-    templates: bool = Field(default=True, description="Remove tokens and headings of prompt templates.")
+    templates: bool = Field(
+        default=True, description="Remove tokens and headings of prompt templates at the beginning and the end."
+    )
     whitespace: bool = Field(default=True, description="Normalise white space and line ends.")
 
     def run_row(self, row: Row) -> Verdict:
@@ -71,11 +73,25 @@ class Clean(RowStep):
             before = None
             while text != before:  # what a token hid can be another one
                 before = text
-                text = _TAIL.sub("", _HEAD.sub("", TOKENS.sub("", text)))
+                text = _TAIL.sub("", _HEAD.sub("", _without_tokens(text)))
         if self.whitespace:
             text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
             text = _BLANK.sub("\n\n", _TRAILING.sub("", text)).strip()
         return text
+
+
+def _without_tokens(text: str) -> str:
+    """The text without the template tokens that frame it. Those of a text that does not both begin and end with one are
+    taken off its ends alone: inside it, somebody speaks of them."""
+    spans = [match.span() for match in TOKENS.finditer(text)]
+    if not spans:
+        return text
+    opens, closes = not text[: spans[0][0]].strip(), not text[spans[-1][1] :].strip()
+    if opens and closes:
+        return str(TOKENS.sub("", text))
+    if opens:
+        return text[spans[0][1] :]
+    return text[: spans[-1][0]] if closes else text
 
 
 def fix_encoding(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -32,18 +32,22 @@ _ESTIMATE_SLACK = 5.0
 class NearDuplicates(GlobalFilterStep):
     """Drop rows whose text is nearly that of an earlier row.
 
-    Texts are compared as sets of word n-grams, whatever their case and punctuation; two are near-duplicates if the
+    Texts are compared as sets of word n-grams, whatever their case; each sign counts as a word, so that `12 + 7` is
+    not `12 - 7` and C is not C++, or none does (`compare: words`). Two are near-duplicates if the
     sets overlap (Jaccard similarity) by `threshold` or more. A pair exactly at the threshold is found with a
-    probability of at least 0.99, a more similar one with a higher. Rows without any word are never duplicates.
+    probability of at least 0.99, a more similar one with a higher. Rows without any word or sign are never duplicates.
     """
 
     use: ClassVar[str] = "near_duplicates"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     example: ClassVar[str] = "- use: near_duplicates\n  with: {column: explained_targets, threshold: 0.8}\n"
 
     mark: str = Field(default="near_duplicate", description="The column that `action: mark` writes; null if it stays.")
     threshold: float = Field(default=0.8, gt=0, le=1, description="Similarity from which a row is a duplicate.")
     ngram: int = Field(default=3, ge=1, le=20, description="Words in one piece of the comparison.")
+    compare: Literal["text", "words"] = Field(
+        default="text", description="text: signs count as words. words: signs and punctuation fall away."
+    )
     num_perm: int = Field(
         default=256, ge=16, le=1024, description="MinHash permutations: more find pairs near the threshold faster."
     )
@@ -54,7 +58,7 @@ class NearDuplicates(GlobalFilterStep):
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         columns = self.inputs
         texts = ("\n".join([str(v) for c in columns if (v := row.get(c)) is not None]) for row in rows)
-        found = self._find(*ngram_hashes(texts, self.ngram))
+        found = self._find(*ngram_hashes(texts, self.ngram, signs=self.compare == "text"))
         for i, row in enumerate(rows):
             if i in found:
                 first, similarity = found[i]
