@@ -22,7 +22,7 @@ def scripted_text(messages: Any, schema: Mapping[str, Any] | None, sample: int =
     """The answer to these messages: by the schema if there is one, else by the scheme that asks."""
     text = messages[-1]["content"]
     chance = _chance(messages, sample)
-    if schema is not None:
+    if schema is not None and "properties" in schema:
         return json.dumps(_instance(schema, text, chance))
     if "<example>" in text:
         wanted = int(match[1]) if (match := re.search(r"Invent (\d+) new", text)) else 20
@@ -32,7 +32,8 @@ def scripted_text(messages: Any, schema: Mapping[str, Any] | None, sample: int =
         return f"{given} {_words(chance, 10, 20)}." if "#Rewritten Prompt#:" in text else _instruction(chance)
     if "<<<" in text:
         first, second = (part.split(">>>")[0].strip() for part in text.split("<<<")[-2:])
-        return "Equal" if first == second or chance.random() < 0.1 else "Not Equal"
+        said = "Equal" if first == second or chance.random() < 0.1 else "Not Equal"
+        return said if schema is None else json.dumps(said)
     # Some say what others say too: near-duplicates are to be found.
     return f"{_words(random.Random(0), 60, 60)}." if chance.random() < 0.05 else f"{_words(chance, 45, 100)}."
 
