@@ -93,7 +93,7 @@ def test_every_piece_of_every_answer_is_accounted_for(project: Project, server: 
     kept = check(project, done, ids_of("rows.jsonl", 30))
     generate = done.json["steps"][1]
     assert generate["rows_out"] == 150
-    assert {"unclosed", "empty", "duplicate", "copied_example"} <= set(generate["dropped"])
+    assert {"empty", "duplicate", "copied_example"} <= set(generate["dropped"])
     assert len({row["instruction"] for row in kept}) == len(kept)
     assert not any("<example>" in row["instruction"] for row in kept)
     asked_for_nothing = [row for row in project.dropped() if row["reason"] == "no_examples"]
