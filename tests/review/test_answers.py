@@ -34,7 +34,7 @@ def judged(i: int, status: str) -> Row:
 
 
 def said_of(review: ReviewMerger, row: Row) -> dict[str, Any]:
-    return review.columns(publishable(row), row.lineage)
+    return review.columns(publishable(row.lineage, row.columns), row.lineage)
 
 
 JUDGE = Judge("judge", "judge-accept", "accept")

@@ -233,7 +233,7 @@ def test_no_parent_and_child_stand_on_both_sides(recipe: Recipe, runs: Path, tmp
         recipe([{"use": "sft", "card": card("evol-instruct"), "split": {"validation": 0.3}}]), runs, tmp_path
     ).recipe
     rows = read_rows(loaded, find_cards(loaded, runs)[0])
-    assert len(rows.held_out) > 20
+    assert len(rows.held_out) >= 3
     assert any(row["parent_ids"] for row in rows.held_out)
     assert list(seeds_on_both_sides(rows)) == []
 

@@ -60,7 +60,6 @@ import json, sys
 from datasets import load_dataset
 from huggingface_hub import DatasetCard, snapshot_download
 import mlcroissant
-from support.shipped import OFFLINE, ORCA
 repo, tag = sys.argv[1:]
 loaded = load_dataset(repo, revision=tag)
 card = DatasetCard.load(repo)
