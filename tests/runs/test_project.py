@@ -43,9 +43,9 @@ def test_a_project_has_one_journal_wherever_its_runs_lie(here: Path, monkeypatch
 
 @pytest.mark.parametrize("sign", ["runs/journal.sqlite", "pyproject.toml", ".git/HEAD"])
 def test_what_makes_a_folder_a_project(here: Path, sign: str) -> None:
-    touch(here / "project" / "work" / sign)
-    file = touch(here / "project/work/deep/mine.yaml")
-    assert find_journal(pipeline=file) == Path("work") / RUNS
+    touch(here / "project" / "inner" / sign)
+    file = touch(here / "project/inner/deep/mine.yaml")
+    assert find_journal(pipeline=file) == Path("inner") / RUNS
 
 
 def test_a_journal_of_before_still_answers_where_the_project_has_none(here: Path) -> None:

@@ -29,7 +29,10 @@ class OwnWords:
 
     def __init__(self, shown: Iterable[str]) -> None:
         sentences = (tuple(words_of(part)) for text in shown for part in (text, *_SENTENCE.split(text)))
-        self._shown = {words: frozenset(words) for words in dict.fromkeys(sentences) if len(words) >= _FEWEST}
+        # Each with its words and how many may be others: every verdict of a run is held against all of them.
+        self._shown = [
+            (words, frozenset(words), _edits(len(words))) for words in dict.fromkeys(sentences) if len(words) >= _FEWEST
+        ]
 
     def check(self, reason: str, *, correction: str = "", material: str = "") -> None:
         """Raises `Parroted` for a reason at least half of which is a sentence shown, give or take two words or a fifth
@@ -46,7 +49,7 @@ class OwnWords:
     def _alike(self, said: Words) -> Iterator[Words]:
         """What was shown that has nearly all its words in what was said: only that is worth aligning."""
         there = frozenset(said)
-        return (shown for shown, words in self._shown.items() if len(words - there) <= _edits(len(shown)))
+        return (shown for shown, words, edits in self._shown if len(words - there) <= edits)
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -148,13 +149,21 @@ class FileSource(Source):
 
     def _row(self, source: str, revision: str, file: Path, record: FileRow) -> SourceRow:
         values = record.values
-        if self.columns:
-            values = {**values, **{ours: at(values, theirs) for ours, theirs in self.columns.items()}}
+        if self._named:
+            values = {**values, **{ours: at(values, theirs) for ours, theirs in self._named.items()}}
         return SourceRow(source, revision, file, record, values)
 
     def _needed(self) -> list[str]:
         """What the source calls the columns that each row must have."""
-        return [self.columns.get(name, name).partition(".")[0] for name in self.needs()]
+        return [self._named.get(name, name).partition(".")[0] for name in self.needs()]
+
+    @cached_property
+    def _named(self) -> Mapping[str, str]:
+        return self.named()
+
+    def named(self) -> Mapping[str, str]:
+        """What the source calls a column, by what this step calls it; columns of one name are not among them."""
+        return self.columns
 
     def needs(self) -> Sequence[str]:
         """The columns that each row must have, as this step calls them."""

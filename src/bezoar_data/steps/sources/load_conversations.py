@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -12,8 +10,8 @@ from pydantic import Field
 from bezoar_data.runs.messages import turns_of
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
-from bezoar_data.steps.sources.files import FileSource, SourceRow, at
-from bezoar_data.steps.sources.formats import FileRow, is_missing
+from bezoar_data.steps.sources.files import FileSource, SourceRow
+from bezoar_data.steps.sources.formats import is_missing
 
 
 class LoadConversations(FileSource):
@@ -36,13 +34,8 @@ class LoadConversations(FileSource):
     def needs(self) -> Sequence[str]:
         return ("messages",)
 
-    def _row(self, source: str, revision: str, file: Path, record: FileRow) -> SourceRow:
-        row = super()._row(source, revision, file, record)
-        found = {} if "messages" in self.columns else {"messages": at(record.values, self.column)}
-        return replace(row, values={**row.values, **found})
-
-    def _needed(self) -> list[str]:
-        return [self.columns.get("messages", self.column).partition(".")[0]]
+    def named(self) -> Mapping[str, str]:
+        return {"messages": self.column, **self.columns}
 
     def how_to_name(self, ours: str, theirs: str) -> str:
         return f"column: {theirs}"

@@ -6,17 +6,15 @@ inside lists and mappings, as in the seed tasks of Self-Instruct (`instances.0.i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from pydantic import Field
 
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped
-from bezoar_data.steps.sources.files import FileSource, SourceRow, at, texts_of
-from bezoar_data.steps.sources.formats import FileRow, is_missing
+from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
+from bezoar_data.steps.sources.formats import is_missing
 
 COLUMNS = ("instruction", "context", "category")
 
@@ -45,14 +43,8 @@ class LoadInstructions(FileSource):
     def needs(self) -> Sequence[str]:
         return ("instruction",)
 
-    def _row(self, source: str, revision: str, file: Path, record: FileRow) -> SourceRow:
-        named = {ours: theirs for ours in COLUMNS if (theirs := getattr(self, ours))}
-        row = super()._row(source, revision, file, record)
-        found = {ours: at(record.values, theirs) for ours, theirs in named.items() if ours not in self.columns}
-        return replace(row, values={**row.values, **found})
-
-    def _needed(self) -> list[str]:
-        return [self.columns.get("instruction", self.instruction).partition(".")[0]]
+    def named(self) -> Mapping[str, str]:
+        return {**{ours: theirs for ours in COLUMNS if (theirs := getattr(self, ours))}, **self.columns}
 
     def how_to_name(self, ours: str, theirs: str) -> str:
         return f"{ours}: {theirs}"
