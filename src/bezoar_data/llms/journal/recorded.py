@@ -7,7 +7,6 @@ costs little of it.
 
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.journal.entry import Entry, key_bytes, pack
 from bezoar_data.llms.journal.exported import entry_of_line
 from bezoar_data.llms.journal.lookup import choose
+from bezoar_data.runs.packed import opened
 
 MOST_TOLD = 20
 """So many wrong lines of a file are told."""
@@ -107,7 +107,7 @@ def _seekable(path: Path) -> IO[bytes]:
             return path.open("rb")
         text = tempfile.TemporaryFile(prefix="bezoar-answers-")  # noqa: SIM115 (closed by whoever is given it)
         try:
-            with _expanded(path) as source:
+            with opened(path) as source:
                 shutil.copyfileobj(source, text, 1 << 20)
             text.flush()
         except BaseException:
@@ -119,14 +119,6 @@ def _seekable(path: Path) -> IO[bytes]:
     except (OSError, EOFError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise _wrong(path, f"these recorded answers cannot be read: {said}") from None
-
-
-def _expanded(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    import pyarrow as pa
-
-    return cast("IO[bytes]", pa.input_stream(str(path), compression="zstd"))
 
 
 def _lines(path: Path, file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:

@@ -9,16 +9,16 @@ and more than 50 pages. The shipped list needs no download: it was put together 
 from __future__ import annotations
 
 import argparse
-import gzip
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.runs.packed import opened
 from bezoar_data.steps.sources.readers import BadRows, extension, read_lines, read_records
 
 SHIPPED = Path(__file__).parent.parent / "text" / "lamini_topics.txt"
@@ -80,7 +80,7 @@ def _is_topic(category: Category) -> bool:
 
 def _from_dump(file: Path) -> Iterator[Category]:
     try:
-        with cast("IO[bytes]", gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")) as stream:
+        with opened(file) as stream:
             for raw in stream:
                 if not raw.startswith(b"INSERT INTO"):
                     continue

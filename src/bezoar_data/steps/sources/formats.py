@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import gzip
 import io
 import json
 import math
@@ -19,12 +18,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import orjson
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.runs.packed import opened
 from bezoar_data.runs.values import plain
 
 PACKED = ("", ".gz", ".zst")
@@ -108,18 +108,6 @@ def lines_of(path: Path) -> Iterator[tuple[int, str, Fault | None]]:
                 line = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
                 fault = Fault("not_utf8", f"not UTF-8 text: byte 0x{raw[error.start]:02x}", line, "save it as UTF-8")
             yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n"), fault
-
-
-def opened(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked."""
-    name = path.name.lower()
-    if name.endswith(".gz"):
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    if name.endswith(".zst"):
-        import pyarrow as pa
-
-        return cast("IO[bytes]", io.BufferedReader(pa.input_stream(str(path), compression="zstd"), 1 << 16))
-    return path.open("rb")
 
 
 def _json(path: Path) -> Iterator[FileRow]:
