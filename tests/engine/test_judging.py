@@ -93,7 +93,7 @@ def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_
     lock, dataset = run(tmp_path, scripted)
     rows = pq.read_table(dataset / "data").to_pylist()
     labels = tmp_path / "labels.jsonl"
-    labels.write_text("".join(json.dumps({"id": r["id"], "human": int(r["judge_rating"])}) + "\n" for r in rows[:40]))
+    labels.write_text("".join(json.dumps({"id": r["id"], "human": r["judge_rating"]}) + "\n" for r in rows[:40]))
     folder = str(dataset.parent)
     with pytest.raises(SystemExit) as end:
         main(["judge", "reliability", folder, "--columns", "judge_rating", "human", "--labels", str(labels), "--save"])

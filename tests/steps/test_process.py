@@ -57,7 +57,7 @@ def test_the_scheme_runs_from_step_to_step() -> None:
     said = iter(["no verdict", VERDICT])
     judge = JudgeAccept(name="judge", llm=ScriptedLLM(answer=lambda messages: next(said)))
     first, second = run(judge, out)
-    assert (first["judge_status"], first["judge_rating"], first["judge_reason"]) == ("Accept", "5", "Right.")
+    assert (first["judge_status"], first["judge_rating"], first["judge_reason"]) == ("Accept", 5, "Right.")
     assert second.lineage.drop is not None
     assert (second.lineage.drop.step, "judge_status" in second.columns) == ("explain", False)
 
@@ -76,7 +76,7 @@ def test_a_plain_distilabel_script_needs_no_lineage_column() -> None:
             JudgeAccept,
             {"inputs": "Q", "explained_targets": "A", "system_message": "", "targets": ""},
             VERDICT,
-            {"judge_status": "Accept", "judge_rating": "5", "judge_reason": "Right."},
+            {"judge_status": "Accept", "judge_rating": 5, "judge_reason": "Right."},
         ),
         (LaminiRespond, {"instruction": "Q"}, "A.", {"response": "A."}),
         (

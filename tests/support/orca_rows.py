@@ -18,7 +18,7 @@ def orca_row(i: int, **changes: Any) -> dict[str, Any]:
         "system_message": "Explain each step." if i % 2 else "",
         "explained_targets": f"I start from {i} and count two further.\nThat gives {i + 2}.",
         "judge_status": "Accept" if accepted else "Reject",
-        "judge_rating": "5" if accepted else "2",
+        "judge_rating": 5 if accepted else 2,
         "judge_reason": "Correct and explained." if accepted else "The steps are missing.",
         **changes,
     }

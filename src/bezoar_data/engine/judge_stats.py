@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
 
-from bezoar_data.measures.agreement import agreement
+from bezoar_data.measures.agreement import agreement, as_label
 from bezoar_data.measures.bias import repeated, swapped
 from bezoar_data.runs.row import Drop, Row, digest
 from bezoar_data.steps.verdicts import TAKEN_IN
@@ -110,7 +110,7 @@ class Judging:
         for (one, other), labels in self._labels.items():
             x, y = columns.get(one), columns.get(other)
             if x is not None and y is not None:
-                labels.add(order, seeds, (str(x), str(y)))
+                labels.add(order, seeds, (as_label(x), as_label(y)))
 
     def add(self, columns: Mapping[str, Any], seeds: Sequence[str], failures: Sequence[Drop] = ()) -> None:
         """Count one row in all respects."""
@@ -196,7 +196,7 @@ class _Tally:
             counts["preference", rating] += 1
             self._orders.add(order, seeds, (str(said["order_ab"]), str(said["order_ba"])))
         else:
-            rating = str(said["rating"])
+            rating = as_label(said["rating"])
             counts["status", str(said["status"])] += 1
             counts["rating", rating] += 1
             if said.get("samples"):
@@ -233,7 +233,7 @@ class _Tally:
         rows, groups = self.samples.in_order()
 
         def by(what: str) -> dict[str, Any]:
-            return repeated([[s[what] for s in said] for said in rows], groups=groups).as_json()
+            return repeated([[as_label(s[what]) for s in said] for said in rows], groups=groups).as_json()
 
         return {"name": self.judge.name, "step": self.judge.step, "status": by("status"), "rating": by("rating")}
 

@@ -113,6 +113,15 @@ def kappa(counts: Any, k: int, values: Sequence[float] | None = None) -> Array:
     return np.where(chance > 0, result, np.nan)
 
 
+def as_label(value: Any) -> str:
+    """A value as a label: 4, 4.0 and "4" are the same one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
 def scale_of(labels: Sequence[str]) -> tuple[str, ...]:
     """The labels in order. Whole numbers become the scale from the lowest to the highest: a level that nobody gave is
     still a step between its neighbours."""

@@ -12,6 +12,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.where import Where
 from bezoar_data.engine.judge_stats import judges_in
+from bezoar_data.measures.agreement import as_label
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.published import data_files, dataset_folder, open_rows
 from bezoar_data.steps.sources.readers import BadRows, find_files, read_records
@@ -77,15 +78,6 @@ def read_labelled(
         table = table.append_column(name, [_as_column([given.get(i, {}).get(name) for i in ids])])
     about = {"file": labels.name, "sha256": hashlib.sha256(labels.read_bytes()).hexdigest()}
     return Labelled(table, dict(sorted(hashes.items())), about, len(given.keys() - set(ids)), judged)
-
-
-def as_label(value: Any) -> str:
-    """A value as a label: 4, 4.0 and "4" are the same one."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 def _read_labels(path: Path, taken: Sequence[str]) -> dict[str, dict[str, Any]]:

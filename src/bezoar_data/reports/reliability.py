@@ -15,11 +15,11 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
 from bezoar_data.engine.judge_stats import Judging, judges_in
-from bezoar_data.measures.agreement import agreement, ratings_of, scale_of
+from bezoar_data.measures.agreement import agreement, as_label, ratings_of, scale_of
 from bezoar_data.measures.bias import length_effect, longer_chosen
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED
-from bezoar_data.reports.labels import Labelled, as_label, read_labelled
+from bezoar_data.reports.labels import Labelled, read_labelled
 from bezoar_data.runs.lock import AcceptCounts, Lock, LockedJudging, PeopleAgreement, RatingCalibration
 from bezoar_data.runs.published import dataset_folder, open_rows
 from bezoar_data.runs.record import parse

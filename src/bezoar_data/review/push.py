@@ -13,6 +13,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
+from bezoar_data.measures.agreement import as_label, scale_of
 from bezoar_data.review import questions as form
 from bezoar_data.review.client import BATCH, ArgillaClient, argilla_sdk
 from bezoar_data.review.sample import Drawn, SampleRow, draw
@@ -121,15 +122,16 @@ def _unfinished(argilla: ArgillaClient, known: Mapping[str, Any], dataset: Any, 
 def _rows_to_sample(task: ReviewTask, rows: Mapping[str, Mapping[str, Any]]) -> list[SampleRow]:
     """A row's stratum is its source, verdict and rating. A judge was not sure where it gave no verdict, found two
     answers equal or changed its mind with their order, or gave a rating between the lowest and the highest."""
-    ratings = sorted({str(row.get(f"{task.judge}_rating")) for row in rows.values() if task.judge})
-    sure = {ratings[0], ratings[-1]} if ratings else set()
+    given = (row.get(f"{task.judge}_rating") for row in rows.values() if task.judge)
+    ratings = scale_of([as_label(rating) for rating in given if rating is not None])
+    sure = {*ratings[:1], *ratings[-1:]}
     found = []
     for identity, row in rows.items():
         verdict, rating = (row.get(task.verdict), row.get(f"{task.judge}_rating")) if task.judge else (None, None)
         uncertain = bool(task.judge) and (
-            verdict not in ("Accept", "Reject", "a", "b") or (rating is not None and str(rating) not in sure)
+            verdict not in ("Accept", "Reject", "a", "b") or (rating is not None and as_label(rating) not in sure)
         )
-        found.append(SampleRow(identity, (source_of(row), str(verdict), str(rating)), uncertain))
+        found.append(SampleRow(identity, (source_of(row), str(verdict), as_label(rating)), uncertain))
     return found
 
 

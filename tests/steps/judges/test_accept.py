@@ -20,10 +20,12 @@ def judge(**settings) -> JudgeAccept:
     return JudgeAccept(name="judge", llm=ScriptedLLM(answer=lambda messages: "unused"), **settings)
 
 
-def test_writes_status_rating_and_reason_as_text_under_the_judges_name() -> None:
-    step = judge(judge="llama2")
-    verdict = drive(step, ROW, [VERDICT]).verdict
-    assert verdict == Kept({**ROW.columns, "llama2_status": "Accept", "llama2_rating": "5", "llama2_reason": "Right."})
+@pytest.mark.parametrize(("settings", "rating"), [({}, 5), ({"rating": "text"}, "5")])
+def test_writes_status_rating_and_reason_under_the_judges_name(settings: dict, rating: int | str) -> None:
+    step = judge(judge="llama2", **settings)
+    columns = drive(step, ROW, [VERDICT]).verdict.columns
+    assert columns == {**ROW.columns, "llama2_status": "Accept", "llama2_rating": rating, "llama2_reason": "Right."}
+    assert type(columns["llama2_rating"]) is type(rating)
     assert step.outputs == ["llama2_status", "llama2_rating", "llama2_reason"]
 
 

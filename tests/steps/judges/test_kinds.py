@@ -152,8 +152,10 @@ def test_several_samples_are_decided_by_the_majority() -> None:
     driven = drive(judge, ASKED, [several(said), verdict("Reject", 1)])
     assert driven.asks[0].n == 5
     columns = driven.verdict.columns
-    assert (columns["judge_status"], columns["judge_rating"], columns["judge_reason"]) == ("Accept", "4", "Middle.")
-    assert [s["rating"] for s in columns["judge_samples"]] == ["3", "2", "5", "4", "1"]
+    assert (columns["judge_status"], columns["judge_rating"], columns["judge_reason"]) == ("Accept", 4, "Middle.")
+    assert [s["rating"] for s in columns["judge_samples"]] == [3, 2, 5, 4, 1]
+    as_text = drive(step(JudgeAccept, samples=3, rating="text"), ASKED, [several([verdict("Accept", 3)] * 3)])
+    assert [s["rating"] for s in as_text.verdict.columns["judge_samples"]] == ["3", "3", "3"]
     assert find_step("judge.accept").optional_columns({"as": "me"}) == ["me_samples"]
 
 
@@ -178,40 +180,44 @@ def test_an_even_number_of_samples_is_refused() -> None:
         step(JudgeAccept, samples=2)
 
 
-def panel(rule: str, *votes: tuple[str, str] | None, cut: float | None = None) -> tuple[str | None, str | None]:
+def panel(rule: str, *votes: tuple[str, int | str] | None, cut: float | None = None, **settings) -> tuple:
     names = ["judge", "falcon", "llama2"][: len(votes)]
     columns = {}
     for name, vote in zip(names, votes, strict=True):
         columns |= dict(zip((f"{name}_status", f"{name}_rating"), vote or (None, None), strict=True))
-    judge = JudgePanel(name="panel", judges=names, rule=rule, cut=cut)
+    judge = JudgePanel(name="panel", judges=names, rule=rule, cut=cut, **settings)
     kept = drive(judge, row(**columns)).verdict
     return kept.columns["panel_status"], kept.columns["panel_rating"]
 
 
-GOOD, FAIR, BAD = ("Accept", "5"), ("Accept", "3"), ("Reject", "2")
+GOOD, FAIR, BAD = ("Accept", 5), ("Accept", "3"), ("Reject", 2)
 
 
 @pytest.mark.parametrize(
     ("rule", "votes", "cut", "wanted"),
     [
-        ("majority", (GOOD, FAIR, BAD), None, ("Accept", "3.33")),
-        ("majority", (GOOD, BAD, BAD), None, ("Reject", "3")),
-        ("majority", (GOOD, FAIR, None), None, ("Accept", "4")),
+        ("majority", (GOOD, FAIR, BAD), None, ("Accept", 3.33)),
+        ("majority", (GOOD, BAD, BAD), None, ("Reject", 3)),
+        ("majority", (GOOD, FAIR, None), None, ("Accept", 4)),
         ("majority", (GOOD, BAD, None), None, (None, None)),
         ("majority", (GOOD, BAD), None, (None, None)),
         ("majority", (None, None, GOOD), None, (None, None)),
-        ("unanimous", (GOOD, FAIR, GOOD), None, ("Accept", "4.33")),
-        ("unanimous", (GOOD, FAIR, BAD), None, ("Reject", "3.33")),
+        ("unanimous", (GOOD, FAIR, GOOD), None, ("Accept", 4.33)),
+        ("unanimous", (GOOD, FAIR, BAD), None, ("Reject", 3.33)),
         ("unanimous", (GOOD, FAIR, None), None, (None, None)),
-        ("unanimous", (None, None, BAD), None, ("Reject", "2")),
-        ("mean", (GOOD, FAIR, BAD), 3.0, ("Accept", "3.33")),
-        ("mean", (GOOD, FAIR, BAD), 3.5, ("Reject", "3.33")),
-        ("mean", (GOOD, FAIR, FAIR), 11 / 3, ("Accept", "3.67")),
+        ("unanimous", (None, None, BAD), None, ("Reject", 2)),
+        ("mean", (GOOD, FAIR, BAD), 3.0, ("Accept", 3.33)),
+        ("mean", (GOOD, FAIR, BAD), 3.5, ("Reject", 3.33)),
+        ("mean", (GOOD, FAIR, FAIR), 11 / 3, ("Accept", 3.67)),
         ("mean", (GOOD, FAIR, None), 3.0, (None, None)),
     ],
 )
 def test_a_panel_decides_by_its_rule(rule: str, votes: tuple, cut: float | None, wanted: tuple) -> None:
-    assert panel(rule, *votes, cut=cut) == wanted
+    status, mean = panel(rule, *votes, cut=cut)
+    assert (status, mean) == wanted
+    assert isinstance(mean, float | None), "one type for every mean: 3.0 is no other kind of value than 3.33"
+    written = panel(rule, *votes, cut=cut, rating="text")
+    assert written == (status, None if mean is None else f"{mean:g}")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +237,7 @@ def test_a_panel_that_makes_no_sense_is_refused(settings: dict) -> None:
 
 @pytest.mark.parametrize(
     ("rule", "cut", "wanted"),
-    [("majority", None, ("Accept", "4")), ("unanimous", None, ("Accept", "4")), ("mean", 3.0, (None, None))],
+    [("majority", None, ("Accept", 4)), ("unanimous", None, ("Accept", 4)), ("mean", 3.0, (None, None))],
 )
 def test_a_verdict_without_a_rating_votes_and_is_never_guessed_at(rule: str, cut: float | None, wanted: tuple) -> None:
     judge = JudgePanel(name="panel", judges=["a", "b"], rule=rule, cut=cut)

@@ -1,6 +1,6 @@
 """The `where` language: one small way to choose rows, in pipelines, recipes and on the command line.
 
-    judge_status == "Accept" and judge_rating in ["4", "5"]
+    judge_status == "Accept" and judge_rating >= 4
     length(response) < 2000 and not contains(response, "TODO")
     category in ["qa", "summary"] and reviewer is not null
 

@@ -26,7 +26,7 @@ class WhereStep(RowStep):
     version: ClassVar[int] = 1
     example: ClassVar[str] = """\
 - use: where
-  with: {expression: 'judge_status == "Accept" and judge_rating in ["4", "5"]'}
+  with: {expression: 'judge_status == "Accept" and judge_rating >= 4'}
 """
 
     expression: str = Field(

@@ -1,7 +1,7 @@
 """`judge.accept`: a model judges each answer, and its verdict stays with the row.
 
 The columns are called after the judge, `judge_status`, `judge_rating` and `judge_reason` by default; with `as: gpt4`
-they are those of the published OpenBezoar data. Judged rows are kept whatever the verdict, and training selects by it.
+and `rating: text` they are those of the published OpenBezoar data. Judged rows are kept whatever the verdict, and training selects by it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ class JudgeAccept(JudgingStep, AskOnceTask):
     With `samples`, each row is judged several times and the majority decides; the rating is the median of those of the
     winning side, and all of them stand in a column of their own, so that the judge's agreement with itself is known.
 
+    Ratings are whole numbers, so that `judge_rating >= 3` works; with `rating: text` they are text.
+
     The column settings fit the Orca scheme; set them for others, and set `system` or `reference` to "" to judge
     without.
     """
 
     use: ClassVar[str] = "judge.accept"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     judges: ClassVar[Literal["accept", "attributes", "compare"]] = "accept"
     rubrics: ClassVar[type[AnyRubric]] = Rubric
     request: ClassVar[str] = "Judge the response by the rubric. Reply with the JSON object only."
@@ -66,6 +68,9 @@ class JudgeAccept(JudgingStep, AskOnceTask):
             "names": [*shipped(Rubric)],
             "form": "bezoar_data.steps.judges.rubric:Rubric.read",
         },
+    )
+    rating: Literal["integer", "text"] = Field(
+        default="integer", description="How ratings are written: as numbers, or as text, as in the published data."
     )
     samples: PositiveInt = Field(
         default=1, description="How often each row is judged; an odd number. Needs a temperature above 0."
@@ -97,13 +102,16 @@ class JudgeAccept(JudgingStep, AskOnceTask):
         if isinstance(chosen, Dropped):
             unread = next((one for one in found if isinstance(one, Dropped)), chosen)
             return self._with_samples(self.unjudged(row, unread), verdicts)
-        values = (chosen.status, str(chosen.rating), chosen.reason)
+        values = (chosen.status, self._written(chosen.rating), chosen.reason)
         return self._with_samples(Kept(row.with_columns(**dict(zip(self.outputs, values, strict=True)))), verdicts)
+
+    def _written(self, rating: int) -> int | str:
+        return str(rating) if self.rating == "text" else rating
 
     def _with_samples(self, kept: Kept, verdicts: Sequence[JudgeVerdict]) -> Kept:
         if self.samples == 1:
             return kept
-        said = [{"status": v.status, "rating": str(v.rating), "reason": v.reason} for v in verdicts]
+        said = [{"status": v.status, "rating": self._written(v.rating), "reason": v.reason} for v in verdicts]
         return Kept({**kept.columns, f"{self.judge}_samples": said}, kept.soft_failure)
 
 

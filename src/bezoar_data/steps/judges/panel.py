@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from bezoar_data.measures.agreement import as_label
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Kept, RowStep, Verdict
 
@@ -22,10 +23,12 @@ class JudgePanel(RowStep):
     `majority` accepts or rejects what more than half of the judges do; `unanimous` accepts what all accept, and rejects
     what any rejects; `mean` accepts from a mean rating of `cut` up, for judges that use the same scale. A judge without
     a verdict on the row has no vote but counts: where the others do not settle it, the panel's columns stay empty.
-    Writes `panel_status`, `panel_rating` (the mean of the ratings there are) and `panel_reason` (who said what).
+    Writes `panel_status`, `panel_rating` (the mean of the ratings there are; text with `rating: text`)
+    and `panel_reason` (who said what).
     """
 
     use: ClassVar[str] = "judge.panel"
+    version: ClassVar[int] = 2
     spelled: ClassVar[dict[str, str]] = {"judge": "as"}
     reads: ClassVar[tuple[str, ...]] = ("{judges}_status", "{judges}_rating")
     writes: ClassVar[tuple[str, ...]] = ("{judge}_status", "{judge}_rating", "{judge}_reason")
@@ -38,6 +41,9 @@ class JudgePanel(RowStep):
         default="majority", description="How the verdicts become one."
     )
     cut: float | None = Field(default=None, description="The mean rating from which `mean` accepts.", examples=[3.5])
+    rating: Literal["number", "text"] = Field(
+        default="number", description="How the mean is written: as a number, or as text, as in the published data."
+    )
     judge: str = Field(
         default="panel", pattern=r"^[a-z][a-z0-9_]*$", description="The panel's name, which the columns begin with."
     )
@@ -66,9 +72,14 @@ class JudgePanel(RowStep):
             f"{name}: {_said(*votes[name])}" if name in votes else f"{name}: no verdict" for name in self.judges
         )
         ratings = [rating for _, rating in votes.values() if rating is not None]
-        mean = mean_text(ratings) if status and ratings else None
+        mean = self._mean(ratings) if status and ratings else None
         values = (status, mean, said if status else None)
         return Kept(row.with_columns(**dict(zip(self.outputs, values, strict=True))))
+
+    def _mean(self, ratings: Sequence[int]) -> float | str:
+        """With two decimals at most."""
+        mean = float(round(Fraction(sum(ratings), len(ratings)), 2))
+        return f"{mean:g}" if self.rating == "text" else mean
 
     def _status(self, votes: _Votes) -> str | None:
         accepted = sum(status == "Accept" for status, _ in votes.values())
@@ -82,7 +93,7 @@ class JudgePanel(RowStep):
 
 
 def _whole(rating: object) -> int | None:
-    text = str(rating).strip()
+    text = as_label(rating)
     return int(text) if text.isascii() and text.isdigit() else None
 
 
@@ -97,8 +108,3 @@ def decide(rule: str, accepted: int, rejected: int, judges: int) -> str | None:
     if rule == "unanimous":
         return "Reject" if rejected else "Accept" if accepted == judges else None
     return None
-
-
-def mean_text(ratings: Sequence[int]) -> str:
-    """The mean as text with two decimals at most: ratings are published as text."""
-    return f"{float(round(Fraction(sum(ratings), len(ratings)), 2)):g}"
