@@ -288,17 +288,19 @@ OURS: dict[str, dict[str, Any]] = {
 KNOWN = {
     "lamini": {
         *("load_instructions", "load_instructions.hub", "lamini-generate", "lamini-generate.target", "lamini-respond"),
-        *("judge-accept", "judge-accept.as", "judge-falcon", "judge-falcon.as"),
+        *("judge-accept", "judge-accept.as", "judge-accept.rating"),
+        *("judge-falcon", "judge-falcon.as", "judge-falcon.rating"),
     },
     "evol-instruct": {
         *("load_instructions", "load_instructions.hub", "pool", "pool.max_tokens", "pool.tokenizer", "evolve"),
         *("evolve.evaluator", "evolve.draw", "evolve.complicate_input", "evolve.comparisons", "evolve.apologies"),
         *("evolve.drop_answers", "evolve.keep_truncated", "sample.rows", "judge-accept", "judge-accept.as"),
-        "judge-falcon.as",
+        *("judge-accept.rating", "judge-falcon.as", "judge-falcon.rating"),
     },
     "orca": {
         *("cot", "cot.hub", "niv2", "niv2.hub", "flan2021", "flan2021.hub", "t0", "t0.hub", "orca-explain"),
-        *("judge-falcon", "judge-falcon.as", "judge-accept", "judge-accept.as"),
+        *("judge-falcon", "judge-falcon.as", "judge-falcon.rating"),
+        *("judge-accept", "judge-accept.as", "judge-accept.rating"),
     },
     "hh-rlhf-sft": {"load_hh_rlhf.hub", "load_hh_rlhf.limit"},
     "hh-rlhf-dpo": {"load_hh_rlhf.hub"},
