@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.training.data.template import IGNORED, conversation, preference
+from bezoar_data.training.data.rows import read_row
+from bezoar_data.training.data.template import IGNORED
 from training.conftest import ROOT, prepared, trained
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
@@ -64,7 +65,7 @@ def test_tulu_learns_the_replies_of_its_mixture_and_nothing_else(runs: Path, tmp
     assert len(examples.train) == len(rows.train) > 100
     several = 0
     for example, row in zip(examples.train, rows.train, strict=True):
-        replies = [m["content"] for m in conversation(rows.view, row) if m["role"] == "assistant"]
+        replies = [m["content"] for m in read_row(rows.view, row).messages if m["role"] == "assistant"]
         said = "".join(reply + tokenizer.eos_token for reply in replies)
         assert tokenizer.decode(learnt(example), clean_up_tokenization_spaces=False) == said
         several += len(replies) > 1
@@ -81,8 +82,8 @@ def test_zephyr_goes_from_sft_to_dpo_with_the_sft_policy_as_reference(runs: Path
     path = tiny("zephyr-qlora", tmp_path, learning_rate=5e-3)
     ready = prepared(path, runs, tmp_path / "out")
     pair, rows, tokenizer = ready.stages[2].training.examples.train[0], rows_of(ready, 2), ready.template.tokenizer
-    better, worse = preference(rows.view, rows.train[0])
-    for ids, messages in ((pair["chosen_ids"], better), (pair["rejected_ids"], worse)):
+    read = read_row(rows.view, rows.train[0])
+    for ids, messages in ((pair["chosen_ids"], read.messages), (pair["rejected_ids"], read.worse)):
         assert tokenizer.decode(ids, clean_up_tokenization_spaces=False) == messages[-1]["content"] + "</s>"
     sft, merged, dpo, last = trained(path, runs, tmp_path / "out")
     assert [s.start for s in (sft, merged, dpo, last)] == ["base", "sft", "sft-merged", "dpo"]

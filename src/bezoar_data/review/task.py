@@ -10,8 +10,9 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.runs.conversations.turns import Unread, read_turns
+from bezoar_data.runs.conversations.turns import as_text as turns_as_text
 from bezoar_data.runs.lock import Lock, LockedStep
-from bezoar_data.runs.messages import turns_of
 from bezoar_data.runs.published import data_files, dataset_folder
 from bezoar_data.runs.row import RESERVED
 from bezoar_data.steps.catalogue.registry import load_catalogue
@@ -116,8 +117,9 @@ def as_text(value: Any) -> str:
     """A column's value as people read it: text as it is, turns with who says them."""
     if isinstance(value, str):
         return value
-    if turns := turns_of(value, "user"):
-        return "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in turns)
+    turns = read_turns(value, "user")
+    if turns and not isinstance(turns, Unread):
+        return turns_as_text(turns)
     return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 

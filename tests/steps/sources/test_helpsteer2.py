@@ -38,12 +38,12 @@ def reason(row: Row) -> str:
 
 
 def test_a_prompt_of_several_turns_becomes_messages(tmp_path: Path):
-    prompt = f"How?{A}Like this:\n\n<extra_id_1> is no mark here.{U}And then? "
+    prompt = f"How?{A}Like this:\n\nUser\n1 is no mark here.{U}And then? "
     first, second = load(LoadHelpsteer2, tmp_path, rated("Hi"), rated(prompt))
     assert first["prompt"] == [{"role": "user", "content": "Hi"}]
     assert second["prompt"] == [
         {"role": "user", "content": "How?"},
-        {"role": "assistant", "content": "Like this:\n\n<extra_id_1> is no mark here."},
+        {"role": "assistant", "content": "Like this:\n\nUser\n1 is no mark here."},
         {"role": "user", "content": "And then?"},
     ]
     assert second["response"] == "Yes."

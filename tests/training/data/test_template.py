@@ -125,7 +125,7 @@ def test_rows_cut_short_or_left_out_are_counted(template: Template):
     rows = StageRows({"messages": "m"}, [{"m": m} for m in (ONE, long, asked, stop, ONE[:1], [])], [], 0)
     counted = made_of(sft, rows, template, {"max_length": 500}).counts["train"]
     assert (counted.rows, counted.examples) == (6, 2)
-    assert counted.left_out == {"reply_cut_off": 1, "special_token": 1, "no_reply": 1, "empty_prompt": 1}
+    assert counted.left_out == {"reply_cut_off": 1, "special_token": 1, "no_reply": 1, "empty": 1}
     assert counted.truncated >= 1
 
 

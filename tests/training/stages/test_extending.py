@@ -23,7 +23,8 @@ from pydantic import ConfigDict, Field
 from bezoar_data.config.files.recipe import TrainingStage
 from bezoar_data.training.data.examples import Counted, MakeExample
 from bezoar_data.training.data.packing import Example
-from bezoar_data.training.data.template import Template, preference
+from bezoar_data.training.data.rows import read_row
+from bezoar_data.training.data.template import Template
 from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
 from bezoar_data.training.stages.trainer import configuration, dataset, run_trainer
 
@@ -62,7 +63,8 @@ def run_reward(job: TrainingJob) -> Done:
 
 def examples(view: Mapping[str, str], template: Template, settings: Mapping[str, Any]) -> MakeExample:
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        sides = [template.encode(side).ids[: settings["max_length"]] for side in preference(view, row)]
+        pair = read_row(view, row)
+        sides = [template.encode(side).ids[: settings["max_length"]] for side in (pair.messages, pair.worse)]
         counted.tokens += sum(map(len, sides))
         return {"chosen_ids": sides[0], "rejected_ids": sides[1]}
 

@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
-from bezoar_data.cards.export.example import read_example
 from bezoar_data.cards.export.formats import load_format
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.files.card_front_matter import VIEW_KINDS
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.where import Where
+from bezoar_data.runs.conversations.turns import Unread
+from bezoar_data.runs.conversations.views import read_view
 from bezoar_data.runs.published import dataset_folder, open_rows
 
 _CHUNK = 1000
@@ -54,8 +55,8 @@ def export_rows(
             file.write(b"[\n" if listed else b"")
             for row in _rows(rows, chosen):
                 parts = {role: row[column] for role, column in columns.items()}
-                example = read_example(kind, parts) if needs_view else None
-                if needs_view and example is None:
+                example = read_view(kind, parts) if needs_view else None
+                if isinstance(example, Unread):
                     without += 1
                     continue
                 file.write(b",\n" if listed and written else b"")

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bezoar_data.runs.conversations.turns import Unread, read_turns
+from bezoar_data.runs.conversations.turns import as_text as turns_as_text
+
 TAGS = ("system_message", "instruction", "response", "first_response", "second_response", "reference")
 """In the order in which they are shown."""
 
@@ -25,9 +28,8 @@ def as_text(value: Any) -> str:
     """A column's value for a judge to read: text as it is, a conversation turn by turn, nothing as an empty text."""
     if value is None:
         return ""
-    if isinstance(value, list | tuple) and value and all(isinstance(turn, Mapping) for turn in value):
-        return "\n\n".join(f"[{turn.get('role', '')}]\n{turn.get('content', '')}" for turn in value)
-    return str(value)
+    turns = [] if isinstance(value, str) else read_turns(value, "user")
+    return turns_as_text(turns) if turns and not isinstance(turns, Unread) else str(value)
 
 
 def escaped(text: str) -> str:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Columns, Row, canonical
 from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made
-from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
+from bezoar_data.steps.pairs.pair import PAIR, make_pair, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class BestWorst(GlobalMakingStep):
     rejected row's; `keep` takes columns along from the chosen one.
 
     A prompt that gives no pair is dropped: `alone` (it has one answer), `unscored` (fewer than two of its answers have
-    a score), `tie` (best and worst have the same), `small_margin`, `empty`, `identical` (they say the same).
+    a score), `tie` (best and worst have the same), `small_margin`, `empty`, `identical` (they say the same), and where
+    the answers are no one dialogue with the prompt (`prompts_differ`, `history`, `no_reply`).
     """
 
     use: ClassVar[str] = "pairs.best_worst"
@@ -64,13 +65,12 @@ class BestWorst(GlobalMakingStep):
         if len(scored) < 2:
             reason = "alone" if len(group) == 1 else "unscored"
             detail = f"{len(scored)} of {len(group)} answers with a score"
-            return Made(group, (place,), self._columns_of(group, scored), dropped=Dropped(reason, detail))
+            return Made(group, (place,), self._columns_of(group, scored)[0], dropped=Dropped(reason, detail))
         best, worst = max(scored, key=lambda s: s.score), min(scored, key=lambda s: s.score)
         if best.score == worst.score:
             tie = Dropped("tie", f"{len(scored)} answers with the score {best.score}")
-            return Made(group, (place,), self._columns_of([s.row for s in scored], scored), dropped=tie)
-        columns = self._columns_of((best.row, worst.row), (best, worst))
-        dropped = check_pair(columns)
+            return Made(group, (place,), self._columns_of([s.row for s in scored], scored)[0], dropped=tie)
+        columns, dropped = self._columns_of((best.row, worst.row), (best, worst))
         if dropped is None and columns["margin"] < self.least_margin:
             dropped = Dropped("small_margin", f"{columns['margin']} is less than {self.least_margin}")
         return Made((best.row, worst.row), (place,), columns, dropped=dropped)
@@ -85,18 +85,16 @@ class BestWorst(GlobalMakingStep):
             total += Decimal(str(weight)) * value
         return total
 
-    def _columns_of(self, rows: Sequence[Row], scored: Sequence[_Scored]) -> Columns:
-        """The pair of the first two rows; where there is only one, or no two scores, what there is."""
+    def _columns_of(self, rows: Sequence[Row], scored: Sequence[_Scored]) -> tuple[Columns, Dropped | None]:
+        """The pair of the first two rows, and why it is none; where there is only one, or no two scores, what there
+        is."""
         first = rows[0]
         second = rows[1].get(self.response) if len(rows) > 1 else None
         scores: list[Any] = [float(s.score) for s in scored[:2]] if len(scored) > 1 else [None, None]
         margin = scored[0].score - scored[1].score if len(scored) > 1 else None
-        return {
-            **pair_columns(first.get(self.prompt), first.get(self.response), second, margin),
-            "chosen_score": scores[0],
-            "rejected_score": scores[1],
-            **{column: first.get(column) for column in self.keep},
-        }
+        pair, unusable = make_pair(first.get(self.prompt), first.get(self.response), second, margin)
+        kept = {column: first.get(column) for column in self.keep}
+        return {**pair, "chosen_score": scores[0], "rejected_score": scores[1], **kept}, unusable
 
 
 def _as_key(value: Any) -> Any:

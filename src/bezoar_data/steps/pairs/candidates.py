@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, PositiveInt
 
 from bezoar_data.llms.ask import Answer, Ask, Message, Refused, Sample
-from bezoar_data.runs.messages import asked_with, turns_of
+from bezoar_data.runs.conversations.turns import Turns, Unread, asked_with, read_turns
 from bezoar_data.runs.row import Columns, Row
 from bezoar_data.steps.answering import AnsweringStep, cut_flag
 from bezoar_data.steps.base import Child, Children, Dropped, StepGenerator
@@ -52,11 +52,17 @@ class Candidates(AnsweringStep):
 
     def run_row(self, row: Row) -> StepGenerator:
         prompt = asked_with(row.get(self.prompt), row.get(self.context) if self.context else None)
-        asked: list[Message] = [*turns_of(prompt, "user")]
+        asked = read_turns(prompt, "user")
+        system = read_turns(row.get(self.system) if self.system else None, "system")
+        if isinstance(asked, Unread) or isinstance(system, Unread):
+            unread = asked if isinstance(asked, Unread) else system
+            assert isinstance(unread, Unread)  # noqa: S101
+            return Dropped(unread.reason, unread.detail, failed=True)
         if not asked:
             return Dropped("empty_prompt", f"there is nothing to answer in `{self.prompt}`", failed=True)
-        system = turns_of(row.get(self.system) if self.system else "", "system")
-        found = yield from self._candidates((*system, *asked))
+        if any(turn["role"] == "tool" or "tool_calls" in turn for turn in asked):
+            return Dropped("tool_calls", f"`{self.prompt}` holds calls of tools, which no model is asked to go on with")
+        found = yield from self._candidates(_as_asked([*system, *asked]))
         return Children([self._child(row, prompt, i, candidate) for i, candidate in enumerate(found)])
 
     def _candidates(self, messages: Sequence[Message]) -> Generator[Ask, Answer, list[_SampledAnswer]]:
@@ -88,6 +94,11 @@ class Candidates(AnsweringStep):
         dropped = Dropped(candidate.reason, detail, text, failed=True) if candidate.reason else None
         one = replace(candidate.answer, samples=(candidate.sample,))
         return Child(columns, asked=[(candidate.ask, one)], dropped=dropped, flag=cut_flag(candidate.sample))
+
+
+def _as_asked(turns: Turns) -> list[Message]:
+    """What a provider is sent of turns: their weights and thoughts are for those who train."""
+    return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
 
 
 def _texts(candidates: Sequence[_SampledAnswer]) -> list[str]:

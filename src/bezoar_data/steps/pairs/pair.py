@@ -1,40 +1,38 @@
 """A preference pair as a row holds it: TRL's conversational format with an explicit prompt.
 
-`prompt`, `chosen` and `rejected` are lists of messages (`{"role", "content"}`); `margin` says by how much the chosen
-answer is better, on the scale of whatever said so.
+`prompt`, `chosen` and `rejected` are lists of messages; `margin` says by how much the chosen answer is better, on the
+scale of whatever said so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from bezoar_data.runs.messages import turns_of
+from bezoar_data.runs.conversations.turns import Unread, read_turns
+from bezoar_data.runs.conversations.views import read_view
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped
 
 PAIR = ("prompt", "chosen", "rejected", "margin")
 
 
-def pair_columns(prompt: Any, chosen: Any, rejected: Any, margin: Decimal | None) -> Columns:
-    """The columns of a pair, from texts or lists of messages."""
-    return {
-        "prompt": turns_of(prompt, "user"),
-        "chosen": turns_of(chosen, "assistant"),
-        "rejected": turns_of(rejected, "assistant"),
-        "margin": None if margin is None else float(margin),
-    }
+def make_pair(prompt: Any, chosen: Any, rejected: Any, margin: Decimal | None) -> tuple[Columns, Dropped | None]:
+    """The columns of a pair, from texts or lists of messages, and why no model can learn from it: the reasons of
+    `read_view`. What cannot be read stays as it was."""
+    strength = None if margin is None else float(margin)
+    found = read_view("preference", {"prompt": prompt, "chosen": chosen, "rejected": rejected})
+    if isinstance(found, Unread):
+        parts = (("prompt", prompt, "user"), ("chosen", chosen, "assistant"), ("rejected", rejected, "assistant"))
+        columns = {name: _readable(value, role) for name, value, role in parts}
+        return {**columns, "margin": strength}, Dropped(found.reason, found.detail)
+    pair = {"prompt": found.prompt, "chosen": found.answer, "rejected": found.rejected, "margin": strength}
+    return pair, None
 
 
-def check_pair(pair: Mapping[str, Any]) -> Dropped | None:
-    """Why no model can learn from a pair: `empty` (no prompt, or an answer that says nothing) or `identical`."""
-    empty = [name for name in PAIR[:3] if not pair[name]]
-    if empty:
-        return Dropped("empty", f"nothing in {' and '.join(empty)}")
-    if pair["chosen"] == pair["rejected"]:
-        return Dropped("identical", "both answers say the same")
-    return None
+def _readable(value: Any, role: str) -> Any:
+    turns = read_turns(value, role)
+    return value if isinstance(turns, Unread) else turns
 
 
 def number(value: Any) -> Decimal | None:

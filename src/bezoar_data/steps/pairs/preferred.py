@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Verdict
-from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
+from bezoar_data.steps.pairs.pair import PAIR, make_pair, number
 
 
 class Preferred(RowStep):
@@ -19,7 +19,8 @@ class Preferred(RowStep):
     them. `margin` is the strength, the number without its sign. The pair's parent is the row that held both answers.
 
     Dropped are `tie` (no preference either way), `no_preference` (no number, or a word that `words` does not know),
-    `small_margin`, `empty`, `identical`.
+    `small_margin`, `empty`, `identical`, and answers that are no one dialogue with the prompt (`prompts_differ`,
+    `history`, `no_reply`).
     """
 
     use: ClassVar[str] = "pairs.preferred"
@@ -47,9 +48,9 @@ class Preferred(RowStep):
         sides = (self.first, self.second) if strength is None or strength <= 0 else (self.second, self.first)
         chosen, rejected = (row.get(side) for side in sides)
         margin = None if strength is None else abs(strength)
-        pair = pair_columns(row.get(self.prompt), chosen, rejected, margin)
+        pair, unusable = make_pair(row.get(self.prompt), chosen, rejected, margin)
         columns = {**pair, **{column: row.get(column) for column in self.keep}}
-        return Children([Child(columns, dropped=self._no_preference(said, margin) or check_pair(pair))])
+        return Children([Child(columns, dropped=self._no_preference(said, margin) or unusable)])
 
     def _strength(self, said: Any) -> Decimal | None:
         return number(self.words.get(said, said) if isinstance(said, str) else said)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Verdict
-from bezoar_data.steps.pairs.pair import PAIR, check_pair, number, pair_columns
+from bezoar_data.steps.pairs.pair import PAIR, make_pair, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Ranked(RowStep):
     InstructGPT has it). `margin` is the difference of the ranks. A pair's parent is the row.
 
     Dropped are `tie` (equal ranks), `bad_ranking` (fewer than two answers with a rank, or not a rank for each),
-    `empty`, `identical`.
+    `empty`, `identical`, and answers that are no one dialogue with the prompt (`prompts_differ`, `history`,
+    `no_reply`).
     """
 
     use: ClassVar[str] = "pairs.ranked"
@@ -53,13 +54,13 @@ class Ranked(RowStep):
         kept = {column: row.get(column) for column in self.keep}
         ranked = self._ranked(row)
         if isinstance(ranked, Dropped):
-            nothing = pair_columns(row.get(self.prompt), None, None, None)
+            nothing, _ = make_pair(row.get(self.prompt), None, None, None)
             return Children([Child({**nothing, **kept}, dropped=ranked)])
         children = []
         for better, worse in self._pairs(ranked):
             margin = abs(better.rank - worse.rank)
-            pair = pair_columns(row.get(self.prompt), better.said, worse.said, margin)
-            dropped = check_pair(pair) if margin else Dropped("tie", f"both have the rank {better.rank}")
+            pair, unusable = make_pair(row.get(self.prompt), better.said, worse.said, margin)
+            dropped = unusable if margin else Dropped("tie", f"both have the rank {better.rank}")
             children.append(Child({**pair, **kept}, dropped=dropped))
         return Children(children)
 

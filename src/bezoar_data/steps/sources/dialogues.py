@@ -2,7 +2,10 @@
 
 Anthropic's HH-RLHF begins a turn with a blank line and `Human:` or `Assistant:`; HelpSteer2 parts the turns of a prompt
 with lines `<extra_id_1>User` and `<extra_id_1>Assistant`. Both are texts, so a turn that quotes such a marker cannot be
-distinguished from two turns. The rules for pairs are those by which cleaned copies of HH-RLHF were made: two dialogues
+distinguished from two turns.
+
+A user and an assistant take turns; what an assistant says, calls and is told by tools, to its last word, is one turn of
+it. The rules for pairs are those by which cleaned copies of HH-RLHF were made: two dialogues
 of equal, even length, whose roles alternate from the user on, without empty turns, equal but for their last one.
 """
 
@@ -11,12 +14,13 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from bezoar_data.runs.messages import Turns
+from bezoar_data.runs.conversations.turns import Turns
 from bezoar_data.steps.verdicts import Dropped
 
 _HH_TURN = re.compile(r"\n\n(Human|Assistant):")
 _HH_ROLES = {"Human": "user", "Assistant": "assistant"}
-_HELPSTEER_TURN = re.compile(r"\n<extra_id_1>(Assistant|User)\n")
+_HELPSTEER_TURN = re.compile(r"(?<![^\n])<extra_id_1>[ \t]*(Assistant|User)[ \t]*(?:\r?\n|\Z)")
+_HELPSTEER_MARK = "<extra_id_"
 _HELPSTEER_ROLES = {"User": "user", "Assistant": "assistant"}
 
 
@@ -31,13 +35,16 @@ def parse_hh(text: str) -> Turns | Dropped:
     return [{"role": _HH_ROLES[who], "content": said.strip()} for who, said in zip(rest[::2], rest[1::2], strict=True)]
 
 
-def parse_helpsteer(prompt: str) -> Turns:
-    """The turns of a HelpSteer2 prompt, the first of which is always the user's."""
+def parse_helpsteer(prompt: str, *answers: str) -> Turns | Dropped:
+    """The turns of a HelpSteer2 prompt, the first of which is the user's, its marker written or not; or the rule that
+    it breaks (`check_prompt`). A marker that stands elsewhere, in an answer too, is dropped as `roles`."""
     first, *rest = _HELPSTEER_TURN.split(prompt)
-    turns = [{"role": "user", "content": first.strip()}]
+    turns = [{"role": "user", "content": first.strip()}] if first.strip() or not rest else []
     for who, said in zip(rest[::2], rest[1::2], strict=True):
         turns.append({"role": _HELPSTEER_ROLES[who], "content": said.strip()})
-    return turns
+    if any(_HELPSTEER_MARK in text for text in (*(turn["content"] for turn in turns), *answers)):
+        return Dropped("roles", f"the marker {_HELPSTEER_MARK} stands where no turn begins")
+    return check_prompt(turns) or turns
 
 
 def merge_consecutive(turns: Turns) -> Turns:
@@ -49,8 +56,18 @@ def merge_consecutive(turns: Turns) -> Turns:
 
 
 def check_dialogue(turns: Turns) -> Dropped | None:
-    """The first rule that a dialogue which should end with the assistant breaks: `odd`, `roles` or `empty`."""
-    return _odd(turns) or _roles(turns) or _empty(turns)
+    """The first rule that a dialogue which should end with the assistant breaks: `odd` or `roles`."""
+    talk = _exchanges(turns)
+    if dropped := _odd(talk) or _roles(talk):
+        return dropped
+    return Dropped("odd", f"{len(turns)} turns, the last one a tool's") if turns[-1]["role"] == "tool" else None
+
+
+def _exchanges(turns: Turns) -> Turns:
+    """The turns without those that an assistant's turn goes on with: what tools say, and what it says to that."""
+    follows = {"tool": ("assistant", "tool"), "assistant": ("tool",)}
+    before = [None, *(turn["role"] for turn in turns)]
+    return [turn for turn, last in zip(turns, before, strict=False) if last not in follows.get(turn["role"], ())]
 
 
 def check_prompt(turns: Turns) -> Dropped | None:

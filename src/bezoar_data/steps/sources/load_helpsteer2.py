@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
-from bezoar_data.steps.sources.dialogues import check_prompt, parse_helpsteer
+from bezoar_data.steps.sources.dialogues import parse_helpsteer
 from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
 
 TEXTS = ("prompt", "response")
@@ -23,8 +23,9 @@ class LoadHelpsteer2(FileSource):
     stand next to each other; `prompt_index` numbers the prompts, so that `pairs.best_worst` with `by: [prompt_index]`
     finds the two again, and an answer whose neighbour is missing is alone there.
 
-    Dropped are rows whose conversation does not end with the user (`even`), does not alternate (`roles`), has an empty
-    turn, or an empty response (`empty`), and those with a rating that is not one of 0 to 4 (`rating`).
+    Dropped are rows whose conversation does not end with the user (`even`), does not alternate (`roles`, as is a marker
+    that begins no turn, in the response too), has an empty turn, or an empty response (`empty`), and those with a
+    rating that is not one of 0 to 4 (`rating`).
     """
 
     use: ClassVar[str] = "load_helpsteer2"
@@ -55,9 +56,9 @@ class LoadHelpsteer2(FileSource):
             yield row, columns if isinstance(columns, Dropped) else {**columns, "prompt_index": prompt_index}
 
     def decide(self, columns: Columns) -> Kept | Dropped:
-        prompt = parse_helpsteer(columns["prompt"])
-        if dropped := check_prompt(prompt):
-            return dropped
+        prompt = parse_helpsteer(columns["prompt"], columns["response"])
+        if isinstance(prompt, Dropped):
+            return prompt
         if is_blank(columns["response"]):
             return Dropped("empty", "the response says nothing")
         bad = next((name for name in ATTRIBUTES if not _rates(columns[name])), None)

@@ -10,7 +10,7 @@ from pydantic import Field
 from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped, Kept
-from bezoar_data.steps.sources.dialogues import check_prompt, parse_helpsteer
+from bezoar_data.steps.sources.dialogues import parse_helpsteer
 from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
 
 TEXTS = ("prompt", "response_1", "response_2")
@@ -25,8 +25,8 @@ class LoadHelpsteer2Preference(FileSource):
     `data_dir: preference`, all in one split; its own column `split` says which rows are for training (`part`).
 
     Dropped are rows of the other part (`other_part`), rows whose conversation does not end with the user (`even`), does
-    not alternate (`roles`), has an empty turn, or an empty response (`empty`), and those whose strength is not a whole
-    number from -3 to 3 (`strength`).
+    not alternate (`roles`, as is a marker that begins no turn, in a response too), has an empty turn, or an empty
+    response (`empty`), and those whose strength is not a whole number from -3 to 3 (`strength`).
     """
 
     use: ClassVar[str] = "load_helpsteer2_preference"
@@ -55,9 +55,9 @@ class LoadHelpsteer2Preference(FileSource):
         part = "train" if columns["split"] == "train" else "validation"
         if self.part not in ("all", part):
             return Dropped("other_part", f"its split is {columns['split']!r:.60}")
-        prompt = parse_helpsteer(columns["prompt"])
-        if dropped := check_prompt(prompt):
-            return dropped
+        prompt = parse_helpsteer(*(columns[name] for name in TEXTS))
+        if isinstance(prompt, Dropped):
+            return prompt
         empty = next((name for name in TEXTS[1:] if is_blank(columns[name])), None)
         if empty:
             return Dropped("empty", f"{empty} says nothing")

@@ -162,34 +162,3 @@ def load_template(tokenizer: Any, file: Path | None, place: Place) -> Template:
         hint = "name a .jinja file as 'template'"
         raise InputError(Problem("bad-template", "the base's tokenizer has no chat template", place, hint))
     return Template(tokenizer, source, place, own=True)
-
-
-def conversation(view: Mapping[str, str], row: Mapping[str, Any]) -> list[dict[str, str]]:
-    """A row as a conversation, by the card's view `sft` or `messages`. Raises `Unusable`."""
-    if "messages" in view:
-        return turns(row[view["messages"]], "user")
-    system = row[view["system"]] if "system" in view else None
-    head = [{"role": "system", "content": str(system)}] if system else []
-    return [*head, *turns(row[view["prompt"]], "user"), *turns(row[view["response"]], "assistant")]
-
-
-def preference(view: Mapping[str, str], row: Mapping[str, Any]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """A row as two conversations that differ in the last reply: the better and the worse. Raises `Unusable`."""
-    before = turns(row[view["prompt"]], "user")
-    better, worse = (turns(row[view[side]], "assistant") for side in ("chosen", "rejected"))
-    if better == worse:
-        raise Unusable("identical")
-    return [*before, *better], [*before, *worse]
-
-
-def turns(value: Any, role: str) -> list[dict[str, str]]:
-    """What a column holds as turns: a text is one turn of this role. Raises `Unusable`."""
-    if isinstance(value, str):
-        if not value.strip():
-            raise Unusable("empty_reply" if role == "assistant" else "empty_prompt")
-        return [{"role": role, "content": value}]
-    if not isinstance(value, list) or not value:
-        raise Unusable("empty_reply" if role == "assistant" else "empty_prompt")
-    if not all(isinstance(turn, Mapping) and {"role", "content"} <= set(turn) for turn in value):
-        raise Unusable("no_messages")
-    return [{"role": turn["role"], "content": turn["content"]} for turn in value]

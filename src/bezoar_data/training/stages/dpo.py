@@ -14,7 +14,8 @@ from pydantic import ConfigDict, Field
 from bezoar_data.config.files.recipe import TrainingStage
 from bezoar_data.training.data.examples import Counted, MakeExample
 from bezoar_data.training.data.packing import Example
-from bezoar_data.training.data.template import Template, Unusable, preference
+from bezoar_data.training.data.rows import read_row
+from bezoar_data.training.data.template import Template, Unusable
 from bezoar_data.training.models import load_weights
 from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
 from bezoar_data.training.stages.trainer import configuration, dataset, policy_model, run_trainer
@@ -73,9 +74,9 @@ def _examples(view: Mapping[str, str], template: Template, settings: Mapping[str
     keeps_start = settings.get("truncation_mode") != "keep_end"
 
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        better, worse = preference(view, row)
-        prompt, chosen = template.encode_last(better)
-        again, rejected = template.encode_last(worse)
+        pair = read_row(view, row)
+        prompt, chosen = template.encode_last(pair.messages)
+        again, rejected = template.encode_last(pair.worse)
         if prompt != again:
             raise Unusable("prompts_differ")
         length = len(prompt) + max(len(chosen), len(rejected))

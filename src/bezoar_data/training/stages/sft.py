@@ -14,7 +14,8 @@ from pydantic import ConfigDict, Field
 from bezoar_data.config.files.recipe import TrainingStage
 from bezoar_data.training.data.examples import Counted, MakeExample
 from bezoar_data.training.data.packing import Example, need_rows_apart
-from bezoar_data.training.data.template import IGNORED, Template, Unusable, conversation
+from bezoar_data.training.data.rows import read_row
+from bezoar_data.training.data.template import IGNORED, Template, Unusable
 from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
 from bezoar_data.training.stages.trainer import configuration, dataset, policy_model, run_trainer
 
@@ -67,7 +68,7 @@ def _examples(view: Mapping[str, str], template: Template, settings: Mapping[str
     kept = slice(-longest, None) if longest and settings.get("truncation_mode") == "keep_end" else slice(longest)
 
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        encoded = template.encode(conversation(view, row))
+        encoded = template.encode(read_row(view, row).messages)
         ids, labels = encoded.ids, encoded.ids if whole else encoded.labels
         cut_ids, cut_labels = ids[kept], labels[kept]
         # The first token is never predicted.

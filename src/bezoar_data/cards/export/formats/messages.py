@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bezoar_data.cards.export.example import Example
+from bezoar_data.runs.conversations.views import Example
 
 NEEDS_VIEW = True
 

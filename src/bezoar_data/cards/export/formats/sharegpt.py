@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bezoar_data.cards.export.example import Example
-from bezoar_data.runs.messages import Turns
+from bezoar_data.runs.conversations.turns import Turns
+from bezoar_data.runs.conversations.views import Example
 
 NEEDS_VIEW = True
 _ROLES = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool"}

@@ -1,0 +1,161 @@
+"""A row as training text, read by a view of its card: the one function for exports, training and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from bezoar_data.runs.conversations.turns import Turn, Turns, Unread, from_json, read_tools, read_turns
+from bezoar_data.runs.values import as_json_text
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Turns before the answer, the answer, which is the assistant's last turn, and for a pair the worse one."""
+
+    prompt: Turns
+    answer: Turns
+    rejected: Turns | None = None
+    margin: float | None = None
+    tools: list[Turn] | None = None
+    """What the assistant may call, in OpenAI's form."""
+
+    @property
+    def messages(self) -> Turns:
+        return [*self.prompt, *self.answer]
+
+    @property
+    def worse(self) -> Turns:
+        """The conversation that ends in a pair's worse answer."""
+        return [*self.prompt, *(self.rejected or ())]
+
+
+class _Bad(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        self.unread = Unread(reason, detail)
+
+
+def kind_of(view: Mapping[str, str]) -> str:
+    """The kind of a view, by its parts."""
+    return "messages" if "messages" in view else "preference" if "chosen" in view else "sft"
+
+
+def read_view(kind: str, parts: Mapping[str, Any], *, roles: Mapping[str, str] | None = None) -> Example | Unread:
+    """The row as turns. `parts` are the values of the view's columns by what they are to it; `roles` as in
+    `read_turns`.
+
+    A side that is a whole dialogue, its prompt included, is read as one, and the prompt stands once. Beside the reasons
+    of `read_turns` there are `empty` (no prompt, or no answer), `no_reply` (it does not end with the assistant),
+    `prompts_differ` (the prompt is not in the dialogue that follows it), `history` (the two sides of a pair differ
+    before the last turn), `identical` (they differ nowhere), `margin` (it is no number).
+    """
+    try:
+        tools = _good(read_tools(parts.get("tools")), "tools")
+        system = _turns(parts, "system", "system", roles)
+        if kind == "messages":
+            whole = _turns({"messages": from_json(parts.get("messages"))}, "messages", "user", roles)
+            return _example(_with_system(system, whole), tools)
+        prompt = _with_system(system, _turns(parts, "prompt", "user", roles))
+        sides = ("response",) if kind == "sft" else ("chosen", "rejected")
+        wholes = [_whole(prompt, _turns(parts, side, "assistant", roles), side) for side in sides]
+        return _example(wholes[0], tools) if kind == "sft" else _pair(wholes[0], wholes[1], parts.get("margin"), tools)
+    except _Bad as bad:
+        return bad.unread
+
+
+def _good(found: Any, part: str) -> Any:
+    if isinstance(found, Unread):
+        raise _Bad(found.reason, f"{part}: {found.detail}")
+    return found
+
+
+def _turns(parts: Mapping[str, Any], part: str, role: str, roles: Mapping[str, str] | None) -> Turns:
+    found: Turns = _good(read_turns(_from_file(parts.get(part)), role, roles=roles), part)
+    return found
+
+
+def _from_file(value: Any) -> Any:
+    """A column that holds texts and turns is written as JSON text: only what is exactly that is read as turns."""
+    found = from_json(value)
+    is_turns = isinstance(found, list) and all(isinstance(turn, dict) and "role" in turn for turn in found)
+    return found if found is not value and found and is_turns and as_json_text(found) == value else value
+
+
+def _with_system(system: Turns, turns: Turns) -> Turns:
+    """The system's message before the turns, unless it stands there."""
+    if turns[: len(system)] and all(map(_alike, system, turns)):
+        return turns
+    if system and turns and turns[0]["role"] == "system":
+        raise _Bad("prompts_differ", "there are two system messages, in a column and in the turns")
+    return [*system, *turns]
+
+
+def _whole(prompt: Turns, side: Turns, part: str) -> Turns:
+    """The dialogue of an answer: the prompt and what follows it, or the answer alone where that repeats the prompt."""
+    if not side:
+        raise _Bad("empty", f"nothing in {part}")
+    system = [turn for turn in prompt if turn["role"] == "system"]
+    asked = [turn for turn in prompt if turn["role"] != "system"]
+    if not asked or _holds(side[:-1], asked):
+        return _with_system(system, side)
+    if side[0]["role"] == "assistant":
+        return [*prompt, *side]
+    hint = "leave `prompt` out of the view to take the dialogue's own"
+    raise _Bad("prompts_differ", f"the prompt is not in the dialogue in {part}; {hint}")
+
+
+def _holds(turns: Turns, some: Turns) -> bool:
+    """Whether some turns stand in others, in a row."""
+    talk = [turn for turn in turns if turn["role"] != "system"]
+    starts = range(len(talk) - len(some) + 1)
+    return any(all(map(_alike, talk[start:], some)) for start in starts)
+
+
+def _alike(one: Turn, other: Turn) -> bool:
+    """Whether two turns say the same, white space aside."""
+    words = [" ".join(turn["content"].split()) for turn in (one, other)]
+    keys = ("role", "name", "tool_calls", "tool_call_id")
+    return words[0] == words[1] and all(one.get(key) == other.get(key) for key in keys)
+
+
+def _check(whole: Turns, part: str) -> None:
+    if not whole:
+        raise _Bad("empty", "there are no turns")
+    if whole[-1]["role"] != "assistant":
+        raise _Bad("no_reply", f"{part} ends with the {whole[-1]['role']}'s turn")
+    if not any(turn["role"] in ("user", "tool") for turn in whole[:-1]):
+        raise _Bad("empty", "nothing is asked")
+
+
+def _example(whole: Turns, tools: list[Turn] | None) -> Example:
+    _check(whole, "it")
+    return Example(whole[:-1], whole[-1:], tools=tools)
+
+
+def _pair(better: Turns, worse: Turns, margin: Any, tools: list[Turn] | None) -> Example:
+    _check(better, "chosen")
+    _check(worse, "rejected")
+    before = min(len(better), len(worse)) - 1
+    if len(better) != len(worse) or not all(map(_alike, better[:before], worse[:before])):
+        raise _Bad("history", "the sides differ before the last turn")
+    if _said(better[-1]) == _said(worse[-1]):
+        raise _Bad("identical", "both answers say the same")
+    return Example(better[:-1], better[-1:], worse[-1:], _number(margin), tools)
+
+
+def _said(turn: Turn) -> Turn:
+    return {key: value for key, value in turn.items() if key != "weight"}
+
+
+def _number(margin: Any) -> float | None:
+    if margin is None:
+        return None
+    try:
+        found = Decimal(str(margin).strip())
+    except InvalidOperation:
+        found = Decimal("nan")
+    if isinstance(margin, bool) or not found.is_finite():
+        raise _Bad("margin", f"the margin is no number: {str(margin)[:40]}")
+    return float(found)
