@@ -39,6 +39,9 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
             continue
         train, held_out = stage["rows"]["train"], stage["rows"]["validation"]
         yield f"  {stage['card']} build {stage['lock']}: {train['examples']:,} rows, {held_out['examples']:,} held out"
+        if stage["passed_over"]:
+            which = f"; taken are those for which {stage['where']}" if stage["where"] else ""
+            yield f"  {stage['passed_over']:,} rows of its split passed over{which}"
         yield (
             f"  {train['tokens']:,} tokens an epoch, {train['learnt_tokens']:,} of them learnt; "
             f"{stage['steps']:,} steps of {stage['rows_per_step']} rows, {stage['epochs']:.1f} epochs"
@@ -87,6 +90,8 @@ def _stage(prepared: Prepared, planned: PlannedStage) -> dict[str, Any]:
     return value | {
         "card": training.card.name,
         "lock": training.card.lock,
+        "where": training.rows.where,
+        "passed_over": training.rows.passed_over,
         "rows": {side: counted.as_json() for side, counted in training.examples.counts.items()},
         "steps": settings.steps,
         "rows_per_step": settings.rows_per_step,

@@ -35,6 +35,24 @@ class Reviewed:
     answers: tuple[Mapping[str, Any], ...]
 
 
+def corrected(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A dataset's row with the response that a person wrote in the place of the one it corrects; the row itself where
+    there is none. Of a conversation it is the last turn."""
+    said, column = row.get("review_response"), str(row.get("review_corrects"))
+    if not said or column not in row:
+        return row
+    value = row[column]
+    if not isinstance(value, list):
+        return {**row, column: said}
+    last = value[-1] if value and isinstance(value[-1], Mapping) else {}
+    key = "content" if "content" in last else "value"
+    if key not in last or last.get("role", last.get("from")) in ("user", "human"):
+        return row
+    # Thinking before another answer is not thinking before this one.
+    turn = {**last, key: said, **({"reasoning_content": None} if "reasoning_content" in last else {})}
+    return {**row, column: [*value[:-1], turn]}
+
+
 def read_answers(path: Path) -> list[dict[str, Any]]:
     """All pulled answers; none where nothing was pulled."""
     if not path.exists():

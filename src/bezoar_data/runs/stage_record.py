@@ -37,6 +37,7 @@ class StageData:
     """`result`, `commercial`, `conflicts` and `attribution`, as the card has them."""
     terms: Mapping[str, Any] | None
     where: str | None
+    """Which rows were taken: what the stage says, else which are accepted; None: all."""
     split: Any
     view: str | None
     passed_over: int

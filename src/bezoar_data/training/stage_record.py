@@ -87,7 +87,8 @@ def _data(training: PlannedTraining) -> StageData:
             "attribution": list(licence.get("attribution") or ()),
         },
         terms=card.own.get("terms"),
-        **card.stage.model_dump(mode="json", include={"where", "split", "view"}),
+        where=training.rows.where,
+        **card.stage.model_dump(mode="json", include={"split", "view"}),
         passed_over=training.rows.passed_over,
         rows={side: counted.as_json() for side, counted in training.examples.counts.items()},
     )

@@ -89,6 +89,17 @@ def test_every_mistake_of_the_front_matter_is_named_with_its_place() -> None:
     assert [p.code for p in check_front(parse_card("---\nbezoar: 3\n---\n", "card.md"))] == ["wrong-type"]
 
 
+def test_the_where_of_a_view_is_checked_against_the_columns_at_its_place() -> None:
+    views = "---\nbezoar:\n  views:\n    sft:\n      prompt: ask\n      response: say\n      where: {}\n---\n"
+    card = parse_card(views.format("raiting >= 4 and ok"), "card.md")
+    assert check_front(card) == []
+    (problem,) = check_front(card, ["ask", "say", "rating", "ok"])
+    assert (problem.place.line if problem.place else None, problem.hint) == (7, "did you mean 'rating'?")
+    assert "no column 'raiting'" in problem.message
+    (problem,) = check_front(parse_card(views.format("rating = 4"), "card.md"))
+    assert (problem.code, "write '=='" in problem.hint) == ("bad-where", True)
+
+
 def test_editing_a_key_keeps_order_comments_and_body(tmp_path: Path) -> None:
     path = tmp_path / "card.md"
     path.write_text("---\n# why\nlicense: mit # for now\nlanguage: 'no'\n---\n\nBody --- here\n---\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Any
 
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
+from bezoar_data.runs.accepted import judges_of
 from bezoar_data.runs.row import RESERVED
 
 EXAMPLE_LIMIT = 800
@@ -65,6 +66,8 @@ def _item(name: str, value: Any) -> str:
 def _as_read(view: Mapping[str, str], row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The row's training text by a view: each part with its role, conversations turn by turn."""
     for role, column in view.items():
+        if role == "where":
+            continue
         value = row.get(column)
         if not isinstance(value, list):
             yield role, value
@@ -115,10 +118,22 @@ def use(context: CardContext) -> str:
     statuses = [name for judge in context.lock.judges if (name := f"{judge.name}_status") in columns]
     lines += [f'accepted = dataset.filter(lambda row: row[{json.dumps(name)}] == "Accept")' for name in statuses]
     text = md.block("\n".join(lines), "python")
-    if not statuses:
-        return text
-    condition = md.code(f"where: {statuses[0]} == 'Accept'")
-    return f"{text}\n\nA recipe selects the same rows with {condition}."
+    said = _accepted(context)
+    return f"{text}\n\n{said}" if said else text
+
+
+def _accepted(context: CardContext) -> str:
+    """Which rows leave the dataset for training and exports (`runs.accepted`)."""
+    judges = judges_of(tuple(context.lock.columns), context.lock)
+    own = list(dict.fromkeys(view["where"] for view in context.views.values() if "where" in view))
+    chosen = own or [f'{judge}_status == "Accept"' for judge in judges]
+    if len(chosen) > 1 and not own:
+        return "Several judges decided: a recipe or an export of these rows says whose verdict counts, with `where`."
+    which = " or ".join(map(md.code, chosen))
+    if not context.lock.review:
+        return f"Training and exports take the rows for which {which}." if chosen else ""
+    others = f"; of those that they did not decide on, the ones for which {which}" if chosen else ""
+    return f"Training and exports leave out what people rejected{others}."
 
 
 def citation(context: CardContext) -> str:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.card_front_matter import BezoarKeys, CardFront
+from bezoar_data.config.files.card_front_matter import CardFront, View
 from bezoar_data.config.files.card_text import FENCE, quoted
 from bezoar_data.config.files.licence_names import licence_problem
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.validation import check
+from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import Document, YamlPath, parse_yaml, read_text
 
 
@@ -108,8 +109,9 @@ def check_front(card: Card, columns: Collection[str] | None = None) -> list[Prob
     front, problems = check(card.document, CardFront)
     problems += _check_licence(card)
     problems += _check_keys(card)
-    if front is not None and front.bezoar is not None and columns is not None:
-        problems += _check_columns(card, front.bezoar, columns)
+    if front is not None and front.bezoar is not None and front.bezoar.views is not None:
+        for kind, view in front.bezoar.views.by_kind.items():
+            problems += _check_view(card, kind, view, columns)
     return problems
 
 
@@ -134,11 +136,21 @@ def _check_keys(card: Card) -> Iterator[Problem]:
             yield Problem("unknown-key", message, card.place((key,), key=True), hint, level="warning")
 
 
-def _check_columns(card: Card, own: BezoarKeys, columns: Collection[str]) -> Iterator[Problem]:
-    views = own.views.model_dump(exclude_none=True) if own.views else {}
-    for kind, view in views.items():
-        for role, column in view.items():
-            if column not in columns:
-                message = f"the view '{kind}' reads a column '{printable(column)}', which the dataset does not have"
-                place = card.place(("bezoar", "views", kind, role))
-                yield Problem("unknown-column", message, place, did_you_mean(column, list(columns)))
+def _check_view(card: Card, kind: str, view: View, columns: Collection[str] | None) -> Iterator[Problem]:
+    for role, column in view.columns.items():
+        if columns is not None and column not in columns:
+            message = f"the view '{kind}' reads a column '{printable(column)}', which the dataset does not have"
+            place = card.place(("bezoar", "views", kind, role))
+            yield Problem("unknown-column", message, place, did_you_mean(column, list(columns)))
+    try:
+        where = view_where(card, kind, view)
+    except InputError as error:
+        yield from error.problems
+        return
+    if where is not None:
+        yield from where.check(columns)
+
+
+def view_where(card: Card, kind: str, view: View) -> Where | None:
+    """The view's `where`, with its place in the card. Raises `InputError`."""
+    return None if view.where is None else Where.parse(view.where, card.place(("bezoar", "views", kind, "where")))

@@ -5,6 +5,9 @@
     sft:         {system: system_message, prompt: inputs, response: explained_targets}
     messages:    {messages: conversation}
     preference:  {prompt: inputs, chosen: better, rejected: worse, margin: rating_gap}
+
+A view's `where` says which of its rows are accepted (`runs.accepted`): `{prompt: inputs, response: targets, where:
+judge_rating >= 4}`.
 """
 
 from __future__ import annotations
@@ -20,7 +23,23 @@ _Column = Annotated[str, Field(min_length=1)]
 _Texts = str | tuple[str, ...]
 
 
-class SftView(Strict):
+class View(Strict):
+    """What every view can say of its rows."""
+
+    where: str | None = Field(
+        default=None,
+        description="Which rows are accepted where people have not decided: an expression over the columns. Left out, "
+        "those that the one judge accepts.",
+        examples=['judge_status == "Accept" and judge_rating >= 4'],
+    )
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The column of each role."""
+        return self.model_dump(exclude={"where"}, exclude_none=True)
+
+
+class SftView(View):
     """Columns of one question and its answer."""
 
     system: _Column | None = Field(
@@ -30,13 +49,13 @@ class SftView(Strict):
     response: _Column = Field(description="The column of the answer to learn.", examples=["response"])
 
 
-class MessagesView(Strict):
+class MessagesView(View):
     """The column of whole conversations: lists of {role, content}."""
 
     messages: _Column = Field(description="The column of the conversation.", examples=["messages"])
 
 
-class PreferenceView(Strict):
+class PreferenceView(View):
     """Columns of one question with a better and a worse answer."""
 
     prompt: _Column = Field(description="The column of what is asked.", examples=["instruction"])
@@ -63,6 +82,11 @@ class Views(Strict):
         description="For training on preferences.",
         examples=[{"prompt": "instruction", "chosen": "chosen", "rejected": "rejected"}],
     )
+
+    @property
+    def by_kind(self) -> dict[str, View]:
+        """The views that there are, the one to prefer first."""
+        return {kind: view for kind in VIEW_KINDS if (view := getattr(self, kind)) is not None}
 
 
 def _made(what: str, example: Any) -> Any:

@@ -144,7 +144,8 @@ class TrainingStage(Stage):
     )
     where: str | None = Field(
         default=None,
-        description="Which rows: an expression over the card's columns.",
+        description="Which rows: an expression over the card's columns. Left out, the accepted ones: by people, else "
+        "as the card's view says, else by its one judge.",
         examples=['judge_status == "Accept"'],
     )
     split: _Name | Split = Field(

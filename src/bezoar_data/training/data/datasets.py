@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import InputError, raise_errors
-from bezoar_data.config.files.card import load_card
-from bezoar_data.config.files.card_front_matter import Views
+from bezoar_data.config.files.card import load_card, view_where
+from bezoar_data.config.files.card_front_matter import View, Views
 from bezoar_data.config.files.recipe import LoadedRecipe, Split, TrainingStage
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
 from bezoar_data.pipeline.builders import builder_of
+from bezoar_data.runs.accepted import accepted_rows
 from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.published import data_files
+from bezoar_data.runs.reviewed import corrected
 from bezoar_data.runs.splits import SplitPlan
 from bezoar_data.training.data.examples import StageRows
 
@@ -112,16 +114,17 @@ def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
     """The rows a stage trains on, and those it holds out. Raises `InputError`."""
     stage = card.stage
     split = stage.split if isinstance(stage.split, Split) else Split(train=stage.split)
-    view = _view(card)
+    kind, view = _view(card)
     table = _table(card.folder, split.train)
-    _check_columns(card, view, table)
-    rows = _chosen(recipe, card, table)
+    _check_columns(card, view.columns, table)
+    where = _where(recipe, card, kind, view, table.schema)
+    rows = _chosen(table, where)
     if split.rows is not None:
         rows = rows[: split.rows]
     passed_over = table.num_rows - len(rows)
     held_out: list[dict[str, Any]] = []
     if isinstance(split.validation, str):
-        held_out = _chosen(recipe, card, _table(card.folder, split.validation))
+        held_out = _chosen(_table(card.folder, split.validation), where)
     elif split.validation is not None:
         seed = recipe.file.seed if split.seed is None else split.seed
         # Rows without lineage are groups of their own.
@@ -132,16 +135,17 @@ def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
         rows = [row for row, side in zip(rows, sides, strict=True) if side != _HELD_OUT]
     if not rows:
         message = f"no rows are left to train on, of {table.num_rows:,} in {relative_to_cwd(card.folder)}"
-        raise InputError(Problem("no-rows", message, recipe.document.place(("stages", card.index))))
-    return StageRows(view, rows, held_out, passed_over)
+        hint = f"its rows are those for which {where.text}" if where is not None else ""
+        raise InputError(Problem("no-rows", message, recipe.document.place(("stages", card.index)), hint))
+    return StageRows(view.columns, rows, held_out, passed_over, where.text if where is not None else None)
 
 
-def _view(card: StageCard) -> Mapping[str, str]:
-    views = Views.model_validate(card.own.get("views") or {}).model_dump(exclude_none=True)
+def _view(card: StageCard) -> tuple[str, View]:
+    views = Views.model_validate(card.own.get("views") or {}).by_kind
     stage = card.stage
     for kind in (stage.view,) if stage.view is not None else stage.views:
         if kind in views:
-            return dict(views[kind])
+            return kind, views[kind]
     message = f"the card of {relative_to_cwd(card.folder)} has no view that '{stage.use}' trains on"
     raise InputError(Problem("missing-view", message, card.place, "run its pipeline again if its card has one now"))
 
@@ -162,12 +166,20 @@ def _check_columns(card: StageCard, view: Mapping[str, str], table: pa.Table) ->
     )
 
 
-def _chosen(recipe: LoadedRecipe, card: StageCard, table: pa.Table) -> list[dict[str, Any]]:
+def _where(recipe: LoadedRecipe, card: StageCard, kind: str, view: View, schema: pa.Schema) -> Where | None:
+    """Which rows the stage takes: what it says itself, else those that are accepted."""
     if card.stage.where is not None:
-        expression = Where.parse(card.stage.where, recipe.document.place(("stages", card.index, "where")))
-        table = table.filter(expression.arrow(table.schema))
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
+        return Where.parse(card.stage.where, recipe.document.place(("stages", card.index, "where")))
+    readme = load_card(card.folder / "README.md")
+    lock = Lock.read(card.folder / "lock.json")
+    return accepted_rows(schema, view_where(readme, kind, view), lock, card.place, "or write it in this stage")
+
+
+def _chosen(table: pa.Table, where: Where | None) -> list[dict[str, Any]]:
+    """The rows it chooses, each with the response that a person corrected."""
+    if where is not None:
+        table = table.filter(where.arrow(table.schema))
+    return [dict(corrected(row)) for row in table.to_pylist()]
 
 
 def seeds_on_both_sides(rows: StageRows) -> Iterator[str]:

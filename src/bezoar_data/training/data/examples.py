@@ -20,6 +20,8 @@ class StageRows:
     held_out: list[dict[str, Any]]
     passed_over: int
     """Rows of the training split that `where` or `rows` left out."""
+    where: str | None = None
+    """Which rows were taken: what the stage says, else which are accepted; None: all."""
 
 
 @dataclass
