@@ -1,7 +1,8 @@
 """`judge.accept`: a model judges each answer, and its verdict stays with the row.
 
 The columns are called after the judge, `judge_status`, `judge_rating` and `judge_reason` by default; with `as: gpt4`
-and `rating: text` they are those of the published OpenBezoar data. Judged rows are kept whatever the verdict, and training selects by it.
+and `rating: text` they are those of the published OpenBezoar data. Judged rows are kept whatever the verdict, and
+training selects by it.
 """
 
 from __future__ import annotations

@@ -48,6 +48,12 @@ class FileSource(Source):
     one_of: ClassVar[tuple[tuple[str, ...], ...]] = (("path", "hub"),)
     holds: ClassVar[str] = "row"
     """What one of its rows is, for the message that there is none."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """The columns that each row must have, as this step calls them."""
+    instead: ClassVar[tuple[str, ...]] = ()
+    """Columns of the source that serve in their place."""
+    named_by: ClassVar[Mapping[str, str]] = {}
+    """The settings that say what the source calls a column, by what this step calls it, besides `columns`."""
     tsv_columns: ClassVar[tuple[str, ...]] = ()
     """The columns of a TSV file without a header, where such files are known."""
 
@@ -155,19 +161,13 @@ class FileSource(Source):
 
     def _needed(self) -> list[str]:
         """What the source calls the columns that each row must have."""
-        return [self._named.get(name, name).partition(".")[0] for name in self.needs()]
+        return [self._named.get(name, name).partition(".")[0] for name in self.needs]
 
     @cached_property
     def _named(self) -> Mapping[str, str]:
-        return self.named()
-
-    def named(self) -> Mapping[str, str]:
-        """What the source calls a column, by what this step calls it; columns of one name are not among them."""
-        return self.columns
-
-    def needs(self) -> Sequence[str]:
-        """The columns that each row must have, as this step calls them."""
-        return ()
+        """What the source calls a column, by what this step calls it; columns of one name need not be among them."""
+        named = {ours: getattr(self, setting) for ours, setting in self.named_by.items()}
+        return {**{ours: theirs for ours, theirs in named.items() if theirs}, **self.columns}
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         """The columns of one row; why it cannot be used (`row.dropped`); None for one that is not wanted."""
@@ -224,7 +224,7 @@ class FileSource(Source):
 
     def how_to_name(self, ours: str, theirs: str) -> str:
         """The setting that says what the source calls a column."""
-        return f"columns: {{{ours}: {theirs}}}"
+        return f"{self.named_by[ours]}: {theirs}" if ours in self.named_by else f"columns: {{{ours}: {theirs}}}"
 
     def _nothing(self) -> tuple[str, str]:
         """What to say where no row leaves it, and the remedy."""
@@ -291,7 +291,7 @@ class _Faults:
         if row.record.fault is not None:
             return row.record.fault.hint
         names = [name for name, value in row.record.values.items() if isinstance(value, str)]
-        missing = next((n for n in self._source.needs() if is_missing(row.values.get(n))), None)
+        missing = next((n for n in self._source.needs if is_missing(row.values.get(n))), None)
         if missing is None or not row.record.values:
             return ""
         likely = next((n for n in (*LIKELY, *names) if n in names), "NAME")

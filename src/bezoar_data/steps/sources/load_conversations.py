@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -36,6 +36,9 @@ class LoadConversations(FileSource):
     use: ClassVar[str] = "load_conversations"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "conversation"
+    needs: ClassVar[tuple[str, ...]] = ("messages",)
+    instead: ClassVar[tuple[str, ...]] = ("instruction", "output")
+    named_by: ClassVar[Mapping[str, str]] = {"messages": "column", "system": "system", "tools": "tools"}
     writes: ClassVar[tuple[str, ...]] = ("messages", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("tools",)
     example: ClassVar[str] = "- use: load_conversations\n  with: {path: sharegpt.jsonl, column: conversations}\n"
@@ -48,16 +51,6 @@ class LoadConversations(FileSource):
         description="What the source's own words for roles mean: system, user, assistant or tool.",
         examples=[{"customer": "user", "agent": "assistant"}],
     )
-
-    def needs(self) -> Sequence[str]:
-        return ("messages",)
-
-    def named(self) -> Mapping[str, str]:
-        ours = {"messages": self.column, "system": self.system, "tools": self.tools}
-        return {**{name: theirs for name, theirs in ours.items() if theirs}, **self.columns}
-
-    def how_to_name(self, ours: str, theirs: str) -> str:
-        return f"column: {theirs}"
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         turns = from_json(row.values.get("messages"))

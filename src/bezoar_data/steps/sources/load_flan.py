@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -65,6 +65,7 @@ class LoadFlan(FileSource):
 
     use: ClassVar[str] = "load_flan"
     version: ClassVar[int] = 2
+    needs: ClassVar[tuple[str, ...]] = ("inputs",)
     tsv_columns: ClassVar[tuple[str, ...]] = _COT_COLUMNS
     writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "original_index", "dataset_source", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("reference_answer", "reference_rationale")
@@ -89,9 +90,6 @@ class LoadFlan(FileSource):
         default={},
         description="Rows to take of each sub-mix, by drawing tasks at random; a sub-mix not named is taken whole.",
     )
-
-    def needs(self) -> Sequence[str]:
-        return ("inputs",)
 
     def read(self) -> Iterator[tuple[str, str, int, Columns | Dropped]]:
         self._either()

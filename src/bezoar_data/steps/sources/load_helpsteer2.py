@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from bezoar_data.measures.words import is_blank
@@ -31,11 +31,9 @@ class LoadHelpsteer2(FileSource):
     use: ClassVar[str] = "load_helpsteer2"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "rated answer"
+    needs: ClassVar[tuple[str, ...]] = TEXTS
     writes: ClassVar[tuple[str, ...]] = (*TEXTS, *ATTRIBUTES, "prompt_index", "{keep:=}")
     example: ClassVar[str] = "- use: load_helpsteer2\n  with: {hub: nvidia/HelpSteer2}\n"
-
-    def needs(self) -> Sequence[str]:
-        return TEXTS
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         texts = texts_of(row, TEXTS, empty=TEXTS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -32,6 +31,7 @@ class LoadHelpsteer2Preference(FileSource):
     use: ClassVar[str] = "load_helpsteer2_preference"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "preference"
+    needs: ClassVar[tuple[str, ...]] = (*TEXTS, STRENGTH)
     writes: ClassVar[tuple[str, ...]] = (*TEXTS, STRENGTH, "split", "{keep:=}")
     example: ClassVar[str] = (
         "- use: load_helpsteer2_preference\n  with: {hub: nvidia/HelpSteer2, data_dir: preference, part: train}\n"
@@ -40,9 +40,6 @@ class LoadHelpsteer2Preference(FileSource):
     part: Literal["train", "validation", "all"] = Field(
         default="all", description="Which rows to keep, by the source's own column `split`."
     )
-
-    def needs(self) -> Sequence[str]:
-        return (*TEXTS, STRENGTH)
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         texts = texts_of(row, TEXTS, empty=TEXTS)

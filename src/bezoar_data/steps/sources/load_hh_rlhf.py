@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -33,14 +32,12 @@ class LoadHhRlhf(FileSource):
     use: ClassVar[str] = "load_hh_rlhf"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "pair"
+    needs: ClassVar[tuple[str, ...]] = SIDES
     writes: ClassVar[tuple[str, ...]] = ("prompt", *SIDES, "subset", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("repaired",)
     example: ClassVar[str] = "- use: load_hh_rlhf\n  with: {hub: Anthropic/hh-rlhf, limit: 100000}\n"
 
     repair: bool = Field(default=False, description="Make turns of one role in a row one turn, instead of dropping.")
-
-    def needs(self) -> Sequence[str]:
-        return SIDES
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         texts = texts_of(row, SIDES, empty=SIDES)

@@ -6,7 +6,7 @@ inside lists and mappings, as in the seed tasks of Self-Instruct (`instances.0.i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -31,6 +31,8 @@ class LoadInstructions(FileSource):
     use: ClassVar[str] = "load_instructions"
     version: ClassVar[int] = 1
     holds: ClassVar[str] = "instruction"
+    needs: ClassVar[tuple[str, ...]] = ("instruction",)
+    named_by: ClassVar[Mapping[str, str]] = {name: name for name in COLUMNS}
     tsv_columns: ClassVar[tuple[str, ...]] = COLUMNS
     writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "{keep:=}")
     example: ClassVar[str] = "- use: load_instructions\n  with: {hub: databricks/databricks-dolly-15k}\n"
@@ -39,15 +41,6 @@ class LoadInstructions(FileSource):
     context: str = Field(default="context", description='Where a row holds its context; "" for nowhere.')
     category: str = Field(default="category", description='Where a row holds its category; "" for nowhere.')
     categories: list[str] = Field(default=[], description="Take only rows of these categories.")
-
-    def needs(self) -> Sequence[str]:
-        return ("instruction",)
-
-    def named(self) -> Mapping[str, str]:
-        return {**{ours: theirs for ours in COLUMNS if (theirs := getattr(self, ours))}, **self.columns}
-
-    def how_to_name(self, ours: str, theirs: str) -> str:
-        return f"{ours}: {theirs}"
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         more = [name for name in COLUMNS[1:] if getattr(self, name) and not is_missing(row.values.get(name))]
