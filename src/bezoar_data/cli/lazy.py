@@ -20,6 +20,8 @@ COMMANDS = {
     "publish": ("publish:publish", "Publish a dataset or a trained model to the Hub."),
     "pull": ("publish:pull", "Fetch a published dataset and check it against card and lock."),
     "train": ("train:train", "Train from a recipe, each stage on the card it names."),
+    "chat": ("chat:chat", "Talk to a trained stage, its base, or any model here."),
+    "generate": ("chat:generate", "Answer a file of prompts with a stage or any model."),
     "card": ("card:app", "Show a dataset's card; check its claims against rows and lock."),
     "judge": ("judge:app", "Measure judges against people, each other and themselves."),
     "review": ("review:app", "Let people review a sample of the rows, in Argilla."),

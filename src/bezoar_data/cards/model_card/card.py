@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from bezoar_data.runs.stage_record import StageRecord
 
 FORMAT = 1
 PICTURE = "loss.png"
+_VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""What `vllm serve --max-lora-rank` takes."""
 
 
 def model_card(stage: StageRecord) -> str:
@@ -185,3 +188,32 @@ def _use(stage: StageRecord) -> Iterator[str]:
         "print(tokenizer.decode(answer[0], skip_special_tokens=True))"
     )
     yield md.block(load + ask, "python")
+    yield md.block("\n".join(_commands(stage)), "bash")
+    if stage.base_lineage is None:
+        yield (
+            "Ollama reads no chat template of a folder's; it takes the nearest of its own. Compare "
+            f"`ollama show {_served(stage)} --template` with `chat_template.jinja`, and write it into the Modelfile as "
+            "`TEMPLATE` where they differ."
+        )
+    else:
+        yield "Ollama takes it once it is merged."
+
+
+def _commands(stage: StageRecord) -> Iterator[str]:
+    """How the folder is talked to and served."""
+    yield "bezoar-data chat ."
+    name = _served(stage)
+    if stage.base_lineage is None:
+        yield f"vllm serve . --served-model-name {name}"
+        yield f'echo "FROM ." > Modelfile && ollama create {name} && ollama run {name}'
+        return
+    standing = stage.base_lineage
+    beside = f"../{standing.get('stage', 'base')}" if "model" not in standing else standing["model"]
+    least = int((stage.adapter or {}).get("r", 8))
+    rank = next((rank for rank in _VLLM_RANKS if rank >= least), least)
+    lora = f"--enable-lora --max-lora-rank {rank} --lora-modules {name}=."
+    yield f"vllm serve {shlex.quote(beside)} --tokenizer . {lora}"
+
+
+def _served(stage: StageRecord) -> str:
+    return f"{stage.recipe['name']}-{stage.stage}".lower()

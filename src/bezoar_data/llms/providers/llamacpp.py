@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.models import Model, OutputLicence, Price, Sampling
+from bezoar_data.config.files.models import Local, Model, OutputLicence, Price, Sampling
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import Completion, Request, key_problems
 from bezoar_data.llms.providers.common.http import endpoint_url
@@ -90,7 +90,7 @@ class LlamaCpp(OpenAI):
         return f"{self._server.listening_address}/v1", self._key
 
     def problems(self) -> list[Problem]:
-        return [*_not_installed(), *_entry_problems(self.model), *key_problems(self.model)]
+        return [*not_installed(), *_entry_problems(self.model), *key_problems(self.model)]
 
     def prepare(self, *, quiet: bool = False) -> None:
         self._weights(quiet=quiet)
@@ -131,30 +131,8 @@ class LlamaCpp(OpenAI):
         return fetched(weights, self.model.revision, token=token, quiet=quiet)
 
     def _serve(self) -> Any:
-        """The loaded model, listening."""
-        import xllamacpp
-
-        path, model = self._weights(quiet=True), self.model
-        settings = xllamacpp.CommonParams()
-        settings.model.path = str(path)
-        settings.n_parallel = model.limits.concurrency
-        settings.n_ctx = model.limits.concurrency * model.local.context
-        settings.cpuparams.n_threads = model.local.threads or max(1, _cores() - 1)
-        settings.api_keys = [self._key]
-        settings.cors_origins = ""
-        settings.endpoint_slots = settings.endpoint_props = settings.ui = False
-        settings.verbosity = 0
-        # These let the words depend on what was asked before.
-        settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        settings.cache_prompt = False
-        settings.cache_ram_mib = 0
-        try:
-            return xllamacpp.Server(settings)
-        except Exception as error:
-            lines = redact(str(error)).strip().splitlines() or [type(error).__name__]
-            message = f"the weights {path} cannot be loaded: {lines[0]}"
-            hint = "are they a whole GGUF of a model for text, and is there memory for `local: {context: ...}`?"
-            raise InputError(Problem("model-not-loaded", message, hint=hint)) from error
+        model = self.model
+        return serve(self._weights(quiet=True), self._key, model.limits.concurrency, model.local)
 
     def _headers(self) -> dict[str, str]:
         # The models file's key is for the Hub.
@@ -168,6 +146,45 @@ class LlamaCpp(OpenAI):
         return body
 
 
+def serve(path: Path, key: str, slots: int, local: Local) -> Any:
+    """The loaded model of a GGUF (xllamacpp's `Server`), also listening on this machine for who has the key. Raises
+    `InputError` where the weights cannot be loaded."""
+    import xllamacpp
+
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(path)
+    settings.n_parallel = slots
+    settings.n_ctx = slots * local.context
+    settings.cpuparams.n_threads = local.threads or max(1, _cores() - 1)
+    settings.api_keys = [key]
+    settings.cors_origins = ""
+    settings.endpoint_slots = settings.endpoint_props = settings.ui = False
+    settings.verbosity = 0
+    # These let the words depend on what was asked before.
+    settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    settings.cache_prompt = False
+    settings.cache_ram_mib = 0
+    try:
+        return xllamacpp.Server(settings)
+    except Exception as error:
+        lines = redact(str(error)).strip().splitlines() or [type(error).__name__]
+        message = f"the weights {path} cannot be loaded: {lines[0]}"
+        hint = "are they a whole GGUF of a model for text, and is there memory for `local: {context: ...}`?"
+        raise InputError(Problem("model-not-loaded", message, hint=hint)) from error
+
+
+def not_installed() -> list[Problem]:
+    """What is wrong where the library is missing."""
+    if importlib.util.find_spec("xllamacpp") is not None:
+        return []
+    message = "provider 'llamacpp' needs xllamacpp, not installed here"
+    hint = (
+        'pip install "bezoar-data[local]", or from a clone: pip install -c lock.txt -e ".[local]"; or run with '
+        "--models pipelines/models/offline.yaml, which needs no model"
+    )
+    return [Problem("provider-not-installed", message, hint=hint)]
+
+
 def _filled(settings: Any, **defaults: Any) -> Any:
     """The settings with values for what nobody set."""
     given = {name for name in settings.model_fields_set if getattr(settings, name) is not None}
@@ -177,17 +194,6 @@ def _filled(settings: Any, **defaults: Any) -> Any:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _not_installed() -> list[Problem]:
-    if importlib.util.find_spec("xllamacpp") is not None:
-        return []
-    message = "provider 'llamacpp' needs xllamacpp, not installed here"
-    hint = (
-        'pip install "bezoar-data[local]", or from a clone: pip install -c lock.txt -e ".[local]"; or run with '
-        "--models pipelines/models/offline.yaml, which needs no model"
-    )
-    return [Problem("provider-not-installed", message, hint=hint)]
 
 
 def _entry_problems(model: Model) -> list[Problem]:

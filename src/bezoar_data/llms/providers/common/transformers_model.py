@@ -23,6 +23,8 @@ from bezoar_data.llms.retry_policy import Refusal
 
 MAX_TOKENS = 1024
 """The longest answer where the models file sets no `max_tokens`."""
+TOP_K = 50
+"""Of so many words a model that samples chooses, where its own defaults name no number: transformers' default."""
 _LIKELY = 1024
 """So many words usually hold all the probability that `top_p` asks for."""
 
@@ -39,6 +41,8 @@ class Row:
     seed: int
     wanted: Callable[[], bool] = field(default=lambda: True)
     """False once nobody waits for it any more."""
+    wrote: Callable[[str], None] | None = None
+    """Told after each token what the answer is so far."""
     answer: list[int] = field(default_factory=list)
     text: str = ""
     reason: str = ""
@@ -57,7 +61,17 @@ def row_seed(messages: Sequence[Message], seed: int | None, attempt: int, sample
 class LocalModel:
     """A model and its tokenizer on the best device there is. Not for several threads at once."""
 
-    def __init__(self, model: str, revision: str | None, settings: dict[str, Any], token: str | None) -> None:
+    def __init__(
+        self,
+        model: str,
+        revision: str | None,
+        settings: dict[str, Any],
+        token: str | None,
+        *,
+        tokenizer: str | None = None,
+        prepare: Callable[[Any], Any] = lambda model: model,
+    ) -> None:
+        """`tokenizer` is the folder of another tokenizer than the model's; `prepare` puts an adapter on the weights."""
         import torch  # type: ignore[import-not-found,unused-ignore]
         from transformers import (  # type: ignore[import-not-found,unused-ignore]
             AutoModelForCausalLM,
@@ -82,17 +96,27 @@ class LocalModel:
                 bnb_4bit_use_double_quant=True,
                 bnb_4bit_compute_dtype=torch.bfloat16 if cuda else torch.float32,
             )
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(model, **common)
-        self._model: Any = AutoModelForCausalLM.from_pretrained(model, **common, **options).eval()
+        named = (tokenizer, {"trust_remote_code": False}) if tokenizer else (model, common)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(named[0], **named[1])
+        self._model: Any = prepare(AutoModelForCausalLM.from_pretrained(model, **common, **options)).eval()
         self._ends = _end_tokens(self._model, self._tokenizer)
         self._pad = self._tokenizer.pad_token_id
         if self._pad is None:
             self._pad = min(self._ends, default=0)
-        # A model's own generation defaults (a temperature, a penalty...) would act unseen: only its marks are kept.
-        self._model.generation_config = GenerationConfig(
+        self.defaults = _defaults(self._model.generation_config)
+        """How the model's makers would have its words chosen."""
+        # Its own generation defaults (a temperature, a penalty...) would act unseen: only its marks are kept.
+        marks = GenerationConfig(
             pad_token_id=self._pad, eos_token_id=sorted(self._ends) or None, do_sample=False, num_beams=1
         )
+        self._model.generation_config = marks
+        if hasattr(self._model, "get_base_model"):  # an adapter may leave the generating to the weights below it
+            self._model.get_base_model().generation_config = marks
         self._context = _context(self._model)
+
+    @property
+    def has_template(self) -> bool:
+        return bool(self._tokenizer.chat_template)
 
     def row(
         self, messages: Sequence[Message], sampling: Sampling, template: str | None, seed: int, wanted: Any = None
@@ -159,6 +183,8 @@ class LocalModel:
         elif len(row.answer) >= row.most or not row.wanted():
             row.reason = "length"
             row.text = self._text(row.answer)
+        if row.wrote is not None:
+            row.wrote(row.text if row.reason else self._text(row.answer))
         return bool(row.reason)
 
     def _stopped(self, row: Row) -> str | None:
@@ -245,6 +271,17 @@ def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     named = model.generation_config.eos_token_id if model.generation_config is not None else None
     ids = named if isinstance(named, list) else [named]
     return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
+
+
+def _defaults(generation: Any) -> Sampling:
+    """The sampling values of a generation configuration; the likeliest words where it does not sample."""
+    if generation is None or not generation.do_sample:
+        penalty = getattr(generation, "repetition_penalty", None)
+        return Sampling(temperature=0, repetition_penalty=penalty)
+    values = {name: getattr(generation, name) for name in ("temperature", "top_p", "top_k", "repetition_penalty")}
+    own = {name: value for name, value in values.items() if value is not None}
+    # As it is, even where it is outside of what a models file may say.
+    return Sampling().model_copy(update={"temperature": 1.0, "top_k": TOP_K, **own})
 
 
 def _context(model: Any) -> int:

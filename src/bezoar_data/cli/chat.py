@@ -1,0 +1,224 @@
+"""`bezoar-data chat` and `generate`: talk to a stage, or any model that lies here; answer a file of prompts."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.paths import relative_to_cwd
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.sanitize import clean_text
+from bezoar_data.training.generation.asking import MAX_TOKENS, Answer, Decoding, Model, load_model
+from bezoar_data.training.generation.named import Named, compared_with, model_named
+from bezoar_data.training.generation.prompts import answers, read_prompts, write_answers
+
+ModelOrStage = Annotated[
+    str,
+    typer.Argument(
+        help="A stage's folder, RECIPE or RECIPE:STAGE, a model's folder, a GGUF, OWNER/NAME of the Hub.",
+        metavar="MODEL_OR_STAGE",
+    ),
+]
+Trained = Annotated[Path | None, typer.Option(help="Where a recipe's stages are. Default: trained/NAME.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(min=0, max=2, help="0: the likeliest words. Default: the model's own generation settings, else 0."),
+]
+MaxTokens = Annotated[int, typer.Option(min=1, help="The longest answer.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same words.")]
+System = Annotated[str | None, typer.Option(help="A system message before each conversation.")]
+
+CHAT = """
+Each line you type is a turn; /reset begins anew, /exit or Ctrl-D ends; Ctrl-C ends an answer. The model is asked with
+the tokenizer, the template and the end of a turn that it was trained with; an adapter lies on its base, unmerged.
+
+Examples:
+
+  bezoar-data chat recipes/tiny.yaml             # the last finished stage
+
+  bezoar-data chat recipes/tiny.yaml:orca --compare base --compare dpo-merged
+
+  echo "Why is the sky blue?" | bezoar-data chat smollm2-135m-instruct --json
+
+Exit codes: 0 done; 2 the input is wrong; 130 interrupted.
+"""
+
+GENERATE = """
+FILE holds a prompt a line, or JSON Lines with `prompt` or `messages`. Each answer is its line's values with `model`,
+`answer`, `finish_reason` and `tokens`. With --out the file is there when it is whole; the same command goes on after an
+interruption. The same seed and batch size give the same bytes.
+
+Examples:
+
+  bezoar-data generate recipes/tiny.yaml:orca --prompts prompts.txt --out answers.jsonl
+
+Exit codes: 0 done; 2 the input is wrong; 130 interrupted.
+"""
+
+
+def chat(
+    model: ModelOrStage,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(help="Another model that answers too: base, another stage's name, or any. May be repeated."),
+    ] = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = MAX_TOKENS,
+    seed: Seed = 0,
+    system: System = None,
+    trained: Trained = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object for each turn on standard output.")] = False,
+) -> None:
+    """Talk to a trained stage, its base, or any model on this machine."""
+    decoding = Decoding(temperature, max_tokens, seed)
+    first = model_named(model, trained)
+    named = [first, *(compared_with(other, model, first, trained) for other in compare or ())]
+    talks = [_Talk(one, load_model(one, decoding, quiet=as_json), system) for one in named]
+    if not as_json:
+        for talk in talks:
+            _tell(f"{talk.named.name}: {_words(talk.model)}")
+    for line in _typed():
+        if line in ("/exit", "/quit"):
+            return
+        if line == "/reset":
+            for talk in talks:
+                talk.reset()
+            _tell("a new conversation")
+            continue
+        if line.startswith("/"):
+            _tell("commands are /reset and /exit")
+            continue
+        found = {talk.named.name: talk.say(line, shown=not as_json, alone=len(talks) == 1) for talk in talks}
+        if as_json:
+            value = {name: {"text": a.text, "finish_reason": a.finish_reason} for name, a in found.items()}
+            typer.echo(json.dumps({"prompt": line, "answers": value}, ensure_ascii=False))
+
+
+def generate(
+    model: ModelOrStage,
+    prompts: Annotated[Path, typer.Option(help="The file of prompts: .txt or .jsonl.", metavar="FILE")],
+    out: Annotated[Path | None, typer.Option(help="The file of answers. Default: standard output.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Prompts that are answered at once.")] = 8,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = MAX_TOKENS,
+    seed: Seed = 0,
+    system: System = None,
+    trained: Trained = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end, with --out.")] = False,
+) -> None:
+    """Answer a file of prompts with a trained stage or any model here, into JSON Lines."""
+    named, read = model_named(model, trained), read_prompts(prompts, system)
+    if out is not None and not out.parent.is_dir():
+        raise InputError(Problem("out-unusable", "there is no such folder", Place(str(out.parent))))
+    loaded = load_model(named, Decoding(temperature, max_tokens, seed), quiet=as_json)
+    if out is None:
+        for lines in answers(loaded, named.name, read, batch_size):
+            typer.echo("\n".join(lines))
+        return
+    write_answers(out, named, loaded, read, batch_size, (lambda text: None) if as_json else _tell)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "exit_code": 0, "model": named.name, "answers": len(read), "out": str(out)}))
+    else:
+        typer.echo(f"{len(read):,} answers: {relative_to_cwd(out)}")
+
+
+chat.__doc__ = f"{chat.__doc__}\n{CHAT}"
+generate.__doc__ = f"{generate.__doc__}\n{GENERATE}"
+
+
+class _Talk:
+    """A conversation with one model."""
+
+    def __init__(self, named: Named, model: Model, system: str | None) -> None:
+        self.named, self.model = named, model
+        self._head = [{"role": "system", "content": system}] if system else []
+        self.reset()
+
+    def reset(self) -> None:
+        self._turns: list[dict[str, str]] = list(self._head)
+
+    def say(self, text: str, *, shown: bool, alone: bool) -> Answer:
+        """The answer; words are shown as they come. One that was refused leaves the conversation as it was."""
+        turns = [*self._turns, {"role": "user", "content": text}]
+        if shown and not alone:
+            typer.echo(f"[{clean_text(self.named.name, one_line=True)}]")
+        with _ctrl_c() as stopped:
+            pieces = _Pieces(shown)
+
+            def wrote(so_far: str) -> bool:
+                pieces.show(so_far)
+                return not stopped.is_set()
+
+            (answer,) = self.model.answer([turns], wrote)
+        if answer.finish_reason == "refused":
+            _tell(f"no answer: {answer.text}; /reset begins anew")
+            return answer
+        pieces.show(answer.text, last=True)
+        self._turns = [*turns, {"role": "assistant", "content": answer.text}]
+        return answer
+
+
+class _Pieces:
+    """Shows a growing text."""
+
+    def __init__(self, shown: bool) -> None:
+        self._shown, self._told = shown, 0
+
+    def show(self, text: str, *, last: bool = False) -> None:
+        # A character whose bytes are not all there yet is shown with the next token.
+        ready = text if last else text.rstrip("\N{REPLACEMENT CHARACTER}")
+        if self._shown and (len(ready) > self._told or last):
+            typer.echo(clean_text(ready[self._told :]), nl=last)
+            sys.stdout.flush()
+        self._told = max(self._told, len(ready))
+
+
+def _typed() -> Iterator[str]:
+    """The lines of a person or a pipe, without empty ones."""
+    person = sys.stdin.isatty()
+    if person:
+        import readline  # noqa: F401, PLC0415 (lines can be edited and called back)
+    while True:
+        try:
+            line = input("> ") if person else sys.stdin.readline()
+        except EOFError:
+            line = ""
+            typer.echo()
+            return
+        if not line and not person:
+            return
+        if line.strip():
+            yield line.strip()
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """While a model answers, Ctrl-C ends the answer and not the command."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _words(model: Model) -> str:
+    """How it chooses its words."""
+    values = model.sampling.model_dump(exclude_none=True, exclude={"stop"})
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items())
+
+
+def _tell(text: str) -> None:
+    typer.echo(clean_text(text), err=True)
