@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.training.distributed import shared_batch
+from bezoar_data.training.distributed import init_process_group, shared_batch
 from bezoar_data.training.estimate.model_config import empty_model
 from bezoar_data.training.launcher import write_launcher
 from bezoar_data.training.settings import fit
@@ -49,6 +49,13 @@ def test_accelerate_takes_the_settings_for_ddp(recipe: Recipe, tmp_path: Path):
     assert (arguments.num_processes, arguments.use_cpu) == (2, True)
     assert commands[0].startswith(f"accelerate launch --config_file {path} ")
     assert commands[1].startswith("torchrun --standalone --nproc-per-node 2 ")
+
+
+def test_deepspeed_is_refused_whoever_asks_for_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    with pytest.raises(InputError, match="DeepSpeed") as error:
+        init_process_group(use_cpu=True)
+    assert "--launcher fsdp" in error.value.problems[0].hint
 
 
 def test_accelerate_takes_the_settings_for_fsdp(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

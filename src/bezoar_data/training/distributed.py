@@ -30,10 +30,13 @@ def is_first() -> bool:
 
 
 def init_process_group(*, use_cpu: bool) -> None:
-    """Connect the processes. Raises `InputError` where several GPUs are visible to one."""
+    """Connect the processes. Raises `InputError` where several GPUs are visible to one, or DeepSpeed starts them."""
     import torch
     from accelerate import PartialState
 
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() in ("1", "true", "yes"):
+        message = "started with DeepSpeed, whose parts of a model have not been seen saved whole"
+        raise InputError(Problem("deepspeed", message, hint="see '--launcher ddp' and '--launcher fsdp'"))
     if world_size() > 1:
         PartialState(cpu=use_cpu, timeout=_TIMEOUT)
     elif not use_cpu and torch.cuda.device_count() > 1:

@@ -50,6 +50,7 @@ CASES = {
     "a trainer's setting misspelt": ADAPTED + "training: {§unknown-key§learning_rte: 1}\n" + SFT,
     "a setting of old": ADAPTED + "training: {§unknown-key§max_seq_length: 512}\n" + SFT,
     "a setting that a run makes": ADAPTED + "training: {§taken-setting§output_dir: x}\n" + SFT,
+    "DeepSpeed": ADAPTED + "training: {§taken-setting§deepspeed: zero3.json}\n" + SFT,
     "a setting of one kind of stage for all": ADAPTED + "training: {§unknown-key§beta: 0.1}\n" + SFT,
     "an optimizer misspelt": ADAPTED + "training: {optim: §bad-value§paged_adamw_8bits}\n" + SFT,
     "a stage's setting of the wrong type": ADAPTED + SFT + "    training: {packing: §wrong-type§'yes'}\n",

@@ -34,6 +34,7 @@ TAKEN: Mapping[str, str] = {
         ),
         "a base is trained in 4 bits or whole": ("load_in_8bit",),
         "the launcher says it": ("local_rank", "parallelism_config"),
+        "what its ZeRO stages leave has not been seen whole; see 'train --launcher fsdp'": ("deepspeed",),
     }.items()
     for name in names
 }
