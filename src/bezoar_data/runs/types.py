@@ -3,8 +3,8 @@
 Rows hold JSON's values, and any row may hold another kind of value than the ones before. `ColumnTypes` sees all rows
 and settles on one Arrow type for each column that holds every value exactly: 64-bit integers, signed or unsigned;
 floats, where the integers among them are floats too (up to 2^53); texts; lists; mappings with the same keys in every
-row, and the turns of conversations, whose absent keys are null. Every other value is written as JSON text, a text among
-them as it is, and the column is named in the lock.
+row, and the turns of conversations and their calls, whose absent keys are null. Every other value is written as JSON
+text, a text among them as it is, and the column is named in the lock.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bezoar_data.runs.values import as_json_text
 _EXACT = 1 << 53
 """Integers up to here are floats too."""
 _TURN = frozenset(("role", "content"))
+_CALL = frozenset(("function",))
 
 
 class ColumnTypes:
@@ -123,7 +124,7 @@ class _Kind:
         first = not self.fields and self.base is None
         if not first and value.keys() != self.fields.keys():
             self.varies = True
-        self.turns = self.turns and value.keys() >= _TURN
+        self.turns = self.turns and (value.keys() >= _TURN or value.keys() >= _CALL)
         for name, one in value.items():
             field = self.fields.get(name)
             if field is None:

@@ -3,11 +3,12 @@
 `views` say how columns become training text, so that a recipe names a card and nothing else:
 
     sft:         {system: system_message, prompt: inputs, response: explained_targets}
-    messages:    {messages: conversation}
+    messages:    {messages: conversation, tools: tools}
     preference:  {prompt: inputs, chosen: better, rejected: worse, margin: rating_gap}
 
 A view's `where` says which of its rows are accepted (`runs.accepted`): `{prompt: inputs, response: targets, where:
-judge_rating >= 4}`.
+judge_rating >= 4}`. Prompts and answers are texts or lists of messages. Both sides of a pair may hold the
+whole dialogue; the view may then leave `prompt` out (TRL calls it implicit).
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ class View(Strict):
         description="Which rows are accepted where people have not decided: an expression over the columns. Left out, "
         "those that the one judge accepts.",
         examples=['judge_status == "Accept" and judge_rating >= 4'],
+    )
+
+    tools: _Column | None = Field(
+        default=None,
+        description="The column of what the assistant may call, if any: OpenAI's tools, or their JSON text.",
+        examples=["tools"],
     )
 
     @property
@@ -58,7 +65,11 @@ class MessagesView(View):
 class PreferenceView(View):
     """Columns of one question with a better and a worse answer."""
 
-    prompt: _Column = Field(description="The column of what is asked.", examples=["instruction"])
+    prompt: _Column | None = Field(
+        default=None,
+        description="The column of what is asked, unless both sides hold the whole dialogue.",
+        examples=["instruction"],
+    )
     chosen: _Column = Field(description="The column of the better answer.", examples=["chosen"])
     rejected: _Column = Field(description="The column of the worse answer.", examples=["rejected"])
     margin: _Column | None = Field(

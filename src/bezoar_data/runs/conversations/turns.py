@@ -139,6 +139,8 @@ def _turn(given: Any, where: str, roles: Mapping[str, str]) -> Turn:
     if not isinstance(given, Mapping):
         raise _Bad("not_turns", f"{where} is {_kind(given)}, not a mapping with a role and what was said")
     keys = {str(key): without_nulls(value) for key, value in given.items() if value is not None}
+    if not keys.keys() & {*ROLE_KEYS, *CONTENT_KEYS}:
+        raise _Bad("not_turns", f"{where} is a mapping without a role and what was said")
     role = _role(_take(keys, ROLE_KEYS), where, roles)
     thought, content = _content(_take(keys, CONTENT_KEYS), where)
     calls = _calls_of(keys, where)

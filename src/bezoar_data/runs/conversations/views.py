@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from bezoar_data.runs.conversations.spellings import CONTENT_KEYS, ROLE_KEYS
 from bezoar_data.runs.conversations.turns import Turn, Turns, Unread, from_json, read_tools, read_turns
 from bezoar_data.runs.values import as_json_text
 
@@ -77,10 +78,22 @@ def _turns(parts: Mapping[str, Any], part: str, role: str, roles: Mapping[str, s
 
 
 def _from_file(value: Any) -> Any:
-    """A column that holds texts and turns is written as JSON text: only what is exactly that is read as turns."""
+    """A place that holds texts in one row and turns, or parts of a turn, in another is written as JSON text: what is
+    exactly that, to the last sign, is read as what it was."""
+    turns = _unwritten(value, ROLE_KEYS)
+    return [_turn_from_file(turn) for turn in turns] if isinstance(turns, list) else turns
+
+
+def _turn_from_file(turn: Any) -> Any:
+    key = next((key for key in CONTENT_KEYS if isinstance(turn, dict) and key in turn), None)
+    return turn if key is None else {**turn, key: _unwritten(turn[key], ("type",))}
+
+
+def _unwritten(value: Any, keys: Sequence[str]) -> Any:
     found = from_json(value)
-    is_turns = isinstance(found, list) and all(isinstance(turn, dict) and "role" in turn for turn in found)
-    return found if found is not value and found and is_turns and as_json_text(found) == value else value
+    if found is value or not isinstance(found, list) or not found or as_json_text(found) != value:
+        return value
+    return found if all(isinstance(one, dict) and any(key in one for key in keys) for one in found) else value
 
 
 def _with_system(system: Turns, turns: Turns) -> Turns:
@@ -96,14 +109,16 @@ def _whole(prompt: Turns, side: Turns, part: str) -> Turns:
     """The dialogue of an answer: the prompt and what follows it, or the answer alone where that repeats the prompt."""
     if not side:
         raise _Bad("empty", f"nothing in {part}")
+    if side[-1]["role"] != "assistant":
+        raise _Bad("no_reply", f"{part} ends with the {side[-1]['role']}'s turn")
     system = [turn for turn in prompt if turn["role"] == "system"]
     asked = [turn for turn in prompt if turn["role"] != "system"]
     if not asked or _holds(side[:-1], asked):
         return _with_system(system, side)
     if side[0]["role"] == "assistant":
         return [*prompt, *side]
-    hint = "leave `prompt` out of the view to take the dialogue's own"
-    raise _Bad("prompts_differ", f"the prompt is not in the dialogue in {part}; {hint}")
+    hint = "" if part == "response" else "; leave `prompt` out of the view to take the dialogues' own"
+    raise _Bad("prompts_differ", f"the prompt is not in the dialogue in {part}{hint}")
 
 
 def _holds(turns: Turns, some: Turns) -> bool:
@@ -120,23 +135,23 @@ def _alike(one: Turn, other: Turn) -> bool:
     return words[0] == words[1] and all(one.get(key) == other.get(key) for key in keys)
 
 
-def _check(whole: Turns, part: str) -> None:
+def _example(whole: Turns, tools: list[Turn] | None) -> Example:
     if not whole:
         raise _Bad("empty", "there are no turns")
     if whole[-1]["role"] != "assistant":
-        raise _Bad("no_reply", f"{part} ends with the {whole[-1]['role']}'s turn")
-    if not any(turn["role"] in ("user", "tool") for turn in whole[:-1]):
-        raise _Bad("empty", "nothing is asked")
-
-
-def _example(whole: Turns, tools: list[Turn] | None) -> Example:
-    _check(whole, "it")
+        raise _Bad("no_reply", f"it ends with the {whole[-1]['role']}'s turn")
+    _check_asked(whole)
     return Example(whole[:-1], whole[-1:], tools=tools)
 
 
+def _check_asked(whole: Turns) -> None:
+    if not any(turn["role"] in ("user", "tool") for turn in whole[:-1]):
+        raise _Bad("empty", "nothing is asked: there is no prompt")
+
+
 def _pair(better: Turns, worse: Turns, margin: Any, tools: list[Turn] | None) -> Example:
-    _check(better, "chosen")
-    _check(worse, "rejected")
+    _check_asked(better)
+    _check_asked(worse)
     before = min(len(better), len(worse)) - 1
     if len(better) != len(worse) or not all(map(_alike, better[:before], worse[:before])):
         raise _Bad("history", "the sides differ before the last turn")

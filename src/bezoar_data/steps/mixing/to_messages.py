@@ -66,7 +66,7 @@ class ToMessages(RowStep):
         turns = self._turns(row)
         dropped = Dropped(turns.reason, turns.detail) if isinstance(turns, Unread) else _check(turns)
         if dropped or isinstance(turns, Unread):
-            return Children([Child({**row.columns, "dataset": self.dataset}, dropped=dropped)])
+            return Children([Child(dict(row.columns), dropped=dropped)])
         kept = {column: row.get(column) for column in self.keep}
         return Children([Child({"messages": turns, "dataset": self.dataset, **kept})])
 
