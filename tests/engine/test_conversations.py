@@ -133,7 +133,7 @@ def test_every_spelling_comes_through_parquet_the_source_training_and_export(tmp
     assert [drop["reason"] for drop in made.dropped()] == [reason for reason, _ in DROPPED]
     for drop, (_, turns) in zip(made.dropped(), DROPPED, strict=True):
         words = drop["raw"] or drop["row"]
-        assert json.loads(words)["messages"] == turns or drop["reason"] == "not_unicode", "with what it said"
+        assert json.loads(words)["messages"] == turns, "with what it said"
     lock = json.loads((made.folder / "runs/test/dataset/lock.json").read_text())
     assert not lock.get("mixed"), "turns with other keys stand in one type"
 
@@ -164,7 +164,6 @@ def test_pairs_have_their_prompt_once_in_training_and_export_alike(tmp_path: Pat
          "rejected": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}, FISH, NO]},
         {"prompt": [FISH], "chosen": [PERCH], "rejected": [says([{"type": "text", "text": "No"}])]},
         {"prompt": "Which fish?", "chosen": [FISH, PERCH], "rejected": [FISH, says("")]},
-        {"prompt": "Which fish?", "chosen": [FISH, PERCH], "rejected": []},
         {"prompt": "Which fish?", "chosen": [FISH, PERCH], "rejected": [user("Which bird?"), NO]},
         {"prompt": "Which fish?", "chosen": [FISH, PERCH], "rejected": [FISH]},
     ]  # fmt: skip
@@ -175,7 +174,7 @@ def test_pairs_have_their_prompt_once_in_training_and_export_alike(tmp_path: Pat
     assert exported(made, "messages") == expected
     examples, left_out = trained(made)
     assert [{"prompt": e.prompt, "chosen": e.answer, "rejected": e.rejected} for e in examples] == expected
-    assert left_out == {"empty": 2, "prompts_differ": 1, "no_reply": 1}
+    assert left_out == {"empty": 1, "prompts_differ": 1, "no_reply": 1}
     alpaca = exported(made, "alpaca")
     assert {(row["instruction"].strip(), row["chosen"], row["rejected"]) for row in alpaca} == {
         ("Which fish?", "Perch", "No")

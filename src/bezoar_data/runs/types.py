@@ -51,11 +51,11 @@ class ColumnTypes:
         return tuple(name for name, (_, mixed) in (self._settled or {}).items() if mixed)
 
     def published(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """A row's columns with each value as it stands in the dataset."""
+        """A row's columns with each value as it stands in the dataset, where a row has the columns of all others."""
         assert self._settled is not None  # noqa: S101
         out = {}
-        for name, value in columns.items():
-            kind, mixed = self._settled[name]
+        for name, (kind, mixed) in self._settled.items():
+            value = columns.get(name)
             out[name] = value if type(value) is str or value is None else _as(kind, value, mixed)
         return out
 

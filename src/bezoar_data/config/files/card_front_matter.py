@@ -33,7 +33,6 @@ class View(Strict):
         "those that the one judge accepts.",
         examples=['judge_status == "Accept" and judge_rating >= 4'],
     )
-
     tools: _Column | None = Field(
         default=None,
         description="The column of what the assistant may call, if any: OpenAI's tools, or their JSON text.",

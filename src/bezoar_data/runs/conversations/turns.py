@@ -57,7 +57,7 @@ def read_turns(value: Any, role: str, *, roles: Mapping[str, str] | None = None)
     """
     try:
         turns = _turns(value, role, {name.strip().casefold(): known for name, known in (roles or {}).items()})
-        return turns if _is_unicode(turns) else Unread("not_unicode", "half a surrogate pair stands in it")
+        return turns if is_unicode(turns) else Unread("not_unicode", "half a surrogate pair stands in it")
     except _Bad as bad:
         return bad.unread
     except RecursionError:
@@ -245,7 +245,8 @@ def _weight(keys: Turn, where: str) -> Turn:
     return {"weight": found.pop()} if found else {}
 
 
-def _is_unicode(value: Any) -> bool:
+def is_unicode(value: Any) -> bool:
+    """Whether no text in a value holds half a surrogate pair, which no file of text can hold."""
     if isinstance(value, str):
         if value.isascii():
             return True
@@ -255,8 +256,8 @@ def _is_unicode(value: Any) -> bool:
             return False
         return True
     if isinstance(value, Mapping):
-        return all(_is_unicode(part) for pair in value.items() for part in pair)
-    return all(map(_is_unicode, value)) if isinstance(value, list | tuple) else True
+        return all(is_unicode(part) for pair in value.items() for part in pair)
+    return all(map(is_unicode, value)) if isinstance(value, list | tuple) else True
 
 
 def _kind(value: Any) -> str:

@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import is_blank
+from bezoar_data.runs.conversations.turns import is_unicode
 from bezoar_data.runs.demo_mark import is_demo
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import Columns
@@ -180,8 +181,14 @@ class FileSource(Source):
                 yield row, Dropped(fault.code, fault.message, raw=fault.words)
                 continue
             found = self.take(row)
-            if found is not None:
-                yield row, found if isinstance(found, Dropped) else {**self._kept(row, found), **found}
+            if isinstance(found, Dropped):
+                yield row, found
+            elif found is not None:
+                columns = {**self._kept(row, found), **found}
+                yield (
+                    row,
+                    columns if is_unicode(columns) else row.dropped("not_unicode", "it holds half a surrogate pair"),
+                )
 
     def _kept(self, row: SourceRow, taken: Columns) -> Columns:
         """The columns of the row that are taken along as they are."""
@@ -314,18 +321,10 @@ def texts_of(row: SourceRow, names: Sequence[str], *, empty: Collection[str] = (
             return row.dropped("not_text", f"'{name}' is not text but {type(value).__name__}")
         if is_blank(value) and name not in empty:
             return row.dropped("empty", f"'{name}' is empty")
-        if not value.isascii() and not _is_unicode(value):
+        if not is_unicode(value):
             return row.dropped("not_unicode", f"'{name}' holds half a surrogate pair")
         texts[name] = value
     return texts
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def at(values: Mapping[str, Any], path: str) -> Any:
