@@ -48,3 +48,31 @@ def save_tiny_model(folder: Path, *, chat_template: str | None = TEMPLATE, safe:
         torch.save(model.state_dict(), folder / "pytorch_model.bin")
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def save_llama_layout(folder: Path) -> Path:
+    """The folder, as OpenLLaMA's is: the tokenizer as a `tokenizer.model` alone, the weights as `.bin`."""
+    import json
+
+    import sentencepiece
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder.mkdir(parents=True)
+    words = ["the quick brown fox jumps over the lazy dog, and why: 12345 times a day"] * 50
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(words), model_prefix=str(folder / "tokenizer"), vocab_size=320, model_type="bpe",
+        byte_fallback=True, normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True,
+        bos_id=1, eos_id=2, unk_id=0, pad_id=-1, minloglevel=2, num_threads=1, hard_vocab_limit=False,
+    )  # fmt: skip
+    (folder / "tokenizer.vocab").unlink()
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False, **special}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    torch.manual_seed(0)
+    llama = LlamaConfig(vocab_size=320, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                        num_attention_heads=4, max_position_embeddings=512, bos_token_id=1, eos_token_id=2,
+                        dtype="float16")  # fmt: skip
+    llama.save_pretrained(folder)
+    torch.save(LlamaForCausalLM(llama).half().state_dict(), folder / "pytorch_model.bin")
+    return folder

@@ -140,8 +140,9 @@ def test_the_reference_of_dpo_is_the_sft_policy(recipe: Recipe, runs: Path, tmp_
     from peft import PeftModel
     from trl.trainer.dpo_trainer import DataCollatorForPreference
 
+    from bezoar_data.training.bases import base_start
     from bezoar_data.training.chain import leaves
-    from bezoar_data.training.models import base_start, load_weights, quantisation_of
+    from bezoar_data.training.models import load_weights, quantisation_of
     from bezoar_data.training.progress import Progress
     from bezoar_data.training.stages.base import TrainingJob
     from bezoar_data.training.stages.dpo import make_trainer

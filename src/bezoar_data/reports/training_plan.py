@@ -16,7 +16,7 @@ def plan_as_json(prepared: Prepared) -> dict[str, Any]:
         "ok": True,
         "recipe": file.name,
         "folder": str(prepared.folder.path),
-        "base": file.base.model or "made by the recipe",
+        "base": file.base.name or "made by the recipe",
         "weights": prepared.model_config.weights if prepared.model_config is not None else None,
         "stages": [_stage(prepared, planned) for planned in prepared.stages],
         "warnings": list(prepared.warnings),

@@ -9,42 +9,25 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 from bezoar_data.config.files.recipe import BASE, LoadedRecipe, Stage
 from bezoar_data.runs.folder import write_json, write_text
 from bezoar_data.runs.row import digest
 from bezoar_data.runs.stage_record import CARD, STAGE_FILE, StageRecord
+from bezoar_data.training.bases import base_stands, base_start, keep_base, making
 from bezoar_data.training.curves import save_curves
 from bezoar_data.training.data.template import Template
 from bezoar_data.training.distributed import is_first, wait_for_all
 from bezoar_data.training.folder import RECIPE, TrainingFolder
-from bezoar_data.training.models import Start, base_start
+from bezoar_data.training.models import Start
 from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
 from bezoar_data.training.progress import Progress
-from bezoar_data.training.random_base import save_random_base
 from bezoar_data.training.stage_record import SOFTWARE, stage_record
 from bezoar_data.training.stages.base import StageJob, StageKind, TrainingJob, TrainingKind
 from bezoar_data.training.stages.registry import stage_kinds
 
 Describe = Callable[[StageRecord], str]
 """Makes the model card of a stage's record."""
-
-_BASE_FILE = "base.json"
-
-
-def base_key(recipe: LoadedRecipe, tokenizer: Any) -> str:
-    """What a first stage starts from, as text of a fixed length."""
-    base = recipe.file.base
-    if base.make is not None:
-        vocabulary = tokenizer.backend_tokenizer.to_str()
-        return digest("made", base.make.model_dump(), recipe.file.seed, vocabulary)
-    start = base_start(recipe, Path())
-    folder = Path(start.weights)
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    seen = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
-    return digest("base", start.weights, start.revision, seen)
 
 
 def stage_key(
@@ -67,7 +50,7 @@ def run_chain(prepared: Prepared, progress: Progress, describe: Describe) -> lis
     done = [folder.finished(planned.stage.id, planned.key) for planned in prepared.stages]
     wait_for_all()
     if is_first():
-        _make_base(prepared, progress)
+        _keep_base(prepared, progress)
     wait_for_all()
     starts = {BASE: base_start(recipe, folder.base)}
     records: dict[str, StageRecord] = {}
@@ -86,16 +69,11 @@ def run_chain(prepared: Prepared, progress: Progress, describe: Describe) -> lis
     return list(records.values())
 
 
-def _make_base(prepared: Prepared, progress: Progress) -> None:
-    config, folder, key = prepared.recipe.file.base.make, prepared.folder, prepared.base
-    known = folder.base / _BASE_FILE
-    if config is None or (known.is_file() and key in known.read_text("utf-8")):
-        return
-    progress.say("base: making a model with random weights, and its tokenizer from the rows")
-    result = folder.open_work(BASE, key) / "result"
-    save_random_base(result, config, prepared.template.tokenizer, prepared.recipe.file.seed)
-    write_json(result / _BASE_FILE, {"key": key})
-    folder.finish(BASE)
+def _keep_base(prepared: Prepared, progress: Progress) -> None:
+    base, folder = prepared.recipe.file.base, prepared.folder
+    if base.kept_here and not base_stands(folder, prepared.base):
+        progress.say(f"base: {making(base)}")
+        keep_base(prepared.recipe, folder, prepared.base, prepared.template.tokenizer)
 
 
 def _run(

@@ -1,19 +1,23 @@
 """Loading what a stage starts from: a base, quantised or not, with the adapter that is carried on or a new one.
 
-Weights are read from safetensors alone, and no code that comes with a model is run unless the recipe says so in plain
-sight.
+Weights are read from safetensors alone unless the recipe says otherwise, and no code that comes with a model is run
+unless it says so in plain sight.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.recipe import Base, LoadedRecipe
+from bezoar_data.config.files.recipe import LoadedRecipe
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.training.gguf import dequantised, split_as_llamacpp
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,14 @@ class Start:
     adapter: Path | None = None
     revision: str | None = None
     trust_remote_code: bool = False
+    gguf: str | None = None
+    """The file of `weights`, where they are quantised as llama.cpp has them."""
+    pickled: bool = False
+    """Whether the weights are `.bin` files. They are read as numbers alone: nothing in them is run."""
 
     def options(self) -> dict[str, Any]:
-        return {"revision": self.revision or "main", "trust_remote_code": self.trust_remote_code}
+        options = {"revision": self.revision or "main", "trust_remote_code": self.trust_remote_code}
+        return {**options, "gguf_file": self.gguf} if self.gguf else options
 
 
 def load_tokenizer(start: Start, place: Place) -> Any:
@@ -36,6 +45,8 @@ def load_tokenizer(start: Start, place: Place) -> Any:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(start.weights, **start.options())
+        if start.gguf is not None:
+            split_as_llamacpp(tokenizer, Path(start.weights) / start.gguf)
     except (OSError, ValueError, ImportError) as error:
         raise _not_loadable("tokenizer", start, place, error) from error
     if not tokenizer.is_fast:
@@ -61,11 +72,18 @@ def load_weights(
         options["device_map"] = {"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"}
         options["quantization_config"] = quantisation
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            start.weights, dtype=dtype or "auto", use_safetensors=True, **options
-        )
-    except (OSError, ValueError, ImportError) as error:
+        # Of a GGUF, transformers shows a bar that no setting hides.
+        with redirect_stderr(StringIO()) if start.gguf is not None else nullcontext():
+            model = AutoModelForCausalLM.from_pretrained(
+                start.weights, dtype=dtype or "auto", use_safetensors=not start.pickled, **options
+            )
+    except UnpicklingError as error:
+        message = f"the weights of {start.weights} hold more than numbers, and are not loaded"
+        raise InputError(Problem("no-base", message, place, "take them from another source")) from error
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
         raise _not_loadable("weights", start, place, error) from error
+    if start.gguf is not None:
+        model = dequantised(model)
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             # On some processors the first evaluation would pack the weights anew and round their scales, for good:
@@ -99,29 +117,6 @@ def quantisation_of(recipe: LoadedRecipe) -> Any:
     return BitsAndBytesConfig(**recipe.file.quantisation)
 
 
-def is_folder(model: str) -> bool:
-    """Whether a base is named as a folder here, not by its id on the Hub."""
-    return model.startswith(("./", "../", "/"))
-
-
-def base_start(recipe: LoadedRecipe, made: Path) -> Start:
-    """What a first stage starts from. `made` is where a base that the recipe makes lies."""
-    base: Base = recipe.file.base
-    if base.model is None:
-        return Start(str(made))
-    weights = str(recipe.resolve(base.model)) if is_folder(base.model) else base.model
-    return Start(weights, None, base.revision, base.trust_remote_code)
-
-
 def _not_loadable(what: str, start: Start, place: Place, error: Exception) -> InputError:
     first = str(error).strip().split("\n")[0]
     return InputError(Problem("no-base", f"the {what} of {start.weights} cannot be loaded: {first}", place))
-
-
-def describe_base(recipe: LoadedRecipe) -> dict[str, Any]:
-    """What the recipe says of the base. A folder is given by its name alone: its path on this machine is private."""
-    base = recipe.file.base
-    value: dict[str, Any] = base.model_dump(mode="json", exclude_none=True)
-    if base.model is not None and is_folder(base.model):
-        value |= {"model": recipe.resolve(base.model).name, "folder": True}
-    return value

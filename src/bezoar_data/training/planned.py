@@ -28,6 +28,8 @@ class PlannedTraining:
     adapter: Mapping[str, Any] | None
     """peft's LoraConfig for a new adapter; None where all weights are trained."""
     estimate: Estimate
+    longest: int
+    """Tokens of its longest sequence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.recipe import LoadedRecipe, TrainingStage
 from bezoar_data.config.files.trainer_settings import trainer_settings
-from bezoar_data.config.problems import Problem
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.training.distributed import shared_batch
 
 _WATCHING = ("eval_strategy", "load_best_model_at_end", "metric_for_best_model", "greater_is_better", "eval_steps")
@@ -43,6 +43,16 @@ class Settings:
 def written_settings(recipe: LoadedRecipe, stage: TrainingStage) -> dict[str, Any]:
     """The settings of a stage as written: the recipe's, and over them its own."""
     return {"seed": recipe.file.seed, "report_to": "none", **recipe.file.training, **stage.training}
+
+
+def setting_place(recipe: LoadedRecipe, index: int, name: str) -> Place:
+    """Where a setting of the stage at `index` is written: in the stage, in the recipe, or nowhere; then, the stage."""
+    stage, document = recipe.file.stages[index], recipe.document
+    if name in getattr(stage, "training", ()):
+        return document.place(("stages", index, "training", name), key=True)
+    if name in recipe.file.training:
+        return document.place(("training", name), key=True)
+    return document.place(("stages", index))
 
 
 def with_defaults(trainer: str, written: Mapping[str, Any]) -> dict[str, Any]:

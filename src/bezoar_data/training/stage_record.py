@@ -11,8 +11,8 @@ from typing import Any
 from bezoar_data.config.files.recipe import TOKENIZERS_OWN, LoadedRecipe
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.stage_record import StageData, StageRecord
+from bezoar_data.training.bases import describe_base
 from bezoar_data.training.data.template import Template
-from bezoar_data.training.models import describe_base
 from bezoar_data.training.planned import PlannedStage, PlannedTraining
 from bezoar_data.training.stages.base import Done
 

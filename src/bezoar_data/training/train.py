@@ -15,19 +15,20 @@ from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, LoadedRecipe
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.stage_record import StageRecord
-from bezoar_data.training.chain import Describe, base_key, run_chain, stage_key
+from bezoar_data.training.bases import base_key, check_base, source
+from bezoar_data.training.chain import Describe, run_chain, stage_key
 from bezoar_data.training.data.datasets import StageCard, find_cards, read_rows, seeds_on_both_sides
 from bezoar_data.training.data.examples import StageRows, make_examples
 from bezoar_data.training.data.template import Template, load_template
 from bezoar_data.training.distributed import destroy_process_group, init_process_group, is_first, world_size
 from bezoar_data.training.estimate.estimator import Estimator
 from bezoar_data.training.folder import TrainingFolder
-from bezoar_data.training.models import base_start, load_tokenizer
+from bezoar_data.training.models import load_tokenizer
 from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
 from bezoar_data.training.policy import Commercial, enforce_policy
 from bezoar_data.training.progress import Progress
 from bezoar_data.training.random_base import make_tokenizer
-from bezoar_data.training.settings import adapter_settings, fit, with_defaults, written_settings
+from bezoar_data.training.settings import adapter_settings, fit, setting_place, with_defaults, written_settings
 from bezoar_data.training.stages.base import TrainingKind
 from bezoar_data.training.stages.registry import load_recipe, stage_kinds
 
@@ -57,6 +58,7 @@ def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial)
     rows = {i: read_rows(recipe, card) for i, card in cards.items()}
     _need_libraries()
     folder = TrainingFolder(out or Path("trained") / recipe.file.name)
+    check_base(recipe)
     template = _template(recipe, rows)
     estimator = Estimator(recipe, folder.path.parent)
     base = base_key(recipe, template.tokenizer)
@@ -101,7 +103,7 @@ def _template(recipe: LoadedRecipe, rows: Mapping[int, StageRows]) -> Template:
     if file.base.make is not None:
         tokenizer = make_tokenizer(file.base.make, _texts(rows))
     else:
-        tokenizer = load_tokenizer(base_start(recipe, Path()), place)
+        tokenizer = load_tokenizer(source(recipe), place)
     if file.template == TOKENIZERS_OWN:
         return load_template(tokenizer, None, place)
     return load_template(tokenizer, recipe.resolve(file.template), recipe.document.place(("template",)))
@@ -140,6 +142,7 @@ def _plan(
                 left_out = ", ".join(f"{n} {why}" for why, n in counts.left_out.items())
                 message = f"no row of the stage '{stage.id}' can be learnt from: {left_out}"
                 problems.append(Problem("no-rows", message, recipe.document.place(("stages", i))))
+            problems += _too_long(recipe, i, training, estimator)
         keys[stage.id] = stage_key(recipe, stage, keys[start], template, training)
         planned.append(PlannedStage(i, stage, start, keys[stage.id], training))
     raise_errors(problems)
@@ -159,7 +162,19 @@ def _training(
     sequences = [kind.sequences(example) for example in examples.train]
     tokens = examples.counts["train"].tokens * settings.epochs(len(examples.train))
     estimate = estimator.stage(stage, settings, adapter, sequences, tokens)
-    return PlannedTraining(card, rows, examples, settings, adapter, estimate)
+    longest = max((max(lengths) for lengths in sequences), default=0)
+    return PlannedTraining(card, rows, examples, settings, adapter, estimate, longest)
+
+
+def _too_long(recipe: LoadedRecipe, i: int, training: PlannedTraining, estimator: Estimator) -> Iterator[Problem]:
+    """Sequences of more tokens than the base has positions for."""
+    positions = estimator.model_config.positions if estimator.model_config is not None else None
+    written, longest = training.settings.given.get("max_length"), training.longest
+    if positions is not None and max(written or 0, longest) > positions:
+        message = f"the base has positions for {positions:,} tokens; "
+        message += f"'max_length' is {written:,}" if written else f"an example has {longest:,}"
+        place = setting_place(recipe, i, "max_length")
+        yield Problem("too-long", message, place, f"say 'max_length: {positions}', or less")
 
 
 def _warnings(stages: list[PlannedStage]) -> Iterator[str]:

@@ -88,7 +88,7 @@ def data_of(stage: StageRecord) -> Iterator[StageData]:
 def _base(base: Mapping[str, Any], table: LicenceTable) -> Iterator[_Part]:
     if "make" in base:
         return
-    name, stated = base["model"], base.get("licence")
+    name, stated = base.get("model") or base["gguf"], base.get("licence")
     ways = table.alternatives(stated) if stated else ()
     if not ways:
         says = (

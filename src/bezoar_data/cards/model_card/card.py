@@ -118,7 +118,8 @@ def _base(base: Mapping[str, Any]) -> str:
     if "make" in base:
         return "a tiny model with random weights, made by the recipe"
     revision = f", revision {md.code(base['revision'])}" if base.get("revision") else ""
-    return f"{md.code(base['model'])}{revision}, {md.text(base.get('licence') or 'licence not stated')}"
+    name = md.code(base.get("model") or base["gguf"])
+    return f"{name}{revision}, {md.text(base.get('licence') or 'licence not stated')}"
 
 
 def _settings(stage: StageRecord) -> Iterator[str]:

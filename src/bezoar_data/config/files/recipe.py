@@ -61,6 +61,19 @@ class Base(Strict):
         description="In its place: make a small one with random weights, to try the recipe out.",
         examples=[{"hidden_size": 64, "num_hidden_layers": 2}],
     )
+    gguf: _Name | None = Field(
+        default=None,
+        description="In its place: a GGUF file, dequantised once into weights that can be trained. A short name "
+        "('smollm2-135m-instruct'), a file of the Hub as 'OWNER/REPOSITORY:FILE.gguf', or a path relative to this file "
+        "that starts with './', '../' or '/'.",
+        examples=["smollm2-135m-instruct", "./weights.gguf"],
+    )
+    convert: bool = Field(
+        default=False,
+        description="Whether to read weights that are there as pickled '.bin' files alone, without running what else "
+        "such a file may hold, and to keep them as safetensors beside the stages.",
+        examples=[True],
+    )
     revision: _Name | None = Field(
         default=None, description="The revision on the Hub: a commit's hash pins it.", examples=["main"]
     )
@@ -77,6 +90,16 @@ class Base(Strict):
     trust_remote_code: bool = Field(
         default=False, description="Run code that comes with the model. Weights alone need none.", examples=[False]
     )
+
+    @property
+    def name(self) -> str | None:
+        """What it is called in the recipe; None of one that the recipe makes."""
+        return self.model or self.gguf
+
+    @property
+    def kept_here(self) -> bool:
+        """Whether its weights lie beside the stages: made, dequantised or converted."""
+        return self.model is None or self.convert
 
 
 class Split(Strict):
@@ -218,7 +241,7 @@ class RecipeFile(Strict):
         default=42, description="The seed of all random choices.", examples=[42]
     )
     base: Base = Field(
-        description="What training starts from: a model of the Hub or a folder, or a tiny one made here.",
+        description="What training starts from: a model of the Hub or a folder, a GGUF, or a tiny one made here.",
         examples=[{"model": "openlm-research/open_llama_3b_v2", "licence": "apache-2.0"}],
     )
     quantisation: _Settings | None = Field(

@@ -160,18 +160,34 @@ def _check_settings(
 
 def _check_base(recipe: LoadedRecipe) -> Iterator[Problem]:
     base, document = recipe.file.base, recipe.document
-    if base.model is None and base.make is None:
-        yield document.problem("missing-key", "the base needs 'model' or 'make'", ("base",), key=True)
-    if base.model is not None and base.make is not None:
-        yield document.problem("bad-value", "the base takes 'model' or 'make', not both", ("base", "make"), key=True)
-    if base.model is not None and base.model.startswith(("./", "../", "/")):
-        folder = recipe.resolve(base.model)
-        if not folder.is_dir():
-            message = f"there is no folder '{printable(relative_to_cwd(folder), 200)}'"
-            yield document.problem("missing-file", message, ("base", "model"), hint=similar_file_hint(folder))
+    yield from _check_kind_of_base(recipe)
+    if base.name is not None and base.name.startswith(("./", "../", "/")):
+        path, key = recipe.resolve(base.name), "model" if base.model else "gguf"
+        if not (path.is_dir() if base.model else path.is_file()):
+            message = f"there is no {'folder' if base.model else 'file'} '{printable(relative_to_cwd(path), 200)}'"
+            yield document.problem("missing-file", message, ("base", key), hint=similar_file_hint(path))
     fault = licence_problem(base.licence) if base.licence is not None else None
     if fault is not None:
         yield document.problem("unknown-licence", printable(fault[0], 200), ("base", "licence"), hint=fault[1])
+    yield from _check_template(recipe)
+
+
+def _check_kind_of_base(recipe: LoadedRecipe) -> Iterator[Problem]:
+    base, document = recipe.file.base, recipe.document
+    kinds = [name for name in ("model", "gguf", "make") if getattr(base, name) is not None]
+    if not kinds:
+        yield document.problem("missing-key", "the base needs 'model', 'gguf' or 'make'", ("base",), key=True)
+    if len(kinds) > 1:
+        message = f"the base takes one of 'model', 'gguf' and 'make', not {' and '.join(map(repr, kinds))}"
+        yield document.problem("bad-value", message, ("base", kinds[-1]), key=True)
+    for name in ("convert", "revision"):
+        if base.model is None and getattr(base, name):
+            message = f"'{name}' is for a base that is named as 'model'"
+            yield document.problem("bad-value", message, ("base", name), key=True)
+
+
+def _check_template(recipe: LoadedRecipe) -> Iterator[Problem]:
+    document = recipe.document
     if recipe.file.template != TOKENIZERS_OWN:
         file = recipe.resolve(recipe.file.template)
         if file.suffix != ".jinja":

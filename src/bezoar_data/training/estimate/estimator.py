@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.files.recipe import LoadedRecipe, TrainingStage
+from bezoar_data.training.bases import describe_base
 from bezoar_data.training.estimate.duration import Interval, seconds
 from bezoar_data.training.estimate.kernels import Kernels, choose_kernels
 from bezoar_data.training.estimate.machine import Machine, this_machine
 from bezoar_data.training.estimate.memory import memory
 from bezoar_data.training.estimate.model_config import adapter_weights, config_of, empty_model, read_config
-from bezoar_data.training.models import describe_base
 from bezoar_data.training.settings import Settings
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.files.recipe import LoadedRecipe
-from bezoar_data.training.models import base_start
+from bezoar_data.training.bases import source
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +22,8 @@ class ModelConfig:
     intermediate: int
     heads: int
     vocabulary: int
+    positions: int | None
+    """The longest sequence it has positions for; None where any goes."""
 
 
 def read_config(recipe: LoadedRecipe) -> Any | None:
@@ -32,7 +33,7 @@ def read_config(recipe: LoadedRecipe) -> Any | None:
     base = recipe.file.base
     if base.make is not None:
         return LlamaConfig(**base.make.model_dump())
-    start = base_start(recipe, Path())
+    start = source(recipe)
     try:
         return AutoConfig.from_pretrained(start.weights, **start.options())
     except (OSError, ValueError):
@@ -64,6 +65,7 @@ def config_of(model: Any) -> ModelConfig:
         intermediate=getattr(config, "intermediate_size", None) or 4 * hidden,
         heads=config.num_attention_heads,
         vocabulary=table.weight.shape[0],
+        positions=getattr(config, "max_position_embeddings", None),
     )
 
 

@@ -20,8 +20,9 @@ from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.llms.weights.named import is_gguf, known_weights
 from bezoar_data.runs.stage_record import ADAPTER, STAGE_FILE, TrainedStage, is_trained, trained_stage
+from bezoar_data.training.bases import base_start
 from bezoar_data.training.folder import TrainingFolder
-from bezoar_data.training.models import Start, base_start
+from bezoar_data.training.models import Start
 from bezoar_data.training.stages.registry import load_recipe
 
 _RECIPE = re.compile(r"(?P<path>.+\.ya?ml)(?::(?P<stage>[\w-]+))?")
@@ -141,11 +142,12 @@ def _of_stage(name: str, stage: TrainedStage) -> Named:
     standing = stage.record.base_lineage
     if standing is None:
         return Named(name, str(stage.path))
-    beside = stage.path.parent / (BASE if "make" in standing else str(standing.get("stage", "")))
-    if "model" not in standing and beside.is_dir():
+    kept = {"make", "gguf", "convert"} & set(standing)  # beside the stages
+    beside = stage.path.parent / (BASE if kept else str(standing.get("stage", "")))
+    if (kept or "model" not in standing) and beside.is_dir():
         return Named(name, str(beside), adapter=stage.path)
     if "model" in standing and not standing.get("folder"):
-        return Named(name, standing["model"], standing.get("revision"), adapter=stage.path)
+        return Named(name, standing["model"], standing.get("commit") or standing.get("revision"), adapter=stage.path)
     return Named(name, _base_path(stage.path), adapter=stage.path)
 
 
