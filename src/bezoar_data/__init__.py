@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bezoar_data.api import (
         Pipeline,
         Recipe,
+        export,
         load_pipeline,
         load_recipe,
         publish,
@@ -21,6 +22,7 @@ __all__ = [
     "Pipeline",
     "Recipe",
     "__version__",
+    "export",
     "load_pipeline",
     "load_recipe",
     "publish",

@@ -8,6 +8,7 @@
     pipeline.preview(5)         # a few rows through the whole pipeline
     run = pipeline.run()        # the dataset and its card
     run.load_dataset()
+    export(run.folder, "llama-factory")     # its accepted rows, as a trainer reads them
 
     push_review(run.folder, sample=200)     # people check a sample, in Argilla
     print(review_status(run.folder))
@@ -26,6 +27,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .exports import export
     from .pipelines import Pipeline, load_pipeline
     from .publishing import Published, publish
     from .recipes import Recipe, load_recipe
@@ -35,6 +37,7 @@ __all__ = [
     "Pipeline",
     "Published",
     "Recipe",
+    "export",
     "load_pipeline",
     "load_recipe",
     "publish",
@@ -47,6 +50,7 @@ _MODULES = {
     "Pipeline": "pipelines",
     "Published": "publishing",
     "Recipe": "recipes",
+    "export": "exports",
     "load_pipeline": "pipelines",
     "load_recipe": "recipes",
     "publish": "publishing",

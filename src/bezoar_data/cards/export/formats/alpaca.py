@@ -1,25 +1,27 @@
-"""Alpaca's three keys, and for what they cannot hold those that trainers have added: system, history, pairs."""
+"""Alpaca's three keys, with those that trainers have added: system, history, pairs.
+
+A `history` is pairs of a question and its answer: the user and the assistant speak in turn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from bezoar_data.cards.export.held import alternating, system_and_rest
 from bezoar_data.runs.conversations.views import Example
-
-NEEDS_VIEW = True
 
 
 def convert(row: Mapping[str, Any], example: Example) -> dict[str, Any]:
-    system = [t["content"] for t in example.prompt if t["role"] == "system"]
-    talk = [t["content"] for t in example.prompt if t["role"] != "system"]
-    value: dict[str, Any] = {"instruction": talk[-1] if talk else "", "input": ""}
+    system, talk = system_and_rest(example.prompt)
+    said = [turn["content"] for turn in alternating([*talk, *example.answer])]
+    value: dict[str, Any] = {"instruction": said[-2], "input": ""}
     if example.rejected is None:
-        value["output"] = example.answer[0]["content"]
+        value["output"] = said[-1]
     else:
-        value |= {"chosen": example.answer[0]["content"], "rejected": example.rejected[0]["content"]}
+        value |= {"chosen": said[-1], "rejected": example.rejected[0]["content"]}
     if system:
-        value["system"] = "\n".join(system)
-    if len(talk) > 1:
-        value["history"] = [[talk[i], talk[i + 1]] for i in range(0, len(talk) - 2, 2)]
+        value["system"] = system
+    if len(said) > 2:
+        value["history"] = [said[i : i + 2] for i in range(0, len(said) - 2, 2)]
     return value
