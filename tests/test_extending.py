@@ -18,7 +18,7 @@ FILTER, FILTER_TEST = STEPS + "curation/shorten.py", "tests/steps/curation/test_
 SOURCE = STEPS + "sources/load_flashcards.py"
 ASKING = STEPS + "translate.py"
 PROVIDER, PROVIDER_TEST = "src/bezoar_data/llms/providers/echo.py", "tests/llms/providers/test_echo.py"
-FORMAT = "src/bezoar_data/cards/export/formats/completion.py"
+FORMAT = "src/bezoar_data/cards/export/formats/gemini.py"
 STAGE = "src/bezoar_data/training/stages/halve.py"
 """Tried in `tests/training`."""
 
@@ -93,11 +93,11 @@ def test_a_filter_a_source_a_step_and_a_format_are_one_file_each(tmp_path: Path)
     assert (kept["instruction"], kept["response"]) == ("What is amber?", "Resin.")
     (dropped,) = rows(tree, "my/run/dropped.parquet")
     assert (dropped["step"], dropped["reason"], dropped["detail"]) == ("shorten", "too_long", "3 words")
-    assert "completion" in tree.run("bezoar-data", "export", "--help")
-    tree.run("bezoar-data", "export", "my/run", "--format", "completion", "--out", "my/exported.jsonl")
-    exported = json.loads((tree.folder / "my/exported.jsonl").read_text())
-    assert exported["prompt"] == [{"role": "user", "content": "What is amber?"}]
-    assert exported["completion"] == [{"role": "assistant", "content": kept["translation"]}]
+    assert "gemini" in tree.run("bezoar-data", "export", "--help")
+    tree.run("bezoar-data", "export", "my/run", "--format", "gemini", "--out", "my/exported.jsonl")
+    asked, said = json.loads((tree.folder / "my/exported.jsonl").read_text())["contents"]
+    assert asked == {"role": "user", "parts": [{"text": "What is amber?"}]}
+    assert said == {"role": "model", "parts": [{"text": kept["translation"]}]}
 
 
 def test_a_provider_is_one_file(tmp_path: Path):

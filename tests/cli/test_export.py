@@ -44,7 +44,7 @@ def run(tmp_path: Path, views: str = SFT, rows: list[dict[str, Any]] = ROWS) -> 
 
 def export(project: Project, *arguments: str) -> tuple[Outcome, list[Any]]:
     done = project.bezoar("export", "runs/t", *arguments)
-    files = [p for p in project.folder.glob("*.jsonl") if p.name != "rows.jsonl"]
+    files = sorted(p for p in project.folder.glob("*.jsonl") if p.name != "rows.jsonl")
     return done, [json.loads(line) for f in files for line in f.read_text().splitlines()]
 
 
@@ -57,7 +57,7 @@ def test_each_format_of_an_sft_view(tmp_path: Path):
     ]
     assert done.out.splitlines() == [
         "t-alpaca.jsonl: 2 rows as alpaca",
-        "  1 rows left out: no prompt or no answer in them",
+        "  1 row left out: empty (the first: nothing in response)",
     ]
     _, rows = export(run(tmp_path / "b"), "--format", "messages", "--split", "train")
     assert rows[0] == {
@@ -70,7 +70,7 @@ def test_each_format_of_an_sft_view(tmp_path: Path):
     _, rows = export(run(tmp_path / "c"), "--format", "sharegpt", "--split", "train")
     assert rows[1] == {"conversations": [{"from": "human", "value": "Q2"}, {"from": "gpt", "value": "A2"}]}
     _, rows = export(run(tmp_path / "d"), "--format", "jsonl")
-    assert [r["id"] for r in rows] == ["1", "2", "3", "v"], "all splits, train first"
+    assert [r["id"] for r in rows] == ["1", "2", "3", "v"]
     assert set(rows[0]) == {"id", "ask", "say", "sys", "bad", "ok"}
 
 
@@ -98,16 +98,170 @@ def test_conversations_with_history(tmp_path: Path):
     assert found == [{"conversations": talk}]
 
 
+def lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_each_split_is_a_file_and_the_same_command_works_twice(tmp_path: Path):
+    project = run(tmp_path)
+    for _ in range(2):
+        done = project.bezoar("export", "runs/t", "--format", "messages")
+        assert done.code == 0, done.err
+        assert done.out.splitlines()[:2] == [
+            "t-messages.train.jsonl: 2 rows as messages",
+            "t-messages.validation.jsonl: 1 row as messages",
+        ]
+    assert [len(lines(tmp_path / f"t-messages.{split}.jsonl")) for split in ("train", "validation")] == [2, 1]
+    project.bezoar("export", "runs/t/dataset", "--format", "jsonl", "--out", "x.json")
+    assert [len(json.loads((tmp_path / f"x.{split}.json").read_text())) for split in ("train", "validation")] == [3, 1]
+    project.bezoar("export", "runs/t", "--format", "jsonl", "--out", "made")
+    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == ["train.jsonl", "validation.jsonl"]
+    project.bezoar("export", "runs/t", "--format", "jsonl", "--split", "validation", "--out", "one.jsonl")
+    assert [row["id"] for row in lines(tmp_path / "one.jsonl")] == ["v"]
+    assert not list(tmp_path.rglob(".*.new"))
+
+
 def test_where_chooses_and_a_json_file_is_one_list(tmp_path: Path):
     project = run(tmp_path)
     done = project.bezoar(
-        "export", "runs/t", "--format", "jsonl", "--where", 'ok and ask != "Q3"', "--out", "x.json", "--json"
+        *("export", "runs/t", "--format", "jsonl", "--split", "train"),
+        *("--where", 'ok and ask != "Q3"', "--out", "x.json", "--json"),
     )
-    assert done.json == {
-        "ok": True, "file": "x.json", "format": "jsonl", "rows": 2, "left_out": 2, "without_text": 0,
-    }  # fmt: skip
-    assert [r["id"] for r in json.loads((tmp_path / "x.json").read_text())] == ["1", "v"]
-    assert not list(tmp_path.glob(".*.new"))
+    assert done.json["files"] == [{"file": "x.json", "split": "train", "rows": 1}]
+    assert (done.json["ok"], done.json["rows"], done.json["not_chosen"]) == (True, 1, 2)
+    assert [r["id"] for r in json.loads((tmp_path / "x.json").read_text())] == ["1"]
+
+
+JUDGED = [
+    {"id": str(i), "ask": f"Q{i}", "say": f"A{i}", "judge_status": status, "judge_rating": 5 - i, "judge_reason": "why"}
+    for i, status in enumerate(("Accept", "Reject", None, "Accept"))
+]
+TWO = [{**row, "other_status": "Accept", "other_rating": 1, "other_reason": "why"} for row in JUDGED]
+ASKED = "{sft: {prompt: ask, response: say}}"
+RATED = "{sft: {prompt: ask, response: say, where: judge_rating >= 4}}"
+
+
+def taken(project: Project, *arguments: str) -> tuple[str, dict[str, Any]]:
+    """The rows of the training split that were written, by their numbers, and the counts."""
+    out = project.folder / "taken.jsonl"
+    split = ("--split", "train", "--out", "taken.jsonl", "--json")
+    done = project.bezoar("export", "runs/t", "--format", "alpaca", *split, *arguments)
+    assert done.code == 0, done.err
+    return "".join(row["output"][1:] for row in lines(out)), done.json
+
+
+def test_accepted_rows_leave_and_the_others_are_counted(tmp_path: Path):
+    project = run(tmp_path, ASKED, JUDGED)
+    rows, counts = taken(project)
+    assert (rows, counts["rejected"], counts["undecided"]) == ("03", 1, 1)
+    assert counts["accepted"] == 'judge_status == "Accept"'
+    said = project.bezoar("export", "runs/t", "--format", "alpaca", "--split", "train").out
+    assert '1 rejected and 1 undecided left out (accepted: judge_status == "Accept"); --all takes them' in said
+    rows, counts = taken(project, "--all")
+    assert (rows, counts["rejected"], counts["undecided"]) == ("0123", 1, 1)
+    rows, counts = taken(project, "--where", "judge_rating < 5")
+    assert (rows, counts["rejected"], counts["undecided"], counts["not_chosen"]) == ("123", 1, 1, 1)
+    assert taken(run(tmp_path / "rated", RATED, JUDGED))[0] == "01"
+    done = project.bezoar("export", "runs/t", "--format", "alpaca", "--all", "--where", "ok")
+    assert (done.code, "--all and --where" in done.err) == (2, True)
+
+
+def test_several_judges_need_a_where_and_the_error_says_what_to_write(tmp_path: Path):
+    project = run(tmp_path, ASKED, TWO)
+    done = project.bezoar("export", "runs/t", "--format", "alpaca")
+    assert done.code == 2
+    assert "judge and other" in done.err
+    assert 'where: judge_status == "Accept"' in done.err
+    assert "README.md:4" in done.err
+    assert taken(project, "--all")[0] == "0123"
+    assert taken(project, "--where", 'other_status == "Accept"')[0] == "0123"
+    assert taken(run(tmp_path / "rated", RATED, TWO))[0] == "01"
+
+
+def test_people_go_before_the_judge_and_their_corrections_before_the_response(tmp_path: Path):
+    said = (("Reject", None), ("Accept", "B1"), (None, None), (None, None))
+    rows = [
+        {
+            **row,
+            "review_status": status,
+            "final_status": status or row["judge_status"],
+            "review_response": better,
+            "review_corrects": "say" if better else None,
+        }
+        for row, (status, better) in zip(JUDGED, said, strict=True)
+    ]
+    project = run(tmp_path, ASKED, rows)
+    found, counts = taken(project)
+    assert (found, counts["corrected"]) == ("13", 1)
+    assert [row["output"] for row in lines(tmp_path / "taken.jsonl")] == ["B1", "A3"]
+    _, counts = taken(project, "--original")
+    assert counts["corrected"] == 0
+    assert [row["output"] for row in lines(tmp_path / "taken.jsonl")] == ["A1", "A3"]
+
+
+def test_a_card_with_several_views_asks(tmp_path: Path):
+    project = run(tmp_path, SFT[:-1] + ", " + PAIR[1:])
+    done = project.bezoar("export", "runs/t", "--format", "messages")
+    assert (done.code, "--view sft, or --view preference" in done.err) == (2, True)
+    assert project.bezoar("export", "runs/t", "--format", "messages", "--view", "preference").code == 0
+    assert set(lines(tmp_path / "t-messages.train.jsonl")[0]) == {"prompt", "chosen", "rejected"}
+    assert project.bezoar("export", "runs/t", "--format", "jsonl").code == 0, "rows as they are need no view"
+
+
+def test_columns_are_read_by_their_names_or_by_those_that_are_given(tmp_path: Path):
+    project = Project(tmp_path)
+    rows = [{"question": "Q", "answer": "A", "n": 1.5}, {"question": "", "answer": "A", "n": float("nan")}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "faq.parquet")
+    done = project.bezoar("export", "faq.parquet", "--format", "alpaca")
+    assert done.out.splitlines() == [
+        "faq-alpaca.jsonl: 1 row as alpaca",
+        "  read by the names of the columns (prompt: question, response: answer), as no card has a view",
+        "  1 row left out: empty (the first: nothing is asked)",
+    ]
+    named = ("--prompt", "answer", "--response", "question")
+    done = project.bezoar("export", "faq.parquet", "--format", "alpaca", *named, "--json")
+    assert done.json["view"] == {
+        "kind": "sft",
+        "columns": {"prompt": "answer", "response": "question"},
+        "from": "options",
+    }
+    assert lines(tmp_path / "faq-alpaca.jsonl") == [{"instruction": "A", "input": "", "output": "Q"}]
+    done = project.bezoar("export", "faq.parquet", "--format", "alpaca", "--prompt", "qestion")
+    assert (done.code, "did you mean 'question'?" in done.err) == (2, True)
+    done = project.bezoar("export", "faq.parquet", "--format", "jsonl", "--json")
+    assert (done.json["rows"], done.json["not_written"]) == (2, {"n: NaN or infinite": 1})
+    pq.write_table(pa.table({"a": ["x"], "b": ["y"]}), tmp_path / "other.parquet")
+    done = project.bezoar("export", "other.parquet", "--format", "alpaca")
+    assert (done.code, "--prompt COLUMN --response COLUMN" in done.err, "card init" in done.err) == (2, True, True)
+
+
+def test_demo_rows_say_so(tmp_path: Path):
+    rows = [{**row, "_bezoar": '{"demo":true}'} for row in JUDGED]
+    project = run(tmp_path, ASKED, rows)
+    assert taken(project)[1]["demo"] is True
+    assert "  demo: " in project.bezoar("export", "runs/t", "--format", "alpaca").out
+    assert taken(run(tmp_path / "real", ASKED, JUDGED))[1]["demo"] is False
+
+
+def test_a_format_for_a_trainer_is_a_folder_that_it_can_use(tmp_path: Path):
+    project = run(tmp_path, PAIR)
+    done = project.bezoar("export", "runs/t", "--format", "llama-factory")
+    assert done.out.splitlines()[2] == "t-llama-factory/dataset_info.json: says how the trainer reads them"
+    described = json.loads((tmp_path / "t-llama-factory" / "dataset_info.json").read_text())
+    assert [len(lines(tmp_path / "t-llama-factory" / one["file_name"])) for one in described.values()] == [2, 1]
+    done = project.bezoar("export", "runs/t", "--format", "axolotl", "--out", "more")
+    assert sorted(p.name for p in (tmp_path / "more").iterdir()) == [
+        "datasets.yaml",
+        "t.train.jsonl",
+        "t.validation.jsonl",
+    ]
+    done = project.bezoar("export", "runs/t", "--format", "axolotl", "--out", "x.jsonl")
+    assert (done.code, "is written as a folder" in done.err) == (2, True)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "dataset_info.json").write_text("[]")
+    done = project.bezoar("export", "runs/t", "--format", "llama-factory", "--out", "broken")
+    assert done.code == 2
+    assert [p.name for p in (tmp_path / "broken").iterdir()] == ["dataset_info.json"], "nothing is left half-written"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +271,9 @@ def test_where_chooses_and_a_json_file_is_one_list(tmp_path: Path):
         (("--format", "alpaca", "--where", "ask = 1"), "write '=='"),
         (("--format", "alpaca", "--split", "trian"), "did you mean 'train'?"),
         (("--format", "alpaca", "--view", "preference"), "has no view 'preference'"),
-        (("--format", "alpaca", "--out", "runs"), "this is a folder"),
+        (("--format", "alpaca", "--out", "x.csv"), "what is '.csv' to be?"),
+        (("--format", "alpaca", "--split", "train", "--out", "runs/t/dataset/train.jsonl"), "whose card vouches"),
+        (("--format", "alpaca", "--out", "no/such/folder"), "cannot be written"),
         (("--format", "alpaca", "--out", "no/such/x.jsonl"), "cannot be written"),
         (("--format", "csv"), "csv"),
     ],
