@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
-from bezoar_data import load_pipeline
-from bezoar_data.cards.export.export import export_rows
+from bezoar_data import export, load_pipeline
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import load_card
 from bezoar_data.runs.lock import RowCounts
@@ -90,9 +89,8 @@ def test_pairs_are_read_by_datasets_as_trl_wants_them(tmp_path: Path, name: str)
         assert [m["role"] for m in (*row["chosen"], *row["rejected"])] == ["assistant"] * 2
         assert row["chosen"] != row["rejected"]
         assert "margin" not in row or row["margin"] > 0
-    view = "preference"
-    export_rows(folder, "messages", tmp_path / "pairs.jsonl", view=view)
-    written = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    done = export(folder, "messages", tmp_path / "pairs", view="preference")
+    written = [json.loads(line) for path, _ in done.files.values() for line in path.read_text().splitlines()]
     keys = ["prompt", "chosen", "rejected", "margin"]
     by_id = {json.dumps(r["prompt"]): r for r in rows}
     assert written
