@@ -27,7 +27,7 @@ from bezoar_data.config.files.card import Card, check_front, load_card, parse_ca
 from bezoar_data.config.files.card_text import front_text
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.lock import Lock, RenderCard
-from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
+from bezoar_data.runs.row import LINEAGE_TYPES, RESERVED
 
 DEFAULT_TEMPLATE = "default_card.md"
 README = "dataset/README.md"
@@ -70,7 +70,10 @@ def check_card(card: Card, columns: Collection[str] | None = None) -> list[Probl
 
     `columns` are those the pipeline will write, where they are known; the lineage columns come by themselves.
     """
-    known = None if columns is None else (*columns, *LINEAGE_COLUMNS, RESERVED)
+    known = None
+    if columns is not None:
+        types = columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
+        known = {**types, **LINEAGE_TYPES, RESERVED: "text"}
     problems = check_front(card, known) + check_template(card, SECTIONS)
     if not any(p.level == "error" for p in problems):
         try:

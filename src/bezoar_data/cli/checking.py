@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bezoar_data.config.render import in_order
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.builders import pipelines_beside
 from bezoar_data.pipeline.load import Checked, load
-from bezoar_data.runs.row import LINEAGE_COLUMNS
+from bezoar_data.runs.row import LINEAGE_TYPES
 from bezoar_data.training.stages.registry import load_recipe
 
 
@@ -74,17 +74,17 @@ class _Built:
     """The columns of the datasets that cards are the templates of: those of the pipelines that build them."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, frozenset[str] | None] = {}
+        self._columns: dict[str, Mapping[str, str | None] | None] = {}
         self._searched: set[Path] = set()
 
     def add(self, checked: Checked) -> None:
         if checked.card is not None:
             known = checked.columns
-            columns = None if known is None else known | {*LINEAGE_COLUMNS}
+            columns = None if known is None else {**known, **LINEAGE_TYPES}
             self._columns.setdefault(os.path.realpath(checked.card), columns)
 
-    def columns(self, card: Path) -> frozenset[str] | None:
-        """The columns, or None where no pipeline is known that builds the card, not even beside it."""
+    def columns(self, card: Path) -> Mapping[str, str | None] | None:
+        """The columns with their types, or None where no pipeline is known that builds the card, not even beside it."""
         name = os.path.realpath(card)
         if name not in self._columns and card.parent not in self._searched:
             self._searched.add(card.parent)

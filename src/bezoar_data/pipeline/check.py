@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import Document, YamlPath
+from bezoar_data.pipeline.columns import Column, RowColumns, after, in_all, together
 from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.steps.catalogue import StepEntry
@@ -54,7 +55,7 @@ class CheckedSteps:
     """What one pass along the DAG found."""
 
     problems: tuple[Problem, ...]
-    columns: Mapping[str, frozenset[str] | None]
+    columns: Mapping[str, RowColumns | None]
     """The columns of the rows that leave each step, by its id; None where they are not known."""
 
 
@@ -67,7 +68,7 @@ def check_steps(
     """
     found = _Pass(loaded, catalogue, models, models_wanted)
     problems = tuple(found.problems())
-    return CheckedSteps(problems, {name: None if c is None else frozenset(c) for name, c in found.columns.items()})
+    return CheckedSteps(problems, found.columns)
 
 
 def check_written(document: Document, catalogue: Mapping[str, StepEntry], models: LoadedModels | None) -> list[Problem]:
@@ -102,9 +103,8 @@ class _Pass:
         self._catalogue = catalogue
         self._models = models
         self._models_wanted = models_wanted
-        self.columns: dict[str, dict[str, str] | None] = {}
-        """Columns of the rows that leave a step, each with the id of the step that wrote it last; None where a
-        mistake before makes them unknown."""
+        self.columns: dict[str, RowColumns | None] = {}
+        """Columns of the rows that leave a step; None where a mistake before makes them unknown."""
 
     def problems(self) -> Iterator[Problem]:
         for i in topological(self._file):
@@ -165,29 +165,19 @@ class _Pass:
         reads, writes = entry.columns(dict(use.settings))
         branches = [self.columns[name] for name in self._file.parents(i)]
         known = [b for b in branches if b is not None]
+        before = together(known)
         if branches and len(known) == len(branches):
             yield from self._check_join(i, use, known)
-            before = {column: by for branch in known for column, by in branch.items()}
-            # A row of a union comes from one branch, a joined one has the columns of all.
-            sure = set.intersection(*map(set, known)) if use.join == "union" else set(before)
             for column in reads:
-                if column not in sure:
-                    yield self._missing(i, use, column, before)
+                if not in_all(known, use.join, column):
+                    yield self._missing(i, use, column, before.known)
             if not entry.makes and entry.kind != "source":
-                yield from self._check_written(i, use, [c for c in writes if c in before and c not in reads])
-        elif entry.kind == "source":
-            before = {}
-        else:
+                yield from self._check_written(i, use, [c for c in writes if c in before.known and c not in reads])
+        elif entry.kind != "source":
             return
         yield from self._check_reserved(i, use, writes)
-        carried = {} if entry.makes and not entry.carries else before
-        if isinstance(entry, ExternalEntry):
-            if not entry.leaves_known:
-                return
-            removed = entry.removed(use.settings, set(carried))
-            carried = {column: by for column, by in carried.items() if column not in removed}
-        written = (*writes, *entry.optional_columns(dict(use.settings)))
-        self.columns[use.id] = {**carried, **dict.fromkeys(written, use.id)}
+        if not isinstance(entry, ExternalEntry) or entry.leaves_known:
+            self.columns[use.id] = after(use.id, entry, dict(use.settings), before)
 
     def _check_written(self, i: int, use: StepUse, twice: Iterable[str]) -> Iterator[Problem]:
         for column in twice:
@@ -202,27 +192,28 @@ class _Pass:
                 hint = f"give it another name: keep: {{{column}: source_{column}}}" if "keep" in use.settings else ""
                 yield self._document.problem("reserved-column", message, self._said(i, use, column), hint=hint)
 
-    def _before(self, i: int) -> set[str] | None:
+    def _before(self, i: int) -> RowColumns | None:
         """The columns of the rows that reach a step, those of one branch of a union included; None: not known."""
         branches = [self.columns[name] for name in self._file.parents(i)]
-        return None if None in branches or not branches else {c for branch in branches for c in branch or ()}
+        known = [branch for branch in branches if branch is not None]
+        return together(known) if known and len(known) == len(branches) else None
 
-    def _missing(self, i: int, use: StepUse, column: str, before: Mapping[str, str]) -> Problem:
+    def _missing(self, i: int, use: StepUse, column: str, before: Mapping[str, Column]) -> Problem:
         if column in before:
             message = f"not every branch provides the column '{printable(column)}' that '{use.use}' reads"
-            hint = f"'{before[column]}' writes it; the rows of the other branches would not have it"
+            hint = f"'{before[column].by}' writes it; the rows of the other branches would not have it"
         else:
             message = f"no step before provides the column '{printable(column)}' that '{use.use}' reads"
             hint = did_you_mean(column, sorted(before))
         return self._document.problem("missing-column", message, self._said(i, use, column), hint=hint)
 
-    def _check_join(self, i: int, use: StepUse, branches: Sequence[Mapping[str, str]]) -> Iterator[Problem]:
+    def _check_join(self, i: int, use: StepUse, branches: Sequence[RowColumns]) -> Iterator[Problem]:
         """Equal rows that are joined have one value for each column: two steps of different branches may not write
         the same one."""
         if use.join != "join":
             return
-        for column in dict.fromkeys(c for branch in branches for c in branch):
-            by = sorted({branch[column] for branch in branches if column in branch})
+        for column in dict.fromkeys(c for branch in branches for c in branch.known):
+            by = sorted({branch.known[column].by for branch in branches if column in branch.known})
             if len(by) > 1:
                 message = f"the column '{printable(column)}' differs between the branches: {', '.join(by)} wrote it"
                 hint = "give it another name in one branch, or write it before they part"
@@ -265,14 +256,16 @@ def _unknown_roles(
 
 
 def _check_expressions(
-    document: Document, i: int, entry: StepEntry, settings: Mapping[str, Any], columns: Collection[str] | None
+    document: Document, i: int, entry: StepEntry, settings: Mapping[str, Any], columns: RowColumns | None
 ) -> Iterator[Problem]:
     """What is wrong with the `where` expressions of a step whose rows have these columns, if it is known."""
     for name in entry.expressions:
         expression = settings.get(name)
         if isinstance(expression, str) and expression:
+            known = columns or RowColumns(more=True)
             try:
-                yield from Where.parse(expression, document.place(("steps", i, "with", name))).check(columns)
+                where = Where.parse(expression, document.place(("steps", i, "with", name)))
+                yield from where.check(known.names, known.types, known.why)
             except InputError as error:
                 yield from error.problems
 

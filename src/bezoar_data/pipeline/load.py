@@ -19,6 +19,7 @@ from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
 from bezoar_data.pipeline.check_judges import check_judge_names
 from bezoar_data.pipeline.check_models import check_answering, check_models, check_named, old_prices, used_roles
+from bezoar_data.pipeline.columns import RowColumns
 from bezoar_data.pipeline.resolve import check_trust, entry_of
 from bezoar_data.pipeline.trust import check_pulled
 from bezoar_data.steps.catalogue import StepEntry
@@ -36,17 +37,18 @@ class Checked:
     """Indices into the file's steps, each step after those it takes rows from."""
     entries: tuple[StepEntry, ...]
     """The catalogue's entry of each step, by its index in the file."""
-    step_columns: Mapping[str, frozenset[str] | None]
+    step_columns: Mapping[str, RowColumns | None]
     """The columns of the rows that leave each step, by its id; None where they are not known."""
     warnings: tuple[Problem, ...] = ()
     recorded: tuple[Path, ...] = ()
     """Files of recorded answers besides those that the files name."""
 
     @property
-    def columns(self) -> frozenset[str] | None:
-        """The columns of the dataset, those of the lineage aside; None where they are not known."""
+    def columns(self) -> Mapping[str, str | None] | None:
+        """The columns of the dataset with their types, those of the lineage aside; None where they are not known."""
         taken = {parent for parent, _ in self.loaded.file.edges()}
-        return next(self.step_columns[s.id] for s in self.loaded.file.steps if s.id not in taken)
+        last = next(self.step_columns[s.id] for s in self.loaded.file.steps if s.id not in taken)
+        return None if last is None or last.more else last.types
 
     @property
     def answers(self) -> tuple[Path, ...]:

@@ -35,6 +35,7 @@ SOURCES = "\n"
 
 LINEAGE_COLUMNS = ("id", "content_hash", "seed_ids", "parent_ids")
 """Columns a finished dataset adds to those of its steps."""
+LINEAGE_TYPES: Mapping[str, str | None] = dict(zip(LINEAGE_COLUMNS, ("text", "text", "list", "list"), strict=True))
 
 
 def canonical(value: Any) -> str:

@@ -16,7 +16,7 @@ a pipeline file can be checked without importing distilabel. `reads` and `writes
 # No `from __future__ import annotations`: distilabel reads the annotations of `process` as objects, not as text.
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -72,6 +72,9 @@ class _Declared:
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[tuple[str, ...]] = ()
     optional_writes: ClassVar[tuple[str, ...]] = ()
+    types: ClassVar[Mapping[str, str]] = {}
+    """Of columns it writes, as declared there: text, integer, number, boolean, list, record, or the `{setting}` whose
+    value is one of these. A column that it reads and writes keeps its type where none is said here."""
     makes: ClassVar[bool] = False
     """Whether it takes rows in as material and makes new ones, with the columns it writes and no others. Such a step
     counts what it makes: candidates in, candidates kept, candidates dropped. A `RowStep` of the kind ends in

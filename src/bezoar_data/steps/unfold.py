@@ -5,6 +5,7 @@ HelpSteer2 is released so (arXiv 2406.08673): one row a response, those of one p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -25,6 +26,7 @@ class Unfold(RowStep):
     makes: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("{prompt}", "{responses}", "{carry}")
     writes: ClassVar[tuple[str, ...]] = ("prompt", "response", "response_source", "{carry}")
+    types: ClassVar[Mapping[str, str]] = {"response_source": "text"}
     example: ClassVar[str] = "- use: unfold\n  with: {prompt: instruction, responses: [response_a, response_b]}\n"
 
     prompt: str = Field(default="prompt", min_length=1, description="The column that holds what was asked.")

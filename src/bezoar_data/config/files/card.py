@@ -42,13 +42,13 @@ class Card:
         return own if isinstance(own, Mapping) else {}
 
     @property
-    def columns(self) -> tuple[str, ...] | None:
-        """The columns of the dataset, where a run has written them into the card."""
+    def columns(self) -> Mapping[str, str | None] | None:
+        """The columns of the dataset with their types, where a run has written them into the card."""
         info = self.front.get("dataset_info")
         features = info.get("features") if isinstance(info, Mapping) else None
         if not isinstance(features, list):
             return None
-        return tuple(str(f["name"]) for f in features if isinstance(f, Mapping) and "name" in f)
+        return {str(f["name"]): _type_of(f) for f in features if isinstance(f, Mapping) and "name" in f}
 
     def place(self, path: YamlPath = (), key: bool = False) -> Place:
         return self.document.place(path, key) if self.document else Place(self.file, 1)
@@ -99,6 +99,19 @@ def parse_card(text: str, file: str, *, lenient: bool = False) -> Card:
     if not isinstance(front, dict):
         raise InputError(Problem("bad-front-matter", "the front matter must be keys with values", Place(file, 2), hint))
     return Card(file, text, front, "\n".join(lines[end + 1 :]), end + 2, document)
+
+
+_HUB_TYPES = {"string": "text", "large_string": "text", "bool": "boolean", "double": "number"}
+
+
+def _type_of(feature: Mapping[str, Any]) -> str | None:
+    """The type of a column by what the Hub calls it; None for those that we do not write."""
+    if kind := next((ours for key, ours in (("list", "list"), ("struct", "record")) if key in feature), None):
+        return kind
+    name = str(feature.get("dtype"))
+    if name.startswith(("int", "uint")):
+        return "integer"
+    return "number" if name.startswith("float") else _HUB_TYPES.get(name)
 
 
 def check_front(card: Card, columns: Collection[str] | None = None) -> list[Problem]:

@@ -91,7 +91,7 @@ class _Compiler:
     def _compare(self, node: Compare) -> pc.Expression:
         left, right, op = node.left, node.right, node.op
         kinds = self._kind(left), self._kind(right)
-        check_comparison(op, *kinds, node.at)
+        check_comparison(op, *kinds, node.at, (left, right))
         if isinstance(left, Literal) and isinstance(right, Literal):
             return pc.scalar(COMPARISONS[op](left.value, right.value))
         if None in kinds:
@@ -122,7 +122,7 @@ class _Compiler:
     def _in(self, node: In) -> pc.Expression:
         kind = self._kind(node.operand)
         for literal in node.values:
-            check_comparison("==", kind, kind_of(literal.value), literal.at)
+            check_comparison("==", kind, kind_of(literal.value), literal.at, (node.operand, literal))
         if kind is None:
             return _unknown()
         values: list[Any] = [literal.value for literal in node.values]

@@ -66,17 +66,32 @@ class Where:
         try:
             return root_truth(self.tree, row)
         except Mismatch as error:
-            raise InputError(problem(error.message, self.text, error.at, self.place)) from None
+            raise InputError(self._unlike(error)) from None
 
-    def check(self, columns: Collection[str] | None) -> list[Problem]:
+    def check(
+        self,
+        columns: Collection[str] | None,
+        types: Mapping[str, str | None] | None = None,
+        why: Mapping[str, str] | None = None,
+    ) -> list[Problem]:
         """What is wrong whatever the rows hold: a problem for each column named that is not one of these (None: the
-        columns are not known), and for the first comparison of unlike kinds."""
+        columns are not known), and for the first comparison of unlike kinds.
+
+        `types` are those of columns, as far as they are known (`tree.KINDS`); `columns` that map names to types say
+        both. `why` tells of a column what gave it its type.
+        """
+        if types is None:
+            types = columns if isinstance(columns, Mapping) else {}
         try:
-            check_kinds(self.tree)
+            check_kinds(self.tree, types)
             unlike = []
         except Mismatch as error:
-            unlike = [problem(error.message, self.text, error.at, self.place)]
+            unlike = [self._unlike(error, (why or {}).get(error.column or "", ""))]
         return [*self._unknown(columns), *unlike] if columns is not None else unlike
+
+    def _unlike(self, error: Mismatch, why: str = "") -> Problem:
+        hint = "; ".join(part for part in (error.hint, why) if part)
+        return problem(error.message, self.text, error.at, self.place, hint)
 
     def _unknown(self, columns: Collection[str]) -> list[Problem]:
         known = list(columns)
@@ -99,7 +114,7 @@ class Where:
         try:
             return compile_arrow(self.tree, schema)
         except Mismatch as error:
-            raise InputError(problem(error.message, self.text, error.at, self.place)) from None
+            raise InputError(self._unlike(error)) from None
 
 
 def problem(message: str, text: str, at: int, place: Place | None, hint: str = "") -> Problem:

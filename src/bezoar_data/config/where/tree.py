@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,16 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 TEXT, NUMBER, TRUTH, LIST, OTHER = "text", "a number", "true or false", "a list", "a record or date"
+
+KINDS: Mapping[str, str] = {
+    "text": TEXT,
+    "integer": NUMBER,
+    "number": NUMBER,
+    "boolean": TRUTH,
+    "list": LIST,
+    "record": OTHER,
+}
+"""The kind of a column's values by the type it is declared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +102,14 @@ Node = Column | Literal | Contains | Compare | In | IsNull | Not | Both
 
 
 class Mismatch(Exception):
-    """A comparison of unlike kinds, at a character of the expression."""
+    """A comparison of unlike kinds, at a character of the expression, with the remedy and the column it is about."""
 
-    def __init__(self, message: str, at: int) -> None:
+    def __init__(self, message: str, at: int, hint: str = "", column: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.at = at
+        self.hint = hint
+        self.column = column
 
 
 def columns_of(node: Node | Length) -> Iterator[Column]:
@@ -136,43 +149,79 @@ def kind_of(value: Any) -> str | None:
             return OTHER
 
 
-def check_comparison(op: str, left: str | None, right: str | None, at: int) -> None:
-    """Raises `Mismatch` if values of these kinds cannot be compared so. A kind None is null's: it fits all."""
-    for kind in (left, right):
+def check_comparison(
+    op: str, left: str | None, right: str | None, at: int, operands: tuple[Operand, Operand] | None = None
+) -> None:
+    """Raises `Mismatch` if values of these kinds cannot be compared so. A kind None is null's: it fits all. The
+    operands are for the remedy."""
+    for i, kind in enumerate((left, right)):
         if kind in (LIST, OTHER):
-            raise Mismatch(f"{kind} cannot be compared, only asked whether it 'is null'", at)
+            message = f"{kind} cannot be compared, only asked whether it 'is null'"
+            raise Mismatch(message, at, column=_name(operands[i]) if operands else None)
     if left is not None and right is not None and left != right:
-        raise Mismatch(f"{left} is compared with {right}", at)
+        hint, column = _remedy(operands, (left, right)) if operands else ("", None)
+        raise Mismatch(f"{left} is compared with {right}", at, hint, column)
     if op not in ("==", "!=") and TRUTH in (left, right):
-        raise Mismatch(f"'{op}' cannot compare truth values", at)
+        raise Mismatch(f"'{op}' cannot compare truth values", at, "write the column alone, or 'not' before it")
 
 
-def check_kinds(node: Node) -> None:
-    """Raises `Mismatch` for the first comparison that is one of unlike kinds whatever a row holds."""
+def _name(node: Operand) -> str | None:
+    return node.name if isinstance(node, Column) else None
+
+
+def _remedy(operands: tuple[Operand, Operand], kinds: tuple[str, str]) -> tuple[str, str | None]:
+    """How to compare a column with its like, and the column."""
+    for (one, other), (kind, _) in ((operands, kinds), (operands[::-1], kinds[::-1])):
+        if isinstance(one, Column) and isinstance(other, Literal):
+            value = str(other.value).lower() if isinstance(other.value, bool) else str(other.value)
+            if kind == TEXT:
+                return f"'{one.name}' is text: compare it with a text, such as \"{value}\"", one.name
+            if kind == NUMBER and re.fullmatch(r"-?\d+(\.\d+)?", value):
+                return f"'{one.name}' is a number: write {value} without quotes", one.name
+            return f"'{one.name}' is {kind}", one.name
+    names = [(_name(o), kind) for o, kind in zip(operands, kinds, strict=True) if isinstance(o, Column)]
+    return ", ".join(f"'{name}' is {kind}" for name, kind in names), names[0][0] if names else None
+
+
+Types = Mapping[str, str | None]
+"""The types of columns, as far as they are known: keys of `KINDS`."""
+
+
+def check_kinds(node: Node, types: Types) -> None:
+    """Raises `Mismatch` for the first comparison that is one of unlike kinds whatever a row holds, as far as the types
+    of columns are known."""
     match node:
         case Compare():
-            check_comparison(node.op, _written_kind(node.left), _written_kind(node.right), node.at)
+            kinds = _known_kind(node.left, types), _known_kind(node.right, types)
+            check_comparison(node.op, *kinds, node.at, (node.left, node.right))
         case In():
-            kinds = {_written_kind(node.operand), *(kind_of(v.value) for v in node.values)} - {None}
             for literal in node.values:
-                for kind in sorted(k for k in kinds if k is not None):
-                    check_comparison("==", kind, kind_of(literal.value), literal.at)
+                for other in (node.operand, *node.values):
+                    pair = _known_kind(other, types), kind_of(literal.value)
+                    check_comparison("==", *pair, literal.at, (other, literal))
+        case Contains() if (kind := _known_kind(node.column, types)) not in (None, TEXT):
+            raise Mismatch(f"'contains' looks into text, '{node.column.name}' is {kind}", node.at)
+        case Column() if (kind := _known_kind(node, types)) not in (None, TRUTH):
+            raise Mismatch(f"{kind} stands where true or false is needed", node.at, f"'{node.name}' is {kind}")
         case Not():
-            check_kinds(node.inner)
+            check_kinds(node.inner, types)
         case Both():
             for part in node.parts:
-                check_kinds(part)
+                check_kinds(part, types)
 
 
-def _written_kind(node: Operand) -> str | None:
-    """The kind an operand has in every row; None for a column, which may hold any."""
+def _known_kind(node: Operand, types: Types) -> str | None:
+    """The kind an operand has in every row; None for a column of which no more is known. Raises `Mismatch`."""
     match node:
         case Literal():
             return kind_of(node.value)
         case Length():
+            kind = _known_kind(node.column, types)
+            if kind not in (None, TEXT, LIST):
+                raise Mismatch(f"'length' measures text and lists, '{node.column.name}' is {kind}", node.at)
             return NUMBER
         case Column():
-            return None
+            return KINDS.get(types.get(node.name) or "")
 
 
 def evaluate(node: Node | Length, row: Mapping[str, Any]) -> Any:
@@ -186,7 +235,7 @@ def evaluate(node: Node | Length, row: Mapping[str, Any]) -> Any:
             return _length(node, row)
         case Compare():
             left, right = evaluate(node.left, row), evaluate(node.right, row)
-            check_comparison(node.op, kind_of(left), kind_of(right), node.at)
+            check_comparison(node.op, kind_of(left), kind_of(right), node.at, (node.left, node.right))
             return None if left is None or right is None else COMPARISONS[node.op](left, right)
         case In():
             return _in(node, row)
@@ -222,7 +271,7 @@ def _both(node: Both, row: Mapping[str, Any]) -> bool | None:
 def _in(node: In, row: Mapping[str, Any]) -> bool | None:
     value = evaluate(node.operand, row)
     for literal in node.values:
-        check_comparison("==", kind_of(value), kind_of(literal.value), literal.at)
+        check_comparison("==", kind_of(value), kind_of(literal.value), literal.at, (node.operand, literal))
     return None if value is None else any(value == literal.value for literal in node.values)
 
 

@@ -51,6 +51,7 @@ def describe(cls: type[Any]) -> StepEntry:
         reads=cls.reads,
         writes=cls.writes,
         optional_writes=cls.optional_writes,
+        types=dict(cls.types),
         settings=tuple(_setting(name, field, info) for name, (field, info) in fields.items()),
         schema=_schema(fields),
         one_of=getattr(cls, "one_of", ()),

@@ -75,6 +75,8 @@ class StepEntry:
     carries: bool = False
     """Whether such rows have all columns of those they are made from nevertheless."""
     example: str = ""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Types of columns it writes, as declared: of `config.where.tree.KINDS`, or the `{setting}` that says it."""
 
     @property
     def role_settings(self) -> tuple[str, ...]:
@@ -116,6 +118,17 @@ class StepEntry:
         """The columns the step reads and writes under these settings, defaults filled in."""
         values = {s.field: s.default for s in self.settings} | self.fields(settings)
         return fill_columns(self.reads, values), fill_columns(self.writes, values)
+
+    def column_types(self, settings: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+        """The types of columns that it writes, as far as they are declared, each with the setting that says it, if one
+        does."""
+        values = {s.field: s.default for s in self.settings} | self.fields(settings)
+        found = {}
+        for declared, said in self.types.items():
+            setting = said.removeprefix("{").removesuffix("}") if said.startswith("{") else ""
+            for column in fill_columns([declared], values):
+                found[column] = (str(values[setting]) if setting else said, setting)
+        return found
 
     def optional_columns(self, settings: Mapping[str, Any]) -> list[str]:
         """Columns the step may write besides."""

@@ -52,6 +52,7 @@ class FilterStep(_Filtering, RowStep):
 
     reads: ClassVar[tuple[str, ...]] = ("{column}",)
     optional_writes: ClassVar[tuple[str, ...]] = ("{mark}",)
+    types: ClassVar[Mapping[str, str]] = {"{mark}": "text"}
 
     column: ColumnNames = Field(description="The column to look at, or a list of columns taken together.")
     action: Literal["drop", "mark"] = Field(
@@ -78,6 +79,7 @@ class GlobalFilterStep(_Filtering, GlobalRowStep):
 
     reads: ClassVar[tuple[str, ...]] = ("{column}",)
     optional_writes: ClassVar[tuple[str, ...]] = ("{mark}",)
+    types: ClassVar[Mapping[str, str]] = {"{mark}": "text"}
 
     column: ColumnNames = Field(description="The column to compare, or a list of columns taken together.")
     action: Literal["drop", "mark"] = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -29,6 +30,7 @@ class PersonalData(RowStep):
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ("{column}",)
     optional_writes: ClassVar[tuple[str, ...]] = ("{mark}",)
+    types: ClassVar[Mapping[str, str]] = {"{mark}": "text"}
     example: ClassVar[str] = "- use: personal_data\n  with: {column: [inputs, explained_targets], action: mask}\n"
 
     column: ColumnNames = Field(description="The column to search, or a list of columns.")

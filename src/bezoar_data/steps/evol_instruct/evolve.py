@@ -111,6 +111,13 @@ class EvolInstructEvolve(ModelStep):
         "in-depth-evolving_operation",
         "epoch",
     )
+    types: ClassVar[Mapping[str, str]] = {
+        "instruction": "text",
+        "response": "text",
+        "evolution_strategy": "text",
+        "in-depth-evolving_operation": "text",
+        "epoch": "integer",
+    }
     example: ClassVar[str] = "- use: evol_instruct.evolve\n  with: {model: teacher, evaluator: evaluator, epochs: 3}\n"
 
     evaluator: LLM = Field(

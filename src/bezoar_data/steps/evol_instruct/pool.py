@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -33,6 +33,7 @@ class EvolInstructPool(GlobalRowStep):
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ("instruction", "{context}", "{category}")
     writes: ClassVar[tuple[str, ...]] = ("instruction",)
+    types: ClassVar[Mapping[str, str]] = {"instruction": "text"}
     example: ClassVar[str] = "- use: evol_instruct.pool\n  with: {slices: {closed_qa: [0, 50], open_qa: [0, 80]}}\n"
 
     context: str = Field(default="context", description='The column of contexts; "" for none.')

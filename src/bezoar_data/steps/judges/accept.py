@@ -8,7 +8,7 @@ training selects by it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
@@ -50,6 +50,12 @@ class JudgeAccept(JudgingStep, AskOnceTask):
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{response}", "{system}", "{reference}")
     writes: ClassVar[tuple[str, ...]] = ("{judge}_status", "{judge}_rating", "{judge}_reason")
     optional_writes: ClassVar[tuple[str, ...]] = ("{judge}_samples",)
+    types: ClassVar[Mapping[str, str]] = {
+        "{judge}_status": "text",
+        "{judge}_rating": "{rating}",
+        "{judge}_reason": "text",
+        "{judge}_samples": "list",
+    }
     example: ClassVar[str] = "- use: judge.accept\n  with: {model: judge}\n"
 
     judge: str = Field(

@@ -54,6 +54,12 @@ class JudgeAttributes(JudgingStep, AskOnceTask):
         "{judge:_}goodness",
         "{judge:_}attributes_reason",
     )
+    types: ClassVar[Mapping[str, str]] = {
+        **{f"{{judge:_}}{name}": "integer" for name in ATTRIBUTES},
+        "{judge:_}safety": "text",
+        "{judge:_}goodness": "number",
+        "{judge:_}attributes_reason": "text",
+    }
     example: ClassVar[str] = "- use: judge.attributes\n  with: {model: judge}\n"
 
     judge: str = Field(

@@ -6,6 +6,7 @@ Judges favour a place (mostly the first) whatever stands there, which single que
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -47,6 +48,12 @@ class JudgeCompare(JudgingStep):
         "{judge}_order_ba",
         "{judge}_preference_reason",
     )
+    types: ClassVar[Mapping[str, str]] = {
+        "{judge}_preference": "text",
+        "{judge}_order_ab": "text",
+        "{judge}_order_ba": "text",
+        "{judge}_preference_reason": "text",
+    }
     example: ClassVar[str] = "- use: judge.compare\n  with: {model: judge, a: response_a, b: response_b}\n"
 
     judge: str = Field(

@@ -32,6 +32,11 @@ class JudgePanel(RowStep):
     spelled: ClassVar[dict[str, str]] = {"judge": "as"}
     reads: ClassVar[tuple[str, ...]] = ("{judges}_status", "{judges}_rating")
     writes: ClassVar[tuple[str, ...]] = ("{judge}_status", "{judge}_rating", "{judge}_reason")
+    types: ClassVar[Mapping[str, str]] = {
+        "{judge}_status": "text",
+        "{judge}_rating": "{rating}",
+        "{judge}_reason": "text",
+    }
     example: ClassVar[str] = "- use: judge.panel\n  with: {judges: [gpt4, falcon, llama2], rule: majority}\n"
 
     judges: Annotated[list[_Name], Field(min_length=2)] = Field(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +79,7 @@ class LaminiGenerate(GlobalModelStep):
     version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("instruction",)
     writes: ClassVar[tuple[str, ...]] = ("instruction", "source")
+    types: ClassVar[Mapping[str, str]] = {"instruction": "text", "source": "text"}
     example: ClassVar[str] = "- use: lamini.generate\n  with: {model: teacher, target: 1500, topic_share: 0.5}\n"
 
     target: PositiveInt = Field(description="How many instructions to make.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
@@ -31,6 +32,7 @@ class LaminiRespond(AnsweringStep, AskOnceTask):
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ("instruction",)
     writes: ClassVar[tuple[str, ...]] = ("response",)
+    types: ClassVar[Mapping[str, str]] = {"response": "text"}
     example: ClassVar[str] = "- use: lamini.respond\n  with: {model: teacher}\n"
 
     system: str | None = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -42,6 +43,7 @@ class ToMessages(RowStep):
         "{keep}",
     )
     writes: ClassVar[tuple[str, ...]] = ("messages", "dataset", "{keep}")
+    types: ClassVar[Mapping[str, str]] = {"messages": "list", "dataset": "text"}
     example: ClassVar[str] = (
         "- use: to_messages\n  with: {dataset: dolly, prompt: instruction, context: context, response: response}\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -24,6 +25,7 @@ class OrcaExplain(AnsweringStep, AskOnceTask):
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "system_message")
     writes: ClassVar[tuple[str, ...]] = ("explained_targets",)
+    types: ClassVar[Mapping[str, str]] = {"explained_targets": "text"}
     example: ClassVar[str] = "- use: orca.explain\n  with: {model: teacher}\n"
 
     instruction: str = Field(default="inputs", min_length=1, description="The column that holds the question.")

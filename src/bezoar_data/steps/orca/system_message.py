@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -26,6 +27,10 @@ class OrcaSystemMessage(RowStep):
     reads: ClassVar[tuple[str, ...]] = ("{instruction}", "{task_source}")
     writes: ClassVar[tuple[str, ...]] = ("system_message",)
     optional_writes: ClassVar[tuple[str, ...]] = ("system_message_id",)
+    types: ClassVar[Mapping[str, str]] = {
+        "system_message": "text",
+        "system_message_id": "integer",
+    }
     example: ClassVar[str] = "- use: orca.system_message\n"
 
     instruction: str = Field(default="inputs", min_length=1, description="The column that holds the question.")

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Columns, Row, canonical
 from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made
-from bezoar_data.steps.pairs.pair import PAIR, make_pair, number
+from bezoar_data.steps.pairs.pair import PAIR, PAIR_TYPES, make_pair, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class BestWorst(GlobalMakingStep):
     version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ("{by}", "{prompt}", "{response}", "{score}", "{keep}")
     writes: ClassVar[tuple[str, ...]] = (*PAIR, "chosen_score", "rejected_score", "{keep}")
+    types: ClassVar[Mapping[str, str]] = {**PAIR_TYPES, "chosen_score": "number", "rejected_score": "number"}
     example: ClassVar[str] = "- use: pairs.best_worst\n  with: {score: goodness}\n"
 
     score: str | dict[str, float] = Field(

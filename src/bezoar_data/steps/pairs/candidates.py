@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -42,6 +42,7 @@ class Candidates(AnsweringStep):
     makes: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("{prompt}", "{context}", "{system}", "{keep}")
     writes: ClassVar[tuple[str, ...]] = ("prompt", "response", "candidate", "{system}", "{keep}")
+    types: ClassVar[Mapping[str, str]] = {"response": "text", "candidate": "integer"}
     example: ClassVar[str] = "- use: pairs.candidates\n  with: {model: teacher, prompt: instruction, n: 4}\n"
 
     n: PositiveInt = Field(default=4, description="How many answers to each prompt.")

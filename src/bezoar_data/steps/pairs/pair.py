@@ -6,6 +6,7 @@ scale of whatever said so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,6 +16,7 @@ from bezoar_data.runs.row import Columns
 from bezoar_data.steps.base import Dropped
 
 PAIR = ("prompt", "chosen", "rejected", "margin")
+PAIR_TYPES: Mapping[str, str] = {"prompt": "list", "chosen": "list", "rejected": "list", "margin": "number"}
 
 
 def make_pair(prompt: Any, chosen: Any, rejected: Any, margin: Decimal | None) -> tuple[Columns, Dropped | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Verdict
-from bezoar_data.steps.pairs.pair import PAIR, make_pair, number
+from bezoar_data.steps.pairs.pair import PAIR, PAIR_TYPES, make_pair, number
 
 
 class Preferred(RowStep):
@@ -28,6 +29,7 @@ class Preferred(RowStep):
     makes: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("{prompt}", "{first}", "{second}", "{preference}", "{keep}")
     writes: ClassVar[tuple[str, ...]] = (*PAIR, "{keep}")
+    types: ClassVar[Mapping[str, str]] = PAIR_TYPES
     example: ClassVar[str] = (
         "- use: pairs.preferred\n  with: {first: response_a, second: response_b, preference: judge_preference}\n"
     )

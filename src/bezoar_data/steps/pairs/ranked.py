@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations, pairwise
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Child, Children, Dropped, RowStep, Verdict
-from bezoar_data.steps.pairs.pair import PAIR, make_pair, number
+from bezoar_data.steps.pairs.pair import PAIR, PAIR_TYPES, make_pair, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Ranked(RowStep):
     makes: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("{prompt}", "{responses}", "{ranks}", "{keep}")
     writes: ClassVar[tuple[str, ...]] = (*PAIR, "{keep}")
+    types: ClassVar[Mapping[str, str]] = PAIR_TYPES
     example: ClassVar[str] = "- use: pairs.ranked\n  with: {responses: answers, ranks: human_ranks}\n"
 
     prompt: str = Field(default="prompt", min_length=1, description="The column of prompts: text or messages.")

@@ -41,6 +41,7 @@ class LoadConversations(FileSource):
     named_by: ClassVar[Mapping[str, str]] = {"messages": "column", "system": "system", "tools": "tools"}
     writes: ClassVar[tuple[str, ...]] = ("messages", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("tools",)
+    types: ClassVar[Mapping[str, str]] = {"messages": "list", "tools": "text"}
     example: ClassVar[str] = "- use: load_conversations\n  with: {path: sharegpt.jsonl, column: conversations}\n"
 
     column: str = Field(default="messages", min_length=1, description="Where a row holds its list of turns.")

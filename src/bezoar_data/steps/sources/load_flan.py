@@ -69,6 +69,10 @@ class LoadFlan(FileSource):
     tsv_columns: ClassVar[tuple[str, ...]] = _COT_COLUMNS
     writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "original_index", "dataset_source", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("reference_answer", "reference_rationale")
+    types: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys((*COLUMNS, "dataset_source", "reference_answer", "reference_rationale"), "text"),
+        "original_index": "integer",
+    }
     example: ClassVar[str] = "- use: load_flan\n  with: {path: seeds/flan.jsonl, per_task: 300}\n"
 
     zero_shot_only: bool = Field(

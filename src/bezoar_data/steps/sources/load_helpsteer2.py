@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from bezoar_data.measures.words import is_blank
@@ -33,6 +33,11 @@ class LoadHelpsteer2(FileSource):
     holds: ClassVar[str] = "rated answer"
     needs: ClassVar[tuple[str, ...]] = TEXTS
     writes: ClassVar[tuple[str, ...]] = (*TEXTS, *ATTRIBUTES, "prompt_index", "{keep:=}")
+    types: ClassVar[Mapping[str, str]] = {
+        "prompt": "list",
+        "response": "text",
+        **dict.fromkeys((*ATTRIBUTES, "prompt_index"), "integer"),
+    }
     example: ClassVar[str] = "- use: load_helpsteer2\n  with: {hub: nvidia/HelpSteer2}\n"
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -33,6 +34,12 @@ class LoadHelpsteer2Preference(FileSource):
     holds: ClassVar[str] = "preference"
     needs: ClassVar[tuple[str, ...]] = (*TEXTS, STRENGTH)
     writes: ClassVar[tuple[str, ...]] = (*TEXTS, STRENGTH, "split", "{keep:=}")
+    types: ClassVar[Mapping[str, str]] = {
+        "prompt": "list",
+        "response_1": "text",
+        "response_2": "text",
+        STRENGTH: "integer",
+    }
     example: ClassVar[str] = (
         "- use: load_helpsteer2_preference\n  with: {hub: nvidia/HelpSteer2, data_dir: preference, part: train}\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -35,6 +36,11 @@ class LoadHhRlhf(FileSource):
     needs: ClassVar[tuple[str, ...]] = SIDES
     writes: ClassVar[tuple[str, ...]] = ("prompt", *SIDES, "subset", "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("repaired",)
+    types: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("prompt", *SIDES), "list"),
+        "subset": "text",
+        "repaired": "boolean",
+    }
     example: ClassVar[str] = "- use: load_hh_rlhf\n  with: {hub: Anthropic/hh-rlhf, limit: 100000}\n"
 
     repair: bool = Field(default=False, description="Make turns of one role in a row one turn, instead of dropping.")

@@ -35,6 +35,7 @@ class LoadInstructions(FileSource):
     named_by: ClassVar[Mapping[str, str]] = {name: name for name in COLUMNS}
     tsv_columns: ClassVar[tuple[str, ...]] = COLUMNS
     writes: ClassVar[tuple[str, ...]] = (*COLUMNS, "{keep:=}")
+    types: ClassVar[Mapping[str, str]] = dict.fromkeys(COLUMNS, "text")
     example: ClassVar[str] = "- use: load_instructions\n  with: {hub: databricks/databricks-dolly-15k}\n"
 
     instruction: str = Field(default="instruction", min_length=1, description="Where a row holds its instruction.")
