@@ -60,7 +60,8 @@ def build(tmp_path: Path) -> Callable[..., Build]:
         for i, columns in enumerate(rows):
             identity = seed_id("flan", "", i)
             spool.keep(Row(dict(columns), Lineage(identity, (i,), (identity,), source="flan", demo=demo)))
-        written = write_dataset(spool, folder, splits={"validation": 0.2}, seed=42, expected=ORCA_COLUMNS)
+        expected = dict.fromkeys(ORCA_COLUMNS)
+        written = write_dataset(spool, folder, splits={"validation": 0.2}, seed=42, expected=expected)
         spool.close()
         kept = len(rows)
         accepted = sum(row.get("judge_status") == "Accept" for row in rows)

@@ -191,7 +191,8 @@ def test_a_large_split_is_several_files(tmp_path: Path, spool: Spool, monkeypatc
 
 
 def test_a_dataset_without_rows_still_has_its_columns(tmp_path: Path, spool: Spool):
-    written = write_dataset(spool, tmp_path / "out", splits={}, seed=0, expected=["inputs", "judge_status"])
+    expected = {"inputs": "text", "judge_status": None}
+    written = write_dataset(spool, tmp_path / "out", splits={}, seed=0, expected=expected)
     assert written.rows == 0
     assert pq.read_schema(tmp_path / "out" / written.files[0].path).names == [
         "inputs",
@@ -202,6 +203,15 @@ def test_a_dataset_without_rows_still_has_its_columns(tmp_path: Path, spool: Spo
         "parent_ids",
         "_bezoar",
     ]
+
+
+def test_a_column_without_a_value_has_the_type_that_its_step_declares(tmp_path: Path, spool: Spool):
+    declared = {"rating": "integer", "mean": "number", "said": "text", "extra": None}
+    spool.keep(make_row(0, dict.fromkeys(declared)))
+    written = write_dataset(spool, tmp_path / "out", splits={}, seed=0, expected=declared)
+    assert {name: written.columns[name] for name in declared} == {
+        "rating": "int64", "mean": "double", "said": "string", "extra": "string",
+    }  # fmt: skip
 
 
 def test_dropped_rows_keep_their_reason_raw_text_and_content(tmp_path: Path, spool: Spool):

@@ -136,9 +136,10 @@ class Compiled:
         return dumped
 
     @property
-    def expected_columns(self) -> tuple[str, ...]:
-        """The columns the steps declare, besides those of the lineage."""
-        return tuple(dict.fromkeys(column for n in self.nodes for column in n.step.outputs))
+    def expected_columns(self) -> Mapping[str, str | None]:
+        """The columns the steps declare, besides those of the lineage, with their types as far as these are known."""
+        types = self.checked.types
+        return {column: types.get(column) for n in self.nodes for column in n.step.outputs}
 
 
 def compile_pipeline(checked: Checked, journal: Path, *, to_run: bool = True) -> Compiled:

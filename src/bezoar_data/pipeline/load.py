@@ -46,9 +46,17 @@ class Checked:
     @property
     def columns(self) -> Mapping[str, str | None] | None:
         """The columns of the dataset with their types, those of the lineage aside; None where they are not known."""
+        return None if self._last is None or self._last.more else self._last.types
+
+    @property
+    def _last(self) -> RowColumns | None:
         taken = {parent for parent, _ in self.loaded.file.edges()}
-        last = next(self.step_columns[s.id] for s in self.loaded.file.steps if s.id not in taken)
-        return None if last is None or last.more else last.types
+        return next(self.step_columns[s.id] for s in self.loaded.file.steps if s.id not in taken)
+
+    @property
+    def types(self) -> Mapping[str, str | None]:
+        """The types of the dataset's columns, as far as they are known."""
+        return self._last.types if self._last is not None else {}
 
     @property
     def answers(self) -> tuple[Path, ...]:

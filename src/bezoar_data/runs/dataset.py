@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -70,7 +70,7 @@ def write_dataset(
     *,
     splits: Mapping[str, float],
     seed: int,
-    expected: Sequence[str] = (),
+    expected: Mapping[str, str | None] | None = None,
     on_row: Callable[[Row], None] | None = None,
     review: Review | None = None,
     worth_showing: Callable[[Mapping[str, Any]], bool] = lambda _: True,
@@ -78,16 +78,16 @@ def write_dataset(
     """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`, in several where
     they would be larger than `TARGET_BYTES`.
 
-    `expected` names the columns of a dataset without rows; `on_row` is called with each row; `review` gives what
-    people said of it. The example is the first row `worth_showing`, else the first. A first pass over the rows settles
-    the columns' types, a second writes. Bytes depend on the rows, the splits, what people said and the pyarrow version
-    only.
+    `expected` names the columns of a dataset without rows, and the types of columns without values (`ColumnTypes`);
+    `on_row` is called with each row; `review` gives what people said of it. The example is the first row
+    `worth_showing`, else the first. A first pass over the rows settles the columns' types, a second writes. Bytes
+    depend on the rows, the splits, what people said and the pyarrow version only.
     """
     (folder / "data").mkdir(parents=True)
-    types = ColumnTypes()
+    types = ColumnTypes(expected or {})
     for row in spool.kept():
         types.see(row.columns)
-    schema = _schema(types, expected, reviewed=review is not None)
+    schema = _schema(types, reviewed=review is not None)
     plan = SplitPlan((r.lineage.seed_ids for r in spool.kept()), splits, seed) if splits else None
     names = plan.names if plan else (TRAIN,)
     first: dict[str, Any] | None = None
@@ -247,11 +247,10 @@ def _dropped_row(row: Row) -> dict[str, Any]:
     }
 
 
-def _schema(types: ColumnTypes, expected: Sequence[str], *, reviewed: bool) -> pa.Schema:
+def _schema(types: ColumnTypes, *, reviewed: bool) -> pa.Schema:
     """What rows say comes before their hashes, which another order of rows changes, so that the former lie together."""
-    found = types.settle() if types.rows else {name: pa.string() for name in expected}
     review = {field.name: field.type for field in review_fields()} if reviewed else {}
-    return pa.schema({**found, **review, **_LINEAGE}.items())
+    return pa.schema({**types.settle(), **review, **_LINEAGE}.items())
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:

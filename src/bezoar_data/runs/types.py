@@ -18,14 +18,18 @@ from bezoar_data.runs.values import as_json_text
 
 _EXACT = 1 << 53
 """Integers up to here are floats too."""
+_EMPTY: Mapping[str | None, pa.DataType] = {"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
+"""The types of columns without a value, by what steps say of them; others are text."""
 _TURN = frozenset(("role", "content"))
 _CALL = frozenset(("function",))
 
 
 class ColumnTypes:
-    """The types of all columns, as far as rows were seen."""
+    """The types of all columns, as far as rows were seen. `expected` are types as steps declare them, of columns that
+    may turn out to hold nothing: a judge's ratings are integers also where it gave none."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: Mapping[str, str | None] | None = None) -> None:
+        self._expected = expected or {}
         self._kinds: dict[str, _Kind] = {}
         self.rows = 0
         self._settled: dict[str, tuple[pa.DataType, bool]] | None = None
@@ -41,8 +45,12 @@ class ColumnTypes:
             kind.see(value)
 
     def settle(self) -> dict[str, pa.DataType]:
-        """The type of each column, in the order in which columns came."""
-        self._settled = {name: kind.settle() for name, kind in self._kinds.items()}
+        """The type of each column, in the order in which columns came; without rows, of those expected."""
+        seen = self._kinds if self.rows else {name: _Kind() for name in self._expected}
+        self._settled = {
+            name: (_EMPTY.get(self._expected.get(name), pa.string()), False) if kind.base is None else kind.settle()
+            for name, kind in seen.items()
+        }
         return {name: kind for name, (kind, _) in self._settled.items()}
 
     @property
