@@ -61,6 +61,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def lamini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, of one small pipeline: for tests that must be quick."""
+    from bezoar_data.api import load_pipeline
+
+    folder = tmp_path_factory.mktemp("lamini")
+    file = ROOT / "pipelines" / "lamini.yaml"
+    load_pipeline(file, models=OFFLINE, out=folder / "lamini", journal=folder / "journal.sqlite").run(quiet=True)
+    return folder
+
+
 Recipe = Callable[..., Path]
 
 
@@ -80,10 +91,11 @@ def card(name: str) -> str:
     return str(ROOT / "cards" / f"{name}.md")
 
 
-def prepared(path: Path, runs: Path, out: Path) -> Any:
+def prepared(path: Path, runs: Path, out: Path, *, keep: tuple[str, ...] = ()) -> Any:
     from bezoar_data.training.train import prepare
 
-    return prepare(path, runs=runs, out=out, commercial=lambda licence: "yes" if licence == "apache-2.0" else "no")
+    commercial = {"apache-2.0": "yes"}
+    return prepare(path, runs=runs, out=out, commercial=lambda name: commercial.get(name, "no"), keep=keep)
 
 
 def trained(path: Path, runs: Path, out: Path) -> list[StageRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,15 @@ if TYPE_CHECKING:
     from bezoar_data.training.train import Trained
 
 
-def load_recipe(path: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None) -> Recipe:
+def load_recipe(
+    path: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None, keep: Sequence[str] = ()
+) -> Recipe:
     """A recipe file. Nothing is read or checked yet.
 
     `runs` is the folder that holds the runs whose datasets the recipe's cards name, `out` where the stages are left
-    (default `trained/NAME`).
+    (default `trained/NAME`). `keep` names finished stages that stay, with all before them, whatever has changed.
     """
-    return Recipe(Path(path), Path(runs), Path(out) if out is not None else None)
+    return Recipe(Path(path), Path(runs), Path(out) if out is not None else None, tuple(keep))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,14 @@ class Recipe:
     path: Path
     runs: Path = Path("runs")
     out: Path | None = None
+    keep: tuple[str, ...] = ()
 
     def prepare(self) -> Prepared:
         """Check the recipe, its policy and its data, and make every stage's examples. Loads no weights. Raises
         `InputError`, and `PolicyRefused` where the policy forbids a card or the base."""
         from bezoar_data.training.train import prepare
 
-        return prepare(self.path, runs=self.runs, out=self.out, commercial=commercial_use)
+        return prepare(self.path, runs=self.runs, out=self.out, commercial=commercial_use, keep=self.keep)
 
     def plan(self) -> dict[str, Any]:
         """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already."""

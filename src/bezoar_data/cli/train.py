@@ -22,6 +22,8 @@ Examples:
 
   bezoar-data train recipes/tiny.yaml
 
+  bezoar-data train recipes/tiny.yaml --keep orca   # go on from what stands, whatever has changed before it
+
   bezoar-data train recipes/tiny.yaml --launcher ddp --processes 2   # then run the command that it prints
 
 The datasets are those that runs here have built; where one is missing, the message names the command that builds it.
@@ -44,6 +46,10 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Where the stages are left. Default: trained/NAME.")] = None,
     runs: Annotated[Path, typer.Option(help="The folder that holds the runs.")] = Path("runs"),
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be trained; load no weights.")] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="A finished stage that stays, with all before it, whatever has changed.", metavar="STAGE"),
+    ] = None,
     launcher: Annotated[
         Launcher | None,
         typer.Option(help="Write settings for several processes, and say how to start them; train nothing."),
@@ -55,7 +61,7 @@ def train(
     if launcher is not None:
         _write_launcher(recipe, launcher, processes, out)
         return
-    loaded = bezoar_data.load_recipe(recipe, runs=runs, out=out)
+    loaded = bezoar_data.load_recipe(recipe, runs=runs, out=out, keep=keep or ())
     if plan:
         prepared = loaded.prepare()
         typer.echo(json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared))

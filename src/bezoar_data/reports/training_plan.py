@@ -35,6 +35,8 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
     yield f"base: {plan['base']}, {known}"
     for stage in plan["stages"]:
         yield f"{stage['id']}: {stage['use']}, from {stage['from']}{', done already' if stage['done'] else ''}"
+        if stage["again"]:
+            yield f"  trained again: {'; '.join(stage['again'])}"
         if stage["card"] is None:
             continue
         train, held_out = stage["rows"]["train"], stage["rows"]["validation"]
@@ -82,6 +84,7 @@ def _stage(prepared: Prepared, planned: PlannedStage) -> dict[str, Any]:
         "from": planned.start,
         "key": planned.key,
         "done": prepared.finished(planned) is not None,
+        "again": list(planned.again),
         "card": None,
     }
     if (training := planned.training) is None:

@@ -23,6 +23,10 @@ T = TypeVar("T")
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
+class NewerFormat(InputError):
+    """The file was written by a newer version: what it holds is worth more than can be read here."""
+
+
 class Record:
     """The base of a file's dataclass. The key `format` is no field: it is checked on reading and written first."""
 
@@ -55,7 +59,8 @@ class Record:
             newer = isinstance(found, int) and found > cls.FORMAT
             message = f"{path.name} has {written}; bezoar-data {__version__} reads format {cls.FORMAT}"
             hint = "a newer bezoar-data wrote it: upgrade to read it" if newer else cls.IF_OLDER
-            raise InputError(Problem(f"{cls.KIND}-format", message, place, hint))
+            kind = NewerFormat if newer else InputError
+            raise kind(Problem(f"{cls.KIND}-format", message, place, hint))
         try:
             return parse(cls, value)
         except ValidationError as error:

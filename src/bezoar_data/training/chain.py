@@ -1,46 +1,30 @@
 """The chain of a recipe's stages: what each one starts from and depends on, which are done, and running the rest.
 
-A stage's key is the hash of everything that decides its weights: the key of what it starts from, its rows, settings,
-template, and the versions of the libraries. A folder with that key is not trained again.
+A stage's key is the hash of everything that decides its weights (`training.keys`). A folder with that key is not
+trained again.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from importlib.metadata import version
 
-from bezoar_data.config.files.recipe import BASE, LoadedRecipe, Stage
+from bezoar_data.config.files.recipe import BASE
 from bezoar_data.runs.folder import write_json, write_text
-from bezoar_data.runs.row import digest
 from bezoar_data.runs.stage_record import CARD, STAGE_FILE, StageRecord
 from bezoar_data.training.bases import base_stands, base_start, keep_base, making
 from bezoar_data.training.curves import save_curves
-from bezoar_data.training.data.template import Template
 from bezoar_data.training.distributed import is_first, wait_for_all
 from bezoar_data.training.folder import RECIPE, TrainingFolder
 from bezoar_data.training.models import Start
-from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
+from bezoar_data.training.planned import PlannedStage, Prepared
 from bezoar_data.training.progress import Progress
-from bezoar_data.training.stage_record import SOFTWARE, stage_record
+from bezoar_data.training.stage_record import stage_record
 from bezoar_data.training.stages.base import StageJob, StageKind, TrainingJob, TrainingKind
 from bezoar_data.training.stages.registry import stage_kinds
 
 Describe = Callable[[StageRecord], str]
 """Makes the model card of a stage's record."""
-
-
-def stage_key(
-    recipe: LoadedRecipe, stage: Stage, start_key: str, template: Template, training: PlannedTraining | None
-) -> str:
-    """What decides a stage's weights."""
-    decides = {"stage": stage.model_dump(mode="json"), "adapter": training.adapter if training else None}
-    decides["settings"] = dict(training.settings.given) if training else None
-    # The tokens and labels themselves, in their order.
-    rows = digest("rows", training.examples.train, training.examples.held_out) if training else ""
-    versions = {name: version(name) for name in SOFTWARE[1:]}
-    quantisation = recipe.file.quantisation
-    return digest("stage", StageRecord.FORMAT, start_key, decides, quantisation, template.source, rows, versions)
 
 
 def run_chain(prepared: Prepared, progress: Progress, describe: Describe) -> list[StageRecord]:
@@ -92,7 +76,8 @@ def _run(
         progress.say(f"{stage.id}: {training.estimate.kernels}")
         for note in training.settings.notes:
             progress.note(f"{stage.id}: {note}")
-    progress.say(f"{stage.id}: {stage.use}, from {planned.start}")
+    again = f"; trained again: {'; '.join(planned.again)}" if planned.again else ""
+    progress.say(f"{stage.id}: {stage.use}, from {planned.start}{again}")
     place = recipe.document.place(("stages", planned.index))
     common = (recipe, stage, place, start, prepared.template, work, work / "result", progress)
     kind, done = stage_kinds()[stage.use], None

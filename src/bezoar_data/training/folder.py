@@ -22,6 +22,7 @@ from pathlib import Path
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import replace_folder, restore_folder, write_json
+from bezoar_data.runs.record import NewerFormat
 from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
 
 RECIPE = "recipe.yaml"
@@ -45,12 +46,19 @@ class TrainingFolder:
         return self.path / ".work" / name
 
     def finished(self, name: str, key: str) -> StageRecord | None:
-        """The record of a finished stage, if it was made from what `key` stands for."""
+        """The record of a finished stage, if it was made from what `key` stands for. Raises `NewerFormat`."""
+        record = self.standing(name)
+        return record if record is not None and record.key == key else None
+
+    def standing(self, name: str) -> StageRecord | None:
+        """The record of a finished stage, whatever it was made from; None where none can be read. Raises `NewerFormat`:
+        such a stage is not trained over."""
         try:
-            record = StageRecord.read(self.stage(name) / STAGE_FILE)
+            return StageRecord.read(self.stage(name) / STAGE_FILE)
+        except NewerFormat:
+            raise
         except InputError:
             return None
-        return record if record.key == key else None
 
     @contextmanager
     def held(self) -> Iterator[None]:

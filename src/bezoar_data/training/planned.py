@@ -43,6 +43,8 @@ class PlannedStage:
     key: str
     training: PlannedTraining | None
     """None of a stage that does not train."""
+    again: tuple[str, ...] = ()
+    """Why it is trained again, where it stands there from something else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from bezoar_data.config.errors import InputError, raise_errors
-from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, LoadedRecipe
+from bezoar_data.config.files.recipe import TOKENIZERS_OWN, LoadedRecipe
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.stage_record import StageRecord
 from bezoar_data.training.bases import base_key, check_base, source
-from bezoar_data.training.chain import Describe, run_chain, stage_key
+from bezoar_data.training.chain import Describe, run_chain
 from bezoar_data.training.data.datasets import StageCard, find_cards, read_rows, seeds_on_both_sides
 from bezoar_data.training.data.examples import StageRows, make_examples
 from bezoar_data.training.data.template import Template, load_template
 from bezoar_data.training.distributed import destroy_process_group, init_process_group, is_first, world_size
 from bezoar_data.training.estimate.estimator import Estimator
 from bezoar_data.training.folder import TrainingFolder
+from bezoar_data.training.keys import other_versions, plan_stages
 from bezoar_data.training.models import load_tokenizer
 from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
 from bezoar_data.training.policy import Commercial, enforce_policy
@@ -47,8 +48,9 @@ class Trained:
         return self.folder / self.stages[-1].stage
 
 
-def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial) -> Prepared:
-    """Check a recipe, its policy and its data, and make every stage's examples. No weights are loaded.
+def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial, keep: Sequence[str] = ()) -> Prepared:
+    """Check a recipe, its policy and its data, and make every stage's examples. No weights are loaded. `keep` names
+    finished stages that stay, whatever they were made from.
 
     Raises `InputError` and `PolicyRefused`, each with everything found.
     """
@@ -62,8 +64,10 @@ def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial)
     template = _template(recipe, rows)
     estimator = Estimator(recipe, folder.path.parent)
     base = base_key(recipe, template.tokenizer)
-    stages = _plan(recipe, cards, rows, template, estimator, base)
-    return Prepared(recipe, folder, template, stages, base, estimator.model_config, tuple(_warnings(stages)))
+    trainings = _trainings(recipe, cards, rows, template, estimator)
+    stages = plan_stages(recipe, folder, template, trainings, base, keep)
+    warnings = (*_warnings(stages), *_other_versions(folder, stages))
+    return Prepared(recipe, folder, template, stages, base, estimator.model_config, warnings)
 
 
 def train(prepared: Prepared, progress: Progress, describe: Describe) -> Trained:
@@ -121,32 +125,26 @@ def _texts(rows: Mapping[int, StageRows]) -> Iterator[str]:
                     yield from (turn["content"] for turn in value if isinstance(turn, Mapping))
 
 
-def _plan(
+def _trainings(
     recipe: LoadedRecipe,
     cards: Mapping[int, StageCard],
     rows: Mapping[int, StageRows],
     template: Template,
     estimator: Estimator,
-    base: str,
-) -> list[PlannedStage]:
-    keys = {BASE: base}
-    planned: list[PlannedStage] = []
+) -> dict[int, PlannedTraining]:
+    """What each stage that trains learns from, by its index. Raises `InputError` for all of them."""
+    found: dict[int, PlannedTraining] = {}
     problems: list[Problem] = []
-    for i, stage in enumerate(recipe.file.stages):
-        start = recipe.file.start(i)
-        training = None
-        if i in cards:
-            training = _training(recipe, cards[i], rows[i], template, estimator)
-            counts = training.examples.counts["train"]
-            if not counts.examples:
-                left_out = ", ".join(f"{n} {why}" for why, n in counts.left_out.items())
-                message = f"no row of the stage '{stage.id}' can be learnt from: {left_out}"
-                problems.append(Problem("no-rows", message, recipe.document.place(("stages", i))))
-            problems += _too_long(recipe, i, training, estimator)
-        keys[stage.id] = stage_key(recipe, stage, keys[start], template, training)
-        planned.append(PlannedStage(i, stage, start, keys[stage.id], training))
+    for i, card in cards.items():
+        found[i] = _training(recipe, card, rows[i], template, estimator)
+        counts = found[i].examples.counts["train"]
+        if not counts.examples:
+            left_out = ", ".join(f"{n} {why}" for why, n in counts.left_out.items())
+            message = f"no row of the stage '{card.stage.id}' can be learnt from: {left_out}"
+            problems.append(Problem("no-rows", message, recipe.document.place(("stages", i))))
+        problems += _too_long(recipe, i, found[i], estimator)
     raise_errors(problems)
-    return planned
+    return found
 
 
 def _training(
@@ -191,3 +189,14 @@ def _warnings(stages: list[PlannedStage]) -> Iterator[str]:
         shared = sum(1 for _ in seeds_on_both_sides(planned.training.rows))
         if shared:
             yield f"{planned.stage.id}: rows of {shared:,} seeds stand on both sides of the dataset's own splits"
+
+
+def _other_versions(folder: TrainingFolder, stages: list[PlannedStage]) -> Iterator[str]:
+    """Stages that stay and were trained with other releases than those installed, once for the same ones."""
+    found: dict[str, list[str]] = {}
+    for planned in stages:
+        record = folder.finished(planned.stage.id, planned.key)
+        if record is not None and (others := ", ".join(other_versions(record))):
+            found.setdefault(others, []).append(planned.stage.id)
+    for others, names in found.items():
+        yield f"{', '.join(names)}: done with {others}"
