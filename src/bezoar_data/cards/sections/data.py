@@ -10,6 +10,7 @@ from typing import Any
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.runs.accepted import judges_of
+from bezoar_data.runs.conversations.turns import Unread, read_turns, said_in
 from bezoar_data.runs.row import RESERVED
 
 EXAMPLE_LIMIT = 800
@@ -69,13 +70,12 @@ def _as_read(view: Mapping[str, str], row: Mapping[str, Any]) -> Iterator[tuple[
         if role == "where":
             continue
         value = row.get(column)
-        if not isinstance(value, list):
+        turns = read_turns(value, role) if isinstance(value, list) else []
+        if isinstance(turns, Unread) or not turns:
             yield role, value
             continue
-        for turn in value:
-            speaker = turn.get("role") if isinstance(turn, dict) else None
-            part = speaker if role == "messages" else f"{role}: {speaker}"
-            yield str(part), turn.get("content") if isinstance(turn, dict) else turn
+        for turn in turns:
+            yield turn["role"] if role == "messages" else f"{role}: {turn['role']}", said_in(turn)
 
 
 def splits(context: CardContext) -> str:

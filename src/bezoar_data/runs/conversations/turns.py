@@ -102,7 +102,14 @@ def asked_with(prompt: Any, context: Any) -> Any:
 
 def as_text(turns: Sequence[Turn]) -> str:
     """Turns as people and judges read them: who speaks, then what is thought, said and called."""
-    return "\n\n".join(f"[{_speaker(turn)}]\n{_said(turn)}" for turn in turns)
+    return "\n\n".join(f"[{_speaker(turn)}]\n{said_in(turn)}" for turn in turns)
+
+
+def said_in(turn: Turn) -> str:
+    """What is thought, said and called in a turn."""
+    thought = f"<think>\n{turn['reasoning_content']}\n</think>" if "reasoning_content" in turn else ""
+    calls = [f"{c['function']['name']}({c['function']['arguments']})" for c in turn.get("tool_calls", ())]
+    return "\n".join(text for text in (thought, turn["content"], *calls) if text)
 
 
 def without_nulls(value: Any) -> Any:
@@ -274,9 +281,3 @@ def _kind(value: Any) -> str:
 
 def _speaker(turn: Turn) -> str:
     return f"{turn['role']}: {turn['name']}" if "name" in turn else str(turn["role"])
-
-
-def _said(turn: Turn) -> str:
-    thought = f"<think>\n{turn['reasoning_content']}\n</think>" if "reasoning_content" in turn else ""
-    calls = [f"{c['function']['name']}({c['function']['arguments']})" for c in turn.get("tool_calls", ())]
-    return "\n".join(text for text in (thought, turn["content"], *calls) if text)

@@ -11,6 +11,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import text_of
+from bezoar_data.runs.conversations.turns import Unread, read_turns, said_in
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.steps.base import SourceFacts
 from bezoar_data.steps.sources.hub import hub_facts, hub_records
@@ -120,13 +121,21 @@ def _items(source: str, place: str, records: Iterator[Mapping[str, Any]], fields
             # The turns of a conversation are texts of their own: a row may repeat one of them.
             parts = value if isinstance(value, list) else [value]
             for k, part in enumerate(parts):
-                text = text_of(part.get("content", part) if isinstance(part, dict) else part)
+                text = _said(part)
                 if text.strip():
                     found += 1
                     more = (f" {field}" if len(wanted) > 1 else "") + (f" {k + 1}" if len(parts) > 1 else "")
                     yield TextItem(source, index, f"{label}{more}", text)
     if not found:
         raise InputError(Problem("empty-source", "there are no texts in it", Place(place)))
+
+
+def _said(part: Any) -> str:
+    """The text of a value, of a turn what is said in it."""
+    turns = read_turns(part, "user") if isinstance(part, dict) else []
+    if isinstance(turns, Unread) or not turns:
+        return text_of(part.get("content", part) if isinstance(part, dict) else part)
+    return "\n".join(map(said_in, turns))
 
 
 def checked_hub(names: Sequence[str]) -> Sequence[str]:

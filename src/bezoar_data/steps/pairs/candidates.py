@@ -55,10 +55,10 @@ class Candidates(AnsweringStep):
         prompt = asked_with(row.get(self.prompt), row.get(self.context) if self.context else None)
         asked = read_turns(prompt, "user")
         system = read_turns(row.get(self.system) if self.system else None, "system")
-        if isinstance(asked, Unread) or isinstance(system, Unread):
-            unread = asked if isinstance(asked, Unread) else system
-            assert isinstance(unread, Unread)  # noqa: S101
-            return Dropped(unread.reason, unread.detail, failed=True)
+        if isinstance(asked, Unread):
+            return Dropped(asked.reason, asked.detail, failed=True)
+        if isinstance(system, Unread):
+            return Dropped(system.reason, system.detail, failed=True)
         if not asked:
             return Dropped("empty_prompt", f"there is nothing to answer in `{self.prompt}`", failed=True)
         if any(turn["role"] == "tool" or "tool_calls" in turn for turn in asked):

@@ -297,7 +297,8 @@ class _Faults:
         """What to write where a column is called otherwise."""
         if row.record.fault is not None:
             return row.record.fault.hint
-        names = [name for name, value in row.record.values.items() if isinstance(value, str)]
+        read = set(self._source._named.values())
+        names = [name for name, value in row.record.values.items() if isinstance(value, str) and name not in read]
         missing = next((n for n in self._source.needs if is_missing(row.values.get(n))), None)
         if missing is None or not row.record.values:
             return ""
