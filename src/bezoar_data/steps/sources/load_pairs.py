@@ -21,10 +21,11 @@ SIDES = ("chosen", "rejected")
 class LoadPairs(FileSource):
     """Preference pairs from local files or the Hub, in TRL's conversational format.
 
-    They become `prompt`, `chosen` and `rejected`, lists of messages, and `margin` where the source has one. A prompt and its answers may be texts or turns in any common spelling (see `load_conversations`); both sides may
-    hold the whole dialogue, with a prompt beside them or without, as UltraFeedback's binarised sets do. The prompt then
-    stands once, and each answer is the assistant's last turn. `context` follows the prompt after a blank line, `system`
-    and `history` (turns, or Alpaca's pairs) come before it.
+    They become `prompt`, `chosen` and `rejected`, lists of messages, and `margin` where the source has one. A prompt
+    and its answers may be texts or turns in any common spelling (see `load_conversations`); both sides may hold the
+    whole dialogue, with a prompt beside them or without, as UltraFeedback's binarised sets do. The prompt then stands
+    once, and each answer is the assistant's last turn. `context` follows the prompt after a blank line, `system` and
+    `history` (turns, or Alpaca's pairs) come before it.
 
     A row is dropped, with its words, as `missing` (it has no two sides), `empty` (no prompt, or a side that says
     nothing), `no_reply` (a side does not end with the assistant), `prompts_differ` (the prompt is not in the sides),
