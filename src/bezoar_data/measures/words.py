@@ -41,7 +41,7 @@ _VISIBLE = regex.compile(r"[^\s\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point
 
 def is_blank(text: str) -> bool:
     """Whether a text shows nothing: empty, white space, zero-width characters alone."""
-    return _VISIBLE.search(text) is None
+    return not "!" <= text[:1] <= "~" and _VISIBLE.search(text) is None
 
 
 def words_of(text: str, *, signs: bool = False) -> list[str]:

@@ -85,10 +85,10 @@ def write_dataset(
     """
     (folder / "data").mkdir(parents=True)
     types = ColumnTypes(expected or {})
-    for row in spool.kept():
-        types.see(row.columns)
+    for columns in spool.columns():
+        types.see(columns)
     schema = _schema(types, reviewed=review is not None)
-    plan = SplitPlan((r.lineage.seed_ids for r in spool.kept()), splits, seed) if splits else None
+    plan = SplitPlan((lineage.seed_ids for lineage in spool.lineages()), splits, seed) if splits else None
     names = plan.names if plan else (TRAIN,)
     first: dict[str, Any] | None = None
     example: dict[str, Any] | None = None
@@ -105,9 +105,9 @@ def write_dataset(
             if example is None and worth_showing(value):
                 example = dict(value)
             files[plan.split_of(row.lineage.seed_ids) if plan else TRAIN].add(value)
-    columns = {f.name: str(f.type) for f in schema}
+    named = {f.name: str(f.type) for f in schema}
     described = tuple(one for file in files.values() for one in file.files)
-    return Written(files=described, columns=columns, rows=types.rows, example=example or first, mixed=types.mixed)
+    return Written(files=described, columns=named, rows=types.rows, example=example or first, mixed=types.mixed)
 
 
 class SplitWriter:

@@ -19,8 +19,8 @@ import orjson
 
 from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.runs.lock import ModelUsage
-from bezoar_data.runs.row import Lineage, Row
-from bezoar_data.runs.values import plain
+from bezoar_data.runs.row import Columns, Lineage, Row
+from bezoar_data.runs.values import PLAIN, plain
 
 KEPT = ""
 """The place of rows that came through the whole pipeline; waiting rows lie under the name of their barrier."""
@@ -64,7 +64,7 @@ def sort_key(order: tuple[int, ...]) -> bytes:
 def _encoded(row: Row) -> bytes:
     """The row's columns, exactly: also NaN, and integers of any size. Raises `InputError` for what no row can hold."""
     columns = row.columns
-    if not all(type(value) is str for value in columns.values()):
+    if not PLAIN.issuperset(map(type, columns.values())):
         try:
             columns = {name: plain(name, value) for name, value in columns.items()}
         except InputError as error:
@@ -73,8 +73,9 @@ def _encoded(row: Row) -> bytes:
     return marshal.dumps(columns)
 
 
-def _decoded(columns: bytes, lineage: str) -> Row:
-    return Row(marshal.loads(columns), Lineage.from_json(lineage))  # noqa: S302 - this process's own scratch file
+def _decoded(columns: bytes) -> Columns:
+    found: Columns = marshal.loads(columns)  # noqa: S302 - this process's own scratch file
+    return found
 
 
 class Spool:
@@ -110,13 +111,24 @@ class Spool:
 
     def kept(self, place: str = KEPT) -> Iterator[Row]:
         """The rows at a place, in the source's order. Rows may be stored elsewhere meanwhile."""
+        return (Row(_decoded(columns), Lineage.from_json(lineage)) for columns, lineage in self._stored(place))
+
+    def columns(self) -> Iterator[Columns]:
+        """The columns of the finished rows, in the source's order."""
+        return (_decoded(columns) for columns, _ in self._stored(KEPT))
+
+    def lineages(self) -> Iterator[Lineage]:
+        """The lineage of the finished rows, in the source's order."""
+        return (Lineage.from_json(lineage) for _, lineage in self._stored(KEPT))
+
+    def _stored(self, place: str) -> Iterator[tuple[bytes, str]]:
         self.flush()
         query = """SELECT sort, branch, columns, lineage FROM rows
                    WHERE place = ? AND (sort, branch) > (?, ?) ORDER BY sort, branch LIMIT ?"""
         last: tuple[bytes, int] = (b"", -1)
         while chunk := self._db.execute(query, (place, *last, _GROUP)).fetchall():
             for _, _, columns, lineage in chunk:
-                yield _decoded(columns, lineage)
+                yield columns, lineage
             last = chunk[-1][:2]
 
     def dropped(self) -> Iterator[Row]:
@@ -125,7 +137,7 @@ class Spool:
         # SQLite takes the bare columns of a group from the row that holds its min().
         query = "SELECT columns, lineage, min(rank) FROM dropped GROUP BY sort ORDER BY sort"
         for columns, lineage, _ in self._db.execute(query):
-            yield _decoded(columns, lineage)
+            yield Row(_decoded(columns), Lineage.from_json(lineage))
 
     def clear(self, place: str) -> None:
         """Forget the rows that waited at a barrier, once it has decided them."""
@@ -189,8 +201,8 @@ class Spool:
             query = """
                 SELECT finish_reason, count(*), sum(marked) FROM (
                     SELECT a.finish_reason, max(instr(a.extra, '"special_tokens"') > 0) AS marked
-                    FROM (SELECT DISTINCT key FROM used) AS used JOIN journal.answers AS a ON a.key = used.key
-                    WHERE a.error IS NULL GROUP BY a.key
+                    FROM used JOIN journal.answers AS a ON a.key = used.key
+                    WHERE a.error IS NULL GROUP BY used.key
                 ) GROUP BY finish_reason ORDER BY finish_reason"""
             return self._db.execute(query).fetchall()
         finally:

@@ -42,7 +42,8 @@ class ColumnTypes:
             kind = kinds.get(name)
             if kind is None:
                 kind = kinds[name] = _Kind()
-            kind.see(value)
+            if kind.base != "text" or type(value) is not str:
+                kind.see(value)
 
     def settle(self) -> dict[str, pa.DataType]:
         """The type of each column, in the order in which columns came; without rows, of those expected."""

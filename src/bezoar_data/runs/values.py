@@ -11,14 +11,14 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 
-_PLAIN = frozenset((str, int, float, bool, type(None)))
+PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
 def plain(name: str, value: Any) -> Any:
     """A column's value as JSON's kinds of values: dates, times, durations and decimals as their text, arrays as lists.
     Raises `InputError` for what is none of these."""
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return value
     if kind is dict or isinstance(value, Mapping):
         return {str(key): plain(name, inner) for key, inner in value.items()}

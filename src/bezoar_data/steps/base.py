@@ -280,8 +280,8 @@ class Source(_Declared, GeneratorStep):
             order = (first + position,)
             lineage = Lineage(identity, order, seed_ids=(identity,), source=name, demo=name in demo)
             row = Row({} if isinstance(found, Dropped) else found, lineage)
-            verdict = found if isinstance(found, Dropped) else self.decide(found)
-            yield apply_verdict(row, verdict, str(self.name)).rows[0]
+            outcome = apply_verdict(row, found if isinstance(found, Dropped) else self.decide(found), self.name)
+            yield (outcome.kept or outcome.dropped)[0]
 
     def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:
         batch: list[dict[str, Any]] = []

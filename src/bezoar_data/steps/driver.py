@@ -47,9 +47,10 @@ class MakesRows(Protocol):
     def run_all(self, rows: Sequence[Row]) -> Waves | Sequence[Made]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What came of a row by `verdict`, or of all rows by a step that makes others of them (then there is no verdict).
+    Not frozen, as a row has one at each step, and it would cost four times as much.
 
     Rows in `kept` go on; those in `dropped` carry their drop mark. `flags` and `soft_failures` are what the step found
     in a row, or failed to do for it, that goes on all the same. `made` is what the step said of each new row.
@@ -147,9 +148,11 @@ def outcome_of(step: Any, row: Row, verdict: Any) -> Outcome:
     A step that makes rows counts candidates: a row of which it could make none is one candidate dropped.
     """
     makes = getattr(step, "makes", False)
+    if isinstance(verdict, Kept) and not makes:
+        return apply_verdict(row, verdict, step.name)
     if isinstance(verdict, Children) and verdict.rows:
         return _apply_children(row, verdict, verdict.rows, step.name)
-    if not isinstance(verdict, Dropped) and (makes or not isinstance(verdict, Kept)):
+    if not isinstance(verdict, Dropped):
         verdict = broken(TypeError(f"{'made no row' if makes else 'gave no verdict'}: {verdict!r:.200}"))
     if makes:
         candidate = Child({column: row.columns.get(column) for column in step.outputs}, dropped=verdict)
@@ -163,11 +166,12 @@ def apply_verdict(row: Row, verdict: Verdict, step: str) -> Outcome:
         return _apply_children(row, verdict, verdict.rows, step)
     if isinstance(verdict, Dropped):
         return Outcome(verdict, dropped=(_dropped(row, verdict, step),))
+    if verdict.flag is None and verdict.soft_failure is None:
+        return Outcome(verdict, (Row(dict(verdict.columns), row.lineage),))
     flags = (_mark(step, verdict.flag),) if verdict.flag else ()
     soft_failures = (_mark(step, verdict.soft_failure),) if verdict.soft_failure else ()
     lineage = row.lineage
-    if flags or soft_failures:
-        lineage = replace(lineage, flags=lineage.flags + flags, soft_failures=lineage.soft_failures + soft_failures)
+    lineage = replace(lineage, flags=lineage.flags + flags, soft_failures=lineage.soft_failures + soft_failures)
     return Outcome(verdict, (Row(dict(verdict.columns), lineage),), (), flags, soft_failures)
 
 

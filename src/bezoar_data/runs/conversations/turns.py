@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.conversations.spellings import (
     CALL,
@@ -254,9 +256,12 @@ def _weight(keys: Turn, where: str) -> Turn:
 
 def is_unicode(value: Any) -> bool:
     """Whether no text in a value holds half a surrogate pair, which no file of text can hold."""
+    try:
+        orjson.dumps(value)  # many times faster than looking at each text, and refuses such a one
+        return True
+    except TypeError:
+        pass  # or what it does not take for another reason, as long integers
     if isinstance(value, str):
-        if value.isascii():
-            return True
         try:
             value.encode()
         except UnicodeEncodeError:

@@ -26,7 +26,7 @@ from bezoar_data.steps.sources.hub import hub_facts, hub_records
 from bezoar_data.steps.sources.readers import BadRows, SourceFile, find_files
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SourceRow:
     """A row as read, with the name and revision of its source and, for messages, the file it stands in. `values` are
     its columns under the names that the step knows them by."""
@@ -181,14 +181,14 @@ class FileSource(Source):
                 yield row, Dropped(fault.code, fault.message, raw=fault.words)
                 continue
             found = self.take(row)
-            if isinstance(found, Dropped):
-                yield row, found
-            elif found is not None:
-                columns = {**self._kept(row, found), **found}
-                yield (
-                    row,
-                    columns if is_unicode(columns) else row.dropped("not_unicode", "it holds half a surrogate pair"),
-                )
+            if found is None:
+                continue
+            if not isinstance(found, Dropped):
+                if self.keep:
+                    found = {**self._kept(row, found), **found}
+                if not is_unicode(found):
+                    found = row.dropped("not_unicode", "it holds half a surrogate pair")
+            yield row, found
 
     def _kept(self, row: SourceRow, taken: Columns) -> Columns:
         """The columns of the row that are taken along as they are."""
@@ -310,19 +310,25 @@ LIKELY = ("instruction", "question", "prompt", "inputs", "input", "query", "prob
 """What the column with the question is usually called."""
 
 
-def texts_of(row: SourceRow, names: Sequence[str], *, empty: Collection[str] = ()) -> dict[str, str] | Dropped:
+def texts_of(
+    row: SourceRow, names: Sequence[str], *, empty: Collection[str] = (), optional: Collection[str] = ()
+) -> dict[str, str] | Dropped:
     """The texts in these columns of a row, or why there is none in one of them: `missing`, `not_text`, `not_unicode`
-    (half a surrogate pair, which no file of text can hold), or `empty` where that is not among those allowed to be."""
+    (half a surrogate pair, which no file of text can hold), or `empty` where that is not among those allowed to be.
+    What is `optional` may be missing: it is then an empty text."""
     texts: dict[str, str] = {}
+    values = row.values
     for name in names:
-        value = row.values.get(name)
-        if is_missing(value):
-            return row.dropped("missing", f"no text in '{name}'")
+        value = values.get(name)
         if not isinstance(value, str):
-            return row.dropped("not_text", f"'{name}' is not text but {type(value).__name__}")
-        if is_blank(value) and name not in empty:
+            if not is_missing(value):
+                return row.dropped("not_text", f"'{name}' is not text but {type(value).__name__}")
+            if name not in optional:
+                return row.dropped("missing", f"no text in '{name}'")
+            value = ""
+        if name not in empty and is_blank(value):
             return row.dropped("empty", f"'{name}' is empty")
-        if not is_unicode(value):
+        if not value.isascii() and not is_unicode(value):
             return row.dropped("not_unicode", f"'{name}' holds half a surrogate pair")
         texts[name] = value
     return texts

@@ -28,7 +28,7 @@ from bezoar_data.steps.flan import (
 )
 from bezoar_data.steps.multiple_choice import has_options
 from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
-from bezoar_data.steps.sources.formats import extension, is_missing, stem
+from bezoar_data.steps.sources.formats import extension, stem
 from bezoar_data.steps.sources.selection import Selection
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def _usual_caps() -> int | dict[Submix, int] | None:
     return {"NIv2": 300}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _FlanRow:
     """A row, and for a usable one its place among all usable ones (`position`)."""
 
@@ -163,24 +163,22 @@ class LoadFlan(FileSource):
         references = not self.hub and any(_is_tsv(f.path) for f in self._files())
         for row in super()._records():
             values = row.values
-            if values.keys() == set(_COT_COLUMNS) and _is_tsv(row.file):
+            if not references:
+                yield row
+            elif values.keys() == set(_COT_COLUMNS) and _is_tsv(row.file):
                 yield replace(row, values=_from_cot(values, row.file))
-            elif references:
+            else:
                 # One file with reference columns gives them to all rows: a dataset has one set of columns.
                 yield replace(row, values={"reference_answer": None, "reference_rationale": None, **values})
-            else:
-                yield row
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         values = row.values
-        given = [name for name in COLUMNS[1:] if not is_missing(values.get(name))]
-        texts = texts_of(row, ("inputs", *given), empty=COLUMNS[1:])
-        if isinstance(texts, Dropped):
-            return texts
+        taken: Columns | Dropped = texts_of(row, COLUMNS, empty=COLUMNS[1:], optional=COLUMNS[1:])
+        if isinstance(taken, Dropped):
+            return taken
         index, origin = values.get("original_index", row.record.index), values.get("dataset_source")
         if type(index) is not int:
             return row.dropped("not_a_number", "'original_index' is not a whole number")
-        taken: Columns = {name: texts.get(name, "") for name in COLUMNS}
         taken["original_index"] = index
         taken["dataset_source"] = origin if isinstance(origin, str) and origin else row.source
         for name in self.optional_writes:
