@@ -216,7 +216,7 @@ def test_columns_are_read_by_their_names_or_by_those_that_are_given(tmp_path: Pa
     assert done.out.splitlines() == [
         "faq-alpaca.jsonl: 1 row as alpaca",
         "  read by the names of the columns (prompt: question, response: answer), as no card has a view",
-        "  1 row left out: empty (the first: nothing is asked)",
+        "  1 row left out: empty (the first: nothing is asked: there is no prompt)",
     ]
     named = ("--prompt", "answer", "--response", "question")
     done = project.bezoar("export", "faq.parquet", "--format", "alpaca", *named, "--json")

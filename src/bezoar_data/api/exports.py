@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bezoar_data.cards.export.export import Choice, export_rows
 from bezoar_data.cards.export.exported import Exported
+from bezoar_data.config.paths import expand_home
 
 
 def export(
@@ -28,4 +29,4 @@ def export(
     one by role (`{"prompt": "question", "response": "answer"}`). Raises `InputError`.
     """
     choice = Choice(split, where, everything, view, columns or {}, original)
-    return export_rows(Path(run), form, None if out is None else Path(out), choice)
+    return export_rows(expand_home(run), form, None if out is None else expand_home(out), choice)

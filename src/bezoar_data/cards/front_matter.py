@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bezoar_data.cards.hub_types import hub_features
-from bezoar_data.cards.licences.lineage import OTHER, Licence
+from bezoar_data.cards.licences.lineage import OTHER, UNKNOWN, Licence
 from bezoar_data.cards.sections.carbon import grams
 from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.runs.lock import DataFile, Lock, LockedSource
@@ -34,6 +34,8 @@ def build_front(person: Mapping[str, Any], own: Mapping[str, Any], lock: Lock, l
 
     `person` holds the keys a person wrote, without those in `GENERATED`; `own` is what they wrote under `bezoar:`.
     """
+    if person.get("license") == UNKNOWN:  # states nothing
+        person = {key: value for key, value in person.items() if key not in ("license", "license_name")}
     front: dict[str, Any] = {**licence_keys(licence), **{k: person[k] for k in _FIRST if k in person}}
     front["size_categories"] = [size_category(lock.counts.kept)]
     if "task_categories" in person:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -14,15 +15,52 @@ from rich.markdown import Markdown
 from bezoar_data.api.rebuilding import rebuild
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.merge import split_body
-from bezoar_data.cli.options import AsJson
+from bezoar_data.cards.new_card import card_place, new_card
+from bezoar_data.cli.options import AsJson, PipelineFile
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.files.card import Card, load_card
+from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.pipeline.load import load
 
 app = typer.Typer(help="Show a dataset's card, and hold its claims against rows and lock.", no_args_is_help=True)
 
+_HELP_OUT = "Where to write it. Default: where the pipeline's `card:` says, else cards/NAME.md."
 _Run = Annotated[Path, typer.Argument(help="A run's folder, or its dataset folder.", metavar="RUN")]
+
+
+@app.command()
+def init(
+    pipeline: PipelineFile,
+    out: Annotated[Path | None, typer.Option("--out", help=_HELP_OUT)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a first card for a pipeline: its views and fields as the columns tell, the licence unknown.
+
+    It writes over nothing.
+
+    Example: bezoar-data card init pipelines/mine.yaml
+    """
+    checked = load(pipeline, needs_card=False)
+    place, text = out or card_place(checked), new_card(checked)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        hint = "name another place with --out; `bezoar-data validate` says whether this one is sound"
+        raise InputError(Problem("card-there", "there is a card already", Place(str(place)), hint)) from None
+    except OSError as error:
+        raise InputError(Problem("bad-out", f"cannot be written: {error.strerror}", Place(str(place)))) from None
+    named = checked.card is not None and os.path.realpath(checked.card) == os.path.realpath(place)
+    line = f"card: {os.path.relpath(place, pipeline.parent)}"
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "card": str(place), "write": None if named else line}))
+        return
+    typer.echo(f"written: {relative_to_cwd(place)}")
+    if not named:
+        typer.echo(f"write into {pipeline}: {line}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.models import LoadedModels, load_models_file
 from bezoar_data.config.files.pipeline import LoadedPipeline, read_pipeline_file
 from bezoar_data.config.files.recorded import missing_answers
+from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
@@ -83,6 +84,7 @@ def load(
     to_run: bool = False,
     trust_code: bool = False,
     recorded: Sequence[Path] | None = None,
+    needs_card: bool = True,
 ) -> Checked:
     """Read and check a pipeline and what it names.
 
@@ -90,8 +92,9 @@ def load(
     the file (`config.files.named_model`). `max_cost` is a budget in place of the file's own: with either, models need a
     price. With `to_run`, what this machine lacks, such as a key in the environment, is an error and not a warning, and
     so are steps that run text as code, and what a pulled pipeline takes of this machine, unless `trust_code` says that
-    they may. With `recorded`, files of answers, no model is to be asked, and none need be reachable or priced. Raises
-    `InputError` with every problem found if one of them is an error.
+    they may. With `recorded`, files of answers, no model is to be asked, and none need be reachable or priced. Without
+    `needs_card` the card that it names need not be there. Raises `InputError` with every problem found if one of them
+    is an error.
     """
     catalogue = load_catalogue()
     read = read_pipeline_file(path, overrides)
@@ -110,8 +113,8 @@ def load(
             missing = models is None and models_path is not None and not models_path.exists()
             problems += _placed(error, loaded) if missing else error.problems
     card = loaded.resolve(loaded.file.card, ("card",)) if loaded.file.card is not None else None
-    if card is not None and not card.is_file():
-        hint = "write it, or leave 'card:' out for a plain one"
+    if needs_card and card is not None and not card.is_file():
+        hint = f"`bezoar-data card init {relative_to_cwd(path)}` writes it; without 'card:' there is a plain one"
         problems.append(loaded.document.problem("missing-file", f"there is no card {card}", ("card",), hint=hint))
     problems += missing_answers(loaded.document, loaded.answers)
     if not read.steps_sound:

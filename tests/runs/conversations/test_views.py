@@ -101,6 +101,23 @@ def test_a_margin_is_a_number(margin: Any):
     assert found.reason == "margin"
 
 
+def test_a_context_follows_the_prompt_after_a_blank_line():
+    parts = {"system": "Be brief", "prompt": "Who?", "context": "Ann came.", "response": "Ann"}
+    found = read_view("sft", parts)
+    assert isinstance(found, Example)
+    assert [turn["content"] for turn in found.prompt] == ["Be brief", "Who?\n\nAnn came."]
+    for nothing in (None, "", " \u200b"):
+        found = read_view("sft", {**parts, "context": nothing})
+        assert isinstance(found, Example)
+        assert found.prompt[-1]["content"] == "Who?"
+    assert read_view("sft", {**parts, "context": 3}) == Unread("not_text", "the context is not text")
+    assert read_view("preference", {**parts, "chosen": "Ann", "rejected": "Bo"}) == Example(
+        [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "Who?\n\nAnn came."}],
+        [{"role": "assistant", "content": "Ann"}],
+        [{"role": "assistant", "content": "Bo"}],
+    )
+
+
 def test_questions_with_answers_and_conversations():
     tools = [{"type": "function", "function": {"name": "look"}}]
     parts = {"system": "Be brief", "prompt": "Which fish?", "response": "Perch", "tools": json.dumps(tools)}

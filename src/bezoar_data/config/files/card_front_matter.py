@@ -45,12 +45,23 @@ class View(Strict):
         return self.model_dump(exclude={"where"}, exclude_none=True)
 
 
-class SftView(View):
-    """Columns of one question and its answer."""
+class AskedView(View):
+    """What stands before an answer."""
 
     system: _Column | None = Field(
         default=None, description="The column of the system message, if any.", examples=["system_message"]
     )
+    context: _Column | None = Field(
+        default=None,
+        description="The column of a text that belongs to the prompt, a passage or an input: it follows after a blank "
+        "line.",
+        examples=["context", "input"],
+    )
+
+
+class SftView(AskedView):
+    """Columns of one question and its answer."""
+
     prompt: _Column = Field(description="The column of what is asked.", examples=["instruction"])
     response: _Column = Field(description="The column of the answer to learn.", examples=["response"])
 
@@ -61,7 +72,7 @@ class MessagesView(View):
     messages: _Column = Field(description="The column of the conversation.", examples=["messages"])
 
 
-class PreferenceView(View):
+class PreferenceView(AskedView):
     """Columns of one question with a better and a worse answer."""
 
     prompt: _Column | None = Field(

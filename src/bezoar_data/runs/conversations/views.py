@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.conversations.spellings import CONTENT_KEYS, ROLE_KEYS
 from bezoar_data.runs.conversations.turns import Turn, Turns, Unread, from_json, read_tools, read_turns
 from bezoar_data.runs.values import as_json_text
@@ -58,7 +59,8 @@ def read_view(kind: str, parts: Mapping[str, Any], *, roles: Mapping[str, str] |
         if kind == "messages":
             whole = _turns({"messages": from_json(parts.get("messages"))}, "messages", "user", roles)
             return _example(_with_system(system, whole), tools)
-        prompt = _with_system(system, _turns(parts, "prompt", "user", roles))
+        asked = _with_context(_turns(parts, "prompt", "user", roles), parts.get("context"))
+        prompt = _with_system(system, asked)
         sides = ("response",) if kind == "sft" else ("chosen", "rejected")
         wholes = [_whole(prompt, _turns(parts, side, "assistant", roles), side) for side in sides]
         return _example(wholes[0], tools) if kind == "sft" else _pair(wholes[0], wholes[1], parts.get("margin"), tools)
@@ -94,6 +96,15 @@ def _unwritten(value: Any, keys: Sequence[str]) -> Any:
     if found is value or not isinstance(found, list) or not found or as_json_text(found) != value:
         return value
     return found if all(isinstance(one, dict) and any(key in one for key in keys) for one in found) else value
+
+
+def _with_context(prompt: Turns, context: Any) -> Turns:
+    """The prompt with a text that belongs to it after a blank line."""
+    if context is None or (isinstance(context, str) and is_blank(context)) or not prompt:
+        return prompt
+    if not isinstance(context, str):
+        raise _Bad("not_text", "the context is not text")
+    return [*prompt[:-1], {**prompt[-1], "content": f"{prompt[-1]['content']}\n\n{context}"}]
 
 
 def _with_system(system: Turns, turns: Turns) -> Turns:
