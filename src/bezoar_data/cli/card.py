@@ -36,9 +36,9 @@ def init(
     out: Annotated[Path | None, typer.Option("--out", help=_HELP_OUT)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a first card for a pipeline: its views and fields as the columns tell, the licence unknown.
+    """Write a first card for a pipeline.
 
-    It writes over nothing.
+    Views and fields are as the columns tell, the licence is unknown. It writes over nothing.
 
     Example: bezoar-data card init pipelines/mine.yaml
     """
