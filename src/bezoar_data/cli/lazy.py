@@ -22,6 +22,8 @@ COMMANDS = {
     "train": ("train:train", "Train from a recipe, each stage on the card it names."),
     "chat": ("chat:chat", "Talk to a trained stage, its base, or any model here."),
     "generate": ("chat:generate", "Answer a file of prompts with a stage or any model."),
+    "evaluate": ("evaluate:evaluate", "Test models on a suite of the LM Evaluation Harness."),
+    "compare": ("compare:compare", "Compare two evaluations item by item: better, worse, tied."),
     "card": ("card:app", "Show a dataset's card; check its claims against rows and lock."),
     "judge": ("judge:app", "Measure judges against people, each other and themselves."),
     "review": ("review:app", "Let people review a sample of the rows, in Argilla."),

@@ -1,0 +1,48 @@
+"""`bezoar-data compare`: two evaluations, paired by item."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bezoar_data.cli.options import AsJson
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
+from bezoar_data.evaluation.compare import compare as compared
+from bezoar_data.evaluation.items import read_evaluated
+from bezoar_data.reports.evaluation import comparison_text
+
+
+def compare(
+    first: Annotated[
+        Path, typer.Argument(help="The evaluation to compare with, e.g. evaluated/tiny/local/base.", metavar="A")
+    ],
+    second: Annotated[Path, typer.Argument(help="The evaluation that may be better.", metavar="B")],
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="Another metric for a task.", metavar="TASK=METRIC")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="McNemar's exact test in place of its mid-p value.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Tables as Markdown.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two evaluated models item by item: better, worse or tied, task by task.
+
+    Each is a folder that `evaluate` left for a model, or lm_eval's own --output_path with --log_samples.
+
+    Example: bezoar-data compare evaluated/tiny/local/base evaluated/tiny/local/dpo-merged
+    """
+    metrics: dict[str, str] = {}
+    for written in metric or []:
+        task, equals, name = written.partition("=")
+        if not equals:
+            raise InputError(Problem("bad-value", f"--metric {written} is no TASK=METRIC"))
+        metrics[task] = name
+    found = compared(read_evaluated(first), read_evaluated(second), exact=exact, metrics=metrics)
+    typer.echo(
+        json.dumps({"ok": True, **found.as_json()}, ensure_ascii=False)
+        if as_json
+        else comparison_text(found, markdown=markdown)
+    )

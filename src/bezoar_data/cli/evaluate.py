@@ -1,0 +1,74 @@
+"""`bezoar-data evaluate`: models on a suite of the LM Evaluation Harness."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bezoar_data.api.evaluating import evaluate as evaluated
+from bezoar_data.api.evaluating import plan_evaluation
+from bezoar_data.cli.options import AsJson
+from bezoar_data.reports.evaluation import evaluation_text, suite_text
+
+EXAMPLES = """
+Examples:
+
+  bezoar-data evaluate recipes/tiny.yaml --suite suites/local.yaml
+
+  bezoar-data evaluate trained/tiny/dpo-merged HuggingFaceTB/SmolLM2-135M --suite suites/open-llm-leaderboard.yaml
+
+  bezoar-data compare evaluated/tiny/local/base evaluated/tiny/local/dpo-merged
+
+Of a recipe, its base and every stage are evaluated, adapters without merging. What is done is kept task by task: run
+the same command again to go on after an interruption.
+
+Exit codes: 0 done; 2 the input is wrong; 130 interrupted.
+"""
+
+
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Argument(help="A recipe, a stage's folder, a model's folder or its id on the Hub.", metavar="MODEL..."),
+    ],
+    suite: Annotated[Path, typer.Option("--suite", help="The suite file.")],
+    stage: Annotated[
+        list[str] | None, typer.Option("--stage", help="Of a recipe, only this stage; 'base' for its base.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option("--revision", help="The revision of a model on the Hub.")] = None,
+    trained: Annotated[Path, typer.Option("--trained", help="The folder that holds trained recipes.")] = Path(
+        "trained"
+    ),
+    out: Annotated[Path, typer.Option("--out", help="Where results are left, in NAME/SUITE/MODEL.")] = Path(
+        "evaluated"
+    ),
+    plan: Annotated[bool, typer.Option("--plan", help="Say what each task can show; evaluate nothing.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate models on a suite of tasks."""
+    if plan:
+        planned = plan_evaluation(suite)
+        if as_json:
+            typer.echo(json.dumps({"ok": True, "tasks": planned}, ensure_ascii=False))
+        else:
+            typer.echo(suite_text(planned))
+        return
+    done, folder = evaluated(
+        models, suite, out=out, stages=stage or (), trained=trained, revision=revision, quiet=as_json
+    )
+    if as_json:
+        value = {"ok": True, "folder": str(folder), "models": [one.as_json() for one in done]}
+        typer.echo(json.dumps(value, ensure_ascii=False))
+        return
+    typer.echo(evaluation_text(done, markdown=markdown))
+    if len(done) > 1:
+        typer.echo(
+            "\nWhich differences hold: bezoar-data compare " + " ".join(str(folder / d.model.name) for d in done[:2])
+        )
+
+
+evaluate.__doc__ = f"{evaluate.__doc__}\n{EXAMPLES}"

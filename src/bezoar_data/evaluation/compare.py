@@ -1,0 +1,173 @@
+"""Two models on the same items: by task and by facet, paired, with the words that the figures allow.
+
+Tasks are corrected for each other (Holm), as are facets. There is no average over everything: no single figure tells
+what data did (Wang et al. 2023, arXiv 2306.04751).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.evaluation.items import Evaluated, TaskItems
+from bezoar_data.measures.paired import (
+    ALPHA,
+    DISCORDANT,
+    Difference,
+    difference,
+    holm,
+    smallest_difference,
+    smallest_mean_difference,
+)
+
+Word = Literal["better", "worse", "tied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One task, or one facet, of both models."""
+
+    name: str
+    metric: str
+    found: Difference
+    p: float
+    """Corrected for the other tasks, or facets."""
+    word: Word
+    """What the second model is against the first."""
+    shows: float | None
+    """The smallest true difference that so many items show with a power of 80 %; None where they show none."""
+    unpaired: int
+    """Items that one model alone has: they are left out."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "metric": self.metric, **self.found.as_json(), "p_corrected": self.p,
+            "verdict": self.word, "smallest_difference": self.shows, "unpaired": self.unpaired,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the tasks that both were evaluated on."""
+
+    first: str
+    second: str
+    tasks: tuple[Compared, ...]
+    facets: tuple[Compared, ...]
+    missing: tuple[str, ...]
+    """Tasks that one model alone was evaluated on."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "first": self.first, "second": self.second, "tasks": [t.as_json() for t in self.tasks],
+            "facets": [f.as_json() for f in self.facets], "missing": list(self.missing), "alpha": round(ALPHA, 4),
+        }  # fmt: skip
+
+
+def compare(first: Evaluated, second: Evaluated, *, exact: bool = False, metrics: Mapping[str, str] = {}) -> Comparison:
+    """Pair the items of two evaluations. `metrics` names another metric for a task than its own.
+
+    Raises `InputError` where the models share no task, a task no item, or a metric is not there.
+    """
+    shared = [name for name in first.tasks if name in second.tasks]
+    if not shared:
+        message = f"{first.name} and {second.name} were evaluated on no common task"
+        raise InputError(Problem("nothing-to-compare", message, Place(str(second.folder))))
+    pairs = {name: _pair(name, first, second, metrics.get(name)) for name in shared}
+    tasks = _corrected(
+        {name: (pair.metric, pair.difference(exact), pair.sign, pair.unpaired) for name, pair in pairs.items()}
+    )
+    missing = sorted(first.tasks.keys() ^ second.tasks.keys())
+    return Comparison(first.name, second.name, tasks, _facets(pairs, exact), tuple(missing))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    facet: str | None
+    metric: str
+    sign: int
+    """-1 where a lower score is better."""
+    first: list[float]
+    second: list[float]
+    groups: list[str] | None
+    unpaired: int
+
+    def difference(self, exact: bool) -> Difference:
+        return difference(self.first, self.second, self.groups, exact=exact)
+
+
+def _pair(name: str, first: Evaluated, second: Evaluated, wanted: str | None) -> _Pair:
+    a, b = first.tasks[name], second.tasks[name]
+    metric = wanted or a.metric
+    for one, task in ((first, a), (second, b)):
+        if metric not in task.scores:
+            message = f"{one.name} has no scores '{metric}' of each item of '{name}': it has {', '.join(task.scores)}"
+            hint = did_you_mean(metric, list(task.scores)) or "name a metric: --metric TASK=METRIC"
+            raise InputError(Problem("unknown-metric", message, Place(str(one.folder)), hint))
+    left, right = a.scores[metric], b.scores[metric]
+    items = [item for item in left if item in right]
+    if not items:
+        message = f"the two evaluations of '{name}' share no item: other data, or another limit"
+        raise InputError(Problem("nothing-to-compare", message, Place(str(second.folder))))
+    return _Pair(
+        a.facet or b.facet,
+        metric,
+        -1 if metric in a.lower_is_better else 1,
+        [left[item] for item in items],
+        [right[item] for item in items],
+        _groups(a, items),
+        len(left.keys() ^ right.keys()),
+    )
+
+
+def _groups(task: TaskItems, items: Sequence[str]) -> list[str] | None:
+    return [task.groups.get(item, item) for item in items] if task.groups else None
+
+
+def _facets(pairs: Mapping[str, _Pair], exact: bool) -> tuple[Compared, ...]:
+    """The facets with more than one task: all their items together, where they are scored alike."""
+    by_facet: dict[str, list[_Pair]] = {}
+    for pair in pairs.values():
+        if pair.facet is not None:
+            by_facet.setdefault(pair.facet, []).append(pair)
+    found: dict[str, _Found] = {}
+    for facet, members in by_facet.items():
+        right_or_wrong = all({*m.first, *m.second} <= {0.0, 1.0} and m.sign > 0 for m in members)
+        if len(members) < 2 or not right_or_wrong:
+            continue
+        first = [value for m in members for value in m.first]
+        second = [value for m in members for value in m.second]
+        groups = None
+        if any(m.groups for m in members):
+            groups = [(i, g) for i, m in enumerate(members) for g in m.groups or range(len(m.first))]
+        metric = f"right, {len(members)} tasks"
+        found[facet] = metric, difference(first, second, groups, exact=exact), 1, sum(m.unpaired for m in members)
+    return _corrected(found)
+
+
+_Found = tuple[str, Difference, int, int]
+"""Metric, difference, sign, unpaired items."""
+
+
+def _corrected(found: Mapping[str, _Found]) -> tuple[Compared, ...]:
+    ps = holm({name: one.p for name, (_, one, _, _) in found.items()})
+    return tuple(
+        Compared(name, metric, one, ps[name], _word(one.value * sign, ps[name]), _shows(one), unpaired)
+        for name, (metric, one, sign, unpaired) in found.items()
+    )
+
+
+def _word(improvement: float, p: float) -> Word:
+    if p > ALPHA:
+        return "tied"
+    return "better" if improvement > 0 else "worse"
+
+
+def _shows(found: Difference) -> float | None:
+    """From the share of items on which the two were seen to differ; where that is none, from what is usual."""
+    if found.right_or_wrong and found.groups == found.items:
+        return smallest_difference(found.items, found.discordant or DISCORDANT)
+    return smallest_mean_difference(found.error) if found.error else None

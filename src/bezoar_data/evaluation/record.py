@@ -1,0 +1,103 @@
+"""What an evaluation leaves: `evaluation.json`, and beside it the items of each task, one by one.
+
+    evaluated/miniature/local/
+      base/                evaluation.json, items/qasc.parquet, ...
+      hh-rlhf-dpo/         the same of each stage
+
+An item is known by the harness's hash of its document, which is what `compare` pairs two models by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bezoar_data.runs.folder import write_json
+from bezoar_data.runs.record import Record
+
+EVALUATION = "evaluation.json"
+ITEMS = "items"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedOn:
+    """A dataset that the model was trained on."""
+
+    card: str
+    lock: str
+    """The hash of its lock: the build of the data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedModel:
+    """Which model answered. A folder is given by its name alone: its path on this machine is private."""
+
+    name: str
+    weights: str
+    revision: str | None
+    adapter: bool
+    stage: str | None
+    """The key of the stage that left it: the hash of all that decides its weights."""
+    trained_on: tuple[TrainedOn, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """One task's figures."""
+
+    task: str
+    key: str
+    """The hash of all that decides the figures."""
+    facet: str | None
+    shots: int
+    items: int
+    metric: str
+    """The metric that comparisons are made on."""
+    higher_is_better: Mapping[str, bool]
+    metrics: Mapping[str, Mapping[str, float | None]]
+    """`value` and `error` (its standard error, None where the harness gives none) of each metric, by name and filter:
+    `acc`, or `exact_match,strict-match` where the filter has a name."""
+    version: str | None
+    data: Mapping[str, str]
+    """The SHA-256 of files that took the place of the task's dataset, by split."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation(Record):
+    """`evaluation.json`."""
+
+    FORMAT: ClassVar[int] = 1
+    KIND: ClassVar[str] = "evaluation"
+    IF_MISSING: ClassVar[str] = "make one: bezoar-data evaluate MODEL"
+    IF_OLDER: ClassVar[str] = "evaluate the model again with this version"
+
+    model: EvaluatedModel
+    suite: Mapping[str, str]
+    """Its name and SHA-256."""
+    settings: Mapping[str, Any]
+    software: Mapping[str, str]
+    tasks: tuple[TaskResult, ...]
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / EVALUATION, self.as_json())
+
+
+def items_file(folder: Path, task: str) -> Path:
+    return folder / ITEMS / f"{task}.parquet"
+
+
+def write_items(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the items of a task: whole, or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    texts = ("task", "item", "group", "metric", "prompt", "target", "answer")
+    schema = pa.schema([*((name, pa.string()) for name in texts), ("value", pa.float64())])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    pq.write_table(pa.Table.from_pylist(rows, schema), beside, compression="zstd")
+    beside.replace(path)

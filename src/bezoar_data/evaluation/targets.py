@@ -1,0 +1,131 @@
+"""What is evaluated: a base, a stage of a recipe, or any model of a folder or the Hub, with its adapter unmerged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.evaluation.record import EvaluatedModel, TrainedOn
+from bezoar_data.runs.hashing import sha256_of
+from bezoar_data.runs.stage_record import ADAPTER, STAGE_FILE, StageRecord
+
+_PROBE = "The quick brown fox jumps over the lazy dog."
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A model to evaluate."""
+
+    name: str
+    weights: str
+    """A folder, or an id on the Hub."""
+    adapter: Path | None = None
+    revision: str | None = None
+    record: StageRecord | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where tokenizer and template are: the stage's, else those of the weights."""
+        return self.adapter or (Path(self.weights) if Path(self.weights).is_dir() else None)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides its answers: a stage's key, else the hashes of its files, else its revision on the Hub."""
+        if self.record is not None:
+            return {"stage": self.record.key}
+        if self.folder is None:
+            return {"hub": self.weights, "revision": self.revision}
+        files = sorted(p for p in self.folder.iterdir() if p.suffix in (".safetensors", ".json", ".jinja", ".model"))
+        return {"files": {path.name: sha256_of(path) for path in files}}
+
+    def described(self) -> EvaluatedModel:
+        lineage = self.record.stages if self.record is not None else ()
+        return EvaluatedModel(
+            name=self.name,
+            weights=Path(self.weights).name if Path(self.weights).is_dir() else self.weights,
+            revision=self.revision,
+            adapter=self.adapter is not None,
+            stage=self.record.key if self.record is not None else None,
+            trained_on=tuple(TrainedOn(card=s.data.card, lock=s.data.lock) for s in lineage if s.data is not None),
+        )
+
+
+def model_target(model: str, *, revision: str | None = None, name: str | None = None) -> Target:
+    """A model by its folder (a stage's, an adapter's or whole weights) or its id on the Hub. Raises `InputError`."""
+    folder = Path(model)
+    if not folder.is_dir():
+        if model.startswith((".", "/", "~")) or model.count("/") != 1:
+            message = f"'{model}' is no folder here, and no id of the Hub (owner/name)"
+            raise InputError(Problem("no-model", message, Place(model)))
+        return Target(name or model.rpartition("/")[2], model, None, revision)
+    record = StageRecord.read(folder / STAGE_FILE) if (folder / STAGE_FILE).is_file() else None
+    name = name or (record.stage if record is not None else folder.resolve().name)
+    if not (folder / ADAPTER).is_file():
+        return Target(name, str(folder), record=record)
+    base = _base_of(folder)
+    return Target(name, base, folder, _adapter(folder).get("revision"), record)
+
+
+def load(target: Target, *, batch_size: int) -> Any:
+    """The harness's model. Raises `InputError` where it cannot be loaded, or its adapter changes nothing."""
+    import torch
+    from lm_eval.models.huggingface import HFLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    settings: dict[str, Any] = {"pretrained": target.weights, "batch_size": batch_size, "dtype": "auto"}
+    settings["device"] = "cuda" if torch.cuda.is_available() else "cpu"
+    settings["revision"] = target.revision or "main"
+    if target.adapter is not None:
+        settings |= {"peft": str(target.adapter), "tokenizer": str(target.adapter)}
+    try:
+        model = HFLM(**settings)
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        first = str(error).strip().split("\n")[0]
+        raise InputError(
+            Problem("no-model", f"{target.name} cannot be loaded: {first}", Place(target.weights))
+        ) from error
+    if target.adapter is not None:
+        _need_change(model, target)
+    return model
+
+
+def _need_change(model: Any, target: Target) -> None:
+    """Evaluations have been published that silently were the base's: the adapter must change what the model says."""
+    import torch
+
+    ids = torch.tensor([model.tokenizer(_PROBE).input_ids], device=model.device)
+    with torch.no_grad():
+        adapted = model.model(ids).logits
+        with model.model.disable_adapter():
+            base = model.model(ids).logits
+    if torch.equal(adapted, base):
+        message = f"the adapter of {target.name} changes nothing: its answers are those of the base"
+        hint = "is it the adapter of these weights, and was it trained?"
+        raise InputError(Problem("adapter-without-effect", message, Place(str(target.adapter)), hint))
+
+
+def has_template(model: Any) -> bool:
+    """Whether the model's tokenizer can put a conversation into text."""
+    return bool(getattr(model.tokenizer, "chat_template", None))
+
+
+def _adapter(folder: Path) -> Mapping[str, Any]:
+    value: Mapping[str, Any] = json.loads((folder / ADAPTER).read_text("utf-8"))
+    return value
+
+
+def _base_of(folder: Path) -> str:
+    base = str(_adapter(folder).get("base_model_name_or_path") or "")
+    if base and not base.startswith(("/", ".")):
+        return base
+    if not Path(base).is_dir():
+        message = f"the weights that this adapter is for are not at {base or 'any place that it names'}"
+        raise InputError(
+            Problem("no-base", message, Place(str(folder / ADAPTER)), "train its recipe again, or merge it")
+        )
+    return base
