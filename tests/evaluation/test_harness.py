@@ -15,7 +15,9 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.evaluation.compare import compare
 from bezoar_data.evaluation.items import read_evaluated
 from bezoar_data.evaluation.record import Evaluation
+from support.command import bezoar
 from support.tasks import TASKS, write_suite
+from support.tiny_model import save_tiny_model
 
 
 def harness(model: Path, base: Path, tasks: Path, out: Path) -> dict[str, dict[str, float]]:
@@ -102,3 +104,78 @@ def test_two_models_are_compared_item_by_item(evaluated: tuple[Path, dict[str, E
     same = compare(read_evaluated(folder / "base"), read_evaluated(folder / "base"))
     assert {one.word for one in same.tasks} == {"tied"}
     assert {one.found.value for one in same.tasks} == {0.0}
+
+
+def test_the_command_line_evaluates_and_compares(
+    evaluated: tuple[Path, dict[str, Evaluation]], models: dict[str, Path], tasks: Path, tmp_path: Path
+) -> None:
+    folder, _ = evaluated
+    suite = write_suite(tmp_path / "suite.yaml", tasks)
+    told = bezoar("evaluate", models["base"], models["adapter"], "--suite", suite, "--out", folder.parents[1])
+    assert told.code == 0
+    assert told.err == "base: done already\nadapter: done already\n"
+    assert [line.split()[0] for line in told.out.splitlines()[3:11]] == list(TASKS)
+    assert f"bezoar-data compare {folder / 'base'} {folder / 'adapter'}" in told.out
+    text = bezoar("compare", folder / "base", folder / "adapter")
+    assert text.code == 0
+    assert "By facet:" in text.out
+    as_json = bezoar("compare", folder / "base", folder / "adapter", "--metric", "plain=acc", "--json").json
+    plain = next(one for one in as_json["tasks"] if one["name"] == "plain")
+    assert (plain["metric"], plain["test"], plain["items"]) == ("acc", "mcnemar", 20)
+    assert (
+        "| plain acc |"
+        in bezoar("compare", folder / "base", folder / "adapter", "--markdown", "--metric", "plain=acc").out
+    )
+
+
+def test_the_plan_says_what_a_suite_can_show(tasks: Path, tmp_path: Path) -> None:
+    suite = write_suite(tmp_path / "suite.yaml", tasks)
+    planned = bezoar("evaluate", "nobody/reads-this", "--suite", suite, "--plan", "--json").json
+    assert {one["task"]: one["items"] for one in planned["tasks"]} == dict.fromkeys(TASKS, 20)
+    assert {one["smallest_difference"] for one in planned["tasks"]} == {None}
+
+
+def test_files_of_ones_own_take_the_place_of_a_dataset(models: dict[str, Path], tasks: Path, tmp_path: Path) -> None:
+    """Another split of the same rows, from CSV, TSV and a list inside a JSON file, with a passage for its groups."""
+    rows = [json.loads(line) for line in (tasks / "items.jsonl").read_text().splitlines()]
+    (tmp_path / "rows.json").write_text(json.dumps({"examples": rows}))
+    one = {"task": str(tasks / "plain.yaml"), "group_by": "passage"}
+    files = {"test": {"file": "rows.json", "field": "examples", "rows": [-8, None]}}
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(json.dumps({"name": "own", "version": 1, "tasks": [{**one, "data": files}]}))
+    (done,), folder = evaluate([models["base"]], suite, out=tmp_path / "out", quiet=True)
+    assert done.tasks[0].items == 8
+    assert list(done.tasks[0].data) == ["test"]
+    items = read_evaluated(folder / "base").tasks["plain"]
+    assert len(set(items.groups.values())) == 2
+    compared = compare(read_evaluated(folder / "base"), read_evaluated(folder / "base"))
+    assert (compared.tasks[0].found.items, compared.tasks[0].found.groups) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"task": "plane"}, "has no task 'plane'"),
+        ({"task": "{tasks}/plain.yaml", "metric": "bleu"}, "has no metric 'bleu': it has acc, acc_norm"),
+        ({"task": "{tasks}/plain.yaml", "chat_template": True}, "has none"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told(
+    task: dict[str, object], message: str, models: dict[str, Path], tasks: Path, tmp_path: Path
+) -> None:
+    without = tmp_path / "model"
+    save_tiny_model(without, chat_template=None)
+    suite = tmp_path / "suite.yaml"
+    listed = [{key: v.format(tasks=tasks) if isinstance(v, str) else v for key, v in task.items()}]
+    suite.write_text(json.dumps({"name": "wrong", "version": 1, "tasks": listed}))
+    told = bezoar("evaluate", without, "--suite", suite, "--out", tmp_path / "out")
+    assert told.code == 2
+    assert message in told.err
+    assert "suite.yaml:1" in told.err
+
+
+def test_what_is_no_evaluation_is_told(tmp_path: Path) -> None:
+    told = bezoar("compare", tmp_path, tmp_path)
+    assert told.code == 2
+    assert "no evaluation is here" in told.err
+    assert bezoar("evaluate", "./nowhere", "--suite", "suites/local.yaml").code == 2

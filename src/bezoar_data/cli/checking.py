@@ -13,6 +13,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import check_front, load_card
 from bezoar_data.config.files.discovery import Kind, find_files
 from bezoar_data.config.files.models import load_models_file
+from bezoar_data.config.files.suite import load_suite
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.render import in_order
 from bezoar_data.llms.providers.base import known_providers
@@ -48,26 +49,35 @@ def check_files(paths: Sequence[Path], *, overrides: Sequence[str] = (), models:
         for path, kind in find_files(paths):
             found.files.append((path, kind))
             try:
-                match kind:
-                    case "pipeline":
-                        checked = load(path, overrides=overrides, models=models)
-                        built.add(checked)
-                        problems += [*checked.warnings, *check_pipeline_card(checked)]
-                        if checked.card is not None:
-                            seen.add(os.path.realpath(checked.card))
-                    case "models":
-                        load_models_file(path, known_providers())
-                    case "card":
-                        if os.path.realpath(path) not in seen:
-                            problems += _check_card(path)
-                    case "recipe":
-                        problems += load_recipe(path, built.columns).warnings
+                problems += _check(path, kind, built, seen, overrides, models)
             except InputError as error:
                 problems += error.problems
     except InputError as error:
         problems += error.problems
     found.problems = in_order(problems)
     return found
+
+
+def _check(
+    path: Path, kind: Kind, built: _Built, seen: set[str], overrides: Sequence[str], models: Path | None
+) -> Sequence[Problem]:
+    """The warnings of one file. Raises `InputError` with its mistakes."""
+    match kind:
+        case "pipeline":
+            checked = load(path, overrides=overrides, models=models)
+            built.add(checked)
+            if checked.card is not None:
+                seen.add(os.path.realpath(checked.card))
+            return [*checked.warnings, *check_pipeline_card(checked)]
+        case "models":
+            load_models_file(path, known_providers())
+        case "card":
+            return _check_card(path) if os.path.realpath(path) not in seen else ()
+        case "recipe":
+            return load_recipe(path, built.columns).warnings
+        case "suite":
+            return load_suite(path).warnings
+    return ()
 
 
 class _Built:

@@ -11,7 +11,7 @@ from typer.main import get_group
 
 COMMANDS = {
     "init": ("init:init", "Start a project that runs offline."),
-    "validate": ("validate:validate", "Check pipelines, models files, recipes and cards."),
+    "validate": ("validate:validate", "Check pipelines, models files, recipes, suites, cards."),
     "plan": ("plan:plan", "Show what a run would ask, cost and write. Sends nothing."),
     "preview": ("preview:preview", "Take a few rows through the whole pipeline and show each step."),
     "run": ("run:run", "Run a pipeline: make rows, judge them, write dataset and card."),
@@ -32,6 +32,7 @@ COMMANDS = {
     "steps": ("steps:app", "List the steps and show how each is used."),
     "pipelines": ("shipped:pipelines", "List, show and copy the pipelines that come with bezoar-data."),
     "recipes": ("shipped:recipes", "List, show and copy the recipes that come with bezoar-data."),
+    "suites": ("shipped:suites", "List, show and copy the suites that come with bezoar-data."),
     "schema": ("schema:schema", "Write the JSON schemas with which editors check your files."),
 }
 """Name → (module of this folder:function or group of commands, one line of help)."""

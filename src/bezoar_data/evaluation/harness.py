@@ -12,13 +12,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.config.errors import InputError
+from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.suite import DataFile, LoadedSuite, SuiteTask
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.yaml.document import load_yaml
@@ -58,7 +58,8 @@ def harness_version() -> str:
 
 
 def tasks_of(suite: LoadedSuite) -> list[Task]:
-    """The suite's tasks. Raises `InputError` for a task file without a name."""
+    """The suite's tasks. Raises `InputError` for a task file without a name, and for data that are not here."""
+    raise_errors(replace(problem, level="error") for problem in suite.warnings)
     tasks: list[Task] = []
     for i, asked in enumerate(suite.file.tasks):
         place = suite.document.place(("tasks", i, "task"))

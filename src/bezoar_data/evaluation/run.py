@@ -102,6 +102,7 @@ def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) 
     name = task.name if task.name in figures else next(iter(results["results"]))
     metrics = harness.metrics_of(figures[name])
     rows = list(_items(results, task))
+    items = len({(row["task"], row["item"]) for row in rows})
     single = harness.means(rows, metrics)
     rows = [row for row in rows if row["metric"] in single]
     write_items(items_file(folder, task.name), rows)
@@ -111,7 +112,7 @@ def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) 
         key=key,
         facet=task.asked.facet,
         shots=int(results.get("n-shot", {}).get(name) or task.asked.shots or 0),
-        items=len({(row["task"], row["item"]) for row in rows}),
+        items=items,
         metric=_main_metric(task, single or list(metrics)),
         higher_is_better={metric: better.get(metric.partition(",")[0]) is not False for metric in metrics},
         metrics=metrics,

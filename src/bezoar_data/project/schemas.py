@@ -6,7 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bezoar_data.config.files.json_schema import card_schema, models_schema, pipeline_schema, recipe_schema
+from bezoar_data.config.files.json_schema import (
+    card_schema,
+    models_schema,
+    pipeline_schema,
+    recipe_schema,
+    suite_schema,
+)
 from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.llms.providers.base import builtin_providers
 from bezoar_data.steps.catalogue.entry import StepEntry
@@ -21,6 +27,7 @@ def schema_texts() -> Mapping[str, str]:
         "pipeline.schema.json": pipeline_schema(steps),
         "models.schema.json": models_schema(sorted(builtin_providers())),
         "recipe.schema.json": recipe_schema(stage_configs()),
+        "suite.schema.json": suite_schema(),
         "card.schema.json": card_schema(),
     }
     return {name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for name, schema in schemas.items()}

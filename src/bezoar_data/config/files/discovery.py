@@ -13,18 +13,25 @@ from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import read_text
 
-Kind = Literal["pipeline", "models", "recipe", "card"]
+Kind = Literal["pipeline", "models", "recipe", "suite", "card"]
 
-FOLDERS: dict[str, Kind] = {"pipelines": "pipeline", "models": "models", "recipes": "recipe", "cards": "card"}
+FOLDERS: dict[str, Kind] = {
+    "pipelines": "pipeline",
+    "models": "models",
+    "recipes": "recipe",
+    "suites": "suite",
+    "cards": "card",
+}
 """The folders of a project, and what stands in each."""
 
-_MARKS: dict[str, Kind] = {"steps": "pipeline", "roles": "models", "stages": "recipe"}
+_MARKS: dict[str, Kind] = {"steps": "pipeline", "roles": "models", "stages": "recipe", "tasks": "suite"}
 """The key that only files of one kind have."""
 
 _OTHER_KEYS: dict[Kind, frozenset[str]] = {
     "pipeline": frozenset({"card", "splits", "tolerate", "max_cost"}),
     "models": frozenset(),
     "recipe": frozenset({"base", "quantisation", "adapter", "policy"}),
+    "suite": frozenset({"batch_size", "chat_template"}),
 }
 """Keys that no file of another kind has, beside the mark."""
 
@@ -55,7 +62,7 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:
                     seen.add(real)
                     yield file, kind
         if not found:
-            message = f"the folder '{printable(str(path), 200)}' holds no pipeline, models file, recipe or card"
+            message = f"the folder '{printable(str(path), 200)}' holds no pipeline, models file, recipe, suite or card"
             problems.append(Problem("nothing-to-check", message, Place(str(path))))
     if problems:
         raise InputError(problems)
@@ -87,7 +94,8 @@ def _kind(path: Path, *, named: bool) -> Kind | None:
     for kind in _MARKS.values():
         if _resembles(keys, kind):
             return kind
-    hint = "a pipeline has the key 'steps:', a models file 'roles:', a recipe 'stages:', a card's name ends in .md"
+    keys_of = "a pipeline has the key 'steps:', a models file 'roles:', a recipe 'stages:', a suite 'tasks:'"
+    hint = f"{keys_of}, a card's name ends in .md"
     raise InputError(Problem("unknown-kind", "it cannot be seen what kind of file this is", Place(str(path)), hint))
 
 

@@ -11,6 +11,7 @@ from bezoar_data.config.files.card_front_matter import CardFront
 from bezoar_data.config.files.models import ModelsFile
 from bezoar_data.config.files.pipeline import PipelineFile
 from bezoar_data.config.files.recipe import Stage, TrainingStage, recipe_model
+from bezoar_data.config.files.suite import SuiteFile
 from bezoar_data.config.files.trainer_settings import LORA, QUANTISATION, shared_settings, trainer_settings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -51,6 +52,11 @@ def models_schema(providers: Sequence[str] = ()) -> dict[str, Any]:
 def card_schema() -> dict[str, Any]:
     """The JSON schema of the front matter of cards."""
     return _schema(CardFront)
+
+
+def suite_schema() -> dict[str, Any]:
+    """The JSON schema of suites."""
+    return _schema(SuiteFile)
 
 
 def recipe_schema(stages: Sequence[type[Stage]]) -> dict[str, Any]:

@@ -75,7 +75,9 @@ class SuiteTask(Strict):
         examples=["acc_norm", "exact_match,strict-match"],
     )
     chat_template: bool | None = Field(
-        default=None, description="Whether prompts go through the model's chat template; the suite's by default."
+        default=None,
+        description="Whether prompts go through the model's chat template; as the suite says by default.",
+        examples=[True],
     )
     generation: dict[str, Any] = Field(
         default_factory=dict,
@@ -128,6 +130,7 @@ class LoadedSuite:
     file: SuiteFile
     document: Document
     path: Path
+    warnings: tuple[Problem, ...] = ()
 
     def resolve(self, path: str) -> Path:
         """A path written in this file: relative to its folder, its environment variable filled in."""
@@ -145,7 +148,10 @@ class LoadedSuite:
 
 
 def load_suite(path: Path) -> LoadedSuite:
-    """Read and check a suite. Raises `InputError` with every mistake found; the harness is not imported."""
+    """Read and check a suite. Raises `InputError` with every mistake found; the harness is not imported.
+
+    What only this machine lacks, a variable of the environment and the files in its folder, is a warning.
+    """
     document = load_yaml(path, lenient=True)
     file, problems = check(document, SuiteFile)
     if file is not None:
@@ -153,7 +159,7 @@ def load_suite(path: Path) -> LoadedSuite:
     raise_errors(problems)
     if file is None:
         raise InputError(problems)
-    return LoadedSuite(file, document, path)
+    return LoadedSuite(file, document, path, tuple(problems))
 
 
 def _check_files(suite: LoadedSuite) -> Iterator[Problem]:
@@ -174,7 +180,8 @@ def _check_files(suite: LoadedSuite) -> Iterator[Problem]:
             variable = _VARIABLE.match(written)
             if variable and not os.environ.get(variable[1]):
                 message = f"the environment variable {variable[1]} is not set"
-                yield suite.document.problem("missing-variable", message, where, hint=f"export {variable[1]}=FOLDER")
+                place, hint = suite.document.place(where), f"export {variable[1]}=FOLDER"
+                yield Problem("missing-variable", message, place, hint, level="warning")
             elif not (path := suite.resolve(written)).is_file():
                 hint = similar_file_hint(path)
                 yield suite.document.problem("missing-file", f"there is no file {path}", where, hint=hint)
