@@ -42,7 +42,10 @@ def alarms() -> list[str]:
 
 
 def power() -> list[str]:
-    lines = ["| items | one alone is right on | announced difference | found in 2,000 | bound |", "|---|---|---|---|---|"]
+    lines = [
+        "| items | one alone is right on | announced difference | found in 2,000 | bound |",
+        "|---|---|---|---|---|",
+    ]
     for seed, items in enumerate((100, 250, 1000, 5000)):
         for discordant in (0.15, 0.25, 0.4):
             gain = smallest_difference(items, discordant)
@@ -56,7 +59,7 @@ def power() -> list[str]:
 
 
 def unpaired() -> list[str]:
-    """Two models right on 50 % and 54 % of the items, their answers correlated by 0.5: how many items each test needs."""
+    """Two models right on 50 % and 54 % of the items, correlated by 0.5: how many items each test needs."""
     first, second, correlation = 0.50, 0.54, 0.5
     covariance = correlation * (first * (1 - first) * second * (1 - second)) ** 0.5
     discordant = first + second - 2 * (first * second + covariance)
@@ -79,7 +82,7 @@ def unpaired() -> list[str]:
         f"| paired (mid-p) | {paired:,} |",
         f"| unpaired (z) | {alone:,.0f}, {ratio:.2f} times as many |",
         "",
-        f"On the paired test's {paired:,} items the unpaired one finds the difference in {np.mean(seen):.0%} of {times:,}.",
+        f"On the {paired:,} items of the paired test, the unpaired one finds it in {np.mean(seen):.0%} of {times:,}.",
     ]
 
 

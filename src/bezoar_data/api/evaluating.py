@@ -17,7 +17,7 @@ from bezoar_data.evaluation.run import evaluate as run
 from bezoar_data.evaluation.run import plan
 from bezoar_data.evaluation.targets import Target, model_target
 from bezoar_data.runs.stage_record import STAGE_FILE
-from bezoar_data.training.models import is_folder
+from bezoar_data.training.bases import base_start
 from bezoar_data.training.stages.registry import load_recipe
 
 
@@ -73,9 +73,8 @@ def _of_recipe(path: Path, trained: Path, wanted: Sequence[str]) -> tuple[list[T
                 raise InputError(Problem("not-trained", f"the stage '{name}' is not trained", Place(str(path)), hint))
             targets.append(model_target(str(folder / name), name=name))
             continue
-        model, revision = recipe.file.base.model, recipe.file.base.revision
-        where = str(folder / BASE) if model is None else str(recipe.resolve(model)) if is_folder(model) else model
-        targets.append(model_target(where, revision=revision, name=BASE))
+        start = base_start(recipe, folder / BASE)
+        targets.append(model_target(start.weights, revision=start.revision, name=BASE))
     return targets, recipe.file.name
 
 
