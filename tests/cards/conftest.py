@@ -66,7 +66,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
         kept = len(rows)
         accepted = sum(row.get("judge_status") == "Accept" for row in rows)
         lock = {
-            "format": 3,
+            "format": 4,
             "pipeline": {
                 "name": "orca",
                 "version": 1,
@@ -126,6 +126,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
             "judging": as_json(LockedJudging()),
             "columns": dict(written.columns),
             "mixed_columns": list(written.mixed),
+            "values": written.values,
             "data": [asdict(file) for file in written.files],
             "demo": demo,
             "review": None,

@@ -28,6 +28,7 @@ from bezoar_data.runs.ingredients import check_published
 from bezoar_data.runs.lock import DataFile, Lock
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, content_hash
+from bezoar_data.runs.value_counts import ValueCounts
 
 _SHOWN = 5
 """So many changed rows are named."""
@@ -40,6 +41,7 @@ class _Rows:
     by_file: dict[str, int] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     status: dict[str, Counter[str]] = field(default_factory=dict)
+    values: ValueCounts = field(default_factory=lambda: ValueCounts((*LINEAGE_COLUMNS, RESERVED, *REVIEW_COLUMNS)))
     demo: bool = False
     first: tuple[Any, Mapping[str, Any]] | None = None
     twice: list[str] = field(default_factory=list)
@@ -110,6 +112,7 @@ def _check_data_file(folder: Path, file: DataFile, rows: _Rows, seen: set[str]) 
 
 def _read_rows(file: Path, name: str, rows: _Rows, seen: set[str]) -> Iterator[str]:
     """The ids of rows that are not what they were when they were written; all else is noted in `rows`."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     parquet = pq.ParquetFile(file)
@@ -117,6 +120,7 @@ def _read_rows(file: Path, name: str, rows: _Rows, seen: set[str]) -> Iterator[s
     rows.columns = {f.name: str(f.type).replace("list<element: ", "list<item: ") for f in parquet.schema_arrow}
     rows.by_file[name] = 0
     for batch in parquet.iter_batches(1000):
+        rows.values.see(pa.Table.from_batches([batch]))
         for row in batch.to_pylist():
             rows.by_file[name] += 1
             identity = str(row.get("id"))
@@ -161,6 +165,20 @@ def _check_counts(folder: Path, lock: Lock, rows: _Rows) -> Iterator[Problem]:
         yield Problem(
             "columns-differ", f"the columns are not those that the lock names: {names or 'their order'}", place
         )
+    yield from _check_values(place, lock, rows)
+    if rows.demo and not lock.demo:
+        yield Problem("demo-hidden", "rows of demo models or demo seeds are in it, and the lock denies it", place)
+    dropped = folder.parent / "dropped.parquet"
+    if dropped.exists():
+        yield from _check_dropped(dropped, lock)
+
+
+def _check_values(place: Place, lock: Lock, rows: _Rows) -> Iterator[Problem]:
+    """What the lock counted of the rows' values, verdicts above all."""
+    counted = rows.values.result()
+    if differing := [column for column in {**counted, **lock.values} if counted.get(column) != lock.values.get(column)]:
+        names = ", ".join(differing)
+        yield Problem("values-differ", f"the lock counts other values than the rows hold in: {names}", place)
     for judge in lock.judges:
         found = rows.status[judge.name]
         counted, there_are = (judge.accepted, judge.rejected), (found["Accept"], found["Reject"])
@@ -169,11 +187,6 @@ def _check_counts(folder: Path, lock: Lock, rows: _Rows) -> Iterator[Problem]:
             said = f"{judge.accepted} accepted and {judge.rejected} rejected"
             there = f"{found['Accept']} and {found['Reject']}"
             yield Problem("verdicts-differ", f"judge {judge.name}: the lock says {said}; the rows say {there}", place)
-    if rows.demo and not lock.demo:
-        yield Problem("demo-hidden", "rows of demo models or demo seeds are in it, and the lock denies it", place)
-    dropped = folder.parent / "dropped.parquet"
-    if dropped.exists():
-        yield from _check_dropped(dropped, lock)
 
 
 def _check_dropped(path: Path, lock: Lock) -> Iterator[Problem]:

@@ -43,6 +43,7 @@ SAMPLE = Lock(
     contamination=None,
     columns={"id": "string"},
     mixed_columns=(),
+    values={},
     data=(DataFile(path="data/train-00000-of-00001.parquet", split="train", rows=1, bytes=1, memory=1, sha256="0"),),
     demo=False,
     review=None,

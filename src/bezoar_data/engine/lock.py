@@ -114,6 +114,7 @@ def build_lock(
         contamination=parse(Contamination, contamination) if contamination is not None else None,
         columns=dict(written.columns),
         mixed_columns=written.mixed,
+        values=written.values,
         data=written.files,
         demo=any(model.demo for model in models) or any(source.demo for source in sources),
         review=review,

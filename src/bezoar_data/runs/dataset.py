@@ -20,6 +20,7 @@ from bezoar_data.runs.row import RESERVED, Columns, Lineage, Row, content_hash
 from bezoar_data.runs.splits import TRAIN, SplitPlan
 from bezoar_data.runs.spool import Spool
 from bezoar_data.runs.types import ColumnTypes
+from bezoar_data.runs.value_counts import ValueCounts
 
 LEAST_GROUP, MOST_GROUP = 5_000, 40_000
 """Rows in a Parquet row group. Between the two, a group ends at the first row whose hash says so."""
@@ -44,6 +45,8 @@ class Written:
     """The row that the card shows."""
     mixed: tuple[str, ...]
     """Columns whose values had no common type and were written as JSON text."""
+    values: Mapping[str, Mapping[str, int]]
+    """For columns with few values the rows that hold each."""
 
 
 Review = Callable[[Mapping[str, Any], Lineage], Mapping[str, Any]]
@@ -92,8 +95,9 @@ def write_dataset(
     names = plan.names if plan else (TRAIN,)
     first: dict[str, Any] | None = None
     example: dict[str, Any] | None = None
+    values = ValueCounts(without=(*_LINEAGE, *REVIEW_COLUMNS))
     with ExitStack() as open_files:
-        files = {name: SplitWriter(folder, name, schema) for name in names}
+        files = {name: SplitWriter(folder, name, schema, values) for name in names}
         for file in files.values():
             open_files.callback(file.close)
         for row in spool.kept():
@@ -107,7 +111,14 @@ def write_dataset(
             files[plan.split_of(row.lineage.seed_ids) if plan else TRAIN].add(value)
     named = {f.name: str(f.type) for f in schema}
     described = tuple(one for file in files.values() for one in file.files)
-    return Written(files=described, columns=named, rows=types.rows, example=example or first, mixed=types.mixed)
+    return Written(
+        files=described,
+        columns=named,
+        rows=types.rows,
+        example=example or first,
+        mixed=types.mixed,
+        values=values.result(),
+    )
 
 
 class SplitWriter:
@@ -118,8 +129,9 @@ class SplitWriter:
     it.
     """
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, values: ValueCounts) -> None:
         self._folder = folder
+        self._values = values
         self._name = name
         self._schema = schema
         self._pending: list[dict[str, Any]] = []
@@ -176,6 +188,7 @@ class SplitWriter:
     def _settle(self) -> None:
         if self._pending:
             self._tables.append(pa.Table.from_pylist(self._pending, schema=self._schema))
+            self._values.see(self._tables[-1])
             self._pending = []
 
 

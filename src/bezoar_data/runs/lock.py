@@ -392,7 +392,7 @@ class DataFile:
 class Lock(Record):
     """A finished dataset's lock."""
 
-    FORMAT: ClassVar[int] = 3
+    FORMAT: ClassVar[int] = 4
     KIND: ClassVar[str] = "lock"
     IF_MISSING: ClassVar[str] = "name a run's folder (runs/orca), or its dataset folder"
     IF_OLDER: ClassVar[str] = (
@@ -414,6 +414,8 @@ class Lock(Record):
     """The dataset's columns with their types as Arrow names them."""
     mixed_columns: tuple[str, ...]
     """Columns whose values had no common type and were written as JSON text."""
+    values: Mapping[str, Mapping[str, int]]
+    """For columns with few values, such as verdicts and categories, the rows that hold each."""
     data: tuple[DataFile, ...]
     demo: bool
     review: HumanReview | None

@@ -33,8 +33,11 @@ def fields(context: CardContext) -> str:
             for name, kind in context.lock.columns.items()
         ),
     )
+    parts = [table]
+    if context.lock.values:
+        parts += ["Columns with few values, and the rows that hold each:", _values(context.lock.values)]
     if not context.views:
-        return table
+        return "\n\n".join(parts)
     views = md.table(
         ("View", "Columns"),
         (
@@ -42,7 +45,17 @@ def fields(context: CardContext) -> str:
             for kind, view in context.views.items()
         ),
     )
-    return f"{table}\n\nTrainers read these columns:\n\n{views}"
+    return "\n\n".join([*parts, "Trainers read these columns:", views])
+
+
+def _values(counts: Mapping[str, Mapping[str, int]]) -> str:
+    return md.table(
+        ("Column", "Values"),
+        (
+            (md.code(name), ", ".join(f"{_inline(value, value)} {md.number(rows)}" for value, rows in found.items()))
+            for name, found in counts.items()
+        ),
+    )
 
 
 def example(context: CardContext) -> str:
