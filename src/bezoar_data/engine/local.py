@@ -112,7 +112,11 @@ def _limit_sources(compiled: Compiled, limit: int | None) -> int:
     for node in compiled.sources:
         if limit is not None:
             node.step.limit = limit if node.step.limit is None else min(limit, node.step.limit)
-        expected += sum(1 for _ in node.step.rows())
+        columns: dict[str, None] = {}
+        for row in node.step.rows():
+            expected += 1
+            columns |= dict.fromkeys(row.columns)
+        node.step.writes_too(columns)
     return expected
 
 

@@ -177,7 +177,9 @@ class _Pass:
             return
         yield from self._check_reserved(i, use, writes)
         if not isinstance(entry, ExternalEntry) or entry.leaves_known:
-            self.columns[use.id] = after(use.id, entry, dict(use.settings), before)
+            takes_all = entry.kind == "source" and entry.value_of("keep", use.settings) == "all"
+            read = RowColumns(more=True) if takes_all else None
+            self.columns[use.id] = after(use.id, entry, dict(use.settings), before, read)
 
     def _check_written(self, i: int, use: StepUse, twice: Iterable[str]) -> Iterator[Problem]:
         for column in twice:

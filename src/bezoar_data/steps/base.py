@@ -236,6 +236,15 @@ class Source(_Declared, GeneratorStep):
     )
 
     _rank: int = PrivateAttr(default=0)
+    _more: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def outputs(self) -> list[str]:
+        return list(dict.fromkeys((*super().outputs, *self._more)))
+
+    def writes_too(self, columns: Iterable[str]) -> None:
+        """Say which columns its rows turned out to have besides those it is known to write."""
+        self._more = tuple(columns)
 
     def stand(self, rank: int) -> None:
         """Say which of the pipeline's sources it is, from 0: its rows come after those of the ones before it."""

@@ -53,7 +53,7 @@ def test_columns_have_other_names_and_others_are_kept_under_new_ones(tmp_path: P
     assert load(file, **named, keep=["score"]) == [{**none, "score": 0.5}]
     assert load(file, **named, keep={"id": "source_id"}) == [{**none, "source_id": 7}]
     everything = load(file, **named, keep="all")[0]
-    assert everything == {**none, "id": 7, "q": {"text": "Sing."}, "score": 0.5}
+    assert everything == {**none, "source_id": 7, "q": {"text": "Sing."}, "score": 0.5}
 
 
 def test_columns_may_lie_inside_lists_and_mappings(tmp_path: Path):

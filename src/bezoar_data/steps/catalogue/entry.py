@@ -101,6 +101,11 @@ class StepEntry:
     def setting(self, name: str) -> Setting | None:
         return next((s for s in self.settings if s.name == name), None)
 
+    def value_of(self, name: str, settings: Mapping[str, Any]) -> Any:
+        """A setting as given, else its default; None for one that the step does not have."""
+        setting = self.setting(name)
+        return settings.get(name, setting.default) if setting else None
+
     def check_settings(self, settings: Mapping[str, Any]) -> list[SettingProblem]:
         """Everything that is wrong with these settings, spelled as in a pipeline file."""
         return check_settings(self.use, self.schema, settings, self.one_of)

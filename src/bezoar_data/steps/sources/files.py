@@ -19,7 +19,7 @@ from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.conversations.turns import is_unicode
 from bezoar_data.runs.demo_mark import is_demo
 from bezoar_data.runs.hashing import sha256_of
-from bezoar_data.runs.row import Columns
+from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns
 from bezoar_data.steps.base import Dropped, Source, SourceFacts
 from bezoar_data.steps.sources.formats import FileRow, is_missing, read_file
 from bezoar_data.steps.sources.hub import hub_facts, hub_records
@@ -93,7 +93,8 @@ class FileSource(Source):
     )
     keep: list[str] | dict[str, str] | Literal["all"] = Field(
         default=[],
-        description="Other columns to take along as they are: their names, {name: new name}, or all.",
+        description="Other columns to take along as they are: their names, {name: new name}, or all. With all, those "
+        "that are called as columns of lineage are (id, content_hash and their like) become source_id and so on.",
         examples=[["id_of_source"], {"id": "source_id"}],
     )
     on_bad_row: Literal["drop", "stop"] = Field(
@@ -194,8 +195,8 @@ class FileSource(Source):
         """The columns of the row that are taken along as they are."""
         values = row.record.values
         if self.keep == "all":
-            used = {self.columns.get(name, name) for name in taken}
-            return {name: value for name, value in values.items() if name not in used}
+            used = {self._named.get(name, name) for name in taken} - taken.keys()
+            return {_own_name(name, values): value for name, value in values.items() if name not in used}
         names = self.keep if isinstance(self.keep, dict) else {name: name for name in self.keep}
         return {ours: values.get(theirs) for theirs, ours in names.items()}
 
@@ -304,6 +305,16 @@ class _Faults:
             return ""
         likely = next((n for n in (*LIKELY, *names) if n in names), "NAME")
         return f"write {self._source.how_to_name(missing, likely)}; the row has {', '.join(row.record.values)}"
+
+
+def _own_name(name: str, others: Collection[str]) -> str:
+    """The name of a column that is taken along: one of lineage is another's lineage here."""
+    if name not in (*LINEAGE_COLUMNS, RESERVED):
+        return name
+    name = f"source_{name.lstrip('_')}"
+    while name in others:
+        name = f"source_{name}"
+    return name
 
 
 LIKELY = ("instruction", "question", "prompt", "inputs", "input", "query", "problem", "text")
