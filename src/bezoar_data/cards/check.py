@@ -175,15 +175,16 @@ def _check_counts(folder: Path, lock: Lock, rows: _Rows) -> Iterator[Problem]:
 
 def _check_values(place: Place, lock: Lock, rows: _Rows) -> Iterator[Problem]:
     """What the lock counted of the rows' values, verdicts above all."""
-    counted = rows.values.result()
-    if differing := [column for column in {**counted, **lock.values} if counted.get(column) != lock.values.get(column)]:
+    there_are = rows.values.result()
+    columns = {**there_are, **lock.values}
+    if differing := [column for column in columns if there_are.get(column) != lock.values.get(column)]:
         names = ", ".join(differing)
         yield Problem("values-differ", f"the lock counts other values than the rows hold in: {names}", place)
     for judge in lock.judges:
         found = rows.status[judge.name]
-        counted, there_are = (judge.accepted, judge.rejected), (found["Accept"], found["Reject"])
+        counted, given = (judge.accepted, judge.rejected), (found["Accept"], found["Reject"])
         # Verdicts are counted where the judge stands: of those, later steps may have taken rows out, not added any.
-        if counted != there_are and (lock.kept_all_of(judge.step) or any(map(lt, counted, there_are))):
+        if counted != given and (lock.kept_all_of(judge.step) or any(map(lt, counted, given))):
             said = f"{judge.accepted} accepted and {judge.rejected} rejected"
             there = f"{found['Accept']} and {found['Reject']}"
             yield Problem("verdicts-differ", f"judge {judge.name}: the lock says {said}; the rows say {there}", place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -13,11 +12,10 @@ from bezoar_data.steps.sources.files import FileSource, SourceRow, texts_of
 
 
 class LoadRows(FileSource):
-    """Rows from local files or the Hub with all their columns as they are: a finished dataset, to be checked, judged,
-    cleaned or mixed further.
+    """Rows from local files or the Hub with all their columns as they are.
 
-    `texts` names the columns that must hold text: a row without is dropped. Nothing is read into any other column;
-    with `keep: []` only those that `texts` and `columns` name are taken.
+    It reads a finished dataset, to be checked, judged, cleaned or mixed further. `texts` names the columns that must
+    hold text: a row without is dropped. With `keep: []` only those that `texts` and `columns` name are taken.
     """
 
     use: ClassVar[str] = "load_rows"
@@ -30,8 +28,9 @@ class LoadRows(FileSource):
         default="all", description="The other columns to take along: all, their names, or {name: new name}."
     )
 
-    def needs(self) -> Sequence[str]:
-        return self.texts
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]  # here a setting says it
+        return tuple(self.texts)
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         texts = texts_of(row, self.texts)
