@@ -41,6 +41,12 @@ def test_every_row_and_column_comes_out_as_published(name: str, tmp_path: Path, 
     assert [{c: row[c] for c in rows[0]} for row in published] == rows
     assert bezoar("card", "check", out).code == 0
 
+    exported = bezoar("export", out, "--format", "messages", "--out", tmp_path / "accepted.jsonl", cwd=tmp_path)
+    assert exported.code == 0, exported.err
+    said = [json.loads(line)["messages"][-1]["content"] for line in (tmp_path / "accepted.jsonl").open()]
+    answer = "explained_targets" if name == "orca" else "response"
+    assert said == [row[answer] for row in rows if row["gpt4_status"] == "Accept"]
+
     lock = json.loads((out / "dataset" / "lock.json").read_text())
     card = (out / "dataset" / "README.md").read_text()
     by = "category" if name == "evol-instruct" else "source" if name == "lamini" else "dataset_source"
