@@ -80,11 +80,11 @@ def check_again(run: Path) -> None:
 def check_killed(run: Path) -> None:
     """Into another folder with a journal of its own, killed half way, and gone on with."""
     folder, journal = Path("killed") / "orca", Path("killed") / "journal.sqlite"
-    command = [*RUN, "--limit", "16", "--out", str(folder)]
+    command = [*RUN, "--limit", "6", "--out", str(folder)]
     environment = {**os.environ, "BEZOAR_JOURNAL": str(journal.absolute())}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     until = time.monotonic() + PATIENCE
-    while len(answers_in(journal)) < 4:
+    while len(answers_in(journal)) < 2:
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < until, "no answer within five minutes"
         time.sleep(0.1)
@@ -101,7 +101,7 @@ def check_killed(run: Path) -> None:
     whole, part = rows_of(run), rows_of(folder)
     shared = part.keys() & whole.keys()
     differing = [key for key in shared if part[key]["explained_targets"] != whole[key]["explained_targets"]]
-    assert len(shared) > 8, len(shared)
+    assert len(shared) > 3, len(shared)
     assert not differing, differing
 
 

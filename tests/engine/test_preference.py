@@ -245,7 +245,7 @@ def test_the_best_of_several_answers_over_http_with_bad_prompts_and_faults(proje
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["hh-rlhf-sft", "helpsteer2-preference"])
+@pytest.mark.parametrize("name", ["hh-rlhf-sft", pytest.param("helpsteer2-preference", marks=pytest.mark.nightly)])
 def test_distilabels_runner_makes_the_same_bytes(tmp_path: Path, name: str):
     project = Project(tmp_path)
     (tmp_path / "pipelines").symlink_to(PIPELINES)

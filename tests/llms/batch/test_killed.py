@@ -24,9 +24,9 @@ pytestmark = pytest.mark.slow
 ROWS = 30
 
 
-@pytest.fixture(params=["openai", "anthropic"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+BOTH = ["openai", "anthropic"]
+"""The two interfaces differ in what is handed in and collected; what goes on between these is the same code."""
+ALIKE = ["openai", pytest.param("anthropic", marks=pytest.mark.nightly)]
 
 
 @pytest.fixture
@@ -76,6 +76,7 @@ def test_a_run_killed_before_anything_was_handed_in(project: Project) -> None:
         finished(project, server)
 
 
+@pytest.mark.parametrize("kind", BOTH)
 def test_a_run_killed_before_the_batch_was_made(project: Project, kind: str) -> None:
     with BatchServer(hang_before=1) as server:
         configure(project, server, kind)
@@ -86,6 +87,7 @@ def test_a_run_killed_before_the_batch_was_made(project: Project, kind: str) -> 
         finished(project, server)
 
 
+@pytest.mark.parametrize("kind", ALIKE)
 def test_a_run_killed_after_the_batch_was_made_and_before_it_heard_of_it(project: Project, kind: str) -> None:
     with BatchServer(hang_after=1, delay=4) as server:
         configure(project, server, kind)
@@ -96,6 +98,7 @@ def test_a_run_killed_after_the_batch_was_made_and_before_it_heard_of_it(project
         assert server.stats()["batches"] == [ROWS]
 
 
+@pytest.mark.parametrize("kind", ALIKE)
 def test_a_run_killed_while_it_waits(project: Project, kind: str) -> None:
     with BatchServer(delay=-1) as server:
         configure(project, server, kind)
@@ -108,6 +111,7 @@ def test_a_run_killed_while_it_waits(project: Project, kind: str) -> None:
         assert server.stats()["batches"] == [ROWS]
 
 
+@pytest.mark.parametrize("kind", BOTH)
 def test_a_run_killed_in_the_middle_of_a_download(project: Project, kind: str) -> None:
     with BatchServer(hang_download=1) as server:
         configure(project, server, kind)
@@ -138,6 +142,7 @@ def journalled(project: Project) -> int:
         return 0  # not made yet
 
 
+@pytest.mark.parametrize("kind", ALIKE)
 def test_an_interrupted_run_says_that_the_batch_goes_on(project: Project, kind: str) -> None:
     with BatchServer(delay=-1) as server:
         configure(project, server, kind)
@@ -153,6 +158,7 @@ def test_an_interrupted_run_says_that_the_batch_goes_on(project: Project, kind: 
         assert server.stats()["batches"] == [ROWS]
 
 
+@pytest.mark.parametrize("kind", ALIKE)
 def test_two_runs_at_once_and_one_of_them_killed(project: Project, kind: str) -> None:
     with BatchServer(delay=-1) as server:
         configure(project, server, kind)
