@@ -93,6 +93,10 @@ def test_a_conversation_is_shown_turn_by_turn() -> None:
     turns = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Yes?"}]
     shown = drive(step(JudgeAttributes), row(prompt=turns, response="Ok."), [scores()]).asks[0].messages[1]["content"]
     assert "[user]\nHi.\n\n[assistant]\nYes?" in shown
+    call = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
+    turns[1] = {"role": "assistant", "content": "", "tool_calls": [call], "name": None}
+    shown = drive(step(JudgeAttributes), row(prompt=turns, response="Ok."), [scores()]).asks[0].messages[1]["content"]
+    assert "[user]\nHi.\n\n[assistant]\nlook({})" in shown
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,44 @@ def test_what_is_no_conversation_is_dropped(talk: Any, expected: str):
     assert reason(converted(row(talk=talk), messages="talk")) == expected
 
 
+CALLS = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"type": "function", "function": {"name": "w", "arguments": "{}"}}],
+}
+TOLD = {"role": "tool", "content": "12"}
+ASKED, SAID = turns("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("talk", "expected"),
+    [
+        ([ASKED, CALLS, TOLD, SAID], "kept"),
+        ([ASKED, CALLS, TOLD, TOLD, CALLS, TOLD, SAID, ASKED, SAID], "kept"),
+        ([ASKED, SAID, TOLD, SAID], "kept"),
+        ([ASKED, CALLS], "kept"),
+        ([ASKED, CALLS, TOLD], "odd"),
+        ([ASKED, CALLS, TOLD, ASKED], "odd"),
+        ([ASKED, TOLD, SAID], "roles"),
+        ([ASKED, CALLS, SAID], "odd"),
+        ([CALLS, TOLD, SAID, ASKED], "roles"),
+    ],
+)
+def test_calls_and_what_tools_say_are_part_of_the_assistants_turn(talk: list[dict[str, Any]], expected: str):
+    made = converted(row(talk=talk, more=1), messages="talk")
+    assert reason(made) == expected
+    assert made.columns == ({"messages": talk, "dataset": "d"} if expected == "kept" else {"talk": talk, "more": 1})
+
+
+def test_history_and_roles_of_ones_own():
+    given = row(ask="c", say=[{"role": "agent", "content": "d"}], before=[["a", "b"]])
+    made = converted(given, prompt="ask", response="say", history="before", roles={"Agent": "assistant"})
+    assert made["messages"] == turns("a", "b", "c", "d")
+    unknown = converted(given, prompt="ask", response="say")
+    assert unknown.lineage.drop
+    assert "roles: {agent: " in unknown.lineage.drop.detail
+
+
 def test_a_prompt_without_an_answer_is_dropped():
     for ask, say in (("Q", ""), ("", "A"), (None, "A"), ("Q", None)):
         assert reason(converted(row(ask=ask, say=say), prompt="ask", response="say")) == "empty"

@@ -90,6 +90,16 @@ def test_every_prompt_is_a_pair_or_a_drop_and_answers_find_each_other_wherever_t
     assert {p for m in made for p in m.lineage.parent_ids} == {r.id for r in rows}
 
 
+def test_answers_that_are_whole_dialogues_are_read_as_views_read_them():
+    rows = [scored(i, "Why?", [*user("Why?"), *says(text)], i) for i, text in enumerate(("bad", "good"))]
+    (pair,) = best_worst(rows)
+    assert [pair[part] for part in ("prompt", "chosen", "rejected")] == [user("Why?"), says("good"), says("bad")]
+    other = scored(2, "Why?", [*user("When?"), *says("best")], 2)
+    (none,) = best_worst([*rows, other])
+    assert reason(none) == "prompts_differ"
+    assert none["chosen"] == other["response"]
+
+
 def test_a_tie_is_a_tie_however_the_weights_add_up():
     # 0.1 + 0.2 is 0.3 here, which it is not in binary: a pair would be made of a tie.
     first = scored(0, "P", "a", None, x=1, y=1, z=0)
@@ -265,3 +275,20 @@ def test_a_prompt_that_says_nothing_is_not_asked():
     driven = drive(candidates(), row(prompt="  "))
     assert driven.verdict == Dropped("empty_prompt", "there is nothing to answer in `prompt`", failed=True)
     assert not driven.asks
+
+
+def test_a_prompt_of_turns_is_asked_by_what_is_said_in_it_and_calls_are_not():
+    thought = {**says("Because.")[0], "reasoning_content": "hm", "weight": 0}
+    given = row(prompt=[*user("Why?"), thought, *user("And?")])
+    driven = drive(candidates(n=1), given, ["So."])
+    assert driven.asks[0].messages == [*user("Why?"), *says("Because."), *user("And?")]
+    assert isinstance(driven.verdict, Children)
+    assert driven.verdict.rows[0].columns["prompt"] == given["prompt"]
+    told = {"role": "tool", "content": "12"}
+    for prompt, expected in (
+        ([*user("Why?"), *says("I look."), told], "tool_calls"),
+        ([{"role": "x", "content": "y"}], "roles"),
+    ):
+        driven = drive(candidates(), row(prompt=prompt))
+        assert isinstance(driven.verdict, Dropped)
+        assert (driven.verdict.reason, list(driven.asks)) == (expected, [])

@@ -71,6 +71,31 @@ def test_what_cannot_be_used_is_dropped_with_its_reason(tmp_path: Path, row: dic
         assert {name: got[name] for name in row} == row
 
 
+def test_markers_are_read_as_they_come_or_the_row_is_dropped(tmp_path: Path):
+    talk = [{"role": role, "content": said} for role, said in (("user", "q1"), ("assistant", "a1"), ("user", "q2"))]
+    read = [
+        "q1\r\n<extra_id_1>Assistant\r\na1\r\n<extra_id_1>User\r\nq2",
+        "<extra_id_1>User\nq1\n<extra_id_1>Assistant\na1\n<extra_id_1>User\nq2\n",
+        "q1\n<extra_id_1> Assistant\na1\n<extra_id_1>User \nq2",
+    ]
+    for row in load(LoadHelpsteer2, tmp_path, *map(rated, read)):
+        assert row["prompt"] == talk
+    not_read = {
+        "q1\n<extra_id_1>Assistant": "even",
+        "<extra_id_0>System\nbe kind\n<extra_id_1>User\nq1": "roles",
+        "q1\n<extra_id_1>Assistant\n<extra_id_2>quality:4\n": "roles",
+        "What is <extra_id_1>?": "roles",
+        "<extra_id_1>Assistant\na1\n<extra_id_1>User\nq2": "even",
+    }
+    assert [reason(row) for row in load(LoadHelpsteer2, tmp_path, *map(rated, not_read))] == list(not_read.values())
+    marked = compared(response_2="r<extra_id_1>")
+    rows = [
+        *load(LoadHelpsteer2, tmp_path, rated("q", "r<extra_id_1>")),
+        *load(LoadHelpsteer2Preference, tmp_path, marked),
+    ]
+    assert [reason(row) for row in rows] == ["roles", "roles"]
+
+
 def test_neighbours_with_one_prompt_share_its_number_and_a_missing_one_shifts_no_others(tmp_path: Path):
     prompts = ["a", "a", "b", "c", "c", "c", "c", "a", "a", "a"]
     rows = load(LoadHelpsteer2, tmp_path, *(rated(p, f"answer {i}") for i, p in enumerate(prompts)))
