@@ -62,13 +62,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def lamini(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, of one small pipeline: for tests that must be quick."""
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, of the two quickest, for SFT and DPO: for tests that must be quick themselves."""
     from bezoar_data.api import load_pipeline
 
-    folder = tmp_path_factory.mktemp("lamini")
-    file = ROOT / "pipelines" / "lamini.yaml"
-    load_pipeline(file, models=OFFLINE, out=folder / "lamini", journal=folder / "journal.sqlite").run(quiet=True)
+    folder = tmp_path_factory.mktemp("two")
+    for name in ("lamini", "hh-rlhf-dpo"):
+        file = ROOT / "pipelines" / f"{name}.yaml"
+        load_pipeline(file, models=OFFLINE, out=folder / name, journal=folder / "journal.sqlite").run(quiet=True)
     return folder
 
 

@@ -59,16 +59,16 @@ def test_evaluation_decides_where_the_best_step_is_kept():
 
 
 @pytest.fixture
-def out(recipe: Recipe, lamini: Path, tmp_path: Path) -> tuple[Path, Callable[..., Any]]:
+def out(recipe: Recipe, two_runs: Path, tmp_path: Path) -> tuple[Path, Callable[..., Any]]:
     """Three stages on a base in a folder, trained; and a function that prepares them again, with changes."""
     base = save_tiny_model(tmp_path / "base")
 
     def again(stages: list[dict[str, Any]] = STAGES, keep: tuple[str, ...] = (), **training: Any) -> Any:
         path = recipe(stages, base={"model": "./base"}, training={**TRAINING, **training}, quantisation=None)
-        return prepared(path, lamini, tmp_path / "out", keep=keep)
+        return prepared(path, two_runs, tmp_path / "out", keep=keep)
 
     path = recipe(STAGES, base={"model": str(base)}, training=TRAINING, quantisation=None)
-    trained(path, lamini, tmp_path / "out")
+    trained(path, two_runs, tmp_path / "out")
     return tmp_path / "out", again
 
 

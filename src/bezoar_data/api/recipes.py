@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +45,25 @@ class Recipe:
         return prepare(self.path, runs=self.runs, out=self.out, commercial=commercial_use, keep=self.keep)
 
     def plan(self) -> dict[str, Any]:
-        """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already."""
-        return plan_as_json(self.prepare())
+        """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already. Every stage's
+        trainer is built on a shrunken base. Raises `InputError` and `PolicyRefused`."""
+        return plan_as_json(self.tried(self.prepare(), elsewhere=True))
+
+    def tried(self, prepared: Prepared, *, elsewhere: bool) -> Prepared:
+        """The same, when every stage's trainer could be built; with what was not checked among its warnings. Raises
+        `InputError`. `elsewhere`: a GPU that is not here is not asked for."""
+        from bezoar_data.training.trial import try_stages
+
+        unchecked = try_stages(prepared, elsewhere=elsewhere)
+        warnings = (*prepared.warnings, *([f"not checked: {unchecked}"] if unchecked else []))
+        return replace(prepared, warnings=warnings)
 
     def train(self, *, quiet: bool = False) -> Trained:
         """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
         and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings."""
         from bezoar_data.training.train import train
 
-        prepared, progress = self.prepare(), Progress(quiet=quiet)
+        prepared, progress = self.tried(self.prepare(), elsewhere=False), Progress(quiet=quiet)
         for warning in prepared.warnings:
             progress.note(warning)
         return train(prepared, progress, model_card)

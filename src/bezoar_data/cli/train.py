@@ -45,7 +45,9 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="The recipe file.", metavar="RECIPE")],
     out: Annotated[Path | None, typer.Option(help="Where the stages are left. Default: trained/NAME.")] = None,
     runs: Annotated[Path, typer.Option(help="The folder that holds the runs.")] = Path("runs"),
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be trained; load no weights.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what would be trained, and whether it can be; train nothing.")
+    ] = False,
     keep: Annotated[
         list[str] | None,
         typer.Option(help="A finished stage that stays, with all before it, whatever has changed.", metavar="STAGE"),
@@ -63,7 +65,7 @@ def train(
         return
     loaded = bezoar_data.load_recipe(recipe, runs=runs, out=out, keep=keep or ())
     if plan:
-        prepared = loaded.prepare()
+        prepared = loaded.tried(loaded.prepare(), elsewhere=True)
         typer.echo(json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared))
         return
     trained = loaded.train(quiet=as_json)

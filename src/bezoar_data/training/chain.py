@@ -22,6 +22,7 @@ from bezoar_data.training.progress import Progress
 from bezoar_data.training.stage_record import stage_record
 from bezoar_data.training.stages.base import StageJob, StageKind, TrainingJob, TrainingKind
 from bezoar_data.training.stages.registry import stage_kinds
+from bezoar_data.training.stages.trainer import run_trainer
 
 Describe = Callable[[StageRecord], str]
 """Makes the model card of a stage's record."""
@@ -83,7 +84,8 @@ def _run(
     kind, done = stage_kinds()[stage.use], None
     if training is not None and isinstance(kind, TrainingKind):
         more = (training.examples, training.settings, training.adapter, training.estimate.kernels)
-        done = kind.run(TrainingJob(*common, *more))
+        job = TrainingJob(*common, *more)
+        done = run_trainer(job, kind.trainer(job))
     elif isinstance(kind, StageKind) and is_first():
         done = kind.run(StageJob(*common))
     if done is not None and is_first():

@@ -142,6 +142,7 @@ def _trainings(
             left_out = ", ".join(f"{n} {why}" for why, n in counts.left_out.items())
             message = f"no row of the stage '{card.stage.id}' can be learnt from: {left_out}"
             problems.append(Problem("no-rows", message, recipe.document.place(("stages", i))))
+        problems += _no_steps(recipe, i, found[i])
         problems += _too_long(recipe, i, found[i], estimator)
     raise_errors(problems)
     return found
@@ -162,6 +163,18 @@ def _training(
     estimate = estimator.stage(stage, settings, adapter, sequences, tokens)
     longest = max((max(lengths) for lengths in sequences), default=0)
     return PlannedTraining(card, rows, examples, settings, adapter, estimate, longest)
+
+
+def _no_steps(recipe: LoadedRecipe, i: int, training: PlannedTraining) -> Iterator[Problem]:
+    """Settings under which a stage takes no step."""
+    full, rows = training.settings.full, len(training.examples.train)
+    batch = full["per_device_train_batch_size"]
+    if full["dataloader_drop_last"] and 0 < rows < batch:
+        message = f"no step is taken: the stage has {rows} examples, and a batch of {batch} that is not full is dropped"
+        hint = "leave 'dataloader_drop_last' out, or take a smaller 'per_device_train_batch_size'"
+        yield Problem("no-steps", message, setting_place(recipe, i, "dataloader_drop_last"), hint)
+    elif training.settings.steps < 1:
+        yield Problem("no-steps", "no step is taken", setting_place(recipe, i, "num_train_epochs"), "give more than 0")
 
 
 def _too_long(recipe: LoadedRecipe, i: int, training: PlannedTraining, estimator: Estimator) -> Iterator[Problem]:

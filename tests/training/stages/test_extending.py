@@ -25,8 +25,8 @@ from bezoar_data.training.data.examples import Counted, MakeExample
 from bezoar_data.training.data.packing import Example
 from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import Template
-from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
-from bezoar_data.training.stages.trainer import configuration, dataset, run_trainer
+from bezoar_data.training.stages.base import TrainingJob, TrainingKind
+from bezoar_data.training.stages.trainer import configuration, dataset
 
 
 class RewardStage(TrainingStage):
@@ -45,20 +45,19 @@ class RewardStage(TrainingStage):
     )
 
 
-def run_reward(job: TrainingJob) -> Done:
+def make_trainer(job: TrainingJob) -> Any:
     from transformers import AutoModelForSequenceClassification
     from trl import RewardConfig, RewardTrainer
 
     model = AutoModelForSequenceClassification.from_pretrained(job.start.weights, num_labels=1)
     model.config.pad_token_id = job.template.tokenizer.pad_token_id
-    trainer = RewardTrainer(
+    return RewardTrainer(
         model=model,
         args=configuration(job, RewardConfig),
         train_dataset=dataset(job.examples.train),
         eval_dataset=dataset(job.examples.held_out),
         processing_class=job.template.tokenizer,
     )
-    return run_trainer(job, trainer)
 
 
 def examples(view: Mapping[str, str], template: Template, settings: Mapping[str, Any]) -> MakeExample:
@@ -75,7 +74,7 @@ def sequences(example: Example) -> list[int]:
     return [len(side) for side in example.values()]
 
 
-KIND = TrainingKind(RewardStage, run_reward, examples, sequences=sequences)
+KIND = TrainingKind(RewardStage, make_trainer, examples, sequences=sequences)
 '''
 
 

@@ -70,10 +70,13 @@ def config_of(model: Any) -> ModelConfig:
 
 
 def adapter_weights(config: Any, adapter: Mapping[str, Any]) -> int:
-    """How many weights a new adapter has on this model."""
+    """How many weights a new adapter has on this model; 0 where peft refuses it, as training will."""
     import torch
     from peft import LoraConfig, get_peft_model
 
-    with torch.device("meta"):
-        model = get_peft_model(empty_model(config), LoraConfig(task_type="CAUSAL_LM", **adapter))
+    try:
+        with torch.device("meta"):
+            model = get_peft_model(empty_model(config), LoraConfig(task_type="CAUSAL_LM", **adapter))
+    except (ValueError, TypeError, ImportError):
+        return 0
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

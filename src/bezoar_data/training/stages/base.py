@@ -84,7 +84,8 @@ class TrainingKind:
     """A kind of stage that trains on rows. The settings handed to its functions are the trainer's, with defaults."""
 
     config: type[TrainingStage]
-    run: Callable[[TrainingJob], Done]
+    trainer: Callable[[TrainingJob], Any]
+    """Makes TRL's trainer, which `stages.trainer.run_trainer` runs. Raises `InputError` for what it refuses."""
     examples: Callable[[Mapping[str, str], Template, Mapping[str, Any]], MakeExample]
     """How a row becomes an example, by the card's view, the template and the settings."""
     faults: Callable[[Mapping[str, Any]], Iterator[tuple[str, str, str]]] = _no_faults

@@ -17,8 +17,8 @@ from bezoar_data.training.data.packing import Example
 from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import Template, Unusable
 from bezoar_data.training.models import load_weights
-from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
-from bezoar_data.training.stages.trainer import configuration, dataset, policy_model, run_trainer
+from bezoar_data.training.stages.base import TrainingJob, TrainingKind
+from bezoar_data.training.stages.trainer import configuration, dataset, policy_model
 
 
 class DpoStage(TrainingStage):
@@ -38,11 +38,6 @@ class DpoStage(TrainingStage):
         description="Settings of TRL's DPOConfig, over those of the recipe.",
         examples=[{"num_train_epochs": 1, "beta": 0.1}],
     )
-
-
-def run_dpo(job: TrainingJob) -> Done:
-    """Train on the stage's pairs. Raises `InputError` for what TRL refuses."""
-    return run_trainer(job, make_trainer(job))
 
 
 def make_trainer(job: TrainingJob) -> Any:
@@ -101,4 +96,4 @@ def _sequences(example: Example) -> list[int]:
     return [len(example["prompt_ids"]) + len(example[side]) for side in ("chosen_ids", "rejected_ids")]
 
 
-KIND = TrainingKind(DpoStage, run_dpo, _examples, _faults, _sequences)
+KIND = TrainingKind(DpoStage, make_trainer, _examples, _faults, _sequences)

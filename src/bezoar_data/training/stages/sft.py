@@ -16,8 +16,8 @@ from bezoar_data.training.data.examples import Counted, MakeExample
 from bezoar_data.training.data.packing import Example, need_rows_apart
 from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import IGNORED, Template, Unusable
-from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
-from bezoar_data.training.stages.trainer import configuration, dataset, policy_model, run_trainer
+from bezoar_data.training.stages.base import TrainingJob, TrainingKind
+from bezoar_data.training.stages.trainer import configuration, dataset, policy_model
 
 
 class SftStage(TrainingStage):
@@ -40,8 +40,8 @@ class SftStage(TrainingStage):
     )
 
 
-def run_sft(job: TrainingJob) -> Done:
-    """Train on the stage's examples. Raises `InputError` for what TRL refuses."""
+def make_trainer(job: TrainingJob) -> Any:
+    """TRL's trainer, for the stage's examples."""
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
@@ -51,14 +51,13 @@ def run_sft(job: TrainingJob) -> Done:
     model = policy_model(job)
     if args.packing or args.padding_free:
         need_rows_apart(model, job.place)
-    trainer = SFTTrainer(
+    return SFTTrainer(
         model=model,
         args=args,
         train_dataset=dataset(job.examples.train),
         eval_dataset=dataset(job.examples.held_out),
         processing_class=job.template.tokenizer,
     )
-    return run_trainer(job, trainer)
 
 
 def _examples(view: Mapping[str, str], template: Template, settings: Mapping[str, Any]) -> MakeExample:
@@ -94,4 +93,4 @@ def _faults(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "eval_packing", message, "add 'packing' or 'padding_free'"
 
 
-KIND = TrainingKind(SftStage, run_sft, _examples, _faults)
+KIND = TrainingKind(SftStage, make_trainer, _examples, _faults)
