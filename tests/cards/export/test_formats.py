@@ -315,3 +315,9 @@ def described_by(form: str, kind: str, splits: dict[str, str], there: str | None
     assert beside is not None
     (text,) = beside(Files("d", kind, Path("out"), splits, lambda _: there)).values()
     return text
+
+
+def test_the_docs_tell_of_every_format_and_every_reason():
+    page = (Path(__file__).parents[3] / "docs" / "exports.md").read_text("utf-8")
+    assert [name for name in FORMATS if f"| `{name}` |" not in page] == []
+    assert [why for whys in LEFT_OUT.values() for why in whys.values() if f"`{why}`" not in page] == []

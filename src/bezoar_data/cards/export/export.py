@@ -145,7 +145,8 @@ def _chosen_rows(
 
     columns = {name: ds.field(name) for name in rows.schema.names}
     columns |= {_TAKEN: decided(taken), _ACCEPTED: decided(accepted)}
-    for batch in rows.scanner(columns=columns, batch_size=_CHUNK).to_batches():
+    few = {"batch_size": _CHUNK, "batch_readahead": 1, "fragment_readahead": 1}
+    for batch in rows.scanner(columns=columns, **few).to_batches():
         is_taken = pc.fill_null(batch.column(_TAKEN), False)
         kept = batch.filter(is_taken)
         looked_at = (kept if done.by_person else batch).column(_ACCEPTED)
