@@ -92,11 +92,12 @@ def pair(prompt: list[dict[str, Any]] = [USER], margin: float | None = None) -> 
     return Example(prompt, [SAID], [{"role": "assistant", "content": "b"}], margin)
 
 
-def written(form: str, example: Example) -> dict[str, Any]:
+def written(form: str, example: Example, kind: str = "messages") -> dict[str, Any]:
     """What the format writes of an example, as its file is read again. Raises `CannotHold`."""
     format_ = load_format(form)
     kept, _ = held(example, format_.held_of(example))
-    value: dict[str, Any] = json.loads(json.dumps(format_.convert({}, kept)))
+    convert = format_.converter(kind if example.rejected is None else "preference")
+    value: dict[str, Any] = json.loads(json.dumps(convert({}, kept)))
     return value
 
 
@@ -134,8 +135,6 @@ def test_what_is_written_is_read_again_as_the_same_conversation(form: str):
             messages = [
                 {"role": r, "content": t} for one in asked for r, t in zip(("user", "assistant"), one, strict=True)
             ]
-        elif messages is None:
-            messages = [*value["prompt"], *value["completion"]]
         again = read_view("messages", {"messages": messages, "system": system, "tools": value.get("tools")})
         assert isinstance(again, Example), (name, again)
         if form == "llama-factory":
@@ -201,8 +200,9 @@ def test_sharegpt_has_calls_as_turns_of_their_own():
 
 
 def test_trl_learns_one_answer_as_a_completion_and_a_dialogue_as_messages():
-    assert written("trl", talk([SYSTEM, USER, SAID])) == {"prompt": [SYSTEM, USER], "completion": [SAID]}
-    assert written("trl", talk([USER, SAID, USER, SAID])) == {"messages": [USER, SAID, USER, SAID]}
+    assert written("trl", talk([SYSTEM, USER, SAID]), "sft") == {"prompt": [SYSTEM, USER], "completion": [SAID]}
+    assert written("trl", talk([USER, SAID, USER, SAID]), "sft") == {"prompt": [USER, SAID, USER], "completion": [SAID]}
+    assert written("trl", talk([SYSTEM, USER, SAID])) == {"messages": [SYSTEM, USER, SAID]}
     assert written("trl", pair(margin=1.5)) == {
         "prompt": [USER],
         "chosen": [SAID],
@@ -221,9 +221,10 @@ def test_trl_takes_what_is_written_for_it_by_its_own_functions():
         if not left_out("trl", talk(turns)):
             value = written("trl", talk(turns))
             assert trl.is_conversational(value), name
-            rendered = trl.maybe_apply_chat_template(value, tokenizer)
-            text = rendered.get("text") or rendered["prompt"] + rendered["completion"]
-            assert text.count("<") == len(turns), name
+            assert trl.maybe_apply_chat_template(value, tokenizer)["text"].count("<") == len(turns), name
+    value = written("trl", talk([SYSTEM, USER, SAID]), "sft")
+    assert trl.is_conversational(value)
+    assert trl.maybe_apply_chat_template(value, tokenizer)["completion"] == "a"
     value = written("trl", pair([SYSTEM, USER], margin=1.0))
     rendered = trl.maybe_apply_chat_template(value, tokenizer)
     assert rendered == {"prompt": "<system>Be brief<user>q<assistant>", "chosen": "a", "rejected": "b"}

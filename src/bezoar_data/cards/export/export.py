@@ -161,6 +161,7 @@ class _Writing:
 
     def __init__(self, format_: Format, view: ChosenView, original: bool, done: Exported) -> None:
         self._format = format_
+        self._convert = format_.converter(view.kind)
         self._view = view
         self._original = original
         self._done = done
@@ -172,14 +173,14 @@ class _Writing:
         if not self._original and (better := corrected(row)) is not row:
             row, done.corrected = better, done.corrected + 1
         if not self._format.needs_view:
-            return _with_finite_numbers(self._format.convert(row, None), done)
+            return _with_finite_numbers(self._convert(row, None), done)
         example = read_view(self._view.kind, {role: row[name] for role, name in self._view.columns.items()})
         if isinstance(example, Unread):
             done.leave_out(example.reason, example.detail)
             return None
         try:
             example, cut = held(example, self._format.held_of(example))
-            value = self._format.convert(row, example)
+            value = self._convert(row, example)
         except CannotHold as why:
             done.leave_out(why.reason, why.detail)
             return None

@@ -4,6 +4,8 @@ A module has `convert(row, example)`, which gives a row's JSON object from its c
 and raises `CannotHold` where the format has no place for it. It may have
 
 - `NEEDS_VIEW = False`: it takes rows as they are, without a view;
+- `convert_dialogue`, in the place of `convert` for a view of whole conversations (`messages`): all rows of a file are
+  laid out alike;
 - `HOLDS`: what it writes of turns beside role and content (`export.held`); rows that mean more are left out before
   `convert` sees them. `PAIR_HOLDS` is the same of pairs, where that differs;
 - `beside(files)`: more files, which say how the trainer reads the rows; such a format is written as a folder.
@@ -21,6 +23,8 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.runs.conversations.views import Example
+
+Convert = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,16 @@ class Format:
     """One format, as its module describes it."""
 
     name: str
-    convert: Callable[[Mapping[str, Any], Any], dict[str, Any]]
+    convert: Convert
+    convert_dialogue: Convert
     needs_view: bool
     holds: frozenset[str]
     pair_holds: frozenset[str]
     beside: Callable[[Files], Mapping[str, str]] | None
+
+    def converter(self, kind: str) -> Convert:
+        """What makes a row's object, by the kind of the view."""
+        return self.convert_dialogue if kind == "messages" else self.convert
 
     def held_of(self, example: Example) -> frozenset[str]:
         return self.holds if example.rejected is None else self.pair_holds
@@ -62,6 +71,7 @@ def load_format(name: str) -> Format:
     return Format(
         name=name,
         convert=module.convert,
+        convert_dialogue=getattr(module, "convert_dialogue", module.convert),
         needs_view=getattr(module, "NEEDS_VIEW", True),
         holds=holds,
         pair_holds=getattr(module, "PAIR_HOLDS", holds),
