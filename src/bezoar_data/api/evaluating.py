@@ -28,10 +28,13 @@ def evaluate(
     out: str | Path = "evaluated",
     stages: Sequence[str] = (),
     trained: str | Path = "trained",
+    runs: str | Path = "runs",
     revision: str | None = None,
     quiet: bool = False,
 ) -> tuple[list[Evaluation], Path]:
     """Evaluate models on a suite: of a recipe its base and every stage that is trained, or those named in `stages`.
+
+    Data that the models were trained on, where their builds lie in `runs`, are searched for the suite's items.
 
     Returns the evaluations and the folder that holds one for each model, `out`/NAME/SUITE. What is done already is not
     done again. Raises `InputError`.
@@ -48,7 +51,7 @@ def evaluate(
             name = name or target.name
     _need_names(targets)
     folder = Path(out) / (name if len(models) == 1 else "models") / loaded.file.name
-    return run(loaded, targets, folder, (lambda text: None) if quiet else _say), folder
+    return run(loaded, targets, folder, Path(runs), (lambda text: None) if quiet else _say), folder
 
 
 def plan_evaluation(suite: str | Path) -> list[dict[str, Any]]:

@@ -42,6 +42,10 @@ def evaluate(
     trained: Annotated[Path, typer.Option("--trained", help="The folder that holds trained recipes.")] = Path(
         "trained"
     ),
+    runs: Annotated[
+        Path,
+        typer.Option("--runs", help="The folder that holds the runs; what models learnt from is searched for items."),
+    ] = Path("runs"),
     out: Annotated[Path, typer.Option("--out", help="Where results are left, in NAME/SUITE/MODEL.")] = Path(
         "evaluated"
     ),
@@ -58,7 +62,7 @@ def evaluate(
             typer.echo(suite_text(planned))
         return
     done, folder = evaluated(
-        models, suite, out=out, stages=stage or (), trained=trained, revision=revision, quiet=as_json
+        models, suite, out=out, stages=stage or (), trained=trained, runs=runs, revision=revision, quiet=as_json
     )
     if as_json:
         value = {"ok": True, "folder": str(folder), "models": [one.as_json() for one in done]}

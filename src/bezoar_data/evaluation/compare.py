@@ -7,7 +7,7 @@ what data did (Wang et al. 2023, arXiv 2306.04751).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bezoar_data.config.errors import InputError
@@ -57,13 +57,16 @@ class Comparison:
     second: str
     tasks: tuple[Compared, ...]
     facets: tuple[Compared, ...]
+    leaked: tuple[Compared, ...]
+    """Tasks of which items stand in the training data of either, without these items and on these alone."""
     missing: tuple[str, ...]
     """Tasks that one model alone was evaluated on."""
 
     def as_json(self) -> dict[str, Any]:
         return {
             "first": self.first, "second": self.second, "tasks": [t.as_json() for t in self.tasks],
-            "facets": [f.as_json() for f in self.facets], "missing": list(self.missing), "alpha": round(ALPHA, 4),
+            "facets": [f.as_json() for f in self.facets], "leaked": [one.as_json() for one in self.leaked],
+            "missing": list(self.missing), "alpha": round(ALPHA, 4),
         }  # fmt: skip
 
 
@@ -81,7 +84,13 @@ def compare(first: Evaluated, second: Evaluated, *, exact: bool = False, metrics
         {name: (pair.metric, pair.difference(exact), pair.sign, pair.unpaired) for name, pair in pairs.items()}
     )
     missing = sorted(first.tasks.keys() ^ second.tasks.keys())
-    return Comparison(first.name, second.name, tasks, _facets(pairs, exact), tuple(missing))
+    leaked = _corrected({
+        f"{name}, {part}": (pair.metric, pair.of(chosen).difference(exact), pair.sign, 0)
+        for name, pair in pairs.items()
+        for part, chosen in (("clean", False), ("leaked", True))
+        if pair.flagged and chosen in pair.flags
+    })  # fmt: skip
+    return Comparison(first.name, second.name, tasks, _facets(pairs, exact), leaked, tuple(missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,19 @@ class _Pair:
     second: list[float]
     groups: list[str] | None
     unpaired: int
+    flags: list[bool]
+    """Of each item, whether it stands in the training data of either."""
+
+    @property
+    def flagged(self) -> bool:
+        return any(self.flags)
+
+    def of(self, flag: bool) -> _Pair:
+        """The items of this flag alone."""
+        chosen = [i for i, one in enumerate(self.flags) if one is flag]
+        groups = [self.groups[i] for i in chosen] if self.groups is not None else None
+        first, second = ([side[i] for i in chosen] for side in (self.first, self.second))
+        return replace(self, first=first, second=second, groups=groups, flags=[flag] * len(chosen))
 
     def difference(self, exact: bool) -> Difference:
         return difference(self.first, self.second, self.groups, exact=exact)
@@ -120,6 +142,7 @@ def _pair(name: str, first: Evaluated, second: Evaluated, wanted: str | None) ->
         [right[item] for item in items],
         _groups(a, items),
         len(left.keys() ^ right.keys()),
+        [item in a.flagged or item in b.flagged for item in items],
     )
 
 

@@ -22,6 +22,7 @@ from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.suite import DataFile, LoadedSuite, SuiteTask
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.yaml.document import load_yaml
+from bezoar_data.measures.words import text_of
 from bezoar_data.runs.hashing import sha256_of
 
 _BUILDERS = {"json": "json", "jsonl": "json", "csv": "csv", "tsv": "csv", "parquet": "parquet"}
@@ -170,6 +171,13 @@ def metrics_of(figures: Mapping[str, Any]) -> dict[str, dict[str, float | None]]
 def metric_name(metric: str, filtered: str) -> str:
     """As we call it: the filter only where it has a name."""
     return metric if filtered == _NO_FILTER else f"{metric},{filtered}"
+
+
+def question_of(loaded: Any, name: str, document: Any) -> str:
+    """What a task asks of a document, without the examples that come before it."""
+    tasks = loaded.get_all_tasks() if hasattr(loaded, "get_all_tasks") else [loaded]
+    asked = next(task for task in tasks if task.task_name == name).doc_to_text(document)
+    return text_of(document) if isinstance(asked, int) else str(asked)
 
 
 def items_of(samples: list[Mapping[str, Any]], group_by: str | None) -> Iterator[dict[str, Any]]:

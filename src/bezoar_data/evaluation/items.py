@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ class TaskItems:
     groups: Mapping[str, str]
     """Item → the group it is drawn with; empty where items stand for themselves."""
     prompts: Mapping[str, str]
+    questions: Mapping[str, str]
+    """What each item asks, without the examples before it; empty for the harness's own output."""
+    flagged: frozenset[str] = frozenset()
+    """Items that stand in the data that the model was trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,11 @@ def read_evaluated(folder: Path) -> Evaluated:
     `InputError`."""
     if (folder / EVALUATION).is_file():
         record = Evaluation.read(folder / EVALUATION)
-        tasks = {task.task: _ours(folder, task) for task in record.tasks}
+        tasks = {}
+        for task in record.tasks:
+            flagged = record.contamination.tasks.get(task.task)
+            items = _ours(folder, task)
+            tasks[task.task] = replace(items, flagged=frozenset(flagged.items)) if flagged is not None else items
         return Evaluated(record.model.name, folder, tasks, record)
     files = sorted(folder.rglob(_SAMPLES)) if folder.is_dir() else []
     if not files:
@@ -99,10 +107,13 @@ def _task(rows: list[dict[str, Any]], metric: str, facet: str | None, lower: fro
     scores: dict[str, dict[str, float]] = {}
     groups: dict[str, str] = {}
     prompts: dict[str, str] = {}
+    questions: dict[str, str] = {}
     for row in rows:
         item = f"{row['task']}/{row['item']}"
         scores.setdefault(row["metric"], {})[item] = row["value"]
         prompts[item] = row["prompt"]
+        if "question" in row:
+            questions[item] = row["question"]
         if row["group"] is not None:
             groups[item] = f"{row['task']}/{row['group']}"
-    return TaskItems(facet, metric, lower, scores, groups, prompts)
+    return TaskItems(facet, metric, lower, scores, groups, prompts, questions)

@@ -66,6 +66,32 @@ class TaskResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contaminated:
+    """A task of which items stand in the data that the model was trained on."""
+
+    cards: Mapping[str, int]
+    """How many of its items each dataset holds, by card."""
+    items: tuple[str, ...]
+    """The items that were found."""
+    clean: float | None
+    """The score of the others; None where there are none."""
+    flagged: float
+    """The score of those that were found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contamination:
+    """What was found of a suite in the data that a model was trained on."""
+
+    checked: tuple[str, ...]
+    """Cards whose rows were looked through."""
+    unchecked: tuple[str, ...]
+    """Cards whose build is not here."""
+    tasks: Mapping[str, Contaminated]
+    """Only those of which something was found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation(Record):
     """`evaluation.json`."""
 
@@ -80,6 +106,7 @@ class Evaluation(Record):
     settings: Mapping[str, Any]
     software: Mapping[str, str]
     tasks: tuple[TaskResult, ...]
+    contamination: Contamination
 
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +122,7 @@ def write_items(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    texts = ("task", "item", "group", "metric", "prompt", "target", "answer")
+    texts = ("task", "item", "group", "metric", "question", "prompt", "target", "answer")
     schema = pa.schema([*((name, pa.string()) for name in texts), ("value", pa.float64())])
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,17 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.suite import LoadedSuite
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.evaluation import harness
-from bezoar_data.evaluation.record import EVALUATION, Evaluation, TaskResult, items_file, write_items
+from bezoar_data.evaluation.contamination import datasets_in, items_in_rows
+from bezoar_data.evaluation.items import TaskItems, read_evaluated
+from bezoar_data.evaluation.record import (
+    EVALUATION,
+    Contaminated,
+    Contamination,
+    Evaluation,
+    TaskResult,
+    items_file,
+    write_items,
+)
 from bezoar_data.evaluation.targets import Target, has_template, load
 from bezoar_data.measures.paired import DISCORDANT, smallest_difference
 from bezoar_data.runs.hashing import sha256_of
@@ -43,13 +53,20 @@ class _Tasks:
         return harness.evaluate(model, task, self.loaded(task), self.suite, self._manager)
 
 
-def evaluate(suite: LoadedSuite, targets: Sequence[Target], out: Path, say: Say) -> list[Evaluation]:
+def evaluate(suite: LoadedSuite, targets: Sequence[Target], out: Path, runs: Path, say: Say) -> list[Evaluation]:
     """Evaluate every target on every task of the suite that is not done, into `out`/TARGET.
+
+    `runs` is the folder that holds the datasets the targets were trained on: their rows are searched for the items.
 
     Raises `InputError` for what cannot be loaded or run; what is done by then stays, and the same call goes on.
     """
-    tasks = _Tasks(suite)
-    return [_evaluate_one(tasks, target, out / target.name, say) for target in targets]
+    tasks, done, datasets = _Tasks(suite), [], datasets_in(runs)
+    for target in targets:
+        evaluation = _evaluate_one(tasks, target, out / target.name, say)
+        evaluation = replace(evaluation, contamination=_contamination(evaluation, out / target.name, datasets))
+        evaluation.write(out / target.name)
+        done.append(evaluation)
+    return done
 
 
 def plan(suite: LoadedSuite) -> list[dict[str, Any]]:
@@ -76,6 +93,7 @@ def _evaluate_one(tasks: _Tasks, target: Target, folder: Path, say: Say) -> Eval
         settings={"seed": suite.file.seed, "batch_size": suite.file.batch_size},
         software={name: version(name) for name in ("lm-eval", "transformers", "torch", "peft")},
         tasks=tuple(done[key] for key in keys if key in done),
+        contamination=Contamination(checked=(), unchecked=(), tasks={}),
     )
     if len(evaluation.tasks) == len(keys):
         say(f"{target.name}: done already")
@@ -101,7 +119,7 @@ def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) 
     figures = {**results["results"], **results.get("groups", {})}
     name = task.name if task.name in figures else next(iter(results["results"]))
     metrics = harness.metrics_of(figures[name])
-    rows = list(_items(results, task))
+    rows = list(_items(results, task, tasks.loaded(task)))
     items = len({(row["task"], row["item"]) for row in rows})
     single = harness.means(rows, metrics)
     rows = [row for row in rows if row["metric"] in single]
@@ -122,10 +140,11 @@ def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) 
     )
 
 
-def _items(results: Any, task: harness.Task) -> Iterator[dict[str, Any]]:
+def _items(results: Any, task: harness.Task, loaded: Any) -> Iterator[dict[str, Any]]:
     for name, samples in results["samples"].items():
+        questions = {s["doc_hash"]: harness.question_of(loaded, name, s["doc"]) for s in samples}
         for row in harness.items_of(samples, task.asked.group_by):
-            yield {**row, "task": name}
+            yield {**row, "task": name, "question": questions[row["item"].partition("#")[0]]}
 
 
 def _main_metric(task: harness.Task, metrics: Sequence[str]) -> str:
@@ -146,6 +165,32 @@ def _main_metric(task: harness.Task, metrics: Sequence[str]) -> str:
 def _version(results: Any, name: str) -> str | None:
     found = results.get("versions", {}).get(name)
     return None if found in (None, "N/A") else str(found)
+
+
+def _contamination(evaluation: Evaluation, folder: Path, datasets: Mapping[str, Path]) -> Contamination:
+    """The items that stand in the data the model was trained on, where that is here."""
+    here = {one.card: datasets[one.lock] for one in evaluation.model.trained_on if one.lock in datasets}
+    unchecked = tuple(sorted({one.card for one in evaluation.model.trained_on} - here.keys()))
+    items = read_evaluated(folder).tasks if here else {}
+    found: dict[str, dict[str, set[str]]] = {}
+    for card, dataset in here.items():
+        questions = {(task, item): text for task, one in items.items() for item, text in one.questions.items()}
+        for task, item in items_in_rows(questions, dataset):
+            found.setdefault(task, {}).setdefault(card, set()).add(item)
+    tasks = {task: _contaminated(items[task], by_card) for task, by_card in sorted(found.items())}
+    return Contamination(checked=tuple(sorted(here)), unchecked=unchecked, tasks=tasks)
+
+
+def _contaminated(task: TaskItems, by_card: Mapping[str, set[str]]) -> Contaminated:
+    flagged, scores = set().union(*by_card.values()), task.scores.get(task.metric, {})
+    clean = [score for item, score in scores.items() if item not in flagged]
+    hit = [score for item, score in scores.items() if item in flagged]
+    return Contaminated(
+        cards={card: len(items) for card, items in sorted(by_card.items())},
+        items=tuple(sorted(flagged)),
+        clean=sum(clean) / len(clean) if clean else None,
+        flagged=sum(hit) / len(hit) if hit else 0.0,
+    )
 
 
 def _known(folder: Path) -> tuple[TaskResult, ...]:

@@ -23,7 +23,7 @@ def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False
             row.append(_figure(found) if found is not None else "-")
         table.append(row)
     lines = [f"{first.suite['name']}, by the LM Evaluation Harness {first.software['lm-eval']}:", ""]
-    return "\n".join([*lines, *_rendered(table, markdown)])
+    return "\n".join([*lines, *_rendered(table, markdown), *_contamination(evaluations)])
 
 
 def suite_text(tasks: Sequence[Mapping[str, Any]]) -> str:
@@ -47,6 +47,9 @@ def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:
     lines += _rendered(_table(comparison.tasks, comparison), markdown)
     if comparison.facets:
         lines += ["", "By facet:", "", *_rendered(_table(comparison.facets, comparison), markdown)]
+    if comparison.leaked:
+        lines += ["", "Items that stand in the training data of either, and the others:", ""]
+        lines += _rendered(_table(comparison.leaked, comparison), markdown)
     lines += ["", *_remarks(comparison)]
     return "\n".join(lines)
 
@@ -75,6 +78,18 @@ def _remarks(comparison: Comparison) -> Iterator[str]:
         yield f"{left_out:,} items that one of the two alone has are left out."
     if comparison.missing:
         yield f"Evaluated on one of the two alone: {', '.join(comparison.missing)}."
+
+
+def _contamination(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    for one in evaluations:
+        found = one.contamination
+        for task, told in found.tasks.items():
+            cards = ", ".join(f"{card} ({count:,})" for card, count in told.cards.items())
+            clean = f"{told.clean:.3f}" if told.clean is not None else "none"
+            yield f"\n{one.model.name}, {task}: {len(told.items):,} items stand in its training data, {cards}:"
+            yield f"  {told.flagged:.3f} on these, {clean} on the others"
+        if found.unchecked:
+            yield f"\n{one.model.name}: not searched for the items, as it is not here: {', '.join(found.unchecked)}"
 
 
 def _figure(task: TaskResult) -> str:
