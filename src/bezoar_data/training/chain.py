@@ -19,6 +19,7 @@ from bezoar_data.training.folder import RECIPE, TrainingFolder
 from bezoar_data.training.models import Start
 from bezoar_data.training.planned import PlannedStage, Prepared
 from bezoar_data.training.progress import Progress
+from bezoar_data.training.round_trip import check_round_trip
 from bezoar_data.training.stage_record import stage_record
 from bezoar_data.training.stages.base import StageJob, StageKind, TrainingJob, TrainingKind
 from bezoar_data.training.stages.registry import stage_kinds
@@ -90,6 +91,8 @@ def _run(
         done = kind.run(StageJob(*common))
     if done is not None and is_first():
         result = work / "result"
+        if (result / "tokenizer_config.json").is_file():
+            check_round_trip(result, prepared.template, place)
         write_text(result / RECIPE, recipe.path.read_text("utf-8"))
         record = stage_record(recipe, planned, prepared.template, done, before, result)
         write_json(result / STAGE_FILE, record.as_json())

@@ -68,7 +68,7 @@ def stage_key(
     """What decides the weights that a stage leaves."""
     # What a training stage says of its rows and settings is in those themselves.
     said = stage.model_dump(mode="json", exclude=set(TrainingStage.model_fields) - {"use"})
-    common = digest("weights", start_key, said, template.source)
+    common = digest("weights", start_key, said, template.decides)
     if training is None:
         return common
     settings = training.settings.full
@@ -146,7 +146,7 @@ def changes(
         yield f"it was a '{record.use}' stage"
     if not start_stands:
         yield f"'{planned.start}', which it goes on from, is another"
-    if record.template["sha256"] != hashlib.sha256(template.source.encode()).hexdigest():
+    if record.template["sha256"] != hashlib.sha256(template.served.encode()).hexdigest():
         yield "the template"
     training = planned.training
     if training is None or record.data is None:

@@ -51,7 +51,7 @@ def stage_record(
         quantisation=file.quantisation,
         template={
             "name": "tokenizer" if file.template == TOKENIZERS_OWN else Path(file.template).name,
-            "sha256": hashlib.sha256(template.source.encode()).hexdigest(),
+            "sha256": hashlib.sha256(template.served.encode()).hexdigest(),
         },
         kernels=estimate.kernels.as_json() if estimate else None,
         machine=estimate.machine.as_json() if estimate else None,

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bezoar_data.config.errors import InputError, raise_errors
-from bezoar_data.config.files.recipe import TOKENIZERS_OWN, LoadedRecipe
+from bezoar_data.config.files.recipe import LoadedRecipe
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.stage_record import StageRecord
 from bezoar_data.training.bases import base_key, check_base, source
@@ -29,9 +29,12 @@ from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
 from bezoar_data.training.policy import Commercial, enforce_policy
 from bezoar_data.training.progress import Progress
 from bezoar_data.training.random_base import make_tokenizer
+from bezoar_data.training.round_trip import check_template
 from bezoar_data.training.settings import adapter_settings, fit, setting_place, with_defaults, written_settings
 from bezoar_data.training.stages.base import TrainingKind
 from bezoar_data.training.stages.registry import load_recipe, stage_kinds
+
+_OTHERWISE = "in a history the template writes them otherwise than a model says them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial,
     base = base_key(recipe, template.tokenizer)
     trainings = _trainings(recipe, cards, rows, template, estimator)
     stages = plan_stages(recipe, folder, template, trainings, base, keep)
-    warnings = (*_warnings(stages), *_other_versions(folder, stages))
+    warnings = (*_warnings(template, stages), *_other_versions(folder, stages))
     return Prepared(recipe, folder, template, stages, base, estimator.model_config, warnings)
 
 
@@ -108,9 +111,7 @@ def _template(recipe: LoadedRecipe, rows: Mapping[int, StageRows]) -> Template:
         tokenizer = make_tokenizer(file.base.make, _texts(rows))
     else:
         tokenizer = load_tokenizer(source(recipe), place)
-    if file.template == TOKENIZERS_OWN:
-        return load_template(tokenizer, None, place)
-    return load_template(tokenizer, recipe.resolve(file.template), recipe.document.place(("template",)))
+    return load_template(recipe, tokenizer)
 
 
 def _texts(rows: Mapping[int, StageRows]) -> Iterator[str]:
@@ -145,6 +146,7 @@ def _trainings(
         problems += _no_steps(recipe, i, found[i])
         problems += _too_long(recipe, i, found[i], estimator)
     raise_errors(problems)
+    check_template(template, recipe.document.place(("template",)))
     return found
 
 
@@ -155,7 +157,7 @@ def _training(
     assert isinstance(kind, TrainingKind)  # noqa: S101 (it has a card)
     written = written_settings(recipe, stage)
     full = with_defaults(stage.trainer, written)
-    examples = make_examples(rows, kind.examples(rows.view, template, full), full)
+    examples = make_examples(rows, kind.examples(rows, template, full), full)
     settings = fit(stage.trainer, written, len(examples.train), len(examples.held_out), world_size())
     adapter = adapter_settings(recipe, stage)
     sequences = [kind.sequences(example) for example in examples.train]
@@ -188,8 +190,9 @@ def _too_long(recipe: LoadedRecipe, i: int, training: PlannedTraining, estimator
         yield Problem("too-long", message, place, f"say 'max_length: {positions}', or less")
 
 
-def _warnings(stages: list[PlannedStage]) -> Iterator[str]:
+def _warnings(template: Template, stages: list[PlannedStage]) -> Iterator[str]:
     """What a person should know before training starts: rows cut short, left out, on both sides."""
+    yield from template.notes
     for planned in stages:
         if planned.training is None:
             continue
@@ -197,8 +200,11 @@ def _warnings(stages: list[PlannedStage]) -> Iterator[str]:
             name = f"{planned.stage.id}, {side}:"
             if counted.truncated:
                 yield f"{name} {counted.truncated:,} of {counted.examples:,} examples are longer than max_length; cut"
+            if counted.replies_passed:
+                yield f"{name} {counted.replies_passed:,} earlier replies are not learnt: {_OTHERWISE}"
             for why, number in sorted(counted.left_out.items()):
                 yield f"{name} {number:,} of {counted.rows:,} rows left out: {why}"
+        yield from (f"{planned.stage.id}: {note}" for note in planned.training.rows.notes)
         shared = sum(1 for _ in seeds_on_both_sides(planned.training.rows))
         if shared:
             yield f"{planned.stage.id}: rows of {shared:,} seeds stand on both sides of the dataset's own splits"

@@ -26,11 +26,17 @@ VIEW = {"prompt": "ask", "response": "say"}
 def read(tmp_path: Path, recipe: Recipe) -> Any:
     """Reads the rows of a stage from a dataset of ten rows, judged or reviewed."""
 
-    def rows_of(view: dict[str, str] = VIEW, stage: dict[str, Any] | None = None, **columns: list[Any]) -> StageRows:
+    def rows_of(
+        view: dict[str, str] = VIEW, stage: dict[str, Any] | None = None, validation: int = 0, **columns: list[Any]
+    ) -> StageRows:
         dataset = tmp_path / "dataset"
         (dataset / "data").mkdir(parents=True, exist_ok=True)
         texts = {"ask": [f"Q{i}" for i in range(10)], "say": [f"A{i}" for i in range(10)]}
-        pq.write_table(pa.table(texts | columns), dataset / "data" / "train-00000-of-00001.parquet")
+        table = pa.table({**texts, **columns})
+        held = table.num_rows - validation
+        for name, part in {"train": table.slice(0, held), "validation": table.slice(held)}.items():
+            if part.num_rows:
+                pq.write_table(part, dataset / "data" / f"{name}-00000-of-00001.parquet")
         (dataset / "README.md").write_text(f"---\nbezoar: {json.dumps({'views': {'sft': view}})}\n---\n")
         (dataset / "lock.json").write_text(json.dumps(SAMPLE.as_json()))
         loaded = load_recipe(recipe([{"use": "sft", "card": card("lamini"), **(stage or {})}]))
@@ -92,3 +98,36 @@ def test_rows_that_nobody_accepted_leave_nothing_to_train_on(read: Any):
     with pytest.raises(InputError) as error:
         read({**VIEW, "where": "judge_rating > 99"}, **judge())
     assert "judge_rating > 99" in error.value.problems[0].hint
+
+
+FIFTY_ONE = {"ask": [f"Q{i}" for i in range(51)], "say": [f"A{i}" for i in range(51)]}
+
+
+def test_rows_are_held_out_once(read: Any):
+    """Of all accepted rows, those among them that the dataset holds out itself."""
+    rows = read(stage={"split": {"validation": 0.2}}, validation=9, **FIFTY_ONE)
+    assert (len(rows.train), len(rows.held_out), rows.passed_over) == (41, 10, 0)
+    assert len({row["say"] for row in (*rows.train, *rows.held_out)}) == 51
+    assert "held out once" in rows.notes[0]
+    rows = read(stage={"split": {"validation": "validation"}}, validation=9, **FIFTY_ONE)
+    assert (len(rows.train), len(rows.held_out), rows.notes) == (42, 9, ())
+    rows = read(stage={"split": {"train": "train", "validation": 0.2}}, validation=9, **FIFTY_ONE)
+    assert (len(rows.train), len(rows.held_out), rows.notes) == (34, 8, ())
+
+
+def test_so_many_rows_are_drawn_by_the_seed(read: Any):
+    def drawn(**split: Any) -> list[str]:
+        return [row["say"] for row in read(stage={"split": split}, **FIFTY_ONE).train]
+
+    first = drawn(rows=12)
+    assert (len(first), first, drawn(rows=12)) == (12, sorted(first, key=lambda say: int(say[1:])), first)
+    assert first != [f"A{i}" for i in range(12)], "it is not the head"
+    assert drawn(rows=12, seed=7) != first
+    assert len(drawn(rows=900)) == 51
+
+
+def test_a_share_far_from_the_wanted_one_is_told(read: Any):
+    seeds = [["one"]] * 48 + [["two"], ["three"], ["four"]]
+    rows = read(stage={"split": {"validation": 0.2}}, seed_ids=seeds, **FIFTY_ONE)
+    assert (len(rows.train), len(rows.held_out)) == (48, 3)
+    assert rows.notes[0].startswith("wanted 20.0% held out, got 5.9% (3 of 51 rows)")

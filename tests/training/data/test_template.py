@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.recipe import RandomModel
 from bezoar_data.config.problems import Place
 from bezoar_data.training.data.examples import Examples, StageRows, make_examples
-from bezoar_data.training.data.template import Template, Unusable, load_template
+from bezoar_data.training.data.template import Template, Unusable
 from bezoar_data.training.random_base import make_tokenizer
 from bezoar_data.training.stages.base import TrainingKind
 from bezoar_data.training.stages.dpo import KIND as dpo
@@ -38,11 +39,15 @@ def tokenizer() -> Any:
 @pytest.fixture(scope="module", params=["alpaca-modified", "tulu", "zephyr", "chatml"])
 def template(request: pytest.FixtureRequest, tokenizer: Any) -> Template:
     if request.param != "chatml":
-        return load_template(tokenizer, TEMPLATES / f"{request.param}.jinja", Place("r.yaml"))
+        return from_file(tokenizer, TEMPLATES / f"{request.param}.jinja")
     own = make_tokenizer(RandomModel(vocab_size=400), WORDS)
     own.add_special_tokens({"eos_token": "<|im_end|>"})
     own.chat_template = CHATML
-    return load_template(own, None, Place("r.yaml"))
+    return Template(own, CHATML, Place("r.yaml"))
+
+
+def from_file(tokenizer: Any, file: Path) -> Template:
+    return Template(tokenizer, file.read_text(), Place("r.yaml"))
 
 
 def learnt(template: Template, ids: list[int], labels: list[int]) -> str:
@@ -70,7 +75,7 @@ def test_the_prompt_and_the_last_reply_are_the_whole(template: Template, message
 
 
 def test_the_reply_follows_the_colon_directly(tokenizer: Any):
-    encoded = load_template(tokenizer, ALPACA, Place("r.yaml")).encode(ONE)
+    encoded = from_file(tokenizer, ALPACA).encode(ONE)
     text = tokenizer.decode(encoded.ids, clean_up_tokenization_spaces=False)
     assert text.endswith("\n\n### Instruction:\nWhat is it?\n\n### Response:" + AWKWARD + "</s>")
     assert text.startswith("### System:\nBelow is an instruction that describes a task")
@@ -85,7 +90,7 @@ def test_the_reply_follows_the_colon_directly(tokenizer: Any):
 )  # fmt: skip
 def test_a_conversation_in_the_published_format(tokenizer: Any, name: str, text: str):
     """And a prompt ends where a reply begins."""
-    template = load_template(tokenizer, TEMPLATES / f"{name}.jinja", Place("r.yaml"))
+    template = from_file(tokenizer, TEMPLATES / f"{name}.jinja")
     said = zip(("system", "user", "assistant", "user", "assistant"), "SABCD", strict=True)
     turns = [{"role": role, "content": content} for role, content in said]
     assert tokenizer.decode(template.encode(turns).ids, clean_up_tokenization_spaces=False) == text
@@ -97,7 +102,7 @@ def test_a_conversation_in_the_published_format(tokenizer: Any, name: str, text:
 
 def test_a_token_on_both_sides_of_the_border_is_cut(tokenizer: Any):
     messages = [ONE[0], {"role": "assistant", "content": '"Yes"'}]
-    template = load_template(tokenizer, ALPACA, Place("r.yaml"))
+    template = from_file(tokenizer, ALPACA)
     joined = tokenizer('### Response:"Yes"', add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     assert any(a < 13 < b for a, b in joined), "the words do not join; the test shows nothing"
     encoded = template.encode(messages)
@@ -105,7 +110,7 @@ def test_a_token_on_both_sides_of_the_border_is_cut(tokenizer: Any):
 
 
 def made_of(kind: TrainingKind, rows: StageRows, template: Template, settings: dict[str, Any]) -> Examples:
-    return make_examples(rows, kind.examples(rows.view, template, settings), settings)
+    return make_examples(rows, kind.examples(rows, template, settings), settings)
 
 
 def test_the_whole_text_is_learnt_where_the_recipe_says_so(template: Template):
@@ -142,7 +147,7 @@ def test_pairs_share_their_prompt_and_identical_ones_are_left_out(template: Temp
 
 def test_a_template_that_ends_no_reply_is_refused(tokenizer: Any):
     with pytest.raises(InputError, match="does not end a reply"):
-        Template(tokenizer, "{% for m in messages %}{{ m.content }}{% endfor %}", Place("r.yaml"), own=True)
+        Template(tokenizer, "{% for m in messages %}{{ m.content }}{% endfor %}", Place("r.yaml"))
 
 
 def test_an_unknown_role_is_a_reason_not_a_crash(template: Template):

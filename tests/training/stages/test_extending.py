@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from bezoar_data.config.files.recipe import TrainingStage
-from bezoar_data.training.data.examples import Counted, MakeExample
+from bezoar_data.training.data.examples import Counted, MakeExample, StageRows
 from bezoar_data.training.data.packing import Example
 from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import Template
@@ -60,9 +60,9 @@ def make_trainer(job: TrainingJob) -> Any:
     )
 
 
-def examples(view: Mapping[str, str], template: Template, settings: Mapping[str, Any]) -> MakeExample:
+def examples(rows: StageRows, template: Template, settings: Mapping[str, Any]) -> MakeExample:
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        pair = read_row(view, row)
+        pair = read_row(rows.view, row)
         sides = [template.encode(side).ids[: settings["max_length"]] for side in (pair.messages, pair.worse)]
         counted.tokens += sum(map(len, sides))
         return {"chosen_ids": sides[0], "rejected_ids": sides[1]}

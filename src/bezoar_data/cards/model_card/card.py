@@ -176,8 +176,10 @@ def _use(stage: StageRecord) -> Iterator[str]:
     load = "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
     model = 'AutoModelForCausalLM.from_pretrained(".")'
     if stage.base_lineage is not None:
-        load = "from peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer\n\n"
-        model = 'AutoPeftModelForCausalLM.from_pretrained(".")'
+        load = "from peft import AutoPeftModelForCausalLM\nfrom transformers import AutoTokenizer, GenerationConfig\n\n"
+        # What ends an answer stands beside the adapter; its base may end at another token.
+        model = 'AutoPeftModelForCausalLM.from_pretrained(".")\n'
+        model += 'model.generation_config = GenerationConfig.from_pretrained(".")'
     ask = (
         'tokenizer = AutoTokenizer.from_pretrained(".")\n'
         f"model = {model}\n"

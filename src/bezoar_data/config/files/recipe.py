@@ -21,6 +21,8 @@ from bezoar_data.config.yaml import Document
 
 TOKENIZERS_OWN = "tokenizer"
 """The template that comes with the base model's tokenizer."""
+TRLS = "trl:"
+"""How the name of a template that comes with TRL begins."""
 
 _Name = Annotated[str, Field(min_length=1)]
 _Settings = dict[str, Any]
@@ -108,17 +110,20 @@ class Split(Strict):
     train: _Name = Field(default="train", description="The split of the dataset to train on.", examples=["train"])
     rows: Annotated[int, Field(gt=0)] | None = Field(
         default=None,
-        description="Only the first so many of its rows that `where` chooses, before anything is shuffled.",
+        description="Only so many of its rows that `where` chooses, drawn by the seed.",
         examples=[100000],
     )
     validation: _Name | Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,
-        description="What the loss is watched on: a fraction of the training rows to hold out, grouped by seed so that "
-        "parent and child stay on one side, or the name of another split.",
+        description="What the loss is watched on: a fraction of the rows to hold out, grouped by seed so that parent "
+        "and child stay on one side, or the name of another split. A fraction is one of all rows, the dataset's own "
+        "validation split among them, unless `train` is written as well.",
         examples=[0.2, "validation"],
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
-        default=None, description="The seed that draws the rows held out; the recipe's by default.", examples=[42]
+        default=None,
+        description="The seed that draws rows and those held out; the recipe's by default.",
+        examples=[42],
     )
 
 
@@ -257,9 +262,29 @@ class RecipeFile(Strict):
     )
     template: _Name = Field(
         default=TOKENIZERS_OWN,
-        description="How turns become text: 'tokenizer' for the base's own chat template, or a .jinja file relative to "
-        "this one.",
-        examples=["templates/alpaca.jinja", TOKENIZERS_OWN],
+        description="How turns become text: 'tokenizer' for the base's own chat template, 'trl:' and the name of one "
+        "that TRL brings, or a .jinja file relative to this one.",
+        examples=["templates/alpaca.jinja", TOKENIZERS_OWN, "trl:qwen3"],
+    )
+    end_of_turn: _Name | None = Field(
+        default=None,
+        description="The token that ends a reply; by default the one that the template writes after it.",
+        examples=["<|im_end|>"],
+    )
+    eos_token: _Name | None = Field(
+        default=None,
+        description="The tokenizer's end-of-text token, in the place of the base's.",
+        examples=["<|im_end|>"],
+    )
+    add_tokens: tuple[_Name, ...] = Field(
+        default=(),
+        description="Tokens that the base lacks, such as those of its template. Their embeddings are new and trained.",
+        examples=[["<|im_start|>", "<|im_end|>"]],
+    )
+    reasoning: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="Whether the reasoning before replies is trained on, or left out of them.",
+        examples=["drop"],
     )
     training: _Settings = Field(
         default_factory=dict,

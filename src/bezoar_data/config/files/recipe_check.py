@@ -10,7 +10,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.files.licence_names import licence_problem
-from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, LoadedRecipe, Stage, TrainingStage, recipe_model
+from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, TRLS, LoadedRecipe, Stage, TrainingStage, recipe_model
 from bezoar_data.config.files.trainer_settings import LORA, QUANTISATION, TAKEN, shared_settings, trainer_settings
 from bezoar_data.config.paths import relative_to_cwd, similar_file_hint
 from bezoar_data.config.problems import Problem, did_you_mean
@@ -188,7 +188,7 @@ def _check_kind_of_base(recipe: LoadedRecipe) -> Iterator[Problem]:
 
 def _check_template(recipe: LoadedRecipe) -> Iterator[Problem]:
     document = recipe.document
-    if recipe.file.template != TOKENIZERS_OWN:
+    if recipe.file.template != TOKENIZERS_OWN and not recipe.file.template.startswith(TRLS):
         file = recipe.resolve(recipe.file.template)
         if file.suffix != ".jinja":
             hint = did_you_mean(recipe.file.template, [TOKENIZERS_OWN]) + "; a template of your own is a .jinja file"

@@ -6,6 +6,7 @@ or a pulled one). Either way the rows are those that the dataset's lock names, b
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,29 +116,65 @@ def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
     stage = card.stage
     split = stage.split if isinstance(stage.split, Split) else Split(train=stage.split)
     kind, view = _view(card)
-    table = _table(card.folder, split.train)
+    names, notes = _splits(card.folder, split)
+    table = _table(card.folder, *names)
     _check_columns(card, view.columns, table)
     where = _where(recipe, card, kind, view, table.schema)
     rows = _chosen(table, where)
-    if split.rows is not None:
-        rows = rows[: split.rows]
+    seed = recipe.file.seed if split.seed is None else split.seed
+    if split.rows is not None and split.rows < len(rows):
+        drawn = random.Random(f"rows {seed}").sample(range(len(rows)), split.rows)
+        rows = [rows[i] for i in sorted(drawn)]
     passed_over = table.num_rows - len(rows)
     held_out: list[dict[str, Any]] = []
     if isinstance(split.validation, str):
         held_out = _chosen(_table(card.folder, split.validation), where)
     elif split.validation is not None:
-        seed = recipe.file.seed if split.seed is None else split.seed
-        # Rows without lineage are groups of their own.
-        groups = [tuple(row.get("seed_ids") or (str(row.get("id", i)),)) for i, row in enumerate(rows)]
-        plan = SplitPlan(groups, {_HELD_OUT: split.validation}, seed)
-        sides = [plan.split_of(ids) for ids in groups]
-        held_out = [row for row, side in zip(rows, sides, strict=True) if side == _HELD_OUT]
-        rows = [row for row, side in zip(rows, sides, strict=True) if side != _HELD_OUT]
+        rows, held_out = _held_out(rows, split.validation, seed)
+        notes += _far_off(split.validation, len(held_out), len(rows) + len(held_out))
     if not rows:
         message = f"no rows are left to train on, of {table.num_rows:,} in {relative_to_cwd(card.folder)}"
         hint = f"its rows are those for which {where.text}" if where is not None else ""
         raise InputError(Problem("no-rows", message, recipe.document.place(("stages", card.index)), hint))
-    return StageRows(view.columns, rows, held_out, passed_over, where.text if where is not None else None)
+    return StageRows(
+        view.columns,
+        rows,
+        held_out,
+        passed_over,
+        where.text if where is not None else None,
+        train_on=getattr(stage, "train_on", ("assistant",)),
+        notes=tuple(notes),
+    )
+
+
+def _splits(folder: Path, split: Split) -> tuple[list[str], list[str]]:
+    """The splits to train on, and what is to be said of them. A fraction is held out once: of all rows, those that the
+    dataset holds out itself among them, unless the recipe names the split to train on."""
+    if "train" in split.model_fields_set or not isinstance(split.validation, float):
+        return [split.train], []
+    if not any(file.name.partition("-")[0] == _HELD_OUT for file in data_files(folder)):
+        return [split.train], []
+    note = f"the dataset's own split '{_HELD_OUT}' is drawn from as well: rows are held out once"
+    return [split.train, _HELD_OUT], [note]
+
+
+def _held_out(
+    rows: list[dict[str, Any]], fraction: float, seed: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    # Rows without lineage are groups of their own.
+    groups = [tuple(row.get("seed_ids") or (str(row.get("id", i)),)) for i, row in enumerate(rows)]
+    plan = SplitPlan(groups, {_HELD_OUT: fraction}, seed)
+    sides = [plan.split_of(ids) == _HELD_OUT for ids in groups]
+    return (
+        [row for row, held in zip(rows, sides, strict=True) if not held],
+        [row for row, held in zip(rows, sides, strict=True) if held],
+    )
+
+
+def _far_off(wanted: float, got: int, rows: int) -> Iterator[str]:
+    if rows and abs(got - wanted * rows) > max(1, wanted * rows / 4):
+        why = "rows of one seed stay on one side, and a seed has many" if rows > 1 else "there is one row"
+        yield f"wanted {wanted:.1%} held out, got {got / rows:.1%} ({got:,} of {rows:,} rows): {why}"
 
 
 def _view(card: StageCard) -> tuple[str, View]:
@@ -150,11 +187,11 @@ def _view(card: StageCard) -> tuple[str, View]:
     raise InputError(Problem("missing-view", message, card.place, "run its pipeline again if its card has one now"))
 
 
-def _table(folder: Path, split: str) -> pa.Table:
+def _table(folder: Path, *splits: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pa.concat_tables(pq.read_table(file) for file in data_files(folder, split))
+    return pa.concat_tables(pq.read_table(file) for split in splits for file in data_files(folder, split))
 
 
 def _check_columns(card: StageCard, view: Mapping[str, str], table: pa.Table) -> None:

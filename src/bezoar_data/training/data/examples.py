@@ -22,6 +22,10 @@ class StageRows:
     """Rows of the training split that `where` or `rows` left out."""
     where: str | None = None
     """Which rows were taken: what the stage says, else which are accepted; None: all."""
+    train_on: tuple[str, ...] = ("assistant",)
+    """The roles whose turns are learnt."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the choice."""
 
 
 @dataclass
@@ -35,6 +39,8 @@ class Counted:
     """Tokens whose loss counts."""
     truncated: int = 0
     """Examples that were longer than `max_length`."""
+    replies_passed: int = 0
+    """Replies of earlier turns that are not learnt: the template writes them otherwise than a model says them."""
     left_out: Counter[str] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, Any]:
@@ -44,6 +50,7 @@ class Counted:
             "tokens": self.tokens,
             "learnt_tokens": self.learnt,
             "truncated": self.truncated,
+            "replies_passed": self.replies_passed,
             "left_out": dict(sorted(self.left_out.items())),
         }
 

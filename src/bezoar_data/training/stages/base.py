@@ -13,9 +13,10 @@ from typing import Any
 
 from bezoar_data.config.files.recipe import LoadedRecipe, Stage, TrainingStage
 from bezoar_data.config.problems import Place
-from bezoar_data.training.data.examples import Examples, MakeExample
+from bezoar_data.training.data.examples import Examples, MakeExample, StageRows
 from bezoar_data.training.data.packing import Example
 from bezoar_data.training.data.template import Template
+from bezoar_data.training.ends import save_beside
 from bezoar_data.training.estimate.kernels import Kernels
 from bezoar_data.training.models import Start
 from bezoar_data.training.progress import Progress
@@ -37,11 +38,9 @@ class StageJob:
     """An empty folder for what the stage leaves."""
     progress: Progress
 
-    def save_tokenizer(self) -> None:
-        """Beside the weights, with the template they were trained with."""
-        tokenizer = self.template.tokenizer
-        tokenizer.chat_template = self.template.source
-        tokenizer.save_pretrained(self.result)
+    def save_tokenizer(self, model: Any) -> None:
+        """Beside the weights: with the template they were trained with, and what ends a text."""
+        save_beside(self.result, model, self.template)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,8 @@ class TrainingKind:
     config: type[TrainingStage]
     trainer: Callable[[TrainingJob], Any]
     """Makes TRL's trainer, which `stages.trainer.run_trainer` runs. Raises `InputError` for what it refuses."""
-    examples: Callable[[Mapping[str, str], Template, Mapping[str, Any]], MakeExample]
-    """How a row becomes an example, by the card's view, the template and the settings."""
+    examples: Callable[[StageRows, Template, Mapping[str, Any]], MakeExample]
+    """How a row becomes an example, by the view of its rows, the template and the settings."""
     faults: Callable[[Mapping[str, Any]], Iterator[tuple[str, str, str]]] = _no_faults
     """Settings that would do harm or nothing: of each its name, a message and a hint."""
     sequences: Callable[[Example], list[int]] = _one_sequence

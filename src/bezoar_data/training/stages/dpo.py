@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from bezoar_data.config.files.recipe import TrainingStage
-from bezoar_data.training.data.examples import Counted, MakeExample
+from bezoar_data.training.data.examples import Counted, MakeExample, StageRows
 from bezoar_data.training.data.packing import Example
 from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import Template, Unusable
+from bezoar_data.training.ends import fit_embeddings
 from bezoar_data.training.models import load_weights
 from bezoar_data.training.stages.base import TrainingJob, TrainingKind
 from bezoar_data.training.stages.trainer import configuration, dataset, policy_model
@@ -54,6 +55,7 @@ def make_trainer(job: TrainingJob) -> Any:
     reference = None
     if job.adapter is None and job.start.adapter is None:
         reference = load_weights(job.start, job.place, dtype="float32", attention=job.kernels.attention)
+        reference = fit_embeddings(reference, job.template.tokenizer)
     return Trainer(
         model=model,
         ref_model=reference,
@@ -64,14 +66,15 @@ def make_trainer(job: TrainingJob) -> Any:
     )
 
 
-def _examples(view: Mapping[str, str], template: Template, settings: Mapping[str, Any]) -> MakeExample:
+def _examples(rows: StageRows, template: Template, settings: Mapping[str, Any]) -> MakeExample:
     longest = settings.get("max_length")
     keeps_start = settings.get("truncation_mode") != "keep_end"
 
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        pair = read_row(view, row)
-        prompt, chosen = template.encode_last(pair.messages)
-        again, rejected = template.encode_last(pair.worse)
+        pair = read_row(rows.view, row)
+        thinking = template.reasons(pair.messages) or template.reasons(pair.worse)
+        prompt, chosen = template.encode_last(pair.messages, pair.tools, thinking=thinking)
+        again, rejected = template.encode_last(pair.worse, pair.tools, thinking=thinking)
         if prompt != again:
             raise Unusable("prompts_differ")
         length = len(prompt) + max(len(chosen), len(rejected))

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from bezoar_data.config.files.recipe import Stage
+from bezoar_data.training.ends import fit_embeddings, set_ends
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.models import load_adapter, load_weights
 from bezoar_data.training.stages.base import Done, StageJob, StageKind
@@ -37,10 +38,11 @@ def run_merge(job: StageJob) -> Done:
     assert job.start.adapter is not None  # noqa: S101
     began = time.perf_counter()
     # Added in single precision, and rounded once.
-    model = load_weights(job.start, job.place, dtype="float32")
+    model = fit_embeddings(load_weights(job.start, job.place, dtype="float32"), job.template.tokenizer)
     merged = load_adapter(model, job.start.adapter, trainable=False).merge_and_unload(safe_merge=True)
+    set_ends(merged, job.template)
     merged.to(getattr(torch, job.stage.dtype)).save_pretrained(str(job.result))
-    job.save_tokenizer()
+    job.save_tokenizer(merged)
     weights = sum(parameter.numel() for parameter in merged.parameters())
     times = {"seconds": round(time.perf_counter() - began, 2), "peak_memory_bytes": peak_memory()}
     return Done({"weights": weights, "dtype": job.stage.dtype}, times)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from bezoar_data.config.files.recipe import TrainingStage
-from bezoar_data.training.data.examples import Counted, MakeExample
+from bezoar_data.training.data.examples import Counted, MakeExample, StageRows
 from bezoar_data.training.data.packing import Example, need_rows_apart
 from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import IGNORED, Template, Unusable
@@ -32,6 +32,9 @@ class SftStage(TrainingStage):
     use: Literal["sft"] = Field(description="What the stage does.", examples=["sft"])
     view: Literal["sft", "messages"] | None = Field(
         default=None, description="The card's view to train on, where it has both.", examples=["sft"]
+    )
+    train_on: tuple[Literal["assistant", "user", "system", "tool"], ...] = Field(
+        default=("assistant",), min_length=1, description="Whose turns are learnt.", examples=[["assistant"]]
     )
     training: dict[str, Any] = Field(
         default_factory=dict,
@@ -60,19 +63,21 @@ def make_trainer(job: TrainingJob) -> Any:
     )
 
 
-def _examples(view: Mapping[str, str], template: Template, settings: Mapping[str, Any]) -> MakeExample:
+def _examples(rows: StageRows, template: Template, settings: Mapping[str, Any]) -> MakeExample:
     """Of the reply alone, or of the whole text where `completion_only_loss: false` says so."""
     whole = settings.get("completion_only_loss") is False and not settings.get("assistant_only_loss")
     longest = settings.get("max_length")
     kept = slice(-longest, None) if longest and settings.get("truncation_mode") == "keep_end" else slice(longest)
 
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        encoded = template.encode(read_row(view, row).messages)
+        example = read_row(rows.view, row)
+        encoded = template.encode(example.messages, example.tools, train_on=rows.train_on)
         ids, labels = encoded.ids, encoded.ids if whole else encoded.labels
         cut_ids, cut_labels = ids[kept], labels[kept]
         # The first token is never predicted.
         if all(label == IGNORED for label in cut_labels[1:]):
             raise Unusable("reply_cut_off")
+        counted.replies_passed += 0 if whole else encoded.passed
         counted.truncated += len(cut_ids) < len(ids)
         counted.tokens += len(cut_ids)
         counted.learnt += sum(label != IGNORED for label in cut_labels[1:])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.training.distributed import is_first
+from bezoar_data.training.ends import fit_embeddings, new_rows, set_ends
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.folder import last_checkpoint
 from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
@@ -36,10 +37,15 @@ def policy_model(job: TrainingJob) -> Any:
     attention = job.kernels.attention
     model = load_weights(job.start, job.place, dtype=dtype, quantisation=quantisation, attention=attention)
     model.config.use_cache = False
+    had = model.get_input_embeddings().weight.shape[0]
+    model = fit_embeddings(model, job.template.tokenizer)
     if job.start.adapter is not None:
         model = load_adapter(model, job.start.adapter, trainable=True)
     elif job.adapter is not None:
-        model = new_adapter(model, job.adapter, int(full["seed"]))
+        new = {"trainable_token_indices": new_rows(model, job.template.tokenizer, had) or None}
+        # Where the recipe trains whole layers of them, or names rows itself, these are trained already.
+        new = {} if {"modules_to_save", "trainable_token_indices"} & job.adapter.keys() else new
+        model = new_adapter(model, {**new, **job.adapter}, int(full["seed"]))
     if hasattr(model, "load_adapter"):
         # The trainer loads checkpoints with it. It would turn the adapter to single precision, and training would go on
         # with other numbers than without the interruption.
@@ -76,8 +82,9 @@ def run_trainer(job: TrainingJob, trainer: Any) -> Done:
     # Where the weights are spread over processes, all of them put them together.
     whole = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
     if is_first():
+        set_ends(trainer.model, job.template)
         save_weights(trainer.model, job.result, whole)
-        job.save_tokenizer()
+        job.save_tokenizer(trainer.model)
     history = trainer.state.log_history
     if is_first():
         (job.result / LOG).write_text("".join(json.dumps(_plain(line)) + "\n" for line in history), encoding="utf-8")
