@@ -72,6 +72,7 @@ def test_a_pair_has_its_prompt_once_and_the_last_turn_as_its_answer(
         ("Which fish?", "Perch", "", "empty"),
         ("Which fish?", "Perch", None, "empty"),
         ("Which fish?", "Perch", [], "empty"),
+        ("Which fish?", [ASKED, PERCH], "[]", "empty"),
         ("", "Perch", "No", "empty"),
         (None, [PERCH], [NO], "empty"),
         ("Which fish?", [ASKED, PERCH], [ASKED], "no_reply"),

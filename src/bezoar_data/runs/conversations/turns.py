@@ -11,6 +11,7 @@ What is read is whole or it is `Unread`, with the reason: no turn and no key is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ from bezoar_data.runs.conversations.spellings import (
 
 Turn = dict[str, Any]
 Turns = list[Turn]
+
+
+_MAYBE_JSON = re.compile(r"\s*[\[{]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def read_turns(value: Any, role: str, *, roles: Mapping[str, str] | None = None)
 
 def from_json(value: Any) -> Any:
     """A value that stands as JSON text, where the text is that of a list or a mapping; else the value as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+    if isinstance(value, str) and _MAYBE_JSON.match(value):
         try:
             found = json.loads(value)
         except (ValueError, RecursionError):
@@ -147,6 +151,8 @@ def _exchange(asked: str, said: str) -> Turns:
 def _turn(given: Any, where: str, roles: Mapping[str, str]) -> Turn:
     if not isinstance(given, Mapping):
         raise _Bad("not_turns", f"{where} is {_kind(given)}, not a mapping with a role and what was said")
+    if (plain := _plain(given, roles)) is not None:
+        return plain
     keys = {str(key): without_nulls(value) for key, value in given.items() if value is not None}
     if not keys.keys() & {*ROLE_KEYS, *CONTENT_KEYS}:
         raise _Bad("not_turns", f"{where} is a mapping without a role and what was said")
@@ -162,6 +168,17 @@ def _turn(given: Any, where: str, roles: Mapping[str, str]) -> Turn:
     if thought:
         turn["reasoning_content"] = "\n\n".join(t for t in (turn.get("reasoning_content"), thought) if t)
     return {**turn, **_weight(keys, where), **keys}
+
+
+def _plain(given: Mapping[str, Any], roles: Mapping[str, str]) -> Turn | None:
+    """A turn of a known role and a text alone, as almost all are: the same as below, several times faster."""
+    if len(given) != 2:
+        return None
+    role, said = given.get("role", given.get("from")), given.get("content", given.get("value"))
+    if type(role) is not str or type(said) is not str or role in roles:
+        return None
+    known = ROLE_OF.get(role)
+    return None if known is None or known == CALL or is_blank(said) else {"role": known, "content": said}
 
 
 def _texts(keys: Turn, where: str) -> Turn:

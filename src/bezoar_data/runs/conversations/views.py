@@ -61,8 +61,8 @@ def read_view(kind: str, parts: Mapping[str, Any], *, roles: Mapping[str, str] |
             return _example(_with_system(system, whole), tools)
         asked = _with_context(_turns(parts, "prompt", "user", roles), parts.get("context"))
         prompt = _with_system(system, asked)
-        sides = ("response",) if kind == "sft" else ("chosen", "rejected")
-        wholes = [_whole(prompt, _turns(parts, side, "assistant", roles), side) for side in sides]
+        sides = {"response": parts.get("response")} if kind == "sft" else _sides(parts)
+        wholes = [_whole(prompt, _turns(sides, side, "assistant", roles), side) for side in sides]
         return _example(wholes[0], tools) if kind == "sft" else _pair(wholes[0], wholes[1], parts.get("margin"), tools)
     except _Bad as bad:
         return bad.unread
@@ -79,6 +79,14 @@ def _turns(parts: Mapping[str, Any], part: str, role: str, roles: Mapping[str, s
     return found
 
 
+def _sides(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The sides of a pair. Beside a side of turns, the text of an empty list is a side without turns, as it stands in a
+    column that is written as JSON text."""
+    sides = {side: _from_file(parts.get(side)) for side in ("chosen", "rejected")}
+    turns = any(isinstance(value, list) for value in sides.values())
+    return {side: [] if turns and value == "[]" else value for side, value in sides.items()}
+
+
 def _from_file(value: Any) -> Any:
     """A place that holds texts in one row and turns, or parts of a turn, in another is written as JSON text: what is
     exactly that, to the last sign, is read as what it was."""
@@ -88,7 +96,9 @@ def _from_file(value: Any) -> Any:
 
 def _turn_from_file(turn: Any) -> Any:
     key = next((key for key in CONTENT_KEYS if isinstance(turn, dict) and key in turn), None)
-    return turn if key is None else {**turn, key: _unwritten(turn[key], ("type",))}
+    if key is None or (parts := _unwritten(turn[key], ("type",))) is turn[key]:
+        return turn
+    return {**turn, key: parts}
 
 
 def _unwritten(value: Any, keys: Sequence[str]) -> Any:
