@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bezoar_data.cards.sample_lock import SAMPLE
 from support.command import Outcome
 from support.projects import Project
 
@@ -233,6 +235,20 @@ def test_columns_are_read_by_their_names_or_by_those_that_are_given(tmp_path: Pa
     pq.write_table(pa.table({"a": ["x"], "b": ["y"]}), tmp_path / "other.parquet")
     done = project.bezoar("export", "other.parquet", "--format", "alpaca")
     assert (done.code, "--prompt COLUMN --response COLUMN" in done.err, "card init" in done.err) == (2, True, True)
+
+
+def test_the_lock_says_what_is_demo_and_which_judges_a_panel_heard(tmp_path: Path):
+    panel = [{**row, "panel_status": "Reject", "panel_rating": 1, "panel_reason": "why"} for row in TWO]
+    project = run(tmp_path, ASKED, panel)
+    lock = tmp_path / "runs" / "t" / "dataset" / "lock.json"
+    assert project.bezoar("export", "runs/t", "--format", "alpaca").code == 2
+    heard = replace(SAMPLE.steps[0], id="p", use="judge.panel", settings={"judges": ["judge", "other"]})
+    counts = replace(SAMPLE.judges[0], name="panel", step="p", kind="panel")
+    lock.write_text(json.dumps(replace(SAMPLE, steps=(heard,), judges=(counts,), demo=True).as_json()))
+    rows, found = taken(project)
+    assert (rows, found["accepted"], found["demo"]) == ("", 'panel_status == "Accept"', True)
+    lock.write_text("{}")
+    assert taken(project, "--all")[1]["demo"] is False, "a lock of another version hides no row"
 
 
 def test_demo_rows_say_so(tmp_path: Path):

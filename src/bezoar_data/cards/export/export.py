@@ -104,8 +104,16 @@ class _Source:
         folder = dataset_folder(source)
         splits = list(dict.fromkeys(file.name.partition("-")[0] for file in data_files(folder, split)))
         home = folder.resolve().parent if folder.name == "dataset" else folder.resolve()
-        lock = Lock.read(folder / "lock.json") if (folder / "lock.json").is_file() else None
-        return cls(folder, home.name, {one: open_rows(folder, one) for one in splits}, read_card(folder), lock)
+        rows = {one: open_rows(folder, one) for one in splits}
+        return cls(folder, home.name, rows, read_card(folder), _read_lock(folder))
+
+
+def _read_lock(folder: Path) -> Lock | None:
+    """None where there is none that this version reads: rows and their lineage tell nearly all of it."""
+    try:
+        return Lock.read(folder / "lock.json")
+    except InputError:
+        return None
 
 
 def _open_file(path: Path, split: str | None) -> Dataset:

@@ -210,7 +210,8 @@ def _check_cards(recipe: LoadedRecipe, columns: Columns) -> Iterator[Problem]:
             continue  # a dataset of the Hub: its card is read when it is fetched
         if not path.is_file():
             message = f"there is no card '{printable(relative_to_cwd(path), 200)}'"
-            yield recipe.document.problem("missing-file", message, at, hint=similar_file_hint(path))
+            hint = similar_file_hint(path) or "`bezoar-data card init PIPELINE` writes the card of a pipeline"
+            yield recipe.document.problem("missing-file", message, at, hint=hint)
             continue
         if path not in read:
             read[path] = _read_card(path)
