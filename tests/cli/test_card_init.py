@@ -64,3 +64,11 @@ def test_columns_that_tell_no_view_and_several_judges_leave_a_line_to_fill_in(tm
     assert '# where: judge_status == "Accept"  # of several judges' in text
     assert "judge_status:" not in text, "what a judge's columns mean is known"
     assert judged.bezoar("validate", "cards/test.md").code == 0
+    judged.pipeline(
+        JUDGED + "  - use: judge.accept\n    id: again\n    with: {model: judge, as: second}\n", card="cards/test.md"
+    )
+    (warning,) = judged.bezoar("validate", "pipeline.yaml", "--json").json["problems"]
+    assert (warning["code"], warning["level"], warning["file"]) == ("several-judges", "warning", "cards/test.md")
+    card = tmp_path / "b" / "cards" / "test.md"
+    card.write_text(text.replace("# where: judge", "where: judge"))
+    assert judged.bezoar("validate", "pipeline.yaml", "--json").json["problems"] == []

@@ -11,8 +11,10 @@ from bezoar_data.cards.render import check_card, read_template
 from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card
+from bezoar_data.config.files.card_front_matter import Views
 from bezoar_data.config.problems import Problem
 from bezoar_data.pipeline.load import Checked
+from bezoar_data.runs.accepted import judges_of
 from bezoar_data.runs.lock import LockedModel, LockedSource
 
 
@@ -25,7 +27,24 @@ def check_pipeline_card(checked: Checked) -> list[Problem]:
     except InputError as error:
         return list(error.problems)
     problems = check_card(card, checked.columns)
-    return problems if any(p.level == "error" for p in problems) else [*problems, *_check_licence(checked, card)]
+    if any(p.level == "error" for p in problems):
+        return problems
+    return [*problems, *_check_licence(checked, card), *_check_judges(checked, card)]
+
+
+def _check_judges(checked: Checked, card: Card) -> Iterator[Problem]:
+    """A warning for a view of rows that several judges decide on, and that does not say whose verdict counts: neither
+    a stage nor an export would know which are accepted."""
+    heard = {
+        name for use in checked.loaded.file.steps if use.use == "judge.panel" for name in use.settings.get("judges", ())
+    }
+    judges = [name for name in judges_of(tuple(checked.columns or ()), None) if name not in heard]
+    for kind, view in Views.model_validate(card.bezoar.get("views") or {}).by_kind.items():
+        if len(judges) > 1 and view.where is None:
+            message = f"several judges decide ({', '.join(judges)}), and the view does not say which rows are accepted"
+            hint = f'write whose verdict counts, for example: where: {judges[0]}_status == "Accept"'
+            place = card.place(("bezoar", "views", kind))
+            yield Problem("several-judges", message, place, hint, level="warning")
 
 
 def _check_licence(checked: Checked, card: Card) -> Iterator[Problem]:
