@@ -46,6 +46,11 @@ def test_an_adapter_stands_on_the_hub_on_a_stage_or_on_a_folder(tmp_path: Path):
     on_hub = leave(tmp_path / "a", stage(GOOD, base_lineage={"model": "open/base", "revision": "v2"}))
     found = model_named(str(on_hub))
     assert (found.weights, found.revision, found.adapter) == ("open/base", "v2", on_hub)
+    (tmp_path / "base").mkdir()
+    brought = ({"gguf": "smollm2-135m-instruct", "sha256": "0"}, {"model": "open/base", "convert": True})
+    for i, kept in enumerate(brought):
+        kept_here = leave(tmp_path / f"kept{i}", stage(GOOD, base_lineage=kept))
+        assert model_named(str(kept_here)).weights == str(tmp_path / "base")
     merged = leave(tmp_path / "merged", stage(GOOD, base_lineage=None))
     on_stage = leave(tmp_path / "b", stage(GOOD, base_lineage={"stage": "merged"}))
     assert model_named(str(on_stage)).weights == str(merged)

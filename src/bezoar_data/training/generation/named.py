@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -142,22 +142,26 @@ def _of_stage(name: str, stage: TrainedStage) -> Named:
     standing = stage.record.base_lineage
     if standing is None:
         return Named(name, str(stage.path))
-    kept = {"make", "gguf", "convert"} & set(standing)  # beside the stages
-    beside = stage.path.parent / (BASE if kept else str(standing.get("stage", "")))
-    if (kept or "model" not in standing) and beside.is_dir():
+    beside = stage.path.parent / str(standing.get("stage", BASE))
+    if ("stage" in standing or _kept_here(standing)) and beside.is_dir():
         return Named(name, str(beside), adapter=stage.path)
     if "model" in standing and not standing.get("folder"):
         return Named(name, standing["model"], standing.get("commit") or standing.get("revision"), adapter=stage.path)
     return Named(name, _base_path(stage.path), adapter=stage.path)
 
 
+def _kept_here(base: Mapping[str, Any]) -> bool:
+    """Whether the base's weights lie beside the stages: it was made there, or brought into another form."""
+    return "model" not in base or bool(base.get("convert"))
+
+
 def _base_of(stage: TrainedStage) -> Named:
     """What the first of a stage's recipe started from."""
     base = stage.record.base
-    if "make" in base:
+    if _kept_here(base):
         return _of_folder(BASE, stage.path.parent / BASE)
     if not base.get("folder"):
-        return Named(BASE, base["model"], base.get("revision"))
+        return Named(BASE, base["model"], base.get("commit") or base.get("revision"))
     first = stage.path.parent / stage.record.stages[0].stage
     if not (first / ADAPTER).is_file():
         hint = "name the base itself, or the stage as RECIPE:STAGE"
