@@ -6,7 +6,7 @@ template it was trained with, the tokenizer's end of text, and what the base sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,22 @@ def fit_embeddings(model: Any, tokenizer: Any) -> Any:
     return model
 
 
-def new_rows(model: Any, tokenizer: Any, had: int) -> dict[str, list[int]]:
-    """The rows that an adapter has to train whole, by the layer that has them; one layer where both are the same."""
-    ids = list(range(had, len(tokenizer)))
-    if not ids:
-        return {}
+def new_rows(model: Any, tokenizer: Any, had: int, adapter: Mapping[str, Any]) -> dict[str, Any]:
+    """The adapter's setting that trains the rows of new tokens whole, in each layer that has them; nothing where there
+    are none, or where the adapter trains them already."""
     names = {id(module): name.rpartition(".")[2] for name, module in model.named_modules()}
     inside, outside = model.get_input_embeddings(), model.get_output_embeddings()
     shared = inside.weight is outside.weight
-    return {names[id(layer)]: ids for layer in ((inside,) if shared else (inside, outside))}
+    layers = {names[id(layer)] for layer in ((inside,) if shared else (inside, outside))}
+    layers -= {*(adapter.get("modules_to_save") or ())}
+    if len(tokenizer) <= had or not layers or adapter.get("trainable_token_indices"):
+        return {}
+    return {"trainable_token_indices": {layer: list(range(had, len(tokenizer))) for layer in sorted(layers)}}
+
+
+def read_bias(model: Any) -> None:
+    """Let layers that peft wraps for their rows say that they have no bias: TRL asks the last layer for it."""
+    for module in model.modules():
+        original = getattr(module, "original_module", None)
+        if original is not None and getattr(original, "bias", None) is None and not hasattr(module, "bias"):
+            module.bias = None

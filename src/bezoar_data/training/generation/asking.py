@@ -22,6 +22,7 @@ from bezoar_data.llms.providers.llamacpp import not_installed, serve
 from bezoar_data.llms.redact import redact
 from bezoar_data.llms.retry_policy import Refusal
 from bezoar_data.llms.weights import fetched, weights_named
+from bezoar_data.training.ends import fit_embeddings
 from bezoar_data.training.generation.named import Named
 from bezoar_data.training.models import load_adapter
 
@@ -127,12 +128,14 @@ class _Transformers:
 
 def _dressed(model: Any, named: Named) -> Any:
     """The weights with their adapter, and with the generation settings that were saved beside it."""
-    from transformers import GenerationConfig
+    from transformers import AutoTokenizer, GenerationConfig
 
     if named.adapter is None:
         return model
     own = (named.adapter / "generation_config.json").is_file()
     generation = GenerationConfig.from_pretrained(str(named.adapter)) if own else model.generation_config
+    if (named.adapter / "tokenizer_config.json").is_file():
+        model = fit_embeddings(model, AutoTokenizer.from_pretrained(named.adapter))
     model = load_adapter(model, named.adapter, trainable=False)
     model.generation_config = generation
     return model

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.training.distributed import is_first
-from bezoar_data.training.ends import fit_embeddings, new_rows, set_ends
+from bezoar_data.training.ends import fit_embeddings, new_rows, read_bias, set_ends
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.folder import last_checkpoint
 from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
@@ -42,10 +42,9 @@ def policy_model(job: TrainingJob) -> Any:
     if job.start.adapter is not None:
         model = load_adapter(model, job.start.adapter, trainable=True)
     elif job.adapter is not None:
-        new = {"trainable_token_indices": new_rows(model, job.template.tokenizer, had) or None}
-        # Where the recipe trains whole layers of them, or names rows itself, these are trained already.
-        new = {} if {"modules_to_save", "trainable_token_indices"} & job.adapter.keys() else new
-        model = new_adapter(model, {**new, **job.adapter}, int(full["seed"]))
+        rows = new_rows(model, job.template.tokenizer, had, job.adapter)
+        model = new_adapter(model, {**job.adapter, **rows}, int(full["seed"]))
+    read_bias(model)
     if hasattr(model, "load_adapter"):
         # The trainer loads checkpoints with it. It would turn the adapter to single precision, and training would go on
         # with other numbers than without the interruption.
