@@ -172,6 +172,8 @@ def _makes(node: Node) -> bool:
 
 def _usage(compiled: Compiled, spool: Spool) -> tuple[ModelUsage, ...]:
     """What the answers behind the rows took, by the journal and by recorded answers."""
+    if not compiled.checked.answers:
+        return spool.usage(compiled.journal)
     with closing(RecordedAnswers(compiled.checked.answers)) as recorded:
 
         def took(key: str) -> Iterator[tuple[str, int | None, int | None, float | None, str]]:

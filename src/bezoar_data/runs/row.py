@@ -78,13 +78,18 @@ def made_id(parent_ids: Iterable[str], step: str, k: int) -> str:
 def content_hash(columns: Mapping[str, Any]) -> str:
     """Hash of what a row says as it is published, lineage aside. A key of a mapping that says nothing is no key: in a
     file, rows have the keys of all others."""
-    own = {k: v for k, v in columns.items() if k != RESERVED and k not in LINEAGE_COLUMNS}
-    return digest({k: v if type(v) is str else _without_empty_keys(v) for k, v in own.items()})
+    return digest(
+        {
+            k: v if type(v) is str else _without_empty_keys(v)
+            for k, v in columns.items()
+            if k != RESERVED and k not in LINEAGE_COLUMNS
+        }
+    )
 
 
 def _without_empty_keys(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _without_empty_keys(v) for k, v in value.items() if v is not None}
+    if isinstance(value, dict):
+        return {k: v if type(v) is str else _without_empty_keys(v) for k, v in value.items() if v is not None}
     return [_without_empty_keys(v) for v in value] if isinstance(value, list) else value
 
 

@@ -153,7 +153,9 @@ class Spool:
         return self._db.execute("SELECT 1 FROM dropped WHERE sort = ?", (sort_key(order),)).fetchone() is not None
 
     def usage(
-        self, journal: Path, recorded: Callable[[str], Iterable[tuple[str, int | None, int | None, float | None, str]]]
+        self,
+        journal: Path,
+        recorded: Callable[[str], Iterable[tuple[str, int | None, int | None, float | None, str]]] | None = None,
     ) -> tuple[ModelUsage, ...]:
         """What the distinct answers used by this run's rows took over their lifetime: the journal's, and of a key that
         it has no answer to the recorded ones (model, prompt tokens, completion tokens, cost, extra values as JSON)."""
@@ -163,13 +165,14 @@ class Spool:
         self._db.execute("ATTACH DATABASE ? AS journal", (f"{journal.absolute().as_uri()}?mode=ro",))
         self._db.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]
         try:
-            elsewhere = self._db.execute(
-                """SELECT key FROM used WHERE NOT EXISTS
-                   (SELECT 1 FROM journal.answers AS a WHERE a.key = used.key
-                    AND (a.error IS NULL OR a.completion_tokens IS NOT NULL))"""
-            ).fetchall()
-            took = ((key, *one) for (key,) in elsewhere for one in recorded(key.hex()))
-            self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?, ?)", took)
+            if recorded is not None:
+                elsewhere = self._db.execute(
+                    """SELECT key FROM used WHERE NOT EXISTS
+                       (SELECT 1 FROM journal.answers AS a WHERE a.key = used.key
+                        AND (a.error IS NULL OR a.completion_tokens IS NOT NULL))"""
+                ).fetchall()
+                took = ((key, *one) for (key,) in elsewhere for one in recorded(key.hex()))
+                self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?, ?)", took)
             query = """
                 WITH took AS (
                     SELECT used.step, a.model, a.key, a.prompt_tokens, a.completion_tokens, a.cost, a.extra

@@ -70,8 +70,8 @@ class ColumnTypes:
 
 
 def _as(kind: pa.DataType, value: Any, mixed: bool) -> Any:
-    if value is None:
-        return None
+    if value is None or type(value) is str:
+        return value
     if pa.types.is_floating(kind):
         return float(value)
     if pa.types.is_string(kind):

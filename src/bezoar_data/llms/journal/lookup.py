@@ -69,7 +69,10 @@ def choose(entries: Iterable[Entry], max_tokens: int | None, *, retry_failed: bo
     from stays what it was made from), the last refusal before earlier ones.
     """
     answer = refusal = None
-    for entry in filter(None, map(as_read, entries)):
+    for stored in entries:
+        entry = as_read(stored)
+        if entry is None:
+            continue
         if entry.error == REDACTED:
             return entry
         if serves(entry, max_tokens, retry_failed=retry_failed):
