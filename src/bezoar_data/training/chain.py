@@ -20,6 +20,7 @@ from bezoar_data.training.models import Start
 from bezoar_data.training.planned import PlannedStage, Prepared
 from bezoar_data.training.progress import Progress
 from bezoar_data.training.round_trip import check_round_trip
+from bezoar_data.training.sampling import sampler
 from bezoar_data.training.stage_record import stage_record
 from bezoar_data.training.stages.base import StageJob, StageKind, TrainingJob, TrainingKind
 from bezoar_data.training.stages.registry import stage_kinds
@@ -85,7 +86,8 @@ def _run(
     kind, done = stage_kinds()[stage.use], None
     if training is not None and isinstance(kind, TrainingKind):
         more = (training.examples, training.settings, training.adapter, training.estimate.kernels)
-        job = TrainingJob(*common, *more)
+        watch = sampler(recipe.file.samples, training.rows, prepared.template)
+        job = TrainingJob(*common, *more, watch)
         done = run_trainer(job, kind.trainer(job))
     elif isinstance(kind, StageKind) and is_first():
         done = kind.run(StageJob(*common))

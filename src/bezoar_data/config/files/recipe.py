@@ -190,6 +190,21 @@ class TrainingStage(Stage):
     training: _Settings = Field(default_factory=dict, description="Settings of its trainer, over the recipe's.")
 
 
+class Samples(Strict):
+    """Answers that a stage's model gives while it is trained."""
+
+    prompts: Annotated[int, Field(gt=0, le=64)] = Field(
+        default=4, description="To how many prompts: the first of the rows held out, else of those trained on.",
+        examples=[4],
+    )  # fmt: skip
+    every: Annotated[int, Field(gt=0)] = Field(
+        default=100, description="After how many steps, beside the first and the last.", examples=[100]
+    )
+    max_tokens: Annotated[int, Field(gt=0, le=4096)] = Field(
+        default=64, description="The longest answer, in tokens.", examples=[64]
+    )
+
+
 class Policy(Strict):
     """What the data and the base must be. A card that is less is refused before any weights are loaded, each reason
     named."""
@@ -290,6 +305,11 @@ class RecipeFile(Strict):
         default_factory=dict,
         description="Settings of the trainers that hold for every stage: TRL's names.",
         examples=[{"per_device_train_batch_size": 4, "bf16": True}],
+    )
+    samples: Samples | None = Field(
+        default=None,
+        description="Answers that each stage's model gives while it is trained, in its log and on its card.",
+        examples=[{"prompts": 4, "every": 100}],
     )
     policy: Policy = Field(
         default=Policy(), description="What the data and the base must be.", examples=[{"commercial": True}]

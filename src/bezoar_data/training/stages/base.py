@@ -20,6 +20,7 @@ from bezoar_data.training.ends import save_beside
 from bezoar_data.training.estimate.kernels import Kernels
 from bezoar_data.training.models import Start
 from bezoar_data.training.progress import Progress
+from bezoar_data.training.sampling import Sampler
 from bezoar_data.training.settings import Settings
 
 
@@ -52,6 +53,8 @@ class TrainingJob(StageJob):
     adapter: Mapping[str, Any] | None
     """peft's LoraConfig for a new adapter; None where all weights are trained."""
     kernels: Kernels
+    watch: Sampler | None = None
+    """Of what the model says while it is trained."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -16,12 +17,15 @@ from bezoar_data.training.ends import fit_embeddings, new_rows, read_bias, set_e
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.folder import last_checkpoint
 from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
+from bezoar_data.training.sampling import SAMPLES
 from bezoar_data.training.stages.base import Done, TrainingJob
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 LOG = "log.jsonl"
+REPORTS = "reports"
+"""What TensorBoard reads, kept with the stage: `tensorboard --logdir trained/NAME` shows each as a run of its own."""
 
 
 def policy_model(job: TrainingJob) -> Any:
@@ -62,7 +66,8 @@ def configuration(job: TrainingJob, cls: type[Any], **ours: Any) -> Any:
     """TRL's configuration with the recipe's settings. Raises `InputError` for values that only TRL can refuse."""
     settings = {**job.settings.given, **job.settings.shared, **job.kernels.settings, **ours}
     try:
-        return cls(output_dir=str(job.work), **{"disable_tqdm": True, **settings})
+        run_name = f"{job.recipe.file.name}/{job.stage.id}"
+        return cls(output_dir=str(job.work), run_name=run_name, **{"disable_tqdm": True, **settings})
     except (ValueError, TypeError, ImportError) as error:
         message = f"{cls.__name__} refuses these settings: {str(error).strip()}"
         raise InputError(Problem("bad-value", message, job.place)) from error
@@ -75,6 +80,11 @@ def run_trainer(job: TrainingJob, trainer: Any) -> Done:
     checkpoint = last_checkpoint(job.work)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(job.progress.callback(job.stage.id, checkpoint))
+    if job.watch is not None and not trainer.is_fsdp_enabled:
+        trainer.add_callback(job.watch.callback(job.stage.id, job.template, job.work, job.progress))
+    for callback in trainer.callback_handler.callbacks:
+        if hasattr(callback, "tb_writer"):
+            callback.logging_dir = str(job.work / REPORTS)
     began = time.perf_counter()
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - began
@@ -85,9 +95,21 @@ def run_trainer(job: TrainingJob, trainer: Any) -> Done:
         save_weights(trainer.model, job.result, whole)
         job.save_tokenizer(trainer.model)
     history = trainer.state.log_history
+    _end_reports()
     if is_first():
+        for name in (REPORTS, SAMPLES):
+            if (job.work / name).exists():
+                (job.work / name).rename(job.result / name)
         (job.result / LOG).write_text("".join(json.dumps(_plain(line)) + "\n" for line in history), encoding="utf-8")
     return Done(_metrics(history, trainer.state), _times(seconds, result.metrics, checkpoint))
+
+
+def _end_reports() -> None:
+    """Let the next stage be a run of its own: of these packages, a process has one run until it is told to end it."""
+    for name in ("wandb", "trackio"):
+        package = sys.modules.get(name)
+        if package is not None and getattr(package, "run", True) is not None:
+            package.finish()
 
 
 def save_weights(model: Any, folder: Path, state: Any = None) -> None:
