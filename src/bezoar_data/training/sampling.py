@@ -109,5 +109,15 @@ def read_samples(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.endswith("}")]
 
 
+def before_and_after(folder: Path) -> list[dict[str, str]]:
+    """Of each prompt what was said first and last, and the last turn before it."""
+    samples = read_samples(folder)
+    ends = [[one for one in samples if one["step"] == samples[at]["step"]] for at in (0, -1)] if samples else [[], []]
+    return [
+        {"prompt": first["turns"][-1]["content"], "before": first["answer"], "after": last["answer"]}
+        for first, last in zip(*ends, strict=True)
+    ]
+
+
 def _line(sample: Mapping[str, Any]) -> str:
     return json.dumps(sample, ensure_ascii=False) + "\n"

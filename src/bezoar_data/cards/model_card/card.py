@@ -18,6 +18,8 @@ FORMAT = 1
 PICTURE = "loss.png"
 _VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """What `vllm serve --max-lora-rank` takes."""
+_SAMPLE = 200
+"""Characters of a sample that are shown."""
 
 
 def model_card(stage: StageRecord) -> str:
@@ -31,6 +33,7 @@ def model_card(stage: StageRecord) -> str:
         "## How it was trained",
         *_stages(stage),
         *_settings(stage),
+        *_samples(stage),
         "## Data",
         *_data(stage),
         "## Licence",
@@ -86,7 +89,7 @@ def bezoar_keys(stage: StageRecord, found: WeightsLicence) -> dict[str, Any]:
             "conflicts": list(licence.conflicts),
             "attribution": list(licence.attribution),
         },
-        "metrics": dict(stage.metrics),
+        "metrics": {name: value for name, value in stage.metrics.items() if name != "samples"},
     }
 
 
@@ -138,6 +141,19 @@ def _settings(stage: StageRecord) -> Iterator[str]:
     ]
     yield md.block("\n".join(clean_text(line, one_line=True) for line in lines))
     yield from (md.text(note) for note in trained.notes)
+
+
+def _samples(stage: StageRecord) -> Iterator[str]:
+    """What the model said before and after the last training that was watched."""
+    watched = next((one for one in reversed(stage.stages) if one.metrics.get("samples")), None)
+    if watched is not None:
+        yield f"### What it says, before and after {md.code(watched.stage)}"
+        keys = ("prompt", "before", "after")
+        rows = [
+            tuple(md.text(clean_text(one[key], one_line=True)[:_SAMPLE]) for key in keys)
+            for one in watched.metrics["samples"]
+        ]
+        yield md.table(("Prompt", "Before", "After"), rows, "lll")
 
 
 def _data(stage: StageRecord) -> Iterator[str]:

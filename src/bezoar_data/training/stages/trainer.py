@@ -17,7 +17,7 @@ from bezoar_data.training.ends import fit_embeddings, new_rows, read_bias, set_e
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.folder import last_checkpoint
 from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
-from bezoar_data.training.sampling import SAMPLES
+from bezoar_data.training.sampling import SAMPLES, before_and_after
 from bezoar_data.training.stages.base import Done, TrainingJob
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def run_trainer(job: TrainingJob, trainer: Any) -> Done:
             if (job.work / name).exists():
                 (job.work / name).rename(job.result / name)
         (job.result / LOG).write_text("".join(json.dumps(_plain(line)) + "\n" for line in history), encoding="utf-8")
-    return Done(_metrics(history, trainer.state), _times(seconds, result.metrics, checkpoint))
+    said = {"samples": found} if (found := before_and_after(job.result)) else {}
+    return Done({**_metrics(history, trainer.state), **said}, _times(seconds, result.metrics, checkpoint))
 
 
 def _end_reports() -> None:
