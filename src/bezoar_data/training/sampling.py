@@ -42,13 +42,13 @@ class Sampler:
                 known = [one for one in read_samples(work) if one["step"] <= state.global_step]
                 file.write_text("".join(map(_line, known)), "utf-8")
                 if not state.global_step:
-                    self._ask(model, 0)
+                    self.ask(model, 0)
 
             def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
                 if state.global_step % settings.every == 0 or state.global_step == state.max_steps:
-                    self._ask(model, state.global_step)
+                    self.ask(model, state.global_step)
 
-            def _ask(self, model: Any, step: int) -> None:
+            def ask(self, model: Any, step: int) -> None:
                 if not is_first():
                     return
                 said = answers(model, template, prompts, settings.max_tokens)
