@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from bezoar_data.config.settings_validation import type_name
 from bezoar_data.steps.base import GlobalRowStep, ModelStep, RowStep, Source
 from bezoar_data.steps.catalogue.entry import FILE, Setting, StepEntry, StepKind
+from bezoar_data.steps.sources.files import FileSource
 
 _BASES: tuple[tuple[type, StepKind], ...] = (
     (Source, "source"),
@@ -51,6 +52,7 @@ def describe(cls: type[Any]) -> StepEntry:
         reads=cls.reads,
         writes=cls.writes,
         optional_writes=cls.optional_writes,
+        files=cls.shape() if issubclass(cls, FileSource) else None,
         types=dict(cls.types),
         settings=tuple(_setting(name, field, info) for name, (field, info) in fields.items()),
         schema=_schema(fields),

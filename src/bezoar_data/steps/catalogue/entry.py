@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from bezoar_data.config.settings_validation import SettingProblem, check_settings
 from bezoar_data.steps.columns import fill_columns
+from bezoar_data.steps.sources.rows import FileShape
 
 StepKind = Literal["source", "row", "model", "global"]
 
@@ -75,6 +76,8 @@ class StepEntry:
     carries: bool = False
     """Whether such rows have all columns of those they are made from nevertheless."""
     example: str = ""
+    files: FileShape | None = None
+    """What it says of the rows of its files, if it is a source of such."""
     types: Mapping[str, str] = field(default_factory=dict)
     """Types of columns it writes, as declared: of `config.where.tree.KINDS`, or the `{setting}` that says it."""
 
@@ -158,6 +161,8 @@ class StepEntry:
         tuples = {k: tuple(value[k]) for k in ("reads", "writes", "optional_writes")}
         settings = tuple(Setting(**{**s, "names": tuple(s["names"])}) for s in value["settings"])
         one_of = tuple(tuple(group) for group in value["one_of"])
+        if value.get("files") is not None:
+            value = {**value, "files": FileShape.from_json(value["files"])}
         return cls(**{**value, **tuples, "settings": settings, "one_of": one_of})
 
 

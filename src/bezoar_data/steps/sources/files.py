@@ -3,44 +3,27 @@ called, and what becomes of a row that cannot be used."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.conversations.turns import is_unicode
 from bezoar_data.runs.demo_mark import is_demo
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns
 from bezoar_data.steps.base import Dropped, Source, SourceFacts
-from bezoar_data.steps.sources.formats import FileRow, is_missing, read_file
+from bezoar_data.steps.sources.formats import FileRow, read_file
 from bezoar_data.steps.sources.hub import hub_facts, hub_records
-from bezoar_data.steps.sources.readers import BadRows, SourceFile, find_files
+from bezoar_data.steps.sources.readers import SourceFile, find_files
+from bezoar_data.steps.sources.rows import Faults, FileShape, SourceRow, at, source_row, texts_of
 
-
-@dataclass(slots=True)
-class SourceRow:
-    """A row as read, with the name and revision of its source and, for messages, the file it stands in. `values` are
-    its columns under the names that the step knows them by."""
-
-    source: str
-    revision: str
-    file: Path
-    record: FileRow
-    values: Mapping[str, Any]
-
-    def dropped(self, reason: str, detail: str) -> Dropped:
-        """The verdict that it cannot be used, with its words."""
-        words = json.dumps(self.record.values, ensure_ascii=False, default=str)
-        return Dropped(reason, detail, raw=words.encode("utf-8", "backslashreplace").decode())
+__all__ = ["FileSource", "SourceRow", "at", "texts_of"]
 
 
 class FileSource(Source):
@@ -146,9 +129,10 @@ class FileSource(Source):
                 yield self._row(facts.name, facts.revision, Path(self.hub), record)
             return
         problems: list[Problem] = []
+        header = self.shape().header(self._named)
         for file in self._files():
             try:
-                for record in read_file(file.path, header=self._needed(), tsv_columns=self.tsv_columns):
+                for record in read_file(file.path, header=header, tsv_columns=self.tsv_columns):
                     yield self._row(file.name, "", file.path, record)
             except InputError as error:
                 problems += error.problems
@@ -156,20 +140,22 @@ class FileSource(Source):
             raise InputError(problems)
 
     def _row(self, source: str, revision: str, file: Path, record: FileRow) -> SourceRow:
-        values = record.values
-        if self._named:
-            values = {**values, **{ours: at(values, theirs) for ours, theirs in self._named.items()}}
-        return SourceRow(source, revision, file, record, values)
-
-    def _needed(self) -> list[str]:
-        """What the source calls the columns that each row must have."""
-        return [self._named.get(name, name).partition(".")[0] for name in self.needs]
+        return source_row(source, revision, file, record, self._named)
 
     @cached_property
     def _named(self) -> Mapping[str, str]:
-        """What the source calls a column, by what this step calls it; columns of one name need not be among them."""
-        named = {ours: getattr(self, setting) for ours, setting in self.named_by.items()}
-        return {**{ours: theirs for ours, theirs in named.items() if theirs}, **self.columns}
+        settings = {setting: getattr(self, setting) for setting in ("columns", *self.named_by.values())}
+        return self.shape().named(settings)
+
+    @classmethod
+    def shape(cls) -> FileShape:
+        return FileShape(cls.holds, cls.needs, cls.instead, cls.named_by, cls.tsv_columns)
+
+    def _faults(self) -> Faults:
+        where = self.hub or (self.path if isinstance(self.path, str) else ", ".join(self.path or []))
+        return Faults(
+            self.shape(), where, read=self._named.values(), stop=self.on_bad_row == "stop", nothing=self._nothing()
+        )
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         """The columns of one row; why it cannot be used (`row.dropped`); None for one that is not wanted."""
@@ -207,9 +193,9 @@ class FileSource(Source):
         seen = None if self.hub else self._look_through(self.rows_in())
         yield from self._again(self.rows_in(), seen)
 
-    def _look_through(self, rows: Iterable[tuple[SourceRow, Columns | Dropped]]) -> _Faults:
+    def _look_through(self, rows: Iterable[tuple[SourceRow, Columns | Dropped]]) -> Faults:
         """Read everything once. Raises `InputError` where nothing can be used, and for bad rows that are to stop."""
-        faults = _Faults(self)
+        faults = self._faults()
         for row, found in rows:
             faults.see(row, found)
         faults.raise_if_empty()
@@ -218,10 +204,10 @@ class FileSource(Source):
         return faults
 
     def _again(
-        self, rows: Iterable[tuple[SourceRow, Columns | Dropped]], seen: _Faults | None
+        self, rows: Iterable[tuple[SourceRow, Columns | Dropped]], seen: Faults | None
     ) -> Iterator[tuple[str, str, int, Columns | Dropped]]:
         """The rows that leave. Raises `InputError` where none can be used, or a file is no longer what was `seen`."""
-        faults = _Faults(self)
+        faults = self._faults()
         for row, found in rows:
             faults.see(row, found, at_once=True)
             if seen is not None and faults.bad > seen.bad:
@@ -230,13 +216,9 @@ class FileSource(Source):
             yield row.source, row.revision, row.record.index, found
         faults.raise_if_empty()
 
-    def how_to_name(self, ours: str, theirs: str) -> str:
-        """The setting that says what the source calls a column."""
-        return f"{self.named_by[ours]}: {theirs}" if ours in self.named_by else f"columns: {{{ours}: {theirs}}}"
-
-    def _nothing(self) -> tuple[str, str]:
-        """What to say where no row leaves it, and the remedy."""
-        return f"there is no {self.holds} in it", "is it the right file?"
+    def _nothing(self) -> tuple[str, str] | None:
+        """What to say where no row leaves it, and the remedy, where that is not the usual one."""
+        return None
 
     def _files(self) -> list[SourceFile]:
         return find_files(self.path or [])
@@ -249,64 +231,6 @@ class FileSource(Source):
             raise InputError(Problem("missing-key", f"{self.use} needs either `path` or `hub`"))
 
 
-class _Faults:
-    """Rows of a source that cannot be used: the first few at their places, all of them counted."""
-
-    def __init__(self, source: FileSource) -> None:
-        self._source = source
-        self._bad = BadRows()
-        self._reasons: Counter[str] = Counter()
-        self.rows = 0
-        self.last = ""
-        """What is wrong with the last one."""
-
-    @property
-    def bad(self) -> int:
-        return self._bad.count
-
-    def see(self, row: SourceRow, found: Columns | Dropped, *, at_once: bool = False) -> None:
-        self.rows += 1
-        if isinstance(found, Dropped):
-            self._reasons[found.reason] += 1
-            self.last = found.detail
-            where = "" if row.record.line else f" in row {row.record.index + 1}"
-            self._bad.add(found.reason, f"{found.detail}{where}", row.file, row.record.line, self._hint(row, found))
-            if at_once:
-                self.raise_if_stopping()
-
-    def raise_if_stopping(self) -> None:
-        if self._source.on_bad_row == "stop":
-            self._bad.raise_if_any()
-
-    def raise_if_empty(self) -> None:
-        """Raises `InputError` where no row can be used."""
-        source = self._source
-        if self.rows > self.bad:
-            return
-        if not self.rows:
-            path = source.path if isinstance(source.path, str) else ", ".join(source.path or [])
-            message, hint = source._nothing()
-            raise InputError(Problem("empty-source", f"no rows: {message}", Place(source.hub or path), hint))
-        if self._source.on_bad_row == "stop":
-            self._bad.raise_if_any()
-        first = self._bad.problems[0]
-        counted = ", ".join(f"{n:,} {reason}" for reason, n in self._reasons.most_common())
-        message = f"none of the {self.rows:,} rows can be used ({counted}); the first: {first.message}"
-        raise InputError(replace(first, code="empty-source", message=message))
-
-    def _hint(self, row: SourceRow, found: Dropped) -> str:
-        """What to write where a column is called otherwise."""
-        if row.record.fault is not None:
-            return row.record.fault.hint
-        read = set(self._source._named.values())
-        names = [name for name, value in row.record.values.items() if isinstance(value, str) and name not in read]
-        missing = next((n for n in self._source.needs if is_missing(row.values.get(n))), None)
-        if missing is None or not row.record.values:
-            return ""
-        likely = next((n for n in (*LIKELY, *names) if n in names), "NAME")
-        return f"write {self._source.how_to_name(missing, likely)}; the row has {', '.join(row.record.values)}"
-
-
 def _own_name(name: str, others: Collection[str]) -> str:
     """The name of a column that is taken along: one of lineage is another's lineage here."""
     if name not in (*LINEAGE_COLUMNS, RESERVED):
@@ -315,46 +239,3 @@ def _own_name(name: str, others: Collection[str]) -> str:
     while name in others:
         name = f"source_{name}"
     return name
-
-
-LIKELY = ("instruction", "question", "prompt", "inputs", "input", "query", "problem", "text")
-"""What the column with the question is usually called."""
-
-
-def texts_of(
-    row: SourceRow, names: Sequence[str], *, empty: Collection[str] = (), optional: Collection[str] = ()
-) -> dict[str, str] | Dropped:
-    """The texts in these columns of a row, or why there is none in one of them: `missing`, `not_text`, `not_unicode`
-    (half a surrogate pair, which no file of text can hold), or `empty` where that is not among those allowed to be.
-    What is `optional` may be missing: it is then an empty text."""
-    texts: dict[str, str] = {}
-    values = row.values
-    for name in names:
-        value = values.get(name)
-        if not isinstance(value, str):
-            if not is_missing(value):
-                return row.dropped("not_text", f"'{name}' is not text but {type(value).__name__}")
-            if name not in optional:
-                return row.dropped("missing", f"no text in '{name}'")
-            value = ""
-        if name not in empty and is_blank(value):
-            return row.dropped("empty", f"'{name}' is empty")
-        if not value.isascii() and not is_unicode(value):
-            return row.dropped("not_unicode", f"'{name}' holds half a surrogate pair")
-        texts[name] = value
-    return texts
-
-
-def at(values: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; None where the path leads nowhere. A column of that very name comes first."""
-    if path in values:
-        return values[path]
-    found: Any = values
-    for part in path.split("."):
-        if isinstance(found, Mapping):
-            found = found.get(part)
-        elif isinstance(found, list | tuple) and part.isdecimal() and int(part) < len(found):
-            found = found[int(part)]
-        else:
-            return None
-    return found

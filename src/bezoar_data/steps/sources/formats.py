@@ -123,15 +123,20 @@ def _decoded(raw: bytes) -> tuple[str, Fault | None]:
 
 
 def _json(path: Path) -> Iterator[FileRow]:
-    with opened(path) as stream:
-        head = stream.read(4096).removeprefix(_MARK).lstrip()
-    first, newline, rest = head.partition(b"\n")
-    is_list = head.startswith(b"[") and not (_is_whole(first) and rest.strip())
-    is_one_value = extension(path) in _LISTS and newline and not _is_whole(first)
-    if is_list or is_one_value:
+    if _is_one_value(path):
         yield from _rows_of(_whole(path))
     else:
         yield from _json_lines(path)
+
+
+def _is_one_value(path: Path) -> bool:
+    """Whether a JSON file is one value, and no lines."""
+    with opened(path) as stream:
+        head = stream.read(4096).removeprefix(_MARK).lstrip()
+    first, newline, rest = head.partition(b"\n")
+    if head.startswith(b"["):
+        return not (_is_whole(first) and bool(rest.strip()))
+    return extension(path) in _LISTS and bool(newline) and not _is_whole(first)
 
 
 def _is_whole(line: bytes) -> bool:

@@ -51,5 +51,5 @@ class LoadInstructions(FileSource):
         columns: Columns = {name: texts.get(name, "").strip() for name in COLUMNS}
         return None if self.categories and columns["category"] not in self.categories else columns
 
-    def _nothing(self) -> tuple[str, str]:
+    def _nothing(self) -> tuple[str, str] | None:
         return ("none is of these categories", "see `categories`") if self.categories else super()._nothing()
