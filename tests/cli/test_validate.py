@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UNSET_API_KEY", raising=False)
     Path("pipelines/models").mkdir(parents=True)
-    Path("pipelines/rows.jsonl").write_text("{}\n")
+    Path("pipelines/rows.jsonl").write_text('{"instruction": "Count to three."}\n')
     Path("pipelines/p.yaml").write_text(f"name: p\nversion: 1\n{STEPS}")
     return tmp_path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bezoar_data.config.sanitize import printable
 from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import Document, YamlPath
 from bezoar_data.pipeline.columns import Column, RowColumns, after, in_all, together
+from bezoar_data.pipeline.peek import peek
 from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.steps.catalogue import StepEntry
@@ -60,13 +61,19 @@ class CheckedSteps:
 
 
 def check_steps(
-    loaded: LoadedPipeline, catalogue: Mapping[str, StepEntry], models: LoadedModels | None, *, models_wanted: bool
+    loaded: LoadedPipeline,
+    catalogue: Mapping[str, StepEntry],
+    models: LoadedModels | None,
+    *,
+    models_wanted: bool,
+    peeks: bool = True,
 ) -> CheckedSteps:
     """Every problem of the steps: unknown ones, their settings, roles, files and columns, and how they end.
 
-    `models_wanted` says that no models file was named at all, which is a mistake where a step asks a model.
+    `models_wanted` says that no models file was named at all, which is a mistake where a step asks a model. With
+    `peeks`, the first rows of files are looked at.
     """
-    found = _Pass(loaded, catalogue, models, models_wanted)
+    found = _Pass(loaded, catalogue, models, models_wanted, peeks)
     problems = tuple(found.problems())
     return CheckedSteps(problems, found.columns)
 
@@ -96,6 +103,7 @@ class _Pass:
         catalogue: Mapping[str, StepEntry],
         models: LoadedModels | None,
         models_wanted: bool,
+        peeks: bool,
     ) -> None:
         self._loaded = loaded
         self._file = loaded.file
@@ -103,6 +111,7 @@ class _Pass:
         self._catalogue = catalogue
         self._models = models
         self._models_wanted = models_wanted
+        self._peeks = peeks
         self.columns: dict[str, RowColumns | None] = {}
         """Columns of the rows that leave a step; None where a mistake before makes them unknown."""
 
@@ -175,10 +184,17 @@ class _Pass:
                 yield from self._check_written(i, use, [c for c in writes if c in before.known and c not in reads])
         elif entry.kind != "source":
             return
-        yield from self._check_reserved(i, use, writes)
+        read = None
+        if entry.files is not None:
+            paths = [path for name, path in input_files(self._loaded, i, entry) if name == "path"]
+            peeked = peek(use.id, entry, dict(use.settings), paths if self._peeks else [])
+            yield from peeked.problems
+            at: YamlPath = ("steps", i, "with", "keep")
+            for said in peeked.warnings:
+                yield replace(self._document.problem("missing-column", said, at), level="warning")
+            read = peeked.columns
+        yield from self._check_reserved(i, use, [*writes, *(read.known if read is not None else ())])
         if not isinstance(entry, ExternalEntry) or entry.leaves_known:
-            takes_all = entry.kind == "source" and entry.value_of("keep", use.settings) == "all"
-            read = RowColumns(more=True) if takes_all else None
             self.columns[use.id] = after(use.id, entry, dict(use.settings), before, read)
 
     def _check_written(self, i: int, use: StepUse, twice: Iterable[str]) -> Iterator[Problem]:

@@ -119,11 +119,11 @@ def load(
     problems += missing_answers(loaded.document, loaded.answers)
     if not read.steps_sound:
         raise InputError([*problems, *check_written(loaded.document, catalogue, read_models)])
-    steps = check_steps(
-        loaded, catalogue, read_models, models_wanted=models_path is None and not named and not read.problems
-    )
-    problems += steps.problems
     found = [entry_of(catalogue, loaded.file, i) for i in range(len(loaded.file.steps))]
+    foreign = [] if trust_code else list(check_pulled(loaded, found))
+    models_wanted = models_path is None and not named and not read.problems
+    steps = check_steps(loaded, catalogue, read_models, models_wanted=models_wanted, peeks=not foreign)
+    problems += steps.problems
     if read_models is not None:
         budget = max_cost is not None or loaded.file.max_cost is not None
         roles = used_roles(loaded.file, found, read_models)
@@ -134,7 +134,7 @@ def load(
         problems += check_judge_names(loaded, found, read_models)
     if to_run or recorded is not None:
         problems += check_trust(loaded.document, loaded.file, trust_code)
-        problems += () if trust_code else check_pulled(loaded, found)
+        problems += foreign
     raise_errors(problems)
     entries = tuple(entry for entry in found if entry is not None)
     order = topological(loaded.file)

@@ -158,6 +158,15 @@ def _whole(path: Path) -> Any:
         raise _unreadable(path, f"this is no whole JSON list: {error}", hint) from None
 
 
+def reads_as_a_whole(path: Path) -> bool:
+    """Whether a file's first row is known when all of it is read. Raises `InputError` for one that cannot be read."""
+    kind = (extension(path) or "").removesuffix(".gz").removesuffix(".zst")
+    try:
+        return kind in (".json", ".jsonl") and _is_one_value(path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
 def _rows_of(value: Any) -> Iterator[FileRow]:
     """The rows of a list; those of the one list in a mapping, as some sets are packed; else the mapping as one row."""
     if isinstance(value, dict):
@@ -308,6 +317,36 @@ def _parquet(path: Path) -> Iterator[FileRow]:
                     index += 1
     except pa.ArrowException as error:
         raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
+
+
+def schema_of(path: Path) -> tuple[dict[str, str | None], int]:
+    """The columns of a Parquet file with the types of their values as rows get them (`config.where.tree.KINDS`), and
+    the number of its rows. Raises `InputError`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            return {field.name: _type_of(field.type) for field in file.schema_arrow}, file.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
+
+
+def _type_of(kind: Any) -> str | None:
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(kind):
+        return _type_of(kind.value_type)
+    known = {
+        "integer": (types.is_integer,),
+        "number": (types.is_floating,),
+        "boolean": (types.is_boolean,),
+        "list": (types.is_list, types.is_large_list, types.is_fixed_size_list),
+        "record": (types.is_struct,),
+        "text": (types.is_string, types.is_large_string, types.is_date, types.is_timestamp, types.is_decimal),
+    }
+    return next((name for name, checks in known.items() if any(check(kind) for check in checks)), None)
 
 
 def _is_plain(kind: Any) -> bool:

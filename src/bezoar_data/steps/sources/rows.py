@@ -99,10 +99,11 @@ class Faults:
     def bad(self) -> int:
         return self._bad.count
 
-    def see(self, row: SourceRow, found: Columns | Dropped, *, at_once: bool = False) -> None:
-        self.rows += 1
-        if isinstance(found, Dropped):
-            self._reasons[found.reason] += 1
+    def see(self, row: SourceRow, found: Columns | Dropped, *, at_once: bool = False, times: int = 1) -> None:
+        self.rows += times
+        if isinstance(found, Dropped) and times:
+            self._reasons[found.reason] += times
+            self._bad.count += times - 1
             self.last = found.detail
             where = "" if row.record.line else f" in row {row.record.index + 1}"
             self._bad.add(found.reason, f"{found.detail}{where}", row.file, row.record.line, self._hint(row, found))
