@@ -17,7 +17,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.pipeline.columns import Column, RowColumns
-from bezoar_data.runs.row import LINEAGE_COLUMNS, Columns
+from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns
 from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.sources.formats import FileRow, extension, is_missing, read_file, reads_as_a_whole, schema_of
 from bezoar_data.steps.sources.readers import SourceFile, find_files
@@ -110,7 +110,8 @@ class _Source:
         faults.raise_if_stopping()
 
     def _faults(self, files: Sequence[SourceFile]) -> Faults:
-        return Faults(self._shape, ", ".join(str(file.path) for file in files[:3]), stop=self._stop)
+        where = ", ".join(str(file.path) for file in files[:3])
+        return Faults(self._shape, where, read=self._named.values(), stop=self._stop)
 
     def _rows(self, file: SourceFile) -> Iterator[SourceRow]:
         header, columns = self._shape.header(self._named), self._shape.tsv_columns
@@ -161,8 +162,9 @@ def _kept(
     there = dict.fromkeys(name for head in heads for name in head.types)
     if keep == "all":
         used = {named.get(name, name) for name in written}
-        known = {name: Column(step, _agreed(heads, name)) for name in there if name not in used}
-        return RowColumns(known, more=not sure), []
+        ours = [name for name in there if name not in (*LINEAGE_COLUMNS, RESERVED)]
+        known = {name: Column(step, _agreed(heads, name)) for name in ours if name not in used}
+        return RowColumns(known, more=not sure or len(ours) < len(there)), []
     names = keep if isinstance(keep, Mapping) else {name: name for name in keep}
     known = {ours: Column(step, _agreed(heads, theirs)) for theirs, ours in names.items()}
     missing = [name for name, ours in names.items() if sure and name not in there and ours not in LINEAGE_COLUMNS]

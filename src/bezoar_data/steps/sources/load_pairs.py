@@ -42,6 +42,11 @@ class LoadPairs(FileSource):
     }
     writes: ClassVar[tuple[str, ...]] = ("prompt", *SIDES, "{keep:=}")
     optional_writes: ClassVar[tuple[str, ...]] = ("margin", "tools")
+    types: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("prompt", *SIDES), "list"),
+        "margin": "number",
+        "tools": "text",
+    }
     example: ClassVar[str] = "- use: load_pairs\n  with: {path: pairs.jsonl, prompt: question}\n"
 
     prompt: str = Field(default="prompt", description='Where a row holds what is asked; "" for in both sides alone.')
