@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bezoar_data.runs.row import Drop, Lineage, Row, content_hash, made_id, row_random, seed_id
+from bezoar_data.runs.row import Drop, Lineage, Row, content_hash, group_of, made_id, row_random, seed_id
 
 
 def test_a_seed_rows_id_depends_on_source_revision_and_index_only():
@@ -52,3 +52,12 @@ def test_random_choices_depend_on_seed_step_and_row():
     draws = {row_random(*where).random() for where in ((1, "s", "r"), (2, "s", "r"), (1, "t", "r"), (1, "s", "q"))}
     assert len(draws) == 4
     assert row_random(1, "s", "r").random() == row_random(1, "s", "r").random()
+
+
+def test_equal_values_are_one_group_however_they_are_written():
+    assert group_of(1) == group_of(1.0) != group_of("1")
+    assert group_of(0) == group_of(-0.0)
+    assert group_of([1, {"a": 2.0}]) == group_of([1.0, {"a": 2}]) != group_of([1.5, {"a": 2}])
+    assert group_of(10**30) == group_of(10**30 + 0) != group_of(1e30), "1e30 is another number"
+    assert group_of(float("nan")) == group_of(None)
+    assert len({group_of(value) for value in (True, 1, "1", None, [], {})}) == 6

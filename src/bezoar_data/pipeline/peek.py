@@ -75,7 +75,7 @@ class _Source:
 
     def __init__(self, shape: FileShape, settings: Mapping[str, Any]) -> None:
         self.settings = settings
-        self._shape = shape
+        self._shape = shape.under(settings)
         self._named = shape.named(settings)
         self._stop = settings.get("on_bad_row") == "stop"
 

@@ -48,6 +48,20 @@ def canonical(value: Any) -> str:
         return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
+def group_of(value: Any) -> str:
+    """The name of the group that a value puts its row into. Equal values are one group, whatever way they are written:
+    1 and 1.0, also deep in lists and mappings; a number that is none counts as no value."""
+    return canonical(_equal(value))
+
+
+def _equal(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _equal(inner) for key, inner in value.items()}
+    return [_equal(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
 def _as_it_stands(value: Any) -> str:
     """JSON with the keys in their order, NaN and infinities by the names that `_loads` reads."""
     return json.dumps(value, ensure_ascii=False)

@@ -125,3 +125,8 @@ def test_without_its_library_the_step_says_what_to_install(monkeypatch: pytest.M
     with pytest.raises(InputError) as error:
         SemanticDuplicates(name="s", column="text", model=str(tmp_path)).load()
     assert error.value.problems[0].hint == "pip install 'bezoar-data[semantic]'"
+
+
+def test_balance_takes_numbers_for_one_value_however_they_are_written():
+    rows = [row(i, kind=k) for i, k in enumerate([1, 1.0, 1, 2.5])]
+    assert len(dropped(Balance(name="b", column="kind"), rows)) == 2

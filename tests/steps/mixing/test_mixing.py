@@ -213,3 +213,9 @@ def test_an_amount_that_could_mean_two_things_is_told_before_the_run(amount: Any
 def test_a_mixture_without_amounts_is_a_mistake_too():
     (fault,) = find_step("mix").check_settings({"amounts": {}})
     assert fault.message == "'amounts' must not be empty"
+
+
+def test_a_dataset_may_be_called_by_a_number_however_it_is_written():
+    given = [row(i, dataset=name, n=i) for i, name in enumerate([1, 1.0, "1", 2.5])]
+    made = mixed(given, {"1": {"rows": 1}, "2.5": {"repeat": 2}})
+    assert sorted(reason(m) for m in made) == ["kept"] * 3 + ["not_in_mix"] * 2

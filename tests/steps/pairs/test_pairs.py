@@ -292,3 +292,8 @@ def test_a_prompt_of_turns_is_asked_by_what_is_said_in_it_and_calls_are_not():
         driven = drive(candidates(), row(prompt=prompt))
         assert isinstance(driven.verdict, Dropped)
         assert (driven.verdict.reason, list(driven.asks)) == (expected, [])
+
+
+def test_prompts_with_equal_numbers_are_one_prompt():
+    rows = [scored(i, "q", text, i, pid=pid) for i, (text, pid) in enumerate([("a", 1), ("b", 1.0), ("c", 2)])]
+    assert [reason(made) for made in best_worst(rows, by=["pid"])] == ["kept", "alone"]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, PositiveInt
 
-from bezoar_data.runs.row import Row, canonical
+from bezoar_data.runs.row import Row, group_of
 from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, Verdict
 from bezoar_data.steps.curation.sample import draw
 
@@ -32,7 +32,7 @@ class Balance(GlobalRowStep):
     )
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
-        groups = [canonical(row.get(self.column)) for row in rows]
+        groups = [group_of(row.get(self.column)) for row in rows]
         sizes = Counter(groups)
         most = self.most if self.most is not None else min(sizes.values(), default=0)
         taken: Counter[str] = Counter()

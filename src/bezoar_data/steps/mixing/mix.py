@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validat
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.runs.row import Row
+from bezoar_data.runs.row import Row, group_of
 from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made
 from bezoar_data.steps.curation.sample import draw
 
@@ -80,10 +80,14 @@ class Mix(GlobalMakingStep):
     by: str = Field(default="dataset", min_length=1, description="The column that says which dataset a row is of.")
 
     def run_all(self, rows: Sequence[Row]) -> Sequence[Made]:
-        there = Counter(str(row.get(self.by)) for row in rows)
+        there = Counter(map(self._dataset, rows))
         self._check(there)
         copies = self._copies(rows, there)
         return [made for place, row in enumerate(rows) for made in _copied(row, place, copies[place])]
+
+    def _dataset(self, row: Row) -> str:
+        value = row.get(self.by)
+        return value if isinstance(value, str) else group_of(value)
 
     def _check(self, there: Mapping[str, int]) -> None:
         """Raise for rows without an amount; warn where an amount asks for more than there is."""
@@ -104,7 +108,7 @@ class Mix(GlobalMakingStep):
         more = {dataset: left[dataset] % there[dataset] for dataset in there}
         copies = [0] * len(rows)
         for i in draw(rows, self.seed):
-            dataset = str(rows[i].get(self.by))
+            dataset = self._dataset(rows[i])
             copies[i] = whole[dataset] + (more[dataset] > 0)
             more[dataset] -= 1
         return copies

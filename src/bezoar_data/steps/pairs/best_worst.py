@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from bezoar_data.runs.row import Columns, Row, canonical
+from bezoar_data.runs.row import Columns, Row, group_of
 from bezoar_data.steps.base import Dropped, GlobalMakingStep, Made
 from bezoar_data.steps.pairs.pair import PAIR, PAIR_TYPES, make_pair, number
 
@@ -58,7 +58,7 @@ class BestWorst(GlobalMakingStep):
     def run_all(self, rows: Sequence[Row]) -> Sequence[Made]:
         groups: dict[str, list[Row]] = {}
         for row in rows:
-            groups.setdefault(canonical([_as_key(row.get(column)) for column in self.by]), []).append(row)
+            groups.setdefault(group_of([row.get(column) for column in self.by]), []).append(row)
         return [self._pair(group, place) for place, group in enumerate(groups.values())]
 
     def _pair(self, group: Sequence[Row], place: int) -> Made:
@@ -96,8 +96,3 @@ class BestWorst(GlobalMakingStep):
         pair, unusable = make_pair(first.get(self.prompt), first.get(self.response), second, margin)
         kept = {column: first.get(column) for column in self.keep}
         return {**pair, "chosen_score": scores[0], "rejected_score": scores[1], **kept}, unusable
-
-
-def _as_key(value: Any) -> Any:
-    """A value by which rows belong together: 1 and 1.0 are one number, though JSON writes two."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value

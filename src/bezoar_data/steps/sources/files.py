@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -33,7 +33,7 @@ class FileSource(Source):
     holds: ClassVar[str] = "row"
     """What one of its rows is, for the message that there is none."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """The columns that each row must have, as this step calls them."""
+    """The columns that each row must have, as this step calls them; declared as `writes` is."""
     instead: ClassVar[tuple[str, ...]] = ()
     """Columns of the source that serve in their place."""
     named_by: ClassVar[Mapping[str, str]] = {}
@@ -129,7 +129,7 @@ class FileSource(Source):
                 yield self._row(facts.name, facts.revision, Path(self.hub), record)
             return
         problems: list[Problem] = []
-        header = self.shape().header(self._named)
+        header = self._shape.header(self._named)
         for file in self._files():
             try:
                 for record in read_file(file.path, header=header, tsv_columns=self.tsv_columns):
@@ -144,17 +144,23 @@ class FileSource(Source):
 
     @cached_property
     def _named(self) -> Mapping[str, str]:
-        settings = {setting: getattr(self, setting) for setting in ("columns", *self.named_by.values())}
-        return self.shape().named(settings)
+        return self._shape.named(self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in type(self).model_fields}
 
     @classmethod
     def shape(cls) -> FileShape:
         return FileShape(cls.holds, cls.needs, cls.instead, cls.named_by, cls.tsv_columns)
 
+    @cached_property
+    def _shape(self) -> FileShape:
+        return self.shape().under(self._settings())
+
     def _faults(self) -> Faults:
         where = self.hub or (self.path if isinstance(self.path, str) else ", ".join(self.path or []))
         return Faults(
-            self.shape(), where, read=self._named.values(), stop=self.on_bad_row == "stop", nothing=self._nothing()
+            self._shape, where, read=self._named.values(), stop=self.on_bad_row == "stop", nothing=self._nothing()
         )
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:

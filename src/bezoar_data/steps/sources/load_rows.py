@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -20,17 +21,15 @@ class LoadRows(FileSource):
 
     use: ClassVar[str] = "load_rows"
     version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ("{texts}",)
     writes: ClassVar[tuple[str, ...]] = ("{texts}", "{columns}", "{keep:=}")
+    types: ClassVar[Mapping[str, str]] = {"{texts}": "text"}
     example: ClassVar[str] = "- use: load_rows\n  with: {path: answers.jsonl, texts: [instruction, response]}\n"
 
     texts: list[str] = Field(min_length=1, description="Columns that must hold text.", examples=[["instruction"]])
     keep: list[str] | dict[str, str] | Literal["all"] = Field(
         default="all", description="The other columns to take along: all, their names, or {name: new name}."
     )
-
-    @property
-    def needs(self) -> tuple[str, ...]:  # type: ignore[override]  # here a setting says it
-        return tuple(self.texts)
 
     def take(self, row: SourceRow) -> Columns | Dropped | None:
         texts = texts_of(row, self.texts)

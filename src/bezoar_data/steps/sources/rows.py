@@ -17,6 +17,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.conversations.turns import is_unicode
 from bezoar_data.runs.row import Columns
+from bezoar_data.steps.columns import fill_columns
 from bezoar_data.steps.sources.formats import FileRow, is_missing
 from bezoar_data.steps.sources.readers import BadRows
 from bezoar_data.steps.verdicts import Dropped
@@ -50,6 +51,10 @@ class FileShape:
     instead: tuple[str, ...] = ()
     named_by: Mapping[str, str] = field(default_factory=dict)
     tsv_columns: tuple[str, ...] = ()
+
+    def under(self, settings: Mapping[str, Any]) -> FileShape:
+        """The same with the columns that settings name filled in."""
+        return replace(self, needs=tuple(fill_columns(self.needs, settings)))
 
     def named(self, settings: Mapping[str, Any]) -> Mapping[str, str]:
         """What the source calls a column, by what the step calls it; columns of one name need not be among them."""
