@@ -52,7 +52,10 @@ def test_a_pipeline_that_names_no_card_is_told_the_line_to_write(tmp_path: Path)
 
 
 def test_columns_that_tell_no_view_and_several_judges_leave_a_line_to_fill_in(tmp_path: Path):
-    folder = project(tmp_path / "a", "  - use: load_flan\n    with: {path: rows.jsonl, columns: {targets: response}}\n")
+    folder = project(
+        tmp_path / "a",
+        "  - use: load_flan\n    with: {path: rows.jsonl, columns: {inputs: instruction, targets: response}}\n",
+    )
     assert bezoar("card", "init", "pipelines/mine.yaml", cwd=folder).code == 0
     judged = Project(tmp_path / "b")
     judged.rows(1)

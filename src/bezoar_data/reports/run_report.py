@@ -102,7 +102,9 @@ class RunReport:
         lines += [f"  {line}" for line in judged_lines(lock)]
         lines += [f"  {line}" for line in review_lines(lock)]
         if lock.mixed_columns:
-            lines.append(f"  written as JSON text, as their values are of several types: {', '.join(lock.mixed_columns)}")
+            lines.append(
+                f"  written as JSON text, as their values are of several types: {', '.join(lock.mixed_columns)}"
+            )
         lines.append(f"  {self._cost()}")
         if lock.demo:
             lines.append(f"  {_demo(lock)}")
