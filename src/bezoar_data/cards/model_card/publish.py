@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from bezoar_data.cards.hub.upload import RepoContents
+from bezoar_data.cards.model_card.card import hub_base
 from bezoar_data.config.files.card import load_card
 from bezoar_data.runs.stage_record import ADAPTER, CARD, TrainedStage
 
@@ -18,6 +19,8 @@ def model_contents(stage: TrainedStage, base: str | None = None) -> RepoContents
     """What is published of a stage. `base` says where the weights are published that its adapter is for."""
     record = stage.record
     files: dict[str, Path | bytes] = {**stage.files()}
+    if base is None and (record.base_lineage or {}).get("convert"):
+        base = hub_base(record)  # it was trained on a copy of them that is here
     if base is not None and record.base_lineage is not None:
         # The only two places that name the base; here they name a folder of this machine.
         config = json.loads((stage.path / ADAPTER).read_text("utf-8"))
