@@ -32,14 +32,14 @@ SCRIPTS_OF: Mapping[str, Sequence[str]] = {
 class Language(FilterStep):
     """Drop rows that are not in one of the languages wanted.
 
-    The detector (py3langid, 97 languages, its model inside the package) reads the whole text. Of texts with fewer
-    letters than `least_letters` only those go that are written in the script of no language wanted: nobody can tell the
-    language of "42" or "Paris". The reason is `other_language`, with the language found and its probability, or the
-    script.
+    A text that is mostly written in the script of no language wanted goes, whatever its length. Of the others, those
+    with at least `least_letters` letters go by what the detector finds in the whole text (py3langid, 97 languages, its
+    model inside the package): nobody can tell the language of "42" or "Paris". The reason is `other_language`, with the
+    language found and its probability, or the script.
     """
 
     use: ClassVar[str] = "language"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     extra: ClassVar[str | None] = "language"
     example: ClassVar[str] = "- use: language\n  with: {column: explained_targets, languages: [en]}\n"
 
@@ -59,8 +59,8 @@ class Language(FilterStep):
         _ = self._detector
 
     def reason(self, row: Row, text: str) -> tuple[str, str] | None:
-        if sum(map(str.isalpha, text)) < self.least_letters:
-            return self._other_script(text)
+        if (other := self._other_script(text)) or sum(map(str.isalpha, text)) < self.least_letters:
+            return other
         found, probability = self._detector.classify(text)
         if found in self.languages or probability < self.sure:
             return None
