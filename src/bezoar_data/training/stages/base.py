@@ -39,7 +39,7 @@ class StageJob:
     """An empty folder for what the stage leaves."""
     progress: Progress
 
-    def save_tokenizer(self, model: Any) -> None:
+    def save_tokenizer(self, model: Any = None) -> None:
         """Beside the weights: with the template they were trained with, and what ends a text."""
         save_beside(self.result, model, self.template)
 
