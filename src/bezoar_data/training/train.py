@@ -183,7 +183,7 @@ def _too_long(recipe: LoadedRecipe, i: int, training: PlannedTraining, estimator
     """Sequences of more tokens than the base has positions for."""
     positions = estimator.model_config.positions if estimator.model_config is not None else None
     written, longest = training.settings.given.get("max_length"), training.longest
-    if positions is not None and max(written or 0, longest) > positions:
+    if positions is not None and (written or longest) > positions:
         message = f"the base has positions for {positions:,} tokens; "
         message += f"'max_length' is {written:,}" if written else f"an example has {longest:,}"
         place = setting_place(recipe, i, "max_length")
