@@ -1,7 +1,7 @@
 """Tokenizers and chat templates of ten families, made small: their kind of vocabulary, their tokens, their rules.
 
 Where TRL brings the original's template (`trl/chat_templates`, compared there with the model's repository), it is read
-from there. The others are written here after the originals' `tokenizer_config.json`, named with each.
+from there. The others are written here after what is known of the originals' rules, and compared with none.
 """
 
 from __future__ import annotations
