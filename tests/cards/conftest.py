@@ -94,6 +94,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
                     "url": None,
                     "licence": None,
                     "demo": False,
+                    "as_text": [],
                     "rows": kept + 2,
                     "kept": kept,
                 }

@@ -30,7 +30,7 @@ SAMPLE = Lock(
     steps=(LockedStep(id="step", use="step", version=1, after=(), settings={}, files={}, role="teacher", rows_in=2,
                       rows_out=1, dropped={"reason": 1}, missed={}, noted={}),),
     sources=(LockedSource(step="step", name="source", revision=None, sha256="0", url=None, licence=None,
-                          demo=False, rows=2, kept=1),),
+                          demo=False, as_text=(), rows=2, kept=1),),
     models=(LockedModel(role="teacher", fallback=False, provider="provider", model="model", revision=None, sampling={},
                         extra_body={}, output_licence=OutputLicence(id="unknown"), carbon=None, demo=False,
                         thinking="split", rules=False, steps=("step",)),),

@@ -182,6 +182,7 @@ def _sources(compiled: Compiled, seen: RowTotals) -> Iterator[LockedSource]:
                 url=fact.url,
                 licence=fact.licence,
                 demo=fact.demo,
+                as_text=fact.as_text,
                 rows=seen.sources[fact.name],
                 kept=seen.kept[fact.name],
             )

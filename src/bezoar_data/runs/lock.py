@@ -78,6 +78,8 @@ class LockedSource:
     licence: str | None
     demo: bool
     """Whether its rows only show the flow."""
+    as_text: tuple[str, ...]
+    """Columns whose dates, times, decimals or bytes (as base64) were read as text."""
     rows: int
     kept: int
 

@@ -224,6 +224,8 @@ class SourceFacts:
     licence: str | None = None
     demo: bool = False
     """Its rows only show the flow: what is made of them is marked, and not published by default."""
+    as_text: tuple[str, ...] = ()
+    """Columns whose dates, times, decimals or bytes rows have as text."""
 
 
 class Source(_Declared, GeneratorStep):

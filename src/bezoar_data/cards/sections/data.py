@@ -11,6 +11,7 @@ from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.runs.accepted import judges_of
 from bezoar_data.runs.conversations.turns import Unread, read_turns, said_in
+from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.row import RESERVED
 
 EXAMPLE_LIMIT = 800
@@ -56,6 +57,16 @@ def _values(counts: Mapping[str, Mapping[str, int]]) -> str:
             for name, found in counts.items()
         ),
     )
+
+
+def as_text(lock: Lock) -> Iterator[str]:
+    """Which columns hold text in the place of other values."""
+    for source in lock.sources:
+        if source.as_text:
+            names = ", ".join(map(md.code, source.as_text))
+            yield f"Dates, times, decimals or bytes of {md.code(source.name)} were read as text in: {names}."
+    if lock.mixed_columns:
+        yield f"Values of differing types were written as JSON text in: {', '.join(map(md.code, lock.mixed_columns))}."
 
 
 def example(context: CardContext) -> str:

@@ -220,9 +220,7 @@ def limitations(context: CardContext) -> str:
         points.append("The licence is unknown: settle it before you use the data for more than looking at it.")
     if lock.pipeline.limit is not None:
         points.append("Only a part of the sources was used.")
-    if lock.mixed_columns:
-        names = ", ".join(md.code(name) for name in lock.mixed_columns)
-        points.append(f"Values of differing types were written as JSON text in: {names}.")
+    points += data.as_text(lock)
     return "\n".join(f"- {point}" for point in points)
 
 

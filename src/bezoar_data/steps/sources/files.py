@@ -18,7 +18,7 @@ from bezoar_data.runs.demo_mark import is_demo
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns
 from bezoar_data.steps.base import Dropped, Source, SourceFacts
-from bezoar_data.steps.sources.formats import FileRow, read_file
+from bezoar_data.steps.sources.formats import FileRow, columns_as_text, read_file
 from bezoar_data.steps.sources.hub import hub_facts, hub_records
 from bezoar_data.steps.sources.readers import SourceFile, find_files
 from bezoar_data.steps.sources.rows import Faults, FileShape, SourceRow, at, source_row, texts_of
@@ -104,6 +104,7 @@ class FileSource(Source):
                 sha256=sha256_of(f.path),
                 licence=self._licence(f.name),
                 demo=f.name in demo,
+                as_text=columns_as_text(f.path),
             )
             for f in self._files()
         ]

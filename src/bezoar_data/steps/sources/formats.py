@@ -332,6 +332,21 @@ def schema_of(path: Path) -> tuple[dict[str, str | None], int]:
         raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
 
 
+def columns_as_text(path: Path) -> tuple[str, ...]:
+    """The columns of a Parquet file whose dates, times, decimals or bytes rows get as text; none of other files, which
+    hold no such values. Raises `InputError`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if extension(path) != ".parquet":
+        return ()
+    try:
+        with pq.ParquetFile(path) as file:
+            return tuple(field.name for field in file.schema_arrow if not _is_plain(field.type))
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
+
+
 def _type_of(kind: Any) -> str | None:
     import pyarrow as pa
 
