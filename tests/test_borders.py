@@ -1,4 +1,4 @@
-"""The same text at every border: file, source, Parquet, `datasets`, exports, the source again.
+"""The same text at every border: file, source, Parquet, `datasets`, exports, the source again, what is learnt.
 
 A row comes out equal at each of them, or is dropped or left out under a reason that is counted; there is nothing else.
 """
@@ -9,6 +9,7 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,15 +24,25 @@ from hypothesis import strategies as st
 from bezoar_data.api import load_pipeline
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.export.export import export_rows
+from bezoar_data.config.files.recipe import RandomModel
+from bezoar_data.config.problems import Place
 from bezoar_data.runs.row import content_hash
 from bezoar_data.steps.sources.load_conversations import LoadConversations
 from bezoar_data.steps.sources.load_rows import LoadRows
+from bezoar_data.training.data.rows import read_row
+from bezoar_data.training.data.template import IGNORED, Template, Unusable
+from bezoar_data.training.random_base import make_tokenizer
 from support.nasty import broken_texts, dialogues, is_unicode, same, says_nothing, texts, values
 
 LINEAGE = ("id", "content_hash", "seed_ids", "parent_ids", "_bezoar")
 QUESTION = {"prompt": "What floats?", "response": "Corks."}
 """One good row in each file: where no row can be used, that is an error."""
 TALK = [{"role": "user", "content": "What floats?"}, {"role": "assistant", "content": "Corks."}]
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 Row = Mapping[str, Any]
 
@@ -149,7 +160,9 @@ def check_questions(kind: str, rows: list[dict[str, Any]], folder: Path) -> None
         assert {k: v for k, v in one.items() if k not in LINEAGE} == {
             k: other[k] for k in one if k not in LINEAGE
         } or any(v != v for v in one.values() if isinstance(v, float))
-    check_exports(out, [talk(*said(row)) for row in published], folder)
+    talks = [talk(*said(row)) for row in published]
+    check_exports(out, talks, folder)
+    check_learnt({"prompt": "prompt", "response": "response"}, published, talks)
 
 
 def said(row: Row) -> tuple[str, str]:
@@ -182,6 +195,51 @@ def check_exports(dataset: Path, talks: list[list[dict[str, str]]], folder: Path
     ]
     assert len(held) == done.rows == len(talks) - sum(done.left_out.values())
     assert [t for t in talks if t in read] == read
+    for form, conversation in TRAINERS.items():
+        done = export_rows(dataset, form, folder / form)
+        file = next(path for path in (folder / form).rglob("*.json*") if path.name != "dataset_info.json")
+        whole = file.read_text("utf-8")
+        held = json.loads(whole) if whole.startswith("[") else [json.loads(x) for x in whole.split("\n") if x]
+        read = [conversation(one) for one in held]
+        assert len(held) == done.rows == len(talks) - sum(done.left_out.values()), form
+        assert [t for t in talks if t in read] == read, form
+
+
+def from_llama_factory(row: Row) -> list[dict[str, str]]:
+    system = [{"role": "system", "content": row["system"]}] if row.get("system") else []
+    roles = {"human": "user", "gpt": "assistant"}
+    return [*system, *({"role": roles[t["from"]], "content": t["value"]} for t in row["conversations"])]
+
+
+TRAINERS: dict[str, Callable[[Row], list[dict[str, str]]]] = {
+    "axolotl": lambda row: row["messages"],
+    "llama-factory": from_llama_factory,
+    "trl": lambda row: row["messages"] if "messages" in row else [*row["prompt"], *row["completion"]],
+}
+"""How these trainers read a row of theirs as a conversation."""
+
+
+@cache
+def template() -> Template:
+    tokenizer = make_tokenizer(RandomModel(vocab_size=400), [CHATML])
+    tokenizer.add_special_tokens({"eos_token": "<|im_end|>"})
+    tokenizer.chat_template = CHATML
+    return Template(tokenizer, CHATML, Place("recipe.yaml"))
+
+
+def check_learnt(view: Mapping[str, str], rows: Sequence[Row], talks: list[list[dict[str, str]]]) -> None:
+    """What is learnt of a row, decoded, are its replies and their ends; one that cannot be learnt says why."""
+    for row, turns in zip(rows, talks, strict=True):
+        try:
+            encoded = template().encode(read_row(view, row).messages)
+        except Unusable as reason:
+            assert str(reason) == "special_token"
+            own = template().tokenizer.get_added_vocab()
+            assert any(token in turn["content"] for token in own for turn in turns)
+            continue
+        learnt = [i for i in encoded.labels if i != IGNORED]
+        replies = "".join(t["content"] + "<|im_end|>" for t in turns if t["role"] == "assistant")
+        assert template().tokenizer.decode(learnt, clean_up_tokenization_spaces=False) == replies
 
 
 @settings(max_examples=8)
@@ -212,6 +270,7 @@ def check_dialogues(given_talks: list[list[dict[str, str]]], folder: Path) -> No
     assert len(dropped) == len(given_talks) - len(expected)
     assert {row["reason"] for row in dropped} <= {"empty", "not_unicode"}
     check_exports(folder / "runs" / "talks" / "dataset", expected, folder)
+    check_learnt({"messages": "messages"}, published, expected)
 
 
 @settings(max_examples=6)
