@@ -68,9 +68,17 @@ SIGNS = (
 )
 LONE = ("\ud800", "a\udfffb")
 
+
+def says_nothing(text: str) -> bool:
+    """No sign that could be seen: spaces, controls and formatting alone."""
+    return all(unicodedata.category(c) in ("Zs", "Zl", "Zp", "Cc", "Cf") for c in text)
+
+
 words = st.sampled_from([*SIGNS, *letters(), "plain", "a b", ""])
 texts = st.lists(words, max_size=6).map("".join)
-broken_texts = st.one_of(texts, texts, texts, texts, st.sampled_from(LONE))
+spoken = st.lists(words, min_size=1, max_size=6).map("".join).filter(lambda text: not says_nothing(text))
+broken_texts = st.one_of(*[spoken] * 8, texts, st.sampled_from(LONE))
+"""Most say something: a row in which one text is broken is dropped, and tells nothing of the others."""
 
 numbers = st.sampled_from(
     [
@@ -102,15 +110,12 @@ values = st.recursive(
 
 @st.composite
 def dialogues(draw: st.DrawFn) -> list[dict[str, str]]:
-    turns = [{"role": "system", "content": draw(texts)}] if draw(st.booleans()) else []
+    turns = [{"role": "system", "content": draw(spoken)}] if draw(st.booleans()) else []
     for _ in range(draw(st.integers(1, 3))):
-        turns += [{"role": role, "content": draw(broken_texts)} for role in ("user", "assistant")]
+        turns += [{"role": role, "content": draw(spoken)} for role in ("user", "assistant")]
+    if draw(st.integers(0, 4)) == 4:
+        turns[-1]["content"] = draw(broken_texts)
     return turns
-
-
-def says_nothing(text: str) -> bool:
-    """No sign that could be seen: spaces, controls and formatting alone."""
-    return all(unicodedata.category(c)[0] in "ZC" and unicodedata.category(c) != "Co" for c in text)
 
 
 def is_unicode(value: Any) -> bool:

@@ -95,12 +95,12 @@ def test_what_fsdp_cannot_spread_is_refused(recipe: Recipe, tmp_path: Path, top:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_two_processes_killed_and_started_again_end_with_the_weights_of_one(recipe: Recipe, runs: Path, tmp_path: Path):
-    watched = {"split": {"rows": 40, "validation": 0.2}}
+    watched = {"split": {"rows": 60, "validation": 0.2}}
     # Within an epoch: at its end, where the rows cannot be shared evenly, processes take some twice.
     one, two = {"max_steps": 4}, {"max_steps": 8}
     stages: list[dict[str, Any]] = [{**STAGE, **watched, "id": "one", "training": one}]
     stages += [{"use": "merge", "dtype": "float32"}]
-    stages += [{"use": "sft", "id": "two", "card": card("evol-instruct"), **watched, "training": two}]
+    stages += [{"use": "sft", "id": "two", "card": card("orca"), **watched, "training": two}]
     still = {"r": 4, "lora_dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
     path = recipe(stages, quantisation=None, adapter=still)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
