@@ -19,7 +19,8 @@ def test_a_journal_of_an_earlier_version_answers_a_whole_run(tmp_path: Path):
     project = Project(tmp_path / "project")
     project.rows(6)
     project.models(NOBODY)
-    project.pipeline(JUDGED.replace("{model: judge}", "{model: judge, as: gpt4, rating: text}"))  # the defaults of that time
+    # The defaults of that time.
+    project.pipeline(JUDGED.replace("{model: judge}", "{model: judge, as: gpt4, rating: text}"))
     journal = project.folder / "runs" / "journal.sqlite"
     journal.parent.mkdir()
     journal.write_bytes(gzip.decompress((LEFT / "journal.sqlite.gz").read_bytes()))
