@@ -7,7 +7,7 @@
 #
 # The times, the memory and the losses of each stage are printed at the end, as a table, and left in FOLDER/device.md.
 set -eu
-out="${1:-/tmp/openbezoar-device}"
+out="${1:-runs/openbezoar-device}"
 [ $# -eq 0 ] || shift
 here=$(cd "$(dirname "$0")" && pwd)
 began=$(date +%s)
