@@ -7,49 +7,38 @@ import random
 from pathlib import Path
 
 WORDS = ("fox", "dog", "river", "bridge", "quick", "lazy", "brown", "old")
-CHOICE = """\
+HEAD = """\
 task: {name}
-output_type: multiple_choice
+output_type: {output}
 dataset_path: json
 dataset_kwargs: {{data_files: {{test: {file}}}}}
 test_split: test
-{shots}doc_to_text: "{text}"
-doc_to_choice: "{{{{choices}}}}"
-doc_to_target: "{{{{answer}}}}"
-metric_list:
-  - {{metric: acc, aggregation: mean, higher_is_better: true}}
-  - {{metric: acc_norm, aggregation: mean, higher_is_better: true}}
+doc_to_text: "{text}"
 metadata: {{version: 1.0}}
+"""
+CHOICE = """\
+doc_to_choice: "{{choices}}"
+doc_to_target: "{{answer}}"
+metric_list:
+  - {metric: acc, aggregation: mean, higher_is_better: true}
+  - {metric: acc_norm, aggregation: mean, higher_is_better: true}
 """
 GENERATION = """\
-task: {name}
-output_type: generate_until
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {file}}}}}
-test_split: test
-doc_to_text: "{text}"
-doc_to_target: "{{{{choices[answer]}}}}"
-generation_kwargs: {{until: ["\\n"], do_sample: false, max_gen_toks: 8}}
+doc_to_target: "{{choices[answer]}}"
+generation_kwargs: {until: ["\\n"], do_sample: false, max_gen_toks: 8}
 metric_list:
-  - {{metric: exact_match, aggregation: mean, higher_is_better: true, ignore_case: true}}
+  - {metric: exact_match, aggregation: mean, higher_is_better: true, ignore_case: true}
 filter_list:
-  - {{name: word, filter: [{{function: regex, regex_pattern: "([a-z]+)"}}, {{function: take_first}}]}}
-  - {{name: all, filter: [{{function: take_first}}]}}
-metadata: {{version: 1.0}}
+  - {name: word, filter: [{function: regex, regex_pattern: "([a-z]+)"}, {function: take_first}]}
+  - {name: all, filter: [{function: take_first}]}
 """
 LIKELIHOOD = """\
-task: {name}
-output_type: loglikelihood
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {file}}}}}
-test_split: test
-doc_to_text: "{text}"
-doc_to_target: " {{{{choices[answer]}}}}"
+doc_to_target: " {{choices[answer]}}"
 metric_list:
-  - {{metric: perplexity, aggregation: perplexity, higher_is_better: false}}
-  - {{metric: acc, aggregation: mean, higher_is_better: true}}
-metadata: {{version: 1.0}}
+  - {metric: perplexity, aggregation: perplexity, higher_is_better: false}
+  - {metric: acc, aggregation: mean, higher_is_better: true}
 """
+OUTPUTS = {CHOICE: "multiple_choice", GENERATION: "generate_until", LIKELIHOOD: "loglikelihood"}
 TASKS = {
     "plain": (CHOICE, "The {{a}} and the"),
     "question": (CHOICE, "Question: what follows {{a}}?\\nAnswer:"),
@@ -75,7 +64,8 @@ def write_tasks(folder: Path, items: int = 20) -> Path:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     for name, (kind, text) in TASKS.items():
         shots = "num_fewshot: 2\nfewshot_split: test\n" if name == "shots" else ""
-        (folder / f"{name}.yaml").write_text(kind.format(name=name, file=file, text=text, shots=shots))
+        head = HEAD.format(name=name, output=OUTPUTS[kind], file=file, text=text)
+        (folder / f"{name}.yaml").write_text(head + shots + kind)
     return folder
 
 

@@ -230,17 +230,12 @@ def _first_argument(sample: Mapping[str, Any]) -> str:
 
 
 def _name_in(file: Path, place: Place) -> str:
-    name = load_task_yaml(file).get("task")
+    value = load_yaml(file, lenient=True).value
+    name = value.get("task") if isinstance(value, dict) else None
     if not isinstance(name, str):
         message = f"{file.name} names no task: it has no text under 'task:'"
         raise InputError(Problem("bad-task", message, place))
     return name
-
-
-def load_task_yaml(file: Path) -> dict[str, Any]:
-    """The top keys of a task file, its functions (`!function`) left as they are written."""
-    value = load_yaml(file, lenient=True).value
-    return value if isinstance(value, dict) else {}
 
 
 def _loader(files: Mapping[str, DataFile], place: Place) -> Callable[..., Any]:

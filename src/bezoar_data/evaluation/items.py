@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,6 @@ class Evaluated:
     name: str
     folder: Path
     tasks: Mapping[str, TaskItems]
-    record: Evaluation | None = field(default=None)
 
 
 def read_evaluated(folder: Path) -> Evaluated:
@@ -55,7 +54,7 @@ def read_evaluated(folder: Path) -> Evaluated:
             flagged = record.contamination.tasks.get(task.task)
             items = _ours(folder, task)
             tasks[task.task] = replace(items, flagged=frozenset(flagged.items)) if flagged is not None else items
-        return Evaluated(record.model.name, folder, tasks, record)
+        return Evaluated(record.model.name, folder, tasks)
     files = sorted(folder.rglob(_SAMPLES)) if folder.is_dir() else []
     if not files:
         message = f"no evaluation is here: there is neither {EVALUATION} nor {_SAMPLES}"

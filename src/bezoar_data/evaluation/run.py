@@ -172,9 +172,9 @@ def _contamination(evaluation: Evaluation, folder: Path, datasets: Mapping[str, 
     here = {one.card: datasets[one.lock] for one in evaluation.model.trained_on if one.lock in datasets}
     unchecked = tuple(sorted({one.card for one in evaluation.model.trained_on} - here.keys()))
     items = read_evaluated(folder).tasks if here else {}
+    questions = {(task, item): text for task, one in items.items() for item, text in one.questions.items()}
     found: dict[str, dict[str, set[str]]] = {}
     for card, dataset in here.items():
-        questions = {(task, item): text for task, one in items.items() for item, text in one.questions.items()}
         for task, item in items_in_rows(questions, dataset):
             found.setdefault(task, {}).setdefault(card, set()).add(item)
     tasks = {task: _contaminated(items[task], by_card) for task, by_card in sorted(found.items())}

@@ -15,6 +15,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.runs.folder import write_text
 from bezoar_data.runs.row import digest
 from bezoar_data.training.generation.asking import Answer, Model, in_batches
 from bezoar_data.training.generation.named import Named
@@ -117,9 +118,7 @@ def write_answers(
             file.flush()
             say(f"{min(len(done) + count * batch, len(prompts)):,} of {len(prompts):,} answered")
     lines = part.read_text("utf-8").split("\n")[1:]
-    whole = out.with_name(f".{out.name}.new")
-    whole.write_text("\n".join(lines), "utf-8")
-    whole.replace(out)
+    write_text(out, "\n".join(lines))
     part.unlink()
 
 
