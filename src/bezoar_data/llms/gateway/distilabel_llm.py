@@ -26,12 +26,10 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Ask, Refused, Sample
 from bezoar_data.llms.gateway.gateway import Gateway
+from bezoar_data.llms.gateway.on_thread import GatewayThread
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.llms.reading.answer import Reading, read_answer
-
-CLOSE_WITHIN = 30.0
-"""Seconds that answers underway are awaited for when the last user unloads the LLM."""
 
 _LOGGER = logging.getLogger("distilabel.bezoar-data")
 
@@ -45,8 +43,7 @@ class _Runtime:
         self.gateway: Gateway | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.step = ""
-        self._thread: threading.Thread | None = None
-        self._journal: Journal | None = None
+        self._own: GatewayThread | None = None
         self._users = 0
         self._process = os.getpid()
         self._lock = threading.Lock()
@@ -65,48 +62,31 @@ class _Runtime:
         with self._lock:
             if self._process != os.getpid():
                 # Forked: threads and connections stayed behind in the parent.
-                self.gateway = self.loop = self._thread = self._journal = None
+                self.gateway = self.loop = self._own = None
                 self._users, self._process = 0, os.getpid()
-            if self.gateway is not None and self._thread is None:
-                return
-            if self._thread is not None:
+            if self._own is not None:
                 self._users += 1
+                return
+            if self.gateway is not None:
                 return
             if model.mode == "batch":
                 message = f"role '{role}' has mode: batch, and distilabel's own runner waits for each answer"
                 hint = "run it with --engine stream, or leave mode: batch out"
                 raise InputError(Problem("batch-needs-stream", message, hint=hint))
             opened = Journal.open(Path(journal), answers=[Path(name) for name in answers])
-            try:
-                gateway = Gateway({role: model}, opened, on_event=_log)
-            except BaseException:
-                opened.close()
-                raise
-            self._users = 1
-            self._journal, self.gateway, self.loop = opened, gateway, asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self.loop.run_forever, name=f"bezoar-{role}", daemon=True)
-            self._thread.start()
+            self._own = GatewayThread({role: model}, opened, on_event=_log)
+            self._users, self.gateway, self.loop = 1, self._own.gateway, self._own.loop
 
     def stop(self) -> None:
         """One user less; the last one closes what was made here. A bound gateway is its maker's to close."""
         with self._lock:
-            if self._thread is None or self._process != os.getpid():
+            if self._own is None or self._process != os.getpid():
                 return
             self._users -= 1
             if self._users > 0:
                 return
-            gateway, loop, thread, journal = self.gateway, self.loop, self._thread, self._journal
-            self.gateway = self.loop = self._thread = self._journal = None
-            assert gateway is not None  # noqa: S101
-            assert loop is not None  # noqa: S101
-            assert journal is not None  # noqa: S101
-            try:
-                asyncio.run_coroutine_threadsafe(_close(gateway), loop).result()
-            finally:
-                loop.call_soon_threadsafe(loop.stop)
-                thread.join()
-                loop.close()
-                journal.close()
+            own, self.gateway, self.loop, self._own = self._own, None, None, None
+            own.close()
 
     def call(self, work: Callable[[Gateway], Awaitable[Any]]) -> Any:
         """Run `work` on the gateway's loop from any other thread, and wait for it."""
@@ -315,8 +295,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 async def _awaited(work: Callable[[Gateway], Awaitable[Any]], gateway: Gateway) -> Any:
     return await work(gateway)
-
-
-async def _close(gateway: Gateway) -> None:
-    await gateway.stop(CLOSE_WITHIN)
-    await gateway.close()

@@ -67,8 +67,12 @@ class Gateway:
         self._endpoints: dict[str, Endpoint | BatchEndpoint] = {}
         self._inflight = InflightRequests(journal, self.usage, self._budget, retry_failed=retry_failed)
         self._ended: BezoarError | None = None
-        problems: list[Problem] = []
         self._chains: dict[str, tuple[Candidate, ...]] = {}
+        self.add(roles)
+
+    def add(self, roles: Mapping[str, Model]) -> None:
+        """More roles. Raises `InputError` with all problems, for models that cannot work."""
+        problems: list[Problem] = []
         for role, model in roles.items():
             chain = (self._candidate(role, m, problems) for m in model.fallback_chain())
             self._chains[role] = tuple(c for c in chain if c is not None)
