@@ -44,6 +44,33 @@ class EvaluatedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HubDataset:
+    """The dataset of the Hub that a task's items came from, as it was loaded."""
+
+    id: str
+    revision: str
+    """The commit."""
+    split: str
+    config: str | None
+    """None where the tasks of a group have several."""
+    items: int
+    """How many rows it has; a score on fewer is not the benchmark's."""
+    task: str
+    """What the dataset itself calls the task in its `eval.yaml`, else its configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Who scored the answers, where a model did."""
+
+    judge: str
+    date: str
+    """The day of its verdicts: a judge behind an API is not the same for ever."""
+    references: str | None
+    """The SHA-256 of the reference answers that it was shown; None where it had none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
     """One task's figures."""
 
@@ -63,6 +90,10 @@ class TaskResult:
     data: Mapping[str, str]
     """The SHA-256 of files that took the place of the task's dataset, by split."""
     seconds: float
+    dataset: HubDataset | None = None
+    """None where its items are of no dataset of the Hub, or this is not known."""
+    judged: Judged | None = None
+    """None where no model scored the answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

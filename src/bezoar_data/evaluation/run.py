@@ -16,6 +16,7 @@ from bezoar_data.config.files.suite import LoadedSuite
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.evaluation import harness
 from bezoar_data.evaluation.contamination import datasets_in, items_in_rows
+from bezoar_data.evaluation.hub_dataset import hub_dataset
 from bezoar_data.evaluation.items import TaskItems, read_evaluated
 from bezoar_data.evaluation.record import (
     EVALUATION,
@@ -137,6 +138,7 @@ def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) 
         version=_version(results, name),
         data=task.data,
         seconds=round(time.monotonic() - began, 1),
+        dataset=hub_dataset(tasks.loaded(task)),
     )
 
 
