@@ -86,7 +86,7 @@ def difference(
         raise ValueError(f"{a.size} and {b.size} scores are no pairs")
     apart = b - a
     error, clusters = clustered_error(apart, groups)
-    low, high = _bootstrap(apart, groups, level, resamples, seed)
+    low, high = mean_interval(apart, groups, level=level, resamples=resamples, seed=seed)
     value = float(apart.mean())
     only: tuple[int, int] | tuple[None, None] = (None, None)
     if np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all():
@@ -127,6 +127,26 @@ def clustered_error(values: Any, groups: Sequence[Hashable] | None = None) -> tu
     if count < 2:
         return None, count
     return math.sqrt(count / (count - 1) * float((sums**2).sum())) / values.size, count
+
+
+def mean_interval(
+    values: Any,
+    groups: Sequence[Hashable] | None = None,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> tuple[float, float]:
+    """The percentile bootstrap interval of the mean of `values`; groups are drawn as a whole."""
+    import numpy as np
+
+    sums, sizes = _by_group(np.asarray(values, dtype=float), groups)
+    # Groups that are alike are drawn together: a task of right and wrong has three kinds of items.
+    kinds, times = np.unique(np.stack([sums, sizes], 1), axis=0, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(sums), times / len(sums), size=resamples)
+    means = drawn @ kinds[:, 0] / (drawn @ kinds[:, 1])
+    low, high = np.percentile(means, [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
 
 
 def holm(ps: Mapping[str, float]) -> dict[str, float]:
@@ -200,18 +220,3 @@ def _by_group(values: Any, groups: Sequence[Hashable] | None) -> tuple[Any, Any]
     numbers: dict[Hashable, int] = {}
     unit = np.asarray([numbers.setdefault(group, len(numbers)) for group in groups])
     return np.bincount(unit, weights=values), np.bincount(unit).astype(float)
-
-
-def _bootstrap(
-    values: Any, groups: Sequence[Hashable] | None, level: float, resamples: int, seed: int
-) -> tuple[float, float]:
-    """The percentile interval of the mean; groups are drawn as a whole."""
-    import numpy as np
-
-    sums, sizes = _by_group(values, groups)
-    # Groups that are alike are drawn together: a task of right and wrong has three kinds of items.
-    kinds, times = np.unique(np.stack([sums, sizes], 1), axis=0, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(sums), times / len(sums), size=resamples)
-    means = drawn @ kinds[:, 0] / (drawn @ kinds[:, 1])
-    low, high = np.percentile(means, [50 * (1 - level), 50 * (1 + level)])
-    return float(low), float(high)
