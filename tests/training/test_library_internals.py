@@ -21,6 +21,11 @@ INTERNALS: dict[str, tuple[type[Any], Any, str]] = {
         ["self", "dataset", "processing_class", "args", "dataset_name"],
         "overridden: pairs come tokenised, and DPOTrainer lacks SFTTrainer's `skip_prepare_dataset`",
     ),
+    "_precompute_ref_logps": (
+        DPOTrainer,
+        ["self", "dataset", "name", "batch_size"],
+        "overridden: ASFT has no reference, and DPOTrainer no setting for that",
+    ),
     "_supports_flash_attn": (PreTrainedModel, False, "read: whether a model class can take flash attention"),
     "_supports_sdpa": (PreTrainedModel, False, "read: whether a model class can take PyTorch's attention"),
 }

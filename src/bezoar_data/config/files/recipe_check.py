@@ -111,7 +111,8 @@ def _check_all_settings(document: Document, kinds: Kinds) -> Iterator[Problem]:
     value = document.value if isinstance(document.value, dict) else {}
     classes = trainer_settings()
     trainers = {use: kind.trainer for use, kind in kinds.items() if issubclass(kind, TrainingStage)}
-    shared = shared_settings(tuple(trainers.values()))
+    used = (trainers.get(str(stage.get("use"))) for _, stage in _written_stages(document))
+    shared = shared_settings(tuple(trainers.values()), tuple(sorted({name for name in used if name})))
     yield from _check_settings(document, ("training",), "training", shared, value, trainers)
     yield from _check_settings(document, ("adapter",), "adapter", classes[LORA], value)
     yield from _check_settings(document, ("quantisation",), "quantisation", classes[QUANTISATION], value)

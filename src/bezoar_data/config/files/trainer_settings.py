@@ -49,14 +49,20 @@ def trainer_settings() -> Mapping[str, Mapping[str, Any]]:
 
 
 @cache
-def shared_settings(trainers: tuple[str, ...]) -> Mapping[str, Any]:
-    """The schema of settings that hold for several stages: those that every trainer has, and means alike."""
-    trainers = tuple(dict.fromkeys(trainers))
-    first, *others = (trainer_settings()[name]["properties"] for name in trainers)
-    alike = {}
-    for name, schema in first.items():
-        if all(name in other and other[name].get("type") == schema.get("type") for other in others):
-            same = {key: value for key, value in schema.items() if all(o[name].get(key) == value for o in others)}
-            alike[name] = {"examples": [schema.get("default")], **same} if "default" not in same else same
-            alike[name]["description"] = f"{name} of TRL's {' and '.join(trainers)}."
+def shared_settings(trainers: tuple[str, ...], used: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    """The schema of settings that hold for several stages: those that at least two of all trainers have, and every one
+    that is used, and mean alike."""
+    alike: dict[str, Any] = {}
+    having: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for trainer in dict.fromkeys(trainers):
+        for name, schema in trainer_settings()[trainer]["properties"].items():
+            having.setdefault(name, []).append((trainer, schema))
+    for name, all_of_it in having.items():
+        first = next((s for t, s in all_of_it if t in used), all_of_it[0][1])
+        takers = {t: s for t, s in all_of_it if s.get("type") == first.get("type")}
+        if len(takers) < 2 or not set(used) <= takers.keys():
+            continue
+        same = {key: value for key, value in first.items() if all(s.get(key) == value for s in takers.values())}
+        alike[name] = {"examples": [first.get("default")], **same} if "default" not in same else same
+        alike[name]["description"] = f"{name} of TRL's {' and '.join(takers)}."
     return {**trainer_settings()[trainers[0]], "properties": alike}
