@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,53 +11,125 @@ import pytest
 
 from bezoar_data.evaluation.compare import compare
 from bezoar_data.evaluation.items import read_evaluated
+from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.stage_record import StageData
 from support.command import bezoar
-from support.projects import Project
+from support.tiny_model import save_tiny_model
 from support.trained import data, stage
 
-PLANTED = 3
+ITEMS, PLANTED = 100, 5
+TASK = """\
+task: riddle
+output_type: multiple_choice
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {file}}}}}
+test_split: test
+doc_to_text: "{{{{text}}}}"
+doc_to_choice: "{{{{choices}}}}"
+doc_to_target: "{{{{answer}}}}"
+metric_list:
+  - {{metric: acc, aggregation: mean, higher_is_better: true}}
+"""
 
 
-@pytest.fixture
-def trained(project: Project, models: dict[str, Path], tasks: Path) -> Path:
-    """A stage that was trained on a dataset which holds one of the twenty items of the task `long`."""
-    item = json.loads((tasks / "items.jsonl").read_text().splitlines()[PLANTED])
-    text = f"The {item['a']} went over the {item['b']} and the {item['a']} went under the {item['b']} and then came the"
-    rows = [{"instruction": f"Say something of number {i}."} for i in range(20)]
-    rows.append({"instruction": f"Here is a riddle! {text.upper()}... who?"})
-    project.folder.mkdir(parents=True, exist_ok=True)
-    (project.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    pipeline = project.folder / "mine.yaml"
-    pipeline.write_text("name: mine\nversion: 1\nsteps:\n  - {use: load_instructions, with: {path: rows.jsonl}}\n")
-    assert bezoar("run", pipeline, "--json", cwd=project.folder).code == 0
-    lock = Lock.read(project.folder / "runs" / "mine" / "dataset" / "lock.json").hash
-    folder = project.folder / "stage"
-    shutil.copytree(models["adapter"], folder)
-    record = stage(replace(data("mine.md", "MIT", "yes"), lock=lock), data("gone.md", "MIT", "yes"))
-    (folder / "stage.json").write_text(json.dumps(record.as_json()))
+@pytest.fixture(scope="module")
+def leak(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite of 100 items, a base, and what is left of it when it was trained on a dataset that holds five of them."""
+    folder = tmp_path_factory.mktemp("leak")
+    drawn = random.Random(5)
+    words = ["".join(drawn.choices("abcdefgh", k=4)) for _ in range(60)]
+    items = [
+        {"text": " ".join(drawn.sample(words, 10)), "choices": drawn.sample(words, 4), "answer": drawn.randrange(4)}
+        for _ in range(ITEMS)
+    ]
+    (folder / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    (folder / "riddle.yaml").write_text(TASK.format(file=folder / "items.jsonl"))
+    (folder / "suite.yaml").write_text('{"name": "leak", "version": 1, "tasks": [{"task": "riddle.yaml"}]}')
+    answered = [f"{item['text']} {item['choices'][item['answer']]}" for item in items[:PLANTED]]  # type: ignore[call-overload]
+    texts = [*(f"Say something of number {i}." for i in range(7)), *answered]
+    rows = ({"instruction": text.upper() if text in answered[:2] else text} for text in texts)
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pipeline = "name: mine\nversion: 1\nsteps:\n  - {use: load_instructions, with: {path: rows.jsonl}}\n"
+    (folder / "mine.yaml").write_text(pipeline)
+    assert bezoar("run", "mine.yaml", "--json", cwd=folder).code == 0
+    save_tiny_model(folder / "base")
+    _train(folder / "base", folder / "trained" / "r" / "s1", texts)
+    lock = Lock.read(folder / "runs" / "mine" / "dataset" / "lock.json").hash
+    record = stage(replace(data("mine.md", "MIT", "yes"), lock=lock), data("gone.md", "MIT", "yes"), base_lineage=None)
+    (folder / "trained" / "r" / "s1" / "stage.json").write_text(json.dumps(record.as_json()))
     return folder
 
 
-def test_a_planted_item_is_found_and_its_score_told_apart(
-    trained: Path, models: dict[str, Path], tasks: Path, tmp_path: Path
+def _train(base: Path, to: Path, texts: list[str]) -> None:
+    """Learn the texts by heart."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base)
+    given = tokenizer(texts, return_tensors="pt", padding=True, return_token_type_ids=False)
+    labels = given["input_ids"].masked_fill(given["attention_mask"] == 0, -100)
+    with torch.no_grad():
+        model.lm_head.weight.div_(40.0)  # flat again: it learns faster
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(100):
+        model(**given, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.generation_config.do_sample = True
+    model.save_pretrained(to)
+    tokenizer.save_pretrained(to)
+
+
+@pytest.fixture(scope="module")
+def told(leak: Path) -> str:
+    return bezoar("evaluate", "base", "trained/r/s1", "--suite", "suite.yaml", cwd=leak).out
+
+
+def test_a_planted_leak_is_found_and_the_inflated_part_named(leak: Path, told: str) -> None:
+    folder = leak / "evaluated" / "models" / "leak"
+    base, learnt = (Evaluation.read(folder / name / "evaluation.json") for name in ("base", "s1"))
+    assert base.contamination.checked == base.contamination.unchecked == ()
+    assert (learnt.contamination.checked, learnt.contamination.unchecked) == (("mine.md",), ("gone.md",))
+    found = learnt.contamination.tasks["riddle"]
+    assert (found.cards, len(found.items), found.flagged) == ({"mine.md": PLANTED}, PLANTED, 1.0)
+    scores = read_evaluated(folder / "s1").tasks["riddle"].scores["acc"]
+    score = learnt.tasks[0].metrics["acc"]["value"]
+    assert found.clean == pytest.approx(sum(v for k, v in scores.items() if k not in found.items) / (ITEMS - PLANTED))
+    assert score == pytest.approx((found.clean * (ITEMS - PLANTED) + PLANTED) / ITEMS)
+    assert f"s1, riddle: {PLANTED} of {ITEMS} items (5.0%) stand in its training data, mine.md ({PLANTED}):" in told
+    lifted = f"the leak lifts it by {score - found.clean:.3f}"
+    assert f"acc {score:.3f} on all, {found.clean:.3f} on the clean ones, 1.000 on the leaked ones: {lifted}" in told
+    assert "not searched for the items, as it is not here: gone.md" in told
+
+
+def test_a_comparison_says_what_of_a_difference_is_the_leak(leak: Path, told: str) -> None:
+    folder = leak / "evaluated" / "models" / "leak"
+    both = compare(read_evaluated(folder / "base"), read_evaluated(folder / "s1"))
+    clean, leaked = both.leaked
+    assert [(one.name, one.part, one.found.items) for one in both.leaked] == [
+        ("riddle", "clean", ITEMS - PLANTED),
+        ("riddle", "leaked", PLANTED),
+    ]
+    assert leaked.found.value > clean.found.value
+    text = bezoar("compare", folder / "base", folder / "s1").out
+    share, whole = leaked.found.value * PLANTED / ITEMS, both.tasks[0].found.value
+    assert f"riddle: of the difference of {whole:+.3f}, {share:+.3f} comes from the {PLANTED} leaked items" in text
+    assert f"on the {ITEMS - PLANTED} clean ones it is {clean.found.value:+.3f}, {clean.word}." in text
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [({}, PLANTED), ({"split": {"train": "train", "validation": 0.1}}, PLANTED), ({"split": "nowhere"}, PLANTED),
+     ({"where": "instruction contains 'number'"}, 0)],
+)  # fmt: skip
+def test_only_rows_that_the_stage_could_take_are_searched(
+    leak: Path, told: str, given: dict[str, object], found: int
 ) -> None:
-    suite = tmp_path / "suite.yaml"
-    suite.write_text(json.dumps({"name": "leak", "version": 1, "tasks": [{"task": str(tasks / "long.yaml")}]}))
-    runs, out = trained.parent / "runs", tmp_path / "out"
-    told = bezoar("evaluate", models["base"], trained, "--suite", suite, "--out", out, "--runs", runs, "--json").json
-    base, learnt = told["models"]
-    assert base["contamination"] == {"checked": [], "unchecked": [], "tasks": {}}
-    assert (learnt["contamination"]["checked"], learnt["contamination"]["unchecked"]) == (["mine.md"], ["gone.md"])
-    found = learnt["contamination"]["tasks"]["long"]
-    assert found["cards"] == {"mine.md": 1}
-    assert len(found["items"]) == 1
-    here = read_evaluated(out / "models" / "leak" / learnt["model"]["name"])
-    scores = here.tasks["long"].scores["acc"]
-    assert found["flagged"] == scores[found["items"][0]]
-    assert found["clean"] == pytest.approx(sum(v for k, v in scores.items() if k != found["items"][0]) / 19)
-    both = compare(read_evaluated(out / "models" / "leak" / "base"), here)
-    assert [(one.name, one.found.items) for one in both.leaked] == [("long, clean", 19), ("long, leaked", 1)]
-    text = bezoar("evaluate", models["base"], trained, "--suite", suite, "--out", out, "--runs", runs).out
-    assert "1 items stand in its training data, mine.md (1):" in text
-    assert "not searched for the items, as it is not here: gone.md" in text
+    from bezoar_data.evaluation.contamination import Builds
+
+    lock = Lock.read(leak / "runs" / "mine" / "dataset" / "lock.json").hash
+    learnt: StageData = replace(data("mine.md", "MIT", "yes"), lock=lock, **given)  # type: ignore[arg-type]
+    tasks = read_evaluated(leak / "evaluated" / "models" / "leak" / "base").tasks
+    told_apart = Builds([leak / "runs"]).search([learnt, data("gone.md", "MIT", "yes")], tasks).tasks
+    assert sum(len(one.items) for one in told_apart.values()) == found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from bezoar_data.config.sanitize import clean_text
 from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.evaluation.run import evaluate as run
 from bezoar_data.evaluation.run import plan
-from bezoar_data.evaluation.targets import Target, model_target
+from bezoar_data.evaluation.targets import Target, model_target, stages_before
 from bezoar_data.runs.stage_record import STAGE_FILE
 from bezoar_data.training.bases import base_start
 from bezoar_data.training.stages.registry import load_recipe
@@ -34,7 +35,8 @@ def evaluate(
 ) -> tuple[list[Evaluation], Path]:
     """Evaluate models on a suite: of a recipe its base and every stage that is trained, or those named in `stages`.
 
-    Data that the models were trained on, where their builds lie in `runs`, are searched for the suite's items.
+    Data that the models were trained on, where their builds lie in `runs` or were pulled, are searched for the suite's
+    items.
 
     Returns the evaluations and the folder that holds one for each model, `out`/NAME/SUITE. What is done already is not
     done again. Raises `InputError`.
@@ -51,7 +53,8 @@ def evaluate(
             name = name or target.name
     _need_names(targets)
     folder = Path(out) / (name if len(models) == 1 else "models") / loaded.file.name
-    return run(loaded, targets, folder, Path(runs), (lambda text: None) if quiet else _say), folder
+    data = (Path(runs), Path("pulled"))
+    return run(loaded, targets, folder, data, (lambda text: None) if quiet else _say), folder
 
 
 def plan_evaluation(suite: str | Path) -> list[dict[str, Any]]:
@@ -63,6 +66,7 @@ def plan_evaluation(suite: str | Path) -> list[dict[str, Any]]:
 def _of_recipe(path: Path, trained: Path, wanted: Sequence[str]) -> tuple[list[Target], str]:
     recipe = load_recipe(path)
     folder = trained / recipe.file.name
+    start = base_start(recipe, folder / BASE)
     names = [BASE, *(stage.id for stage in recipe.file.stages)]
     for name in wanted:
         if name not in names:
@@ -74,10 +78,10 @@ def _of_recipe(path: Path, trained: Path, wanted: Sequence[str]) -> tuple[list[T
             if not (folder / name / STAGE_FILE).is_file():
                 hint = f"train it: bezoar-data train {path}"
                 raise InputError(Problem("not-trained", f"the stage '{name}' is not trained", Place(str(path)), hint))
-            targets.append(model_target(str(folder / name), name=name))
-            continue
-        start = base_start(recipe, folder / BASE)
-        targets.append(model_target(start.weights, revision=start.revision, name=BASE))
+            target = model_target(str(folder / name), name=name)
+            targets.append(replace(target, before=stages_before(Path(start.weights), target.record)))
+        else:
+            targets.append(model_target(start.weights, revision=start.revision, name=BASE))
     return targets, recipe.file.name
 
 

@@ -24,6 +24,8 @@ from bezoar_data.measures.paired import (
 )
 
 Word = Literal["better", "worse", "tied"]
+Part = Literal["all", "clean", "leaked"]
+"""Of a task's items: all, those that stand in no training data of either model, or those that do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,11 @@ class Compared:
     """The smallest true difference that so many items show with a power of 80 %; None where they show none."""
     unpaired: int
     """Items that one model alone has: they are left out."""
+    part: Part = "all"
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "name": self.name, "metric": self.metric, **self.found.as_json(), "p_corrected": self.p,
+            "name": self.name, "part": self.part, "metric": self.metric, **self.found.as_json(), "p_corrected": self.p,
             "verdict": self.word, "smallest_difference": self.shows, "unpaired": self.unpaired,
         }  # fmt: skip
 
@@ -58,7 +61,7 @@ class Comparison:
     tasks: tuple[Compared, ...]
     facets: tuple[Compared, ...]
     leaked: tuple[Compared, ...]
-    """Tasks of which items stand in the training data of either, without these items and on these alone."""
+    """Tasks of which items stand in the training data of either: on the clean items, then on the leaked ones."""
     missing: tuple[str, ...]
     """Tasks that one model alone was evaluated on."""
 
@@ -84,13 +87,7 @@ def compare(first: Evaluated, second: Evaluated, *, exact: bool = False, metrics
         {name: (pair.metric, pair.difference(exact), pair.sign, pair.unpaired) for name, pair in pairs.items()}
     )
     missing = sorted(first.tasks.keys() ^ second.tasks.keys())
-    leaked = _corrected({
-        f"{name}, {part}": (pair.metric, pair.of(chosen).difference(exact), pair.sign, 0)
-        for name, pair in pairs.items()
-        for part, chosen in (("clean", False), ("leaked", True))
-        if pair.flagged and chosen in pair.flags
-    })  # fmt: skip
-    return Comparison(first.name, second.name, tasks, _facets(pairs, exact), leaked, tuple(missing))
+    return Comparison(first.name, second.name, tasks, _facets(pairs, exact), _leaked(pairs, exact), tuple(missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +145,21 @@ def _pair(name: str, first: Evaluated, second: Evaluated, wanted: str | None) ->
 
 def _groups(task: TaskItems, items: Sequence[str]) -> list[str] | None:
     return [task.groups.get(item, item) for item in items] if task.groups else None
+
+
+def _leaked(pairs: Mapping[str, _Pair], exact: bool) -> tuple[Compared, ...]:
+    flags: dict[Part, bool] = {"clean": False, "leaked": True}
+    parts = [
+        (name, part, flag)
+        for name, pair in pairs.items()
+        for part, flag in flags.items()
+        if pair.flagged and flag in pair.flags
+    ]
+    found = _corrected({
+        f"{name}, {part}": (pairs[name].metric, pairs[name].of(flag).difference(exact), pairs[name].sign, 0)
+        for name, part, flag in parts
+    })  # fmt: skip
+    return tuple(replace(one, name=name, part=part) for one, (name, part, _) in zip(found, parts, strict=True))
 
 
 def _facets(pairs: Mapping[str, _Pair], exact: bool) -> tuple[Compared, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,12 +15,11 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.suite import LoadedSuite
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.evaluation import harness
-from bezoar_data.evaluation.contamination import datasets_in, items_in_rows
+from bezoar_data.evaluation.contamination import Builds
 from bezoar_data.evaluation.hub_dataset import hub_dataset
-from bezoar_data.evaluation.items import TaskItems, read_evaluated
+from bezoar_data.evaluation.items import read_evaluated
 from bezoar_data.evaluation.record import (
     EVALUATION,
-    Contaminated,
     Contamination,
     Evaluation,
     TaskResult,
@@ -54,18 +53,23 @@ class _Tasks:
         return harness.evaluate(model, task, self.loaded(task), self.suite, self._manager)
 
 
-def evaluate(suite: LoadedSuite, targets: Sequence[Target], out: Path, runs: Path, say: Say) -> list[Evaluation]:
+def evaluate(
+    suite: LoadedSuite, targets: Sequence[Target], out: Path, data: Sequence[Path], say: Say
+) -> list[Evaluation]:
     """Evaluate every target on every task of the suite that is not done, into `out`/TARGET.
 
-    `runs` is the folder that holds the datasets the targets were trained on: their rows are searched for the items.
+    `data` are the folders that hold the datasets the targets were trained on: their rows are searched for the items.
 
     Raises `InputError` for what cannot be loaded or run; what is done by then stays, and the same call goes on.
     """
-    tasks, done, datasets = _Tasks(suite), [], datasets_in(runs)
+    tasks, done, builds = _Tasks(suite), [], Builds(data)
     for target in targets:
-        evaluation = _evaluate_one(tasks, target, out / target.name, say)
-        evaluation = replace(evaluation, contamination=_contamination(evaluation, out / target.name, datasets))
-        evaluation.write(out / target.name)
+        folder = out / target.name
+        evaluation = _evaluate_one(tasks, target, folder, say)
+        if target.learnt:
+            found = builds.search(target.learnt, read_evaluated(folder).tasks)
+            evaluation = replace(evaluation, contamination=found)
+        evaluation.write(folder)
         done.append(evaluation)
     return done
 
@@ -167,32 +171,6 @@ def _main_metric(task: harness.Task, metrics: Sequence[str]) -> str:
 def _version(results: Any, name: str) -> str | None:
     found = results.get("versions", {}).get(name)
     return None if found in (None, "N/A") else str(found)
-
-
-def _contamination(evaluation: Evaluation, folder: Path, datasets: Mapping[str, Path]) -> Contamination:
-    """The items that stand in the data the model was trained on, where that is here."""
-    here = {one.card: datasets[one.lock] for one in evaluation.model.trained_on if one.lock in datasets}
-    unchecked = tuple(sorted({one.card for one in evaluation.model.trained_on} - here.keys()))
-    items = read_evaluated(folder).tasks if here else {}
-    questions = {(task, item): text for task, one in items.items() for item, text in one.questions.items()}
-    found: dict[str, dict[str, set[str]]] = {}
-    for card, dataset in here.items():
-        for task, item in items_in_rows(questions, dataset):
-            found.setdefault(task, {}).setdefault(card, set()).add(item)
-    tasks = {task: _contaminated(items[task], by_card) for task, by_card in sorted(found.items())}
-    return Contamination(checked=tuple(sorted(here)), unchecked=unchecked, tasks=tasks)
-
-
-def _contaminated(task: TaskItems, by_card: Mapping[str, set[str]]) -> Contaminated:
-    flagged, scores = set().union(*by_card.values()), task.scores.get(task.metric, {})
-    clean = [score for item, score in scores.items() if item not in flagged]
-    hit = [score for item, score in scores.items() if item in flagged]
-    return Contaminated(
-        cards={card: len(items) for card, items in sorted(by_card.items())},
-        items=tuple(sorted(flagged)),
-        clean=sum(clean) / len(clean) if clean else None,
-        flagged=sum(hit) / len(hit) if hit else 0.0,
-    )
 
 
 def _known(folder: Path) -> tuple[TaskResult, ...]:

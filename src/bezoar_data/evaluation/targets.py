@@ -12,7 +12,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.record import EvaluatedModel, TrainedOn
 from bezoar_data.runs.hashing import sha256_of
-from bezoar_data.runs.stage_record import ADAPTER, STAGE_FILE, StageRecord
+from bezoar_data.runs.stage_record import ADAPTER, STAGE_FILE, StageData, StageRecord, StageSummary
 
 _PROBE = "The quick brown fox jumps over the lazy dog."
 
@@ -27,6 +27,14 @@ class Target:
     adapter: Path | None = None
     revision: str | None = None
     record: StageRecord | None = None
+    before: tuple[StageSummary, ...] = ()
+    """The stages that its base came from, where that is a stage of another recipe."""
+
+    @property
+    def learnt(self) -> tuple[StageData, ...]:
+        """The data of every stage on the way to it."""
+        stages = (*self.before, *(self.record.stages if self.record is not None else ()))
+        return tuple(stage.data for stage in stages if stage.data is not None)
 
     @property
     def folder(self) -> Path | None:
@@ -43,14 +51,13 @@ class Target:
         return {"files": {path.name: sha256_of(path) for path in files}}
 
     def described(self) -> EvaluatedModel:
-        lineage = self.record.stages if self.record is not None else ()
         return EvaluatedModel(
             name=self.name,
             weights=Path(self.weights).name if Path(self.weights).is_dir() else self.weights,
             revision=self.revision,
             adapter=self.adapter is not None,
             stage=self.record.key if self.record is not None else None,
-            trained_on=tuple(TrainedOn(card=s.data.card, lock=s.data.lock) for s in lineage if s.data is not None),
+            trained_on=tuple(TrainedOn(card=data.card, lock=data.lock) for data in self.learnt),
         )
 
 
@@ -67,7 +74,15 @@ def model_target(model: str, *, revision: str | None = None, name: str | None = 
     if not (folder / ADAPTER).is_file():
         return Target(name, str(folder), record=record)
     base = _base_of(folder)
-    return Target(name, base, folder, _adapter(folder).get("revision"), record)
+    return Target(name, base, folder, _adapter(folder).get("revision"), record, stages_before(Path(base), record))
+
+
+def stages_before(base: Path, record: StageRecord | None) -> tuple[StageSummary, ...]:
+    """The stages that a base came from and that the record of what was made from it does not hold."""
+    if not (base / STAGE_FILE).is_file():
+        return ()
+    own = {stage.key for stage in record.stages} if record is not None else set()
+    return tuple(stage for stage in StageRecord.read(base / STAGE_FILE).stages if stage.key not in own)
 
 
 def load(target: Target, *, batch_size: int) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.compare import Compared, Comparison
-    from bezoar_data.evaluation.record import Evaluation, TaskResult
+    from bezoar_data.evaluation.record import Contaminated, Evaluation, TaskResult
 
 Table = list[list[str]]
 
@@ -48,8 +48,8 @@ def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:
     if comparison.facets:
         lines += ["", "By facet:", "", *_rendered(_table(comparison.facets, comparison), markdown)]
     if comparison.leaked:
-        lines += ["", "Items that stand in the training data of either, and the others:", ""]
-        lines += _rendered(_table(comparison.leaked, comparison), markdown)
+        lines += ["", "Leaked items stand in the training data of either model, clean ones do not:", ""]
+        lines += [*_rendered(_table(comparison.leaked, comparison), markdown), "", *_inflated(comparison)]
     lines += ["", *_remarks(comparison)]
     return "\n".join(lines)
 
@@ -62,10 +62,32 @@ def _table(compared: Sequence[Compared], comparison: Comparison) -> Table:
         interval = f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
         shows = f"{one.shows:.3f}" if one.shows is not None else "nothing"
         table.append([
-            f"{one.name} {one.metric}", f"{found.items:,}", f"{found.first:.3f}", f"{found.second:.3f}", interval,
+            _name(one), f"{found.items:,}", f"{found.first:.3f}", f"{found.second:.3f}", interval,
             f"{one.p:.3f}" if one.p >= 0.001 else "<0.001", one.word, shows,
         ])  # fmt: skip
     return table
+
+
+def _name(one: Compared) -> str:
+    return f"{one.name} {one.metric}" + (f", {one.part}" if one.part != "all" else "")
+
+
+def _inflated(comparison: Comparison) -> Iterator[str]:
+    """What part of each difference comes from leaked items."""
+    parts = {(one.name, one.part): one for one in comparison.leaked}
+    for task in comparison.tasks:
+        clean, leaked = parts.get((task.name, "clean")), parts.get((task.name, "leaked"))
+        if leaked is None:
+            continue
+        if clean is None:
+            yield f"{task.name}: all items are leaked; its difference says nothing of what was learnt."
+            continue
+        share = leaked.found.value * leaked.found.items / task.found.items
+        yield (
+            f"{task.name}: of the difference of {task.found.value:+.3f}, {share:+.3f} comes from the "
+            f"{leaked.found.items:,} leaked items; on the {clean.found.items:,} clean ones it is "
+            f"{clean.found.value:+.3f}, {clean.word}."
+        )
 
 
 def _remarks(comparison: Comparison) -> Iterator[str]:
@@ -83,13 +105,27 @@ def _remarks(comparison: Comparison) -> Iterator[str]:
 def _contamination(evaluations: Sequence[Evaluation]) -> Iterator[str]:
     for one in evaluations:
         found = one.contamination
-        for task, told in found.tasks.items():
+        for name, told in found.tasks.items():
+            task = next(task for task in one.tasks if task.task == name)
             cards = ", ".join(f"{card} ({count:,})" for card, count in told.cards.items())
-            clean = f"{told.clean:.3f}" if told.clean is not None else "none"
-            yield f"\n{one.model.name}, {task}: {len(told.items):,} items stand in its training data, {cards}:"
-            yield f"  {told.flagged:.3f} on these, {clean} on the others"
+            leaked = f"{len(told.items):,} of {task.items:,} items ({len(told.items) / task.items:.1%})"
+            yield f"\n{one.model.name}, {name}: {leaked} stand in its training data, {cards}:"
+            yield f"  {_parts(task, told)}"
         if found.unchecked:
             yield f"\n{one.model.name}: not searched for the items, as it is not here: {', '.join(found.unchecked)}"
+
+
+def _parts(task: TaskResult, told: Contaminated) -> str:
+    """What the score is on all, the clean and the leaked items, and what of it comes from the leak."""
+    value = task.metrics[task.metric]["value"]
+    if told.clean is None or value is None:
+        return f"{told.flagged:.3f} on these, and there are no others"
+    said = (
+        f"{task.metric} {value:.3f} on all, {told.clean:.3f} on the clean ones, {told.flagged:.3f} on the leaked ones"
+    )
+    sign = 1 if task.higher_is_better.get(task.metric, True) else -1
+    lifted = (value - told.clean) * sign
+    return f"{said}: the leak lifts it by {lifted:.3f}" if round(lifted, 3) > 0 else said
 
 
 def _figure(task: TaskResult) -> str:
