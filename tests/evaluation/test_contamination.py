@@ -121,7 +121,7 @@ def test_a_comparison_says_what_of_a_difference_is_the_leak(leak: Path, told: st
 @pytest.mark.parametrize(
     ("given", "found"),
     [({}, PLANTED), ({"split": {"train": "train", "validation": 0.1}}, PLANTED), ({"split": "nowhere"}, PLANTED),
-     ({"where": "instruction contains 'number'"}, 0)],
+     ({"where": "contains(instruction, 'number')"}, 0)],
 )  # fmt: skip
 def test_only_rows_that_the_stage_could_take_are_searched(
     leak: Path, told: str, given: dict[str, object], found: int
