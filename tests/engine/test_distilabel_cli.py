@@ -8,11 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import orjson
 import pytest
 from pyarrow import parquet
 
-from bezoar_data.runs.row import Row
+from bezoar_data.runs.row import RESERVED, Row
 from bezoar_data.steps.pack import PACKED
 from support.projects import Project
 
@@ -45,7 +44,7 @@ def test_distilabels_command_line_runs_it_and_keeps_the_same_rows(tmp_path: Path
     packed = [
         text for file in cache.rglob("bezoar-pack/*.parquet") for text in parquet.read_table(file)[PACKED].to_pylist()
     ]
-    rows = [Row.decode(orjson.loads(text)) for text in packed]
+    rows = [Row.decode({RESERVED: text}) for text in packed]
     kept = {row.id for row in rows if row.lineage.drop is None}
     dataset = parquet.read_table(tmp_path / "runs" / name / "dataset" / "data")
     assert kept == set(dataset["id"].to_pylist())

@@ -30,6 +30,17 @@ def test_lineage_survives_the_reserved_column_unchanged():
     assert again.lineage.demo
 
 
+def test_a_packed_row_is_one_text_that_holds_every_value_exactly():
+    columns = {"n": 10**30, "mixed": {"b": float("inf"), "a": [1, "1", 1.0, None]}, "half": "\ud800", "none": None}
+    packed = Row(columns, Lineage(id="x", order=(3,))).encode(packed=True)
+    assert list(packed) == ["_bezoar"]
+    packed["_bezoar"].encode()
+    again = Row.decode({**packed, "n": None})
+    assert (again.columns, list(again.columns)) == (columns, list(columns))
+    assert [type(v) for v in again["mixed"]["a"]] == [int, str, float, type(None)]
+    assert list(again["mixed"]) == ["b", "a"]
+
+
 def test_an_answer_asked_again_adds_its_key_once():
     lineage = Lineage(id="x", order=(0,))
     lineage = lineage.answered("explain", "m", ["k1"], demo=False).answered("explain", "m", ["k1", "k2"], demo=False)
@@ -46,6 +57,12 @@ def test_a_child_descends_from_its_parent_and_keeps_the_seeds():
 def test_content_hash_ignores_lineage_and_column_order():
     assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1, "_bezoar": "{}"})
     assert content_hash({"a": 1}) != content_hash({"a": 2})
+
+
+def test_content_hash_tells_what_json_has_no_word_for_from_nothing():
+    odd = [None, float("nan"), float("inf"), float("-inf"), "nan", 0.0]
+    assert len({content_hash({"a": value}) for value in odd}) == len(odd)
+    assert len({content_hash({"a": [{"b": value}, value]}) for value in odd}) == len(odd)
 
 
 def test_random_choices_depend_on_seed_step_and_row():

@@ -2,13 +2,11 @@
 
 Its runner hangs or loses rows where one vanishes in a last batch, casts every batch to the first one's types, and
 goes on after an error that should end the run (distilabel 1.5.3). So no row vanishes here: a dropped one travels on
-with its mark, the last step (`steps.pack`) packs each row into one text column, and kept and dropped are parted
-afterwards.
+with its mark, each row travels as one text (`steps.pack`), and kept and dropped are parted afterwards.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections import Counter
@@ -22,7 +20,7 @@ from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.judge_stats import Judging
 from bezoar_data.engine.options import Options
 from bezoar_data.pipeline.compile import Compiled, Node
-from bezoar_data.runs.row import MADE_FROM_MANY, Row
+from bezoar_data.runs.row import MADE_FROM_MANY, RESERVED, Row
 from bezoar_data.runs.spool import Spool
 from bezoar_data.steps.pack import PACKED
 from bezoar_data.steps.verdicts import RUN_ENDED, TAKEN_IN
@@ -67,7 +65,7 @@ def run_local(
     datasets.disable_progress_bars()
     distiset = pipeline.run(use_cache=False)
     packed = [r for split in distiset.values() for part in split.values() for r in part[PACKED]] if distiset else []
-    rows = [Row.decode(json.loads(text)) for text in packed]
+    rows = [Row.decode({RESERVED: text}) for text in packed]
     judging.all_judged(rows)
     seen = set()
     taken_in: Counter[str] = Counter()

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import orjson
+
+from bezoar_data.runs.values import plain
 
 Columns = dict[str, Any]
 
@@ -62,9 +65,9 @@ def _equal(value: Any) -> Any:
     return [_equal(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _as_it_stands(value: Any) -> str:
+def _as_it_stands(columns: Columns) -> str:
     """JSON with the keys in their order, NaN and infinities by the names that `_loads` reads."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps({name: plain(name, value) for name, value in columns.items()}, ensure_ascii=False)
 
 
 def _loads(text: str) -> Any:
@@ -91,20 +94,22 @@ def made_id(parent_ids: Iterable[str], step: str, k: int) -> str:
 
 def content_hash(columns: Mapping[str, Any]) -> str:
     """Hash of what a row says as it is published, lineage aside. A key of a mapping that says nothing is no key: in a
-    file, rows have the keys of all others."""
+    file, rows have the keys of all others. NaN and infinities, which JSON has not, are not nulls."""
     return digest(
         {
-            k: v if type(v) is str else _without_empty_keys(v)
+            k: v if type(v) is str else _hashed(v)
             for k, v in columns.items()
             if k != RESERVED and k not in LINEAGE_COLUMNS
         }
     )
 
 
-def _without_empty_keys(value: Any) -> Any:
+def _hashed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: v if type(v) is str else _without_empty_keys(v) for k, v in value.items() if v is not None}
-    return [_without_empty_keys(v) for v in value] if isinstance(value, list) else value
+        return {k: v if type(v) is str else _hashed(v) for k, v in value.items() if v is not None}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    return [_hashed(v) for v in value] if isinstance(value, list) else value
 
 
 def row_random(seed: int, step: str, row_id: str) -> random.Random:
@@ -277,26 +282,30 @@ class Row:
         """The row's columns with these set: what a step that keeps the row returns."""
         return {**self.columns, **columns}
 
-    def encode(self) -> Columns:
+    def encode(self, *, packed: bool = False) -> Columns:
         """The row as distilabel carries it: columns and the reserved JSON column, which names them in their order. A
         dropped row has empty columns and holds its values there: they may be of other types than those of the rows that
-        were kept, and distilabel wants one type in a column (1.5.3)."""
+        were kept, and distilabel wants one type in a column, and one that Arrow and JSON have (1.5.3). A `packed` row
+        has no column besides, as all that takes it reads it there. Raises `InputError` for what no row can hold."""
         more = f'"{_NAMES}":{canonical(list(self.columns))}'
         columns = self.columns
-        if self.lineage.drop is not None:
+        if packed or self.lineage.drop is not None:
             more += f',"{_HELD}":{_as_it_stands(columns)}'
-            columns = dict.fromkeys(columns)
-        return {**columns, RESERVED: f"{self.lineage.to_json()[:-1]},{more}}}"}
+            columns = {} if packed else dict.fromkeys(columns)
+        text = f"{self.lineage.to_json()[:-1]},{more}}}"
+        # No file of distilabel's holds half a character; JSON writes it as an escape.
+        return {**columns, RESERVED: text.encode("utf-8", "backslashreplace").decode()}
 
     @classmethod
     def decode(cls, columns: Mapping[str, Any]) -> Row:
         """The row that distilabel carried. It gives all rows of a batch the same columns: empty ones that were not the
         row's own are taken away, and the order is the row's."""
-        plain = dict(columns)
-        value = _loads(plain.pop(RESERVED))
+        visible = dict(columns)
+        value = json.loads(visible.pop(RESERVED))  # orjson makes floats of integers beyond 64 bits
         if _HELD in value:
-            held = {name: value[_HELD][name] for name in value[_NAMES]}
-            return cls(columns=held, lineage=Lineage._from_value(value))
-        own = {name: plain[name] for name in value.get(_NAMES, ()) if name in plain}
-        others = plain if _NAMES not in value else {k: v for k, v in plain.items() if v is not None and k not in own}
+            return cls(columns=value[_HELD], lineage=Lineage._from_value(value))
+        own = {name: visible[name] for name in value.get(_NAMES, ()) if name in visible}
+        others = (
+            visible if _NAMES not in value else {k: v for k, v in visible.items() if v is not None and k not in own}
+        )
         return cls(columns={**own, **others}, lineage=Lineage._from_value(value))

@@ -113,6 +113,8 @@ class RowStep(_Declared, Step):
 
     seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
 
+    _packed: bool = PrivateAttr(default=False)
+
     def run_row(self, row: Row) -> StepGenerator | Verdict:
         """Decide one row: return its verdict, or yield questions first. Must not change `row`. An exception is a bug of
         the step and drops only this row."""
@@ -161,6 +163,8 @@ class GlobalRowStep(_Declared, GlobalStep):
     """A step that must see all rows before it can decide any. Subclasses write `run_rows`."""
 
     seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
+
+    _packed: bool = PrivateAttr(default=False)
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         """One verdict for each row, in the rows' order."""
@@ -237,6 +241,7 @@ class Source(_Declared, GeneratorStep):
         default=None, description="At most this many rows of the source, the first ones.", examples=[1000]
     )
 
+    _packed: bool = PrivateAttr(default=False)
     _rank: int = PrivateAttr(default=0)
     _more: tuple[str, ...] = PrivateAttr(default=())
 
@@ -300,7 +305,7 @@ class Source(_Declared, GeneratorStep):
         for position, row in enumerate(self.rows()):
             if position < offset:
                 continue
-            batch.append(encode_for(self.outputs, row))
+            batch.append(encode_for(self, row))
             if len(batch) == self.batch_size:
                 if previous:
                     yield previous, False

@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 Columns = dict[str, Any]
 
 
-def encode_for(outputs: Iterable[str], row: Row) -> Columns:
-    """The row as distilabel carries it; a dropped one gets the step's output columns empty, as later steps expect."""
-    missing = {c: None for c in outputs if c not in row.columns} if row.lineage.drop else {}
+def encode_for(step: Any, row: Row) -> Columns:
+    """The row as distilabel carries it from this step on; a dropped one gets the step's output columns empty, as later
+    steps expect."""
+    if step._packed:
+        try:
+            return row.encode(packed=True)
+        except BezoarError as error:
+            return _run_ended(Row({}, row.lineage), error, str(step.name)).encode(packed=True)
+    missing = {c: None for c in step.outputs if c not in row.columns} if row.lineage.drop else {}
     return {**row.encode(), **missing}
 
 
@@ -83,7 +89,7 @@ def process_waves(step: Any, inputs: Iterable[Columns]) -> list[Columns]:
         made = said.rows
     except BezoarError as error:
         taken, made = {id(r): _run_ended(r, error, name) for r in live}, ()
-    return [encode_for(step.outputs, row) for row in (*(taken.get(id(r), r) for r in rows), *made)]
+    return [encode_for(step, row) for row in (*(taken.get(id(r), r) for r in rows), *made)]
 
 
 def _decoded(inputs: Iterable[Columns]) -> list[Row]:
@@ -98,11 +104,11 @@ def adopted(columns: Columns, position: int) -> Row:
 
 def _in_place(step: Any, given: Sequence[Columns], ended: Mapping[int, Sequence[Row]]) -> list[Columns]:
     """What came of each row in its place; a row that came with a drop mark goes on as it came."""
-    empty = dict.fromkeys(step.outputs)
+    empty = {} if step._packed else dict.fromkeys(step.outputs)
     return [
         out
         for i, columns in enumerate(given)
-        for out in ([encode_for(step.outputs, row) for row in ended[i]] if i in ended else [{**empty, **columns}])
+        for out in ([encode_for(step, row) for row in ended[i]] if i in ended else [{**empty, **columns}])
     ]
 
 

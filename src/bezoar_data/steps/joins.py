@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from distilabel.steps.base import Step, StepInput
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from bezoar_data.runs.row import Drop, Lineage, Row, made_id
+from bezoar_data.steps.distilabel_driver import encode_for
 
 UNMATCHED = "unmatched_in_join"
 """Reason of a row that did not come to a join from every side, and was not dropped on the others either: it was made
@@ -23,6 +24,8 @@ anew there, so no row of that side is equal to it."""
 
 class _Merge(Step):
     shared: bool = Field(default=False, description="Whether the branches start from the same rows.")
+
+    _packed: bool = PrivateAttr(default=False)
 
     @property
     def inputs(self) -> list[str]:
@@ -38,7 +41,7 @@ class Union(_Merge):
 
     def process(self, *inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         yield [
-            union(Row.decode(columns), str(self.name), branch, shared=self.shared).encode()
+            encode_for(self, union(Row.decode(columns), str(self.name), branch, shared=self.shared))
             for branch, rows in enumerate(inputs)
             for columns in rows
         ]
@@ -52,7 +55,7 @@ class Join(_Merge):
         for columns in (columns for rows in inputs for columns in rows):
             row = Row.decode(columns)
             groups.setdefault(row.id, []).append(row)
-        yield [join(rows, str(self.name), len(inputs)).encode() for rows in groups.values()]
+        yield [encode_for(self, join(rows, str(self.name), len(inputs))) for rows in groups.values()]
 
 
 def union(row: Row, step: str, branch: int, *, shared: bool) -> Row:

@@ -5,9 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from support.flan_rows import flan
@@ -60,12 +64,18 @@ def read(use, settings):
     (fact,) = step.facts()
     subset = [r.columns.get("subset") for r in rows]
     return {"ends": ends, "sources": sorted({r.lineage.source for r in rows}), "subset": subset, "fact": fact.name,
-            "url": fact.url, "ids": [r.id for r in rows]}
+            "url": fact.url, "ids": [r.id for r in rows], "as_text": fact.as_text, "first": rows[0].columns}
 print(json.dumps([read(*one) for one in json.loads(sys.argv[1])]))
 """
 
 
-def test_a_folder_of_a_dataset_is_a_source_of_its_own(tmp_path: Path) -> None:
+def parquet(**columns: Any) -> bytes:
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table({name: [value] for name, value in columns.items()}), out)
+    return out.getvalue().to_pybytes()
+
+
+def test_a_folder_of_a_dataset_is_a_source_of_its_own_and_what_became_text_is_said(tmp_path: Path) -> None:
     def pair(better: str, worse: str) -> bytes:
         texts = {"chosen": f"\n\nHuman: Hi\n\nAssistant: {better}", "rejected": f"\n\nHuman: Hi\n\nAssistant: {worse}"}
         return gzip.compress(json.dumps(texts).encode() + b"\n")
@@ -75,23 +85,29 @@ def test_a_folder_of_a_dataset_is_a_source_of_its_own(tmp_path: Path) -> None:
         "harmless-base/train.jsonl.gz": pair("yes", "no"),
         "helpful-base/train.jsonl.gz": pair("same", "same"),
         "preference/preference.jsonl.gz": gzip.compress(json.dumps(compared).encode()),
+        "dates/dates.parquet": parquet(
+            words="So", day=date(2024, 2, 29), price=Decimal("1.50"), raw=[b"\xff"], n=[1.5]
+        ),
     }
     hh = {"hub": "somebody/flan", "revision": "v1"}
     asked = [
         ("load_hh_rlhf", {**hh, "data_dir": "harmless-base"}),
         ("load_hh_rlhf", {**hh, "data_dir": "helpful-base"}),
         ("load_helpsteer2_preference", {**hh, "data_dir": "preference"}),
+        ("load_rows", {**hh, "data_dir": "dates", "texts": ["words"]}),
     ]
     with hub_server() as server:
         repo = server.repos["somebody/flan"] = Repo(private=False, card={"license": "mit"})
         repo.tags["v1"] = repo.add(files)
-        first, second, third = read(server, tmp_path, script=READ_OTHERS, given=asked)
+        first, second, third, fourth = read(server, tmp_path, script=READ_OTHERS, given=asked)
     assert (first["ends"], first["subset"]) == (["kept"], ["harmless-base"])
     assert (second["ends"], second["subset"]) == (["identical"], ["helpful-base"])
     assert third["ends"] == ["kept"]
     assert first["sources"] == [first["fact"]] == ["somebody/flan/harmless-base"]
     assert first["url"] == second["url"] == "https://huggingface.co/datasets/somebody/flan"
     assert first["ids"] != second["ids"]
+    assert fourth["first"] == {"words": "So", "day": "2024-02-29", "price": "1.50", "raw": ["/w=="], "n": [1.5]}
+    assert (first["as_text"], fourth["as_text"]) == ([], ["day", "price", "raw"])
 
 
 def test_streams_a_dataset_pinned_to_its_commit(hub: Hub, tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def as_text(lock: Lock) -> Iterator[str]:
             names = ", ".join(map(md.code, source.as_text))
             yield f"Dates, times, decimals or bytes of {md.code(source.name)} were read as text in: {names}."
     if lock.mixed_columns:
-        yield f"Values of differing types were written as JSON text in: {', '.join(map(md.code, lock.mixed_columns))}."
+        names = ", ".join(map(md.code, lock.mixed_columns))
+        yield f"Values of differing types were written as JSON text, and texts as they are, in: {names}."
 
 
 def example(context: CardContext) -> str:

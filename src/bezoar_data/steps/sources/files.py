@@ -17,8 +17,9 @@ from bezoar_data.runs.conversations.turns import is_unicode
 from bezoar_data.runs.demo_mark import is_demo
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns
+from bezoar_data.runs.values import PLAIN
 from bezoar_data.steps.base import Dropped, Source, SourceFacts
-from bezoar_data.steps.sources.formats import FileRow, columns_as_text, read_file
+from bezoar_data.steps.sources.formats import FileRow, as_text, columns_as_text, read_file
 from bezoar_data.steps.sources.hub import hub_facts, hub_records
 from bezoar_data.steps.sources.readers import SourceFile, find_files
 from bezoar_data.steps.sources.rows import Faults, FileShape, SourceRow, at, source_row, texts_of
@@ -87,6 +88,8 @@ class FileSource(Source):
     )
 
     _expected: int | None = PrivateAttr(default=None)
+    _as_text: dict[str, None] = PrivateAttr(default_factory=dict)
+    """Columns of a Hub dataset that held what became text, as far as it was read."""
 
     @property
     def expected(self) -> int | None:
@@ -120,14 +123,16 @@ class FileSource(Source):
         return f"{dataset}/{self.data_dir}" if self.data_dir else dataset
 
     def _hub_facts(self, dataset: str) -> SourceFacts:
-        return replace(hub_facts(dataset, self.revision, self._licence(dataset)), name=self._hub_name(dataset))
+        facts = hub_facts(dataset, self.revision, self._licence(dataset))
+        return replace(facts, name=self._hub_name(dataset), as_text=tuple(self._as_text))
 
     def _records(self) -> Iterator[SourceRow]:
         """All rows in order, from the Hub or from files."""
         if self.hub:
             facts = self._hub_facts(self.hub)
             for record in hub_records(self.hub, facts.revision, self.config, self.split, self.data_dir):
-                yield self._row(facts.name, facts.revision, Path(self.hub), record)
+                values = {name: self._readable(name, value) for name, value in record.values.items()}
+                yield self._row(facts.name, facts.revision, Path(self.hub), replace(record, values=values))
             return
         problems: list[Problem] = []
         header = self._shape.header(self._named)
@@ -142,6 +147,18 @@ class FileSource(Source):
 
     def _row(self, source: str, revision: str, file: Path, record: FileRow) -> SourceRow:
         return source_row(source, revision, file, record, self._named)
+
+    def _readable(self, name: str, value: Any) -> Any:
+        """A value of a Hub dataset as rows hold it; one that they cannot hold, an image say, as it is: few want it."""
+        if type(value) in PLAIN:
+            return value
+        try:
+            text = as_text(value)
+        except InputError:
+            return value
+        if text != value:
+            self._as_text[name] = None
+        return text
 
     @cached_property
     def _named(self) -> Mapping[str, str]:

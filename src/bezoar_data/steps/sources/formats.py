@@ -313,7 +313,7 @@ def _parquet(path: Path) -> Iterator[FileRow]:
             for batch in file.iter_batches(batch_size=1024):
                 exact = all(_is_plain(kind) for kind in batch.schema.types)
                 for values in batch.to_pylist():
-                    yield FileRow(index, None, values if exact else {k: _as_text(v) for k, v in values.items()})
+                    yield FileRow(index, None, values if exact else {k: as_text(v) for k, v in values.items()})
                     index += 1
     except pa.ArrowException as error:
         raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
@@ -378,12 +378,13 @@ def _is_plain(kind: Any) -> bool:
     return any(is_kind(kind) for is_kind in simple)
 
 
-def _as_text(value: Any) -> Any:
-    """A value with its dates, times and decimals as their text, and bytes as base64."""
+def as_text(value: Any) -> Any:
+    """A value with its dates, times and decimals as their text, and bytes as base64. Raises `InputError` for what no
+    row can hold."""
     if isinstance(value, dict):
-        return {k: _as_text(v) for k, v in value.items()}
+        return {k: as_text(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_as_text(v) for v in value]
+        return [as_text(v) for v in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return value if value is None or isinstance(value, str | int | float) else plain("", value)

@@ -44,7 +44,8 @@ def _resolve(dataset: str, revision: str | None) -> tuple[str, str | None]:
 def hub_records(
     dataset: str, revision: str, config: str | None, split: str, data_dir: str | None = None
 ) -> Iterator[FileRow]:
-    """The rows of one split, streamed. Raises `InputError` for a wrong name, configuration, split or folder."""
+    """The rows of one split, streamed, as `datasets` gives them: with dates, decimals, bytes and images. Raises
+    `InputError` for a wrong name, configuration, split or folder."""
     try:
         stream: Any = load_dataset(dataset, config, data_dir=data_dir, split=split, revision=revision, streaming=True)
         for index, values in enumerate(stream):
