@@ -1,0 +1,77 @@
+"""Rows as they went wrong elsewhere (`support/cases.py`): what is right stands in the dataset, the card holds, and both
+engines write the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from bezoar_data.cards.check import check_dataset
+from bezoar_data.cards.export.export import export_rows
+from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.row import content_hash
+from support.cases import CASES, Case
+from support.command import Outcome
+from support.nasty import same
+from support.projects import Project
+
+CARD = "---\npretty_name: Owls\nlanguage: en\nbezoar: {views: VIEWS}\n---\n\n# {{ title }}\n\n{{ sections.fields }}\n"
+CARD += "\n{{ sections.example }}\n"
+CHECKS = "version: 1\nroles:\n  judge: {provider: checks, model: checks}\n"
+FIRST = ("01", "04", "11", "21", "28", "31", "36", "39")
+"""Those that are tried with every change."""
+EACH = [pytest.param(name, marks=[] if name.startswith(FIRST) else pytest.mark.nightly) for name in CASES]
+
+
+@pytest.fixture
+def run(project: Project) -> Callable[..., Outcome]:
+    def run(case: Case, *more: str) -> Outcome:
+        (project.folder / case.file).write_bytes(case.bytes)
+        (project.folder / "card.md").write_text(CARD.replace("VIEWS", case.views))
+        (project.folder / "models.yaml").write_text(CHECKS)
+        project.pipeline(case.steps, card="card.md", tolerate=1.0)
+        return project.run(*more)
+
+    return run
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_what_is_right_stands_in_the_dataset(project: Project, run: Callable[..., Outcome], name: str) -> None:
+    case = CASES[name]
+    done = run(case)
+    assert done.code == case.code, done.out + done.err
+    assert case.said in done.out + done.err
+    if case.code == 2:
+        return
+    dataset = project.folder / "runs" / "test" / "dataset"
+    assert check_dataset(dataset) == []
+    kept = project.kept()
+    assert all(row["content_hash"] == content_hash(row) for row in kept)
+    if case.kept is not None:
+        found = [{column: row[column] for column in right} for row, right in zip(kept, case.kept, strict=True)]
+        assert all(map(same, found, case.kept)), found
+    dropped = project.dropped()
+    assert Counter(row["reason"] for row in dropped) == case.dropped
+    said = "\n".join(f"{row['raw']} {row['row']}" for row in dropped)
+    assert all(words in said for words in case.words), said
+    assert sorted(Lock.read(dataset / "lock.json").mixed_columns) == sorted(case.mixed)
+    for form, (rows, left_out) in case.exports.items():
+        path = project.folder / f"{form}.jsonl"
+        assert export_rows(dataset, form, path).left_out == left_out, form
+        assert [json.loads(line) for line in path.read_text().splitlines()] == list(rows), form
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", CASES)
+def test_distilabels_runner_writes_the_same_bytes(project: Project, run: Callable[..., Outcome], name: str) -> None:
+    case = CASES[name]
+    if case.code == 2:
+        pytest.skip("it is refused before an engine begins")
+    assert run(case).code == case.code
+    streamed = project.files()
+    done = run(case, "--engine", "local", "--out", "runs/local", "--journal", "runs/local.sqlite")
+    assert done.code == case.code, done.out + done.err
+    assert project.files("local") == streamed
