@@ -2,98 +2,118 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.recipe import BASE
+from bezoar_data.api.named import Found, asked_model, behind_gateway, group_of, models_found, target_of
 from bezoar_data.config.files.suite import load_suite
-from bezoar_data.config.problems import Place, Problem, did_you_mean
-from bezoar_data.config.sanitize import clean_text
+from bezoar_data.evaluation.harness import say
 from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.evaluation.run import evaluate as run
 from bezoar_data.evaluation.run import plan
-from bezoar_data.evaluation.targets import Target, model_target, stages_before
-from bezoar_data.runs.stage_record import STAGE_FILE
-from bezoar_data.training.bases import base_start
-from bezoar_data.training.stages.registry import load_recipe
+from bezoar_data.llms.endpoint.usage import cost_of
+from bezoar_data.llms.gateway.asking import OpenModels
+from bezoar_data.llms.gateway.fallbacks import CachedAnswers
+from bezoar_data.llms.journal import Journal
+from bezoar_data.plan.token_count import Tokens
+from bezoar_data.runs.project import find_journal
+
+if TYPE_CHECKING:
+    from bezoar_data.evaluation.gateway_lm import Question
 
 
 def evaluate(
     models: Sequence[str | Path],
     suite: str | Path,
     *,
+    tasks: Sequence[str] = (),
+    allow_code: bool = False,
     out: str | Path = "evaluated",
     stages: Sequence[str] = (),
     trained: str | Path = "trained",
     runs: str | Path = "runs",
     revision: str | None = None,
+    journal: str | Path | None = None,
+    max_cost: float | None = None,
+    retry_failed: bool = False,
     quiet: bool = False,
 ) -> tuple[list[Evaluation], Path]:
-    """Evaluate models on a suite: of a recipe its base and every stage that is trained, or those named in `stages`.
+    """Evaluate models on a suite: of a recipe its base and every stage, or those named in `stages`; RECIPE:STAGE; a
+    folder; an id of the Hub; and, asked through the gateway, a GGUF, SERVICE:MODEL[@URL], or FILE:ROLE of a models
+    file. `tasks` takes some of the suite's tasks alone; `allow_code` those too that run code which a model has written.
 
     Data that the models were trained on, where their builds lie in `runs` or were pulled, are searched for the suite's
     items.
+    `journal`, `max_cost` in US dollars and `retry_failed` are for models that the gateway asks, as in a run.
 
     Returns the evaluations and the folder that holds one for each model, `out`/NAME/SUITE. What is done already is not
-    done again. Raises `InputError`.
+    done again. Raises `InputError`, `BudgetStop` or `ProviderAway`.
     """
     loaded = load_suite(Path(suite))
-    targets, name = [], ""
-    for model in models:
-        if str(model).endswith((".yaml", ".yml")):
-            found, name = _of_recipe(Path(model), Path(trained), stages)
-            targets += found
-        else:
-            target = model_target(str(model), revision=revision)
-            targets.append(target)
-            name = name or target.name
-    _need_names(targets)
-    folder = Path(out) / (name if len(models) == 1 else "models") / loaded.file.name
-    data = (Path(runs), Path("pulled"))
-    return run(loaded, targets, folder, data, (lambda text: None) if quiet else _say), folder
+    found = models_found([str(model) for model in models], trained=Path(trained), stages=stages, revision=revision)
+    folder = Path(out) / group_of(found) / loaded.file.name
+    asked = {
+        "journal": Path(journal) if journal is not None else None,
+        "max_cost": max_cost,
+        "retry_failed": retry_failed,
+    }
+    with _gateway(found, quiet=quiet, **asked) as gateway:
+        targets = [target_of(one, gateway) for one in found]
+        tell = (lambda text: None) if quiet else say
+        done = run(loaded, targets, folder, (Path(runs), Path("pulled")), tell, only=tasks, allow_code=allow_code)
+        if gateway is not None:
+            tell(f"asked: {gateway.told()}")
+    return done, folder
 
 
-def plan_evaluation(suite: str | Path) -> list[dict[str, Any]]:
-    """The tasks of a suite: how many items each has, and the smallest difference that these can show. Raises
-    `InputError`."""
-    return plan(load_suite(Path(suite)))
+def plan_evaluation(
+    suite: str | Path,
+    models: Sequence[str | Path] = (),
+    *,
+    tasks: Sequence[str] = (),
+    journal: str | Path | None = None,
+) -> dict[str, Any]:
+    """What a suite takes and can show. `tasks`: how many items each has, and the smallest difference that these can
+    show. `models`: of those that the gateway asks, how many answers are wanted (equal ones once), how many of them the
+    journal has, and what the others cost at most, in US dollars (None: nobody said a price). Raises `InputError`."""
+    found = [asked for model in models if (asked := asked_model(str(model))) is not None]
+    planned, questions = plan(load_suite(Path(suite)), only=tasks, asked=bool(found))
+    path = find_journal(Path(journal) if journal is not None else None)
+    with closing(Journal.open(path)) if path.exists() and found else nullcontext() as opened:
+        return {"tasks": planned, "models": [_demand(one, questions, opened) for one in found]}
 
 
-def _of_recipe(path: Path, trained: Path, wanted: Sequence[str]) -> tuple[list[Target], str]:
-    recipe = load_recipe(path)
-    folder = trained / recipe.file.name
-    start = base_start(recipe, folder / BASE)
-    names = [BASE, *(stage.id for stage in recipe.file.stages)]
-    for name in wanted:
-        if name not in names:
-            hint = did_you_mean(name, names)
-            raise InputError(Problem("unknown-stage", f"the recipe has no stage '{name}'", Place(str(path)), hint))
-    targets: list[Target] = []
-    for name in wanted or names:
-        if name != BASE:
-            if not (folder / name / STAGE_FILE).is_file():
-                hint = f"train it: bezoar-data train {path}"
-                raise InputError(Problem("not-trained", f"the stage '{name}' is not trained", Place(str(path)), hint))
-            target = model_target(str(folder / name), name=name)
-            targets.append(replace(target, before=stages_before(Path(start.weights), target.record)))
-        else:
-            targets.append(model_target(start.weights, revision=start.revision, name=BASE))
-    return targets, recipe.file.name
+@contextmanager
+def _gateway(found: Sequence[Found], **how: Any) -> Iterator[OpenModels | None]:
+    """The models that are asked, opened; None where there are none."""
+    roles = behind_gateway(found)
+    if not roles:
+        yield None
+        return
+    answers = tuple(dict.fromkeys(path for one in found for path in one.answers))
+    with OpenModels(roles, answers=answers, say=say, **how) as opened:
+        yield opened
 
 
-def _need_names(targets: Sequence[Target]) -> None:
-    names = [target.name for target in targets]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        message = f"two models are called {', '.join(twice)}"
-        raise InputError(
-            Problem("duplicate-name", message, hint="evaluate them one by one, each with an --out of its own")
-        )
+def _demand(found: Found, questions: Sequence[Question], journal: Journal | None) -> dict[str, Any]:
+    """What a model would be asked. Its answers are as long as they may be: so the cost is the most."""
+    from bezoar_data.evaluation.gateway_lm import with_sampling
 
-
-def _say(text: str) -> None:
-    print(clean_text(text), file=sys.stderr, flush=True)  # noqa: T201
+    tokens, price = Tokens(), None
+    answers: dict[str, bool] = {}
+    prompt = longest = 0
+    for question in questions:
+        lookup = CachedAnswers({"": with_sampling(behind_gateway([found])[found.name], question)}, journal)
+        price = lookup.model("").price
+        there = lookup.find("", question.ask)
+        missing = [k for k, e in zip(there.keys, there.entries, strict=True) if e is None and k not in answers]
+        answers |= {key: entry is not None for key, entry in zip(there.keys, there.entries, strict=True)}
+        prompt += round(sum(tokens.prompt(question.ask.messages))) * bool(missing)
+        longest += len(missing) * int(question.sampling["max_tokens"])
+    cost = cost_of(price, prompt, longest)
+    return {
+        "model": found.name, "answers": len(answers), "cached": sum(answers.values()), "prompt_tokens": prompt,
+        "most_completion_tokens": longest, "most_cost": None if cost is None else round(cost, 4),
+    }  # fmt: skip

@@ -10,7 +10,7 @@ import typer
 
 from bezoar_data.api.evaluating import evaluate as evaluated
 from bezoar_data.api.evaluating import plan_evaluation
-from bezoar_data.cli.options import AsJson
+from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed
 from bezoar_data.reports.evaluation import evaluation_text, suite_text
 
 EXAMPLES = """
@@ -20,21 +20,34 @@ Examples:
 
   bezoar-data evaluate trained/tiny/dpo-merged HuggingFaceTB/SmolLM2-135M --suite suites/open-llm-leaderboard.yaml
 
+  bezoar-data evaluate openai:gpt-4o-mini --suite suites/instructions.yaml --max-cost 1
+
   bezoar-data compare evaluated/tiny/local/base evaluated/tiny/local/dpo-merged
 
-Of a recipe, its base and every stage are evaluated, adapters without merging. What is done is kept task by task: run
-the same command again to go on after an interruption.
+Of a recipe, its base and every stage are evaluated, adapters without merging. A GGUF, SERVICE:MODEL[@URL] and a role of
+a models file (FILE:ROLE) are asked through the gateway: their answers are journalled, and they take tasks that generate
+alone. What is done is kept task by task: run the same command again to go on after an interruption.
 
-Exit codes: 0 done; 2 the input is wrong; 130 interrupted.
+Exit codes: 0 done; 2 the input is wrong; 3 the budget stopped it; 5 the provider did not answer for too long; 130
+interrupted.
 """
 
 
 def evaluate(
     models: Annotated[
         list[str],
-        typer.Argument(help="A recipe, a stage's folder, a model's folder or its id on the Hub.", metavar="MODEL..."),
+        typer.Argument(
+            help="A recipe, RECIPE:STAGE, a stage's or model's folder, an id of the Hub, a GGUF, SERVICE:MODEL[@URL], "
+            "or FILE:ROLE of a models file.",
+            metavar="MODEL...",
+        ),
     ],
     suite: Annotated[Path, typer.Option("--suite", help="The suite file.")],
+    task: Annotated[list[str] | None, typer.Option("--task", help="Only this task of the suite.")] = None,
+    allow_code: Annotated[
+        bool,
+        typer.Option("--allow-code", help="Run code that the models write on this machine, for tasks that test it."),
+    ] = False,
     stage: Annotated[
         list[str] | None, typer.Option("--stage", help="Of a recipe, only this stage; 'base' for its base.")
     ] = None,
@@ -49,20 +62,34 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", help="Where results are left, in NAME/SUITE/MODEL.")] = Path(
         "evaluated"
     ),
-    plan: Annotated[bool, typer.Option("--plan", help="Say what each task can show; evaluate nothing.")] = False,
+    journal: Journal = None,
+    max_cost: MaxCost = None,
+    retry_failed: RetryFailed = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what each task can show, asks and costs; evaluate nothing.")
+    ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate models on a suite of tasks."""
     if plan:
-        planned = plan_evaluation(suite)
-        if as_json:
-            typer.echo(json.dumps({"ok": True, "tasks": planned}, ensure_ascii=False))
-        else:
-            typer.echo(suite_text(planned))
+        planned = plan_evaluation(suite, models, tasks=task or (), journal=journal)
+        typer.echo(json.dumps({"ok": True, **planned}, ensure_ascii=False) if as_json else suite_text(**planned))
         return
     done, folder = evaluated(
-        models, suite, out=out, stages=stage or (), trained=trained, runs=runs, revision=revision, quiet=as_json
+        models,
+        suite,
+        tasks=task or (),
+        allow_code=allow_code,
+        out=out,
+        stages=stage or (),
+        trained=trained,
+        runs=runs,
+        revision=revision,
+        journal=journal,
+        max_cost=max_cost,
+        retry_failed=retry_failed,
+        quiet=as_json,
     )
     if as_json:
         value = {"ok": True, "folder": str(folder), "models": [one.as_json() for one in done]}

@@ -24,6 +24,10 @@ Journal = Annotated[
     Path | None,
     typer.Option("--journal", help="The journal of answers. Default: the project's.", metavar="PATH"),
 ]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", min=0, help="Stop before spending more than this many US dollars.", metavar="USD"),
+]
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Send requests again that a provider refused for good.")
 ]

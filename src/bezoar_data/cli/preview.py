@@ -15,6 +15,7 @@ from bezoar_data.cli.options import (
     Journal,
     Judge,
     Limit,
+    MaxCost,
     ModelsFile,
     Out,
     Overrides,
@@ -38,9 +39,7 @@ def preview(
     limit: Limit = None,
     out: Out = None,
     journal: Journal = None,
-    max_cost: Annotated[
-        float | None, typer.Option(min=0, help="Stop before spending more than this many US dollars.", metavar="USD")
-    ] = None,
+    max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,
     full: Annotated[bool, typer.Option("--full", help="Do not cut long texts.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page for a browser to this file.", metavar="FILE")] = None,

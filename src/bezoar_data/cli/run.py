@@ -14,6 +14,7 @@ from bezoar_data.cli.options import (
     Journal,
     Judge,
     Limit,
+    MaxCost,
     ModelsFile,
     Out,
     Overrides,
@@ -58,9 +59,7 @@ def run(
     engine: Annotated[
         EngineName, typer.Option(help="stream: row by row. local: distilabel's own runner, for comparison.")
     ] = EngineName.stream,
-    max_cost: Annotated[
-        float | None, typer.Option(min=0, help="Stop before spending more than this many US dollars.", metavar="USD")
-    ] = None,
+    max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,
     trust_code: Annotated[
         bool,

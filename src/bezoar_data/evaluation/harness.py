@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.suite import DataFile, LoadedSuite, SuiteTask
 from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.sanitize import clean_text
 from bezoar_data.config.yaml.document import load_yaml
 from bezoar_data.measures.words import text_of
 from bezoar_data.runs.hashing import sha256_of
@@ -88,12 +89,19 @@ def task_manager(suite: LoadedSuite) -> Any:
 
 
 def check_names(suite: LoadedSuite, manager: Any) -> None:
-    """Raise `InputError` for each task that the harness does not know."""
+    """Raise `InputError` for each task that the harness does not know, or knows from another file: to it a task is its
+    name, and it takes the first of equal ones in the folders."""
     known = manager.task_index
     problems = []
     for i, task in enumerate(suite.file.tasks):
-        if suite.task_file(task) is None and task.task not in known:
-            place = suite.document.place(("tasks", i, "task"))
+        place, file = suite.document.place(("tasks", i, "task")), suite.task_file(task)
+        if file is not None:
+            name = _name_in(file, place)
+            taken = known[name].yaml_path if name in known else None
+            if taken is not None and taken.resolve() != file.resolve():
+                message = f"the harness takes '{name}' from another file of that name, {taken}"
+                problems.append(Problem("duplicate-task", message, place, "give one of the two another 'task:'"))
+        elif task.task not in known:
             message = f"the harness (lm-eval {harness_version()}) has no task '{task.task}'"
             hint = did_you_mean(task.task, list(known)) or "`lm_eval ls tasks` lists them"
             problems.append(Problem("unknown-task", message, place, hint))
@@ -111,14 +119,21 @@ def load(task: Task, manager: Any) -> Any:
 
 def items_in(loaded: Any) -> int:
     """How many items a task has, or all tasks of a group together."""
-    tasks = loaded.get_all_tasks() if hasattr(loaded, "get_all_tasks") else [loaded]
-    return sum(len(task.eval_docs) for task in tasks)
+    return sum(len(task.eval_docs) for task in parts_of(loaded))
+
+
+def parts_of(loaded: Any) -> list[Any]:
+    """A task by itself, or all tasks of a group."""
+    return list(loaded.get_all_tasks()) if hasattr(loaded, "get_all_tasks") else [loaded]
 
 
 def evaluate(model: Any, task: Task, loaded: Any, suite: LoadedSuite, manager: Any) -> dict[str, Any]:
-    """The harness's results of one task. Raises `InputError` where it cannot be run."""
+    """The harness's results of one task. Raises `InputError` where it cannot be run. Code that it runs is allowed."""
     import lm_eval
+    from lm_eval import evaluator
 
+    # It looks into the machine for each task anew, with programs that take a second, and writes down what we leave out.
+    evaluator.add_env_info = lambda _: None
     with _quiet(), _told(task):
         found: dict[str, Any] = lm_eval.simple_evaluate(
             model=model,
@@ -131,6 +146,7 @@ def evaluate(model: Any, task: Task, loaded: Any, suite: LoadedSuite, manager: A
             numpy_random_seed=suite.file.seed,
             torch_random_seed=suite.file.seed,
             fewshot_random_seed=suite.file.seed,
+            confirm_run_unsafe_code=True,
         )
     return found
 
@@ -175,8 +191,7 @@ def metric_name(metric: str, filtered: str) -> str:
 
 def question_of(loaded: Any, name: str, document: Any) -> str:
     """What a task asks of a document, without the examples that come before it."""
-    tasks = loaded.get_all_tasks() if hasattr(loaded, "get_all_tasks") else [loaded]
-    asked = next(task for task in tasks if task.task_name == name).doc_to_text(document)
+    asked = next(task for task in parts_of(loaded) if task.task_name == name).doc_to_text(document)
     return text_of(document) if isinstance(asked, int) else str(asked)
 
 
@@ -226,7 +241,8 @@ def _first_argument(sample: Mapping[str, Any]) -> str:
     # In memory a list of tuples; in the harness's files a mapping of mappings.
     if isinstance(arguments, Mapping):
         return str(next(iter(arguments.values()))["arg_0"])
-    return str(arguments[0][0])
+    first = arguments[0][0]
+    return str(getattr(first, "prompt", first))  # of a model behind the gateway: the messages
 
 
 def _name_in(file: Path, place: Place) -> str:
@@ -270,6 +286,14 @@ def _read(one: DataFile, place: Place) -> Any:
     return rows.select(range(*slice(start, end).indices(len(rows)))) if one.rows else rows
 
 
+_aloud: list[TextIO] = []
+
+
+def say(text: str) -> None:
+    """A line for people on standard error, also while the harness is kept quiet."""
+    print(clean_text(text), file=_aloud[-1] if _aloud else sys.stderr, flush=True)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Only the harness's bars, and these only to a terminal: what it logs, and what the programs that it starts say of
@@ -289,9 +313,11 @@ def _quiet() -> Iterator[None]:
     ):
         os.dup2(nowhere.fileno(), 2)
         sys.stderr = terminal if terminal.isatty() else nowhere
+        _aloud.append(terminal)
         try:
             yield
         finally:
+            _aloud.pop()
             sys.stderr = python_stderr
             os.dup2(stderr, 2)
             os.close(stderr)

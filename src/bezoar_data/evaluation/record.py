@@ -10,7 +10,7 @@ An item is known by the harness's hash of its document, which is what `compare` 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -94,6 +94,8 @@ class TaskResult:
     """None where its items are of no dataset of the Hub, or this is not known."""
     judged: Judged | None = None
     """None where no model scored the answers."""
+    unanswered: Mapping[str, int] = field(default_factory=dict)
+    """How many questions got no answer, for good, by reason, of a model behind the gateway: scored as wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

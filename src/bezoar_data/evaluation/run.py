@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bezoar_data.config.errors import InputError
+from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.suite import LoadedSuite
-from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.evaluation import harness
 from bezoar_data.evaluation.contamination import Builds
 from bezoar_data.evaluation.hub_dataset import hub_dataset
@@ -30,19 +31,31 @@ from bezoar_data.evaluation.targets import Target, has_template, load
 from bezoar_data.measures.paired import DISCORDANT, smallest_difference
 from bezoar_data.runs.hashing import sha256_of
 
+if TYPE_CHECKING:
+    from bezoar_data.evaluation.gateway_lm import Question
+
 Say = Callable[[str], None]
 
 
 class _Tasks:
     """A suite's tasks in the harness, each loaded when it is first needed."""
 
-    def __init__(self, suite: LoadedSuite) -> None:
+    def __init__(self, suite: LoadedSuite, only: Sequence[str] = ()) -> None:
         harness.need_harness()
         self.suite = suite
         self.all = harness.tasks_of(suite)
         self._manager = harness.task_manager(suite)
         harness.check_names(suite, self._manager)
         self._loaded: dict[str, Any] = {}
+        names = [task.name for task in self.all]
+        raise_errors(
+            Problem(
+                "unknown-task", f"the suite has no task '{name}'", Place(str(suite.path)), did_you_mean(name, names)
+            )
+            for name in only
+            if name not in names
+        )
+        self.wanted = [task for task in self.all if not only or task.name in only]
 
     def loaded(self, task: harness.Task) -> Any:
         if task.name not in self._loaded:
@@ -52,33 +65,87 @@ class _Tasks:
     def run(self, model: Any, task: harness.Task) -> dict[str, Any]:
         return harness.evaluate(model, task, self.loaded(task), self.suite, self._manager)
 
+    def runs_code(self, task: harness.Task) -> bool:
+        """Whether it runs what a model has written."""
+        return any(getattr(part, "UNSAFE_CODE", False) for part in harness.parts_of(self.loaded(task)))
+
+    def unaskable(self, todo: Sequence[harness.Task]) -> Iterator[Problem]:
+        """Why these cannot be asked of a model behind the gateway."""
+        from bezoar_data.evaluation.gateway_lm import problems_of
+
+        bad = {}
+        for task in todo:
+            found = [p for part in harness.parts_of(self.loaded(task)) for p in problems_of(part, task.place)]
+            if found:
+                bad[task.name] = found[:1]
+        can = " ".join(f"--task {task.name}" for task in todo if task.name not in bad)
+        for problem in (p for found in bad.values() for p in found):
+            yield replace(problem, hint=f"take the others alone: {can}") if can else problem
+
+    def questions(self, task: harness.Task) -> Sequence[Question]:
+        """What it would ask of a model behind the gateway."""
+        from bezoar_data.evaluation.gateway_lm import Planning, PlanningLM
+
+        try:
+            self.run(PlanningLM(), replace(task, chat_template=True))
+        except Planning as planned:
+            return planned.questions
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A model's tasks by key: those of the suite, what is done of them, and what is to do now."""
+
+    target: Target
+    folder: Path
+    tasks: Mapping[str, harness.Task]
+    done: dict[str, TaskResult]
+    todo: Mapping[str, harness.Task]
+
 
 def evaluate(
-    suite: LoadedSuite, targets: Sequence[Target], out: Path, data: Sequence[Path], say: Say
+    suite: LoadedSuite,
+    targets: Sequence[Target],
+    out: Path,
+    data: Sequence[Path],
+    say: Say,
+    *,
+    only: Sequence[str] = (),
+    allow_code: bool = False,
 ) -> list[Evaluation]:
     """Evaluate every target on every task of the suite that is not done, into `out`/TARGET.
 
     `data` are the folders that hold the datasets the targets were trained on: their rows are searched for the items.
+    `only` names the tasks to take. Tasks that run code which a model has written are left out, unless `allow_code`.
 
     Raises `InputError` for what cannot be loaded or run; what is done by then stays, and the same call goes on.
     """
-    tasks, done, builds = _Tasks(suite), [], Builds(data)
-    for target in targets:
-        folder = out / target.name
-        evaluation = _evaluate_one(tasks, target, folder, say)
-        if target.learnt:
-            found = builds.search(target.learnt, read_evaluated(folder).tasks)
+    tasks, done, builds = _Tasks(suite, only), [], Builds(data)
+    works = [_work(tasks, target, out / target.name) for target in targets]
+    raise_errors(dict.fromkeys(
+        problem for work in works if work.target.gateway for problem in tasks.unaskable(list(work.todo.values()))
+    ))  # fmt: skip
+    for work in works:
+        evaluation = _evaluate_one(tasks, work, say, allow_code=allow_code)
+        if work.target.learnt:
+            found = builds.search(work.target.learnt, read_evaluated(work.folder).tasks)
             evaluation = replace(evaluation, contamination=found)
-        evaluation.write(folder)
+        evaluation.write(work.folder)
         done.append(evaluation)
     return done
 
 
-def plan(suite: LoadedSuite) -> list[dict[str, Any]]:
+def plan(
+    suite: LoadedSuite, *, only: Sequence[str] = (), asked: bool = False
+) -> tuple[list[dict[str, Any]], list[Question]]:
     """The tasks with how many items each has, and the smallest difference that these show where two models differ on
-    the usual share of them. Raises `InputError`."""
-    tasks, planned = _Tasks(suite), []
-    for task in tasks.all:
+    the usual share of them; with `asked`, also all questions that a model behind the gateway would be asked. Raises
+    `InputError`."""
+    tasks, planned = _Tasks(suite, only), []
+    if asked:
+        raise_errors(tasks.unaskable(tasks.wanted))
+    for task in tasks.wanted:
         there = harness.items_in(tasks.loaded(task))
         items = min(there, task.asked.limit or there)
         shows = smallest_difference(items)
@@ -86,39 +153,53 @@ def plan(suite: LoadedSuite) -> list[dict[str, Any]]:
             "task": task.name, "facet": task.asked.facet, "items": items, "discordant": DISCORDANT,
             "smallest_difference": round(shows, 4) if shows is not None else None,
         })  # fmt: skip
-    return planned
+    return planned, [question for task in tasks.wanted if asked for question in tasks.questions(task)]
 
 
-def _evaluate_one(tasks: _Tasks, target: Target, folder: Path, say: Say) -> Evaluation:
-    suite, done, identity = tasks.suite, {task.key: task for task in _known(folder)}, target.identity()
-    keys = {_key(suite, task, identity): task for task in tasks.all}
+def _work(tasks: _Tasks, target: Target, folder: Path) -> _Work:
+    identity, known = target.identity(), {task.key: task for task in _known(folder)}
+    keys = {}
+    for one in tasks.all:
+        # Whoever serves a model puts conversations into its template.
+        task = replace(one, chat_template=True) if target.gateway is not None else one
+        keys[_key(tasks.suite, task, identity)] = task
+    done = {key: known[key] for key in keys if key in known}
+    wanted = {task.name for task in tasks.wanted}
+    return _Work(target, folder, keys, done, {k: t for k, t in keys.items() if k not in done and t.name in wanted})
+
+
+def _evaluate_one(tasks: _Tasks, work: _Work, say: Say, *, allow_code: bool) -> Evaluation:
+    suite, target, done = tasks.suite, work.target, work.done
     evaluation = Evaluation(
         model=target.described(),
         suite={"name": suite.file.name, "sha256": sha256_of(suite.path)},
         settings={"seed": suite.file.seed, "batch_size": suite.file.batch_size},
         software={name: version(name) for name in ("lm-eval", "transformers", "torch", "peft")},
-        tasks=tuple(done[key] for key in keys if key in done),
+        tasks=tuple(done.values()),
         contamination=Contamination(checked=(), unchecked=(), tasks={}),
     )
-    if len(evaluation.tasks) == len(keys):
+    todo = {key: task for key, task in work.todo.items() if allow_code or not tasks.runs_code(task)}
+    if left := [task.name for key, task in work.todo.items() if key not in todo]:
+        names = ", ".join(left)
+        say(f"{target.name}: left out, as it runs code that the model writes, here: {names} (--allow-code takes it)")
+    if not todo:
         say(f"{target.name}: done already")
         return evaluation
     model = load(target, batch_size=suite.file.batch_size)
-    for key, task in keys.items():
-        if key in done:
-            continue
+    for key, task in todo.items():
         if task.chat_template and not has_template(model):
             message = f"'{task.name}' goes through the chat template, and {target.name} has none"
             raise InputError(Problem("no-template", message, task.place, "say 'chat_template: false'"))
-        done[key] = _run(tasks, model, task, key, folder)
+        done[key] = _run(tasks, model, task, key, work.folder)
         say(f"{target.name}: {_line(done[key])}")
-        evaluation = replace(evaluation, tasks=tuple(done[k] for k in keys if k in done))
-        evaluation.write(folder)
+        evaluation = replace(evaluation, tasks=tuple(done[k] for k in work.tasks if k in done))
+        evaluation.write(work.folder)
     return evaluation
 
 
 def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) -> TaskResult:
-    began = time.monotonic()
+    began, refused = time.monotonic(), getattr(model, "refused", Counter())
+    refused.clear()
     results = tasks.run(model, task)
     # A group that averages its tasks has figures of its own; one that does not is told by its first task's.
     figures = {**results["results"], **results.get("groups", {})}
@@ -143,6 +224,7 @@ def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) 
         data=task.data,
         seconds=round(time.monotonic() - began, 1),
         dataset=hub_dataset(tasks.loaded(task)),
+        unanswered=dict(refused),
     )
 
 

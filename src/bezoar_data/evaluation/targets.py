@@ -1,9 +1,7 @@
-"""What is evaluated: a base, a stage of a recipe, or any model of a folder or the Hub, with its adapter unmerged."""
+"""What is evaluated: a base, a stage with its adapter unmerged, any model's weights, or a model behind our gateway."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,12 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.record import EvaluatedModel, TrainedOn
+from bezoar_data.llms.gateway.asking import OpenModels
+from bezoar_data.llms.gateway.fallbacks import as_asked
+from bezoar_data.llms.journal.request_key import model_part
+from bezoar_data.llms.providers.base import builtin_class
 from bezoar_data.runs.hashing import sha256_of
-from bezoar_data.runs.stage_record import ADAPTER, STAGE_FILE, StageData, StageRecord, StageSummary
+from bezoar_data.runs.stage_record import STAGE_FILE, StageData, StageRecord, StageSummary
 
 _PROBE = "The quick brown fox jumps over the lazy dog."
 
@@ -23,12 +25,14 @@ class Target:
 
     name: str
     weights: str
-    """A folder, or an id on the Hub."""
+    """A folder, or an id on the Hub; of a model behind the gateway PROVIDER:MODEL."""
     adapter: Path | None = None
     revision: str | None = None
     record: StageRecord | None = None
     before: tuple[StageSummary, ...] = ()
     """The stages that its base came from, where that is a stage of another recipe."""
+    gateway: OpenModels | None = None
+    """Who asks it, under the role `name`. Such a model takes conversations and gives texts: nothing else."""
 
     @property
     def learnt(self) -> tuple[StageData, ...]:
@@ -42,9 +46,14 @@ class Target:
         return self.adapter or (Path(self.weights) if Path(self.weights).is_dir() else None)
 
     def identity(self) -> dict[str, Any]:
-        """What decides its answers: a stage's key, else the hashes of its files, else its revision on the Hub."""
+        """What decides its answers: a stage's key, else the hashes of its files, else its revision on the Hub; behind
+        the gateway what the journal knows it by."""
         if self.record is not None:
             return {"stage": self.record.key}
+        if self.gateway is not None:
+            model = self.gateway.roles[self.name]
+            part = model_part(as_asked(model, builtin_class(model.provider)))
+            return {"gateway": {**part, "thinking": model.thinking, "sampling": None}}
         if self.folder is None:
             return {"hub": self.weights, "revision": self.revision}
         files = sorted(p for p in self.folder.iterdir() if p.suffix in (".safetensors", ".json", ".jinja", ".model"))
@@ -61,20 +70,11 @@ class Target:
         )
 
 
-def model_target(model: str, *, revision: str | None = None, name: str | None = None) -> Target:
-    """A model by its folder (a stage's, an adapter's or whole weights) or its id on the Hub. Raises `InputError`."""
-    folder = Path(model)
-    if not folder.is_dir():
-        if model.startswith((".", "/", "~")) or model.count("/") != 1:
-            message = f"'{model}' is no folder here, and no id of the Hub (owner/name)"
-            raise InputError(Problem("no-model", message, Place(model)))
-        return Target(name or model.rpartition("/")[2], model, None, revision)
-    record = StageRecord.read(folder / STAGE_FILE) if (folder / STAGE_FILE).is_file() else None
-    name = name or (record.stage if record is not None else folder.resolve().name)
-    if not (folder / ADAPTER).is_file():
-        return Target(name, str(folder), record=record)
-    base = _base_of(folder)
-    return Target(name, base, folder, _adapter(folder).get("revision"), record, stages_before(Path(base), record))
+def behind(gateway: OpenModels, role: str) -> Target:
+    """The model that a role of the gateway's stands for."""
+    model = gateway.roles[role]
+    asked = as_asked(model, builtin_class(model.provider))
+    return Target(role, f"{asked.provider}:{asked.model}", revision=asked.revision, gateway=gateway)
 
 
 def stages_before(base: Path, record: StageRecord | None) -> tuple[StageSummary, ...]:
@@ -87,6 +87,10 @@ def stages_before(base: Path, record: StageRecord | None) -> tuple[StageSummary,
 
 def load(target: Target, *, batch_size: int) -> Any:
     """The harness's model. Raises `InputError` where it cannot be loaded, or its adapter changes nothing."""
+    if target.gateway is not None:
+        from bezoar_data.evaluation.gateway_lm import GatewayLM
+
+        return GatewayLM(target.gateway, target.name)
     import torch
     from lm_eval.models.huggingface import HFLM
     from transformers.utils import logging
@@ -125,22 +129,6 @@ def _need_change(model: Any, target: Target) -> None:
 
 
 def has_template(model: Any) -> bool:
-    """Whether the model's tokenizer can put a conversation into text."""
-    return bool(getattr(model.tokenizer, "chat_template", None))
-
-
-def _adapter(folder: Path) -> Mapping[str, Any]:
-    value: Mapping[str, Any] = json.loads((folder / ADAPTER).read_text("utf-8"))
-    return value
-
-
-def _base_of(folder: Path) -> str:
-    base = str(_adapter(folder).get("base_model_name_or_path") or "")
-    if base and not base.startswith(("/", ".")):
-        return base
-    if not Path(base).is_dir():
-        message = f"the weights that this adapter is for are not at {base or 'any place that it names'}"
-        raise InputError(
-            Problem("no-base", message, Place(str(folder / ADAPTER)), "train its recipe again, or merge it")
-        )
-    return base
+    """Whether a conversation can be put to the model: by its tokenizer, or by who serves it."""
+    tokenizer = getattr(model, "tokenizer", None)
+    return tokenizer is None or bool(getattr(tokenizer, "chat_template", None))

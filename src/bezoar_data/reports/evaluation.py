@@ -23,11 +23,11 @@ def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False
             row.append(_figure(found) if found is not None else "-")
         table.append(row)
     lines = [f"{first.suite['name']}, by the LM Evaluation Harness {first.software['lm-eval']}:", ""]
-    return "\n".join([*lines, *_rendered(table, markdown), *_contamination(evaluations)])
+    return "\n".join([*lines, *_rendered(table, markdown), *_unanswered(evaluations), *_contamination(evaluations)])
 
 
-def suite_text(tasks: Sequence[Mapping[str, Any]]) -> str:
-    """What a suite's tasks can show, before anything is run."""
+def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> str:
+    """What a suite's tasks can show, and what they ask of `models` behind the gateway, before anything is run."""
     table: Table = [["task", "facet", "items", "shows a difference from"]]
     for task in tasks:
         shows = task["smallest_difference"]
@@ -38,7 +38,13 @@ def suite_text(tasks: Sequence[Mapping[str, Any]]) -> str:
         "So large a true difference is found four times in five, where one model alone is right on "
         f"{tasks[0]['discordant']:.0%} of the items."
     )
-    return "\n".join([*_rendered(table, False), "", remark])
+    return "\n".join([*_rendered(table, False), "", remark, *map(_demand, models)])
+
+
+def _demand(model: Mapping[str, Any]) -> str:
+    cost = f"at most ${model['most_cost']:,.2f}" if model["most_cost"] is not None else "no price is known"
+    tokens = f"{model['prompt_tokens']:,} tokens of prompts, at most {model['most_completion_tokens']:,} of answers"
+    return f"{model['model']}: {model['answers']:,} answers, {model['cached']:,} in the journal; {tokens}; {cost}"
 
 
 def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:
@@ -100,6 +106,15 @@ def _remarks(comparison: Comparison) -> Iterator[str]:
         yield f"{left_out:,} items that one of the two alone has are left out."
     if comparison.missing:
         yield f"Evaluated on one of the two alone: {', '.join(comparison.missing)}."
+
+
+def _unanswered(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    for one in evaluations:
+        for task in one.tasks:
+            if task.unanswered:
+                why = ", ".join(f"{reason} {count:,}" for reason, count in task.unanswered.items())
+                count = sum(task.unanswered.values())
+                yield f"\n{one.model.name}, {task.task}: {count:,} questions got no answer and count as wrong ({why})"
 
 
 def _contamination(evaluations: Sequence[Evaluation]) -> Iterator[str]:

@@ -48,12 +48,14 @@ def open_models(
     max_cost: float | None = None,
     retry_failed: bool = False,
     quiet: bool = False,
+    say: Say | None = None,
 ) -> OpenModels:
     """Models for these roles, ready to be asked: of the file `models`, or each `named` in one word, as `judge:
     openai:gpt-4o`, which replaces the file's.
 
     `journal` is the project's by default; `max_cost` the most that may be spent here, in US dollars. `quiet` shows no
-    progress. Close it, or use it in a `with`. Raises `InputError` for whatever cannot work.
+    progress; notes are shown always, both on standard error or to `say`. Close it, or use it in a `with`. Raises
+    `InputError` for whatever cannot work.
     """
     loaded = load_models_file(models, known_providers(), named)
     known = loaded.file.roles
@@ -64,9 +66,8 @@ def open_models(
             for role in missing
         )
     wanted = {role: known[role] for role in roles}
-    return OpenModels(
-        wanted, answers=loaded.answers, journal=journal, max_cost=max_cost, retry_failed=retry_failed, quiet=quiet
-    )
+    how: dict[str, Any] = {"journal": journal, "max_cost": max_cost, "retry_failed": retry_failed}
+    return OpenModels(wanted, answers=loaded.answers, quiet=quiet, say=say, **how)
 
 
 class OpenModels:
@@ -81,16 +82,17 @@ class OpenModels:
         max_cost: float | None = None,
         retry_failed: bool = False,
         quiet: bool = False,
+        say: Say | None = None,
     ) -> None:
         self.roles = dict(roles)
-        self._quiet = quiet
+        self._quiet, self._say = quiet, say or _to_stderr
         prepare_models(self.roles.values(), quiet=quiet)
         opened = Journal.open(find_journal(journal), answers=answers)
         for note in [*opened.notes, *address_notes(opened, self.roles)]:
-            _note(note)
-        opened.tell = _note
+            self._note(note)
+        opened.tell = self._note
         self._thread = GatewayThread(
-            self.roles, opened, retry_failed=retry_failed, max_cost=max_cost, on_event=_on_event
+            self.roles, opened, retry_failed=retry_failed, max_cost=max_cost, on_event=self._on_event
         )
         self._closed = False
 
@@ -142,7 +144,7 @@ class OpenModels:
             try:
                 return self._awaited(future, lambda: f"{step}: {done[0]:,} of {len(asks):,}, {self.told()}")
             except KeyboardInterrupt:
-                _say("stopping: waiting for answers in flight (again to leave at once)")
+                self._say("stopping: waiting for answers in flight (again to leave at once)")
                 try:
                     self._thread.start(lambda gateway: gateway.stop(CLOSE_WITHIN)).result()
                 except KeyboardInterrupt:
@@ -165,6 +167,13 @@ class OpenModels:
             parts.append(f"${usage['cost']:,.4f}")
         return ", ".join(parts)
 
+    def _note(self, text: str) -> None:
+        self._say(f"note: {text}")
+
+    def _on_event(self, what: str, facts: Mapping[str, Any]) -> None:
+        rest = ", ".join(f"{v}" for k, v in facts.items() if k != "address" and v)
+        self._note(f"{facts.get('address')} is {what}{f': {rest}' if rest else ''}")
+
     def _with(self, role: str, sampling: Mapping[str, Any]) -> str:
         """The name of the role with these sampling values. Its models share the limits of the role's own."""
         if not sampling:
@@ -183,7 +192,7 @@ class OpenModels:
                 if future.done():
                     raise
                 if not self._quiet:
-                    _say(line())
+                    self._say(line())
 
 
 def _sampled(model: Model, sampling: Mapping[str, Any]) -> Model:
@@ -206,14 +215,5 @@ def _ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _on_event(what: str, facts: Mapping[str, Any]) -> None:
-    rest = ", ".join(f"{v}" for k, v in facts.items() if k != "address" and v)
-    _note(f"{facts.get('address')} is {what}{f': {rest}' if rest else ''}")
-
-
-def _note(text: str) -> None:
-    _say(f"note: {text}")
-
-
-def _say(text: str) -> None:
+def _to_stderr(text: str) -> None:
     print(clean_text(text), file=sys.stderr, flush=True)  # noqa: T201
