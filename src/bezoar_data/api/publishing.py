@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from bezoar_data.api.rebuilding import rebuild
+from bezoar_data.api.scores import scored
 from bezoar_data.cards.hub import gate
 from bezoar_data.cards.hub.publish import dataset_contents, pulled_form, with_published_answers
 from bezoar_data.cards.hub.upload import RepoContents, Upload, plan_upload, send
@@ -36,6 +37,7 @@ def publish(
     allow: Collection[str] = (),
     base: str | None = None,
     with_answers: bool = False,
+    evaluated: Sequence[str | Path] = ("evaluated",),
     dry_run: bool = False,
 ) -> Published:
     """Publish a dataset or a trained model to the Hub in one commit; nothing is sent where nothing changed.
@@ -44,17 +46,21 @@ def publish(
     last one. `repo` is `OWNER/NAME`, private unless `public`. `allow` names concerns in spite of which it is published.
     `base` says where the weights are published that an adapter stands on. `with_answers` puts the recorded answers
     beside a dataset, with the files its steps read, once it was rebuilt from them: `card check --rebuild` then makes
-    the same bytes anywhere. Raises `PolicyRefused` with every reason not to publish it, `InputError`, and
-    `ProviderAway` where the Hub cannot be reached.
+    the same bytes anywhere. `evaluated` are folders of evaluations, or single ones: those of a stage that is published
+    go on its card, into its key `model-index` and into `.eval_results`. Raises `PolicyRefused` with every reason not to
+    publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
     """
     problems, contents = _to_publish(Path(folder), allow, base)
     if problems or contents is None:
         raise PolicyRefused(problems)
+    refused: tuple[Problem, ...] = ()
+    if contents.kind == "model":
+        contents, refused = scored(contents, trained_stage(Path(folder)).record, map(Path, evaluated), repo)
     with TemporaryDirectory(prefix="bezoar-publish-") as made:
         if with_answers:
             contents = _with_answers(Path(folder), contents, allow, Path(made).resolve())
         upload = plan_upload(contents, repo)
-        return Published(upload, None if dry_run else send(upload, public=public, gated=gated))
+        return Published(upload, None if dry_run else send(upload, public=public, gated=gated), refused)
 
 
 def _with_answers(folder: Path, contents: RepoContents, allow: Collection[str], scratch: Path) -> RepoContents:
@@ -114,3 +120,5 @@ class Published:
     """The paths that are new, changed, removed and the same, and the build's tag."""
     address: str | None
     """Where it is; None of a dry run."""
+    refused: tuple[Problem, ...] = ()
+    """Evaluations that seem to be the stage's and were left out, and why."""

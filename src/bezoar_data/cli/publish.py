@@ -49,6 +49,10 @@ def publish(
     with_answers: Annotated[
         bool, typer.Option("--with-answers", help="Put the recorded answers beside a dataset: anyone can rebuild it.")
     ] = False,
+    evaluated: Annotated[
+        list[Path] | None,
+        typer.Option("--evaluated", help="A folder of evaluations, or one of them; ./evaluated by default."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go up; send nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,6 +70,9 @@ def publish(
     among them, after the dataset was rebuilt from them alone and came out the same.
 
     Example: bezoar-data publish trained/openbezoar/openbezoar-sft --to my-name/openbezoar-sft
+
+    What `evaluate` found of the stage goes on its card, with pictures and the Hub's own files of results; evaluations
+    of another training of it, or on other data, are left out and named.
     """
     published = bezoar_data.publish(
         folder,
@@ -75,14 +82,18 @@ def publish(
         allow=allow or (),
         base=base,
         with_answers=with_answers,
+        evaluated=evaluated or ("evaluated",),
         dry_run=dry_run,
     )
     upload, address = published.upload, published.address
     if as_json:
         changes = {"new": upload.new, "changed": upload.changed, "removed": upload.removed, "same": upload.same}
         value = {"ok": True, "dry_run": dry_run, "repo": repo, "tag": upload.tag, "address": address, **changes}
-        typer.echo(json.dumps(value))
+        left_out = [problem.as_json() for problem in published.refused]
+        typer.echo(json.dumps({**value, "evaluations_left_out": left_out}))
         return
+    for problem in published.refused:
+        typer.echo(f"left out: {problem.place}: {problem.in_a_line()}")
     would = "would be " if dry_run else ""
     for word, paths in (("new", upload.new), ("changed", upload.changed), ("removed", upload.removed)):
         for path in paths:

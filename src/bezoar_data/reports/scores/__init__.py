@@ -1,0 +1,1 @@
+"""What models scored: on a model's card, in pictures, on a page, and in the Hub's two formats."""
