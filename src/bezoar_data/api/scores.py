@@ -1,4 +1,4 @@
-"""What a stage scored, put on its card and beside it."""
+"""What models scored: as a page, and of a stage on its card and beside it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from bezoar_data.cards.hub.upload import RepoContents
 from bezoar_data.cards.model_card.publish import with_scores
 from bezoar_data.config.errors import PolicyRefused
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.evaluation.chain import Chain, read_point
 from bezoar_data.evaluation.of_stage import scores_of
 from bezoar_data.evaluation.record import EVALUATION
 from bezoar_data.llms.redact import redact
 from bezoar_data.reports.scores.card import card_section, result_files
 from bezoar_data.reports.scores.hub import model_index, result_entries
+from bezoar_data.reports.scores.page import scores_page as made_page
 from bezoar_data.reports.scores.picture import draw
 from bezoar_data.runs.stage_record import StageRecord
+
+
+def scores_page(folders: Iterable[Path]) -> str:
+    """A page of the evaluations in these folders, all on one suite; the others are compared with the first. Raises
+    `InputError`."""
+    return made_page(Chain(tuple(read_point(folder) for folder in folders)))
 
 
 def scored(

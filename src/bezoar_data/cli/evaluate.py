@@ -10,7 +10,9 @@ import typer
 
 from bezoar_data.api.evaluating import evaluate as evaluated
 from bezoar_data.api.evaluating import plan_evaluation
+from bezoar_data.api.scores import scores_page
 from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed
+from bezoar_data.cli.pages import write_page
 from bezoar_data.reports.evaluation import evaluation_text, suite_text
 
 EXAMPLES = """
@@ -69,6 +71,9 @@ def evaluate(
         bool, typer.Option("--plan", help="Say what each task can show, asks and costs; evaluate nothing.")
     ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with tables and pictures to this file.", metavar="FILE")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate models on a suite of tasks."""
@@ -91,11 +96,15 @@ def evaluate(
         retry_failed=retry_failed,
         quiet=as_json,
     )
+    if html is not None:
+        write_page(html, scores_page(folder / one.model.name for one in done))
     if as_json:
         value = {"ok": True, "folder": str(folder), "models": [one.as_json() for one in done]}
         typer.echo(json.dumps(value, ensure_ascii=False))
         return
     typer.echo(evaluation_text(done, markdown=markdown))
+    if html is not None:
+        typer.echo(f"\npage: {html}")
     if len(done) > 1:
         typer.echo(
             "\nWhich differences hold: bezoar-data compare " + " ".join(str(folder / d.model.name) for d in done[:2])

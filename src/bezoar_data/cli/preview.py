@@ -23,10 +23,8 @@ from bezoar_data.cli.options import (
     RetryFailed,
     Teacher,
 )
-from bezoar_data.config.errors import InputError
-from bezoar_data.config.problems import Place, Problem
+from bezoar_data.cli.pages import write_page
 from bezoar_data.llms.redact import redact
-from bezoar_data.runs.folder import write_text
 
 
 def preview(
@@ -64,7 +62,7 @@ def preview(
     )
     report = file.preview(rows, retry_failed=retry_failed, quiet=as_json)
     if html is not None:
-        _write(html, report.page())
+        write_page(html, report.page())
     if as_json:
         typer.echo(redact(json.dumps(report.as_json(), ensure_ascii=False, default=str)))
     else:
@@ -75,11 +73,3 @@ def preview(
         if html is not None:
             typer.echo(f"page: {html}")
     raise typer.Exit(report.exit_code)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_text(path, text)
-    except OSError as error:
-        message = f"the page cannot be written: {error.strerror}"
-        raise InputError(Problem("cannot-write", message, Place(str(path)), "name another file")) from None

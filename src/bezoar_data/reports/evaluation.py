@@ -23,7 +23,7 @@ def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False
             row.append(_figure(found) if found is not None else "-")
         table.append(row)
     lines = [f"{first.suite['name']}, by the LM Evaluation Harness {first.software['lm-eval']}:", ""]
-    return "\n".join([*lines, *_rendered(table, markdown), *_unanswered(evaluations), *_contamination(evaluations)])
+    return "\n".join([*lines, *_rendered(table, markdown), *unanswered_lines(evaluations), *contamination_lines(evaluations)])
 
 
 def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -108,7 +108,8 @@ def _remarks(comparison: Comparison) -> Iterator[str]:
         yield f"Evaluated on one of the two alone: {', '.join(comparison.missing)}."
 
 
-def _unanswered(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+def unanswered_lines(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    """Questions that a model behind the gateway did not answer."""
     for one in evaluations:
         for task in one.tasks:
             if task.unanswered:
@@ -117,7 +118,8 @@ def _unanswered(evaluations: Sequence[Evaluation]) -> Iterator[str]:
                 yield f"\n{one.model.name}, {task.task}: {count:,} questions got no answer and count as wrong ({why})"
 
 
-def _contamination(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+def contamination_lines(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    """What each model had seen of the items, a paragraph for each task."""
     for one in evaluations:
         found = one.contamination
         for name, told in found.tasks.items():

@@ -1,7 +1,7 @@
 """Pages for a browser, and pieces of them for a notebook: self-contained, and foreign text in them never obeyed.
 
-A page loads nothing and runs nothing: its content security policy allows its own style and no more. Whatever comes
-from rows, models or files enters through `text`.
+A page loads nothing and runs nothing: its content security policy allows its own style and drawings and no more.
+Whatever comes from rows, models or files enters through `text`.
 """
 
 from __future__ import annotations
@@ -69,11 +69,21 @@ def piece(*content: str, style: str = "") -> Html:
     return Html(f"<style>{STYLE}{style}</style>{element('div', *content, classes='bezoar')}")
 
 
+def picture(svg: bytes, shows: str) -> Html:
+    """A drawing of ours. It stands in the page as an image, which can neither load nor run anything."""
+    data = base64.b64encode(svg).decode()
+    return Html(f'<img alt="{text(shows)}" src="{_SVG}{data}">')
+
+
+_SVG = "data:image/svg+xml;base64,"
+
+
 def page(title: str, *content: str, style: str = "") -> str:
     """A whole page. `style` is put behind the common one."""
     styles = STYLE + ".bezoar.page { margin: 0; padding: 1.5em; }" + style
     allowed = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
+    images = "img-src data:; " if any(_SVG in one for one in content) else ""
+    policy = f"default-src 'none'; {images}style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'

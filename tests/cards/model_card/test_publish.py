@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.command import Outcome
+from support.evaluations import Scored, leave_evaluation
 from support.hub_server import READ_ONLY, TOKEN, Hub, hub_server
 from support.projects import Project
 from support.trained import GOOD, data, leave, stage
@@ -100,6 +101,27 @@ def test_an_adapter_for_weights_of_this_machine_names_where_they_are_published(p
     assert b"\nbase_model: tester/merged\n" in files["README.md"]
     assert not [name for name, content in files.items() if str(project.folder).encode() in content]
     assert str(project.folder) in (folder / "adapter_config.json").read_text()  # as it lies here
+
+
+def test_its_scores_go_up_with_it_and_are_gone_when_they_are_no_longer_its_own(project: Project, hub: Hub) -> None:
+    record = stage(GOOD)
+    leave(project.folder / "trained" / "r" / "s0", record)
+    leave_evaluation(project.folder / "evaluated" / "r" / "small", record, [Scored("qasc", [1.0, 0.0] * 10)])
+    planned = publish(project, hub, "--dry-run").json
+    assert {"evaluation/small.json", "evaluation/small.png"} < set(planned["new"])
+    for _ in range(2):
+        done = publish(project, hub)
+        assert done.code == 0, done.out + done.err
+    repo = hub.repos[REPO]
+    assert len(repo.commits) == 2
+    assert b"\nmodel-index:\n" in repo.files["README.md"]
+    assert json.loads(repo.files["evaluation/small.json"])["model"]["stage"] == record.key
+    again = stage(GOOD, key="e" * 32)
+    leave(project.folder / "again" / "r" / "s0", again)
+    done = publish(project, hub, folder="again/r/s0")
+    assert done.json["removed"] == ["evaluation/small.json", "evaluation/small.png"]
+    assert "trained again since" in done.json["evaluations_left_out"][0]["message"]
+    assert b"model-index" not in hub.repos[REPO].files["README.md"]
 
 
 @pytest.mark.nightly

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import random
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
-from bezoar_data.api.scores import scored
+from bezoar_data.api.scores import scored, scores_page
 from bezoar_data.cards.model_card.publish import model_contents
 from bezoar_data.evaluation.record import HubDataset, Judged
 from bezoar_data.runs.stage_record import TrainedStage, trained_stage
@@ -153,3 +155,23 @@ def test_a_stage_alone_and_a_heading_of_ones_own(tmp_path: Path) -> None:
 def test_without_evaluations_nothing_changes(trained: TrainedStage, tmp_path: Path) -> None:
     contents = model_contents(trained)
     assert scored(contents, trained.record, [tmp_path], "tester/model") == (contents, ())
+
+
+def test_a_page_shows_every_model_and_loads_nothing(trained: TrainedStage) -> None:
+    folder = trained.path.parents[2] / "evaluated" / "r" / "small"
+    page = scores_page(folder / name for name in ("base", "s0", "s1"))
+    assert page == scores_page(folder / name for name in ("base", "s0", "s1"))
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    (drawing,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    svg = base64.b64decode(drawing).decode()
+    assert all(f">{name}<" in svg for name in ("base", "s0", "s1", "knowledge", "reasoning: gsm8k"))
+    assert '<th class="number">s0</th>' in page
+    assert "10 of 200 items (5.0%) stand in its training data, orca.md (10)" in page
+    assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
+
+
+def test_a_model_alone_has_a_page_without_differences(trained: TrainedStage) -> None:
+    page = scores_page([trained.path.parents[2] / "evaluated" / "r" / "small" / "base"])
+    assert "By task" in page
+    assert "Against" not in page

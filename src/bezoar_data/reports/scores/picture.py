@@ -68,13 +68,12 @@ def _figure(chain: Chain) -> Figure:
 
 
 def _panels(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """Scores between 0 and 1 share an axis; each of another kind has its own."""
-    shares = [row for row in rows if row.is_share]
-    if shares:
-        yield "score, with its 95 % interval", shares
+    """Scores between 0 and 1 share an axis, and so do those of any other metric."""
+    panels: dict[str, list[Row]] = {}
     for row in rows:
-        if not row.is_share:
-            yield f"{_short(row.metric)}, with its 95 % interval", [row]
+        panels.setdefault("score" if row.is_share else _short(row.metric), []).append(row)
+    for label, members in panels.items():
+        yield f"{label}, with its 95 % interval", members
 
 
 def _places(chain: Chain, place: int, rows: Sequence[Row]) -> list[float]:
