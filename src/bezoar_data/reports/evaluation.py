@@ -23,7 +23,8 @@ def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False
             row.append(_figure(found) if found is not None else "-")
         table.append(row)
     lines = [f"{first.suite['name']}, by the LM Evaluation Harness {first.software['lm-eval']}:", ""]
-    return "\n".join([*lines, *_rendered(table, markdown), *unanswered_lines(evaluations), *contamination_lines(evaluations)])
+    beside = [*unanswered_lines(evaluations), *contamination_lines(evaluations)]
+    return "\n".join([*lines, *_rendered(table, markdown), *beside])
 
 
 def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> str:
