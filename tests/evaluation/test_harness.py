@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,9 @@ def evaluated(
 ) -> tuple[Path, dict[str, Evaluation]]:
     folder = tmp_path_factory.mktemp("evaluated")
     suite = write_suite(folder / "suite.yaml", tasks, batch_size=1)
-    done, left = evaluate([str(path) for path in models.values()], suite, out=folder / "out", quiet=True)
+    with redirect_stdout(io.StringIO()) as printed:
+        done, left = evaluate([str(path) for path in models.values()], suite, out=folder / "out", quiet=True)
+    assert printed.getvalue() == "", "it would stand in --json"
     return left, {one.model.name: one for one in done}
 
 

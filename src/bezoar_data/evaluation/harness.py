@@ -11,7 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -310,6 +310,7 @@ def _quiet() -> Iterator[None]:
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         os.fdopen(os.dup(stderr), "w", encoding="utf-8") as terminal,
+        redirect_stdout(nowhere),  # what it prints would stand in `--json`
     ):
         os.dup2(nowhere.fileno(), 2)
         sys.stderr = terminal if terminal.isatty() else nowhere
