@@ -12,6 +12,7 @@ import pytest
 from bezoar_data.evaluation.compare import compare
 from bezoar_data.evaluation.items import read_evaluated
 from bezoar_data.evaluation.record import Evaluation
+from bezoar_data.evaluation.targets import Target, stages_before
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.stage_record import StageData
 from support.command import bezoar
@@ -133,3 +134,12 @@ def test_only_rows_that_the_stage_could_take_are_searched(
     tasks = read_evaluated(leak / "evaluated" / "models" / "leak" / "base").tasks
     told_apart = Builds([leak / "runs"]).search([learnt, data("gone.md", "MIT", "yes")], tasks).tasks
     assert sum(len(one.items) for one in told_apart.values()) == found
+
+
+def test_the_stages_of_a_base_count_too(tmp_path: Path) -> None:
+    """A recipe that starts from a stage of another one: what that was trained on was learnt as well."""
+    first, second = stage(data("one.md", "MIT", "yes"), key="a" * 32), stage(data("two.md", "MIT", "yes"))
+    (tmp_path / "stage.json").write_text(json.dumps(first.as_json()))
+    before = stages_before(tmp_path, second)
+    assert [one.card for one in Target("s0", "w", record=second, before=before).learnt] == ["one.md", "two.md"]
+    assert stages_before(tmp_path, first) == stages_before(tmp_path / "none", second) == ()
