@@ -76,6 +76,13 @@ class _Tasks:
         bad = {}
         for task in todo:
             found = [p for part in harness.parts_of(self.loaded(task)) for p in problems_of(part, task.place)]
+            if task.asked.chat_template is False:
+                message = (
+                    f"'{task.name}' is a text to go on with (chat_template: false): this model takes conversations"
+                )
+                found.append(
+                    Problem("no-plain-text", message, task.place, "leave it out: --task names the tasks to take")
+                )
             if found:
                 bad[task.name] = found[:1]
         can = " ".join(f"--task {task.name}" for task in todo if task.name not in bad)
@@ -152,6 +159,7 @@ def plan(
         planned.append({
             "task": task.name, "facet": task.asked.facet, "items": items, "discordant": DISCORDANT,
             "smallest_difference": round(shows, 4) if shows is not None else None,
+            "runs_code": tasks.runs_code(task),
         })  # fmt: skip
     return planned, [question for task in tasks.wanted if asked for question in tasks.questions(task)]
 

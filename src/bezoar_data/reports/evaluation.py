@@ -39,7 +39,9 @@ def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str,
         "So large a true difference is found four times in five, where one model alone is right on "
         f"{tasks[0]['discordant']:.0%} of the items."
     )
-    return "\n".join([*_rendered(table, False), "", remark, *map(_demand, models)])
+    code = [task["task"] for task in tasks if task["runs_code"]]
+    with_code = [f"Run what the models write, so only with --allow-code: {', '.join(code)}."] if code else []
+    return "\n".join([*_rendered(table, False), "", remark, *with_code, *map(_demand, models)])
 
 
 def _demand(model: Mapping[str, Any]) -> str:
