@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.evaluation.scores import explains, likeness, passes_tests, runs_through
+from support.waiting import wait_until
 
 ITEM = {
     "prompt": 'def double(x):\n    """Twice x."""\n',
@@ -42,9 +43,9 @@ def test_what_does_not_end_is_ended_and_so_is_what_it_started(tmp_path: Path) ->
     assert not runs_through(
         f"{program}while not __import__('os').path.exists({str(born)!r}): pass\nwhile True: pass\n", 2
     )
-    if born.exists():  # on a machine too slow for it, it was ended before it was born
-        process = Path("/proc", born.read_text(), "stat")
-        assert not process.exists() or process.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    if born.exists() and (pid := born.read_text()):  # on a machine too slow for it, it was ended before it was born
+        process = Path("/proc", pid, "stat")
+        wait_until(lambda: not process.exists() or process.read_text().rsplit(")", 1)[1].split()[0] == "Z")
 
 
 def test_a_program_sees_neither_this_environment_nor_this_folder(monkeypatch: pytest.MonkeyPatch) -> None:
