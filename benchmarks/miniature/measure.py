@@ -37,7 +37,7 @@ NF4 = {
 
 def main() -> None:
     out = Path(sys.argv[1])
-    trained, runs = out / "trained", out / "runs"
+    trained, runs = out / "trained" / "miniature", out / "runs"
     train = [*BEZOAR, "train", str(RECIPE), "--runs", str(runs), "--out", str(trained)]
     if not (trained / KILLED / "stage.json").is_file():
         _kill_after_a_checkpoint(train, trained)
@@ -63,9 +63,9 @@ def _same_without_the_kill(out: Path) -> bool:
     recipe["stages"] = recipe["stages"][:2]
     for name in ("base", "instructions"):
         if not (whole / name).is_dir():
-            shutil.copytree(out / "trained" / name, whole / name)
+            shutil.copytree(out / "trained" / "miniature" / name, whole / name)
     _train(out, recipe, "whole")
-    weights = [folder / KILLED / "adapter_model.safetensors" for folder in (out / "trained", whole)]
+    weights = [folder / KILLED / "adapter_model.safetensors" for folder in (out / "trained" / "miniature", whole)]
     return len({hashlib.sha256(file.read_bytes()).digest() for file in weights}) == 1
 
 
@@ -97,7 +97,7 @@ def _train(out: Path, recipe: dict[str, Any], name: str) -> None:
 def _said(out: Path, model: str) -> list[str]:
     prompts = out / "prompts.jsonl"
     prompts.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in PROMPTS))
-    command = [*BEZOAR, "generate", model, "--prompts", str(prompts), "--trained", str(out / "trained")]
+    command = [*BEZOAR, "generate", model, "--prompts", str(prompts), "--trained", str(out / "trained" / "miniature")]
     command += ["--max-tokens", "80", "--temperature", "0"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return [str(json.loads(line)["answer"]) for line in done.stdout.splitlines()]
