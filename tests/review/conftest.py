@@ -15,9 +15,9 @@ _BALANCED = """\
 """
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ReviewServer]:
-    with review_server(tmp_path / "review-home") as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewServer]:
+    with review_server(tmp_path_factory.mktemp("review") / "home") as server:
         yield server
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +153,15 @@ def test_pairs_are_reviewed_from_python_in_an_argilla_that_is_not_ours(tmp_path:
         chosen = {}
         for record in argilla.records(dataset["id"]):
             row = rows[record["external_id"]]
-            assert {record["fields"]["first"], record["fields"]["second"]} == {row["explained_targets"], row["targets"]}
+            assert {unescape(record["fields"][place]) for place in ("first", "second")} == {
+                row["explained_targets"],
+                row["targets"],
+            }
             if row["pairs_preference"] in ("a", "b"):
                 # This person is of the judge's mind, but for the first row.
                 chosen[row["id"]] = row["pairs_preference"] if chosen else "ba"["ab".index(row["pairs_preference"])]
                 wanted = row["explained_targets" if chosen[row["id"]] == "a" else "targets"]
-                place = "first" if record["fields"]["first"] == wanted else "second"
+                place = "first" if unescape(record["fields"]["first"]) == wanted else "second"
                 body = {"status": "submitted", "values": {"preference": {"value": place}}}
                 argilla.ask("POST", f"records/{record['id']}/responses", json=body)
         assert len(chosen) > 2
@@ -166,11 +170,11 @@ def test_pairs_are_reviewed_from_python_in_an_argilla_that_is_not_ours(tmp_path:
         assert shown is not None
         for record in argilla.records(shown["id"], include="suggestions"):
             row, fields = rows[record["external_id"]], record["fields"]
-            assert fields["judge_reason"] == row["pairs_preference_reason"]
+            assert unescape(fields["judge_reason"]) == row["pairs_preference_reason"]
             if row["pairs_preference"] in ("a", "b"):
                 (suggested,) = record["suggestions"]
                 better = row["explained_targets" if row["pairs_preference"] == "a" else "targets"]
-                assert (suggested["agent"], fields[suggested["value"]]) == ("pairs", better)
+                assert (suggested["agent"], unescape(fields[suggested["value"]])) == ("pairs", better)
         status = review_status(RUN)
         assert status.as_json()["people"] == {"argilla": {"submitted": len(chosen), "draft": 0, "discarded": 0}}
         assert f"{len(chosen)} of 12 records are done" in str(status)

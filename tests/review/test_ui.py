@@ -1,11 +1,13 @@
 """The whole way: two people review in the real pages, in a real browser, and what they clicked reaches the dataset, the
-card and the gate. The server is killed in between."""
+card and the gate. The server is killed in between. Before that, they compare two models on it, blind."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from support.browser import Browser, browser, missing
 from support.hub_server import TOKEN, hub_server
 from support.projects import Project
 from support.review_server import ReviewServer
+from support.two_models import CODE, FIRST, FOLDER, IMAGE, SECOND, people, say, two_models
 
 pytestmark = [
     pytest.mark.slow,
@@ -59,19 +62,21 @@ class Intent:
         return {name: value for name, value in said.items() if value not in (None, "")}
 
 
-def sign_in(page: Browser, server: ReviewServer, person: str) -> None:
+def sign_in(
+    page: Browser, server: ReviewServer, person: str, dataset: str = "test", form: str = "#verdict_accept"
+) -> None:
     page.open(f"{server.url}/sign-in")
     page.type("input[name=Username]", person)
     page.type("input[name=Password]", server.secrets["annotators"][person])
     page.click("button[type=submit]:not([disabled])")
     page.wait(lambda: page.run("return !location.pathname.includes('sign-in')"))
-    to_pending(page, server)
+    to_pending(page, server, dataset, form)
 
 
-def to_pending(page: Browser, server: ReviewServer) -> None:
+def to_pending(page: Browser, server: ReviewServer, dataset: str = "test", form: str = "#verdict_accept") -> None:
     """The first record that this person has not answered, freshly loaded."""
-    page.open(f"{server.url}/dataset/{server.dataset()}/annotation-mode?page=1&status=pending")
-    page.find("#verdict_accept")
+    page.open(f"{server.url}/dataset/{server.dataset(dataset)}/annotation-mode?page=1&status=pending")
+    page.find(form)
     page.run(SPY)
 
 
@@ -94,7 +99,7 @@ def shown(page: Browser, records: dict[str, dict[str, Any]]) -> str:
     (row,) = [
         row
         for row, record in records.items()
-        if f"Instruction {' '.join(record['fields']['instruction'].split())}" in texts
+        if f"Instruction {' '.join(unescape(record['fields']['instruction']).split())}" in texts
     ]
     return row
 
@@ -143,6 +148,75 @@ def review(page: Browser, server: ReviewServer, plan: dict[str, Intent], left: i
             to_pending(page, server)  # a draft stays on the page
         else:
             page.wait(lambda before=before: page.run(SHOWN) != before)
+
+
+def test_two_people_compare_two_models_blind(server: ReviewServer, tmp_path: Path):
+    project = two_models(tmp_path / "project")
+    push = ("push", f"{FIRST}.jsonl", f"{SECOND}.jsonl", "--prompts", "prompts.txt", "--overlap", "2", "--json")
+    pushed = people(server, project, *push)
+    assert (pushed["added"], pushed["models"], pushed["folder"]) == (8, [FIRST, SECOND], FOLDER)
+    again = people(server, project, *push)
+    assert (again["added"], again["updated"], again["same"]) == (0, 0, 8)
+
+    # Nothing that the server holds names a model; and neither always stands first.
+    for file in server.home.glob("argilla.db*"):
+        assert not any(name.encode() in file.read_bytes() for name in (FIRST, SECOND, "alpaca", "beluga"))
+    records = server.records(pushed["dataset"])
+    assert {name for one in records.values() for name in one["metadata"]} == {"content_hash", "fields_hash"}
+    stands_first = {record["fields"]["first"].startswith("&lt;img") for record in records.values()}
+    assert stands_first == {True, False}
+    _what_people_see(server, pushed["dataset"])
+
+    assert "0 of 8 records are done, 2 answers each" in people(server, project, "status", FOLDER)
+    assert people(server, project, "pull", FOLDER) == "Nobody has answered yet.\n"
+    say(server, project, pushed["dataset"])
+    assert people(server, project, "status", FOLDER, "--json")["completed"] == 8
+    found = people(server, project, "pull", FOLDER, "--json")
+    # Of 16 judgments each, 9 and 12 say acceptable. A pair's preference is 1, 1, 3/4, 0, 1, 3/4, 1/2, 1/2; five pairs
+    # are won, one is lost: 2 (1/64 + 6/64) - 6/64 = 1/8.
+    assert [one["value"] for one in found["acceptable"]] == [9 / 16, 12 / 16]
+    assert found["acceptable_difference"]["value"] == 3 / 16
+    assert found["levels"] == {"-2": 1, "-1": 2, "0": 4, "1": 5, "2": 4}
+    preference = found["preference"]
+    assert (preference["wins"], preference["ties"], preference["losses"]) == (5, 2, 1)
+    assert (preference["win_rate"]["value"], round(preference["p"], 9), preference["verdict"]) == (
+        5.5 / 8,
+        1 / 8,
+        "tied",
+    )
+    # Anna says a, tie, b 1, 2, 5 times, Ben 2, 2, 4 times, five times the same: (5/8 - 26/64) / (1 - 26/64).
+    agreed = found["agreement"]
+    assert agreed["choice"]["agreement"]["value"] == 5 / 8
+    assert agreed["choice"]["kappa"]["value"] == pytest.approx(14 / 38, abs=1e-4)
+    assert agreed["acceptance"]["agreement"]["value"] == 15 / 16
+    assert agreed["levels"]["agreement"]["value"] == 3 / 8
+    text = people(server, project, "pull", FOLDER)
+    assert "2 people, 8 of 8 pairs, 16 judgments" in text
+    left = {path: path.read_bytes() for path in (project.folder / FOLDER).iterdir()}
+    people(server, project, "pull", FOLDER)
+    assert {path: path.read_bytes() for path in (project.folder / FOLDER).iterdir()} == left
+
+    # A prompt more is a pair more; nothing that was said is lost.
+    with (project.folder / "prompts.txt").open("a") as prompts:
+        prompts.write("\nOne more?")
+    for name in (FIRST, SECOND):
+        with (project.folder / f"{name}.jsonl").open("a") as lines:
+            lines.write(
+                "\n" + json.dumps({"prompt": "One more?", "model": name, "answer": f"{name[0]}, by all means."})
+            )
+    assert people(server, project, *push)["added"] == 1
+    assert people(server, project, "pull", FOLDER, "--json")["judged"] == 8
+    other = project.bezoar("people", *push, "--seed", "7", env=server.env)
+    assert (other.code, "this folder is of another comparison" in other.out) == (2, True)
+
+
+def _what_people_see(server: ReviewServer, dataset: str) -> None:
+    """The answers as they are, on the page: nothing of them is taken for HTML, and nothing runs."""
+    with browser() as page:
+        sign_in(page, server, "anna", dataset, "#preference_tie")
+        texts = settled(page)
+        assert [sum(text in one for one in texts) for text in (IMAGE, CODE)] == [1, 1], texts
+        assert page.run("return window.ran") is None
 
 
 def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(

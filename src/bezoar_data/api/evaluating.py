@@ -59,7 +59,7 @@ def evaluate(
         "max_cost": max_cost,
         "retry_failed": retry_failed,
     }
-    with _gateway(found, quiet=quiet, **asked) as gateway:
+    with gateway_to(found, quiet=quiet, **asked) as gateway:
         targets = [target_of(one, gateway) for one in found]
         tell = (lambda text: None) if quiet else say
         done = run(loaded, targets, folder, (Path(runs), Path("pulled")), tell, only=tasks, allow_code=allow_code)
@@ -86,7 +86,7 @@ def plan_evaluation(
 
 
 @contextmanager
-def _gateway(found: Sequence[Found], **how: Any) -> Iterator[OpenModels | None]:
+def gateway_to(found: Sequence[Found], **how: Any) -> Iterator[OpenModels | None]:
     """The models that are asked, opened; None where there are none."""
     roles = behind_gateway(found)
     if not roles:

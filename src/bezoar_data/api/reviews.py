@@ -11,7 +11,8 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.review.client import connect
 from bezoar_data.review.pull import find_dataset, pull
-from bezoar_data.review.push import Pushed, push
+from bezoar_data.review.push import push
+from bezoar_data.review.records import Pushed
 from bezoar_data.review.status import ReviewStatus, status_of
 from bezoar_data.review.task import read_lock, review_task
 from bezoar_data.runs.folder import RunFolder

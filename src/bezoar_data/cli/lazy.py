@@ -24,6 +24,7 @@ COMMANDS = {
     "generate": ("chat:generate", "Answer a file of prompts with a stage or any model."),
     "evaluate": ("evaluate:evaluate", "Test models on a suite of the LM Evaluation Harness."),
     "compare": ("compare:compare", "Compare two evaluations item by item: better, worse, tied."),
+    "people": ("people:app", "Let people compare two models, blind, in Argilla."),
     "card": ("card:app", "Show a dataset's card; check its claims against rows and lock."),
     "judge": ("judge:app", "Measure judges against people, each other and themselves."),
     "review": ("review:app", "Let people review a sample of the rows, in Argilla."),

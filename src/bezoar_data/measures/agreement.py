@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED, Estimate, bootstrap, grouped_share
@@ -111,6 +112,20 @@ def kappa(counts: Any, k: int, values: Sequence[float] | None = None) -> Array:
         chance = (apart * expected).sum(axis=(-2, -1)) / tables.sum(axis=(-2, -1))
         result: Array = 1.0 - (apart * tables).sum(axis=(-2, -1)) / chance
     return np.where(chance > 0, result, np.nan)
+
+
+def pairs_of_people(
+    verdicts: Sequence[Mapping[str, str | None]],
+) -> tuple[list[str], list[str], list[int]]:
+    """Every two people's verdicts on one row, in the order of their names; and the row's number, as a group."""
+    first, second, groups = list[str](), list[str](), list[int]()
+    for number, said in enumerate(verdicts):
+        given = sorted((name, verdict) for name, verdict in said.items() if verdict)
+        for (_, one), (_, other) in combinations(given, 2):
+            first.append(one)
+            second.append(other)
+            groups.append(number)
+    return first, second, groups
 
 
 def as_label(value: Any) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bezoar_data.reports.table import Table, rendered
+
 if TYPE_CHECKING:
     from bezoar_data.evaluation.compare import Compared, Comparison
     from bezoar_data.evaluation.record import Contaminated, Evaluation, TaskResult
-
-Table = list[list[str]]
 
 
 def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False) -> str:
@@ -24,7 +24,7 @@ def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False
         table.append(row)
     lines = [f"{first.suite['name']}, by the LM Evaluation Harness {first.software['lm-eval']}:", ""]
     beside = [*unanswered_lines(evaluations), *contamination_lines(evaluations)]
-    return "\n".join([*lines, *_rendered(table, markdown), *beside])
+    return "\n".join([*lines, *rendered(table, markdown), *beside])
 
 
 def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -41,7 +41,7 @@ def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str,
     )
     code = [task["task"] for task in tasks if task["runs_code"]]
     with_code = [f"Run what the models write, so only with --allow-code: {', '.join(code)}."] if code else []
-    return "\n".join([*_rendered(table, False), "", remark, *with_code, *map(_demand, models)])
+    return "\n".join([*rendered(table, False), "", remark, *with_code, *map(_demand, models)])
 
 
 def _demand(model: Mapping[str, Any]) -> str:
@@ -53,12 +53,12 @@ def _demand(model: Mapping[str, Any]) -> str:
 def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:
     """Which model is better at what, with intervals, and what could not have been seen."""
     lines = [f"{comparison.second} against {comparison.first}, the same items of both:", ""]
-    lines += _rendered(_table(comparison.tasks, comparison), markdown)
+    lines += rendered(_table(comparison.tasks, comparison), markdown)
     if comparison.facets:
-        lines += ["", "By facet:", "", *_rendered(_table(comparison.facets, comparison), markdown)]
+        lines += ["", "By facet:", "", *rendered(_table(comparison.facets, comparison), markdown)]
     if comparison.leaked:
         lines += ["", "Leaked items stand in the training data of either model, clean ones do not:", ""]
-        lines += [*_rendered(_table(comparison.leaked, comparison), markdown), "", *_inflated(comparison)]
+        lines += [*rendered(_table(comparison.leaked, comparison), markdown), "", *_inflated(comparison)]
     lines += ["", *_remarks(comparison)]
     return "\n".join(lines)
 
@@ -151,11 +151,3 @@ def _parts(task: TaskResult, told: Contaminated) -> str:
 def _figure(task: TaskResult) -> str:
     figure = task.metrics[task.metric]
     return f"{figure['value']:.3f}" + (f" ± {figure['error']:.3f}" if figure["error"] is not None else "")
-
-
-def _rendered(table: Table, markdown: bool) -> list[str]:
-    if markdown:
-        head, *rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
-        return [head, "|" + "---|" * len(table[0]), *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]

@@ -15,7 +15,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.review.client import ArgillaClient
-from bezoar_data.review.questions import FIRST, SECOND, swapped
+from bezoar_data.review.questions import FIRST, SECOND, swapped, typed
 from bezoar_data.runs.reviewed import read_answers, write_answers
 from bezoar_data.runs.row import digest
 
@@ -44,10 +44,10 @@ def find_dataset(argilla: ArgillaClient, workspace: str, name: str) -> dict[str,
     dataset = argilla.dataset(workspace, name)
     if dataset is None:
         message = f"Argilla at {argilla.url} has no dataset '{name}' in the workspace '{workspace}'"
-        hint = "push it first: bezoar-data review push RUN; answers pulled earlier are in the run's review.parquet"
+        hint = "push it first; answers pulled earlier are still in review.parquet"
         raise InputError(Problem("no-review", message, hint=hint))
     if not isinstance((dataset.get("metadata") or {}).get("bezoar"), dict):
-        raise InputError(Problem("other-dataset", f"'{name}' was not made by review push"))
+        raise InputError(Problem("other-dataset", f"'{name}' was not pushed by bezoar-data"))
     return dataset
 
 
@@ -113,7 +113,7 @@ def _answer(
         "preference": _unswapped(record["external_id"], values.get("preference")),
         "column": dataset["metadata"]["bezoar"].get("response"),
         "ratings": json.dumps(ratings, sort_keys=True) if ratings else None,
-        "corrected_response": values.get("corrected_response"),
+        "corrected_response": typed(values.get("corrected_response"), record["fields"].get("response")),
         "comment": values.get("comment"),
         "other": json.dumps(other, sort_keys=True, ensure_ascii=False) if other else None,
         "inserted_at": response["inserted_at"],

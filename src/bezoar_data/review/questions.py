@@ -75,8 +75,26 @@ def values(task: ReviewTask, row: Shown) -> dict[str, str | None]:
     columns["reference"] = task.reference
     if task.judge and not task.blind:
         columns["judge_reason"] = f"{task.judge}_{'preference_' if task.compares else ''}reason"
+    return {name: shown(as_text(row.get(column))) for name, column in columns.items() if column}
+
+
+def shown(text: str) -> str:
+    """A text as a field holds it. Argilla's pages take a plain text field for HTML: without this `<iostream>` is not
+    seen, and a script in a row runs with the rights of the person who reads it."""
     # NUL, which PostgreSQL does not take, says nothing to people.
-    return {name: as_text(row.get(column)).replace("\x00", "") for name, column in columns.items() if column}
+    return text.replace("\x00", "").replace("&", "&amp;").replace("<", "&lt;")
+
+
+def typed(text: str | None, field: str | None) -> str | None:
+    """A text that a person typed, perhaps from what the button "copy" gave them of the field: this is what is held, not
+    what is shown."""
+    if text is None or field is None or "&lt;" in (shown_text := _unshown(field)) or "&amp;" in shown_text:
+        return text
+    return _unshown(text)
+
+
+def _unshown(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&amp;", "&")
 
 
 def swapped(row: Shown) -> bool:

@@ -9,8 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from bezoar_data.engine.review.answers import pairs_of_people
-from bezoar_data.measures.agreement import agreement
+from bezoar_data.measures.agreement import agreement, pairs_of_people
 from bezoar_data.review.client import ArgillaClient
 
 _PAUSE = 15 * 60

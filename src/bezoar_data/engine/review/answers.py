@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from bezoar_data.engine.judge_stats import Judge
-from bezoar_data.measures.agreement import agreement
+from bezoar_data.measures.agreement import agreement, pairs_of_people
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.runs.lock import HumanReview, PeopleAgreement, PeopleMeasures, RaterAgreement, RatingCalibration
 from bezoar_data.runs.record import parse
@@ -129,20 +128,6 @@ class ReviewMerger:
                 made = calibrate([r for r, _ in rated], [good for _, good in rated], _WANTED).as_json()
                 given = {"rating": name, "good_if": 'review_status == "Accept"', "where": None}
                 yield parse(RatingCalibration, {**made, **given})
-
-
-def pairs_of_people(
-    verdicts: Sequence[Mapping[str, str | None]],
-) -> tuple[list[str], list[str], list[int]]:
-    """Every two people's verdicts on one row, in the order of their names; and the row's number, as a group."""
-    first, second, groups = list[str](), list[str](), list[int]()
-    for number, said in enumerate(verdicts):
-        given = sorted((name, verdict) for name, verdict in said.items() if verdict)
-        for (_, one), (_, other) in combinations(given, 2):
-            first.append(one)
-            second.append(other)
-            groups.append(number)
-    return first, second, groups
 
 
 def _of(pairs: Sequence[tuple[str, str, Any, bool, str]]) -> dict[str, Any]:

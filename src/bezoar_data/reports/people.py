@@ -1,0 +1,105 @@
+"""What people said of two models, for the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bezoar_data.reports.table import Table, rendered
+
+if TYPE_CHECKING:
+    from bezoar_data.evaluation.people import Compared
+    from bezoar_data.measures.agreement import Agreement
+    from bezoar_data.measures.intervals import Estimate
+    from bezoar_data.measures.preferences import WinRate
+
+_LEVELS = {-2: "clearly worse", -1: "slightly worse", 0: "equal", 1: "slightly better", 2: "clearly better"}
+
+
+def people_text(compared: Compared | None, *, markdown: bool = False) -> str:
+    """How acceptable the answers of both are and whose are preferred, with intervals, beside their lengths."""
+    if compared is None:
+        return "Nobody has answered yet."
+    first, second = compared.names
+    people = f"{compared.people:,} " + ("person" if compared.people == 1 else "people")
+    counted = f"{people}, {compared.judged:,} of {compared.pairs:,} pairs, {compared.judgments:,} judgments"
+    lines = [f"{second} against {first}, by people who were told neither: {counted}.", ""]
+    lines += rendered(_table(compared), markdown)
+    lines += ["", f"{second} is", "", *rendered(_levels(compared), markdown), ""]
+    if agreed := _agreements(compared):
+        lines += [
+            "Agreement:",
+            "",
+            *rendered([["on", "judged", "agree", "kappa", "weighted kappa"], *agreed], markdown),
+            "",
+        ]
+    lines += _remarks(compared)
+    return "\n".join(lines)
+
+
+def beside_win_rate(win: WinRate, first: str, second: str) -> Iterator[str]:
+    """What stands beside every win rate: how long the answers are, and how far the preference goes with that."""
+    words = ""
+    if win.unique is not None:
+        words = f", {win.unique[0]:,.0f} and {win.unique[1]:,.0f} different words"
+    yield f"Answers of {first} and {second}: {win.characters[0]:,.0f} and {win.characters[1]:,.0f} characters{words}."
+    yield (
+        "The preference's rank correlation with how much longer the answer is: "
+        f"{_figure(win.with_length)}; with how many more different words it has: {_figure(win.with_unique)}."
+    )
+
+
+def _table(compared: Compared) -> Table:
+    a, b = compared.acceptable
+    apart, win = compared.more_acceptable, compared.win
+    wins = f"{win.wins:,} won, {win.ties:,} tied, {win.losses:,} lost"
+    return [
+        ["", *compared.names, "difference (95 %)", "p", "verdict"],
+        [
+            "acceptable", _figure(a), _figure(b), f"{apart.value:+.3f} ({apart.low:+.3f} to {apart.high:+.3f})",
+            _p(apart.p), compared.acceptance_word,
+        ],
+        ["win rate", "", _figure(win.rate), wins, _p(compared.p), compared.word],
+    ]  # fmt: skip
+
+
+def _levels(compared: Compared) -> Table:
+    total = compared.judgments
+    counts = [f"{count:,} ({count / total:.0%})" for count in compared.levels.values()]
+    return [[_LEVELS[level] for level in compared.levels], counts]
+
+
+def _remarks(compared: Compared) -> Iterator[str]:
+    yield from beside_win_rate(compared.win, *compared.names)
+    yield f"The answer that stood first was chosen in {_figure(compared.first_chosen)} of the choices."
+    if compared.judge is not None and (longer := compared.judge.longer) is not None:
+        yield f"The longer answer is chosen by the judge in {longer.judge:.0%}, by people in {longer.people:.0%}."
+    if compared.word == "tied":
+        yield "Tied does not say that they are equal: so few pairs could not show more."
+    yield "Intervals are of 95 %, over prompts. The win rate counts ties as half; p is from a sign test without them."
+
+
+def _agreements(compared: Compared) -> Table:
+    judge = compared.judge.agreement if compared.judge is not None else None
+    found = {
+        "acceptable": compared.on_acceptance,
+        "better, worse, equal": compared.on_choice,
+        "the five levels": compared.on_levels,
+        "better, worse, equal: judge and most people": judge,
+    }
+    return [_agreed(name, one) for name, one in found.items() if one is not None]
+
+
+def _agreed(name: str, found: Agreement) -> list[str]:
+    weighted = _figure(found.weighted_kappa) if found.weighted_kappa is not None else "-"
+    return [name, f"{found.rows:,}", _figure(found.share), _figure(found.kappa), weighted]
+
+
+def _figure(one: Estimate) -> str:
+    if one.value is None:
+        return "not defined"
+    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+
+
+def _p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
