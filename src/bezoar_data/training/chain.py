@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 
 from bezoar_data.config.files.recipe import BASE
 from bezoar_data.runs.folder import write_json, write_text
+from bezoar_data.runs.reward_head import reward_head
 from bezoar_data.runs.stage_record import CARD, STAGE_FILE, StageRecord
 from bezoar_data.training.bases import base_stands, base_start, keep_base, making
 from bezoar_data.training.curves import save_curves
@@ -86,9 +88,9 @@ def _run(
     kind, done = stage_kinds()[stage.use], None
     if training is not None and isinstance(kind, TrainingKind):
         more = (training.examples, training.settings, training.adapter, training.estimate.kernels)
-        watch = sampler(recipe.file.samples, training.rows, prepared.template)
-        job = TrainingJob(*common, *more, watch)
-        done = run_trainer(job, kind.trainer(job))
+        asked = recipe.file.samples if stage.head == "language" else None
+        watch = sampler(asked, training.rows, prepared.template)
+        done = run_trainer(TrainingJob(*common, *more, watch), kind)
     elif isinstance(kind, StageKind) and is_first():
         done = kind.run(StageJob(*common))
     if done is not None and is_first():
@@ -108,6 +110,7 @@ def _run(
 def leaves(folder: TrainingFolder, planned: PlannedStage, start: Start) -> Start:
     """What a later stage starts from after this one."""
     result = folder.stage(planned.stage.id)
+    head = reward_head(result)
     if planned.training is None or planned.training.adapter is None:
-        return Start(str(result))
-    return Start(start.weights, result, start.revision, start.trust_remote_code)
+        return Start(str(result), head=head)
+    return replace(start, adapter=result, head=head)

@@ -16,17 +16,20 @@ from bezoar_data.training.data.template import Template
 def set_ends(model: Any, template: Template) -> None:
     """Make the model's configuration and its settings for generation agree with the template."""
     tokenizer, generation = template.tokenizer, getattr(model, "generation_config", None)
-    if generation is None:  # a model that scores texts
-        return
-    ids = dict.fromkeys([template.end_id, tokenizer.eos_token_id, *ids_of(generation.eos_token_id)])
+    own = model.config.get_text_config()
+    # A model that scores texts has none of its own for generation.
+    known = own if generation is None else generation
+    ids = dict.fromkeys([template.end_id, tokenizer.eos_token_id, *ids_of(known.eos_token_id)])
     ends = [i for i in ids if i is not None]
-    for config in (model.config.get_text_config(), generation):
+    for config in (own, *([] if generation is None else [generation])):
         config.eos_token_id = ends[0] if len(ends) == 1 else ends
         config.pad_token_id = tokenizer.pad_token_id
         if tokenizer.bos_token_id is not None:
             config.bos_token_id = tokenizer.bos_token_id
     # Switched off for training alone.
-    model.config.use_cache = generation.use_cache = True
+    model.config.use_cache = True
+    if generation is not None:
+        generation.use_cache = True
 
 
 def save_beside(folder: Path, model: Any, template: Template) -> None:
@@ -55,7 +58,7 @@ def fit_embeddings(model: Any, tokenizer: Any) -> Any:
         return model
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     with torch.no_grad():
-        for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
+        for layer in filter(None, (model.get_input_embeddings(), model.get_output_embeddings())):
             layer.weight[had:] = layer.weight[:had].float().mean(0).to(layer.weight.dtype)
     return model
 
@@ -65,7 +68,7 @@ def new_rows(model: Any, tokenizer: Any, had: int, adapter: Mapping[str, Any]) -
     are none, or where the adapter trains them already."""
     names = {id(module): name.rpartition(".")[2] for name, module in model.named_modules()}
     inside, outside = model.get_input_embeddings(), model.get_output_embeddings()
-    shared = inside.weight is outside.weight
+    shared = outside is None or inside.weight is outside.weight
     layers = {names[id(layer)] for layer in ((inside,) if shared else (inside, outside))}
     layers -= {*(adapter.get("modules_to_save") or ())}
     if len(tokenizer) <= had or not layers or adapter.get("trainable_token_indices"):

@@ -17,6 +17,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.recipe import LoadedRecipe
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.runs.reward_head import RewardHead
 from bezoar_data.training.gguf import dequantised, split_as_llamacpp
 
 
@@ -33,6 +34,8 @@ class Start:
     """The file of `weights`, where they are quantised as llama.cpp has them."""
     pickled: bool = False
     """Whether the weights are `.bin` files. They are read as numbers alone: nothing in them is run."""
+    head: RewardHead | None = None
+    """What it scores; None of a language model."""
 
     def options(self) -> dict[str, Any]:
         options = {"revision": self.revision or "main", "trust_remote_code": self.trust_remote_code}
@@ -58,11 +61,18 @@ def load_tokenizer(start: Start, place: Place) -> Any:
 
 
 def load_weights(
-    start: Start, place: Place, *, dtype: str | None = None, quantisation: Any = None, attention: str | None = None
+    start: Start,
+    place: Place,
+    *,
+    dtype: str | None = None,
+    quantisation: Any = None,
+    attention: str | None = None,
+    labels: int | None = None,
 ) -> Any:
-    """The weights without an adapter. Raises `InputError`."""
+    """The weights without an adapter. `labels` are the numbers that a model which scores texts says of each; where the
+    weights have no head for them, one is drawn from torch's random numbers. Raises `InputError`."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
     options = start.options()
     if attention is not None:
@@ -71,10 +81,15 @@ def load_weights(
         # bitsandbytes quantises where the weights are to stay.
         options["device_map"] = {"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"}
         options["quantization_config"] = quantisation
+    kind = AutoModelForCausalLM
+    if labels is not None:
+        kind = AutoModelForSequenceClassification
+        # An adapter brings the head with it: that of the weights may be of other scores.
+        options |= {"num_labels": labels, "ignore_mismatched_sizes": start.adapter is not None}
     try:
         # Of a GGUF, transformers shows a bar that no setting hides.
         with redirect_stderr(StringIO()) if start.gguf is not None else nullcontext():
-            model = AutoModelForCausalLM.from_pretrained(
+            model = kind.from_pretrained(
                 start.weights, dtype=dtype or "auto", use_safetensors=not start.pickled, **options
             )
     except UnpicklingError as error:
@@ -99,13 +114,14 @@ def load_adapter(model: Any, adapter: Path, *, trainable: bool) -> Any:
     return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
 
 
-def new_adapter(model: Any, settings: Mapping[str, Any], seed: int) -> Any:
-    """The model with a fresh adapter, which changes nothing yet; drawn from the seed alone."""
+def new_adapter(model: Any, settings: Mapping[str, Any], seed: int, task: str = "CAUSAL_LM") -> Any:
+    """The model with a fresh adapter, which changes nothing yet; drawn from the seed alone. `task` is peft's name of
+    what the model does: of one that scores texts, the head is trained whole."""
     import torch
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
-    return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings))
+    return get_peft_model(model, LoraConfig(task_type=task, **settings))
 
 
 def quantisation_of(recipe: LoadedRecipe) -> Any:

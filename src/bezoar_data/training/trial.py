@@ -22,6 +22,7 @@ from bezoar_data.config.files.recipe import BASE, LoadedRecipe, Stage, TrainingS
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import YamlPath
+from bezoar_data.runs.reward_head import reward_head
 from bezoar_data.training.data.examples import Examples
 from bezoar_data.training.distributed import world_size
 from bezoar_data.training.estimate.model_config import read_config
@@ -106,16 +107,19 @@ def _try(prepared: Prepared, planned: PlannedStage, start: Start, scratch: Path,
     if training is None or not isinstance(kind, TrainingKind):
         if not isinstance(kind, TrainingKind):
             kind.run(StageJob(*common))
-        return Start(str(result))
+        return Start(str(result), head=reward_head(result))
     settings = training.settings
     if elsewhere:
         settings = replace(settings, given={**settings.given, **_without_a_gpu(settings.given)})
     examples = training.examples
     few = Examples(examples.train[:_ROWS], examples.held_out[:_ROWS], examples.counts)
-    trainer = kind.trainer(TrainingJob(*common, few, settings, training.adapter, training.estimate.kernels))
+    job = TrainingJob(*common, few, settings, training.adapter, training.estimate.kernels)
+    trainer = kind.trainer(job)
     _first_step(trainer, training.longest)
     save_weights(trainer.model, result)
-    return Start(start.weights, result) if training.adapter is not None else Start(str(result))
+    kind.beside(job)
+    head = reward_head(result)
+    return Start(start.weights, result, head=head) if training.adapter is not None else Start(str(result), head=head)
 
 
 def _first_step(trainer: Any, longest: int) -> None:

@@ -19,7 +19,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bezoar_data.api import load_pipeline
 
     folder = tmp_path_factory.mktemp("rows")
-    for name in ("hh-rlhf-dpo",):
+    for name in ("hh-rlhf-dpo", "helpsteer2-ratings", "helpsteer2-preference"):
         load_pipeline(ROOT / "pipelines" / f"{name}.yaml", out=folder / name).run(quiet=True)
     return folder
 

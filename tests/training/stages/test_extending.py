@@ -12,8 +12,8 @@ from training.conftest import HEAD
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-REWARD = '''
-"""The stage `reward`: a model that scores the better of two replies higher, with TRL's RewardTrainer."""
+RANKER = '''
+"""The stage `ranker`: a model that scores the better of two replies higher, with TRL's RewardTrainer."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -29,14 +29,14 @@ from bezoar_data.training.stages.base import TrainingJob, TrainingKind
 from bezoar_data.training.stages.trainer import configuration, dataset
 
 
-class RewardStage(TrainingStage):
+class RankerStage(TrainingStage):
     """Train a model that scores replies on the card's `preference` view."""
 
-    model_config = ConfigDict(title="Reward stage")
+    model_config = ConfigDict(title="Ranker stage")
     trainer: ClassVar[str] = "RewardConfig"
     views: ClassVar[tuple[str, ...]] = ("preference",)
 
-    use: Literal["reward"] = Field(description="What the stage does.", examples=["reward"])
+    use: Literal["ranker"] = Field(description="What the stage does.", examples=["ranker"])
     view: Literal["preference"] | None = Field(default=None, description="The card's view.", examples=["preference"])
     training: dict[str, Any] = Field(
         default_factory=dict,
@@ -74,21 +74,20 @@ def sequences(example: Example) -> list[int]:
     return [len(side) for side in example.values()]
 
 
-KIND = TrainingKind(RewardStage, make_trainer, examples, sequences=sequences)
+KIND = TrainingKind(RankerStage, make_trainer, examples, sequences=sequences)
 '''
 
 
 def test_a_stage_is_one_file(tmp_path: Path):
     tree = Tree(tmp_path / "tree")
     added = tree.add("src/bezoar_data/training/stages/halve.py")
-    tree.write(reward := "src/bezoar_data/training/stages/reward.py", REWARD)
+    tree.write(ranker := "src/bezoar_data/training/stages/ranker.py", RANKER)
     tree.generate("training.write_settings", "schema")
-    settings = "src/bezoar_data/config/files/trainer_settings.json"
-    assert tree.changed() == {*added, reward, settings, "schemas/recipe.schema.json"}
+    assert tree.changed() == {*added, ranker, "schemas/recipe.schema.json"}
     schema = json.loads((tree.folder / "schemas/recipe.schema.json").read_text())
-    assert schema["$defs"]["RewardStage"]["properties"]["training"]["$ref"] == "#/$defs/RewardConfig"
+    assert schema["$defs"]["RankerStage"]["properties"]["training"]["$ref"] == "#/$defs/RewardConfig"
     assert "center_rewards_coefficient" in schema["$defs"]["RewardConfig"]["properties"]
-    assert {"halve", "reward"} <= schema["properties"]["stages"]["items"]["discriminator"]["mapping"].keys()
+    assert {"halve", "ranker"} <= schema["properties"]["stages"]["items"]["discriminator"]["mapping"].keys()
 
     few = {"max_steps": 2, "eval_strategy": "no", "load_best_model_at_end": False, "save_strategy": "no"}
     recipe = {
@@ -98,7 +97,7 @@ def test_a_stage_is_one_file(tmp_path: Path):
         "quantisation": None,
         "adapter": None,
         "stages": [
-            {"use": "reward", "card": "../../cards/hh-rlhf-dpo.md", "training": {"center_rewards_coefficient": 0.01}},
+            {"use": "ranker", "card": "../../cards/hh-rlhf-dpo.md", "training": {"center_rewards_coefficient": 0.01}},
             {"use": "halve", "from": "base"},
         ],
     }
@@ -109,7 +108,7 @@ def test_a_stage_is_one_file(tmp_path: Path):
     tree.run("bezoar-data", "run", "pipelines/hh-rlhf-dpo.yaml")
     trained = json.loads(tree.run("bezoar-data", "train", "my/recipes/small.yaml", "--json"))
     scored, halved = trained["stages"]
-    assert (scored["use"], scored["metrics"]["steps"], scored["data"]["card"]) == ("reward", 2, "hh-rlhf-dpo")
+    assert (scored["use"], scored["metrics"]["steps"], scored["data"]["card"]) == ("ranker", 2, "hh-rlhf-dpo")
     assert (halved["use"], halved["from"], halved["data"]) == ("halve", "base", None)
     config = json.loads((tree.folder / "trained/small/halve/config.json").read_text())
     assert config["dtype"] == "float16"

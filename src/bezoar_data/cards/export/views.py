@@ -75,6 +75,9 @@ def choose_view(
         said = f"the card has several views: {', '.join(views)}"
         raise InputError(Problem("several-views", said, place, f"name one: {_options(views)}"))
     kind = wanted or next(iter(views))
+    if needed and kind == "rating":
+        message = "the card's view is of rated answers, which no format for training holds"
+        raise InputError(Problem("no-format", message, place, "--format jsonl takes rows as they are"))
     columns = views[kind].columns if needed else {}
     return ChosenView(kind if needed else "", columns, "card", view_where(card, kind, views[kind]), place)
 

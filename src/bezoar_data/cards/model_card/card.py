@@ -12,6 +12,7 @@ from bezoar_data.cards.front_matter import licence_keys
 from bezoar_data.cards.licences.weights import WeightsLicence, data_of, licence_of_weights
 from bezoar_data.config.files.card_text import front_text
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.runs.reward_head import REWARD_FILE
 from bezoar_data.runs.stage_record import StageRecord
 
 FORMAT = 1
@@ -34,6 +35,7 @@ def model_card(stage: StageRecord) -> str:
         *_stages(stage),
         *_settings(stage),
         *_samples(stage),
+        *_figures(stage),
         "## Data",
         *_data(stage),
         "## Licence",
@@ -51,13 +53,19 @@ def model_front(stage: StageRecord, found: WeightsLicence) -> dict[str, Any]:
     is_adapter = stage.base_lineage is not None
     on_the_hub = hub_base(stage)
     front: dict[str, Any] = dict(licence_keys(found.licence))
-    front |= {"pipeline_tag": "text-generation", "library_name": "peft" if is_adapter else "transformers"}
+    task = "text-classification" if scores(stage) else "text-generation"
+    front |= {"pipeline_tag": task, "library_name": "peft" if is_adapter else "transformers"}
     front["tags"] = ["bezoar-data", *(["demo"] if any(name == "demo" for name, _ in found.concerns) else [])]
     if on_the_hub is not None:
         front["base_model"] = on_the_hub
         front["base_model_relation"] = "adapter" if is_adapter else "finetune"
     front["bezoar"] = bezoar_keys(stage, found)
     return front
+
+
+def scores(stage: StageRecord) -> bool:
+    """Whether it leaves a model that scores texts, and says none."""
+    return REWARD_FILE in stage.files
 
 
 def hub_base(stage: StageRecord) -> str | None:
@@ -187,7 +195,42 @@ def _licence(found: WeightsLicence) -> Iterator[str]:
     )
 
 
+def _figures(stage: StageRecord) -> Iterator[str]:
+    """How well the model scores what was held out, in the last stage that measured it."""
+    measured = next((one for one in reversed(stage.stages) if one.metrics.get("reward")), None)
+    if not scores(stage) or measured is None:
+        return
+    found = measured.metrics["reward"]
+    yield f"### How well {md.code(measured.stage)} scores what was held out"
+    if "attributes" in found:
+        head = ("Attribute", "Rows", "Squared error", "Absolute error", "Pearson", "Weighted kappa")
+        keys = ("rows", "mse", "mae", "pearson", "kappa")
+        rows = [(md.code(name), *(str(one[key]) for key in keys)) for name, one in found["attributes"].items()]
+        yield md.table(head, rows, "lrrrrr")
+    pairs, share = found["pairs"], found["pairs"]["accuracy"]
+    if pairs["pairs"]:
+        yield (
+            f"Of {pairs['pairs']:,} pairs of replies it ranks {share['value']:.1%} right (95 % interval "
+            f"{share['low']:.1%} to {share['high']:.1%}); {pairs['ties']:,} ties are left out."
+        )
+
+
+def _use_of_scores(stage: StageRecord) -> Iterator[str]:
+    yield "It scores a conversation at the end of its last reply. In this folder:"
+    yield md.block(
+        "from pathlib import Path\n\nfrom bezoar_data.llms.reward.model import RewardModel\n\n"
+        'turns = [{"role": "user", "content": "Is the sky blue?"}, {"role": "assistant", "content": "By day, yes."}]\n'
+        'print(RewardModel(Path(".")).rewards([turns]))',
+        "python",
+    )
+    yield "As a judge in a pipeline, in its models file:"
+    yield md.block("judge: {provider: reward, model: THIS FOLDER}", "yaml")
+
+
 def _use(stage: StageRecord) -> Iterator[str]:
+    if scores(stage):
+        yield from _use_of_scores(stage)
+        return
     yield "The tokenizer brings the chat template that the model was trained with. In this folder:"
     load = "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
     model = 'AutoModelForCausalLM.from_pretrained(".")'

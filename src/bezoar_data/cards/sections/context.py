@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.cards.licences.lineage import Licence, licence_of
 from bezoar_data.config.files.card import Card
+from bezoar_data.config.files.card_front_matter import RatingView
 from bezoar_data.runs.lock import Lock
 
 _MEANINGS: Mapping[str, str] = {
@@ -55,7 +56,7 @@ class CardContext:
             example=example,
             title=str(front.get("pretty_name") or lock.pipeline.name),
             meanings=meanings_of(lock, card.bezoar),
-            views=card.bezoar.get("views") or {},
+            views={kind: dict(_parts(view)) for kind, view in (card.bezoar.get("views") or {}).items()},
             licence=licence_of(lock, front.get("license"), card.bezoar.get("terms")),
             answers=card.bezoar.get("answers"),
         )
@@ -98,3 +99,12 @@ def _judge_meanings(lock: Lock) -> dict[str, str]:
         prefix = f"{name}_" if name else ""
         meanings |= {prefix + column: meaning for column, meaning in columns.items()}
     return meanings
+
+
+def _parts(view: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a view says, as it is written, each rated attribute by itself."""
+    for role, column in view.items():
+        if role == "attributes":
+            yield from RatingView.rated(column).items()
+        else:
+            yield role, column

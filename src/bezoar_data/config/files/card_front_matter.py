@@ -5,6 +5,7 @@
     sft:         {system: system_message, prompt: inputs, response: explained_targets}
     messages:    {messages: conversation, tools: tools}
     preference:  {prompt: inputs, chosen: better, rejected: worse, margin: rating_gap}
+    rating:      {prompt: inputs, response: targets, attributes: [helpfulness, correctness]}
 
 A view's `where` says which of its rows are accepted (`runs.accepted`): `{prompt: inputs, response: targets, where:
 judge_rating >= 4}`. Prompts and answers are texts or lists of messages. Both sides of a pair may hold the
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.files.licence_terms import LicenceTerms
@@ -87,6 +88,43 @@ class PreferenceView(AskedView):
     )
 
 
+RATED = "attributes."
+"""How the role of a column of ratings begins; the attribute's name follows."""
+
+
+def _by_name(value: Any) -> Any:
+    """Columns that are called as what they rate."""
+    named = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+    return {name: name for name in value} if named else value
+
+
+_NAME = {"type": "string", "minLength": 1}
+_ATTRIBUTES = WithJsonSchema(
+    {"anyOf": [{"type": "object", "additionalProperties": _NAME}, {"type": "array", "items": _NAME}], "minItems": 1}
+)
+
+
+class RatingView(AskedView):
+    """Columns of one question and an answer that was rated, by people or a model."""
+
+    prompt: _Column = Field(description="The column of what is asked.", examples=["prompt"])
+    response: _Column = Field(description="The column of the answer that is rated.", examples=["response"])
+    attributes: Annotated[dict[_Column, _Column], BeforeValidator(_by_name), _ATTRIBUTES] = Field(
+        min_length=1,
+        description="The columns of its ratings: their names, or what each rates with its column.",
+        examples=[["helpfulness", "correctness"], {"helpfulness": "gpt4_helpfulness"}],
+    )
+
+    @property
+    def columns(self) -> dict[str, str]:
+        return self.model_dump(exclude={"where", "attributes"}, exclude_none=True) | self.rated(self.attributes)
+
+    @staticmethod
+    def rated(attributes: Any) -> dict[str, str]:
+        """The column of each attribute, as a card has them, by its role."""
+        return {f"{RATED}{name}": column for name, column in _by_name(attributes).items()}
+
+
 class Views(Strict):
     """How columns become training text."""
 
@@ -102,6 +140,11 @@ class Views(Strict):
         default=None,
         description="For training on preferences.",
         examples=[{"prompt": "instruction", "chosen": "chosen", "rejected": "rejected"}],
+    )
+    rating: RatingView | None = Field(
+        default=None,
+        description="For training a model that rates answers.",
+        examples=[{"prompt": "prompt", "response": "response", "attributes": ["helpfulness"]}],
     )
 
     @property

@@ -133,6 +133,9 @@ class Stage(Strict):
     starts_from: ClassVar[Literal["any", "adapter", "weights"]] = "weights"
     """What the stage before it must leave: an adapter, or weights that stand alone."""
 
+    head: ClassVar[Literal["language", "scores", "same"]] = "language"
+    """What its result does: says texts, scores them, or what its start did. Only what scores goes on from what does."""
+
     # First, because the id's default is made from it.
     use: str
     id: Annotated[str, Field(pattern=STEP_ID)] = Field(

@@ -102,9 +102,26 @@ def _check_start(
             message = f"there is no adapter to {stage['use']} in '{printable(start)}'"
             hint = "let it come after a stage that trains an adapter, or leave it out"
             yield document.problem("nothing-to-merge", message, path, hint=hint)
+        elif kind.head == "language" and _scores(document, kinds, seen, start):
+            message = (
+                f"'{printable(start)}' leaves a model that scores texts, and '{stage['use']}' trains one that says them"
+            )
+            yield document.problem("no-language-model", message, path, hint="say where it goes on from: 'from: base'")
         elif kind.starts_from == "weights" and leaves_adapter:
             message = f"'{stage['use']}' takes weights that stand alone, and '{printable(start)}' leaves an adapter"
             yield document.problem("not-merged", message, path, hint="put a 'merge' between them")
+
+
+def _scores(document: Document, kinds: Kinds, seen: Mapping[str, Mapping[str, Any]], name: str) -> bool:
+    """Whether a stage leaves a model that scores texts."""
+    order = [BASE, *seen]
+    while name in seen:
+        kind = kinds.get(str(seen[name].get("use")))
+        if kind is None or kind.head != "same":
+            return kind is not None and kind.head == "scores"
+        before = seen[name].get("from", order[order.index(name) - 1])
+        name = before if before in order[: order.index(name)] else BASE
+    return False
 
 
 def _check_all_settings(document: Document, kinds: Kinds) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from bezoar_data.config.files.card_front_matter import RATED
 from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.conversations.spellings import CONTENT_KEYS, ROLE_KEYS
 from bezoar_data.runs.conversations.turns import Turn, Turns, Unread, from_json, read_tools, read_turns
@@ -23,6 +24,8 @@ class Example:
     margin: float | None = None
     tools: list[Turn] | None = None
     """What the assistant may call, in OpenAI's form."""
+    ratings: Mapping[str, float | None] | None = None
+    """Of a rated answer, by attribute; None where it was not rated for one."""
 
     @property
     def messages(self) -> Turns:
@@ -41,6 +44,8 @@ class _Bad(Exception):
 
 def kind_of(view: Mapping[str, str]) -> str:
     """The kind of a view, by its parts."""
+    if any(role.startswith(RATED) for role in view):
+        return "rating"
     return "messages" if "messages" in view else "preference" if "chosen" in view else "sft"
 
 
@@ -51,7 +56,7 @@ def read_view(kind: str, parts: Mapping[str, Any], *, roles: Mapping[str, str] |
     A side that is a whole dialogue, its prompt included, is read as one, and the prompt stands once. Beside the reasons
     of `read_turns` there are `empty` (no prompt, or no answer), `no_reply` (it does not end with the assistant),
     `prompts_differ` (the prompt is not in the dialogue that follows it), `history` (the two sides of a pair differ
-    before the last turn), `identical` (they differ nowhere), `margin` (it is no number).
+    before the last turn), `identical` (they differ nowhere), `margin` (it is no number), `rating` (one is no number).
     """
     try:
         tools = _good(read_tools(parts.get("tools")), "tools")
@@ -61,9 +66,11 @@ def read_view(kind: str, parts: Mapping[str, Any], *, roles: Mapping[str, str] |
             return _example(_with_system(system, whole), tools)
         asked = _with_context(_turns(parts, "prompt", "user", roles), parts.get("context"))
         prompt = _with_system(system, asked)
-        sides = {"response": parts.get("response")} if kind == "sft" else _sides(parts)
+        sides = _sides(parts) if kind == "preference" else {"response": parts.get("response")}
         wholes = [_whole(prompt, _turns(sides, side, "assistant", roles), side) for side in sides]
-        return _example(wholes[0], tools) if kind == "sft" else _pair(wholes[0], wholes[1], parts.get("margin"), tools)
+        if kind == "preference":
+            return _pair(wholes[0], wholes[1], parts.get("margin"), tools)
+        return _example(wholes[0], tools, _ratings(parts) if kind == "rating" else None)
     except _Bad as bad:
         return bad.unread
 
@@ -156,13 +163,13 @@ def _alike(one: Turn, other: Turn) -> bool:
     return words[0] == words[1] and all(one.get(key) == other.get(key) for key in keys)
 
 
-def _example(whole: Turns, tools: list[Turn] | None) -> Example:
+def _example(whole: Turns, tools: list[Turn] | None, ratings: Mapping[str, float | None] | None = None) -> Example:
     if not whole:
         raise _Bad("empty", "there are no turns")
     if whole[-1]["role"] != "assistant":
         raise _Bad("no_reply", f"it ends with the {whole[-1]['role']}'s turn")
     _check_asked(whole)
-    return Example(whole[:-1], whole[-1:], tools=tools)
+    return Example(whole[:-1], whole[-1:], tools=tools, ratings=ratings)
 
 
 def _check_asked(whole: Turns) -> None:
@@ -178,20 +185,25 @@ def _pair(better: Turns, worse: Turns, margin: Any, tools: list[Turn] | None) ->
         raise _Bad("history", "the sides differ before the last turn")
     if _said(better[-1]) == _said(worse[-1]):
         raise _Bad("identical", "both answers say the same")
-    return Example(better[:-1], better[-1:], worse[-1:], _number(margin), tools)
+    return Example(better[:-1], better[-1:], worse[-1:], _number(margin, "margin"), tools)
+
+
+def _ratings(parts: Mapping[str, Any]) -> dict[str, float | None]:
+    rated = {role.removeprefix(RATED): value for role, value in parts.items() if role.startswith(RATED)}
+    return {name: _number(value, "rating") for name, value in rated.items()}
 
 
 def _said(turn: Turn) -> Turn:
     return {key: value for key, value in turn.items() if key != "weight"}
 
 
-def _number(margin: Any) -> float | None:
-    if margin is None:
+def _number(value: Any, what: str) -> float | None:
+    if value is None or (isinstance(value, str) and is_blank(value)):
         return None
     try:
-        found = Decimal(str(margin).strip())
+        found = Decimal(str(value).strip())
     except InvalidOperation:
         found = Decimal("nan")
-    if isinstance(margin, bool) or not found.is_finite():
-        raise _Bad("margin", f"the margin is no number: {str(margin)[:40]}")
+    if isinstance(value, bool) or not found.is_finite():
+        raise _Bad(what, f"the {what} is no number: {str(value)[:40]}")
     return float(found)

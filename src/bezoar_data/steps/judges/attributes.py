@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from bezoar_data.measures.ratings import GOODNESS
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Kept, StepGenerator
 from bezoar_data.steps.distilabel_task import AskOnceTask
@@ -20,8 +21,6 @@ from bezoar_data.steps.judges.rubric import ATTRIBUTES, AnyRubric, AttributeRubr
 from bezoar_data.steps.judges.scores import Scores, read_scores
 
 DEFAULT = "helpsteer2"
-GOODNESS: Mapping[str, float] = {"helpfulness": 0.65, "correctness": 0.8, "coherence": 0.45}
-"""HelpSteer2's weights. Unweighted attributes do not count."""
 
 _DIGITS = 6
 

@@ -143,6 +143,7 @@ def read_rows(recipe: LoadedRecipe, card: StageCard) -> StageRows:
         passed_over,
         where.text if where is not None else None,
         train_on=getattr(stage, "train_on", ("assistant",)),
+        stage=stage,
         notes=tuple(notes),
     )
 

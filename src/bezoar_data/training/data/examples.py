@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bezoar_data.config.files.recipe import TrainingStage
 from bezoar_data.training.data.packing import Example, pack
 from bezoar_data.training.data.template import Unusable
 
@@ -24,6 +25,8 @@ class StageRows:
     """Which rows were taken: what the stage says, else which are accepted; None: all."""
     train_on: tuple[str, ...] = ("assistant",)
     """The roles whose turns are learnt."""
+    stage: TrainingStage | None = None
+    """What is trained on them."""
     notes: tuple[str, ...] = ()
     """What a person should know of the choice."""
 

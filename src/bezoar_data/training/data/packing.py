@@ -12,7 +12,8 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 
-Example = dict[str, list[int]]
+Example = dict[str, Any]
+"""Lists of ids, and what else its trainer reads."""
 
 
 def pack(examples: list[Example], length: int) -> list[Example]:

@@ -19,6 +19,7 @@ from bezoar_data.config.paths import expand_home, relative_to_cwd, similar_file_
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.llms.weights.named import is_gguf, known_weights
+from bezoar_data.runs.reward_head import reward_head
 from bezoar_data.runs.stage_record import ADAPTER, STAGE_FILE, TrainedStage, is_trained, trained_stage
 from bezoar_data.training.bases import base_start
 from bezoar_data.training.folder import TrainingFolder
@@ -128,8 +129,12 @@ def _of_start(name: str, start: Start) -> Named:
 
 def _of_folder(name: str, path: Path) -> Named:
     """A stage, the stages of a recipe, an adapter, or a model as transformers saves it."""
-    if is_trained(path):
-        return _of_stage(name, trained_stage(path))
+    found = trained_stage(path) if is_trained(path) else None
+    if reward_head(path if found is None else found.path) is not None:
+        message = "this model scores texts, and says none"
+        raise InputError(Problem("no-language-model", message, Place(str(path)), "it is a judge: 'provider: reward'"))
+    if found is not None:
+        return _of_stage(name, found)
     if (path / ADAPTER).is_file():
         return Named(name, _base_path(path), adapter=path)
     if (path / "config.json").is_file():

@@ -81,6 +81,14 @@ def _one_sequence(example: Example) -> list[int]:
     return [len(example["input_ids"])]
 
 
+def _nothing(job: TrainingJob) -> None:
+    return None
+
+
+def _no_figures(job: TrainingJob, trainer: Any) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingKind:
     """A kind of stage that trains on rows. The settings handed to its functions are the trainer's, with defaults."""
@@ -94,3 +102,7 @@ class TrainingKind:
     """Settings that would do harm or nothing: of each its name, a message and a hint."""
     sequences: Callable[[Example], list[int]] = _one_sequence
     """The lengths of the sequences that an example is to the model."""
+    beside: Callable[[TrainingJob], None] = _nothing
+    """Leaves what stands beside the weights, in the stage's folder."""
+    measure: Callable[[TrainingJob, Any], Mapping[str, Any]] = _no_figures
+    """What the trainer's model is worth once it is trained, for the stage's record."""

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
+from bezoar_data.training.data.packing import Example
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.ends import fit_embeddings, new_rows, read_bias, set_ends
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.folder import last_checkpoint
 from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
 from bezoar_data.training.sampling import SAMPLES, before_and_after
-from bezoar_data.training.stages.base import Done, TrainingJob
+from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -28,8 +29,9 @@ REPORTS = "reports"
 """What TensorBoard reads, kept with the stage: `tensorboard --logdir trained/NAME` shows each as a run of its own."""
 
 
-def policy_model(job: TrainingJob) -> Any:
-    """The model to train: the start's weights with the adapter carried on, a new one, or none."""
+def policy_model(job: TrainingJob, load: Callable[..., Any] = load_weights) -> Any:
+    """The model to train: the start's weights with the adapter carried on, a new one, or none. `load` is called as
+    `load_weights` is."""
     quantisation = quantisation_of(job.recipe)
     full = job.settings.full
     half = bool(full.get("bf16")) or (full.get("bf16") is None and not full.get("fp16"))
@@ -39,7 +41,7 @@ def policy_model(job: TrainingJob) -> Any:
         # All weights are trained in single precision, whatever they are multiplied in.
         dtype = "bfloat16" if half and job.adapter is not None else "float32"
     attention = job.kernels.attention
-    model = load_weights(job.start, job.place, dtype=dtype, quantisation=quantisation, attention=attention)
+    model = load(job.start, job.place, dtype=dtype, quantisation=quantisation, attention=attention)
     model.config.use_cache = False
     had = model.get_input_embeddings().weight.shape[0]
     model = fit_embeddings(model, job.template.tokenizer)
@@ -47,7 +49,8 @@ def policy_model(job: TrainingJob) -> Any:
         model = load_adapter(model, job.start.adapter, trainable=True)
     elif job.adapter is not None:
         rows = new_rows(model, job.template.tokenizer, had, job.adapter)
-        model = new_adapter(model, {**job.adapter, **rows}, int(full["seed"]))
+        task = "CAUSAL_LM" if job.stage.head == "language" else "SEQ_CLS"
+        model = new_adapter(model, {**job.adapter, **rows}, int(full["seed"]), task)
     read_bias(model)
     if hasattr(model, "load_adapter"):
         # The trainer loads checkpoints with it. It would turn the adapter to single precision, and training would go on
@@ -56,7 +59,7 @@ def policy_model(job: TrainingJob) -> Any:
     return model
 
 
-def dataset(examples: list[dict[str, list[int]]]) -> Dataset | None:
+def dataset(examples: list[Example]) -> Dataset | None:
     from datasets import Dataset
 
     return Dataset.from_list(examples) if examples else None
@@ -73,10 +76,11 @@ def configuration(job: TrainingJob, cls: type[Any], **ours: Any) -> Any:
         raise InputError(Problem("bad-value", message, job.place)) from error
 
 
-def run_trainer(job: TrainingJob, trainer: Any) -> Done:
+def run_trainer(job: TrainingJob, kind: TrainingKind) -> Done:
     """Train, from the last checkpoint if there is one, and leave the weights, the tokenizer and the log."""
     from transformers import PrinterCallback
 
+    trainer = kind.trainer(job)
     checkpoint = last_checkpoint(job.work)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(job.progress.callback(job.stage.id, checkpoint))
@@ -94,6 +98,8 @@ def run_trainer(job: TrainingJob, trainer: Any) -> Done:
         set_ends(trainer.model, job.template)
         save_weights(trainer.model, job.result, whole)
         job.save_tokenizer(trainer.model)
+        kind.beside(job)
+    measured = kind.measure(job, trainer)
     history = trainer.state.log_history
     _end_reports()
     if is_first():
@@ -102,7 +108,7 @@ def run_trainer(job: TrainingJob, trainer: Any) -> Done:
                 (job.work / name).rename(job.result / name)
         (job.result / LOG).write_text("".join(json.dumps(_plain(line)) + "\n" for line in history), encoding="utf-8")
     said = {"samples": found} if (found := before_and_after(job.result)) else {}
-    return Done({**_metrics(history, trainer.state), **said}, _times(seconds, result.metrics, checkpoint))
+    return Done({**_metrics(history, trainer.state), **measured, **said}, _times(seconds, result.metrics, checkpoint))
 
 
 def _end_reports() -> None:
