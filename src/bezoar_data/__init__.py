@@ -7,11 +7,16 @@ from bezoar_data._version import __version__
 
 if TYPE_CHECKING:
     from bezoar_data.api import (
+        Chat,
         Pipeline,
         Recipe,
+        chat,
+        evaluate,
         export,
+        generate,
         load_pipeline,
         load_recipe,
+        plan_evaluation,
         publish,
         pull_review,
         push_review,
@@ -19,12 +24,17 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Chat",
     "Pipeline",
     "Recipe",
     "__version__",
+    "chat",
+    "evaluate",
     "export",
+    "generate",
     "load_pipeline",
     "load_recipe",
+    "plan_evaluation",
     "publish",
     "pull_review",
     "push_review",

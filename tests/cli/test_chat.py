@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.errors import InputError
 from support.command import Outcome, bezoar
 from support.smollm2 import NAME, alone, needs_llamacpp, weights
 from support.tiny_model import TEMPLATE, save_tiny_model
@@ -106,7 +107,13 @@ def test_a_file_is_answered_to_the_same_bytes_also_after_an_interruption(trained
     command = ("generate", trained / "merged", "--prompts", prompts, "--max-tokens", "5", "--batch-size", "2")
     whole, resumed, other = (tmp_path / name for name in ("whole.jsonl", "resumed.jsonl", "other.jsonl"))
     done = bezoar(*command, "--out", whole, "--json")
-    assert done.json == {"ok": True, "exit_code": 0, "model": str(trained / "merged"), "answers": 6, "out": str(whole)}
+    assert done.json == {
+        "ok": True,
+        "exit_code": 0,
+        "models": [str(trained / "merged")],
+        "answers": 6,
+        "out": str(whole),
+    }
     found = [json.loads(line) for line in whole.read_text().splitlines()]
     assert [{k: v for k, v in line.items() if k in row} for line, row in zip(found, rows, strict=True)] == rows
     assert [line["finish_reason"] == "refused" for line in found] == [False] * 5 + [True]
@@ -132,10 +139,48 @@ def test_a_file_is_answered_to_the_same_bytes_also_after_an_interruption(trained
         assert bezoar(*command, "--out", resumed).code == 130
         assert not resumed.exists()
         done = bezoar(*command, "--out", resumed)
-    assert "goes on after 4 of 6 answers" in done.err
+    assert "goes on after 4 of 6 prompts" in done.err
     assert len(batches) == 4
     assert resumed.read_bytes() == whole.read_bytes()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_models_answer_a_file_side_by_side(trained: Path, tmp_path: Path):
+    (tmp_path / "prompts.txt").write_text("a fox\nthe river\nover\n")
+    command = ("generate", trained / "tuned", "--compare", "merged", "--prompts", tmp_path / "prompts.txt",
+               "--max-tokens", "5", "--temperature", "0", "--batch-size", "2")  # fmt: skip
+    done = bezoar(*command, "--out", tmp_path / "both.jsonl", "--json")
+    names = [str(trained / "tuned"), "merged"]
+    assert (done.json["models"], done.json["answers"]) == (names, 6)
+    found = [json.loads(line) for line in (tmp_path / "both.jsonl").read_text().splitlines()]
+    assert [(line["prompt"], line["model"]) for line in found] == [
+        (prompt, name) for prompt in ("a fox", "the river", "over") for name in names
+    ]
+    assert bezoar(*command).out == (tmp_path / "both.jsonl").read_text()
+    for name in names:
+        single = bezoar("generate", trained / Path(name).name, *command[4:]).out.splitlines()
+        assert [json.loads(line)["answer"] for line in single] == [a["answer"] for a in found if a["model"] == name]
+
+
+def test_the_same_from_python(trained: Path, tmp_path: Path):
+    import bezoar_data
+
+    talk = bezoar_data.chat(trained / "tuned", temperature=0, max_tokens=5, system="over")
+    answer = talk.say("a fox")
+    said = [("system", "over"), ("user", "a fox"), ("assistant", answer.text)]
+    assert [(turn["role"], turn["content"]) for turn in talk.turns] == said
+    talk.reset()
+    assert talk.say("a fox") == answer
+    prompts: list[Any] = ["a fox", {"id": 1, "messages": [{"role": "user", "content": "a fox"}]}]
+    found = bezoar_data.generate(
+        trained / "tuned", prompts, compare=["merged"], temperature=0, max_tokens=5, system="over"
+    )
+    assert [line["model"] for line in found] == [str(trained / "tuned"), "merged"] * 2
+    assert found[0]["answer"] == found[2]["answer"] == answer.text
+    assert found[2]["id"] == 1
+    with pytest.raises(InputError) as error:
+        bezoar_data.generate(trained / "tuned", [{"prompt": 3}, "fine", {"messages": []}])
+    assert [problem.place.file for problem in error.value.problems if problem.place] == ["prompt 1", "prompt 3"]
 
 
 def test_wrong_prompts_are_told_all_at_once_before_a_model_is_loaded(trained: Path, tmp_path: Path):

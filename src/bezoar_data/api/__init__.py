@@ -19,6 +19,11 @@
     trained = recipe.train()
     publish(trained.model, "my-name/tiny", dry_run=True)
 
+    talk = chat("recipes/tiny.yaml:orca")
+    print(talk.say("Why is the sky blue?").text)
+    generate("recipes/tiny.yaml:orca", ["Why is the sky blue?"], compare=["base"])
+    evaluate(["recipes/tiny.yaml"], "suites/local.yaml")
+
 The command line calls the same methods. A mistake in a file raises `InputError`, which holds every problem with file,
 line and column; each method names what else it raises. In a notebook each result shows itself.
 """
@@ -27,19 +32,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .evaluating import evaluate, plan_evaluation
     from .exports import export
     from .pipelines import Pipeline, load_pipeline
     from .publishing import Published, publish
     from .recipes import Recipe, load_recipe
     from .reviews import pull_review, push_review, review_status
+    from .talking import Chat, chat, generate
 
 __all__ = [
+    "Chat",
     "Pipeline",
     "Published",
     "Recipe",
+    "chat",
+    "evaluate",
     "export",
+    "generate",
     "load_pipeline",
     "load_recipe",
+    "plan_evaluation",
     "publish",
     "pull_review",
     "push_review",
@@ -47,12 +59,17 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Chat": "talking",
     "Pipeline": "pipelines",
     "Published": "publishing",
     "Recipe": "recipes",
+    "chat": "talking",
+    "evaluate": "evaluating",
     "export": "exports",
+    "generate": "talking",
     "load_pipeline": "pipelines",
     "load_recipe": "recipes",
+    "plan_evaluation": "evaluating",
     "publish": "publishing",
     "pull_review": "reviews",
     "push_review": "reviews",

@@ -13,13 +13,11 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.config.errors import InputError
+from bezoar_data.api.talking import Chat, chats
+from bezoar_data.api.talking import generate as answered
 from bezoar_data.config.paths import relative_to_cwd
-from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import clean_text
-from bezoar_data.training.generation.asking import MAX_TOKENS, Answer, Decoding, Model, load_model
-from bezoar_data.training.generation.named import Named, compared_with, model_named
-from bezoar_data.training.generation.prompts import answers, read_prompts, write_answers
+from bezoar_data.training.generation.asking import MAX_TOKENS, Answer, Decoding, Model
 
 ModelOrStage = Annotated[
     str,
@@ -27,6 +25,10 @@ ModelOrStage = Annotated[
         help="A stage's folder, RECIPE or RECIPE:STAGE, a model's folder, a GGUF, OWNER/NAME of the Hub.",
         metavar="MODEL_OR_STAGE",
     ),
+]
+Compare = Annotated[
+    list[str] | None,
+    typer.Option(help="Another model that answers too: base, another stage's name, or any. May be repeated."),
 ]
 Trained = Annotated[Path | None, typer.Option(help="Where a recipe's stages are. Default: trained/NAME.")]
 Temperature = Annotated[
@@ -54,12 +56,15 @@ Exit codes: 0 done; 2 the input is wrong; 130 interrupted.
 
 GENERATE = """
 FILE holds a prompt a line, or JSON Lines with `prompt` or `messages`. Each answer is its line's values with `model`,
-`answer`, `finish_reason` and `tokens`. With --out the file is there when it is whole; the same command goes on after an
-interruption. The same seed and batch size give the same bytes.
+`answer`, `finish_reason` and `tokens`; with --compare the answers to a prompt follow each other. With --out the file is
+there when it is whole; the same command goes on after an interruption. The same seed and batch size give the same
+bytes.
 
 Examples:
 
   bezoar-data generate recipes/tiny.yaml:orca --prompts prompts.txt --out answers.jsonl
+
+  bezoar-data generate recipes/tiny.yaml:orca --compare base --prompts prompts.txt
 
 Exit codes: 0 done; 2 the input is wrong; 130 interrupted.
 """
@@ -67,10 +72,7 @@ Exit codes: 0 done; 2 the input is wrong; 130 interrupted.
 
 def chat(
     model: ModelOrStage,
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(help="Another model that answers too: base, another stage's name, or any. May be repeated."),
-    ] = None,
+    compare: Compare = None,
     temperature: Temperature = None,
     max_tokens: MaxTokens = MAX_TOKENS,
     seed: Seed = 0,
@@ -80,12 +82,10 @@ def chat(
 ) -> None:
     """Talk to a trained stage, its base, or any model on this machine."""
     decoding = Decoding(temperature, max_tokens, seed)
-    first = model_named(model, trained)
-    named = [first, *(compared_with(other, model, first, trained) for other in compare or ())]
-    talks = [_Talk(one, load_model(one, decoding, quiet=as_json), system) for one in named]
+    talks = chats(model, compare or (), decoding, system=system, trained=trained, quiet=as_json)
     if not as_json:
         for talk in talks:
-            _tell(f"{talk.named.name}: {_words(talk.model)}")
+            _tell(f"{talk.name}: {_words(talk.model)}")
     for line in _typed():
         if line in ("/exit", "/quit"):
             return
@@ -97,7 +97,7 @@ def chat(
         if line.startswith("/"):
             _tell("commands are /reset and /exit")
             continue
-        found = {talk.named.name: talk.say(line, shown=not as_json, alone=len(talks) == 1) for talk in talks}
+        found = {talk.name: _said(talk, line, shown=not as_json, alone=len(talks) == 1) for talk in talks}
         if as_json:
             value = {name: {"text": a.text, "finish_reason": a.finish_reason} for name, a in found.items()}
             typer.echo(json.dumps({"prompt": line, "answers": value}, ensure_ascii=False))
@@ -106,6 +106,7 @@ def chat(
 def generate(
     model: ModelOrStage,
     prompts: Annotated[Path, typer.Option(help="The file of prompts: .txt or .jsonl.", metavar="FILE")],
+    compare: Compare = None,
     out: Annotated[Path | None, typer.Option(help="The file of answers. Default: standard output.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Prompts that are answered at once.")] = 8,
     temperature: Temperature = None,
@@ -116,55 +117,50 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end, with --out.")] = False,
 ) -> None:
     """Answer a file of prompts with a trained stage or any model here, into JSON Lines."""
-    named, read = model_named(model, trained), read_prompts(prompts, system)
-    if out is not None and not out.parent.is_dir():
-        raise InputError(Problem("out-unusable", "there is no such folder", Place(str(out.parent))))
-    loaded = load_model(named, Decoding(temperature, max_tokens, seed), quiet=as_json)
-    if out is None:
-        for lines in answers(loaded, named.name, read, batch_size):
-            typer.echo("\n".join(lines))
-        return
-    write_answers(out, named, loaded, read, batch_size, (lambda text: None) if as_json else _tell)
-    if as_json:
-        typer.echo(json.dumps({"ok": True, "exit_code": 0, "model": named.name, "answers": len(read), "out": str(out)}))
-    else:
-        typer.echo(f"{len(read):,} answers: {relative_to_cwd(out)}")
+    found = answered(
+        model,
+        prompts,
+        compare=compare or (),
+        out=out,
+        batch_size=batch_size,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+        system=system,
+        trained=trained,
+        quiet=as_json,
+        say=(lambda text: None) if as_json else _tell,
+        wrote=lambda lines: typer.echo("\n".join(lines)),
+    )
+    if as_json and out is not None:
+        names = list(dict.fromkeys(line["model"] for line in found))
+        value = {"ok": True, "exit_code": 0, "models": names, "answers": len(found), "out": str(out)}
+        typer.echo(json.dumps(value, ensure_ascii=False))
+    elif out is not None:
+        typer.echo(f"{len(found):,} answers: {relative_to_cwd(out)}")
 
 
 chat.__doc__ = f"{chat.__doc__}\n{CHAT}"
 generate.__doc__ = f"{generate.__doc__}\n{GENERATE}"
 
 
-class _Talk:
-    """A conversation with one model."""
+def _said(talk: Chat, text: str, *, shown: bool, alone: bool) -> Answer:
+    """The answer; words are shown as they come."""
+    if shown and not alone:
+        typer.echo(f"[{clean_text(talk.name, one_line=True)}]")
+    pieces = _Pieces(shown)
+    with _ctrl_c() as stopped:
 
-    def __init__(self, named: Named, model: Model, system: str | None) -> None:
-        self.named, self.model = named, model
-        self._head = [{"role": "system", "content": system}] if system else []
-        self.reset()
+        def wrote(so_far: str) -> bool:
+            pieces.show(so_far)
+            return not stopped.is_set()
 
-    def reset(self) -> None:
-        self._turns: list[dict[str, str]] = list(self._head)
-
-    def say(self, text: str, *, shown: bool, alone: bool) -> Answer:
-        """The answer; words are shown as they come. One that was refused leaves the conversation as it was."""
-        turns = [*self._turns, {"role": "user", "content": text}]
-        if shown and not alone:
-            typer.echo(f"[{clean_text(self.named.name, one_line=True)}]")
-        with _ctrl_c() as stopped:
-            pieces = _Pieces(shown)
-
-            def wrote(so_far: str) -> bool:
-                pieces.show(so_far)
-                return not stopped.is_set()
-
-            (answer,) = self.model.answer([turns], wrote)
-        if answer.finish_reason == "refused":
-            _tell(f"no answer: {answer.text}; /reset begins anew")
-            return answer
+        answer = talk.say(text, wrote)
+    if answer.finish_reason == "refused":
+        _tell(f"no answer: {answer.text}; /reset begins anew")
+    else:
         pieces.show(answer.text, last=True)
-        self._turns = [*turns, {"role": "assistant", "content": answer.text}]
-        return answer
+    return answer
 
 
 class _Pieces:

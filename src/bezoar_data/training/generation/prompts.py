@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from bezoar_data.training.generation.named import Named
 
 _HALF = re.compile("[\ud800-\udfff]")
 """Half of a pair of surrogates: no text that a tokenizer takes."""
+Models = Sequence[tuple[str, Model]]
+"""Loaded models and what they are called."""
 _WRITTEN = ("model", "answer", "finish_reason", "tokens")
 
 
@@ -41,17 +43,29 @@ def read_prompts(path: Path, system: str | None) -> list[Prompt]:
     except UnicodeDecodeError as error:
         raise InputError(Problem("bad-prompts", f"it is no UTF-8: {error}", Place(str(path)))) from error
     read = _json_line if path.suffix in (".jsonl", ".json") else _text_line
+    told = ((Place(str(path), number), read(line.rstrip("\r"))) for number, line in enumerate(lines, 1) if line.strip())
+    return _all(told, Place(str(path)), system)
+
+
+def as_prompts(values: Sequence[str | Mapping[str, Any]], system: str | None) -> list[Prompt]:
+    """Prompts that are given as values: each a text, or a mapping as a line of JSON has it. Raises `InputError`."""
+    told = (
+        (Place(f"prompt {number}"), _of_values({"prompt": value} if isinstance(value, str) else value))
+        for number, value in enumerate(values, 1)
+    )
+    return _all(told, Place("prompts"), system)
+
+
+def _all(told: Iterable[tuple[Place, Prompt | str]], whole: Place, system: str | None) -> list[Prompt]:
+    """All prompts; a text tells why there is none. Raises `InputError` with all of these."""
     found, problems = [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        prompt = read(line.rstrip("\r"))
+    for place, prompt in told:
         if isinstance(prompt, str):
-            problems.append(Problem("bad-prompts", prompt, Place(str(path), number)))
+            problems.append(Problem("bad-prompts", prompt, place))
         else:
             found.append(prompt)
     if not found and not problems:
-        problems.append(Problem("bad-prompts", "there is no prompt in it", Place(str(path))))
+        problems.append(Problem("bad-prompts", "there is no prompt in it", whole))
     raise_errors(problems)
     head = [{"role": "system", "content": system}] if system else []
     return [Prompt([*([] if _has_system(p.turns) else head), *p.turns], p.values) for p in found]
@@ -70,7 +84,11 @@ def _json_line(line: str) -> Prompt | str:
         values = json.loads(line)
     except ValueError as error:
         return f"no JSON: {error}"
-    if not isinstance(values, dict) or ("prompt" in values) == ("messages" in values):
+    return _of_values(values)
+
+
+def _of_values(values: object) -> Prompt | str:
+    if not isinstance(values, Mapping) or ("prompt" in values) == ("messages" in values):
         return "it needs 'prompt' or 'messages', one of them"
     if taken := [name for name in _WRITTEN if name in values]:
         return f"the answer is written under '{taken[0]}': give what is there another name"
@@ -87,11 +105,12 @@ def _is_turn(turn: object) -> bool:
     return all(isinstance(text, str) and text.strip() and not _HALF.search(text) for text in turn.values())
 
 
-def answers(model: Model, name: str, prompts: Sequence[Prompt], batch: int) -> Iterator[list[str]]:
-    """Lines of JSON, batch by batch."""
+def answers(models: Models, prompts: Sequence[Prompt], batch: int) -> Iterator[list[str]]:
+    """Lines of JSON, batch by batch: of each prompt one for each model, in their order."""
     for part in in_batches(prompts, batch):
-        found = model.answer([prompt.turns for prompt in part])
-        yield [_line(prompt, name, answer) for prompt, answer in zip(part, found, strict=True)]
+        turns = [prompt.turns for prompt in part]
+        found = [(name, model.answer(turns)) for name, model in models]
+        yield [_line(prompt, name, said[i]) for i, prompt in enumerate(part) for name, said in found]
 
 
 def _line(prompt: Prompt, name: str, answer: Answer) -> str:
@@ -101,29 +120,34 @@ def _line(prompt: Prompt, name: str, answer: Answer) -> str:
 
 
 def write_answers(
-    out: Path, named: Named, model: Model, prompts: Sequence[Prompt], batch: int, say: Callable[[str], None]
+    out: Path, named: Sequence[Named], models: Models, prompts: Sequence[Prompt], batch: int, say: Callable[[str], None]
 ) -> None:
     """Leave the file of all answers at `out`. What a run that was cut short has written is kept and gone on from."""
     part = out.with_name(f".{out.name}.part")
     turns = [[prompt.turns, dict(prompt.values)] for prompt in prompts]
-    key = digest("answers", named.name, list(named.files()), model.sampling.model_dump(mode="json"), batch, turns)
-    done = _whole(part, key, batch)
+    asked = [
+        [one.name, list(one.files()), model.sampling.model_dump(mode="json")]
+        for one, (_, model) in zip(named, models, strict=True)
+    ]
+    key = digest("answers", asked, batch, turns)
+    done = _whole(part, key, batch * len(models))
+    there = len(done) // len(models)
     if done:
-        say(f"goes on after {len(done):,} of {len(prompts):,} answers")
+        say(f"goes on after {there:,} of {len(prompts):,} prompts")
     with part.open("w", encoding="utf-8") as file:
         file.writelines(line + "\n" for line in [key, *done])
         file.flush()
-        for count, lines in enumerate(answers(model, named.name, prompts[len(done) :], batch), 1):
+        for count, lines in enumerate(answers(models, prompts[there:], batch), 1):
             file.writelines(line + "\n" for line in lines)
             file.flush()
-            say(f"{min(len(done) + count * batch, len(prompts)):,} of {len(prompts):,} answered")
+            say(f"{min(there + count * batch, len(prompts)):,} of {len(prompts):,} answered")
     lines = part.read_text("utf-8").split("\n")[1:]
     write_text(out, "\n".join(lines))
     part.unlink()
 
 
 def _whole(part: Path, key: str, batch: int) -> list[str]:
-    """The lines of whole batches that a run with this key has left."""
+    """The lines of whole batches, each of so many lines, that a run with this key has left."""
     try:
         first, *lines = part.read_text("utf-8").split("\n")
     except (OSError, ValueError):
