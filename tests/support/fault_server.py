@@ -90,6 +90,8 @@ class Faults:
     """To a prompt that speaks of <example> tags, answer with so many requests in them, some of them faulty."""
     scripted: bool = False
     """Answer whatever the shipped schemes ask, in lengths and tokens that nobody can foresee."""
+    mt_bench: bool = False
+    """Judge the answers to MT-Bench's questions."""
     spread: float = 0.0
     """Up to so many seconds more, differently for each request: answers come in another order with another `seed`."""
     no_usage: bool = False
@@ -168,6 +170,10 @@ def evolved_text(messages: Any, words: int, variant: int = 0) -> str:
 
 
 def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
+    if faults.mt_bench:
+        from mt_bench_judge import judge_completion  # beside this file, which runs as a script
+
+        return judge_completion(body)
     if faults.scripted:
         from scripted import scripted_completion  # beside this file, which runs as a script
 

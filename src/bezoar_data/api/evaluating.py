@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from bezoar_data.api.named import Found, asked_model, behind_gateway, group_of, models_found, target_of
 from bezoar_data.config.files.suite import load_suite
 from bezoar_data.evaluation.harness import say
+from bezoar_data.evaluation.mt_bench.judges import Judge
+from bezoar_data.evaluation.mt_bench.run import Judging
 from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.evaluation.run import evaluate as run
 from bezoar_data.evaluation.run import plan
 from bezoar_data.llms.endpoint.usage import cost_of
-from bezoar_data.llms.gateway.asking import OpenModels
+from bezoar_data.llms.gateway.asking import OpenModels, open_models
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal import Journal
 from bezoar_data.plan.token_count import Tokens
@@ -35,6 +37,9 @@ def evaluate(
     trained: str | Path = "trained",
     runs: str | Path = "runs",
     revision: str | None = None,
+    judges: Sequence[str] = (),
+    models_file: str | Path | None = None,
+    against: str | None = None,
     journal: str | Path | None = None,
     max_cost: float | None = None,
     retry_failed: bool = False,
@@ -48,6 +53,10 @@ def evaluate(
     items.
     `journal`, `max_cost` in US dollars and `retry_failed` are for models that the gateway asks, as in a run.
 
+    `judges` read the answers to judged questions (MT-Bench): each in one word (`openai:gpt-4o`), or a role of
+    `models_file`, whose role `judge` it is by default; `journal`, `max_cost` and `retry_failed` hold for them. With
+    `against`, the name of one of the models, every other one's answers are compared with its in pairs.
+
     Returns the evaluations and the folder that holds one for each model, `out`/NAME/SUITE. What is done already is not
     done again. Raises `InputError`, `BudgetStop` or `ProviderAway`.
     """
@@ -59,13 +68,38 @@ def evaluate(
         "max_cost": max_cost,
         "retry_failed": retry_failed,
     }
-    with gateway_to(found, quiet=quiet, **asked) as gateway:
+    judged = bool(loaded.judged_tasks)
+    with (
+        gateway_to(found, quiet=quiet, **asked) as gateway,
+        _judging(judges if judged else (), models_file if judged else None, against, quiet=quiet, **asked) as judging,
+    ):
         targets = [target_of(one, gateway) for one in found]
         tell = (lambda text: None) if quiet else say
-        done = run(loaded, targets, folder, (Path(runs), Path("pulled")), tell, only=tasks, allow_code=allow_code)
+        data = (Path(runs), Path("pulled"))
+        done = run(loaded, targets, folder, data, tell, only=tasks, allow_code=allow_code, judging=judging)
         if gateway is not None:
             tell(f"asked: {gateway.told()}")
     return done, folder
+
+
+@contextmanager
+def _judging(
+    words: Sequence[str], models_file: str | Path | None, against: str | None, *, quiet: bool, **how: Any
+) -> Iterator[Judging]:
+    """The judges that are named, ready to be asked; none where nobody is."""
+    file = Path(models_file) if models_file is not None else None
+    listed = words or (("judge",) if file is not None else ())
+    if not listed:
+        yield Judging((), against)
+        return
+    # A word with a colon is a model; any other is a role of the file.
+    models = {word: f"judge-{i}" for i, word in enumerate(listed, 1) if ":" in word or file is None}
+    roles = [models.get(word, word) for word in listed]
+    named = {role: word for word, role in models.items()}
+    with open_models(roles, models=file, named=named, quiet=quiet, **how) as opened:
+        yield Judging([Judge(opened, role) for role in roles], against)
+        if not quiet:
+            say(f"judges: {opened.told()}")
 
 
 def plan_evaluation(

@@ -13,7 +13,9 @@ from bezoar_data.api.evaluating import plan_evaluation
 from bezoar_data.api.scores import scores_page
 from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed
 from bezoar_data.cli.pages import write_page
+from bezoar_data.evaluation.mt_bench.record import judged_results
 from bezoar_data.reports.evaluation import evaluation_text, suite_text
+from bezoar_data.reports.mt_bench import judged_texts
 
 EXAMPLES = """
 Examples:
@@ -23,6 +25,8 @@ Examples:
   bezoar-data evaluate trained/tiny/dpo-merged HuggingFaceTB/SmolLM2-135M --suite suites/open-llm-leaderboard.yaml
 
   bezoar-data evaluate openai:gpt-4o-mini --suite suites/instructions.yaml --max-cost 1
+
+  bezoar-data evaluate recipes/tiny.yaml --suite suites/mt-bench.yaml --judge openai:gpt-4o --against base
 
   bezoar-data compare evaluated/tiny/local/base evaluated/tiny/local/dpo-merged
 
@@ -64,6 +68,22 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", help="Where results are left, in NAME/SUITE/MODEL.")] = Path(
         "evaluated"
     ),
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--judge",
+            help="Who reads the answers of suites such as MT-Bench; a second one shows how far the two agree.",
+            metavar="SERVICE:MODEL[@URL]",
+        ),
+    ] = None,
+    models_file: Annotated[
+        Path | None,
+        typer.Option("--models", help="A models file: its role `judge` judges, or the roles that --judge names."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", help="Let judges also compare every model with this one.", metavar="NAME"),
+    ] = None,
     journal: Journal = None,
     max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,
@@ -91,6 +111,9 @@ def evaluate(
         trained=trained,
         runs=runs,
         revision=revision,
+        judges=judge or (),
+        models_file=models_file,
+        against=against,
         journal=journal,
         max_cost=max_cost,
         retry_failed=retry_failed,
@@ -98,11 +121,16 @@ def evaluate(
     )
     if html is not None:
         write_page(html, scores_page(folder / one.model.name for one in done))
+    grades, pairs = judged_results(folder, done)
     if as_json:
-        value = {"ok": True, "folder": str(folder), "models": [one.as_json() for one in done]}
+        value = {
+            "ok": True, "folder": str(folder), "models": [one.as_json() for one in done],
+            "judged": [one.as_json() for one in grades], "pairs": [one.as_json() for one in pairs],
+        }  # fmt: skip
         typer.echo(json.dumps(value, ensure_ascii=False))
         return
-    typer.echo(evaluation_text(done, markdown=markdown))
+    texts = [evaluation_text(done, markdown=markdown), *judged_texts(grades, pairs, markdown=markdown)]
+    typer.echo("\n\n".join(text for text in texts if text))
     if html is not None:
         typer.echo(f"\npage: {html}")
     if len(done) > 1:

@@ -63,7 +63,7 @@ def tasks_of(suite: LoadedSuite) -> list[Task]:
     """The suite's tasks. Raises `InputError` for a task file without a name, and for data that are not here."""
     raise_errors(replace(problem, level="error") for problem in suite.warnings)
     tasks: list[Task] = []
-    for i, asked in enumerate(suite.file.tasks):
+    for i, asked in suite.harness_tasks:
         place = suite.document.place(("tasks", i, "task"))
         file = suite.task_file(asked)
         name = asked.task if file is None else _name_in(file, place)
@@ -83,7 +83,7 @@ def task_manager(suite: LoadedSuite) -> Any:
     """The harness's index of tasks: its own only where the suite names one of them, as it takes seconds to read."""
     from lm_eval.tasks import TaskManager
 
-    files = [suite.task_file(task) for task in suite.file.tasks]
+    files = [suite.task_file(task) for _, task in suite.harness_tasks]
     folders = sorted({str(file.parent) for file in files if file is not None})
     return TaskManager(include_path=folders or None, include_defaults=None in files)
 
@@ -93,7 +93,7 @@ def check_names(suite: LoadedSuite, manager: Any) -> None:
     name, and it takes the first of equal ones in the folders."""
     known = manager.task_index
     problems = []
-    for i, task in enumerate(suite.file.tasks):
+    for i, task in suite.harness_tasks:
         place, file = suite.document.place(("tasks", i, "task")), suite.task_file(task)
         if file is not None:
             name = _name_in(file, place)
@@ -111,7 +111,7 @@ def check_names(suite: LoadedSuite, manager: Any) -> None:
 
 def load(task: Task, manager: Any) -> Any:
     """The harness's own task, or group of tasks, with its data. Raises `InputError` where they cannot be had."""
-    with _quiet(), _told(task):
+    with quiet(), _told(task):
         loaded = manager.load([task.spec])
     groups = loaded.get("groups") or {}
     return groups.get(_group(task.name)) or groups.get(task.name) or loaded["tasks"][task.name]
@@ -134,7 +134,7 @@ def evaluate(model: Any, task: Task, loaded: Any, suite: LoadedSuite, manager: A
 
     # It looks into the machine for each task anew, with programs that take a second, and writes down what we leave out.
     evaluator.add_env_info = lambda _: None
-    with _quiet(), _told(task):
+    with quiet(), _told(task):
         found: dict[str, Any] = lm_eval.simple_evaluate(
             model=model,
             tasks=[loaded],
@@ -295,7 +295,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Only the harness's bars, and these only to a terminal: what it logs, and what the programs that it starts say of
     the user's folder, would stand between our own lines."""
     import datasets

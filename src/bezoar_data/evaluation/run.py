@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from bezoar_data.evaluation import harness
 from bezoar_data.evaluation.contamination import Builds
 from bezoar_data.evaluation.hub_dataset import hub_dataset
 from bezoar_data.evaluation.items import read_evaluated
+from bezoar_data.evaluation.mt_bench.run import Answering, Judging, judged_tasks
 from bezoar_data.evaluation.record import (
     EVALUATION,
     Contamination,
@@ -46,8 +48,9 @@ class _Tasks:
         self.all = harness.tasks_of(suite)
         self._manager = harness.task_manager(suite)
         harness.check_names(suite, self._manager)
+        self.judged = judged_tasks(suite)
         self._loaded: dict[str, Any] = {}
-        names = [task.name for task in self.all]
+        names = [*(task.name for task in self.all), *(task.name for task in self.judged)]
         raise_errors(
             Problem(
                 "unknown-task", f"the suite has no task '{name}'", Place(str(suite.path)), did_you_mean(name, names)
@@ -55,7 +58,8 @@ class _Tasks:
             for name in only
             if name not in names
         )
-        self.wanted = [task for task in self.all if not only or task.name in only]
+        self.named = frozenset(only or names)
+        self.wanted = [task for task in self.all if task.name in self.named]
 
     def loaded(self, task: harness.Task) -> Any:
         if task.name not in self._loaded:
@@ -104,8 +108,9 @@ class _Tasks:
 class _Work:
     """A model's tasks by key: those of the suite, what is done of them, and what is to do now."""
 
-    target: Target
-    folder: Path
+    model: Answering
+    known: Sequence[TaskResult]
+    """What an earlier evaluation left."""
     tasks: Mapping[str, harness.Task]
     done: dict[str, TaskResult]
     todo: Mapping[str, harness.Task]
@@ -120,26 +125,31 @@ def evaluate(
     *,
     only: Sequence[str] = (),
     allow_code: bool = False,
+    judging: Judging | None = None,
 ) -> list[Evaluation]:
     """Evaluate every target on every task of the suite that is not done, into `out`/TARGET.
 
     `data` are the folders that hold the datasets the targets were trained on: their rows are searched for the items.
     `only` names the tasks to take. Tasks that run code which a model has written are left out, unless `allow_code`.
+    `judging` reads the answers to judged questions; without it they are only made.
 
     Raises `InputError` for what cannot be loaded or run; what is done by then stays, and the same call goes on.
     """
     tasks, done, builds = _Tasks(suite, only), [], Builds(data)
+    judging = judging or Judging()
+    judging.check(targets)
     works = [_work(tasks, target, out / target.name) for target in targets]
     raise_errors(dict.fromkeys(
-        problem for work in works if work.target.gateway for problem in tasks.unaskable(list(work.todo.values()))
+        problem for work in works if work.model.target.gateway for problem in tasks.unaskable(list(work.todo.values()))
     ))  # fmt: skip
     for work in works:
-        evaluation = _evaluate_one(tasks, work, say, allow_code=allow_code)
-        if work.target.learnt:
-            found = builds.search(work.target.learnt, read_evaluated(work.folder).tasks)
+        evaluation = _evaluate_one(tasks, work, judging, say, allow_code=allow_code)
+        if work.model.target.learnt:
+            found = builds.search(work.model.target.learnt, read_evaluated(work.model.folder).tasks)
             evaluation = replace(evaluation, contamination=found)
-        evaluation.write(work.folder)
+        evaluation.write(work.model.folder)
         done.append(evaluation)
+    judging.compare(say)
     return done
 
 
@@ -161,23 +171,34 @@ def plan(
             "smallest_difference": round(shows, 4) if shows is not None else None,
             "runs_code": tasks.runs_code(task),
         })  # fmt: skip
+    planned += [{
+        "task": task.name, "facet": None, "items": sum(1 for _ in task.files.turns()), "discordant": DISCORDANT,
+        "smallest_difference": None, "runs_code": False, "judged": True,
+    } for task in tasks.judged if task.name in tasks.named]  # fmt: skip
     return planned, [question for task in tasks.wanted if asked for question in tasks.questions(task)]
 
 
 def _work(tasks: _Tasks, target: Target, folder: Path) -> _Work:
-    identity, known = target.identity(), {task.key: task for task in _known(folder)}
+    identity, known = target.identity(), _known(folder)
+    there = {task.key: task for task in known}
     keys = {}
     for one in tasks.all:
         # Whoever serves a model puts conversations into its template.
         task = replace(one, chat_template=True) if target.gateway is not None else one
         keys[_key(tasks.suite, task, identity)] = task
-    done = {key: known[key] for key in keys if key in known}
+    done = {key: there[key] for key in keys if key in there}
     wanted = {task.name for task in tasks.wanted}
-    return _Work(target, folder, keys, done, {k: t for k, t in keys.items() if k not in done and t.name in wanted})
+    return _Work(
+        Answering(target, identity, folder),
+        known,
+        keys,
+        done,
+        {k: t for k, t in keys.items() if k not in done and t.name in wanted},
+    )
 
 
-def _evaluate_one(tasks: _Tasks, work: _Work, say: Say, *, allow_code: bool) -> Evaluation:
-    suite, target, done = tasks.suite, work.target, work.done
+def _evaluate_one(tasks: _Tasks, work: _Work, judging: Judging, say: Say, *, allow_code: bool) -> Evaluation:
+    suite, target, done = tasks.suite, work.model.target, work.done
     evaluation = Evaluation(
         model=target.described(),
         suite={"name": suite.file.name, "sha256": sha256_of(suite.path)},
@@ -190,18 +211,22 @@ def _evaluate_one(tasks: _Tasks, work: _Work, say: Say, *, allow_code: bool) -> 
     if left := [task.name for key, task in work.todo.items() if key not in todo]:
         names = ", ".join(left)
         say(f"{target.name}: left out, as it runs code that the model writes, here: {names} (--allow-code takes it)")
-    if not todo:
+    if not todo and not tasks.judged:
         say(f"{target.name}: done already")
         return evaluation
-    model = load(target, batch_size=suite.file.batch_size)
+    model = cache(lambda: load(target, batch_size=suite.file.batch_size))
     for key, task in todo.items():
-        if task.chat_template and not has_template(model):
+        if task.chat_template and not has_template(model()):
             message = f"'{task.name}' goes through the chat template, and {target.name} has none"
             raise InputError(Problem("no-template", message, task.place, "say 'chat_template: false'"))
-        done[key] = _run(tasks, model, task, key, work.folder)
+        done[key] = _run(tasks, model(), task, key, work.model.folder)
         say(f"{target.name}: {_line(done[key])}")
         evaluation = replace(evaluation, tasks=tuple(done[k] for k in work.tasks if k in done))
-        evaluation.write(work.folder)
+        evaluation.write(work.model.folder)
+    for judged in tasks.judged:
+        found = judging.grade(judged, work.model, work.known, model, say, wanted=judged.name in tasks.named)
+        evaluation = replace(evaluation, tasks=(*evaluation.tasks, *found))
+        evaluation.write(work.model.folder)
     return evaluation
 
 

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False) -> str:
-    """Every model beside the others: a line for each task, with standard errors."""
+    """Every model beside the others: a line for each task of the harness, with standard errors. What judges rated is
+    for `reports.mt_bench`."""
     first = evaluations[0]
     table: Table = [["task", "metric", "items", *(one.model.name for one in evaluations)]]
-    for task in first.tasks:
+    for task in (one for one in first.tasks if one.judged is None):
         row = [task.task, task.metric, f"{task.items:,}"]
         for one in evaluations:
             found = next((t for t in one.tasks if t.task == task.task), None)
@@ -24,7 +25,8 @@ def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False
         table.append(row)
     lines = [f"{first.suite['name']}, by the LM Evaluation Harness {first.software['lm-eval']}:", ""]
     beside = [*unanswered_lines(evaluations), *contamination_lines(evaluations)]
-    return "\n".join([*lines, *rendered(table, markdown), *beside])
+    shown = [*lines, *rendered(table, markdown)] if len(table) > 1 else []
+    return "\n".join([*shown, *beside])
 
 
 def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -32,9 +34,8 @@ def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str,
     table: Table = [["task", "facet", "items", "shows a difference from"]]
     for task in tasks:
         shows = task["smallest_difference"]
-        table.append([
-            task["task"], task["facet"] or "-", f"{task['items']:,}", f"{shows:.3f}" if shows is not None else "none",
-        ])  # fmt: skip
+        told = f"{shows:.3f}" if shows is not None else "it depends on the judge" if task.get("judged") else "none"
+        table.append([task["task"], task["facet"] or "-", f"{task['items']:,}", told])
     remark = (
         "So large a true difference is found four times in five, where one model alone is right on "
         f"{tasks[0]['discordant']:.0%} of the items."

@@ -11,7 +11,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -156,6 +156,12 @@ class OpenModels:
     def usage(self) -> dict[str, Any]:
         """Questions, cache hits, requests, tokens and dollars so far: all together, and by step and model."""
         return self._thread.gateway.snapshot()
+
+    def answered_at(self, answers: Iterable[Answer | Refused]) -> float:
+        """When the newest of these answers was given, in seconds since the epoch; 0 where that is not known."""
+        journal = self._thread.journal
+        entries = (journal.get(key) or journal.find(key, None) for answer in answers for key in answer.keys)
+        return max((entry.answered_at for entry in entries if entry is not None), default=0.0)
 
     def told(self) -> str:
         """What it took so far, in a line."""

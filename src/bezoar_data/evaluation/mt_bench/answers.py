@@ -1,0 +1,166 @@
+"""A model's answers, turn by turn: its own template, FastChat's temperatures, each answer kept as soon as it is there.
+
+The second turn sees the model's own first. Where answers are drawn, the seed is that of the questions that are answered
+together, so that an interrupted evaluation goes on to the same answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from bezoar_data.evaluation.harness import quiet
+from bezoar_data.evaluation.mt_bench.files import Files, Question, hash_of
+
+_QUARTER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A model's answer to one turn."""
+
+    question: str
+    turn: int
+    """0 or 1."""
+    key: str
+    """The hash of all that decides it."""
+    prompt: str
+    text: str
+    room: int
+    """How many tokens it could have at most: fewer than wanted where the model's context ends."""
+    cut: bool
+    """Whether the beginning of the prompt had to go."""
+
+
+Answers = Mapping[tuple[str, int], Given]
+"""By question and turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a model is asked; but for task and batches, what decides its answers beside the questions."""
+
+    task: str
+    identity: Any
+    seed: int
+    max_tokens: int
+    batch_size: int
+
+
+def kept_answers(path: Path, files: Files, asking: Asking) -> dict[tuple[str, int], Given]:
+    """The answers of an earlier evaluation that are answers to these questions asked in this way."""
+    kept = {given.key: given for given in _read(path)}
+    keys = {(question.id, turn): _key(question, turn, files, asking) for question, turn in files.turns()}
+    return {place: kept[key] for place, key in keys.items() if key in kept}
+
+
+def answer(model: Any, files: Files, asking: Asking, path: Path, say: Callable[[str], None]) -> Answers:
+    """The model's answers to all turns: those that `path` keeps, and the others, which it is asked. `model` is the
+    harness's, of whatever kind."""
+    found = kept_answers(path, files, asking)
+    wanted = sum(1 for _ in files.turns())
+    for together in _batches(files, asking.batch_size):
+        for turn in (0, 1):
+            asked = [question for question in together if turn < len(question.turns)]
+            if all((question.id, turn) in found for question in asked):
+                continue
+            keys = {question.id: _key(question, turn, files, asking) for question in asked}
+            given = _ask(model, asked, turn, found, keys, asking)
+            _append(path, given)
+            found |= {(one.question, one.turn): one for one in given}
+            say(f"{len(found):,} of {wanted:,} answers")
+    return found
+
+
+def _ask(
+    model: Any, asked: Sequence[Question], turn: int, found: Answers, keys: Mapping[str, str], asking: Asking
+) -> list[Given]:
+    import torch
+    from lm_eval.api.instance import Instance
+
+    prompts = [model.apply_chat_template(_messages(question, turn, found)) for question in asked]
+    rooms = [_room(model, prompt, asking.max_tokens) for prompt in prompts]
+    room = min(room for room, _ in rooms)
+    temperature = asked[0].temperature
+    drawn = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+    settings = {"until": [], "max_gen_toks": room, **drawn}
+    torch.manual_seed(int(hash_of([asking.seed, turn, sorted(keys)])[:8], 16))
+    instances = [
+        Instance("generate_until", {}, (prompt, settings), i, metadata=(asking.task, i, 1))
+        for i, prompt in enumerate(prompts)
+    ]
+    with quiet():
+        texts = model.generate_until(instances, disable_tqdm=True)
+    return [
+        # Behind an API a prompt is messages still, as JSON.
+        Given(question.id, turn, keys[question.id], str(getattr(prompt, "prompt", prompt)), text, room, cut)
+        for question, prompt, text, (_, cut) in zip(asked, prompts, texts, rooms, strict=True)
+    ]
+
+
+def _messages(question: Question, turn: int, found: Answers) -> list[dict[str, str]]:
+    messages = [{"role": "user", "content": question.turns[0]}]
+    if turn:
+        messages.append({"role": "assistant", "content": found[question.id, 0].text})
+        messages.append({"role": "user", "content": question.turns[1]})
+    return messages
+
+
+def _room(model: Any, prompt: str, wanted: int) -> tuple[int, bool]:
+    """How many tokens an answer may have, and whether the prompt is cut for it: what the model's context leaves, but
+    not less than a quarter of that. Behind an API it is not known, and as wanted."""
+    length = getattr(model, "max_length", None)
+    if not isinstance(length, int) or not hasattr(model, "tok_encode"):
+        return wanted, False
+    left = length - len(model.tok_encode(prompt))
+    room = min(wanted, max(left, length // _QUARTER))
+    return room, room > left
+
+
+def _batches(files: Files, size: int) -> Iterator[tuple[Question, ...]]:
+    """Questions that are answered together: those of one temperature."""
+    for _, alike in groupby(sorted(files.questions, key=_temperature), key=_temperature):
+        rest = list(alike)
+        for start in range(0, len(rest), size):
+            yield tuple(rest[start : start + size])
+
+
+def _temperature(question: Question) -> float:
+    return question.temperature
+
+
+def _key(question: Question, turn: int, files: Files, asking: Asking) -> str:
+    """What decides an answer. Not how many are asked together: what was answered once stays."""
+    seed = asking.seed if question.temperature else None
+    asked = [question.id, question.temperature, question.turns[: turn + 1]]
+    return hash_of([asking.identity, asking.max_tokens, seed, files.template, asked])
+
+
+def _read(path: Path) -> Iterator[Given]:
+    if not path.is_file():
+        return
+    for line in path.read_text("utf-8").split("\n"):
+        try:
+            yield Given(**json.loads(line))
+        except (ValueError, TypeError):
+            continue  # a line that was being written when its process was killed
+
+
+def _append(path: Path, given: Sequence[Given]) -> None:
+    """Keep answers, on disk before the next is asked."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        whole = True
+        if end:
+            file.seek(end - 1)
+            whole = file.read(1) == b"\n"
+        lines = "".join(json.dumps(asdict(one), ensure_ascii=True) + "\n" for one in given)
+        file.write((lines if whole else f"\n{lines}").encode())
+        file.flush()
+        os.fsync(file.fileno())
