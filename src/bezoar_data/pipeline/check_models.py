@@ -20,6 +20,9 @@ OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
 """What another machine may well have: needed to run, not to be right."""
 
 
+_ALONE = {"judge.reward": "reward"}
+"""Of our providers, the one that can answer a step, where no other can."""
+
 OLD = 180
 """Days after which a price is told to be old: providers change them about twice a year."""
 
@@ -63,10 +66,15 @@ def check_answering(
             can = " and ".join(sorted(provider_class(chain[0].provider).answers or ()))
             message = f"'{use.use}' asks the role '{role}', whose provider '{chain[0].provider}' answers {can} only"
             hint = f"give the role '{role}' a model, or name another role here"
+            if use.use in _ALONE:
+                message = f"'{use.use}' asks the role '{role}', whose provider '{chain[0].provider}' scores no texts"
+                hint = f"give the role '{role}' a model of 'provider: {_ALONE[use.use]}'"
             yield loaded.document.problem("cannot-answer", message, ("steps", i, "with", name), hint=hint)
 
 
 def _answers(model: Model, use: str) -> bool:
+    if use in _ALONE and model.provider in builtin_providers():
+        return model.provider == _ALONE[use]
     kind = provider_class(model.provider) if model.provider in builtin_providers() else None
     return kind is None or kind.answers is None or use in kind.answers
 

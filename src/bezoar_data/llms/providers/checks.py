@@ -7,7 +7,6 @@ true. What they accept has no fault that they know; its reason says what it was 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
@@ -15,12 +14,9 @@ from typing import Any, ClassVar
 from bezoar_data._version import __version__
 from bezoar_data.config.files.models import Model, OutputLicence, Price
 from bezoar_data.llms.providers.base import Completion, Provider, Refusal, Request
+from bezoar_data.llms.providers.common.material import material_of
 from bezoar_data.measures.checks.verdict import RuleVerdict, judge
 
-_TAGS = ("system_message", "instruction", "response", "reference")
-# As `steps.judges.blocks` writes them: our own tags inside a piece are escaped, so the next closing one ends it.
-_PIECE = re.compile(rf"^<({'|'.join(_TAGS)})>\n(.*?)\n</\1>$", re.DOTALL | re.MULTILINE)
-_ESCAPED = re.compile(rf"&lt;(?=\s*/?\s*(?:{'|'.join(_TAGS)})\b)", re.IGNORECASE)
 _WANTED = {"reason", "rating", "status"}
 
 
@@ -48,12 +44,10 @@ class Checks(Provider):
 def read_material(request: Request) -> Mapping[str, str]:
     """The pieces shown to a judge, by tag, as they were before they were escaped. Raises `Refusal`."""
     wanted = set((request.schema or {}).get("properties", _WANTED))
-    said = (m["content"] for m in request.messages if m["role"] == "user")
-    for text in said:
-        pieces = {tag: _ESCAPED.sub("<", piece) for tag, piece in _PIECE.findall(text)}
-        if {"instruction", "response"} <= pieces.keys() and wanted == _WANTED:
-            return pieces
-    raise Refusal(400, "checks judges by rules: it answers judge.accept, and nothing else")
+    pieces = material_of(request.messages) if wanted == _WANTED else None
+    if pieces is None:
+        raise Refusal(400, "checks judges by rules: it answers judge.accept, and nothing else")
+    return pieces
 
 
 def _as_asked(verdict: RuleVerdict, schema: Mapping[str, Any] | None) -> dict[str, object]:

@@ -106,7 +106,7 @@ class JudgeAttributes(JudgingStep, AskOnceTask):
     def _scored(self, row: Row, scores: Scores) -> Kept:
         values = {
             **scores.attributes,
-            "safety": "pass" if scores.safe else "fail",
+            "safety": None if scores.safe is None else "pass" if scores.safe else "fail",
             "goodness": goodness(scores.attributes, self.weights),
             "attributes_reason": scores.reason,
         }

@@ -9,6 +9,7 @@ from typing import Any
 from bezoar_data.steps.judges.reading import one_of, read_object, reason_in, whole_number
 from bezoar_data.steps.judges.rubric import ATTRIBUTES, LEVELS, Side
 
+NOT_RATED = "not rated"
 _SAFETY = {word: safe for safe, words in ((True, ("pass", "passed")), (False, ("fail", "failed"))) for word in words}
 _SIDES: dict[str, Side] = {
     "first": "first",
@@ -25,10 +26,10 @@ _SIDES: dict[str, Side] = {
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The attributes by name, from 0 to 4, and whether the answer is safe."""
+    """The attributes by name, from 0 to 4, and whether the answer is safe; None: a reward model does not say it."""
 
     attributes: Mapping[str, int]
-    safe: bool
+    safe: bool | None
     reason: str
 
 
@@ -45,7 +46,8 @@ def read_scores(text: str, shown: str = "") -> Scores:
 
     def read(value: dict[str, Any]) -> tuple[object, Scores]:
         attributes = {name: whole_number(value.get(name), LEVELS, name) for name in ATTRIBUTES}
-        safe = one_of(value.get("safety"), _SAFETY, "safety", '"pass" or "fail"')
+        said = value.get("safety")
+        safe = None if said == NOT_RATED else one_of(said, _SAFETY, "safety", '"pass" or "fail"')
         return (attributes, safe), Scores(attributes, safe, reason_in(value))
 
     return read_object(text, (*ATTRIBUTES, "safety"), read, shown)
