@@ -11,7 +11,9 @@ import typer
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
+from bezoar_data.evaluation.annotations import read_annotations
 from bezoar_data.reports.judge_text import calibrated_text, compared_text, known_text
+from bezoar_data.reports.mt_bench import annotated_text
 from bezoar_data.reports.reliability import calibrate_cut, compare_columns, known_reliability
 from bezoar_data.runs import record
 from bezoar_data.runs.folder import RunFolder
@@ -106,6 +108,27 @@ def calibrate(
     if save:
         _save(run, report, used=(rating, *_columns(good), *_columns(where)))
     typer.echo(_json(record.as_json(report)) if as_json else calibrated_text(report))
+
+
+@app.command("win-rate")
+def win_rate(
+    annotations: Annotated[
+        Path, typer.Argument(help="AlpacaEval's annotations, or others of its format: JSON or JSON Lines.")
+    ],
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Work out win rates from annotations of AlpacaEval.
+
+    Each row has a preference from 1 (the baseline's answer) to 2 (the model's), the model's name (generator_2 or
+    model), and both answers (output_1, output_2) or their lengths (chars_baseline, chars_model). Rate and standard
+    error are AlpacaEval's own; beside them stand the answers' lengths and what the preference goes with.
+
+    Example: bezoar-data judge win-rate annotations.json
+    """
+    found = read_annotations(annotations)
+    told = _json({"models": [one.as_json() for one in found]}) if as_json else annotated_text(found, markdown=markdown)
+    typer.echo(told)
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 from bezoar_data.reports.table import Table, rendered
 
 if TYPE_CHECKING:
+    from bezoar_data.evaluation.annotations import Annotated
     from bezoar_data.evaluation.mt_bench.record import Figure, Grades, Pairs, Preferences, Setting
     from bezoar_data.measures.intervals import Estimate
     from bezoar_data.measures.preferences import WinRate
 
 MANY = 0.05
 """From this share of unreadable verdicts on, a judge is said to fail. Ours: FastChat's GPT-4 fails on far fewer."""
+_BESIDE = (
+    "win rate (95 %)", "error", "won", "tied", "lost", "characters", "different words", "with length", "with words",
+)  # fmt: skip
+_MEANS = """\
+Ties count half; error is the standard error. Lengths are its own / the other's; "with length" and "with words" are
+Spearman's correlation of the preference with how many more characters and different words its answer has."""
 _READ = {"published": "as FastChat reads them", "strict": "strictly"}
 
 
@@ -28,21 +35,17 @@ def judged_texts(grades: Sequence[Grades], pairs: Sequence[Pairs], *, markdown: 
         yield "\n\n".join([*parts, *_answers(rated), *_agreements(rated, compared)])
 
 
-def win_rate_lines(found: WinRate, first: str, second: str) -> Iterator[str]:
-    """A win rate with what stands beside every one: lengths, different words, and what the preference goes with."""
-    yield (
-        f"{second} is preferred to {first} in {_percent(found.rate)} of {found.items:,} comparisons, standard error "
-        f"{100 * (found.error or 0):.2f}: {found.wins:,} won, {found.ties:,} tied, {found.losses:,} lost."
-    )
-    yield (
-        f"Its answers have {found.characters[1]:,.0f} characters, the others' {found.characters[0]:,.0f}; "
-        f"preference with length: {_correlation(found.with_length)}."
-    )
-    if found.unique is not None:
-        yield (
-            f"Different words: {found.unique[1]:,.0f}, the others' {found.unique[0]:,.0f}; preference with them: "
-            f"{_correlation(found.with_unique)}."
+def annotated_text(found: Sequence[Annotated], *, markdown: bool = False) -> str:
+    """Win rates from annotations: how many had no preference in the first line, lengths beside every rate."""
+    unreadable = {one.model: (one.unreadable, one.unreadable + (one.found.items if one.found else 0)) for one in found}
+    table: Table = [["", *_BESIDE]]
+    for one in found:
+        table.append(
+            [f"{one.model} against {one.baseline}", *(_beside(one.found) if one.found else ["-"] * len(_BESIDE))]
         )
+    return "\n".join(
+        [f"Win rates from annotations: {_unreadable(unreadable)}", "", *rendered(table, markdown), "", _MEANS]
+    )
 
 
 def _settings(grades: Sequence[Grades]) -> list[Setting]:
@@ -72,21 +75,13 @@ def _pairs_text(setting: Setting, judge: str, pairs: Sequence[Pairs], markdown: 
     }  # fmt: skip
     counts = {f"{b} against {a}": (told.unreadable[setting.reading], told.turns) for (a, b), told in found.items()}
     first = f"{setting.task}, compared in both orders by {judge}: {_unreadable(counts)}"
-    head = ["", "", "win rate (95 %)", "won", "tied", "lost", "characters", "different words", "with length"]
-    table: Table = [head]
+    table: Table = [["", "", *_BESIDE]]
     for (a, b), told in found.items():
         for part, rate in told.win_rates[setting.reading].items():
-            unique = f"{rate.unique[1]:,.0f} / {rate.unique[0]:,.0f}" if rate.unique is not None else "-"
-            table.append([
-                f"{b} against {a}", part, _percent(rate.rate), f"{rate.wins:,}", f"{rate.ties:,}", f"{rate.losses:,}",
-                f"{rate.characters[1]:,.0f} / {rate.characters[0]:,.0f}", unique, _correlation(rate.with_length),
-            ])  # fmt: skip
+            table.append([f"{b} against {a}", part, *_beside(rate)])
     date = max(told.date for told in found.values())
-    remarks = [
-        'One wins only where it does in both orders; ties count half. "With length" is Spearman\'s correlation of the '
-        "preference with how much longer the answer is.",
-        *(line for (a, b), told in found.items() for line in _order(f"{b} against {a}", told)),
-    ]
+    remarks = ["One wins only where it does in both orders.", _MEANS]
+    remarks += [line for (a, b), told in found.items() for line in _order(f"{b} against {a}", told)]
     return "\n".join([first, _source(setting, judge, date), "", *rendered(table, markdown), "", *remarks])
 
 
@@ -147,6 +142,17 @@ def _rating(figure: Figure | None) -> str:
     if figure is None or figure.value is None:
         return "-"
     return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
+
+
+def _beside(rate: WinRate) -> list[str]:
+    """The cells of a win rate, under `_BESIDE`."""
+    unique = f"{rate.unique[1]:,.0f} / {rate.unique[0]:,.0f}" if rate.unique is not None else "-"
+    error = f"{100 * rate.error:.2f}" if rate.error is not None else "-"
+    return [
+        _percent(rate.rate), error, f"{rate.wins:,}", f"{rate.ties:,}", f"{rate.losses:,}",
+        f"{rate.characters[1]:,.0f} / {rate.characters[0]:,.0f}", unique, _correlation(rate.with_length),
+        _correlation(rate.with_unique),
+    ]  # fmt: skip
 
 
 def _percent(rate: Estimate) -> str:
