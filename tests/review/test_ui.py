@@ -14,10 +14,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from bezoar_data.measures.words import is_blank
 from support.browser import Browser, browser, missing
+from support.fault_server import FaultServer
 from support.hub_server import TOKEN, hub_server
 from support.projects import Project
 from support.review_server import ReviewServer
+from support.tiny_model import save_tiny_model
 from support.two_models import CODE, FIRST, FOLDER, IMAGE, SECOND, people, say, two_models
 
 pytestmark = [
@@ -208,6 +211,37 @@ def test_two_people_compare_two_models_blind(server: ReviewServer, tmp_path: Pat
     assert people(server, project, "pull", FOLDER, "--json")["judged"] == 8
     other = project.bezoar("people", *push, "--seed", "7", env=server.env)
     assert (other.code, "this folder is of another comparison" in other.out) == (2, True)
+
+
+@pytest.mark.nightly
+def test_a_model_here_and_one_behind_an_endpoint_answer_once(server: ReviewServer, tmp_path: Path):
+    project = Project(tmp_path / "project")
+    save_tiny_model(project.folder / "here")
+    (project.folder / "prompts.txt").write_text("One?\nTwo?\nOne?\n")
+    with FaultServer() as answering:
+        push = (
+            "push",
+            "here",
+            f"openai:far@{answering.url}",
+            "--prompts",
+            "prompts.txt",
+            "--max-tokens",
+            "8",
+            "--json",
+        )
+        assert people(server, project, *push)["added"] == 2
+        with (project.folder / "prompts.txt").open("a") as prompts:
+            prompts.write("Three?\n")
+        pushed = people(server, project, *push)
+        assert (pushed["added"], pushed["same"], pushed["models"]) == (1, 2, ["here", "far"])
+        assert answering.stats()["requests"] == 3
+    pairs = json.loads((project.folder / pushed["folder"] / "pairs.json").read_text())
+    assert [pair["prompt"] for pair in pairs["pairs"]] == ["One?", "Two?", "Three?"]
+    assert [side["model"]["weights"] for side in pairs["sides"]] == ["here", "openai:far"]
+    for pair in pairs["pairs"]:
+        fields = server.records(pushed["dataset"])[pair["id"]]["fields"]
+        placed = pair["second" if pair["swapped"] else "first"].replace("\x00", "")
+        assert unescape(fields["first"]) == (placed if not is_blank(placed) else "(The answer is empty.)")
 
 
 def _what_people_see(server: ReviewServer, dataset: str) -> None:
