@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from bezoar_data.evaluation.mt_bench.record import write_rows
 from bezoar_data.measures.words import is_blank
 from support.browser import Browser, browser, missing
 from support.fault_server import FaultServer
@@ -242,6 +243,33 @@ def test_a_model_here_and_one_behind_an_endpoint_answer_once(server: ReviewServe
         fields = server.records(pushed["dataset"])[pair["id"]]["fields"]
         placed = pair["second" if pair["swapped"] else "first"].replace("\x00", "")
         assert unescape(fields["first"]) == (placed if not is_blank(placed) else "(The answer is empty.)")
+
+
+@pytest.mark.nightly
+def test_people_are_held_against_the_judge_of_the_same_pairs(server: ReviewServer, tmp_path: Path):
+    project = two_models(tmp_path / "project")
+    row: dict[str, Any] = {"judge": ["gpt", "pair-v2"], "model_1": FIRST, "model_2": SECOND}
+    rows = [
+        {
+            **row,
+            "question_id": str(n),
+            "turns": [f"Question {n}?"],
+            "verdict": verdict,
+            "answer_1": f"{n}",
+            "answer_2": "?",
+        }
+        for n, verdict in enumerate(["b", "b", "tie", "a", "a", None, "tie", "b"])
+    ]
+    write_rows(project.folder / "judged.jsonl", [*rows, {**rows[0], "turns": ["Question 0?", "And then?"]}])
+    pushed = people(server, project, "push", "--judged", "judged.jsonl", "--overlap", "2", "--json")
+    assert (pushed["added"], pushed["folder"]) == (8, FOLDER)
+    say(server, project, pushed["dataset"])
+    # Most people: b, b, divided, a, b, divided, tie, divided; the judge of these: b, b, a, a, tie.
+    found = people(server, project, "pull", FOLDER, "--json")["judge"]
+    assert (found["rows"], found["agreement"]["value"]) == (5, 4 / 5)
+    assert "judge and most people" in people(server, project, "pull", FOLDER)
+    refused = project.bezoar("people", "push", FIRST, "--prompts", "prompts.txt", env=server.env)
+    assert (refused.code, "people push A B --prompts FILE" in refused.err) == (2, True)
 
 
 def _what_people_see(server: ReviewServer, dataset: str) -> None:

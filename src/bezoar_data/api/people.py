@@ -15,6 +15,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.evaluation.answering import answers_in, answers_to, name_in, turns_of
+from bezoar_data.evaluation.mt_bench.record import read_pair_verdicts
 from bezoar_data.evaluation.people import (
     PAIRS,
     PEOPLE,
@@ -116,6 +117,45 @@ def push_people(
     )
 
 
+def push_judged(
+    verdicts: str | Path,
+    *,
+    out: str | Path | None = None,
+    overlap: int = 1,
+    seed: int = 42,
+    dataset: str | None = None,
+    workspace: str = "review",
+) -> PushedPairs:
+    """Push the pairs of answers that a judge compared, for people to compare: `verdicts` is a file of `evaluate
+    --against`, of which the first turns are taken. How far the judge agrees with people is told when they have
+    answered. Raises `InputError`, `ProviderAway`."""
+    path, argilla = Path(verdicts), connect()
+    rows = [row for row in read_pair_verdicts(path) if len(row.turns) == 1]
+    if not rows:
+        raise InputError(Problem("bad-verdicts", "it holds no verdict on a first turn", Place(str(path))))
+    names = rows[0].models
+    comparing = _Comparing.of(names, out)
+    comparison = digest("people", ["judged", *names], {"seed": seed})
+    comparing.check(comparison)
+    asked = [(row.turns[0], [{"role": "user", "content": row.turns[0]}]) for row in rows]
+    made = make_pairs(asked, [row.answers[0] for row in rows], [row.answers[1] for row in rows], seed)
+    judge = {pair.id: row.verdict for pair, row in zip(made, rows, strict=True) if row.verdict is not None}
+    return comparing.push(
+        argilla,
+        Pairs(
+            comparison=comparison,
+            sides=(_read_from(names[0], path), _read_from(names[1], path)),
+            prompts={"name": path.name, "sha256": sha256_of(path)},
+            settings={"seed": seed, "judge": rows[0].judge},
+            dataset=dataset or "",
+            workspace=workspace,
+            overlap=overlap,
+            pairs=tuple(made),
+            judge=judge,
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Comparing:
     """The folder of a comparison, and what an earlier push left there."""
@@ -139,14 +179,14 @@ class _Comparing:
 
     def push(self, argilla: ArgillaClient, made: Pairs) -> PushedPairs:
         """Keep the pairs, with those of earlier pushes, of which people may have answered some; and send them."""
-        ids = {pair.id for pair in made.pairs}
-        earlier = [pair for pair in (self.known.pairs if self.known is not None else ()) if pair.id not in ids]
+        pairs = {pair.id: pair for pair in made.pairs}
+        earlier = [pair for pair in (self.known.pairs if self.known is not None else ()) if pair.id not in pairs]
         name = made.dataset or (self.known.dataset if self.known is not None else f"pairs-{made.comparison[:8]}")
         judge = {**(self.known.judge if self.known is not None else {}), **made.judge}
-        replace(made, dataset=name, pairs=(*made.pairs, *earlier), judge=judge).write(self.folder)
+        replace(made, dataset=name, pairs=(*pairs.values(), *earlier), judge=judge).write(self.folder)
         pushed = push_pairs(
             argilla,
-            [_shown(pair) for pair in made.pairs],
+            [_shown(pair) for pair in pairs.values()],
             made.comparison,
             workspace=made.workspace,
             name=name,

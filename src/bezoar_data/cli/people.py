@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bezoar_data.api.people import people_status, pull_people, push_people
+from bezoar_data.api.people import people_status, pull_people, push_judged, push_people
 from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 from bezoar_data.reports.people import people_text
 
 app = typer.Typer(help="Let people compare two models, blind, in Argilla.", no_args_is_help=True)
 
-_Model = typer.Argument(
-    help="What `evaluate` takes, RECIPE:STAGE too; or a file of answers that `generate` left.", metavar="MODEL"
-)
 _Folder = Annotated[
     Path, typer.Argument(help="The folder of the comparison, e.g. evaluated/people/base-dpo.", metavar="FOLDER")
 ]
@@ -24,9 +23,24 @@ _Folder = Annotated[
 
 @app.command("push")
 def push(
-    first: Annotated[str, _Model],
-    second: Annotated[str, _Model],
-    prompts: Annotated[Path, typer.Option("--prompts", help="The file of prompts: .txt or .jsonl.", metavar="FILE")],
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Two of what `evaluate` takes (RECIPE:STAGE too), or files of answers that `generate` left.",
+            metavar="A B",
+        ),
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option("--prompts", help="The file of prompts: .txt or .jsonl.", metavar="FILE")
+    ] = None,
+    judged: Annotated[
+        Path | None,
+        typer.Option(
+            "--judged",
+            help="In place of both: the pairs that a judge compared, a file of `evaluate --judge --against`.",
+            metavar="FILE",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The comparison's folder. Default: evaluated/people/FIRST-SECOND.")
     ] = None,
@@ -53,26 +67,33 @@ def push(
     answer stands nowhere in Argilla; which stands first is drawn. Answers are made once and kept in the folder;
     pushing again adds what is missing.
 
+    With --judged, people see first turns that a judge compared, and how far it agrees with them is told.
+
     Example: bezoar-data people push recipes/tiny.yaml:base recipes/tiny.yaml:dpo --prompts prompts.txt --overlap 2
     """
-    pushed = push_people(
-        first,
-        second,
-        prompts,
-        out=out,
-        overlap=overlap,
-        seed=seed,
-        system=system,
-        max_tokens=max_tokens,
-        batch_size=batch_size,
-        trained=trained,
-        journal=journal,
-        max_cost=max_cost,
-        retry_failed=retry_failed,
-        dataset=dataset,
-        workspace=workspace,
-        quiet=as_json,
-    )
+    same: dict[str, Any] = {
+        "out": out, "overlap": overlap, "seed": seed, "dataset": dataset, "workspace": workspace,
+    }  # fmt: skip
+    if judged is not None and not models and prompts is None:
+        pushed = push_judged(judged, **same)
+    elif judged is None and prompts is not None and models and len(models) == 2:
+        pushed = push_people(
+            models[0],
+            models[1],
+            prompts,
+            **same,
+            system=system,
+            max_tokens=max_tokens,
+            batch_size=batch_size,
+            trained=trained,
+            journal=journal,
+            max_cost=max_cost,
+            retry_failed=retry_failed,
+            quiet=as_json,
+        )
+    else:
+        hint = "bezoar-data people push A B --prompts FILE, or: bezoar-data people push --judged FILE"
+        raise InputError(Problem("bad-usage", "two models with a file of prompts, or a file of --judged", hint=hint))
     typer.echo(json.dumps({"ok": True, **pushed.as_json()}) if as_json else str(pushed))
 
 

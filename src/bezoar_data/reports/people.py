@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bezoar_data.reports.mt_bench import win_rate_lines
 from bezoar_data.reports.table import Table, rendered
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.people import Compared
     from bezoar_data.measures.agreement import Agreement
     from bezoar_data.measures.intervals import Estimate
-    from bezoar_data.measures.preferences import WinRate
 
 _LEVELS = {-2: "clearly worse", -1: "slightly worse", 0: "equal", 1: "slightly better", 2: "clearly better"}
 
@@ -37,18 +37,6 @@ def people_text(compared: Compared | None, *, markdown: bool = False) -> str:
     return "\n".join(lines)
 
 
-def beside_win_rate(win: WinRate, first: str, second: str) -> Iterator[str]:
-    """What stands beside every win rate: how long the answers are, and how far the preference goes with that."""
-    words = ""
-    if win.unique is not None:
-        words = f", {win.unique[0]:,.0f} and {win.unique[1]:,.0f} different words"
-    yield f"Answers of {first} and {second}: {win.characters[0]:,.0f} and {win.characters[1]:,.0f} characters{words}."
-    yield (
-        "The preference's rank correlation with how much longer the answer is: "
-        f"{_figure(win.with_length)}; with how many more different words it has: {_figure(win.with_unique)}."
-    )
-
-
 def _table(compared: Compared) -> Table:
     a, b = compared.acceptable
     apart, win = compared.more_acceptable, compared.win
@@ -70,7 +58,7 @@ def _levels(compared: Compared) -> Table:
 
 
 def _remarks(compared: Compared) -> Iterator[str]:
-    yield from beside_win_rate(compared.win, *compared.names)
+    yield from win_rate_lines(compared.win, *compared.names)
     yield f"The answer that stood first was chosen in {_figure(compared.first_chosen)} of the choices."
     if compared.judge is not None and (longer := compared.judge.longer) is not None:
         yield f"The longer answer is chosen by the judge in {longer.judge:.0%}, by people in {longer.people:.0%}."
