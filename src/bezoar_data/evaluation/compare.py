@@ -64,6 +64,8 @@ class Comparison:
     """Tasks of which items stand in the training data of either: on the clean items, then on the leaked ones."""
     missing: tuple[str, ...]
     """Tasks that one model alone was evaluated on."""
+    exact: bool
+    """Whether McNemar's test was the exact one, and not its mid-p value."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -87,7 +89,9 @@ def compare(first: Evaluated, second: Evaluated, *, exact: bool = False, metrics
         {name: (pair.metric, pair.difference(exact), pair.sign, pair.unpaired) for name, pair in pairs.items()}
     )
     missing = sorted(first.tasks.keys() ^ second.tasks.keys())
-    return Comparison(first.name, second.name, tasks, _facets(pairs, exact), _leaked(pairs, exact), tuple(missing))
+    return Comparison(
+        first.name, second.name, tasks, _facets(pairs, exact), _leaked(pairs, exact), tuple(missing), exact
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ def _evaluate_one(tasks: _Tasks, work: _Work, judging: Judging, say: Say, *, all
             message = f"'{task.name}' goes through the chat template, and {target.name} has none"
             raise InputError(Problem("no-template", message, task.place, "say 'chat_template: false'"))
         done[key] = _run(tasks, model(), task, key, work.model.folder)
-        say(f"{target.name}: {_line(done[key])}")
+        say(f"{target.name}, {len(done)} of {len(work.tasks)}: {_line(done[key])}")
         evaluation = replace(evaluation, tasks=tuple(done[k] for k in work.tasks if k in done))
         evaluation.write(work.model.folder)
     for judged in tasks.judged:

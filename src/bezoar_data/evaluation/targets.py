@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def load(target: Target, *, batch_size: int) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    getLogger("bitsandbytes").setLevel(ERROR)  # it tells of kernels that this machine does without
     settings: dict[str, Any] = {"pretrained": target.weights, "batch_size": batch_size, "dtype": "auto"}
     settings["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     settings["revision"] = target.revision or "main"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED, rounded
 
@@ -54,13 +54,16 @@ class Difference:
             return None
         return (self.only_first + self.only_second) / self.items
 
+    @property
+    def test(self) -> Literal["mcnemar", "clustered t"]:
+        return "mcnemar" if self.right_or_wrong and self.groups == self.items else "clustered t"
+
     def as_json(self) -> dict[str, Any]:
         numbers = ("first", "second", "value", "error", "low", "high")
         counts = {"only_first": self.only_first, "only_second": self.only_second} if self.right_or_wrong else {}
-        test = "mcnemar" if self.right_or_wrong and self.groups == self.items else "clustered t"
         return {
             "items": self.items, "groups": self.groups, **{name: rounded(getattr(self, name)) for name in numbers},
-            **counts, "test": test, "p": self.p,
+            **counts, "test": self.test, "p": self.p,
         }  # fmt: skip
 
 

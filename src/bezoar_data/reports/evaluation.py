@@ -56,7 +56,7 @@ def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:
     lines = [f"{comparison.second} against {comparison.first}, the same items of both:", ""]
     lines += rendered(_table(comparison.tasks, comparison), markdown)
     if comparison.facets:
-        lines += ["", "By facet:", "", *rendered(_table(comparison.facets, comparison), markdown)]
+        lines += ["", "By facet:", "", *rendered(_table(comparison.facets, comparison, "facet"), markdown)]
     if comparison.leaked:
         lines += ["", "Leaked items stand in the training data of either model, clean ones do not:", ""]
         lines += [*rendered(_table(comparison.leaked, comparison), markdown), "", *_inflated(comparison)]
@@ -64,8 +64,8 @@ def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _table(compared: Sequence[Compared], comparison: Comparison) -> Table:
-    head = ["task", "items", comparison.first, comparison.second, "difference (95 %)", "p", "verdict", "shows from"]
+def _table(compared: Sequence[Compared], comparison: Comparison, called: str = "task") -> Table:
+    head = [called, "items", comparison.first, comparison.second, "difference (95 %)", "p", "verdict", "shows from"]
     table: Table = [head]
     for one in compared:
         found = one.found
@@ -101,10 +101,20 @@ def _inflated(comparison: Comparison) -> Iterator[str]:
 
 
 def _remarks(comparison: Comparison) -> Iterator[str]:
-    tied = [one.name for one in comparison.tasks if one.word == "tied"]
-    if tied:
-        yield f"Tied does not say that they are equal: {', '.join(tied)} could not show less than what stands last."
-    yield "p is corrected for the number of tasks (Holm); right or wrong is tested by McNemar's mid-p."
+    if any(one.word == "tied" for one in comparison.tasks):
+        yield (
+            "Tied does not mean equal: 'shows from' is the smallest true difference that so many items show four times "
+            "in five."
+        )
+    tests = {one.found.test for one in (*comparison.tasks, *comparison.facets)}
+    said = {
+        "mcnemar": f"right or wrong by McNemar's test ({'exact' if comparison.exact else 'mid-p'})",
+        "clustered t": "scores by a t-test of their mean difference, clustered where items belong together",
+    }
+    yield (
+        f"Tested: {'; '.join(text for test, text in said.items() if test in tests)}. p is corrected for the number "
+        "of tasks (Holm)."
+    )
     left_out = sum(one.unpaired for one in comparison.tasks)
     if left_out:
         yield f"{left_out:,} items that one of the two alone has are left out."

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 Table = list[list[str]]
 """Rows of cells; the first is the head."""
 
+_FIGURE = re.compile(r"[-+<]?\d|-$|none$|nothing$")
+
 
 def rendered(table: Table, markdown: bool) -> list[str]:
+    """The lines. Columns of figures stand at the right, so that digits are below each other."""
+    columns = [column[1:] for column in zip(*table, strict=True)]
+    right = [bool(column) and all(_FIGURE.match(cell) for cell in column) for column in columns]
     if markdown:
         head, *rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
-        return [head, "|" + "---|" * len(table[0]), *rows]
+        return [head, "|" + "|".join("---:" if one else "---" for one in right) + "|", *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    return [
+        "  ".join(
+            cell.rjust(width) if at_right else cell.ljust(width)
+            for cell, width, at_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in table
+    ]

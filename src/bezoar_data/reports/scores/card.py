@@ -52,7 +52,7 @@ def _suite(chain: Chain) -> Iterator[str]:
         yield "Its base was not evaluated on this suite: what the training changed is not known."
     yield from _judges(record.tasks)
     yield from _contamination(chain)
-    yield "\n".join(f"- {md.code(task.task)}: {_items_from(task)}" for task in record.tasks)
+    yield "\n".join(_sources(record.tasks))
 
 
 def _facets(chain: Chain) -> str:
@@ -150,6 +150,14 @@ def _parts(task: TaskResult, told: Contaminated) -> tuple[str, ...]:
 def _clean(chain: Chain, task: str) -> tuple[str, str]:
     found = part(chain, task, "clean")
     return difference(found), verdict(found)
+
+
+def _sources(tasks: Sequence[TaskResult]) -> Iterator[str]:
+    """Where the items are from: a line for all tasks of which the same is to be said."""
+    said: dict[str, list[str]] = {}
+    for task in tasks:
+        said.setdefault(_items_from(task), []).append(md.code(task.task))
+    return (f"- {', '.join(names)}: {what}" for what, names in said.items())
 
 
 def _items_from(task: TaskResult) -> str:

@@ -118,7 +118,7 @@ def _differences(axes: Any, chain: Chain, rows: Sequence[Row]) -> None:
 
 
 def _name(row: Row) -> str:
-    return _short(row.name if row.name == row.facet or row.facet is None else f"{row.facet}: {row.name}")
+    return _short(row.name if row.facet is None or row.facet in row.name else f"{row.facet}: {row.name}")
 
 
 def _short(text: str) -> str:
