@@ -22,6 +22,8 @@ def test_the_harness_knows_every_task_of_every_suite() -> None:
     index = TaskManager(include_path=str(SUITES[0].parent / "tasks"))
     for path in SUITES:
         harness.check_names(load_suite(path), index)
+    runs = {name for name in ("humaneval_instruct", "gsm8k_cot", "mmlu", "ifeval") if harness.runs_code(name, index)}
+    assert runs == {"humaneval_instruct"}
 
 
 def test_the_local_suite_runs_from_files_alone(
@@ -50,3 +52,11 @@ def test_the_local_suite_runs_from_files_alone(
     listed[1]["chat_template"] = False
     (tmp_path / "suite.yaml").write_text(json.dumps({"name": "own", "version": 1, "tasks": listed}))
     assert "'humaneval_local' is a text to go on with" in bezoar(*command).err
+
+
+def test_a_suite_is_copied_with_its_tasks_and_what_scores_them(tmp_path: Path) -> None:
+    assert {line.split()[0] for line in bezoar("suites", "list").out.splitlines()} == {path.stem for path in SUITES}
+    assert bezoar("suites", "copy", "local", cwd=tmp_path).code == 0
+    there = {path.name for path in (tmp_path / "suites" / "tasks").iterdir()}
+    assert there == {path.name for path in (SUITES[0].parent / "tasks").iterdir() if path.is_file()}
+    assert bezoar("validate", "suites", cwd=tmp_path, env={"BEZOAR_TEST_DATA": ""}).code == 0

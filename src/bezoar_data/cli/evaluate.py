@@ -14,6 +14,7 @@ from bezoar_data.api.scores import scores_page
 from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed
 from bezoar_data.cli.pages import write_page
 from bezoar_data.evaluation.mt_bench.record import judged_results
+from bezoar_data.project.shipped import find_shipped
 from bezoar_data.reports.evaluation import evaluation_text, suite_text
 from bezoar_data.reports.mt_bench import judged_texts
 
@@ -39,6 +40,9 @@ interrupted.
 """
 
 
+_LOCAL = Path("suites/local.yaml")
+
+
 def evaluate(
     models: Annotated[
         list[str],
@@ -48,7 +52,9 @@ def evaluate(
             metavar="MODEL...",
         ),
     ],
-    suite: Annotated[Path, typer.Option("--suite", help="The suite file.")],
+    suite: Annotated[
+        Path | None, typer.Option("--suite", help="The suite file. Default: suites/local.yaml, or the shipped one.")
+    ] = None,
     task: Annotated[list[str] | None, typer.Option("--task", help="Only this task of the suite.")] = None,
     allow_code: Annotated[
         bool,
@@ -97,6 +103,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate models on a suite of tasks."""
+    if suite is None:
+        suite = _LOCAL if _LOCAL.is_file() else find_shipped("suites", "local").path
     if plan:
         planned = plan_evaluation(suite, models, tasks=task or (), journal=journal)
         typer.echo(json.dumps({"ok": True, **planned}, ensure_ascii=False) if as_json else suite_text(**planned))

@@ -26,6 +26,7 @@ MAX_TOKENS = 256
 """The longest answer where a task says nothing, as the harness has it."""
 _MOST_STOPS = 4
 """As many texts to stop at as OpenAI takes. An answer is cut at all of them afterwards."""
+LEAVE_OUT = "leave it out: --task names the tasks to take"
 _VALUES = ("temperature", "top_p", "top_k", "repetition_penalty")
 _NEUTRAL: Mapping[str, Any] = {"num_beams": 1, "num_return_sequences": 1, "use_cache": True, "do_sample": None}
 """Settings that change nothing of one answer where they have this value; None: any."""
@@ -157,8 +158,11 @@ def problems_of(task: Any, place: Place) -> Iterator[Problem]:
     name = task.config.task
     if task.OUTPUT_TYPE != "generate_until":
         message = f"'{name}' scores likelihoods, and a model behind an address or in llama.cpp gives texts only"
-        yield Problem("no-likelihood", message, place, "leave it out: --task names the tasks to take")
+        yield Problem("no-likelihood", message, place, LEAVE_OUT)
         return
+    if task.config.gen_prefix:
+        message = f"'{name}' begins the model's answer itself (gen_prefix), and not every server goes on with it"
+        yield Problem("begun-answer", message, place, LEAVE_OUT)
     settings = normalize_gen_kwargs(dict(task.config.generation_kwargs or {}), MAX_TOKENS)
     for key, value in settings.items():
         known = key in (*_VALUES, "until", "max_gen_toks") or (key in _NEUTRAL and _NEUTRAL[key] in (None, value))

@@ -109,8 +109,23 @@ def check_names(suite: LoadedSuite, manager: Any) -> None:
         raise InputError(problems)
 
 
+def runs_code(name: str, manager: Any) -> bool:
+    """Whether a task, or one of a group's or tag's, runs what a model has written. Loads nothing."""
+    entry = manager.task_index.get(name)
+    if entry is None:
+        return False
+    written = entry.cfg or {}
+    if written.get("unsafe_code"):
+        return True
+    parts = written.get("task") if isinstance(written.get("task"), list) else entry.tags if not written else ()
+    names = [part.get("task") if isinstance(part, Mapping) else part for part in parts or ()]
+    return any(runs_code(part, manager) for part in names if isinstance(part, str) and part != name)
+
+
 def load(task: Task, manager: Any) -> Any:
     """The harness's own task, or group of tasks, with its data. Raises `InputError` where they cannot be had."""
+    if runs_code(task.name, manager):
+        os.environ.setdefault("HF_ALLOW_CODE_EVAL", "1")  # its metric asks again whether code may be run
     with quiet(), _told(task):
         loaded = manager.load([task.spec])
     groups = loaded.get("groups") or {}

@@ -71,22 +71,20 @@ class _Tasks:
 
     def runs_code(self, task: harness.Task) -> bool:
         """Whether it runs what a model has written."""
-        return any(getattr(part, "UNSAFE_CODE", False) for part in harness.parts_of(self.loaded(task)))
+        return harness.runs_code(task.name, self._manager)
 
     def unaskable(self, todo: Sequence[harness.Task]) -> Iterator[Problem]:
         """Why these cannot be asked of a model behind the gateway."""
-        from bezoar_data.evaluation.gateway_lm import problems_of
+        from bezoar_data.evaluation.gateway_lm import LEAVE_OUT, problems_of
 
         bad = {}
         for task in todo:
             found = [p for part in harness.parts_of(self.loaded(task)) for p in problems_of(part, task.place)]
             if task.asked.chat_template is False:
                 message = (
-                    f"'{task.name}' is a text to go on with (chat_template: false): this model takes conversations"
+                    f"'{task.name}' is a text to go on with (chat_template: false): such a model takes conversations"
                 )
-                found.append(
-                    Problem("no-plain-text", message, task.place, "leave it out: --task names the tasks to take")
-                )
+                found.append(Problem("no-plain-text", message, task.place, LEAVE_OUT))
             if found:
                 bad[task.name] = found[:1]
         can = " ".join(f"--task {task.name}" for task in todo if task.name not in bad)

@@ -75,7 +75,7 @@ def named_files(document: Document, path: Path) -> Iterator[Path]:
                 seen.add(mark)
                 yield shipped_folder() / mark.relative_to(root)
             if found.suffix == ".yaml":
-                waiting.append((load_yaml(found).value, found))
+                waiting.append((load_yaml(found, lenient=True).value, found))
 
 
 def _may_be_path(text: str) -> bool:

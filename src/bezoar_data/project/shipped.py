@@ -44,7 +44,7 @@ def shipped(kind: ShippedKind) -> Mapping[str, Shipped]:
     found = {}
     folder = shipped_folder() / kind
     for path in sorted(folder.rglob("*.yaml"), key=lambda path: (len(path.parts), path)):
-        value = load_yaml(path).value
+        value = load_yaml(path, lenient=True).value  # tasks of suites have tags of their own
         if isinstance(value, dict) and _MARK[kind] in value:
             name = path.relative_to(folder).with_suffix("").as_posix()
             found[name] = Shipped(name, path, str(value.get("description", "")))
