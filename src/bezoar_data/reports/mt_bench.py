@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 MANY = 0.05
 """From this share of unreadable verdicts on, a judge is said to fail. Ours: FastChat's GPT-4 fails on far fewer."""
-_BESIDE = (
+BESIDE = (
     "win rate (95 %)", "error", "won", "tied", "lost", "characters", "different words", "with length", "with words",
 )  # fmt: skip
-_MEANS = """\
+MEANS = """\
 Ties count half; error is the standard error. Lengths are its own / the other's; "with length" and "with words" are
 Spearman's correlation of the preference with how many more characters and different words its answer has."""
 _READ = {"published": "as FastChat reads them", "strict": "strictly"}
@@ -38,13 +38,13 @@ def judged_texts(grades: Sequence[Grades], pairs: Sequence[Pairs], *, markdown: 
 def annotated_text(found: Sequence[Annotated], *, markdown: bool = False) -> str:
     """Win rates from annotations: how many had no preference in the first line, lengths beside every rate."""
     unreadable = {one.model: (one.unreadable, one.unreadable + (one.found.items if one.found else 0)) for one in found}
-    table: Table = [["", *_BESIDE]]
+    table: Table = [["", *BESIDE]]
     for one in found:
         table.append(
-            [f"{one.model} against {one.baseline}", *(_beside(one.found) if one.found else ["-"] * len(_BESIDE))]
+            [f"{one.model} against {one.baseline}", *(beside(one.found) if one.found else ["-"] * len(BESIDE))]
         )
     return "\n".join(
-        [f"Win rates from annotations: {_unreadable(unreadable)}", "", *rendered(table, markdown), "", _MEANS]
+        [f"Win rates from annotations: {_unreadable(unreadable)}", "", *rendered(table, markdown), "", MEANS]
     )
 
 
@@ -75,12 +75,12 @@ def _pairs_text(setting: Setting, judge: str, pairs: Sequence[Pairs], markdown: 
     }  # fmt: skip
     counts = {f"{b} against {a}": (told.unreadable[setting.reading], told.turns) for (a, b), told in found.items()}
     first = f"{setting.task}, compared in both orders by {judge}: {_unreadable(counts)}"
-    table: Table = [["", "", *_BESIDE]]
+    table: Table = [["", "", *BESIDE]]
     for (a, b), told in found.items():
         for part, rate in told.win_rates[setting.reading].items():
-            table.append([f"{b} against {a}", part, *_beside(rate)])
+            table.append([f"{b} against {a}", part, *beside(rate)])
     date = max(told.date for told in found.values())
-    remarks = ["One wins only where it does in both orders.", _MEANS]
+    remarks = ["One wins only where it does in both orders.", MEANS]
     remarks += [line for (a, b), told in found.items() for line in _order(f"{b} against {a}", told)]
     return "\n".join([first, _source(setting, judge, date), "", *rendered(table, markdown), "", *remarks])
 
@@ -144,8 +144,8 @@ def _rating(figure: Figure | None) -> str:
     return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
 
 
-def _beside(rate: WinRate) -> list[str]:
-    """The cells of a win rate, under `_BESIDE`."""
+def beside(rate: WinRate) -> list[str]:
+    """The cells of a win rate, under `BESIDE`."""
     unique = f"{rate.unique[1]:,.0f} / {rate.unique[0]:,.0f}" if rate.unique is not None else "-"
     error = f"{100 * rate.error:.2f}" if rate.error is not None else "-"
     return [

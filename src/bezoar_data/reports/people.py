@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bezoar_data.reports.mt_bench import win_rate_lines
+from bezoar_data.reports.mt_bench import BESIDE, MEANS, beside
 from bezoar_data.reports.table import Table, rendered
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def people_text(compared: Compared | None, *, markdown: bool = False) -> str:
     counted = f"{people}, {compared.judged:,} of {compared.pairs:,} pairs, {compared.judgments:,} judgments"
     lines = [f"{second} against {first}, by people who were told neither: {counted}.", ""]
     lines += rendered(_table(compared), markdown)
+    lines += ["", *rendered([["", *BESIDE, "p", "verdict"], _preference(compared)], markdown)]
     lines += ["", f"{second} is", "", *rendered(_levels(compared), markdown), ""]
     if agreed := _agreements(compared):
         lines += [
@@ -38,17 +39,18 @@ def people_text(compared: Compared | None, *, markdown: bool = False) -> str:
 
 
 def _table(compared: Compared) -> Table:
-    a, b = compared.acceptable
-    apart, win = compared.more_acceptable, compared.win
-    wins = f"{win.wins:,} won, {win.ties:,} tied, {win.losses:,} lost"
+    apart = compared.more_acceptable
+    figures = [_figure(one) for one in compared.acceptable]
+    difference = f"{apart.value:+.3f} ({apart.low:+.3f} to {apart.high:+.3f})"
     return [
         ["", *compared.names, "difference (95 %)", "p", "verdict"],
-        [
-            "acceptable", _figure(a), _figure(b), f"{apart.value:+.3f} ({apart.low:+.3f} to {apart.high:+.3f})",
-            _p(apart.p), compared.acceptance_word,
-        ],
-        ["win rate", "", _figure(win.rate), wins, _p(compared.p), compared.word],
-    ]  # fmt: skip
+        ["acceptable", *figures, difference, _p(apart.p), compared.acceptance_word],
+    ]
+
+
+def _preference(compared: Compared) -> list[str]:
+    first, second = compared.names
+    return [f"{second} against {first}", *beside(compared.win), _p(compared.p), compared.word]
 
 
 def _levels(compared: Compared) -> Table:
@@ -58,13 +60,13 @@ def _levels(compared: Compared) -> Table:
 
 
 def _remarks(compared: Compared) -> Iterator[str]:
-    yield from win_rate_lines(compared.win, *compared.names)
     yield f"The answer that stood first was chosen in {_figure(compared.first_chosen)} of the choices."
     if compared.judge is not None and (longer := compared.judge.longer) is not None:
         yield f"The longer answer is chosen by the judge in {longer.judge:.0%}, by people in {longer.people:.0%}."
     if compared.word == "tied":
         yield "Tied does not say that they are equal: so few pairs could not show more."
-    yield "Intervals are of 95 %, over prompts. The win rate counts ties as half; p is from a sign test without them."
+    yield MEANS
+    yield "Intervals are of 95 %, over prompts; the preference's p is from a sign test without ties."
 
 
 def _agreements(compared: Compared) -> Table:
