@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.api.named import Found, asked_model, behind_gateway, group_of, models_found, target_of
+from bezoar_data.config.files.models import Model
 from bezoar_data.config.files.suite import load_suite
 from bezoar_data.evaluation.harness import say
 from bezoar_data.evaluation.mt_bench.judges import Judge
@@ -16,7 +18,7 @@ from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.evaluation.run import evaluate as run
 from bezoar_data.evaluation.run import plan
 from bezoar_data.llms.endpoint.usage import cost_of
-from bezoar_data.llms.gateway.asking import OpenModels, open_models
+from bezoar_data.llms.gateway.asking import OpenModels, models_for
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal import Journal
 from bezoar_data.plan.token_count import Tokens
@@ -51,11 +53,11 @@ def evaluate(
 
     Data that the models were trained on, where their builds lie in `runs` or were pulled, are searched for the suite's
     items.
-    `journal`, `max_cost` in US dollars and `retry_failed` are for models that the gateway asks, as in a run.
 
     `judges` read the answers to judged questions (MT-Bench): each in one word (`openai:gpt-4o`), or a role of
-    `models_file`, whose role `judge` it is by default; `journal`, `max_cost` and `retry_failed` hold for them. With
-    `against`, the name of one of the models, every other one's answers are compared with its in pairs.
+    `models_file`, whose role `judge` it is by default. `journal`, `max_cost` in US dollars and `retry_failed` are for
+    all models that the gateway asks together, judges among them, as in a run. With `against`, the name of one of the
+    models, every other one's answers are compared with its in pairs.
 
     Returns the evaluations and the folder that holds one for each model, `out`/NAME/SUITE. What is done already is not
     done again. Raises `InputError`, `BudgetStop` or `ProviderAway`.
@@ -68,38 +70,36 @@ def evaluate(
         "max_cost": max_cost,
         "retry_failed": retry_failed,
     }
-    judged = bool(loaded.judged_tasks)
-    with (
-        gateway_to(found, quiet=quiet, **asked) as gateway,
-        _judging(judges if judged else (), models_file if judged else None, against, quiet=quiet, **asked) as judging,
-    ):
+    judging = _judges(judges, models_file) if loaded.judged_tasks else _Judges({}, ())
+    with gateway_to(found, judging.roles, judging.answers, quiet=quiet, **asked) as gateway:
         targets = [target_of(one, gateway) for one in found]
         tell = (lambda text: None) if quiet else say
         data = (Path(runs), Path("pulled"))
-        done = run(loaded, targets, folder, data, tell, only=tasks, allow_code=allow_code, judging=judging)
+        reading = Judging([Judge(gateway, role) for role in judging.roles] if gateway is not None else (), against)
+        done = run(loaded, targets, folder, data, tell, only=tasks, allow_code=allow_code, judging=reading)
         if gateway is not None:
             tell(f"asked: {gateway.told()}")
     return done, folder
 
 
-@contextmanager
-def _judging(
-    words: Sequence[str], models_file: str | Path | None, against: str | None, *, quiet: bool, **how: Any
-) -> Iterator[Judging]:
-    """The judges that are named, ready to be asked; none where nobody is."""
+@dataclass(frozen=True, slots=True)
+class _Judges:
+    """Who judges, under roles that no model to evaluate can have, and their recorded answers."""
+
+    roles: Mapping[str, Model]
+    answers: tuple[Path, ...]
+
+
+def _judges(words: Sequence[str], models_file: str | Path | None) -> _Judges:
     file = Path(models_file) if models_file is not None else None
     listed = words or (("judge",) if file is not None else ())
     if not listed:
-        yield Judging((), against)
-        return
+        return _Judges({}, ())
     # A word with a colon is a model; any other is a role of the file.
     models = {word: f"judge-{i}" for i, word in enumerate(listed, 1) if ":" in word or file is None}
     roles = [models.get(word, word) for word in listed]
-    named = {role: word for word, role in models.items()}
-    with open_models(roles, models=file, named=named, quiet=quiet, **how) as opened:
-        yield Judging([Judge(opened, role) for role in roles], against)
-        if not quiet:
-            say(f"judges: {opened.told()}")
+    found, answers = models_for(roles, models=file, named={role: word for word, role in models.items()})
+    return _Judges({f"judge: {role}": model for role, model in found.items()}, answers)
 
 
 def plan_evaluation(
@@ -120,14 +120,17 @@ def plan_evaluation(
 
 
 @contextmanager
-def gateway_to(found: Sequence[Found], **how: Any) -> Iterator[OpenModels | None]:
-    """The models that are asked, opened; None where there are none."""
-    roles = behind_gateway(found)
+def gateway_to(
+    found: Sequence[Found], more: Mapping[str, Model] | None = None, answers: Sequence[Path] = (), **how: Any
+) -> Iterator[OpenModels | None]:
+    """The models that are asked, and the roles `more`, opened together: they share a budget. None where there are
+    none."""
+    roles = {**behind_gateway(found), **(more or {})}
     if not roles:
         yield None
         return
-    answers = tuple(dict.fromkeys(path for one in found for path in one.answers))
-    with OpenModels(roles, answers=answers, say=say, **how) as opened:
+    recorded = tuple(dict.fromkeys((*(path for one in found for path in one.answers), *answers)))
+    with OpenModels(roles, answers=recorded, say=say, **how) as opened:
         yield opened
 
 

@@ -106,7 +106,7 @@ def test_a_killed_evaluation_goes_on_and_asks_nothing_again(judged: Judged) -> N
     assert len(judged.stats["prompts"]) == 640 - 2 * len(same)
     again = bezoar(*judged.arguments)
     assert again.code == 0
-    assert "judges: 640 from the journal, 0 requests" in again.err
+    assert "asked: 640 from the journal, 0 requests" in again.err
 
 
 def test_ratings_are_those_worked_by_hand(judged: Judged) -> None:

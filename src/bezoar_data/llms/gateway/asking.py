@@ -57,6 +57,15 @@ def open_models(
     progress; notes are shown always, both on standard error or to `say`. Close it, or use it in a `with`. Raises
     `InputError` for whatever cannot work.
     """
+    wanted, answers = models_for(roles, models=models, named=named)
+    how: dict[str, Any] = {"journal": journal, "max_cost": max_cost, "retry_failed": retry_failed}
+    return OpenModels(wanted, answers=answers, quiet=quiet, say=say, **how)
+
+
+def models_for(
+    roles: Sequence[str], *, models: Path | None = None, named: Mapping[str, str] | None = None
+) -> tuple[dict[str, Model], tuple[Path, ...]]:
+    """Who answers for these roles, and the files of recorded answers that the file names. Raises `InputError`."""
     loaded = load_models_file(models, known_providers(), named)
     known = loaded.file.roles
     if missing := [role for role in roles if role not in known]:
@@ -65,9 +74,7 @@ def open_models(
             Problem("unknown-role", f"no model is named for the role '{role}'", place, did_you_mean(role, list(known)))
             for role in missing
         )
-    wanted = {role: known[role] for role in roles}
-    how: dict[str, Any] = {"journal": journal, "max_cost": max_cost, "retry_failed": retry_failed}
-    return OpenModels(wanted, answers=loaded.answers, quiet=quiet, say=say, **how)
+    return {role: known[role] for role in roles}, loaded.answers
 
 
 class OpenModels:
