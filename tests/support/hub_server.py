@@ -27,7 +27,7 @@ READ_ONLY = "hf_" + "r" * 34
 
 @dataclass
 class Repo:
-    """One dataset or model: its commits as (hash, files), tags, and settings."""
+    """One dataset, model or Space: its commits as (hash, files), tags, and settings."""
 
     private: bool
     commits: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
@@ -110,8 +110,8 @@ def folders_of(files: Mapping[str, bytes]) -> list[str]:
 
 
 _ID = r"(?P<id>[\w.-]+/[\w.-]+)"
-_KIND = r"(?P<kind>datasets|models)"
-_IN = r"(?P<kind>datasets/)?"
+_KIND = r"(?P<kind>datasets|models|spaces)"
+_IN = r"(?P<kind>(?:datasets|spaces)/)?"
 """Outside of /api/ a model's address has nothing before its name."""
 LARGE = (".parquet", ".safetensors")
 

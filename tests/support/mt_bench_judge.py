@@ -3,7 +3,8 @@
 Of the first turn it rates question 81 with 2, 82 with 3, ... 89 with 10 and 90 with 1, and so on by the last digit; of
 the second the first category with 1, the next with 2, ... the last with 8. Of two answers it prefers the longer, in the
 second turn the shorter, whatever their order; but of questions that end in 3 it prefers what stands first. As the model
-"sloppy" it forgets the format for every fifth question, and rates one higher otherwise, up to 10.
+"sloppy" it forgets the format for every fifth question, and rates one higher otherwise, up to 10. As the model
+"answerer" it answers a question itself.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ def judge_completion(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def verdict(prompt: str, model: str) -> str:
+    if model == "answerer":
+        return "Whatever you say."
     number = next(number for number, first in _questions() if first in prompt)
     turn = 2 if "Conversation with User" in prompt else 1
     sloppy = model == "sloppy"

@@ -126,6 +126,20 @@ def test_ratings_are_those_worked_by_hand(judged: Judged) -> None:
         assert rates.figures["strict"]["overall"].value == 5.0
 
 
+def test_the_judge_sees_references_where_they_are_due(judged: Judged, real_data: Path) -> None:
+    lines = (judged.folder / "base" / "judged" / "mt-bench.strict.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    due = {"math", "reasoning", "coding"}
+    for row in rows:
+        kind = "single-math-v1" if row["category"] in due else "single-v1"
+        assert row["judge"] == ["strict", kind + ("-multi-turn" if row["turn"] == 2 else "")]
+    references = (real_data / "mt_bench" / "reference_gpt4.jsonl").read_text().splitlines()
+    first = json.loads(references[0])
+    told = next(row for row in rows if row["question_id"] == str(first["question_id"]) and row["turn"] == 2)
+    for text in first["choices"][0]["turns"]:
+        assert text in told["user_prompt"]
+
+
 def test_scores_are_tasks_that_compare_pairs(judged: Judged) -> None:
     base = next(one for one in judged.told["models"] if one["model"]["name"] == "base")
     assert [task["task"] for task in base["tasks"]] == ["mt-bench", *(f"mt-bench-{name}" for name in CATEGORIES)]
