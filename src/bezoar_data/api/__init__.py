@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .evaluating import evaluate, plan_evaluation
     from .exports import export
+    from .people import people_status, pull_people, push_judged, push_people
     from .pipelines import Pipeline, load_pipeline
     from .publishing import Published, publish
     from .recipes import Recipe, load_recipe
@@ -51,9 +52,13 @@ __all__ = [
     "generate",
     "load_pipeline",
     "load_recipe",
+    "people_status",
     "plan_evaluation",
     "publish",
+    "pull_people",
     "pull_review",
+    "push_judged",
+    "push_people",
     "push_review",
     "review_status",
 ]
@@ -69,9 +74,13 @@ _MODULES = {
     "generate": "talking",
     "load_pipeline": "pipelines",
     "load_recipe": "recipes",
+    "people_status": "people",
     "plan_evaluation": "evaluating",
     "publish": "publishing",
+    "pull_people": "people",
     "pull_review": "reviews",
+    "push_judged": "people",
+    "push_people": "people",
     "push_review": "reviews",
     "review_status": "reviews",
 }
