@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from bezoar_data.api.scores import scored
+from bezoar_data.cards.model_card.card import model_card
+from bezoar_data.cards.model_card.publish import model_contents
 from bezoar_data.evaluation.compare import compare
 from bezoar_data.evaluation.items import read_evaluated
 from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.evaluation.targets import Target, stages_before
 from bezoar_data.runs.lock import Lock
-from bezoar_data.runs.stage_record import StageData
+from bezoar_data.runs.stage_record import StageData, trained_stage
 from support.command import bezoar
 from support.tiny_model import save_tiny_model
 from support.trained import data, stage
@@ -59,6 +62,7 @@ def leak(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lock = Lock.read(folder / "runs" / "mine" / "dataset" / "lock.json").hash
     record = stage(replace(data("mine.md", "MIT", "yes"), lock=lock), data("gone.md", "MIT", "yes"), base_lineage=None)
     (folder / "trained" / "r" / "s1" / "stage.json").write_text(json.dumps(record.as_json()))
+    (folder / "trained" / "r" / "s1" / "README.md").write_text(model_card(record))
     return folder
 
 
@@ -117,6 +121,19 @@ def test_a_comparison_says_what_of_a_difference_is_the_leak(leak: Path, told: st
     share, whole = leaked.found.value * PLANTED / ITEMS, both.tasks[0].found.value
     assert f"riddle: of the difference of {whole:+.3f}, {share:+.3f} comes from the {PLANTED} leaked items" in text
     assert f"on the {ITEMS - PLANTED} clean ones it is {clean.found.value:+.3f}, {clean.word}." in text
+
+
+def test_the_card_tells_what_is_left_without_the_leak(leak: Path, told: str) -> None:
+    stage = trained_stage(leak / "trained" / "r" / "s1")
+    contents, refused = scored(model_contents(stage), stage.record, [leak / "evaluated"], "me/model")
+    assert refused == ()
+    card = contents.files["README.md"]
+    found = Evaluation.read(leak / "evaluated" / "models" / "leak" / "s1" / "evaluation.json")
+    score, clean = found.tasks[0].metrics["acc"]["value"], found.contamination.tasks["riddle"].clean
+    assert isinstance(card, bytes)
+    row = f"| `riddle` | {PLANTED} of {ITEMS} (5.0%) | mine.md ({PLANTED}) | {score:.3f} | {clean:.3f} | 1.000 |"
+    assert row in card.decode()
+    assert "**Not searched for the items**, as they were not at hand: gone.md." in card.decode()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.recipe import BASE
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.chain import Chain, Point, read_point
-from bezoar_data.evaluation.record import EVALUATION, EvaluatedModel
+from bezoar_data.evaluation.record import EVALUATION, EvaluatedModel, Evaluation
 from bezoar_data.runs.stage_record import StageRecord
 
 
@@ -47,20 +47,18 @@ def scores_of(stage: StageRecord, folders: Iterable[Path]) -> StageScores:
 
 def _try(file: Path, stage: StageRecord, found: dict[str, Point], named: bool) -> Iterator[Problem]:
     """Take an evaluation in, or say why not; nothing of one that is of another model."""
+    looks_like_it = (file.parent.name, file.parent.parent.parent.name) == (stage.stage, stage.recipe["name"])
     try:
-        point = read_point(file.parent)
+        model = Evaluation.read(file).model
+        point = read_point(file.parent) if model.stage == stage.key else None
     except InputError as error:
-        yield from error.problems
+        yield from error.problems if named or looks_like_it else ()
         return
-    model, suite = point.record.model, point.record.suite["name"]
-    if model.stage != stage.key:
-        looks_like_it = (model.name, file.parents[2].name) == (stage.stage, stage.recipe["name"])
+    if point is None:
         if named or looks_like_it:
-            whose = f"the stage of key {model.stage[:16]}" if model.stage is not None else "a model that is no stage"
-            message = f"it is of {whose}, and {stage.stage} has key {stage.key[:16]}: it was trained again since"
-            message = message if looks_like_it and model.stage else message.partition(":")[0]
-            yield Problem("refused-evaluation", message, Place(str(file)), _AGAIN)
+            yield Problem("refused-evaluation", _whose(model, stage), Place(str(file)), _AGAIN)
         return
+    suite = point.record.suite["name"]
     problems = [*_wrong_data(point, stage), *_wrong_figures(point)]
     if problems:
         yield from problems
@@ -69,6 +67,13 @@ def _try(file: Path, stage: StageRecord, found: dict[str, Point], named: bool) -
     elif point.folder != found[suite].folder:
         message = f"another evaluation on {suite} goes on the card, {found[suite].folder}"
         yield Problem("refused-evaluation", message, Place(str(file)), "name the one that you mean with --evaluated")
+
+
+def _whose(model: EvaluatedModel, stage: StageRecord) -> str:
+    if model.stage is None:
+        return "it is of a model that is no stage"
+    told = f"it is of the stage of key {model.stage[:16]}, and {stage.stage} has key {stage.key[:16]}"
+    return f"{told}: it was trained again since" if model.name == stage.stage else told
 
 
 _AGAIN = "evaluate it again: bezoar-data evaluate"
@@ -104,15 +109,12 @@ def _beside(point: Point, stage: StageRecord) -> tuple[Point, ...]:
     found: dict[int, Point] = {}
     for file in sorted(point.folder.parent.glob(f"*/{EVALUATION}")):
         try:
-            other = read_point(file.parent)
+            other = Evaluation.read(file)
+            place = before.get(other.model.stage or "", -1 if _is_base(other.model, stage.base) else None)
+            if other.suite == point.record.suite and place is not None:
+                found.setdefault(place, read_point(file.parent))
         except InputError:
             continue
-        if other.record.suite == point.record.suite:
-            place = before.get(other.record.model.stage or "")
-            if place is None and _is_base(other.record.model, stage.base):
-                place = -1
-            if place is not None:
-                found.setdefault(place, other)
     return (*(found[place] for place in sorted(found)), point)
 
 

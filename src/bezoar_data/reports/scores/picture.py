@@ -5,6 +5,7 @@ model. PNG for a card, SVG for a page; equal evaluations give equal bytes.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,7 +33,8 @@ def draw(chain: Chain, kind: Literal["png", "svg"]) -> bytes:
         raise InputError(Problem("missing-library", "pictures of scores need matplotlib", hint=hint))
     from matplotlib import rc_context, rcdefaults, rcParams
 
-    with rc_context():
+    with rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph ")  # a name in a script that its letters lack is drawn as boxes
         # What a person's own settings are must not change the bytes. Text stays text, and is no mathematics.
         rcdefaults()
         rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bezoar-data", "text.parse_math": False})
