@@ -35,23 +35,6 @@ def judged_texts(grades: Sequence[Grades], pairs: Sequence[Pairs], *, markdown: 
         yield "\n\n".join([*parts, *_answers(rated), *_agreements(rated, compared)])
 
 
-def win_rate_lines(found: WinRate, first: str, second: str) -> Iterator[str]:
-    """A win rate with what stands beside every one: lengths, different words, and what the preference goes with."""
-    yield (
-        f"{second} is preferred to {first} in {_percent(found.rate)} of {found.items:,} comparisons, standard error "
-        f"{100 * (found.error or 0):.2f}: {found.wins:,} won, {found.ties:,} tied, {found.losses:,} lost."
-    )
-    yield (
-        f"Its answers have {found.characters[1]:,.0f} characters, the others' {found.characters[0]:,.0f}; "
-        f"preference with length: {_correlation(found.with_length)}."
-    )
-    if found.unique is not None:
-        yield (
-            f"Different words: {found.unique[1]:,.0f}, the others' {found.unique[0]:,.0f}; preference with them: "
-            f"{_correlation(found.with_unique)}."
-        )
-
-
 def annotated_text(found: Sequence[Annotated], *, markdown: bool = False) -> str:
     """Win rates from annotations: how many had no preference in the first line, lengths beside every rate."""
     unreadable = {one.model: (one.unreadable, one.unreadable + (one.found.items if one.found else 0)) for one in found}
