@@ -33,6 +33,8 @@ def _content(chain: Chain) -> Iterator[Html]:
         yield _table(chain, chain.facets, "facet")
     yield element("h2", "By task")
     yield _table(chain, chain.tasks, "task")
+    judges = dict.fromkeys((one.judge, one.date) for task in record.tasks if (one := task.judged) is not None)
+    yield from (element("p", f"Judged by {judge}, {date}, and not by the harness.") for judge, date in judges)
     yield element("p", "There is no average over all tasks: none tells what data did.", classes="dim")
     records = [point.record for point in chain.points]
     yield from (element("p", line.strip(), classes="bad") for line in unanswered_lines(records))
@@ -61,7 +63,7 @@ def _table(chain: Chain, rows: Sequence[Row], called: str) -> Html:
 def _differences(chain: Chain) -> Html:
     head = ["facet or task", "model", "difference", "p", "verdict"]
     lines = [
-        [row.name, point.name, difference(found), f"{found.p:.3f}", verdict(found)]
+        [row.name, point.name, difference(found), f"{found.p:.3f}" if found.p >= 0.001 else "<0.001", verdict(found)]
         for row in (*chain.facets, *chain.tasks)
         for point, found in zip(chain.points, row.against, strict=True)
         if found is not None
