@@ -1,0 +1,159 @@
+"""What the stages beside SFT and DPO learn where the answer is known, and how fast a reward model judges.
+
+    python benchmarks/neighbours/bench.py [--seeds 5] [--real BEZOAR_TEST_DATA]
+
+Planted tasks train a tiny model, each seed with rows and weights of its own. `--real` trains SmolLM2-135M-Instruct as a
+reward model on the rationales of flan_cot, a row's own against another row's, and on HH-RLHF with three seeds. Results
+are kept in `results.json`; `RESULTS.md` is written from them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from planted import VIEWS, build, likelihoods, ranked, train
+
+HERE = Path(__file__).parent
+KEPT, PAGE = HERE / "results.json", HERE / "RESULTS.md"
+SMOLLM2: dict[str, Any] = {
+    "base": {"gguf": "smollm2-135m-instruct", "licence": "apache-2.0"},
+    "adapter": {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},
+    "template": "tokenizer",
+}
+SETTINGS = {
+    "learning_rate": 3e-4, "num_train_epochs": 1, "max_length": 160, "per_device_eval_batch_size": 8,
+    "warmup_steps": 0.1,
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--real", type=Path, help="a folder with flan_cot/ and hh_rlhf/")
+    parser.add_argument("--only", action="append", choices=("speed", "ranked", "likelihoods", "rationales", "hh"))
+    options = parser.parse_args()
+    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    wanted = options.only or ["speed", "ranked", "likelihoods", *(["rationales", "hh"] if options.real else [])]
+    for name in wanted:
+        with tempfile.TemporaryDirectory() as scratch:
+            kept[name] = _measured(name, Path(scratch), options)
+        kept[name]["load"] = round(os.getloadavg()[0] / (os.cpu_count() or 1), 1)
+        print(name, json.dumps(kept[name]))
+        KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+        PAGE.write_text(_page(kept))
+
+
+def _measured(name: str, scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
+    if name == "speed":
+        return speed(scratch)
+    if name in ("ranked", "likelihoods"):
+        task = {"ranked": ranked, "likelihoods": likelihoods}[name]
+        return {"seeds": [task(scratch / str(seed), seed) for seed in range(options.seeds)]}
+    if name == "rationales":
+        return {"seeds": [rationales(scratch, options.real)]}
+    return {"seeds": [hh(scratch / str(seed), options.real, seed) for seed in range(3)]}
+
+
+def speed(folder: Path, rows: int = 8192) -> dict[str, Any]:
+    """Conversations a second that a tiny reward model scores in batches of 64, tokenising included."""
+    from bezoar_data.llms.reward.model import RewardModel
+
+    card = build(folder, "pairs", _speed_rows(64), views=VIEWS["pairs"], source="load_pairs")
+    stage = {"use": "reward", "card": str(card), "training": {"max_steps": 1}}
+    train(folder, "speed", [stage])
+    model = RewardModel(folder / "trained" / "speed" / "reward")
+    talks = [
+        [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["chosen"]}]
+        for row in _speed_rows(rows)
+    ]
+    model.rewards(talks[:256])
+    began = time.perf_counter()
+    model.rewards(talks, batch=64)
+    seconds = time.perf_counter() - began
+    return {"rows": rows, "batch": 64, "rows_per_second": round(rows / seconds)}
+
+
+def _speed_rows(count: int) -> list[dict[str, str]]:
+    from planted import pairs
+
+    return pairs(0, count)
+
+
+def rationales(folder: Path, data: Path, *, train_rows: int = 240, held_out: int = 120) -> dict[str, Any]:
+    """SmolLM2-135M: the rationale of a row's own above that of another row."""
+    lines = (data / "flan_cot" / "qasc_train.tsv").read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line.count("\t") == 2]
+    random.Random(7).shuffle(rows)
+    rows = rows[: train_rows + held_out]
+    made = [
+        {"prompt": asked.replace("\\n", "\n"), "chosen": why, "rejected": rows[(i + 1) % len(rows)][2]}
+        for i, (asked, _, why) in enumerate(rows)
+    ]
+    return _smollm2(folder, "rationales", made, held_out / len(made), seed=42)
+
+
+def hh(folder: Path, data: Path, seed: int, *, rows: int = 360) -> dict[str, Any]:
+    """SmolLM2-135M on pairs that people made, whatever comes out."""
+    lines = (data / "hh_rlhf" / "harmless-base.jsonl").read_text("utf-8").splitlines()
+    short = [row for row in map(json.loads, lines) if max(len(row["chosen"]), len(row["rejected"])) < 500]
+    random.Random(seed).shuffle(short)
+    return _smollm2(folder, "hh", short[:rows], 1 / 3, seed, source="load_hh_rlhf")
+
+
+def _smollm2(
+    folder: Path, name: str, rows: list[dict[str, Any]], share: float, seed: int, source: str = "load_pairs"
+) -> dict[str, Any]:
+    card = build(folder, name, rows, views=VIEWS["pairs"], source=source)
+    stage = {"use": "reward", "card": str(card), "split": {"validation": round(share, 4)}, "training": SETTINGS}
+    began = time.perf_counter()
+    (record,) = train(folder, name, [stage], seed, **SMOLLM2)
+    pairs = record.metrics["reward"]["pairs"]
+    rows_of = {side: counted["examples"] for side, counted in record.data.rows.items()}
+    return {**pairs, "rows": rows_of, "steps": record.metrics["steps"], "seconds": round(time.perf_counter() - began)}
+
+
+def _page(kept: dict[str, Any]) -> str:
+    parts = [
+        "# The stages beside SFT and DPO: what they learn where the answer is known\n",
+        "Written by `python benchmarks/neighbours/bench.py`. "
+        f"torch {version('torch')}, transformers {version('transformers')}, trl {version('trl')}, on a CPU; the load a "
+        "core while each was measured is given, as other work ran beside it.\n",
+        "| task | result | load |\n|---|---|---|",
+    ]
+    for name, found in kept.items():
+        parts.append(f"| {TASKS[name]} | {_said(name, found)} | {found['load']} |")
+    return "\n".join(parts) + "\n"
+
+
+TASKS = {
+    "speed": "conversations a second that a tiny reward model scores, batch 64, tokenising included",
+    "ranked": "planted better replies ranked above worse ones by a reward model, held out, a seed each",
+    "likelihoods": "log-probability of chosen / rejected replies after ASFT, and after DPO, from the same SFT model",
+    "rationales": "SmolLM2-135M as a reward model: a row's own rationale (QASC) above another row's, held out",
+    "hh": "SmolLM2-135M as a reward model on HH-RLHF, held out, a seed each",
+}
+
+
+def _said(name: str, found: dict[str, Any]) -> str:
+    if name == "speed":
+        return f"{found['rows_per_second']:,}"
+    if name == "likelihoods":
+        return "; ".join(
+            f"ASFT {one['asft']['chosen']:+.1f} / {one['asft']['rejected']:+.1f}, "
+            f"DPO {one['dpo']['chosen']:+.1f} / {one['dpo']['rejected']:+.1f}"
+            for one in found["seeds"]
+        )
+    shares = [(one["accuracy"], one["pairs"]) for one in found["seeds"]]
+    return "; ".join(f"{a['value']:.1%} of {n} ({a['low']:.1%} to {a['high']:.1%})" for a, n in shares)
+
+
+if __name__ == "__main__":
+    main()

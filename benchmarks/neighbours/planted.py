@@ -1,0 +1,116 @@
+"""Rows with a known answer, and their training on a tiny model: what a method should learn is planted in them.
+
+The tests train one seed of what the benchmark trains five of.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+WORDS = "river stone light tree cloud bread window garden letter music winter paper silver mountain".split(" ")  # noqa: SIM905
+GOOD, BAD = "certainly", "whatever"
+VIEWS = {
+    "pairs": "preference: {prompt: prompt, chosen: chosen, rejected: rejected}",
+    "ratings": "rating: {prompt: prompt, response: response, attributes: [helpfulness, verbosity]}",
+}
+HEAD: Mapping[str, Any] = {
+    "version": 1,
+    "base": {"make": {"vocab_size": 400, "hidden_size": 64, "num_hidden_layers": 2, "max_position_embeddings": 256}},
+    "policy": {"demo": True},
+    "training": {
+        "use_cpu": True, "bf16": False, "gradient_checkpointing": False, "optim": "adamw_torch",
+        "per_device_train_batch_size": 8, "logging_steps": 5, "lr_scheduler_type": "linear", "max_length": 128,
+        "learning_rate": 2e-3,
+    },
+}  # fmt: skip
+
+
+def pairs(seed: int, count: int) -> list[dict[str, str]]:
+    """The better reply holds one word somewhere, the worse another in its place."""
+    drawn = random.Random(f"pairs {seed}")
+    rows = []
+    for i in range(count):
+        said = [drawn.choice(WORDS) for _ in range(drawn.randint(4, 9))]
+        at = drawn.randrange(len(said))
+        better, worse = (" ".join([*said[:at], word, *said[at:]]) for word in (GOOD, BAD))
+        rows.append(
+            {"prompt": f"Say something of {drawn.choice(WORDS)}, number {i}.", "chosen": better, "rejected": worse}
+        )
+    return rows
+
+
+def ratings(seed: int, count: int) -> list[dict[str, Any]]:
+    """Helpfulness is how often one word stands there, verbosity follows from the length."""
+    drawn = random.Random(f"ratings {seed}")
+    rows = []
+    for i in range(count):
+        helpful, length = drawn.randint(0, 4), drawn.randint(0, 4)
+        said = [GOOD] * helpful + [drawn.choice(WORDS) for _ in range(2 + 3 * length)]
+        drawn.shuffle(said)
+        asked = f"Say something of {drawn.choice(WORDS)}, number {i // 2}."
+        rows.append({"prompt": asked, "response": " ".join(said), "helpfulness": helpful, "verbosity": length})
+    return rows
+
+
+def build(folder: Path, name: str, rows: Sequence[Mapping[str, Any]], *, views: str, source: str) -> Path:
+    """A dataset of these rows, with a card that has these views, by a pipeline of one step. Gives the card."""
+    from bezoar_data.api import load_pipeline
+
+    at = folder / name
+    at.mkdir(parents=True, exist_ok=True)
+    (at / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (at / "card.md").write_text(f"---\npretty_name: {name}\nbezoar:\n  views:\n    {views}\n---\n\n# {name}\n")
+    (at / "pipeline.yaml").write_text(
+        f"name: {name}\nversion: 1\ncard: card.md\nseed: 1\nsteps:\n  - use: {source}\n"
+        f"    with: {{path: rows.jsonl, licence: {{rows.jsonl: CC0-1.0}}{KEEP.get(source, '')}}}\n"
+    )
+    load_pipeline(at / "pipeline.yaml", out=folder / "runs" / name).run(quiet=True)
+    return folder / "runs" / name / "dataset" / "README.md"
+
+
+KEEP = {"load_instructions": ", instruction: prompt, keep: [response, helpfulness, verbosity]"}
+
+
+def train(folder: Path, name: str, stages: Sequence[Mapping[str, Any]], seed: int = 42, **top: Any) -> list[Any]:
+    """The records of the stages of a recipe over what was built in the folder."""
+    from bezoar_data import load_recipe
+
+    path = folder / f"{name}.yaml"
+    path.write_text(
+        json.dumps({**HEAD, "name": name, "seed": seed, "template": str(TEMPLATE), **top, "stages": stages})
+    )
+    return load_recipe(path, runs=folder / "runs", out=folder / "trained" / name).train(quiet=True).stages
+
+
+TEMPLATE = Path(__file__).parents[2] / "recipes" / "templates" / "zephyr.jinja"
+
+
+def ranked(folder: Path, seed: int, *, rows: int = 320, steps: int = 120) -> dict[str, Any]:
+    """A reward model of planted pairs: how often it ranks held-out ones right."""
+    card = build(folder, "pairs", pairs(seed, rows), views=VIEWS["pairs"], source="load_pairs")
+    stage = {"use": "reward", "card": str(card), "split": {"validation": 0.25}, "training": {"max_steps": steps}}
+    (record,) = train(folder, "ranked", [stage], seed)
+    return dict(record.metrics["reward"]["pairs"])
+
+
+def likelihoods(folder: Path, seed: int, *, rows: int = 160, steps: int = 60) -> dict[str, dict[str, float]]:
+    """After a short SFT on the chosen replies, how far ASFT and DPO move the log-probabilities of both replies."""
+    card = build(folder, "likely", pairs(seed, rows), source="load_pairs",
+                 views=VIEWS["pairs"] + "\n    sft: {prompt: prompt, response: chosen}")  # fmt: skip
+    few = {"training": {"max_steps": steps}, "card": str(card)}
+    stages = [
+        {"use": "sft", **few, "view": "sft"},
+        {"use": "dpo", "from": "sft", **few},
+        {"use": "asft", "from": "sft", **few},
+    ]
+    train(folder, "likely", stages, seed)
+    found = {}
+    for use in ("dpo", "asft"):
+        log = (folder / "trained" / "likely" / use / "log.jsonl").read_text().splitlines()
+        lines = [line for line in map(json.loads, log) if "logps/chosen" in line]
+        found[use] = {side: lines[-1][f"logps/{side}"] - lines[0][f"logps/{side}"] for side in ("chosen", "rejected")}
+    return found
