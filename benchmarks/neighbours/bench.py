@@ -19,10 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from planted import VIEWS, build, likelihoods, ranked, train
+from planted import VIEWS, build, likelihoods, obeyed, pairs, ranked, train
 
 HERE = Path(__file__).parent
 KEPT, PAGE = HERE / "results.json", HERE / "RESULTS.md"
+PLANTED: dict[str, Any] = {"ranked": ranked, "likelihoods": likelihoods, "obeyed": obeyed}
 SMOLLM2: dict[str, Any] = {
     "base": {"gguf": "smollm2-135m-instruct", "licence": "apache-2.0"},
     "adapter": {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},
@@ -38,10 +39,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--real", type=Path, help="a folder with flan_cot/ and hh_rlhf/")
-    parser.add_argument("--only", action="append", choices=("speed", "ranked", "likelihoods", "rationales", "hh"))
+    parser.add_argument("--only", action="append", choices=tuple(TASKS))
     options = parser.parse_args()
     kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
-    wanted = options.only or ["speed", "ranked", "likelihoods", *(["rationales", "hh"] if options.real else [])]
+    wanted = options.only or ["speed", *PLANTED, *(["rationales", "hh"] if options.real else [])]
     for name in wanted:
         with tempfile.TemporaryDirectory() as scratch:
             kept[name] = _measured(name, Path(scratch), options)
@@ -54,9 +55,8 @@ def main() -> None:
 def _measured(name: str, scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
     if name == "speed":
         return speed(scratch)
-    if name in ("ranked", "likelihoods"):
-        task = {"ranked": ranked, "likelihoods": likelihoods}[name]
-        return {"seeds": [task(scratch / str(seed), seed) for seed in range(options.seeds)]}
+    if name in PLANTED:
+        return {"seeds": [PLANTED[name](scratch / str(seed), seed) for seed in range(options.seeds)]}
     if name == "rationales":
         return {"seeds": [rationales(scratch, options.real)]}
     return {"seeds": [hh(scratch / str(seed), options.real, seed) for seed in range(3)]}
@@ -82,8 +82,6 @@ def speed(folder: Path, rows: int = 8192) -> dict[str, Any]:
 
 
 def _speed_rows(count: int) -> list[dict[str, str]]:
-    from planted import pairs
-
     return pairs(0, count)
 
 
@@ -137,6 +135,7 @@ TASKS = {
     "speed": "conversations a second that a tiny reward model scores, batch 64, tokenising included",
     "ranked": "planted better replies ranked above worse ones by a reward model, held out, a seed each",
     "likelihoods": "log-probability of chosen / rejected replies after ASFT, and after DPO, from the same SFT model",
+    "obeyed": "unseen prompts that SteerLM's conditioned SFT answers in the tone it is asked for, a seed each",
     "rationales": "SmolLM2-135M as a reward model: a row's own rationale (QASC) above another row's, held out",
     "hh": "SmolLM2-135M as a reward model on HH-RLHF, held out, a seed each",
 }
@@ -151,6 +150,8 @@ def _said(name: str, found: dict[str, Any]) -> str:
             f"DPO {one['dpo']['chosen']:+.1f} / {one['dpo']['rejected']:+.1f}"
             for one in found["seeds"]
         )
+    if name == "obeyed":
+        return "; ".join(f"{share:.0%}" for share in found["seeds"])
     shares = [(one["accuracy"], one["pairs"]) for one in found["seeds"]]
     return "; ".join(f"{a['value']:.1%} of {n} ({a['low']:.1%} to {a['high']:.1%})" for a, n in shares)
 

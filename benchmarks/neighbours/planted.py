@@ -13,9 +13,10 @@ from typing import Any
 
 WORDS = "river stone light tree cloud bread window garden letter music winter paper silver mountain".split(" ")  # noqa: SIM905
 GOOD, BAD = "certainly", "whatever"
+TONES = ("whatever", "perhaps", "well", "certainly", "gladly")
 VIEWS = {
     "pairs": "preference: {prompt: prompt, chosen: chosen, rejected: rejected}",
-    "ratings": "rating: {prompt: prompt, response: response, attributes: [helpfulness, verbosity]}",
+    "ratings": "rating: {prompt: prompt, response: response, attributes: [tone]}",
 }
 HEAD: Mapping[str, Any] = {
     "version": 1,
@@ -44,15 +45,14 @@ def pairs(seed: int, count: int) -> list[dict[str, str]]:
 
 
 def ratings(seed: int, count: int) -> list[dict[str, Any]]:
-    """Helpfulness is how often one word stands there, verbosity follows from the length."""
+    """A reply's tone, from 0 to 4, is told by its first word; two replies to a prompt stand beside each other."""
     drawn = random.Random(f"ratings {seed}")
     rows = []
     for i in range(count):
-        helpful, length = drawn.randint(0, 4), drawn.randint(0, 4)
-        said = [GOOD] * helpful + [drawn.choice(WORDS) for _ in range(2 + 3 * length)]
-        drawn.shuffle(said)
+        tone = drawn.randrange(len(TONES))
+        said = [TONES[tone], *(drawn.choice(WORDS) for _ in range(drawn.randint(2, 5)))]
         asked = f"Say something of {drawn.choice(WORDS)}, number {i // 2}."
-        rows.append({"prompt": asked, "response": " ".join(said), "helpfulness": helpful, "verbosity": length})
+        rows.append({"prompt": asked, "response": " ".join(said), "tone": tone})
     return rows
 
 
@@ -72,7 +72,7 @@ def build(folder: Path, name: str, rows: Sequence[Mapping[str, Any]], *, views: 
     return folder / "runs" / name / "dataset" / "README.md"
 
 
-KEEP = {"load_instructions": ", instruction: prompt, keep: [response, helpfulness, verbosity]"}
+KEEP = {"load_rows": ", texts: [prompt, response]"}
 
 
 def train(folder: Path, name: str, stages: Sequence[Mapping[str, Any]], seed: int = 42, **top: Any) -> list[Any]:
@@ -113,4 +113,36 @@ def likelihoods(folder: Path, seed: int, *, rows: int = 160, steps: int = 60) ->
         log = (folder / "trained" / "likely" / use / "log.jsonl").read_text().splitlines()
         lines = [line for line in map(json.loads, log) if "logps/chosen" in line]
         found[use] = {side: lines[-1][f"logps/{side}"] - lines[0][f"logps/{side}"] for side in ("chosen", "rejected")}
+    return found
+
+
+def obeyed(folder: Path, seed: int, *, rows: int = 400, steps: int = 150, asked: int = 50) -> float:
+    """The share of prompts, none of them trained on, that a SteerLM model answers in the tone it is asked for."""
+    from bezoar_data.training.data.steered import attribute_line, steered
+
+    card = build(folder, "ratings", ratings(seed, rows), views=VIEWS["ratings"], source="load_rows")
+    stage = {"use": "steerlm", "card": str(card), "training": {"max_steps": steps}}
+    train(folder, "obeyed", [stage], seed)
+    said = answers(
+        folder / "trained" / "obeyed" / "steerlm",
+        [
+            steered([{"role": "user", "content": f"Say something of {WORDS[i % len(WORDS)]}, number {1000 + i}."}],
+                    attribute_line({"tone": i % len(TONES)}))
+            for i in range(asked)
+        ],
+    )  # fmt: skip
+    return sum(one.startswith(TONES[i % len(TONES)]) for i, one in enumerate(said)) / asked
+
+
+def answers(folder: Path, prompts: Sequence[Any]) -> list[str]:
+    """The likeliest answer of a stage's model to each prompt."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    found = []
+    for prompt in prompts:
+        ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True, return_tensors="pt")
+        made = model.generate(**ids, max_new_tokens=12, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+        found.append(tokenizer.decode(made[0][ids["input_ids"].shape[1] :], skip_special_tokens=True).strip())
     return found

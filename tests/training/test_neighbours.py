@@ -33,7 +33,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_stage_learns(tiny: dict[str, Any]):
-    for name in ("asft", "ratings"):
+    for name in ("asft", "ratings", "steerlm"):
         assert tiny[name]["metrics"]["last_loss"] < tiny[name]["metrics"]["first_loss"], name
     assert tiny["pairs"]["metrics"]["steps"] == 10
 

@@ -36,3 +36,7 @@ def test_asft_raises_the_likelihood_of_chosen_replies_where_dpo_lowers_it(plante
     assert found["asft"]["chosen"] > 1
     assert found["dpo"]["chosen"] < -1
     assert found["asft"]["rejected"] < found["asft"]["chosen"]
+
+
+def test_a_planted_attribute_is_obeyed(planted: Any, tmp_path: Path):
+    assert planted.obeyed(tmp_path, 0) >= 0.9

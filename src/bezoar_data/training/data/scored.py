@@ -38,6 +38,15 @@ def scored_pairs(view: Mapping[str, str], template: Template, longest: int | Non
     return make
 
 
+def need_attributes(view: Mapping[str, str], wanted: Sequence[str] | None) -> list[str]:
+    """The attributes wanted of a view; None: all it has. Raises `InputError` where it rates something else."""
+    has = [role.removeprefix(RATED) for role in view if role.startswith(RATED)]
+    if unknown := [name for name in wanted or () if name not in has]:
+        message = f"the card's view rates no '{unknown[0]}'"
+        raise InputError(Problem("unknown-attribute", message, hint=f"it has {', '.join(has)}"))
+    return list(wanted or has)
+
+
 def rated_replies(
     view: Mapping[str, str],
     template: Template,
@@ -45,13 +54,8 @@ def rated_replies(
     attributes: Sequence[str] | None,
     scale: tuple[float, float],
 ) -> MakeExample:
-    """What makes a rated reply's example. `attributes` are those wanted; None: all of the view. Raises `InputError`
-    where the view rates something else."""
-    has = [role.removeprefix(RATED) for role in view if role.startswith(RATED)]
-    names = list(attributes or has)
-    if unknown := [name for name in names if name not in has]:
-        message = f"the card's view rates no '{unknown[0]}'"
-        raise InputError(Problem("unknown-attribute", message, hint=f"it has {', '.join(has)}"))
+    """What makes a rated reply's example. `attributes` are those wanted; None: all of the view. Raises `InputError`."""
+    names = need_attributes(view, attributes)
 
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
         answer = read_row(view, row)

@@ -6,12 +6,13 @@ one is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from bezoar_data.config.files.recipe import TrainingStage
+from bezoar_data.runs.conversations.views import Example as Conversation
 from bezoar_data.training.data.examples import Counted, MakeExample, StageRows
 from bezoar_data.training.data.packing import Example, need_rows_apart
 from bezoar_data.training.data.rows import read_row
@@ -63,14 +64,21 @@ def make_trainer(job: TrainingJob) -> Any:
     )
 
 
-def _examples(rows: StageRows, template: Template, settings: Mapping[str, Any]) -> MakeExample:
-    """Of the reply alone, or of the whole text where `completion_only_loss: false` says so."""
+Read = Callable[[Mapping[str, Any]], Conversation]
+"""A row's conversation. Raises `Unusable`."""
+
+
+def sft_examples(
+    rows: StageRows, template: Template, settings: Mapping[str, Any], read: Read | None = None
+) -> MakeExample:
+    """Of the reply alone, or of the whole text where `completion_only_loss: false` says so. `read` is how a row becomes
+    a conversation, if not by its view alone."""
     whole = settings.get("completion_only_loss") is False and not settings.get("assistant_only_loss")
     longest = settings.get("max_length")
     kept = slice(-longest, None) if longest and settings.get("truncation_mode") == "keep_end" else slice(longest)
 
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
-        example = read_row(rows.view, row)
+        example = read_row(rows.view, row) if read is None else read(row)
         encoded = template.encode(example.messages, example.tools, train_on=rows.train_on)
         ids, labels = encoded.ids, encoded.ids if whole else encoded.labels
         cut_ids, cut_labels = ids[kept], labels[kept]
@@ -86,7 +94,7 @@ def _examples(rows: StageRows, template: Template, settings: Mapping[str, Any]) 
     return make
 
 
-def _faults(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def sft_faults(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """What would join rows in one sequence where they see each other, or not join them at all."""
     if settings["packing"] and settings["packing_strategy"] == "wrapped":
         message = "'wrapped' packing cuts rows in pieces that see each other"
@@ -98,4 +106,4 @@ def _faults(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "eval_packing", message, "add 'packing' or 'padding_free'"
 
 
-KIND = TrainingKind(SftStage, make_trainer, _examples, _faults)
+KIND = TrainingKind(SftStage, make_trainer, sft_examples, sft_faults)
