@@ -212,6 +212,10 @@ def test_two_people_compare_two_models_blind(server: ReviewServer, tmp_path: Pat
     assert people(server, project, "pull", FOLDER, "--json")["judged"] == 8
     other = project.bezoar("people", *push, "--seed", "7", env=server.env)
     assert (other.code, "this folder is of another comparison" in other.out) == (2, True)
+    file = project.folder / f"{FIRST}.jsonl"
+    file.write_text(file.read_text().replace("by all means", "by no means"))
+    other = project.bezoar("people", *push, env=server.env)
+    assert (other.code, "another answer than the one that was pushed: 1 of 9 prompts" in other.out) == (2, True)
 
 
 @pytest.mark.nightly

@@ -182,6 +182,10 @@ class _Comparing:
         pairs = {pair.id: pair for pair in made.pairs}
         earlier = [pair for pair in (self.known.pairs if self.known is not None else ()) if pair.id not in pairs]
         name = made.dataset or (self.known.dataset if self.known is not None else f"pairs-{made.comparison[:8]}")
+        asked = {pair.prompt for pair in pairs.values()}
+        if changed := [pair for pair in earlier if pair.prompt in asked]:
+            message = f"another answer than the one that was pushed: {len(changed):,} of {len(asked):,} prompts"
+            raise InputError(Problem("other-answers", message, Place(str(self.folder)), "name another with --out"))
         judge = {**(self.known.judge if self.known is not None else {}), **made.judge}
         replace(made, dataset=name, pairs=(*pairs.values(), *earlier), judge=judge).write(self.folder)
         pushed = push_pairs(
