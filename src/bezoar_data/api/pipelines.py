@@ -25,6 +25,7 @@ from bezoar_data.runs.project import find_journal, journals_near
 from bezoar_data.steps.distilabel_import import import_distilabel
 
 if TYPE_CHECKING:
+    from bezoar_data.plan.placeholders import Asked
     from bezoar_data.reports.preview.report import PreviewReport
     from bezoar_data.reports.run_report import RunReport
 
@@ -36,6 +37,7 @@ def load_pipeline(
     teacher: str | None = None,
     judge: str | None = None,
     set: Mapping[str, Any] | Sequence[str] = (),
+    without: Sequence[str] = (),
     limit: int | None = None,
     out: str | Path | None = None,
     journal: str | Path | None = None,
@@ -46,8 +48,8 @@ def load_pipeline(
 
     `models` is a models file instead of the one the pipeline names. `teacher` and `judge` are models in one word for
     these roles, such as "openai:gpt-4o-mini" or "ollama:qwen2.5:7b". `set` changes settings: a mapping such as
-    `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `limit` is the most
-    rows taken from each source, `out` the run folder (default `runs/NAME`), `journal` the journal of answers (default:
+    `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `without` names steps
+    that are left out: those after them take their rows. `limit` is the most rows taken from each source, `out` the run folder (default `runs/NAME`), `journal` the journal of answers (default:
     the project's), `max_cost` the most a run may spend in US dollars. `trust_code` lets steps that run text of rows or
     answers as code do so.
     """
@@ -60,6 +62,7 @@ def load_pipeline(
         models=expand_home(models) if models is not None else None,
         named={role: word for role, word in (("teacher", teacher), ("judge", judge)) if word},
         overrides=overrides,
+        without=tuple(without),
         limit=limit,
         out=expand_home(out) if out is not None else None,
         journal=expand_home(journal) if journal is not None else None,
@@ -76,6 +79,7 @@ class Pipeline:
     models: Path | None = None
     named: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     limit: int | None = None
     out: Path | None = None
     journal: Path | None = None
@@ -91,11 +95,14 @@ class Pipeline:
             return Validation((self.path,), in_order(error.problems))
         return Validation((self.path,), in_order([*checked.warnings, *check_pipeline_card(checked)]))
 
-    def plan(self, *, retry_failed: bool = False, tokenizer: str | None = None) -> PlanReport:
+    def plan(
+        self, *, retry_failed: bool = False, tokenizer: str | None = None, asked: Asked | None = None
+    ) -> PlanReport:
         """What `run` would ask, cost and write, as intervals for each step and model. Sends nothing, writes nothing.
 
         `retry_failed` plans to send requests again that a provider refused for good; `tokenizer` names the
-        tokenizer.json (or the folder that holds one) that counts prompts. Raises `InputError`.
+        tokenizer.json (or the folder that holds one) that counts prompts; plans that share `asked` count a question of
+        theirs once. Raises `InputError`.
         """
         checked = self._load(to_run=False)
         import_distilabel()
@@ -110,6 +117,7 @@ class Pipeline:
             max_cost=self.max_cost,
             retry_failed=retry_failed,
             tokenizer=tokenizer,
+            asked=asked,
         )
         return PlanReport(plan)
 
@@ -155,6 +163,7 @@ class Pipeline:
         return load(
             self.path,
             overrides=self.overrides,
+            without=self.without,
             models=self.models,
             named=self.named,
             max_cost=self.max_cost,

@@ -14,18 +14,25 @@ from bezoar_data.training.progress import Progress
 
 if TYPE_CHECKING:
     from bezoar_data.training.planned import Prepared
+    from bezoar_data.training.instead import Instead
     from bezoar_data.training.train import Trained
 
 
 def load_recipe(
-    path: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None, keep: Sequence[str] = ()
+    path: str | Path,
+    *,
+    runs: str | Path = "runs",
+    out: str | Path | None = None,
+    keep: Sequence[str] = (),
+    instead: Instead | None = None,
 ) -> Recipe:
     """A recipe file. Nothing is read or checked yet.
 
     `runs` is the folder that holds the runs whose datasets the recipe's cards name, `out` where the stages are left
-    (default `trained/NAME`). `keep` names finished stages that stay, with all before them, whatever has changed.
+    (default `trained/NAME`). `keep` names finished stages that stay, with all before them, whatever has changed;
+    `instead` what is otherwise than in the file.
     """
-    return Recipe(Path(path), Path(runs), Path(out) if out is not None else None, tuple(keep))
+    return Recipe(Path(path), Path(runs), Path(out) if out is not None else None, tuple(keep), instead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +43,21 @@ class Recipe:
     runs: Path = Path("runs")
     out: Path | None = None
     keep: tuple[str, ...] = ()
+    instead: Instead | None = None
 
     def prepare(self) -> Prepared:
         """Check the recipe, its policy and its data, and make every stage's examples. Loads no weights. Raises
         `InputError`, and `PolicyRefused` where the policy forbids a card or the base."""
         from bezoar_data.training.train import prepare
 
-        return prepare(self.path, runs=self.runs, out=self.out, commercial=commercial_use, keep=self.keep)
+        return prepare(
+            self.path,
+            runs=self.runs,
+            out=self.out,
+            commercial=commercial_use,
+            keep=self.keep,
+            instead=self.instead,
+        )
 
     def plan(self) -> dict[str, Any]:
         """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already. Every stage's

@@ -11,7 +11,7 @@ from typer.main import get_group
 
 COMMANDS = {
     "init": ("init:init", "Start a project that runs offline."),
-    "validate": ("validate:validate", "Check pipelines, models files, recipes, suites, cards."),
+    "validate": ("validate:validate", "Check pipelines, models, recipes, suites, ablations, cards."),
     "plan": ("plan:plan", "Show what a run would ask, cost and write. Sends nothing."),
     "preview": ("preview:preview", "Take a few rows through the whole pipeline and show each step."),
     "run": ("run:run", "Run a pipeline: make rows, judge them, write dataset and card."),
@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": ("evaluate:evaluate", "Test models on a suite of the LM Evaluation Harness."),
     "compare": ("compare:compare", "Compare two evaluations item by item: better, worse, tied."),
     "people": ("people:app", "Let people compare two models, blind, in Argilla."),
+    "ablate": ("ablate:ablate", "Find out what each step is worth: leave out, train, evaluate."),
     "card": ("card:app", "Show a dataset's card; check its claims against rows and lock."),
     "judge": ("judge:app", "Measure judges against people, each other and themselves."),
     "review": ("review:app", "Let people review a sample of the rows, in Argilla."),
@@ -34,6 +35,7 @@ COMMANDS = {
     "pipelines": ("shipped:pipelines", "List, show and copy the pipelines that come with bezoar-data."),
     "recipes": ("shipped:recipes", "List, show and copy the recipes that come with bezoar-data."),
     "suites": ("shipped:suites", "List, show and copy the suites that come with bezoar-data."),
+    "ablations": ("shipped:ablations", "List, show and copy the ablations that come with bezoar-data."),
     "schema": ("schema:schema", "Write the JSON schemas with which editors check your files."),
 }
 """Name → (module of this folder:function or group of commands, one line of help)."""

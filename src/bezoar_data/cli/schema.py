@@ -15,7 +15,7 @@ def schema(
     out: Annotated[Path, typer.Option(help="Folder of the schemas.")] = Path("schemas"),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; end with 1 if a file is not current.")] = False,
 ) -> None:
-    """Write the JSON schemas that let an editor complete and check pipelines, models files, recipes, suites and cards.
+    """Write the JSON schemas that let an editor complete and check the files of a project.
 
     A file names its schema in its first line: `# yaml-language-server: $schema=../schemas/pipeline.schema.json`.
 

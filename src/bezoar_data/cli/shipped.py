@@ -1,4 +1,4 @@
-"""`bezoar-data pipelines`, `recipes` and `suites`: what comes with the package, to look at and to copy."""
+"""`bezoar-data pipelines`, `recipes`, `suites` and `ablations`: what comes with the package, to look at and to copy."""
 
 # No `from __future__ import annotations`: typer reads the annotations of functions made inside `group` as objects.
 
@@ -72,4 +72,5 @@ def report_files(written: tuple[Path, ...], kept: tuple[Path, ...], *, as_json: 
         typer.echo("everything is there already")
 
 
-pipelines, recipes, suites = group("pipelines"), group("recipes"), group("suites")
+pipelines, recipes = group("pipelines"), group("recipes")
+suites, ablations = group("suites"), group("ablations")

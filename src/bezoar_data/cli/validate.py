@@ -21,6 +21,7 @@ _ONE_AND_MANY: dict[Kind, tuple[str, str]] = {
     "models": ("models file", "models files"),
     "recipe": ("recipe", "recipes"),
     "suite": ("suite", "suites"),
+    "ablation": ("ablation", "ablations"),
     "card": ("card", "cards"),
 }
 
@@ -29,7 +30,7 @@ def validate(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files, or folders to search through. Default: pipelines, models, recipes, suites and cards here.",
+            help="Files, or folders to search through. Default: the folders of a project that are here.",
             metavar="PATH",
         ),
     ] = None,
@@ -41,7 +42,7 @@ def validate(
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as mistakes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check pipelines, models files, recipes, suites and cards, and what they name. Runs nothing, imports no step,
+    """Check pipelines, models files, recipes, suites, ablations and cards, and what they name. Runs nothing, imports no step,
     sends nothing. Ends with 2 if there are mistakes.
 
     What only this machine lacks, such as a key in the environment, is a warning: CI has no keys.

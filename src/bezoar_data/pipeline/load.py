@@ -78,6 +78,7 @@ def load(
     path: Path,
     *,
     overrides: Sequence[str] = (),
+    without: Sequence[str] = (),
     models: Path | None = None,
     named: Mapping[str, str] | None = None,
     max_cost: float | None = None,
@@ -88,7 +89,7 @@ def load(
 ) -> Checked:
     """Read and check a pipeline and what it names.
 
-    `models` is a models file instead of the pipeline's; `named` are models in one word by role, which replace those of
+    `without` names steps that are left out. `models` is a models file instead of the pipeline's; `named` are models in one word by role, which replace those of
     the file (`config.files.named_model`). `max_cost` is a budget in place of the file's own: with either, models need a
     price. With `to_run`, what this machine lacks, such as a key in the environment, is an error and not a warning, and
     so are steps that run text as code, and what a pulled pipeline takes of this machine, unless `trust_code` says that
@@ -97,7 +98,7 @@ def load(
     is an error.
     """
     catalogue = load_catalogue()
-    read = read_pipeline_file(path, overrides)
+    read = read_pipeline_file(path, overrides, without)
     problems = list(read.problems)
     if read.file is None:
         raise InputError(problems)

@@ -20,15 +20,26 @@ MOST_ASKS = 200
 """Questions asked for one row before a step is taken for one that placeholders do not satisfy."""
 
 
+class Asked:
+    """What was asked already, each with its answer. Several plans that share it count a question of theirs once."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, ...], Answer] = {}
+        self.words = filler()
+
+
 class Asking:
     """Answers questions from the journal or by placeholders, and books both."""
 
-    def __init__(self, known: CachedAnswers, tokens: Tokens, demands: Mapping[Key, ModelDemand]) -> None:
+    def __init__(
+        self, known: CachedAnswers, tokens: Tokens, demands: Mapping[Key, ModelDemand], asked: Asked | None = None
+    ) -> None:
+        asked = asked or Asked()
         self.tokens = tokens
-        self.words = filler()
+        self.words = asked.words
         self._known = known
         self._demands = demands
-        self._asked: dict[tuple[str, ...], Answer] = {}
+        self._asked = asked.answers
 
     def answer(self, node: Node, ask: Ask, weight: Interval) -> Answer | Refused:
         """The journal's answer, or a placeholder. `weight` says how many rows it is asked for."""

@@ -29,7 +29,7 @@ from bezoar_data.plan.estimate import Numbers, estimate
 from bezoar_data.plan.flow import Key, ModelDemand
 from bezoar_data.plan.history import read_past
 from bezoar_data.plan.interval import LEAST, Interval
-from bezoar_data.plan.placeholders import Asking
+from bezoar_data.plan.placeholders import Asked, Asking
 from bezoar_data.plan.replay import Replay
 from bezoar_data.plan.result import Basis, BudgetCheck, ModelUse, Plan, PlannedFile, PlannedStep
 from bezoar_data.plan.token_count import Tokens
@@ -50,12 +50,13 @@ def plan_pipeline(
     max_cost: float | None = None,
     retry_failed: bool = False,
     tokenizer: str | None = None,
+    asked: Asked | None = None,
 ) -> Plan:
     """Plan the run of a checked pipeline into `folder` with a journal. Sends nothing, writes nothing.
 
     `limit` is the most rows of each source, `max_cost` a budget in US dollars (say it to `load` too, which asks for
-    prices then), `tokenizer` names whose tokens prompts are counted in (else by a rule of thumb). Raises `InputError`
-    for sources and steps that cannot work.
+    prices then), `tokenizer` names whose tokens prompts are counted in (else by a rule of thumb). What `asked` holds is
+    asked by a run before this one, and not counted; what this one asks is added. Raises `InputError` for sources and steps that cannot work.
     """
     compiled = compile_pipeline(checked, journal, to_run=False)
     cap = max_cost if max_cost is not None else checked.loaded.file.max_cost
@@ -75,7 +76,7 @@ def plan_pipeline(
                 answers = past_answers(there, model.model, answer_name(node.id, to)) if there and is_known else []
                 demands[node.id, to] = ModelDemand(node.id, to, role, model, answers)
         tokens = _tokens(tokenizer)
-        replay = Replay(compiled, Asking(known, tokens, demands), demands, past, limit=limit)
+        replay = Replay(compiled, Asking(known, tokens, demands, asked), demands, past, limit=limit)
         replay.walk()
         said = [*there.notes, *address_notes(there, compiled.roles)] if there else []
     return _Planner(compiled, folder, replay, tokens, said).plan(cap)

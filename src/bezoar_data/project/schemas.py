@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bezoar_data.config.files.json_schema import (
+    ablation_schema,
     card_schema,
     models_schema,
     pipeline_schema,
@@ -28,6 +29,7 @@ def schema_texts() -> Mapping[str, str]:
         "models.schema.json": models_schema(sorted(builtin_providers())),
         "recipe.schema.json": recipe_schema(stage_configs()),
         "suite.schema.json": suite_schema(),
+        "ablation.schema.json": ablation_schema(),
         "card.schema.json": card_schema(),
     }
     return {name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for name, schema in schemas.items()}

@@ -1,4 +1,4 @@
-"""The pipelines, recipes and suites that come with the package, also for whoever has no clone of it.
+"""The pipelines, recipes, suites and ablations that come with the package, also for whoever has no clone of it.
 
 In a wheel they lie inside the package; in a clone that is installed as editable they are the clone's own folders.
 """
@@ -14,14 +14,19 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.yaml.document import load_yaml
 
-ShippedKind = Literal["pipelines", "recipes", "suites"]
-_MARK: dict[ShippedKind, str] = {"pipelines": "steps", "recipes": "stages", "suites": "tasks"}
+ShippedKind = Literal["pipelines", "recipes", "suites", "ablations"]
+_MARK: dict[ShippedKind, str] = {
+    "pipelines": "steps",
+    "recipes": "stages",
+    "suites": "tasks",
+    "ablations": "variants",
+}
 """The key that only a file of the kind has: models files lie among the pipelines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A shipped pipeline, recipe or suite: the file `path`, and what it says of itself."""
+    """A shipped pipeline, recipe, suite or ablation: the file `path`, and what it says of itself."""
 
     name: str
     path: Path

@@ -23,6 +23,7 @@ from bezoar_data.training.data.template import Template, load_template
 from bezoar_data.training.distributed import destroy_process_group, init_process_group, is_first, world_size
 from bezoar_data.training.estimate.estimator import Estimator
 from bezoar_data.training.folder import TrainingFolder
+from bezoar_data.training.instead import Instead
 from bezoar_data.training.keys import other_versions, plan_stages
 from bezoar_data.training.models import load_tokenizer
 from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
@@ -51,14 +52,23 @@ class Trained:
         return self.folder / self.stages[-1].stage
 
 
-def prepare(path: Path, *, runs: Path, out: Path | None, commercial: Commercial, keep: Sequence[str] = ()) -> Prepared:
+def prepare(
+    path: Path,
+    *,
+    runs: Path,
+    out: Path | None,
+    commercial: Commercial,
+    keep: Sequence[str] = (),
+    instead: Instead | None = None,
+) -> Prepared:
     """Check a recipe, its policy and its data, and make every stage's examples. No weights are loaded. `keep` names
     finished stages that stay, whatever they were made from.
 
     Raises `InputError` and `PolicyRefused`, each with everything found.
     """
-    recipe = load_recipe(path)
-    cards = find_cards(recipe, runs)
+    instead = instead or Instead()
+    recipe = instead.of(load_recipe(path))
+    cards = find_cards(recipe, runs, instead.built)
     enforce_policy(recipe, cards.values(), commercial)
     rows = {i: read_rows(recipe, card) for i, card in cards.items()}
     _need_libraries()

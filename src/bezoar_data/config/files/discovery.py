@@ -13,18 +13,25 @@ from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import read_text
 
-Kind = Literal["pipeline", "models", "recipe", "suite", "card"]
+Kind = Literal["pipeline", "models", "recipe", "suite", "ablation", "card"]
 
 FOLDERS: dict[str, Kind] = {
     "pipelines": "pipeline",
     "models": "models",
     "recipes": "recipe",
     "suites": "suite",
+    "ablations": "ablation",
     "cards": "card",
 }
 """The folders of a project, and what stands in each."""
 
-_MARKS: dict[str, Kind] = {"steps": "pipeline", "roles": "models", "stages": "recipe", "tasks": "suite"}
+_MARKS: dict[str, Kind] = {
+    "steps": "pipeline",
+    "roles": "models",
+    "stages": "recipe",
+    "tasks": "suite",
+    "variants": "ablation",
+}
 """The key that only files of one kind have."""
 
 _OTHER_KEYS: dict[Kind, frozenset[str]] = {
@@ -32,6 +39,7 @@ _OTHER_KEYS: dict[Kind, frozenset[str]] = {
     "models": frozenset(),
     "recipe": frozenset({"base", "quantisation", "adapter", "policy"}),
     "suite": frozenset({"batch_size", "chat_template"}),
+    "ablation": frozenset({"pipeline", "recipe", "data_seeds"}),
 }
 """Keys that no file of another kind has, beside the mark."""
 
@@ -62,7 +70,7 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:
                     seen.add(real)
                     yield file, kind
         if not found:
-            message = f"the folder '{printable(str(path), 200)}' holds no pipeline, models file, recipe, suite or card"
+            message = f"the folder '{printable(str(path), 200)}' holds no pipeline, models file, recipe, suite, ablation or card"
             problems.append(Problem("nothing-to-check", message, Place(str(path))))
     if problems:
         raise InputError(problems)
@@ -95,6 +103,7 @@ def _kind(path: Path, *, named: bool) -> Kind | None:
         if _resembles(keys, kind):
             return kind
     keys_of = "a pipeline has the key 'steps:', a models file 'roles:', a recipe 'stages:', a suite 'tasks:'"
+    keys_of += ", an ablation 'variants:'"
     hint = f"{keys_of}, a card's name ends in .md"
     raise InputError(Problem("unknown-kind", "it cannot be seen what kind of file this is", Place(str(path)), hint))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bezoar_data.config.files.ablation import AblationFile
 from bezoar_data.config.files.card_front_matter import CardFront
 from bezoar_data.config.files.models import ModelsFile
 from bezoar_data.config.files.pipeline import PipelineFile
@@ -57,6 +58,11 @@ def card_schema() -> dict[str, Any]:
 def suite_schema() -> dict[str, Any]:
     """The JSON schema of suites."""
     return _schema(SuiteFile)
+
+
+def ablation_schema() -> dict[str, Any]:
+    """The JSON schema of ablations."""
+    return _schema(AblationFile)
 
 
 def recipe_schema(stages: Sequence[type[Stage]]) -> dict[str, Any]:

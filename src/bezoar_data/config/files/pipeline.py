@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from bezoar_data.config.base import Strict
+from bezoar_data.config.files.left_out import leave_out
 from bezoar_data.config.files.overrides import apply_overrides
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles
 from bezoar_data.config.files.step_graph import check_graph, default_id
@@ -180,11 +181,12 @@ class ReadPipeline:
     """Whether the steps are free of mistakes of their own. Otherwise `file` has others in their place."""
 
 
-def read_pipeline_file(path: Path | str, overrides: Sequence[str] = ()) -> ReadPipeline:
-    """Read and check a pipeline file, with `--set` overrides, and give back its mistakes with what could be read, so
-    that others can be looked for. Raises `InputError` where nothing can be read at all."""
-    document = load_yaml(Path(path), lenient=True)
+def read_pipeline_file(path: Path | str, overrides: Sequence[str] = (), without: Sequence[str] = ()) -> ReadPipeline:
+    """Read and check a pipeline file, without some steps and with `--set` overrides, and give back its mistakes with
+    what could be read, so that others can be looked for. Raises `InputError` where nothing can be read at all."""
+    document, left_out = leave_out(load_yaml(Path(path), lenient=True), without)
     document, overridden, problems = apply_overrides(document, overrides)
+    problems += left_out
     file, found = check(document, PipelineFile)
     problems += found
     graph = check_graph(document)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -115,6 +115,16 @@ class Document:
     def with_value(self, value: Any, elsewhere: Mapping[YamlPath, Place]) -> Document:
         """This document with another value, parts of which were written in other places."""
         return replace(self, value=value, _elsewhere={**self._elsewhere, **elsewhere})
+
+    def without_items(self, key: str, gone: Collection[int]) -> Document:
+        """This document without some items of the list under one of its first keys. The others keep their places."""
+        value = {**self.value, key: [one for i, one in enumerate(self.value[key]) if i not in gone]}
+        root = self._root
+        if root is not None and root.entries is not None and root.entries[key][1].items is not None:
+            place, node = root.entries[key]
+            left = [one for i, one in enumerate(node.items or ()) if i not in gone]
+            root = replace(root, entries={**root.entries, key: (place, replace(node, items=left))})
+        return replace(self, value=value, _root=root)
 
 
 def load_yaml(path: Path | str, *, lenient: bool = False) -> Document:

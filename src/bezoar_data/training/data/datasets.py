@@ -54,8 +54,9 @@ class StageCard:
         return str((self.own.get("pipeline") or {}).get("name") or self.folder.name)
 
 
-def find_cards(recipe: LoadedRecipe, runs: Path) -> dict[int, StageCard]:
-    """The dataset of each stage that trains, by the stage's index. `runs` is the folder that holds the runs of here.
+def find_cards(recipe: LoadedRecipe, runs: Path, built: Mapping[Path, Path] = {}) -> dict[int, StageCard]:
+    """The dataset of each stage that trains, by the stage's index. `runs` is the folder that holds the runs of here;
+    `built` names the run of a card, by the card's real path, where that is another.
 
     Raises `InputError` with every card whose dataset is not there, or is not what its lock says.
     """
@@ -66,7 +67,7 @@ def find_cards(recipe: LoadedRecipe, runs: Path) -> dict[int, StageCard]:
             continue
         place = recipe.document.place(("stages", i, "card"))
         try:
-            folder = _dataset_of(recipe, stage, runs, place)
+            folder = _dataset_of(recipe, stage, runs, built, place)
             card = load_card(folder / "README.md")
             lock, unreviewed = _lock_of(folder, card.bezoar, place)
         except InputError as error:
@@ -77,7 +78,9 @@ def find_cards(recipe: LoadedRecipe, runs: Path) -> dict[int, StageCard]:
     return found
 
 
-def _dataset_of(recipe: LoadedRecipe, stage: TrainingStage, runs: Path, place: Place) -> Path:
+def _dataset_of(
+    recipe: LoadedRecipe, stage: TrainingStage, runs: Path, built: Mapping[Path, Path], place: Place
+) -> Path:
     path = recipe.resolve(stage.card)
     if path.suffix != ".md":
         pulled = Path("pulled") / stage.card.rpartition("/")[2]
@@ -87,6 +90,8 @@ def _dataset_of(recipe: LoadedRecipe, stage: TrainingStage, runs: Path, place: P
         raise InputError(Problem("no-dataset", message, place, f"fetch it: bezoar-data pull {stage.card}"))
     if (path.parent / "lock.json").is_file():
         return path.parent
+    if (run := built.get(path.resolve())) is not None:
+        return run / "dataset"
     pipeline = builder_of(path)
     name = pipeline.loaded.file.name if pipeline is not None else path.stem
     folder = runs / name / "dataset"
