@@ -94,7 +94,10 @@ def _placed(loaded: LoadedAblation, name: str, problem: Problem) -> Problem:
     variant = loaded.file.variants[name]
     written = problem.place.file if problem.place is not None else ""
     places = {f"--without {step}": (*at, "without", i) for i, step in enumerate(variant.without)}
-    places |= {f"--set {text}"[:200]: (*at, "set", key) for key, text in zip(variant.settings, overrides_of(variant))}
+    places |= {
+        f"--set {text}"[:200]: (*at, "set", key)
+        for key, text in zip(variant.settings, overrides_of(variant), strict=True)
+    }
     exactly = places.get(written[:200])
     message = problem.message if exactly else f"'{name}' cannot run: {problem.message}"
     place = loaded.document.place(exactly or at, key=exactly is None)
@@ -120,7 +123,7 @@ def _check_recipe(loaded: LoadedAblation, recipe: LoadedRecipe, whole: Checked) 
     if whole.card.resolve() not in cards:
         message = f"no stage of the recipe up to '{evaluated}' trains on {whole.card.name}, the pipeline's card"
         yield document.problem("other-card", message, ("recipe",))
-    settings = {("training",): file.training}
+    settings: dict[YamlPath, dict[str, object]] = {("training",): file.training}
     settings |= {("stages", i, "training"): getattr(stage, "training", {}) for i, stage in enumerate(trained)}
     for at, written in settings.items():
         if "seed" in written:

@@ -25,7 +25,7 @@ from bezoar_data.runs.project import find_journal, journals_near
 from bezoar_data.steps.distilabel_import import import_distilabel
 
 if TYPE_CHECKING:
-    from bezoar_data.plan.placeholders import Asked
+    from bezoar_data.plan.asked import Asked
     from bezoar_data.reports.preview.report import PreviewReport
     from bezoar_data.reports.run_report import RunReport
 
@@ -46,12 +46,13 @@ def load_pipeline(
 ) -> Pipeline:
     """A pipeline file and options for it. Nothing is read or checked yet.
 
-    `models` is a models file instead of the one the pipeline names. `teacher` and `judge` are models in one word for
-    these roles, such as "openai:gpt-4o-mini" or "ollama:qwen2.5:7b". `set` changes settings: a mapping such as
-    `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `without` names steps
-    that are left out: those after them take their rows. `limit` is the most rows taken from each source, `out` the run folder (default `runs/NAME`), `journal` the journal of answers (default:
-    the project's), `max_cost` the most a run may spend in US dollars. `trust_code` lets steps that run text of rows or
-    answers as code do so.
+    `models` is a models file instead of the one the pipeline names. `teacher` and `judge` are models in one word
+    for these roles, such as "openai:gpt-4o-mini" or "ollama:qwen2.5:7b". `set` changes settings: a mapping such as
+    `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `without` names
+    steps that are left out: those after them take their rows. `limit` is the most rows taken from each source,
+    `out` the run folder (default `runs/NAME`), `journal` the journal of answers (default: the project's),
+    `max_cost` the most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as
+    code do so.
     """
     if isinstance(set, Mapping):
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in set.items())

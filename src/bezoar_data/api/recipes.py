@@ -13,8 +13,8 @@ from bezoar_data.reports.training_plan import plan_as_json
 from bezoar_data.training.progress import Progress
 
 if TYPE_CHECKING:
-    from bezoar_data.training.planned import Prepared
     from bezoar_data.training.instead import Instead
+    from bezoar_data.training.planned import Prepared
     from bezoar_data.training.train import Trained
 
 
@@ -73,12 +73,15 @@ class Recipe:
         warnings = (*prepared.warnings, *([f"not checked: {unchecked}"] if unchecked else []))
         return replace(prepared, warnings=warnings)
 
-    def train(self, *, quiet: bool = False) -> Trained:
+    def train(self, *, quiet: bool = False, prepared: Prepared | None = None, trial: bool = True) -> Trained:
         """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
-        and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings."""
+        and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings; `prepared` is
+        what `prepare` gave, where that was called already; without `trial` the trainers are not tried out first."""
         from bezoar_data.training.train import train
 
-        prepared, progress = self.tried(self.prepare(), elsewhere=False), Progress(quiet=quiet)
+        prepared, progress = prepared or self.prepare(), Progress(quiet=quiet)
+        if trial:
+            prepared = self.tried(prepared, elsewhere=False)
         for warning in prepared.warnings:
             progress.note(warning)
         return train(prepared, progress, model_card)

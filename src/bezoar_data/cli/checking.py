@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bezoar_data.api.ablation_check import check_ablation
 from bezoar_data.cards.cross_check import check_pipeline_card
 from bezoar_data.cards.render import check_card
 from bezoar_data.config.errors import InputError
@@ -77,6 +78,8 @@ def _check(
             return load_recipe(path, built.columns).warnings
         case "suite":
             return load_suite(path).warnings
+        case "ablation":
+            return check_ablation(path).warnings
     return ()
 
 

@@ -19,7 +19,6 @@ from bezoar_data.runs.record import Record
 
 ABLATION = "ablation.json"
 Verdict = Literal["helps", "hurts", "tied"]
-WHOLE = ("whole", "the pipeline as it is")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,8 @@ class Data:
     """What making a variant's data takes; with several seeds of data, the mean."""
 
     rows: float
+    learnt: float
+    """Rows that a training learnt from: those of its split that are accepted. The mean over seeds."""
     answers: float
     """LLM answers behind its rows, shared ones too: as if it alone were made."""
     tokens: float

@@ -151,6 +151,11 @@ def evaluate(
     return done
 
 
+def check(suite: LoadedSuite) -> None:
+    """Raise `InputError` where a suite cannot be run here: before others spend something for its sake."""
+    _Tasks(suite)
+
+
 def plan(
     suite: LoadedSuite, *, only: Sequence[str] = (), asked: bool = False
 ) -> tuple[list[dict[str, Any]], list[Question]]:

@@ -105,7 +105,7 @@ def smallest_effect(
     if freedom <= 0:
         return None
     shown = error * float(t.ppf(1 - alpha / 2 / comparisons, freedom) + t.ppf(POWER, freedom))
-    return shown if shown <= 1 else None
+    return float(shown) if shown <= 1 else None
 
 
 def _rest_error(rest: Any, cells: Sequence[Hashable], groups: int) -> float:
@@ -118,7 +118,7 @@ def _rest_error(rest: Any, cells: Sequence[Hashable], groups: int) -> float:
     unit = np.asarray([numbers.setdefault(cell, len(numbers)) for cell in cells])
     sums = np.bincount(unit, weights=rest.ravel())
     fewer = groups / max(groups - 1, 1) * seeds / (seeds - 1)
-    return math.sqrt(fewer * float((sums**2).sum())) / rest.size
+    return math.sqrt(fewer * float((sums**2).sum())) / float(rest.size)
 
 
 def _test(value: float, error: float | None, freedom: float) -> tuple[float, float]:
@@ -129,4 +129,4 @@ def _test(value: float, error: float | None, freedom: float) -> tuple[float, flo
         return 1.0, 1.0
     if error == 0:
         return (1.0 if value == 0 else 0.0), 0.0
-    return float(2 * t.sf(abs(value) / error, freedom)), error * float(t.ppf(1 - ALPHA / 2, freedom))
+    return float(2 * t.sf(abs(value) / error, freedom)), float(error * t.ppf(1 - ALPHA / 2, freedom))

@@ -89,13 +89,13 @@ def load(
 ) -> Checked:
     """Read and check a pipeline and what it names.
 
-    `without` names steps that are left out. `models` is a models file instead of the pipeline's; `named` are models in one word by role, which replace those of
-    the file (`config.files.named_model`). `max_cost` is a budget in place of the file's own: with either, models need a
-    price. With `to_run`, what this machine lacks, such as a key in the environment, is an error and not a warning, and
-    so are steps that run text as code, and what a pulled pipeline takes of this machine, unless `trust_code` says that
-    they may. With `recorded`, files of answers, no model is to be asked, and none need be reachable or priced. Without
-    `needs_card` the card that it names need not be there. Raises `InputError` with every problem found if one of them
-    is an error.
+    `without` names steps that are left out. `models` is a models file instead of the pipeline's; `named` are models
+    in one word by role, which replace those of the file (`config.files.named_model`). `max_cost` is a budget in
+    place of the file's own: with either, models need a price. With `to_run`, what this machine lacks, such as a key
+    in the environment, is an error and not a warning, and so are steps that run text as code, and what a pulled
+    pipeline takes of this machine, unless `trust_code` says that they may. With `recorded`, files of answers, no
+    model is to be asked, and none need be reachable or priced. Without `needs_card` the card that it names need not
+    be there. Raises `InputError` with every problem found if one of them is an error.
     """
     catalogue = load_catalogue()
     read = read_pipeline_file(path, overrides, without)

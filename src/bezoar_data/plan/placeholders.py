@@ -10,22 +10,15 @@ from bezoar_data.llms.endpoint.budget import most_prompt_tokens
 from bezoar_data.llms.endpoint.usage import cost_of
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers, CacheLookup
 from bezoar_data.pipeline.compile import Node
+from bezoar_data.plan.asked import Asked
 from bezoar_data.plan.flow import PLACEHOLDER, Key, ModelDemand, SampledRow
 from bezoar_data.plan.interval import LEAST, Interval
-from bezoar_data.plan.token_count import Tokens, filler
+from bezoar_data.plan.token_count import Tokens
 from bezoar_data.steps.driver import Outcome, RowRun
 from bezoar_data.steps.verdicts import Dropped
 
 MOST_ASKS = 200
 """Questions asked for one row before a step is taken for one that placeholders do not satisfy."""
-
-
-class Asked:
-    """What was asked already, each with its answer. Several plans that share it count a question of theirs once."""
-
-    def __init__(self) -> None:
-        self.answers: dict[tuple[str, ...], Answer] = {}
-        self.words = filler()
 
 
 class Asking:

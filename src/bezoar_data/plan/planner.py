@@ -24,12 +24,13 @@ from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.pipeline.check_models import OF_THIS_MACHINE
 from bezoar_data.pipeline.compile import Compiled, Node, compile_pipeline
 from bezoar_data.pipeline.load import Checked
+from bezoar_data.plan.asked import Asked
 from bezoar_data.plan.duration import seconds
 from bezoar_data.plan.estimate import Numbers, estimate
 from bezoar_data.plan.flow import Key, ModelDemand
 from bezoar_data.plan.history import read_past
 from bezoar_data.plan.interval import LEAST, Interval
-from bezoar_data.plan.placeholders import Asked, Asking
+from bezoar_data.plan.placeholders import Asking
 from bezoar_data.plan.replay import Replay
 from bezoar_data.plan.result import Basis, BudgetCheck, ModelUse, Plan, PlannedFile, PlannedStep
 from bezoar_data.plan.token_count import Tokens
@@ -56,7 +57,8 @@ def plan_pipeline(
 
     `limit` is the most rows of each source, `max_cost` a budget in US dollars (say it to `load` too, which asks for
     prices then), `tokenizer` names whose tokens prompts are counted in (else by a rule of thumb). What `asked` holds is
-    asked by a run before this one, and not counted; what this one asks is added. Raises `InputError` for sources and steps that cannot work.
+    asked by a run before this one, and not counted; what this one asks is added. Raises `InputError` for sources and
+    steps that cannot work.
     """
     compiled = compile_pipeline(checked, journal, to_run=False)
     cap = max_cost if max_cost is not None else checked.loaded.file.max_cost

@@ -36,6 +36,11 @@ class RunReport:
         return self.result.exit_code
 
     @property
+    def failure(self) -> str:
+        """Why the exit code is not 0."""
+        return self._too_many() if self.exit_code else ""
+
+    @property
     def folder(self) -> Path:
         return self.result.folder.path
 

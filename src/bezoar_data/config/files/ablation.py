@@ -1,4 +1,4 @@
-"""The ablation file: what of a pipeline is left out or changed, to see what it is worth. Read and located; nothing runs.
+"""The ablation file: what of a pipeline is left out or changed, to see what it is worth. Nothing runs here.
 
 Each variant's data trains the recipe and is evaluated on the suite, once for each seed, beside the pipeline as it is.
 """
@@ -56,10 +56,6 @@ class Variant(Strict):
     def named(self) -> dict[str, str]:
         """Models in one word, by role."""
         return {role: word for role, word in (("teacher", self.teacher), ("judge", self.judge)) if word}
-
-    @property
-    def only_leaves_out(self) -> bool:
-        return bool(self.without) and not (self.settings or self.models or self.named)
 
 
 class AblationFile(Strict):
@@ -157,9 +153,18 @@ class LoadedAblation:
             for name, one in written.items()
         }
 
-    def at(self, variant: str) -> YamlPath:
-        """Where a variant stands; for the whole pipeline, where that is named."""
-        return ("variants", variant) if variant in self.file.variants else ("pipeline",)
+    def only_leaves_out(self, name: str) -> bool:
+        """Whether a variant leaves steps out and changes nothing else."""
+        variant = self.file.variants.get(name, Variant())
+        return bool(variant.without) and not (variant.settings or variant.models or variant.named)
+
+    def change(self, name: str) -> str:
+        """What a variant leaves out or changes, in words."""
+        one = self.file.variants.get(name, Variant())
+        parts = [f"without {', '.join(one.without)}"] if one.without else []
+        parts += [f"{setting.removeprefix('steps.')} = {value}" for setting, value in one.settings.items()]
+        parts += [f"{role} {word}" for role, word in (("models", one.models), *one.named.items()) if word]
+        return "; ".join(parts) or "the pipeline as it is"
 
 
 def load_ablation(path: Path) -> LoadedAblation:

@@ -70,7 +70,8 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:
                     seen.add(real)
                     yield file, kind
         if not found:
-            message = f"the folder '{printable(str(path), 200)}' holds no pipeline, models file, recipe, suite, ablation or card"
+            kinds = "pipeline, models file, recipe, suite, ablation or card"
+            message = f"the folder '{printable(str(path), 200)}' holds no {kinds}"
             problems.append(Problem("nothing-to-check", message, Place(str(path))))
     if problems:
         raise InputError(problems)
