@@ -49,7 +49,7 @@ output_type: multiple_choice
 dataset_path: json
 dataset_kwargs: {{data_files: {{test: {file}}}}}
 test_split: test
-doc_to_text: "<user>t0 {{{{key}}}} means<assistant>"
+doc_to_text: "<user>{{{{said}}}} {{{{key}}}} means<assistant>"
 doc_to_choice: "{{{{choices}}}}"
 doc_to_target: "{{{{answer}}}}"
 target_delimiter: ""
@@ -70,13 +70,14 @@ def write_planted(
     drawn = random.Random(draw)
     words = [f"w{i}" for i in range(keys)]
     meanings = {f"k{i}": f"{words[i]} {drawn.choice(words)}" if i % 2 else words[i] for i in range(keys)}
-    misread = set(drawn.sample(sorted(meanings), keys * 3 // 5))
-    wrong = {key: _other(drawn, meanings, key) for key in sorted(misread)}
+    plain = [key for key, meaning in meanings.items() if " " not in meaning]
+    misread = drawn.sample(plain, len(plain) * 3 // 4)
+    wrong = {key: _other(drawn, meanings, key) for key in misread}
     for name in ("pipelines", "cards", "recipes", "suites", "ablations"):
         (folder / name).mkdir(parents=True)
     _write_rows(folder / "pipelines" / "rows.jsonl", drawn, meanings, wrong, rows)
     items = folder / "suites" / "items.jsonl"
-    _write_items(items, drawn, meanings, wrong)
+    _write_items(items, drawn, meanings, wrong, rows)
     entry = {"provider": "openai", "model": "judge", "base_url": url, "sampling": {"max_tokens": 256}}
     (folder / "pipelines" / "models.yaml").write_text(json.dumps({"version": 1, "roles": {"judge": entry}}))
     (folder / "pipelines" / "planted.yaml").write_text(PIPELINE)
@@ -116,7 +117,7 @@ def _write_rows(path: Path, drawn: random.Random, meanings: dict[str, str], wron
     path.write_text("".join(json.dumps(row) + "\n" for row in written))
 
 
-def _write_items(path: Path, drawn: random.Random, meanings: dict[str, str], wrong: dict[str, str]) -> None:
+def _write_items(path: Path, drawn: random.Random, meanings: dict[str, str], wrong: dict[str, str], rows: int) -> None:
     with path.open("w") as file:
         for key, meaning in meanings.items():
             choices = [meaning, wrong.get(key) or _other(drawn, meanings, key)]
@@ -124,7 +125,8 @@ def _write_items(path: Path, drawn: random.Random, meanings: dict[str, str], wro
                 if (other := _other(drawn, meanings, key)) not in choices:
                     choices.append(other)
             drawn.shuffle(choices)
-            file.write(json.dumps({"key": key, "choices": choices, "answer": choices.index(meaning)}) + "\n")
+            item = {"said": f"t{drawn.randrange(rows)}", "key": key, "choices": choices}
+            file.write(json.dumps({**item, "answer": choices.index(meaning)}) + "\n")
 
 
 def _recipe(steps: int) -> dict[str, Any]:

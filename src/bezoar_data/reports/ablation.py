@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.evaluation.ablated import Ablated, Found, VariantResult
-from bezoar_data.reports.table import Table, rendered
 from bezoar_data.reports.page import Html, element, page, piece, table
+from bezoar_data.reports.table import Table, rendered
 
 PAGE, MARKDOWN = "report.html", "report.md"
 _METHOD = (

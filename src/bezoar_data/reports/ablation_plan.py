@@ -11,8 +11,8 @@ from bezoar_data.measures.over_seeds import AGAIN, SEED_SPREAD, smallest_effect
 from bezoar_data.measures.paired import DISCORDANT
 from bezoar_data.plan.interval import Interval, total
 from bezoar_data.plan.result import Plan
-from bezoar_data.reports.table import rendered
 from bezoar_data.reports.plan.text import money, number
+from bezoar_data.reports.table import rendered
 
 
 @dataclass(frozen=True, slots=True)
