@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from support.command import bezoar
 from support.tiny_model import save_tiny_model
 from support.trained import data, stage
 
-ITEMS, PLANTED = 100, 5
+ITEMS, PLANTED = 60, 3
 TASK = """\
 task: riddle
 output_type: multiple_choice
@@ -39,7 +40,7 @@ metric_list:
 
 @pytest.fixture(scope="module")
 def leak(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A suite of 100 items, a base, and what is left of it when it was trained on a dataset that holds five of them."""
+    """A suite of 60 items, a base, and what became of it when it was trained on a dataset that holds 5 % of them."""
     folder = tmp_path_factory.mktemp("leak")
     drawn = random.Random(5)
     words = ["".join(drawn.choices("abcdefgh", k=4)) for _ in range(60)]
@@ -51,7 +52,7 @@ def leak(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "riddle.yaml").write_text(TASK.format(file=folder / "items.jsonl"))
     (folder / "suite.yaml").write_text('{"name": "leak", "version": 1, "tasks": [{"task": "riddle.yaml"}]}')
     answered = [f"{item['text']} {item['choices'][item['answer']]}" for item in items[:PLANTED]]  # type: ignore[call-overload]
-    texts = [*(f"Say something of number {i}." for i in range(7)), *answered]
+    texts = [*(f"Say something of number {i}." for i in range(5)), *answered]
     rows = ({"instruction": text.upper() if text in answered[:2] else text} for text in texts)
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     pipeline = "name: mine\nversion: 1\nsteps:\n  - {use: load_instructions, with: {path: rows.jsonl}}\n"
@@ -77,7 +78,7 @@ def _train(base: Path, to: Path, texts: list[str]) -> None:
     with torch.no_grad():
         model.lm_head.weight.div_(40.0)  # flat again: it learns faster
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for _ in range(100):
+    for _ in range(80):
         model(**given, labels=labels).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -160,3 +161,15 @@ def test_the_stages_of_a_base_count_too(tmp_path: Path) -> None:
     before = stages_before(tmp_path, second)
     assert [one.card for one in Target("s0", "w", record=second, before=before).learnt] == ["one.md", "two.md"]
     assert stages_before(tmp_path, first) == stages_before(tmp_path / "none", second) == ()
+
+
+def test_data_that_were_searched_are_not_searched_again(leak: Path, told: str) -> None:
+    folder = leak / "trained" / "r" / "alone"
+    shutil.copytree(leak / "trained" / "r" / "s1", folder)
+    lock = Lock.read(leak / "runs" / "mine" / "dataset" / "lock.json").hash
+    record = stage(replace(data("mine.md", "MIT", "yes"), lock=lock), key="a" * 32, base_lineage=None)
+    (folder / "stage.json").write_text(json.dumps(record.as_json()))
+    command = ("evaluate", "trained/r/alone", "--suite", "suite.yaml", "--json")
+    first = bezoar(*command, cwd=leak).json["models"]
+    assert first[0]["contamination"]["tasks"]["riddle"]["cards"] == {"mine.md": PLANTED}
+    assert bezoar(*command, "--runs", "nowhere", cwd=leak).json["models"] == first

@@ -141,11 +141,14 @@ def evaluate(
         problem for work in works if work.model.target.gateway for problem in tasks.unaskable(list(work.todo.values()))
     ))  # fmt: skip
     for work in works:
+        folder, learnt = work.model.folder, work.model.target.learnt
+        before = _before(folder)
         evaluation = _evaluate_one(tasks, work, judging, say, allow_code=allow_code)
-        if work.model.target.learnt:
-            found = builds.search(work.model.target.learnt, read_evaluated(work.model.folder).tasks)
+        if learnt:
+            known = before is not None and _searched(before, evaluation)
+            found = before.contamination if before and known else builds.search(learnt, read_evaluated(folder).tasks)
             evaluation = replace(evaluation, contamination=found)
-        evaluation.write(work.model.folder)
+        evaluation.write(folder)
         done.append(evaluation)
     judging.compare(say)
     return done
@@ -293,9 +296,18 @@ def _version(results: Any, name: str) -> str | None:
 
 def _known(folder: Path) -> tuple[TaskResult, ...]:
     """The tasks that an earlier evaluation here has finished."""
-    if not (folder / EVALUATION).is_file():
-        return ()
-    return tuple(t for t in Evaluation.read(folder / EVALUATION).tasks if items_file(folder, t.task).is_file())
+    before = _before(folder)
+    return tuple(t for t in (before.tasks if before else ()) if items_file(folder, t.task).is_file())
+
+
+def _before(folder: Path) -> Evaluation | None:
+    return Evaluation.read(folder / EVALUATION) if (folder / EVALUATION).is_file() else None
+
+
+def _searched(before: Evaluation, now: Evaluation) -> bool:
+    """Whether all data of this model were searched for these items already."""
+    same = (before.model, [task.key for task in before.tasks]) == (now.model, [task.key for task in now.tasks])
+    return same and bool(before.contamination.checked) and not before.contamination.unchecked
 
 
 def _key(suite: LoadedSuite, task: harness.Task, identity: Any) -> str:
