@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,40 +15,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import load_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bezoar_data.api import load_pipeline
-from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.export.export import export_rows
-from bezoar_data.config.files.recipe import RandomModel
-from bezoar_data.config.problems import Place
-from bezoar_data.runs.row import content_hash
 from bezoar_data.steps.sources.load_conversations import LoadConversations
 from bezoar_data.steps.sources.load_rows import LoadRows
 from bezoar_data.training.data.rows import read_row
-from bezoar_data.training.data.template import IGNORED, Template, Unusable
-from bezoar_data.training.random_base import make_tokenizer
+from bezoar_data.training.data.template import IGNORED, Unusable
+from support.borders import Row, lines, publish, template
 from support.nasty import broken_texts, dialogues, is_unicode, same, says_nothing, texts, values
 
 LINEAGE = ("id", "content_hash", "seed_ids", "parent_ids", "_bezoar")
 QUESTION = {"prompt": "What floats?", "response": "Corks."}
 """One good row in each file: where no row can be used, that is an error."""
 TALK = [{"role": "user", "content": "What floats?"}, {"role": "assistant", "content": "Corks."}]
-
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-Row = Mapping[str, Any]
-
-
-def lines(rows: Sequence[Row]) -> bytes:
-    return "".join(
-        json.dumps(row, ensure_ascii=i % 2 == 0 or not is_unicode(row)) + "\n" for i, row in enumerate(rows)
-    ).encode()
 
 
 def table(rows: Sequence[Row]) -> bytes:
@@ -78,25 +57,6 @@ FORMATS: dict[str, Callable[[Sequence[Row]], bytes]] = {
     "csv": comma_separated,
     "parquet": table,
 }
-
-
-def publish(
-    folder: Path, name: str, steps: str, view: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], set[str]]:
-    """Run the steps: the rows as `datasets` reads them, the dropped ones, the columns of JSON text. Card and hashes
-    hold."""
-    (folder / "card.md").write_text(f"---\nbezoar: {{views: {view}}}\n---\n# {{{{ title }}}}\n")
-    (folder / "pipeline.yaml").write_text(f"name: {name}\nversion: 1\ncard: card.md\ntolerate: 1.0\nsteps:\n{steps}")
-    out = folder / "runs" / name
-    load_pipeline(folder / "pipeline.yaml", out=out).run(quiet=True)
-    assert check_dataset(out / "dataset") == []
-    rows = list(load_dataset(str(out / "dataset"), split="train", cache_dir=str(folder / "cache")))
-    lock = json.loads((out / "dataset" / "lock.json").read_text())
-    for row in rows:
-        assert row["content_hash"] == content_hash(row)
-    dropped = pq.read_table(out / "dropped.parquet").to_pylist()
-    assert Counter(row["reason"] for row in dropped) == Counter(lock["steps"][0]["dropped"])
-    return rows, dropped, set(lock["mixed_columns"])
 
 
 def as_published(value: Any, column: str, mixed: set[str]) -> Callable[[Any], bool]:
@@ -217,14 +177,6 @@ TRAINERS: dict[str, Callable[[Row], list[dict[str, str]]]] = {
     "trl": lambda row: row["messages"] if "messages" in row else [*row["prompt"], *row["completion"]],
 }
 """How these trainers read a row of theirs as a conversation."""
-
-
-@cache
-def template() -> Template:
-    tokenizer = make_tokenizer(RandomModel(vocab_size=400), [CHATML])
-    tokenizer.add_special_tokens({"eos_token": "<|im_end|>"})
-    tokenizer.chat_template = CHATML
-    return Template(tokenizer, CHATML, Place("recipe.yaml"))
 
 
 def check_learnt(view: Mapping[str, str], rows: Sequence[Row], talks: list[list[dict[str, str]]]) -> None:

@@ -118,6 +118,49 @@ def dialogues(draw: st.DrawFn) -> list[dict[str, str]]:
     return turns
 
 
+@st.composite
+def pairs(draw: st.DrawFn) -> dict[str, Any]:
+    """A pair as some set has it, of a question alone or of a dialogue, and as it is: `asked`, `better`, `worse`."""
+    asked = draw(st.one_of(dialogues().map(lambda turns: turns[:-1]), spoken.map(lambda text: [_said("user", text)])))
+    better, worse = draw(spoken), draw(broken_texts)
+    sides = {"chosen": [_said("assistant", better)], "rejected": [_said("assistant", worse)]}
+    wholes = {side: [*asked, *turns] for side, turns in sides.items()}
+    ways: list[dict[str, Any]] = [{"prompt": asked, **sides}, wholes, {"prompt": asked, **wholes}]
+    if len(asked) == 1:
+        ways += [{"prompt": asked[0]["content"], "chosen": better, "rejected": worse}]
+    row = draw(st.sampled_from(ways))
+    margin = draw(st.sampled_from([None, 0.5, 2, "1.25"]))
+    return {"row": row | ({"margin": margin} if margin else {}), "asked": asked, "better": better, "worse": worse}
+
+
+def _said(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": text}
+
+
+arguments = st.dictionaries(keys, values, max_size=3).filter(lambda value: is_unicode(value))
+functions = st.fixed_dictionaries({"name": spoken, "arguments": arguments.map(json.dumps) | texts})
+
+
+@st.composite
+def tool_dialogues(draw: st.DrawFn) -> dict[str, Any]:
+    """A dialogue in which tools are called, with their descriptions, in the inner form."""
+    turns: list[dict[str, Any]] = []
+    for _ in range(draw(st.integers(1, 2))):
+        turns.append(_said("user", draw(spoken)))
+        for _ in range(draw(st.integers(0, 2))):
+            calls = [{"type": "function", "function": one} for one in draw(st.lists(functions, min_size=1, max_size=2))]
+            told = [_said("tool", draw(texts)) for _ in calls]
+            if draw(st.booleans()):
+                for i, (call, answer) in enumerate(zip(calls, told, strict=True)):
+                    call["id"] = answer["tool_call_id"] = f"c{i}"
+            turns += [{**_said("assistant", draw(st.just("") | spoken)), "tool_calls": calls}, *told]
+        turns.append(_said("assistant", draw(spoken)))
+    if draw(st.integers(0, 4)) == 4:
+        turns[-1]["content"] = draw(broken_texts)
+    tools = draw(st.lists(st.fixed_dictionaries({"name": spoken, "parameters": arguments}), max_size=2))
+    return {"messages": turns, "tools": [{"type": "function", "function": tool} for tool in tools]}
+
+
 def is_unicode(value: Any) -> bool:
     return not regex.search(r"[\ud800-\udfff]", json.dumps(value, ensure_ascii=False))
 

@@ -193,7 +193,7 @@ class _Writing:
             done.leave_out(why.reason, why.detail)
             return None
         done.cut.update(cut)
-        return value
+        return _with_finite_numbers(value, done)
 
 
 def _is_demo(row: Mapping[str, Any]) -> bool:
@@ -205,8 +205,9 @@ def _is_demo(row: Mapping[str, Any]) -> bool:
 def _with_finite_numbers(value: dict[str, Any], done: Exported) -> dict[str, Any]:
     """JSON has no word for NaN and infinities: they are null, and counted."""
     for name, one in value.items():
-        if not _is_finite(one):
+        if type(one) is not str and not _is_finite(one):
             done.cut[f"{name}: NaN or infinite"] += 1
+            value = {**value, name: _finite(one)}
     return value
 
 
@@ -214,8 +215,14 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, Mapping):
-        return all(map(_is_finite, value.values()))
+        return all(type(one) is str or _is_finite(one) for one in value.values())
     return all(map(_is_finite, value)) if isinstance(value, list) else True
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list) else value if _is_finite(value) else None
 
 
 def _text_of(path: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -54,7 +55,10 @@ class Rows:
         self._file.write(b"[\n" if self._listed else b"")
 
     def add(self, value: Mapping[str, Any]) -> None:
-        line = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+        try:
+            line = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+        except TypeError:  # integers beyond 64 bits
+            line = json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":")).encode()
         self._file.write((b",\n" if self.count else b"") + line if self._listed else line + b"\n")
         self.count += 1
 
