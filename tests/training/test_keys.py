@@ -58,6 +58,32 @@ def test_evaluation_decides_where_the_best_step_is_kept():
     assert deciding("SFTConfig", {**best, "eval_steps": 2}) != deciding("SFTConfig", {**best, "eval_steps": 4})
 
 
+EIGHT: list[dict[str, Any]] = [
+    *({"use": "sft", "id": name, "card": card("lamini"), "split": {"rows": 8}} for name in ("a", "b", "c")),
+    {"use": "merge", "id": "abc"},
+    {"use": "sft", "id": "hh-sft", "card": card("lamini"), "split": {"rows": 8}},
+    {"use": "merge", "id": "sft"},
+    {"use": "dpo", "id": "hh-dpo", "card": card("hh-rlhf-dpo"), "split": {"rows": 8}},
+    {"use": "merge", "id": "dpo"},
+]
+"""The chain of `openbezoar.yaml`."""
+
+
+def test_a_change_of_stage_five_of_eight_gives_stages_five_on_other_keys(
+    recipe: Recipe, two_runs: Path, tmp_path: Path
+):
+    def keys(**fifth: Any) -> list[str]:
+        stages = [*EIGHT[:4], {**EIGHT[4], "training": fifth}, *EIGHT[5:]]
+        path = recipe(stages, training=TRAINING, quantisation=None)
+        return [planned.key for planned in prepared(path, two_runs, tmp_path / "out").stages]
+
+    as_written = keys()
+    assert len(set(as_written)) == 8
+    assert keys(logging_steps=3) == as_written
+    faster = keys(learning_rate=1e-4)
+    assert [i for i in range(8) if faster[i] != as_written[i]] == [4, 5, 6, 7]
+
+
 @pytest.fixture
 def out(recipe: Recipe, two_runs: Path, tmp_path: Path) -> tuple[Path, Callable[..., Any]]:
     """Three stages on a base in a folder, trained; and a function that prepares them again, with changes."""
@@ -86,6 +112,8 @@ def test_stages_that_stand_are_trained_again_for_a_reason_that_is_told(out: tupl
     assert left(ready) == ["two", "merge"]
     assert ready.stages[1].again == ("learning_rate: 0.0001, not 0.005",)
     assert ready.stages[2].again == ("'two', which it goes on from, is another",)
+    both = again([{**STAGES[0], "train_on": ["assistant", "user"]}, *STAGES[1:]])
+    assert both.stages[0].again == ("train_on: assistant, user, not assistant",)
 
     # Kept: the stage, and what it goes on from; the others go on from what stands.
     assert left(again(learning_rate=1e-4, keep=("two",))) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from bezoar_data import load_recipe
+from bezoar_data import load_pipeline, load_recipe
 from bezoar_data.config.errors import InputError
+from bezoar_data.reports.training_plan import plan_text
 from training.conftest import ALPACA, card
 
 SFT = {"use": "sft", "card": card("lamini"), "split": {"rows": 16}}
@@ -65,6 +67,8 @@ CASES = {
         ),
         "load_best_model_at_end", "load_best_model_at_end",
     ),
+    "DeepSpeed's ZeRO-3": (wrong(training={"deepspeed": "zero3.json"}), "deepspeed", "cannot be set"),
+    "an end of text that is no token": (wrong() | {"eos_token": "<stop>"}, "eos_token", "<stop>"),
     "a loss that TRL does not know": (
         wrong(stages=[SFT, {**DPO, "training": {"loss_type": ["sigmoyd"]}}]), "loss_type", "sigmoyd"
     ),
@@ -100,6 +104,54 @@ def test_a_right_recipe_is_planned_whole(plan: Callable[[dict[str, Any]], Any]):
     found = plan(quantised)
     assert [stage["id"] for stage in found["stages"]] == ["sft", "merge", "dpo"]
     assert not any("not checked" in warning for warning in found["warnings"])
+
+
+REFUSES = (
+    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    "<{{ m.role }}>{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def test_a_system_turn_that_the_template_refuses_is_merged_or_its_row_left_out_and_counted(tmp_path: Path):
+    def turns(*roles: str) -> dict[str, Any]:
+        return {"messages": [{"role": role, "content": f"{role} {i}"} for i, role in enumerate(roles)]}
+
+    first, late = turns("system", "user", "assistant"), turns("user", "assistant", "system", "user", "assistant")
+    rows = [first, late, *[turns("user", "assistant")] * 6]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "card.md").write_text("---\nbezoar: {views: {messages: {messages: messages}}}\n---\n# T\n")
+    step = "- {use: load_conversations, with: {path: rows.jsonl, licence: CC0-1.0}}"
+    (tmp_path / "talks.yaml").write_text(f"name: talks\nversion: 1\ncard: card.md\nsteps:\n  {step}\n")
+    load_pipeline(tmp_path / "talks.yaml", out=tmp_path / "runs" / "talks").run(quiet=True)
+    (tmp_path / "refuses.jinja").write_text(REFUSES)
+    stage = {"use": "sft", "card": "runs/talks/dataset/README.md", "split": {"rows": 8}}
+    (tmp_path / "recipe.yaml").write_text(json.dumps({**RIGHT, "template": "refuses.jinja", "stages": [stage]}))
+    found = load_recipe(tmp_path / "recipe.yaml", runs=tmp_path / "runs", out=tmp_path / "out").plan()
+    counted = found["stages"][0]["rows"]["train"]
+    assert (counted["rows"], counted["examples"], counted["left_out"]) == (8, 7, {"template: no system role": 1})
+    assert any("refuses a system message; here it stands at the start of the first" in w for w in found["warnings"])
+
+
+def test_without_the_libraries_the_rest_is_planned_and_what_was_not_checked_is_said(
+    plan: Callable[[dict[str, Any]], Any], monkeypatch: pytest.MonkeyPatch
+):
+    whole = plan(RIGHT)
+    for name in ("torch", "transformers", "trl", "peft"):
+        monkeypatch.setitem(sys.modules, name, None)  # it cannot be found, or imported
+    found = plan(RIGHT)
+    assert [(s["id"], s["use"], s["from"], s["card"]) for s in found["stages"]] == [
+        (s["id"], s["use"], s["from"], s["card"]) for s in whole["stages"]
+    ]
+    for stage, other in zip(found["stages"][::2], whole["stages"][::2], strict=True):
+        assert {k: v["rows"] for k, v in stage["rows"].items()} == {k: v["rows"] for k, v in other["rows"].items()}
+        assert stage["lock"] == other["lock"]
+    (said,) = found["warnings"]
+    assert said.startswith("not checked: tokens, steps, memory")
+    assert "training needs torch, transformers, peft, trl (pip install 'bezoar-data[train]')" in said
+    assert "16 rows, " in plan_text(found)
+    with pytest.raises(InputError, match="there is no card"):
+        plan(wrong(stages=[{**SFT, "card": "nowhere.md"}]))
 
 
 FAMILIES = ["LlamaConfig", "MistralConfig", "Qwen2Config", "Qwen3Config", "GemmaConfig", "Gemma2Config",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.runs.stage_record import trained_stage
 from training.conftest import HEAD, Recipe, card, trained
 
 STAGES: list[dict[str, Any]] = [
@@ -76,6 +77,15 @@ def test_samples_are_kept_and_shown_before_and_after(folders: tuple[Path, Path])
     assert "before and after `sft`" in text
     assert first["turns"][-1]["content"][:30] in text
     assert "before and after `dpo`" in (watched / "merge" / "README.md").read_text()
+
+
+def test_whole_prompts_of_rows_held_out_are_not_published(folders: tuple[Path, Path]):
+    stage = trained_stage(folders[0] / "sft")
+    assert (stage.path / "samples.jsonl").is_file()
+    published = {name: path.read_bytes() for name, path in stage.files().items()}
+    assert {"log.jsonl", "stage.json", "README.md"} <= set(published)
+    assert "samples.jsonl" not in published
+    assert all(len(text) <= 200 for one in stage.record.metrics["samples"] for text in one.values())
 
 
 def test_a_resumed_stage_has_each_sample_once(recipe: Recipe, two_runs: Path, tmp_path: Path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.cards.model_card.card import model_card
-from bezoar_data.reports.training_plan import plan_as_json
+from bezoar_data.reports.training_plan import plan_as_json, rows_as_json
 from bezoar_data.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -61,7 +61,15 @@ class Recipe:
 
     def plan(self) -> dict[str, Any]:
         """What `train` would do, as plain values: stages, rows, tokens, steps, and what is done already. Every stage's
-        trainer is built on a shrunken base. Raises `InputError` and `PolicyRefused`."""
+        trainer is built on a shrunken base. Without the libraries of training: stages and rows, and what was not
+        checked among the warnings. Raises `InputError` and `PolicyRefused`."""
+        from bezoar_data.training.train import missing_libraries, read_recipe
+
+        if missing := missing_libraries():
+            read = read_recipe(
+                self.path, runs=self.runs, out=self.out, commercial=commercial_use, instead=self.instead
+            )
+            return rows_as_json(read, missing)
         return plan_as_json(self.tried(self.prepare(), elsewhere=True))
 
     def tried(self, prepared: Prepared, *, elsewhere: bool) -> Prepared:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
-from bezoar_data.reports.training_plan import plan_as_json, plan_text
+from bezoar_data.reports.training_plan import plan_text
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.launcher import write_launcher
 from bezoar_data.training.stages import registry
@@ -65,8 +65,8 @@ def train(
         return
     loaded = bezoar_data.load_recipe(recipe, runs=runs, out=out, keep=keep or ())
     if plan:
-        prepared = loaded.tried(loaded.prepare(), elsewhere=True)
-        typer.echo(json.dumps(plan_as_json(prepared), ensure_ascii=False) if as_json else plan_text(prepared))
+        found = loaded.plan()
+        typer.echo(json.dumps(found, ensure_ascii=False) if as_json else plan_text(found))
         return
     trained = loaded.train(quiet=as_json)
     if not is_first():

@@ -21,6 +21,9 @@ STAGE_FILE = "stage.json"
 CARD = "README.md"
 ADAPTER = "adapter_config.json"
 
+SAMPLES = "samples.jsonl"
+"""What the model said while it was trained. It stays here: it holds whole prompts of rows that are held out."""
+
 _BESIDE = (CARD, STAGE_FILE, "loss.svg", "loss.png")
 """What stands beside the files that `stage.json` names."""
 
@@ -44,6 +47,10 @@ class StageData:
     """Rows of the split that `where` or `rows` left out."""
     rows: Mapping[str, Mapping[str, Any]]
     """Of `train` and `validation`: rows, examples, tokens, and what was cut or left out."""
+    train_on: tuple[str, ...] = ("assistant",)
+    """The roles whose turns are learnt."""
+    reasoning: str = "keep"
+    """Whether the reasoning before replies is learnt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +121,7 @@ class TrainedStage:
 
     def files(self) -> dict[str, Path]:
         """What is published, by name: what the stage left, and nothing that somebody has put there since."""
-        names = {*_BESIDE, *(name for name in self.record.files if Path(name).name == name)}
+        names = {*_BESIDE, *(name for name in self.record.files if Path(name).name == name)} - {SAMPLES}
         return {name: self.path / name for name in sorted(names) if (self.path / name).is_file()}
 
 

@@ -159,6 +159,9 @@ def changes(
         yield "the quantisation"
     if record.data.lock != training.card.lock:
         yield f"the data: build {training.card.lock[:16]}, not {record.data.lock[:16]}"
+    before = {"train_on": ", ".join(record.data.train_on), "reasoning": record.data.reasoning}
+    now = {"train_on": ", ".join(training.rows.train_on), "reasoning": recipe.file.reasoning}
+    yield from _differing(before, now)
     yield from _differing(_versions(record.software), _versions(_installed()))
 
 

@@ -18,6 +18,17 @@ from bezoar_data.training.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRecipe:
+    """A recipe that its policy allows, with the rows of its cards: what is known without the libraries of training."""
+
+    recipe: LoadedRecipe
+    folder: TrainingFolder
+    cards: Mapping[int, StageCard]
+    """Of each stage that trains, by its index; and its rows."""
+    rows: Mapping[int, StageRows]
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedTraining:
     """What a stage that trains learns from, and how."""
 

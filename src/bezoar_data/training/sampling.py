@@ -15,13 +15,15 @@ from typing import Any
 from bezoar_data.config.files.recipe import Samples
 from bezoar_data.config.sanitize import printable
 from bezoar_data.runs.conversations.turns import Turns
+from bezoar_data.runs.stage_record import SAMPLES
 from bezoar_data.training.data.examples import StageRows
 from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import Template, Unusable
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.progress import Progress
 
-SAMPLES = "samples.jsonl"
+_SHOWN = 200
+"""Characters of a prompt or an answer in a stage's record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,18 @@ def read_samples(folder: Path) -> list[dict[str, Any]]:
 
 
 def before_and_after(folder: Path) -> list[dict[str, str]]:
-    """Of each prompt what was said first and last, and the last turn before it."""
+    """Of each prompt what was said first and last, and the last turn before it; cut, as they are published."""
     samples = read_samples(folder)
     ends = [[one for one in samples if one["step"] == samples[at]["step"]] for at in (0, -1)] if samples else [[], []]
     return [
-        {"prompt": first["turns"][-1]["content"], "before": first["answer"], "after": last["answer"]}
+        {
+            name: text[:_SHOWN]
+            for name, text in (
+                ("prompt", first["turns"][-1]["content"]),
+                ("before", first["answer"]),
+                ("after", last["answer"]),
+            )
+        }
         for first, last in zip(*ends, strict=True)
     ]
 

@@ -44,7 +44,7 @@ def stage_record(
         policy=file.policy.model_dump(mode="json"),
         base=describe_base(recipe),
         base_lineage=_base_lineage(recipe, planned, before),
-        data=_data(training) if training else None,
+        data=_data(training, file.reasoning) if training else None,
         settings=dict(training.settings.given) if training else None,
         notes=training.settings.notes if training else (),
         adapter=training.adapter if training else None,
@@ -73,7 +73,7 @@ def _base_lineage(recipe: LoadedRecipe, planned: PlannedStage, before: StageReco
     return before.base_lineage if before.base_lineage is not None else {"stage": before.stage}
 
 
-def _data(training: PlannedTraining) -> StageData:
+def _data(training: PlannedTraining, reasoning: str) -> StageData:
     card = training.card
     licence = card.own.get("licence") or {}
     return StageData(
@@ -91,4 +91,6 @@ def _data(training: PlannedTraining) -> StageData:
         **card.stage.model_dump(mode="json", include={"split", "view"}),
         passed_over=training.rows.passed_over,
         rows={side: counted.as_json() for side, counted in training.examples.counts.items()},
+        train_on=training.rows.train_on,
+        reasoning=reasoning,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.recipe import LoadedRecipe
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.stage_record import StageRecord
-from bezoar_data.training.bases import base_key, check_base, source
+from bezoar_data.training.bases import base_key, check_base, commit_of, is_folder, source
 from bezoar_data.training.chain import Describe, run_chain
 from bezoar_data.training.data.datasets import StageCard, find_cards, read_rows, seeds_on_both_sides
 from bezoar_data.training.data.examples import StageRows, make_examples
@@ -26,7 +27,7 @@ from bezoar_data.training.folder import TrainingFolder
 from bezoar_data.training.instead import Instead
 from bezoar_data.training.keys import other_versions, plan_stages
 from bezoar_data.training.models import load_tokenizer
-from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared
+from bezoar_data.training.planned import PlannedStage, PlannedTraining, Prepared, ReadRecipe
 from bezoar_data.training.policy import Commercial, enforce_policy
 from bezoar_data.training.progress import Progress
 from bezoar_data.training.random_base import make_tokenizer
@@ -35,6 +36,7 @@ from bezoar_data.training.settings import adapter_settings, fit, setting_place, 
 from bezoar_data.training.stages.base import TrainingKind
 from bezoar_data.training.stages.registry import load_recipe, stage_kinds
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _OTHERWISE = "in a history the template writes them otherwise than a model says them"
 
 
@@ -66,21 +68,34 @@ def prepare(
 
     Raises `InputError` and `PolicyRefused`, each with everything found.
     """
-    instead = instead or Instead()
-    recipe = instead.of(load_recipe(path))
-    cards = find_cards(recipe, runs, instead.built)
-    enforce_policy(recipe, cards.values(), commercial)
-    rows = {i: read_rows(recipe, card) for i, card in cards.items()}
+    read = read_recipe(path, runs=runs, out=out, commercial=commercial, instead=instead)
+    recipe, folder, cards, rows = read.recipe, read.folder, read.cards, read.rows
     _need_libraries()
-    folder = TrainingFolder(out or Path("trained") / recipe.file.name)
     check_base(recipe)
     template = _template(recipe, rows)
     estimator = Estimator(recipe, folder.path.parent)
     base = base_key(recipe, template.tokenizer)
     trainings = _trainings(recipe, cards, rows, template, estimator)
     stages = plan_stages(recipe, folder, template, trainings, base, keep)
-    warnings = (*_warnings(template, stages), *_other_versions(folder, stages))
+    warnings = (*_not_pinned(recipe), *_warnings(template, stages), *_other_versions(folder, stages))
     return Prepared(recipe, folder, template, stages, base, estimator.model_config, warnings)
+
+
+def read_recipe(
+    path: Path, *, runs: Path, out: Path | None, commercial: Commercial, instead: Instead | None = None
+) -> ReadRecipe:
+    """Check a recipe, its policy and its data. Raises `InputError` and `PolicyRefused`."""
+    instead = instead or Instead()
+    recipe = instead.of(load_recipe(path))
+    cards = find_cards(recipe, runs, instead.built)
+    enforce_policy(recipe, cards.values(), commercial)
+    rows = {i: read_rows(recipe, card) for i, card in cards.items()}
+    return ReadRecipe(recipe, TrainingFolder(out or Path("trained") / recipe.file.name), cards, rows)
+
+
+def missing_libraries() -> list[str]:
+    """The packages that training needs and that are not installed."""
+    return [name for name in ("torch", "transformers", "peft", "trl", "matplotlib") if find_spec(name) is None]
 
 
 def train(prepared: Prepared, progress: Progress, describe: Describe) -> Trained:
@@ -94,8 +109,7 @@ def train(prepared: Prepared, progress: Progress, describe: Describe) -> Trained
 
 
 def _need_libraries() -> None:
-    missing = [name for name in ("torch", "transformers", "peft", "trl", "matplotlib") if find_spec(name) is None]
-    if missing:
+    if missing := missing_libraries():
         message = f"training needs {', '.join(missing)}"
         raise InputError(Problem("missing-library", message, hint="pip install 'bezoar-data[train]'"))
     _silence_libraries()
@@ -218,6 +232,16 @@ def _warnings(template: Template, stages: list[PlannedStage]) -> Iterator[str]:
         shared = sum(1 for _ in seeds_on_both_sides(planned.training.rows))
         if shared:
             yield f"{planned.stage.id}: rows of {shared:,} seeds stand on both sides of the dataset's own splits"
+
+
+def _not_pinned(recipe: LoadedRecipe) -> Iterator[str]:
+    """A base of which the Hub may have another tomorrow, be it another README: its commit is in every key."""
+    base = recipe.file.base
+    if base.model is None or is_folder(base.model) or _COMMIT.fullmatch(base.revision or ""):
+        return
+    now = commit_of(base.model, base.revision)
+    pin = f"say 'revision: {now}'" if now else "say 'revision:' with the hash of a commit"
+    yield f"the base is not pinned: any change of its repository on the Hub trains all stages anew; {pin}"
 
 
 def _other_versions(folder: TrainingFolder, stages: list[PlannedStage]) -> Iterator[str]:

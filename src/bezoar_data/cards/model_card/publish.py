@@ -11,13 +11,13 @@ from typing import Any
 from bezoar_data.cards.hub.upload import RepoContents
 from bezoar_data.cards.model_card.card import hub_base
 from bezoar_data.config.files.card import load_card, parse_card
-from bezoar_data.runs.stage_record import ADAPTER, CARD, TrainedStage
+from bezoar_data.runs.stage_record import ADAPTER, CARD, SAMPLES, TrainedStage
 
 RESULTS = ".eval_results/bezoar-data-"
 """How the files begin that we write there: others may have put theirs beside them."""
 _WEIGHTS = (".safetensors", ".safetensors.index.json")
-_ONCE = (ADAPTER, "config.json", "generation_config.json", "log.jsonl", "loss.svg", "loss.png")
-"""What an adapter has and a merged model has not, or the other way round."""
+_ONCE = (ADAPTER, "config.json", "generation_config.json", "log.jsonl", "loss.svg", "loss.png", SAMPLES)
+"""What an adapter has and a merged model has not, or the other way round; and what earlier versions published."""
 _SCORES = ("evaluation/", RESULTS)
 _HEADING, _BEFORE = "## Evaluation", ("## Licence", "## How to use it")
 

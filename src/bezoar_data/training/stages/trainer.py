@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
+from bezoar_data.runs.stage_record import SAMPLES
 from bezoar_data.training.data.packing import Example
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.ends import fit_embeddings, new_rows, read_bias, set_ends
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.folder import last_checkpoint
 from bezoar_data.training.models import load_adapter, load_weights, new_adapter, quantisation_of
-from bezoar_data.training.sampling import SAMPLES, before_and_after
+from bezoar_data.training.sampling import before_and_after
 from bezoar_data.training.stages.base import Done, TrainingJob, TrainingKind
 
 if TYPE_CHECKING:
