@@ -66,9 +66,7 @@ class Recipe:
         from bezoar_data.training.train import missing_libraries, read_recipe
 
         if missing := missing_libraries():
-            read = read_recipe(
-                self.path, runs=self.runs, out=self.out, commercial=commercial_use, instead=self.instead
-            )
+            read = read_recipe(self.path, runs=self.runs, out=self.out, commercial=commercial_use, instead=self.instead)
             return rows_as_json(read, missing)
         return plan_as_json(self.tried(self.prepare(), elsewhere=True))
 
