@@ -12,6 +12,7 @@ from bezoar_data.config.errors import PolicyRefused
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.chain import Chain, read_point
 from bezoar_data.evaluation.of_stage import scores_of
+from bezoar_data.evaluation.people import people_of
 from bezoar_data.evaluation.record import EVALUATION
 from bezoar_data.llms.redact import redact
 from bezoar_data.reports.scores.card import card_section, result_files
@@ -35,8 +36,9 @@ def scored(
     Raises `InputError` for an evaluation that is named and is not the stage's, `PolicyRefused` for one with a key in
     its text.
     """
-    found = scores_of(stage, folders)
-    if not found.chains:
+    folders = tuple(folders)
+    found, people = scores_of(stage, folders), tuple(people_of(stage.key, folders))
+    if not found.chains and not people:
         return contents, found.refused
     files: dict[str, Path | bytes] = {}
     for chain in found.chains:
@@ -48,5 +50,5 @@ def scored(
         files |= {file: record, picture: draw(chain, "png")}
     source = f"{hub().endpoint}/{repo}/tree/main/evaluation"
     files |= result_entries(found.chains, source)
-    index = model_index(repo.rpartition("/")[2], found.chains)
-    return with_scores(contents, card_section(found.chains), index, files), found.refused
+    index = model_index(repo.rpartition("/")[2], found.chains) if found.chains else []
+    return with_scores(contents, card_section(found.chains, people), index, files), found.refused

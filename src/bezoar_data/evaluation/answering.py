@@ -72,7 +72,8 @@ def name_in(path: Path) -> str:
     """The model that the file's answers are of, as `generate` names it; else the file's own name. Raises
     `InputError`."""
     names = {str(line["model"]) for line in _lines(path) if line.get("model")}
-    return names.pop() if len(names) == 1 else path.stem
+    # A model's path on this machine is private.
+    return names.pop().rpartition("/")[2] or path.stem if len(names) == 1 else path.stem
 
 
 def turns_of(line: Mapping[str, Any]) -> Turns:

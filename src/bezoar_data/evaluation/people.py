@@ -9,7 +9,7 @@ which is better, in five levels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -242,20 +242,32 @@ def compare_people(pairs: Pairs, judgments: Sequence[Judgment]) -> Compared | No
 
 def people_on(folder: Path, first: Path, second: Path) -> Compared | None:
     """What people said of two evaluated models, by the folders of their evaluations. Raises `InputError`."""
-    pairs, people = Pairs.read(folder / PAIRS), People.read(folder / PEOPLE)
-    judgments = people.judgments
+    pairs, judgments = _read(folder)
     if _is(pairs.sides[0], second) and _is(pairs.sides[1], first):
-        pairs, judgments = (
-            _turned(pairs),
-            tuple(
-                replace(one, acceptable=(one.acceptable[1], one.acceptable[0]), level=-one.level) for one in judgments
-            ),
-        )
+        pairs, judgments = _turned(pairs, judgments)
     elif not (_is(pairs.sides[0], first) and _is(pairs.sides[1], second)):
         names = " and ".join(side.name for side in pairs.sides)
         message = f"people compared {names}, which are not the models of {first} and {second}"
         raise InputError(Problem("other-models", message, Place(str(folder))))
     return compare_people(pairs, judgments)
+
+
+def people_of(stage: str, folders: Iterable[Path]) -> Iterator[Compared]:
+    """What people said of a stage, by its key, against others: every comparison in these folders that was pulled."""
+    for file in sorted({file for folder in folders for file in folder.glob(f"**/{PEOPLE}")}):
+        try:
+            pairs, judgments = _read(file.parent)
+        except InputError:
+            continue
+        keys = [side.model.stage if side.model is not None else None for side in pairs.sides]
+        if keys[0] == stage:
+            pairs, judgments = _turned(pairs, judgments)
+        if stage in keys and (found := compare_people(pairs, judgments)) is not None:
+            yield found
+
+
+def _read(folder: Path) -> tuple[Pairs, tuple[Judgment, ...]]:
+    return Pairs.read(folder / PAIRS), People.read(folder / PEOPLE).judgments
 
 
 def _is(side: Side, folder: Path) -> bool:
@@ -267,11 +279,12 @@ def _is(side: Side, folder: Path) -> bool:
     return replace(side.model, trained_on=()) == replace(found, trained_on=())
 
 
-def _turned(pairs: Pairs) -> Pairs:
+def _turned(pairs: Pairs, judgments: Sequence[Judgment]) -> tuple[Pairs, tuple[Judgment, ...]]:
     """The same with the models the other way round."""
     made = (replace(one, first=one.second, second=one.first, swapped=not one.swapped) for one in pairs.pairs)
     judge: dict[str, Choice] = {pair: _OTHER[choice] for pair, choice in pairs.judge.items()}
-    return replace(pairs, sides=(pairs.sides[1], pairs.sides[0]), pairs=tuple(made), judge=judge)
+    said = (replace(one, acceptable=(one.acceptable[1], one.acceptable[0]), level=-one.level) for one in judgments)
+    return replace(pairs, sides=(pairs.sides[1], pairs.sides[0]), pairs=tuple(made), judge=judge), tuple(said)
 
 
 _OTHER: Mapping[Choice, Choice] = {"a": "b", "b": "a", "tie": "tie"}

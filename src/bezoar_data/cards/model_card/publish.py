@@ -48,7 +48,7 @@ def with_scores(
     """The same with what the stage scored: a section of the card, its key `model-index`, and files beside it."""
     given = contents.files[CARD]
     text = given.decode() if isinstance(given, bytes) else given.read_text("utf-8")
-    card = parse_card(text, CARD).edited({"model-index": index})
+    card = parse_card(text, CARD).edited({"model-index": index} if index else {})
     front, body = card.text[: -len(card.body)] if card.body else card.text, _with_section(card.body, section)
     return replace(contents, files={**contents.files, **files, CARD: (front + body).encode()})
 

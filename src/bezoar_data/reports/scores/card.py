@@ -8,25 +8,29 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import bezoar_data.cards.sections.markdown as md
+from bezoar_data.evaluation.mt_bench.record import judged_results
 from bezoar_data.reports.scores.figures import NONE, difference, items_of, metric, part, verdict, with_interval
+from bezoar_data.reports.scores.preferred import by_judges, by_people
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.chain import Chain, Row
+    from bezoar_data.evaluation.mt_bench.record import Pairs
+    from bezoar_data.evaluation.people import Compared
     from bezoar_data.evaluation.record import Contaminated, TaskResult
 
 _HASH = 16
 """Digits of a hash that are shown."""
 
 
-def card_section(chains: Sequence[Chain]) -> str:
+def card_section(chains: Sequence[Chain], people: Sequence[Compared] = ()) -> str:
     """What stands under the heading "Evaluation": Markdown, the same for the same evaluations."""
-    parts = [
+    scores = [
         "Scores stand by task, and by facet where its tasks are alike; no average over all of them is given, as none "
         "tells what data did. In brackets are 95 % intervals. Models are compared on the same items, p corrected for "
         "the number of tasks (Holm): tied says that no difference was shown, not that there is none.",
         *(text for chain in chains for text in _suite(chain)),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join([*(scores if chains else ()), *by_people(people)])
 
 
 def result_files(chain: Chain) -> tuple[str, str]:
@@ -51,8 +55,15 @@ def _suite(chain: Chain) -> Iterator[str]:
     if len(chain.points) == 1:
         yield "Its base was not evaluated on this suite: what the training changed is not known."
     yield from _judges(record.tasks)
+    yield from by_judges(_compared_by_judges(chain))
     yield from _contamination(chain)
     yield "\n".join(_sources(record.tasks))
+
+
+def _compared_by_judges(chain: Chain) -> list[Pairs]:
+    """Where judges compared the last model with others of the chain."""
+    _, pairs = judged_results(chain.last.folder.parent, [point.record for point in chain.points])
+    return [pair for pair in pairs if pair.second == chain.last.name]
 
 
 def _facets(chain: Chain) -> str:
