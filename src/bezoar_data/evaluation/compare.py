@@ -7,12 +7,13 @@ what data did (Wang et al. 2023, arXiv 2306.04751).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.evaluation.items import Evaluated, TaskItems
+from bezoar_data.evaluation.record import Judged
 from bezoar_data.measures.paired import (
     ALPHA,
     DISCORDANT,
@@ -66,12 +67,15 @@ class Comparison:
     """Tasks that one model alone was evaluated on."""
     exact: bool
     """Whether McNemar's test was the exact one, and not its mid-p value."""
+    judged: tuple[tuple[str, Judged], ...] = ()
+    """Of each model and task that a judge scored, who did."""
 
     def as_json(self) -> dict[str, Any]:
         return {
             "first": self.first, "second": self.second, "tasks": [t.as_json() for t in self.tasks],
             "facets": [f.as_json() for f in self.facets], "leaked": [one.as_json() for one in self.leaked],
             "missing": list(self.missing), "alpha": round(ALPHA, 4),
+            "judged": [{"model": name, **asdict(one)} for name, one in self.judged],
         }  # fmt: skip
 
 
@@ -89,9 +93,15 @@ def compare(first: Evaluated, second: Evaluated, *, exact: bool = False, metrics
         {name: (pair.metric, pair.difference(exact), pair.sign, pair.unpaired) for name, pair in pairs.items()}
     )
     missing = sorted(first.tasks.keys() ^ second.tasks.keys())
-    return Comparison(
-        first.name, second.name, tasks, _facets(pairs, exact), _leaked(pairs, exact), tuple(missing), exact
+    # A second judge's ratings may be what is compared: their names are in the metrics.
+    judged = tuple(
+        (one.name, judge)
+        for one in (first, second)
+        for name, pair in pairs.items()
+        if (judge := one.tasks[name].judged) is not None and judge.judge in pair.metric
     )
+    facets, leaked = _facets(pairs, exact), _leaked(pairs, exact)
+    return Comparison(first.name, second.name, tasks, facets, leaked, tuple(missing), exact, judged)
 
 
 @dataclass(frozen=True, slots=True)

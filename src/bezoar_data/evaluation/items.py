@@ -11,7 +11,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.harness import items_of, means, metrics_of
-from bezoar_data.evaluation.record import EVALUATION, Evaluation, items_file
+from bezoar_data.evaluation.record import EVALUATION, Evaluation, Judged, items_file
 
 _SAMPLES = "samples_*.jsonl"
 
@@ -31,6 +31,8 @@ class TaskItems:
     prompts: Mapping[str, str]
     questions: Mapping[str, str]
     """What each item asks, without the examples before it; empty for the harness's own output."""
+    judged: Judged | None = None
+    """Who scored them, where a model did."""
     flagged: frozenset[str] = frozenset()
     """Items that stand in the data that the model was trained on."""
 
@@ -52,7 +54,7 @@ def read_evaluated(folder: Path) -> Evaluated:
         tasks = {}
         for task in record.tasks:
             flagged = record.contamination.tasks.get(task.task)
-            items = _ours(folder, task)
+            items = replace(_ours(folder, task), judged=task.judged)
             tasks[task.task] = replace(items, flagged=frozenset(flagged.items)) if flagged is not None else items
         return Evaluated(record.model.name, folder, tasks)
     files = sorted(folder.rglob(_SAMPLES)) if folder.is_dir() else []

@@ -68,6 +68,10 @@ class Judged:
     """The day of its verdicts: a judge behind an API is not the same for ever."""
     references: str | None
     """The SHA-256 of the reference answers that it was shown; None where it had none."""
+    prompts: str | None = None
+    """The SHA-256 of what it was asked with."""
+    unreadable: int = 0
+    """Verdicts that could not be read: they are in no figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.reports.table import Table, rendered
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.compare import Compared, Comparison
-    from bezoar_data.evaluation.record import Contaminated, Evaluation, TaskResult
+    from bezoar_data.evaluation.record import Contaminated, Evaluation, Judged, TaskResult
 
 
 def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False) -> str:
@@ -60,7 +60,7 @@ def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:
     if comparison.leaked:
         lines += ["", "Leaked items stand in the training data of either model, clean ones do not:", ""]
         lines += [*rendered(_table(comparison.leaked, comparison), markdown), "", *_inflated(comparison)]
-    lines += ["", *_remarks(comparison)]
+    lines += ["", *judged_lines(comparison.judged), *_remarks(comparison)]
     return "\n".join(lines)
 
 
@@ -130,6 +130,22 @@ def unanswered_lines(evaluations: Sequence[Evaluation]) -> Iterator[str]:
                 why = ", ".join(f"{reason} {count:,}" for reason, count in task.unanswered.items())
                 count = sum(task.unanswered.values())
                 yield f"\n{one.model.name}, {task.task}: {count:,} questions got no answer and count as wrong ({why})"
+
+
+def judged_lines(found: Iterable[tuple[str, Judged]]) -> Iterator[str]:
+    """Who judged, when and with what, of models and the judges of their tasks; and how often that could not be read."""
+    unreadable: dict[tuple[str, str, str | None, str | None], dict[str, int]] = {}
+    for model, one in found:
+        # All turns together are a task too, so the most of one task is the count of all.
+        counts = unreadable.setdefault((one.judge, one.date, one.prompts, one.references), {})
+        counts[model] = max(counts.get(model, 0), one.unreadable)
+    for (judge, date, prompts, references), counts in unreadable.items():
+        files = [
+            f"{name} {sha[:12] if sha else 'none'}" for name, sha in (("prompts", prompts), ("references", references))
+        ]
+        failed = ", ".join(f"{count:,} of {model}" for model, count in counts.items() if count)
+        told = f" Verdicts that could not be read and are left out: {failed}." if failed else ""
+        yield f"Judged by {judge}, {date}, and not by the harness; {', '.join(files)}.{told}"
 
 
 def contamination_lines(evaluations: Sequence[Evaluation]) -> Iterator[str]:

@@ -106,8 +106,9 @@ def _source(setting: Setting, judge: str, date: str) -> str:
 def _answers(rated: Sequence[Grades]) -> Iterator[str]:
     lines = [
         f"{one.model}: answers of {one.characters:,.0f} characters and {one.unique_words:,.0f} different words."
+        + (f" {one.empty_answers:,} are empty." if one.empty_answers else "")
         + (f" Its context left {one.short_of_room:,} of them less room than wanted." if one.short_of_room else "")
-        + (f" It did not hold the beginning of {one.cut_prompts:,} prompts." if one.cut_prompts else "")
+        + (f" Its context did not hold the beginning of {one.cut_prompts:,} prompts." if one.cut_prompts else "")
         for one in rated
     ]
     yield "\n".join(lines)

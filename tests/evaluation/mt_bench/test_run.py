@@ -148,6 +148,8 @@ def test_scores_are_tasks_that_compare_pairs(judged: Judged) -> None:
     assert first["metrics"]["rating,strict"]["value"] == 5.0
     assert first["metrics"]["unreadable,strict"]["value"] == 0.0
     assert [task["facet"] for task in base["tasks"][1:]] == list(CATEGORIES)
+    told = bezoar("compare", judged.folder / "base", judged.folder / "adapter").out
+    assert f"Judged by strict, {first['judged']['date']}, and not by the harness; prompts fd283293406d, " in told
     found = compare(read_evaluated(judged.folder / "base"), read_evaluated(judged.folder / "adapter"))
     assert [(one.found.items, one.found.groups, one.word) for one in found.tasks] == [
         (160, 80, "tied"), *[(20, 10, "tied")] * 8
@@ -196,7 +198,15 @@ def test_a_judge_that_fails_the_format_is_told_in_the_first_line(judged: Judged,
     assert lines[1].startswith("Judge sloppy, 20")
     for name in ("questions", "prompts", "references"):
         assert f"{name} " in lines[1]
-    grades = Grades.read(judged.folder.parent.parent / "base" / "mt" / "base" / "judged" / "mt-bench.json")
+    alone = judged.folder.parent.parent / "base" / "mt" / "base"
+    told = bezoar("compare", alone, alone).out
+    assert "Verdicts that could not be read and are left out: 32 of base." in told
+    both = bezoar("compare", judged.folder / "base", alone)
+    assert both.code == 0  # the second judge there is the one here
+    other = bezoar("compare", alone, judged.folder / "adapter")
+    assert other.code == 2
+    assert "adapter has no scores 'rating,sloppy' of each item of 'mt-bench'" in other.err
+    grades = Grades.read(alone / "judged" / "mt-bench.json")
     rates = grades.judges[0]
     assert rates.unreadable == {"published": 32, "strict": 32}
     # It says one more than the other, but 10 for 10: of 2, 3, 4, 5, 7, 8, 9, 10 the mean is 6, and of these 6.875.

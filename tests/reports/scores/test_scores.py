@@ -85,7 +85,7 @@ def test_the_card_says_what_was_measured_and_how_it_differs_from_the_base(files:
     assert row[7].startswith("+0.")
     (rating,) = cells(card, "| – | `mt-bench`")
     assert rating[-1] in ("tied", "better", "worse")
-    assert "| `mt-bench` | `openai:gpt-4o` | 2026-11-30 | `cccccccccccccccc` |" in card
+    assert "| `mt-bench` | `openai:gpt-4o` | 2026-11-30 | none | `cccccccccccccccc` | 0 |" in card
     assert "by the LM Evaluation Harness (lm\\_eval) 0.4.13" in card
     assert "SHA-256 of test `aaaaaaaaaaaaaaaa`" in card
     assert "`openai/gsm8k`, `main`, split `test`, commit `eeeeeeeeeeeeeeee`" in card
@@ -240,7 +240,7 @@ def test_a_page_shows_every_model_and_loads_nothing(trained: TrainedStage) -> No
     assert all(f">{name}<" in svg for name in ("base", "s0", "s1", "knowledge", "reasoning: gsm8k"))
     assert '<th class="number">s0</th>' in page
     assert "10 of 200 items (5.0%) stand in its training data, orca.md (10)" in page
-    assert "Judged by openai:gpt-4o, 2026-11-30, and not by the harness." in page
+    assert "Judged by openai:gpt-4o, 2026-11-30, and not by the harness; prompts none, references cccccccccccc." in page
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
 
 

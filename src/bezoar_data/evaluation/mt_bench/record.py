@@ -89,6 +89,8 @@ class Grades(Record):
     characters: float
     """The mean length of an answer."""
     unique_words: float
+    empty_answers: int
+    """Answers without a word, of which a judge was told all the same."""
     short_of_room: int
     """Answers that the model's context left fewer tokens than wanted."""
     cut_prompts: int

@@ -38,6 +38,7 @@ from bezoar_data.evaluation.record import Evaluation, Judged, TaskResult, items_
 from bezoar_data.evaluation.targets import Target, has_template
 from bezoar_data.measures.paired import clustered_error
 from bezoar_data.measures.preferences import size_of
+from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.folder import write_json
 
 Say = Callable[[str], None]
@@ -213,6 +214,7 @@ def grade(task: JudgedTask, model: Answering, answers: Answers, judges: Sequence
         agreement=ratings_agree(verdicts[0], verdicts[1], task.reading) if len(judges) > 1 else None,
         characters=sum(size.characters for size in sizes) / len(sizes),
         unique_words=sum(size.unique or 0 for size in sizes) / len(sizes),
+        empty_answers=sum(is_blank(given.text) for given in answers.values()),
         short_of_room=sum(given.room < task.max_tokens for given in answers.values()),
         cut_prompts=sum(given.cut for given in answers.values()),
     )
@@ -296,7 +298,13 @@ def _results(
             version=None,
             data=dict(task.setting.files),
             seconds=seconds,
-            judged=Judged(judge=judge, date=date, references=task.files.hashes.get("references")),
+            judged=Judged(
+                judge=judge,
+                date=date,
+                references=task.files.hashes.get("references"),
+                prompts=task.files.hashes["prompts"],
+                unreadable=len(some[judge]) - len(scores[first]),
+            ),
         )
 
 

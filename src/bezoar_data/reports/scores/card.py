@@ -110,7 +110,8 @@ def _judges(tasks: Sequence[TaskResult]) -> Iterator[str]:
             md.code(task.task),
             md.code(task.judged.judge),
             md.text(task.judged.date),
-            md.code(task.judged.references[:_HASH]) if task.judged.references else "none",
+            *(md.code(sha[:_HASH]) if sha else "none" for sha in (task.judged.prompts, task.judged.references)),
+            f"{task.judged.unreadable:,}",
         )
         for task in tasks
         if task.judged is not None
@@ -120,7 +121,7 @@ def _judges(tasks: Sequence[TaskResult]) -> Iterator[str]:
             "Not by the harness: a model judged these answers. Another one, or this one on another day, may say "
             "something else."
         )
-        yield md.table(("Task", "Judge", "Date", "References, SHA-256"), rows)
+        yield md.table(("Task", "Judge", "Date", "Prompts, SHA-256", "References, SHA-256", "Unreadable"), rows)
 
 
 def _contamination(chain: Chain) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bezoar_data.reports.evaluation import contamination_lines, unanswered_lines
+from bezoar_data.reports.evaluation import contamination_lines, judged_lines, unanswered_lines
 from bezoar_data.reports.page import Html, element, page, picture, table
 from bezoar_data.reports.scores.figures import difference, items_of, metric, verdict, with_interval
 from bezoar_data.reports.scores.picture import draw
@@ -33,8 +33,8 @@ def _content(chain: Chain) -> Iterator[Html]:
         yield _table(chain, chain.facets, "facet")
     yield element("h2", "By task")
     yield _table(chain, chain.tasks, "task")
-    judges = dict.fromkeys((one.judge, one.date) for task in record.tasks if (one := task.judged) is not None)
-    yield from (element("p", f"Judged by {judge}, {date}, and not by the harness.") for judge, date in judges)
+    judged = [(p.name, one) for p in chain.points for task in p.record.tasks if (one := task.judged) is not None]
+    yield from (element("p", line) for line in judged_lines(judged))
     yield element("p", "There is no average over all tasks: none tells what data did.", classes="dim")
     records = [point.record for point in chain.points]
     yield from (element("p", line.strip(), classes="bad") for line in unanswered_lines(records))
