@@ -100,7 +100,11 @@ def target_of(found: Found, gateway: OpenModels | None) -> Target:
 def _with_weights(text: str, trained: Path, stages: Sequence[str], revision: str | None) -> list[Found]:
     if file := _FILE.fullmatch(text):
         return list(_of_recipe(Path(file["path"]), [file["part"]] if file["part"] else stages, trained))
-    named = model_named(text)
+    try:
+        named = model_named(text)
+    except InputError as error:
+        near = did_you_mean(text.partition(":")[0], [*services(), *known_providers()]) if ":" in text else ""
+        raise InputError(replace(p, hint=near or p.hint) for p in error.problems) from error
     folder = named.adapter or (Path(named.weights) if Path(named.weights).is_dir() else None)
     if folder is None and revision is not None:
         named = replace(named, revision=revision)

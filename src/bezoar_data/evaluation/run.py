@@ -87,7 +87,7 @@ class _Tasks:
                 found.append(Problem("no-plain-text", message, task.place, LEAVE_OUT))
             if found:
                 bad[task.name] = found[:1]
-        can = " ".join(f"--task {task.name}" for task in todo if task.name not in bad)
+        can = " ".join(f"--task {task.name}" for task in self.wanted if task.name not in bad)
         for problem in (p for found in bad.values() for p in found):
             yield replace(problem, hint=f"take the others alone: {can}") if can else problem
 

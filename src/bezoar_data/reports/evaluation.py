@@ -46,7 +46,8 @@ def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str,
 
 
 def _demand(model: Mapping[str, Any]) -> str:
-    cost = f"at most ${model['most_cost']:,.2f}" if model["most_cost"] is not None else "no price is known"
+    most = model["most_cost"]
+    cost = "no price is known" if most is None else f"at most ${most:,.2f}" if most else "it costs nothing"
     tokens = f"{model['prompt_tokens']:,} tokens of prompts, at most {model['most_completion_tokens']:,} of answers"
     return f"{model['model']}: {model['answers']:,} answers, {model['cached']:,} in the journal; {tokens}; {cost}"
 

@@ -198,14 +198,16 @@ class OpenModels:
         return name
 
     def _awaited(self, future: Future[list[Answer | Refused]], line: Callable[[], str]) -> list[Answer | Refused]:
+        said = ""
         while True:
             try:
                 return future.result(_LINES)
             except TimeoutError:
                 if future.done():
                     raise
-                if not self._quiet:
-                    self._say(line())
+                if not self._quiet and line() != said:
+                    said = line()
+                    self._say(said)
 
 
 def _sampled(model: Model, sampling: Mapping[str, Any]) -> Model:
