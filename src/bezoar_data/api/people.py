@@ -88,10 +88,11 @@ def push_people(
     which answer stands first. `journal`, `max_cost` in US dollars and `retry_failed` are for models that the gateway
     asks. Raises `InputError`, `BudgetStop`, `ProviderAway`.
     """
-    path, argilla = Path(prompts), connect()  # before hours of answering
+    path = Path(prompts)
     read = _distinct(read_prompts(path, system))
     sides = [_Side.of(str(one), Path(trained)) for one in (first, second)]
     comparing = _Comparing.of([side.name for side in sides], out)
+    argilla = connect()  # before hours of answering
     how = {"journal": Path(journal) if journal is not None else None, "max_cost": max_cost}
     with _answering(sides, quiet=quiet, retry_failed=retry_failed, **how) as answering:
         settings = {"seed": seed, "max_tokens": max_tokens}
@@ -129,12 +130,12 @@ def push_judged(
     """Push the pairs of answers that a judge compared, for people to compare: `verdicts` is a file of `evaluate
     --against`, of which the first turns are taken. How far the judge agrees with people is told when they have
     answered. Raises `InputError`, `ProviderAway`."""
-    path, argilla = Path(verdicts), connect()
+    path = Path(verdicts)
     rows = [row for row in read_pair_verdicts(path) if len(row.turns) == 1]
     if not rows:
         raise InputError(Problem("bad-verdicts", "it holds no verdict on a first turn", Place(str(path))))
     names = rows[0].models
-    comparing = _Comparing.of(names, out)
+    comparing, argilla = _Comparing.of(names, out), connect()
     comparison = digest("people", ["judged", *names], {"seed": seed})
     comparing.check(comparison)
     asked = [(row.turns[0], [{"role": "user", "content": row.turns[0]}]) for row in rows]
