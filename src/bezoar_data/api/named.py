@@ -23,7 +23,7 @@ from bezoar_data.llms.gateway.asking import OpenModels
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.llms.weights.named import is_gguf, known_weights
 from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
-from bezoar_data.training.bases import base_start
+from bezoar_data.training.bases import base_start, commit_of
 from bezoar_data.training.generation.named import Named, model_named
 from bezoar_data.training.stages.registry import load_recipe
 
@@ -106,8 +106,10 @@ def _with_weights(text: str, trained: Path, stages: Sequence[str], revision: str
         near = did_you_mean(text.partition(":")[0], [*services(), *known_providers()]) if ":" in text else ""
         raise InputError(replace(p, hint=near or p.hint) for p in error.problems) from error
     folder = named.adapter or (Path(named.weights) if Path(named.weights).is_dir() else None)
-    if folder is None and revision is not None:
-        named = replace(named, revision=revision)
+    if folder is None:  # what a branch stands for may be another one tomorrow
+        named = replace(
+            named, revision=commit_of(named.weights, revision or named.revision) or revision or named.revision
+        )
     record = _record(named)
     plain = record.stage if record is not None else folder.resolve().name if folder else named.weights.split("/")[-1]
     return [_alone(plain, named=named)]

@@ -102,7 +102,9 @@ def load(target: Target, *, batch_size: int) -> Any:
     settings["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     settings["revision"] = target.revision or "main"
     if target.adapter is not None:
-        settings |= {"peft": str(target.adapter), "tokenizer": str(target.adapter)}
+        settings["peft"] = str(target.adapter)
+        if (target.adapter / "tokenizer_config.json").is_file():
+            settings["tokenizer"] = str(target.adapter)
     try:
         model = HFLM(**settings)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
