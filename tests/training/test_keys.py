@@ -14,6 +14,8 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.runs.record import NewerFormat
 from bezoar_data.runs.stage_record import STAGE_FILE
 from bezoar_data.training.keys import deciding
+from bezoar_data.training.stages.registry import load_recipe
+from bezoar_data.training.train import not_pinned
 from support.tiny_model import save_tiny_model
 from training.conftest import HEAD, Recipe, card, prepared, trained
 
@@ -82,6 +84,20 @@ def test_a_change_of_stage_five_of_eight_gives_stages_five_on_other_keys(
     assert keys(logging_steps=3) == as_written
     faster = keys(learning_rate=1e-4)
     assert [i for i in range(8) if faster[i] != as_written[i]] == [4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ({"model": "nobody/nothing"}, "the base is not pinned"),
+        ({"model": "nobody/nothing", "revision": "main"}, "say 'revision:' with the hash of a commit"),
+        ({"model": "nobody/nothing", "revision": "0123456789abcdef0123456789abcdef01234567"}, None),
+        ({"make": {"vocab_size": 400}}, None),
+    ],
+)
+def test_a_base_that_may_be_another_tomorrow_is_told(recipe: Recipe, base: dict[str, Any], told: str | None):
+    said = list(not_pinned(load_recipe(recipe(STAGES, base=base, quantisation=None))))
+    assert [told in one for one in said] == [True] * (told is not None)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def _calm_collector() -> Iterator[None]:
     """Keep Python's garbage collector from going through all that was imported each time some rows have passed: what
     exists now is set aside, and collections come less often. Measured at a fifth of a run's time."""
     before = gc.get_threshold()
-    gc.collect()
+    gc.collect(1)  # what is older was looked at before, and going through all of it takes a tenth of a second
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     try:

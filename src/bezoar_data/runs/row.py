@@ -161,6 +161,8 @@ class Lineage:
     drop: Drop | None = None
     soft_failures: tuple[Drop, ...] = ()
     flags: tuple[Drop, ...] = ()
+    _text: str | None = field(default=None, init=False, compare=False, repr=False)
+    """The JSON it was read from: it is written as often as it is read."""
 
     def answered(self, step: str, model: str, keys: Iterable[str], *, demo: bool) -> Lineage:
         """This lineage after `step` got an answer from `model` under the journal's `keys`."""
@@ -219,6 +221,9 @@ class Lineage:
         )
 
     def to_json(self) -> str:
+        return self._text if self._text is not None else canonical(self._value())
+
+    def _value(self) -> dict[str, Any]:
         value: dict[str, Any] = {"id": self.id, "order": self.order}
         if self.seed_ids != (self.id,):
             value["seed_ids"] = self.seed_ids
@@ -238,11 +243,14 @@ class Lineage:
             value["missed"] = [failure.to_json() for failure in self.soft_failures]
         if self.flags:
             value["noted"] = [flag.to_json() for flag in self.flags]
-        return canonical(value)
+        return value
 
     @classmethod
     def from_json(cls, text: str) -> Lineage:
-        return cls._from_value(_loads(text))
+        """The lineage that `to_json` wrote as this text."""
+        found = cls._from_value(_loads(text))
+        object.__setattr__(found, "_text", text)
+        return found
 
     @classmethod
     def _from_value(cls, v: Mapping[str, Any]) -> Lineage:

@@ -9,7 +9,7 @@ text, a text among them as it is, and the column is named in the lock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -33,6 +33,7 @@ class ColumnTypes:
         self._kinds: dict[str, _Kind] = {}
         self.rows = 0
         self._settled: dict[str, tuple[pa.DataType, bool]] | None = None
+        self._written: dict[str, Callable[[Any], Any] | None] = {}
 
     def see(self, columns: Mapping[str, Any]) -> None:
         """Widen the types so that they hold this row's values too."""
@@ -52,6 +53,7 @@ class ColumnTypes:
             name: (_EMPTY.get(self._expected.get(name), pa.string()), False) if kind.base is None else kind.settle()
             for name, kind in seen.items()
         }
+        self._written = {name: _written(kind) for name, (kind, _) in self._settled.items()}
         return {name: kind for name, (kind, _) in self._settled.items()}
 
     @property
@@ -61,27 +63,30 @@ class ColumnTypes:
 
     def published(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """A row's columns with each value as it stands in the dataset, where a row has the columns of all others."""
-        assert self._settled is not None  # noqa: S101
         out = {}
-        for name, (kind, mixed) in self._settled.items():
+        for name, written in self._written.items():
             value = columns.get(name)
-            out[name] = value if type(value) is str or value is None else _as(kind, value, mixed)
+            out[name] = value if type(value) is str or value is None or written is None else written(value)
         return out
 
 
-def _as(kind: pa.DataType, value: Any, mixed: bool) -> Any:
-    if value is None or type(value) is str:
-        return value
+def _written(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """What makes of a value, neither text nor null, what stands in the file; None where it stands as it is."""
     if pa.types.is_floating(kind):
-        return float(value)
+        return float
     if pa.types.is_string(kind):
-        return as_json_text(value)
+        return as_json_text
     if pa.types.is_struct(kind):
-        return {f.name: _as(f.type, value.get(f.name), mixed) for f in kind}
+        parts = {field.name: _written(field.type) for field in kind}
+        return lambda value: {name: _as(part, value.get(name)) for name, part in parts.items()}
     if pa.types.is_list(kind):
-        inner = kind.value_type
-        return [_as(inner, one, mixed) for one in value]
-    return value
+        inner = _written(kind.value_type)
+        return list if inner is None else lambda value: [_as(inner, one) for one in value]
+    return None
+
+
+def _as(written: Callable[[Any], Any] | None, value: Any) -> Any:
+    return value if type(value) is str or value is None or written is None else written(value)
 
 
 class _Kind:

@@ -77,7 +77,7 @@ def prepare(
     base = base_key(recipe, template.tokenizer)
     trainings = _trainings(recipe, cards, rows, template, estimator)
     stages = plan_stages(recipe, folder, template, trainings, base, keep)
-    warnings = (*_not_pinned(recipe), *_warnings(template, stages), *_other_versions(folder, stages))
+    warnings = (*not_pinned(recipe), *_warnings(template, stages), *_other_versions(folder, stages))
     return Prepared(recipe, folder, template, stages, base, estimator.model_config, warnings)
 
 
@@ -234,7 +234,7 @@ def _warnings(template: Template, stages: list[PlannedStage]) -> Iterator[str]:
             yield f"{planned.stage.id}: rows of {shared:,} seeds stand on both sides of the dataset's own splits"
 
 
-def _not_pinned(recipe: LoadedRecipe) -> Iterator[str]:
+def not_pinned(recipe: LoadedRecipe) -> Iterator[str]:
     """A base of which the Hub may have another tomorrow, be it another README: its commit is in every key."""
     base = recipe.file.base
     if base.model is None or is_folder(base.model) or _COMMIT.fullmatch(base.revision or ""):
