@@ -1,6 +1,7 @@
 """Our steps driven the way distilabel's own runner drives them: batches in, batches out, no row lost."""
 
 import pytest
+from distilabel.pipeline import Pipeline
 from distilabel.steps.tasks.base import Task
 
 from bezoar_data.runs.row import Drop, Lineage, Row
@@ -9,6 +10,8 @@ from bezoar_data.steps.judges.attributes import JudgeAttributes
 from bezoar_data.steps.lamini.respond import LaminiRespond
 from bezoar_data.steps.orca.explain import OrcaExplain
 from bezoar_data.steps.orca.system_message import OrcaSystemMessage
+from bezoar_data.steps.pack import Pack
+from bezoar_data.steps.verdicts import RUN_ENDED
 from support.scripted_llm import ScriptedLLM
 
 VERDICT = '{"reason": "Right.", "rating": 5, "status": "Accept"}'
@@ -60,6 +63,21 @@ def test_the_scheme_runs_from_step_to_step() -> None:
     assert (first["judge_status"], first["judge_rating"], first["judge_reason"]) == ("Accept", 5, "Right.")
     assert second.lineage.drop is not None
     assert (second.lineage.drop.step, "judge_status" in second.columns) == ("explain", False)
+
+
+def test_rows_travel_packed_where_a_pipeline_packs_them_and_open_in_a_script() -> None:
+    with Pipeline(name="test") as pipeline:
+        step = OrcaSystemMessage(name="system")
+        batch = [r.encode() for r in rows(2)]
+        ((open_row, _),) = step.process(batch)
+        assert (open_row["inputs"], open_row["targets"]) == ("Q0", "so")
+        Pack(name="pack", pipeline=pipeline)
+    ((packed, other),) = step.process([batch[0], {**batch[1], "extra": object()}])
+    assert list(packed) == ["_bezoar"]
+    assert Row.decode(packed).columns == Row.decode(open_row).columns
+    ended = Row.decode(other).lineage.drop
+    assert ended is not None
+    assert (ended.reason, "'extra' cannot stand in a row" in ended.detail) == (RUN_ENDED, True)
 
 
 def test_a_plain_distilabel_script_needs_no_lineage_column() -> None:
