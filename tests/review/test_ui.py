@@ -170,6 +170,7 @@ def test_two_people_compare_two_models_blind(server: ReviewServer, tmp_path: Pat
     stands_first = {record["fields"]["first"].startswith("&lt;img") for record in records.values()}
     assert stands_first == {True, False}
     _what_people_see(server, pushed["dataset"])
+    assert [_found(server, pushed["dataset"], text) for text in ('"1 && 2"', "iostream", "amp")] == [8, 8, 0]
 
     assert "0 of 8 records are done, 2 answers each" in people(server, project, "status", FOLDER)
     assert people(server, project, "pull", FOLDER) == "Nobody has answered yet.\n"
@@ -274,6 +275,13 @@ def test_people_are_held_against_the_judge_of_the_same_pairs(server: ReviewServe
     assert "judge and most people" in people(server, project, "pull", FOLDER)
     refused = project.bezoar("people", "push", FIRST, "--prompts", "prompts.txt", env=server.env)
     assert (refused.code, "people push A B --prompts FILE" in refused.err) == (2, True)
+
+
+def _found(server: ReviewServer, dataset: str, text: str) -> int:
+    """How many records a search for this text finds."""
+    body = {"query": {"text": {"q": text}}}
+    path = f"me/datasets/{server.dataset(dataset)}/records/search"
+    return int(server.api("POST", path, "anna", json=body)["total"])
 
 
 def _what_people_see(server: ReviewServer, dataset: str) -> None:

@@ -31,6 +31,7 @@ class ReviewServer:
         self.env = {"BEZOAR_REVIEW_HOME": str(home)}
         self.process: subprocess.Popen[str] | None = None
         self.said = ""
+        self._tokens: dict[str, str] = {}
 
     def start(self) -> None:
         people = [part for name in PEOPLE for part in ("--annotator", name)]
@@ -92,9 +93,11 @@ class ReviewServer:
         if person == "owner":
             headers = {"X-Argilla-Api-Key": secrets["owner"]["api_key"]}
         else:
-            data = {"username": person, "password": secrets["annotators"][person]}
-            token = requests.post(f"{self.url}/api/v1/token", data=data, timeout=PATIENCE).json()["access_token"]
-            headers = {"Authorization": f"Bearer {token}"}
+            if person not in self._tokens:  # the server takes its time over a password
+                data = {"username": person, "password": secrets["annotators"][person]}
+                token = requests.post(f"{self.url}/api/v1/token", data=data, timeout=PATIENCE).json()["access_token"]
+                self._tokens[person] = token
+            headers = {"Authorization": f"Bearer {self._tokens[person]}"}
         answer = requests.request(method, f"{self.url}/api/v1/{path}", headers=headers, timeout=PATIENCE, **more)
         assert answer.ok, answer.text
         return answer.json() if answer.content else None

@@ -9,6 +9,7 @@ Filters and sorting are SQL; text is matched here by words, as Argilla's text fi
 """
 
 import hashlib
+import html
 import math
 import re
 from contextlib import asynccontextmanager
@@ -257,7 +258,8 @@ def _cosine(a, b):
 
 
 def _words(value):
-    return re.findall(r"\w+", value.casefold())
+    # Texts are held as HTML, as Argilla's pages take them for that: people search for what they see.
+    return re.findall(r"\w+", html.unescape(value).casefold())
 
 
 def _matching(found, query):
