@@ -1,9 +1,6 @@
-"""Win rates: AlpacaEval's published figures, scipy's correlation, and a table worked by hand."""
+"""Win rates: scipy's correlation, and a table worked by hand. AlpacaEval's figures: `tests/evaluation`."""
 
 from __future__ import annotations
-
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,21 +43,3 @@ def test_answers_without_texts_have_no_words() -> None:
     assert found.with_unique == UNDEFINED
     with pytest.raises(ValueError, match="1 preferences, 0 and 0"):
         win_rate([1.0], [], [])
-
-
-def test_figures_are_those_that_alpaca_eval_publishes(real_data: Path) -> None:
-    rows = [json.loads(line) for line in (real_data / "alpaca_eval" / "annotations.jsonl").read_text().splitlines()]
-    published = json.loads((real_data / "alpaca_eval" / "published.json").read_text())
-    assert len(published) == 6
-    for one in published:
-        mine = [row for row in rows if row["model"] == one["model"]]
-        found = win_rate(
-            [row["preference"] - 1 for row in mine],
-            [Size(row["chars_baseline"]) for row in mine],
-            [Size(row["chars_model"]) for row in mine],
-        )
-        assert found.items == one["n"]
-        assert found.error is not None
-        assert 100 * found.rate.value == pytest.approx(float(one["win_rate"]), abs=0.01)
-        assert 100 * found.error == pytest.approx(float(one["standard_error"]), abs=0.01)
-        assert int(found.characters[1]) == int(one["avg_length"])

@@ -12,11 +12,12 @@ from bezoar_data.api.named import Found, asked_model, behind_gateway, group_of, 
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.files.suite import load_suite
 from bezoar_data.evaluation.harness import say
-from bezoar_data.evaluation.mt_bench.judges import Judge
-from bezoar_data.evaluation.mt_bench.run import Judging
+from bezoar_data.evaluation.mt_bench.judges import Judge, judge_sampling
+from bezoar_data.evaluation.mt_bench.run import Judging, judged_tasks
 from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.evaluation.run import evaluate as run
 from bezoar_data.evaluation.run import plan
+from bezoar_data.llms.ask import Ask
 from bezoar_data.llms.endpoint.usage import cost_of
 from bezoar_data.llms.gateway.asking import OpenModels, models_for
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers
@@ -107,16 +108,30 @@ def plan_evaluation(
     models: Sequence[str | Path] = (),
     *,
     tasks: Sequence[str] = (),
+    judges: Sequence[str] = (),
+    models_file: str | Path | None = None,
+    against: str | None = None,
     journal: str | Path | None = None,
 ) -> dict[str, Any]:
     """What a suite takes and can show. `tasks`: how many items each has, and the smallest difference that these can
     show. `models`: of those that the gateway asks, how many answers are wanted (equal ones once), how many of them the
-    journal has, and what the others cost at most, in US dollars (None: nobody said a price). Raises `InputError`."""
-    found = [asked for model in models if (asked := asked_model(str(model))) is not None]
-    planned, questions = plan(load_suite(Path(suite)), only=tasks, asked=bool(found))
+    journal has, and what the others cost at most, in US dollars (None: nobody said a price). `judges`: how many
+    verdicts are wanted of each for one model, and the same of them; with `against`, those beside another model too.
+    Raises `InputError`."""
+    found, loaded = (
+        [asked for model in models if (asked := asked_model(str(model))) is not None],
+        load_suite(Path(suite)),
+    )
+    planned, questions = plan(loaded, only=tasks, asked=bool(found))
+    judging = _judges(judges, models_file) if loaded.judged_tasks else _Judges({}, ())
+    wanted = [task for task in judged_tasks(loaded) if judging.roles and (not tasks or task.name in tasks)]
+    verdicts = [ask for task in wanted for ask in task.verdicts(pairs=against is not None)]
     path = find_journal(Path(journal) if journal is not None else None)
     with closing(Journal.open(path)) if path.exists() and found else nullcontext() as opened:
-        return {"tasks": planned, "models": [_demand(one, questions, opened) for one in found]}
+        return {
+            "tasks": planned, "models": [_demand(one, questions, opened) for one in found],
+            "judges": [_verdicts(model, verdicts) for model in judging.roles.values()],
+        }  # fmt: skip
 
 
 @contextmanager
@@ -152,5 +167,18 @@ def _demand(found: Found, questions: Sequence[Question], journal: Journal | None
     cost = cost_of(price, prompt, longest)
     return {
         "model": found.name, "answers": len(answers), "cached": sum(answers.values()), "prompt_tokens": prompt,
+        "most_completion_tokens": longest, "most_cost": None if cost is None else round(cost, 4),
+    }  # fmt: skip
+
+
+def _verdicts(model: Model, verdicts: Sequence[Ask]) -> dict[str, Any]:
+    """What a judge would be asked of one model. Answers and verdicts are as long as they may be: so the cost is the
+    most."""
+    tokens = Tokens()
+    prompt = sum(round(sum(tokens.prompt(ask.messages))) for ask in verdicts)
+    longest = len(verdicts) * int(judge_sampling(model)["max_tokens"])
+    cost = cost_of(model.price, prompt, longest)
+    return {
+        "judge": model.model, "verdicts": len(verdicts), "most_prompt_tokens": prompt,
         "most_completion_tokens": longest, "most_cost": None if cost is None else round(cost, 4),
     }  # fmt: skip

@@ -106,7 +106,15 @@ def evaluate(
     if suite is None:
         suite = _LOCAL if _LOCAL.is_file() else find_shipped("suites", "local").path
     if plan:
-        planned = plan_evaluation(suite, models, tasks=task or (), journal=journal)
+        planned = plan_evaluation(
+            suite,
+            models,
+            tasks=task or (),
+            judges=judge or (),
+            models_file=models_file,
+            against=against,
+            journal=journal,
+        )
         typer.echo(json.dumps({"ok": True, **planned}, ensure_ascii=False) if as_json else suite_text(**planned))
         return
     done, folder = evaluated(

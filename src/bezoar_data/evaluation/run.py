@@ -177,11 +177,13 @@ def plan(
             "smallest_difference": round(shows, 4) if shows is not None else None,
             "runs_code": tasks.runs_code(task),
         })  # fmt: skip
+    judged = [task for task in tasks.judged if task.name in tasks.named]
     planned += [{
         "task": task.name, "facet": None, "items": sum(1 for _ in task.files.turns()), "discordant": DISCORDANT,
         "smallest_difference": None, "runs_code": False, "judged": True,
-    } for task in tasks.judged if task.name in tasks.named]  # fmt: skip
-    return planned, [question for task in tasks.wanted if asked for question in tasks.questions(task)]
+    } for task in judged]  # fmt: skip
+    questions = [question for task in tasks.wanted if asked for question in tasks.questions(task)]
+    return planned, [*questions, *(question for task in judged if asked for question in task.questions())]
 
 
 def _work(tasks: _Tasks, target: Target, folder: Path) -> _Work:

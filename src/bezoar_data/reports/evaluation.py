@@ -29,8 +29,13 @@ def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False
     return "\n".join([*shown, *beside])
 
 
-def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> str:
-    """What a suite's tasks can show, and what they ask of `models` behind the gateway, before anything is run."""
+def suite_text(
+    tasks: Sequence[Mapping[str, Any]],
+    models: Sequence[Mapping[str, Any]] = (),
+    judges: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """What a suite's tasks can show, and what they ask of `models` behind the gateway and of judges, before anything is
+    run."""
     table: Table = [["task", "facet", "items", "shows a difference from"]]
     for task in tasks:
         shows = task["smallest_difference"]
@@ -42,14 +47,24 @@ def suite_text(tasks: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str,
     )
     code = [task["task"] for task in tasks if task["runs_code"]]
     with_code = [f"Run what the models write, so only with --allow-code: {', '.join(code)}."] if code else []
-    return "\n".join([*rendered(table, False), "", remark, *with_code, *map(_demand, models)])
+    return "\n".join([*rendered(table, False), "", remark, *with_code, *map(_demand, models), *map(_verdicts, judges)])
+
+
+def _verdicts(judge: Mapping[str, Any]) -> str:
+    tokens = f"{judge['most_prompt_tokens']:,} tokens of prompts, {judge['most_completion_tokens']:,} of its own"
+    return f"Judge {judge['judge']}: {judge['verdicts']:,} verdicts for each model; at most {tokens}; {_cost(judge)}"
 
 
 def _demand(model: Mapping[str, Any]) -> str:
-    most = model["most_cost"]
-    cost = "no price is known" if most is None else f"at most ${most:,.2f}" if most else "it costs nothing"
     tokens = f"{model['prompt_tokens']:,} tokens of prompts, at most {model['most_completion_tokens']:,} of answers"
-    return f"{model['model']}: {model['answers']:,} answers, {model['cached']:,} in the journal; {tokens}; {cost}"
+    return (
+        f"{model['model']}: {model['answers']:,} answers, {model['cached']:,} in the journal; {tokens}; {_cost(model)}"
+    )
+
+
+def _cost(demand: Mapping[str, Any]) -> str:
+    most = demand["most_cost"]
+    return "no price is known" if most is None else f"at most ${most:,.2f}" if most else "it costs nothing"
 
 
 def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:

@@ -191,9 +191,28 @@ def test_what_makes_no_sense_is_told(
     assert message in told.err
 
 
-def test_the_shipped_suite_is_planned(real_data: Path) -> None:
-    planned = bezoar("evaluate", "nobody/reads-this", "--suite", "suites/mt-bench.yaml", "--plan", "--json").json
+def test_the_shipped_suite_is_planned(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    command = (
+        "evaluate",
+        "openai:gpt-4o-mini",
+        "--suite",
+        "suites/mt-bench.yaml",
+        "--plan",
+        "--judge",
+        "openai:gpt-4o",
+    )
+    planned = bezoar(*command, "--json").json
     assert [(one["task"], one["items"]) for one in planned["tasks"]] == [("mt-bench", 160)]
+    (model,) = planned["models"]
+    assert (model["answers"], model["most_completion_tokens"]) == (160, 160 * 1024)
+    (judge,) = planned["judges"]
+    assert (judge["judge"], judge["verdicts"], judge["most_completion_tokens"]) == ("gpt-4o", 160, 160 * 2048)
+    # 80 answers of one turn and 80 conversations of two, each of 1,024 tokens, and what is around them.
+    assert 3 * 80 * 1024 < judge["most_prompt_tokens"] < 5 * 80 * 1024
+    told = bezoar(*command, "--against", "base").out
+    assert "Judge gpt-4o: 480 verdicts for each model; at most " in told
+    assert "; at most $" in told.splitlines()[-1]
 
 
 def test_figures_are_read_back(models: dict[str, Path], judge: FaultServer, real_data: Path, tmp_path: Path) -> None:

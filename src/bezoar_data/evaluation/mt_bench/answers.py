@@ -77,30 +77,56 @@ def answer(model: Any, files: Files, asking: Asking, path: Path, say: Callable[[
     return found
 
 
+def instances(model: Any, asked: Sequence[Question], turn: int, found: Answers, asking: Asking) -> list[Any]:
+    """Questions that are answered together, as requests of the harness. `found` are the first turn's answers."""
+    from lm_eval.api.instance import Instance
+
+    prompts = [model.apply_chat_template(_messages(question, turn, found)) for question in asked]
+    room = min(_room(model, prompt, asking.max_tokens)[0] for prompt in prompts)
+    temperature = asked[0].temperature
+    drawn = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
+    settings = {"until": [], "max_gen_toks": room, **drawn}
+    return [
+        Instance("generate_until", {}, (prompt, settings), i, metadata=(asking.task, i, 1))
+        for i, prompt in enumerate(prompts)
+    ]
+
+
+def longest_answers(files: Files, asking: Asking) -> Answers:
+    """Answers as long as they may be, to plan with."""
+    text = "word " * asking.max_tokens
+    return {
+        (question.id, turn): Given(question.id, turn, "", "", text, asking.max_tokens, cut=False)
+        for question, turn in files.turns()
+    }
+
+
+def all_instances(model: Any, files: Files, asking: Asking, found: Answers) -> Iterator[Any]:
+    """All that a model is asked, where `found` are its first turns' answers."""
+    for together in _batches(files, asking.batch_size):
+        for turn in (0, 1):
+            if asked := [question for question in together if turn < len(question.turns)]:
+                yield from instances(model, asked, turn, found, asking)
+
+
 def _ask(
     model: Any, asked: Sequence[Question], turn: int, found: Answers, keys: Mapping[str, str], asking: Asking
 ) -> list[Given]:
     import torch
-    from lm_eval.api.instance import Instance
 
-    prompts = [model.apply_chat_template(_messages(question, turn, found)) for question in asked]
-    rooms = [_room(model, prompt, asking.max_tokens) for prompt in prompts]
-    room = min(room for room, _ in rooms)
-    temperature = asked[0].temperature
-    drawn = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
-    settings = {"until": [], "max_gen_toks": room, **drawn}
+    requests = instances(model, asked, turn, found, asking)
     torch.manual_seed(int(hash_of([asking.seed, turn, sorted(keys)])[:8], 16))
-    instances = [
-        Instance("generate_until", {}, (prompt, settings), i, metadata=(asking.task, i, 1))
-        for i, prompt in enumerate(prompts)
-    ]
     with quiet():
-        texts = model.generate_until(instances, disable_tqdm=True)
-    return [
+        texts = model.generate_until(requests, disable_tqdm=True)
+    given = []
+    for question, request, text in zip(asked, requests, texts, strict=True):
+        prompt, settings = request.args
+        room = settings["max_gen_toks"]
+        cut = _room(model, prompt, asking.max_tokens)[1]
         # Behind an API a prompt is messages still, as JSON.
-        Given(question.id, turn, keys[question.id], str(getattr(prompt, "prompt", prompt)), text, room, cut)
-        for question, prompt, text, (_, cut) in zip(asked, prompts, texts, rooms, strict=True)
-    ]
+        written = str(getattr(prompt, "prompt", prompt))
+        given.append(Given(question.id, turn, keys[question.id], written, text, room, cut))
+    return given
 
 
 def _messages(question: Question, turn: int, found: Answers) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.evaluation.mt_bench.answers import Answers
 from bezoar_data.evaluation.mt_bench.files import Files, Prompt, Question, hash_of
@@ -77,7 +78,7 @@ class Judge:
         model = self.models.roles[self.role]
         return {
             "provider": model.provider, "model": model.model, "revision": model.revision,
-            "sampling": model.sampling.model_dump(mode="json") | self._sampling(),
+            "sampling": model.sampling.model_dump(mode="json") | judge_sampling(model),
         }  # fmt: skip
 
     def date(self, said: Sequence[Answer | Refused]) -> str:
@@ -86,18 +87,31 @@ class Judge:
         return datetime.fromtimestamp(newest, UTC).date().isoformat() if newest else UNKNOWN_DATE
 
     def ask(self, asks: Sequence[Ask], step: str) -> list[Answer | Refused]:
-        return self.models.ask(self.role, asks, step=step, sampling=self._sampling())
+        return self.models.ask(self.role, asks, step=step, sampling=judge_sampling(self.models.roles[self.role]))
 
-    def _sampling(self) -> dict[str, Any]:
-        longest = self.models.roles[self.role].sampling.max_tokens or 0
-        return {"temperature": 0, "max_tokens": max(MAX_TOKENS, longest)}
+
+def single_asks(files: Files, answers: Answers) -> list[Ask]:
+    """A question to the judge for each turn."""
+    return [Ask(_single(files, question, turn, answers)) for question, turn in files.turns()]
+
+
+def pair_asks(files: Files, first: Answers, second: Answers) -> list[Ask]:
+    """Two questions for each turn, one after the other: the first model's answer shown first, and the second's. Raises
+    `InputError` where the prompts have none for it."""
+    _need_pairs(files)
+    orders = ((first, second), (second, first))
+    return [Ask(_pair(files, question, turn, *order)) for question, turn in files.turns() for order in orders]
+
+
+def judge_sampling(model: Model) -> dict[str, Any]:
+    """How verdicts are drawn, whatever the model is set to for other questions."""
+    return {"temperature": 0, "max_tokens": max(MAX_TOKENS, model.sampling.max_tokens or 0)}
 
 
 def rate(judge: Judge, files: Files, answers: Answers, reading: Reading, step: str) -> tuple[list[Rated], str]:
     """The judge's rating of every turn, and the day of the newest. Read strictly, an answer that cannot be read is
     asked for once more."""
-    places = list(files.turns())
-    asks = [Ask(_single(files, question, turn, answers)) for question, turn in places]
+    places, asks = list(files.turns()), single_asks(files, answers)
     first = judge.ask(asks, step)
     last = _again(judge, asks, first, reading, step, lambda text: rating(text, "strict") is None)
     rated = []
@@ -113,10 +127,7 @@ def prefer(
     judge: Judge, files: Files, first: Answers, second: Answers, reading: Reading, step: str
 ) -> tuple[list[Preferred], str]:
     """The judge's comparison of two models on every turn, in both orders, and the day of the newest."""
-    _need_pairs(files)
-    places = list(files.turns())
-    orders = ((first, second), (second, first))
-    asks = [Ask(_pair(files, question, turn, *order)) for question, turn in places for order in orders]
+    places, asks = list(files.turns()), pair_asks(files, first, second)
     once = judge.ask(asks, step)
     last = _again(judge, asks, once, reading, step, lambda text: winner(text, "strict") is None)
     found = []

@@ -13,15 +13,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.suite import LoadedSuite
 from bezoar_data.config.problems import Place, Problem, did_you_mean
-from bezoar_data.evaluation.mt_bench.answers import Answers, Asking, answer, kept_answers
+from bezoar_data.evaluation.mt_bench.answers import (
+    Answers,
+    Asking,
+    all_instances,
+    answer,
+    kept_answers,
+    longest_answers,
+)
 from bezoar_data.evaluation.mt_bench.figures import preferences, rates, ratings_agree, winners_agree
 from bezoar_data.evaluation.mt_bench.files import Files, hash_of, read_files
-from bezoar_data.evaluation.mt_bench.judges import Judge, Preferred, Rated, prefer, prompt_name, rate
+from bezoar_data.evaluation.mt_bench.judges import (
+    Judge,
+    Preferred,
+    Rated,
+    pair_asks,
+    prefer,
+    prompt_name,
+    rate,
+    single_asks,
+)
 from bezoar_data.evaluation.mt_bench.reading import READINGS, Reading
 from bezoar_data.evaluation.mt_bench.record import (
     Grades,
@@ -40,6 +56,10 @@ from bezoar_data.measures.paired import clustered_error
 from bezoar_data.measures.preferences import size_of
 from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.folder import write_json
+
+if TYPE_CHECKING:
+    from bezoar_data.evaluation.gateway_lm import Question as GatewayQuestion
+    from bezoar_data.llms.ask import Ask
 
 Say = Callable[[str], None]
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -74,6 +94,20 @@ class JudgedTask:
         # The gateway has its own limits of how many are asked at a time.
         together = self.batch_size if model.target.gateway is None else len(self.files.questions)
         return Asking(self.name, model.identity, self.seed, self.max_tokens, together)
+
+    def questions(self) -> list[GatewayQuestion]:
+        """What it would ask of a model behind the gateway: its first answers taken for as long as they may be."""
+        from bezoar_data.evaluation.gateway_lm import PlanningLM, questions_of
+
+        asking = Asking(self.name, None, self.seed, self.max_tokens, len(self.files.questions))
+        found = longest_answers(self.files, asking)
+        return questions_of(list(all_instances(PlanningLM(), self.files, asking, found)))
+
+    def verdicts(self, *, pairs: bool) -> list[Ask]:
+        """What a judge would be asked of a model, of answers as long as they may be; with `pairs` also beside
+        another."""
+        answers = longest_answers(self.files, Asking(self.name, None, self.seed, self.max_tokens, 1))
+        return single_asks(self.files, answers) + (pair_asks(self.files, answers, answers) if pairs else [])
 
     @property
     def parts(self) -> list[tuple[str, str | None]]:
