@@ -6,16 +6,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.export.export import export_rows
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.row import content_hash
+from support.borders import lines
 from support.cases import CASES, Case
 from support.command import Outcome
-from support.nasty import same
+from support.nasty import broken_texts, same, values
 from support.projects import Project
 
 CARD = "---\npretty_name: Owls\nlanguage: en\nbezoar: {views: VIEWS}\n---\n\n# {{ title }}\n\n{{ sections.fields }}\n"
@@ -74,4 +78,27 @@ def test_distilabels_runner_writes_the_same_bytes(project: Project, run: Callabl
     streamed = project.files()
     done = run(case, "--engine", "local", "--out", "runs/local", "--journal", "runs/local.sqlite")
     assert done.code == case.code, done.out + done.err
+    assert project.files("local") == streamed
+
+
+QUESTION = {"prompt": "What floats?", "response": "Corks.", "more": 1, "id": 1}
+ROWS = st.fixed_dictionaries({"prompt": broken_texts, "response": broken_texts, "more": values, "id": values})
+STEPS = """\
+  - {use: load_rows, with: {path: rows.jsonl, texts: [prompt, response]}}
+  - {use: exact_duplicates, with: {column: prompt}}
+  - {use: clean, with: {column: response}}
+  - {use: near_duplicates, with: {column: prompt, threshold: 0.9}}
+"""
+
+
+@pytest.mark.nightly
+@settings(max_examples=4, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(ROWS, min_size=30, max_size=60))
+def test_distilabels_runner_writes_the_same_bytes_of_nasty_rows(
+    project: Project, run: Callable[..., Outcome], rows: list[dict[str, Any]]
+) -> None:
+    case = Case(content=lines([QUESTION, *rows]) + b"{broken\n", steps=STEPS, views="{}")
+    assert run(case).code == 0
+    streamed = project.files()
+    assert run(case, "--engine", "local", "--out", "runs/local", "--journal", "runs/local.sqlite").code == 0
     assert project.files("local") == streamed
