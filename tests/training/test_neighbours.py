@@ -36,6 +36,7 @@ def test_every_stage_learns(tiny: dict[str, Any]):
     for name in ("asft", "ratings", "steerlm"):
         assert tiny[name]["metrics"]["last_loss"] < tiny[name]["metrics"]["first_loss"], name
     assert tiny["pairs"]["metrics"]["steps"] == 10
+    assert 1 <= tiny["steerlm2"]["metrics"]["steerlm2"]["effective_replies"] <= 3
 
 
 def test_a_model_that_scores_says_so_on_its_card(tiny: dict[str, Any]):

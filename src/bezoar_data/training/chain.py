@@ -7,7 +7,7 @@ trained again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bezoar_data.config.files.recipe import BASE
@@ -46,7 +46,10 @@ def run_chain(prepared: Prepared, progress: Progress, describe: Describe) -> lis
     for planned, record in zip(prepared.stages, done, strict=True):
         name, start = planned.stage.id, starts[planned.start]
         if record is None:
-            record = _run(prepared, planned, start, progress, records.get(planned.start), describe)
+            beside = recipe.file.beside(planned.index)
+            others = {field: starts[one] for field, one in beside.items()}
+            needed = [records[one] for one in beside.values() if one in records]
+            record = _run(prepared, planned, start, others, progress, [records.get(planned.start), *needed], describe)
         else:
             progress.say(f"{name}: done already")
         starts[name] = leaves(folder, planned, start)
@@ -69,11 +72,12 @@ def _run(
     prepared: Prepared,
     planned: PlannedStage,
     start: Start,
+    others: Mapping[str, Start],
     progress: Progress,
-    before: StageRecord | None,
+    before: Sequence[StageRecord | None],
     describe: Describe,
 ) -> StageRecord:
-    """`before` is the record of the stage that it starts from; None for the base."""
+    """`before` are the records of the stage that it starts from, None for the base, and of those it needs beside."""
     recipe, folder, stage, training = prepared.recipe, prepared.folder, planned.stage, planned.training
     work = folder.open_work(stage.id, planned.key) if is_first() else folder.work(stage.id)
     wait_for_all()
@@ -90,7 +94,7 @@ def _run(
         more = (training.examples, training.settings, training.adapter, training.estimate.kernels)
         asked = recipe.file.samples if stage.head == "language" else None
         watch = sampler(asked, training.rows, prepared.template)
-        done = run_trainer(TrainingJob(*common, *more, watch), kind)
+        done = run_trainer(TrainingJob(*common, *more, watch, others), kind)
     elif isinstance(kind, StageKind) and is_first():
         done = kind.run(StageJob(*common))
     if done is not None and is_first():
@@ -98,7 +102,7 @@ def _run(
         if (result / "tokenizer_config.json").is_file():
             check_round_trip(result, prepared.template, place)
         write_text(result / RECIPE, recipe.path.read_text("utf-8"))
-        record = stage_record(recipe, planned, prepared.template, done, before, result)
+        record = stage_record(recipe, planned, prepared.template, done, before[0], result, before[1:])
         write_json(result / STAGE_FILE, record.as_json())
         save_curves(result, stage.id)
         write_text(result / CARD, describe(record))

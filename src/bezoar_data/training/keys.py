@@ -95,7 +95,9 @@ def plan_stages(
     for i, stage in enumerate(recipe.file.stages):
         start, training = recipe.file.start(i), trainings.get(i)
         record = folder.standing(stage.id)
-        key = kept.get(stage.id) or stage_key(recipe, stage, keys[start], template, training)
+        others = [keys[name] for name in recipe.file.beside(i).values()]
+        start_key = digest("beside", keys[start], *others) if others else keys[start]
+        key = kept.get(stage.id) or stage_key(recipe, stage, start_key, template, training)
         found = PlannedStage(i, stage, start, key, training)
         if record is not None and record.key != key:
             why = tuple(changes(found, record, recipe, template, start_stands=start in stands))

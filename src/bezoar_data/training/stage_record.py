@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.files.recipe import TOKENIZERS_OWN, LoadedRecipe
 from bezoar_data.runs.hashing import sha256_of
-from bezoar_data.runs.stage_record import StageData, StageRecord
+from bezoar_data.runs.stage_record import StageData, StageRecord, StageSummary
 from bezoar_data.training.bases import describe_base
 from bezoar_data.training.data.template import Template
 from bezoar_data.training.planned import PlannedStage, PlannedTraining
@@ -26,9 +26,10 @@ def stage_record(
     done: Done,
     before: StageRecord | None,
     result: Path,
+    beside: Sequence[StageRecord | None] = (),
 ) -> StageRecord:
-    """The record of a stage that is done. `before` is that of the one it started from, None after the base; `result`
-    holds what is to be published."""
+    """The record of a stage that is done. `before` is that of the one it started from, None after the base, `beside`
+    those of others it needed; `result` holds what is to be published."""
     file, training = recipe.file, planned.training
     estimate = training.estimate if training else None
     return StageRecord(
@@ -60,8 +61,18 @@ def stage_record(
         metrics=dict(done.metrics),
         times=dict(done.times),
         files={p.name: sha256_of(p) for p in sorted(result.iterdir()) if p.is_file()},
-        lineage=(*before.lineage, before.summary()) if before else (),
+        lineage=tuple(_lineage(before, *beside)),
     )
+
+
+def _lineage(*records: StageRecord | None) -> Iterator[StageSummary]:
+    """The stages of all that it was made from, each once."""
+    seen: set[str] = set()
+    for record in records:
+        for one in (*record.lineage, record.summary()) if record is not None else ():
+            if one.key not in seen:
+                seen.add(one.key)
+                yield one
 
 
 def _base_lineage(recipe: LoadedRecipe, planned: PlannedStage, before: StageRecord | None) -> Mapping[str, Any] | None:

@@ -61,8 +61,11 @@ def try_stages(prepared: Prepared, *, elsewhere: bool) -> str | None:
         for planned in prepared.stages:
             # After a stage that is refused, what goes on from it starts from the base: more may be wrong.
             start = starts.get(planned.start, starts[BASE])
+            others = {
+                f: starts.get(name, starts[BASE]) for f, name in prepared.recipe.file.beside(planned.index).items()
+            }
             try:
-                starts[planned.stage.id] = _try(prepared, planned, start, Path(scratch), elsewhere=elsewhere)
+                starts[planned.stage.id] = _try(prepared, planned, start, others, Path(scratch), elsewhere=elsewhere)
             except InputError as error:
                 problems += (_placed(prepared.recipe, planned, p) for p in error.problems)
             except BezoarError:
@@ -89,7 +92,15 @@ def _untouched(prepared: Prepared) -> Iterator[None]:
         torch.set_rng_state(state)
 
 
-def _try(prepared: Prepared, planned: PlannedStage, start: Start, scratch: Path, *, elsewhere: bool) -> Start:
+def _try(
+    prepared: Prepared,
+    planned: PlannedStage,
+    start: Start,
+    others: Mapping[str, Start],
+    scratch: Path,
+    *,
+    elsewhere: bool,
+) -> Start:
     recipe, stage, training = prepared.recipe, planned.stage, planned.training
     result, kind = scratch / stage.id, stage_kinds()[stage.use]
     result.mkdir(exist_ok=True)
@@ -113,7 +124,8 @@ def _try(prepared: Prepared, planned: PlannedStage, start: Start, scratch: Path,
         settings = replace(settings, given={**settings.given, **_without_a_gpu(settings.given)})
     examples = training.examples
     few = Examples(examples.train[:_ROWS], examples.held_out[:_ROWS], examples.counts)
-    job = TrainingJob(*common, few, settings, training.adapter, training.estimate.kernels)
+    more = (few, settings, training.adapter, training.estimate.kernels)
+    job = TrainingJob(*common, *more, others=others, tried=True)
     trainer = kind.trainer(job)
     _first_step(trainer, training.longest)
     save_weights(trainer.model, result)

@@ -6,6 +6,7 @@ Settings of the trainers keep TRL's, peft's and transformers' own names.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -135,6 +136,9 @@ class Stage(Strict):
 
     head: ClassVar[Literal["language", "scores", "same"]] = "language"
     """What its result does: says texts, scores them, or what its start did. Only what scores goes on from what does."""
+
+    needs: ClassVar[Mapping[str, Literal["language", "scores"]]] = {}
+    """Its fields that name earlier stages beside the one it goes on from, and what those leave."""
 
     # First, because the id's default is made from it.
     use: str
@@ -318,6 +322,10 @@ class RecipeFile(Strict):
         default=Policy(), description="What the data and the base must be.", examples=[{"commercial": True}]
     )
     stages: tuple[Stage, ...] = _STAGES
+
+    def beside(self, index: int) -> dict[str, str]:
+        """The stages that the one at `index` needs beside its start, by the fields that name them."""
+        return {name: str(getattr(self.stages[index], name)) for name in self.stages[index].needs}
 
     def start(self, index: int) -> str:
         """The id of the stage that the one at `index` goes on from, or 'base'."""

@@ -72,8 +72,26 @@ def _check_chain(document: Document, kinds: Kinds) -> Iterator[Problem]:
             before = name
         if isinstance(start, str):
             yield from _check_start(document, kinds, i, stage, start, seen, ids)
+        kind = kinds.get(str(stage.get("use")))
+        for field, head in (kind.needs if kind is not None else {}).items():
+            yield from _check_needed(document, kinds, seen, ("stages", i, field), stage.get(field), head)
         if isinstance(name, str):
             seen.setdefault(name, stage)
+
+
+def _check_needed(
+    document: Document, kinds: Kinds, seen: Mapping[str, Mapping[str, Any]], path: YamlPath, name: Any, head: str
+) -> Iterator[Problem]:
+    """An earlier stage that is needed beside the one that a stage goes on from."""
+    if not isinstance(name, str):
+        return
+    if name != BASE and name not in seen:
+        message = f"there is no earlier stage '{printable(name)}'"
+        yield document.problem("unknown-stage", message, path, hint=did_you_mean(name, [BASE, *seen]))
+    elif (head == "scores") != _scores(document, kinds, seen, name):
+        what = "no model that scores texts" if head == "scores" else "a model that scores texts, and says none"
+        message = f"'{printable(name)}' leaves {what}"
+        yield document.problem("wrong-stage", message, path, hint="name another stage")
 
 
 def _check_start(

@@ -7,7 +7,7 @@ A kind of stage is one file of this folder: a class for what a person writes (a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,10 @@ class TrainingJob(StageJob):
     kernels: Kernels
     watch: Sampler | None = None
     """Of what the model says while it is trained."""
+    others: Mapping[str, Start] = field(default_factory=dict)
+    """What the stages left that it needs beside its start, by the fields that name them."""
+    tried: bool = False
+    """Whether the trainer is only built, to see whether it can be."""
 
 
 @dataclass(frozen=True, slots=True)
