@@ -27,7 +27,7 @@ from support.fault_server import FaultServer  # noqa: E402
 from support.planted import STEPS, VARIANTS, write_planted  # noqa: E402
 
 REPEATS, SEEDS = 10, (1, 2, 3)
-KEYS, ROWS, STEPS_OF_TRAINING = 48, 12, 40
+KEYS, ROWS, STEPS_OF_TRAINING = 48, 20, 60
 TIES = 2000
 
 

@@ -110,7 +110,7 @@ def _write_rows(path: Path, drawn: random.Random, meanings: dict[str, str], wron
     written = []
     for key, meaning in meanings.items():
         for i in range(rows):
-            bad = key in wrong and i >= rows // 4
+            bad = key in wrong and i >= rows // 3
             said = wrong[key] if bad else meaning
             written.append({"instruction": f"t{i} {key} means", "response": said, "agreed": 1 if bad else 3})
     drawn.shuffle(written)

@@ -69,7 +69,7 @@ class AblationReport:
 
 
 def _title(found: Ablated) -> str:
-    about = f"{found.description.rstrip('.')}. " if found.description else ""
+    about = found.description and f"{found.description}{'' if found.description[-1] in '.?!' else '.'} "
     seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
     return (
         f"{about}Variants of {found.pipeline}, each trained by {found.recipe} with {seeds} and evaluated on "
