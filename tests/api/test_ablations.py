@@ -173,3 +173,41 @@ def test_a_killed_ablation_goes_on_where_it_was(tmp_path: Path) -> None:
         # What was on its way to the killed run may have been answered, and asked again.
         assert 32 * 12 <= asked <= 32 * 12 + 64
         assert {name: project.weights()[name] for name in weights} == weights
+
+
+@pytest.mark.nightly
+def test_each_training_may_have_data_of_its_own_and_earlier_stages_are_trained_once(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    with FaultServer() as server:
+        path = write_planted(folder, server.url, seeds=SEEDS, keys=32, steps=20)
+        pipeline = folder / "pipelines" / "planted.yaml"
+        pipeline.write_text(pipeline.read_text() + "  - {use: sample, with: {fraction: 0.9}}\n")
+        # A stage before, on data of another pipeline, which the variants have in common.
+        source = "{use: load_rows, with: {path: rows.jsonl, texts: [instruction, response], keep: []}}"
+        first = f"name: first\nversion: 1\ncard: ../cards/first.md\nsteps:\n  - {source}\n"
+        (folder / "pipelines" / "first.yaml").write_text(first)
+        shutil.copy(folder / "cards" / "planted.md", folder / "cards" / "first.md")
+        assert bezoar("run", "pipelines/first.yaml", cwd=folder).code == 0
+        recipe = json.loads((folder / "recipes" / "planted.yaml").read_text())
+        recipe["stages"].insert(0, {"use": "sft", "id": "before", "card": "../cards/first.md"})
+        (folder / "recipes" / "planted.yaml").write_text(json.dumps(recipe))
+        value = json.loads(path.read_text()) | {"data_seeds": [5, 6], "variants": {"no-short": {"without": ["short"]}}}
+        path.write_text(json.dumps(value))
+        told = bezoar(*ABLATE, cwd=folder)
+        assert told.code == 0, told.err
+    assert "The data were made once" not in told.out
+    runs, trained = folder / "runs" / "steps", folder / "trained" / "steps"
+    assert {one.name for one in runs.iterdir()} == {"whole-5", "whole-6", "no-short-5", "no-short-6"}
+    rows = {
+        name: (runs / name / "dataset/data/train-00000-of-00001.parquet").read_bytes()
+        for name in ("whole-5", "whole-6")
+    }
+    assert rows["whole-5"] != rows["whole-6"]
+    for seed in SEEDS:
+        before = [trained / f"{name}-{seed}" / "before" / "model.safetensors" for name in ("whole", "no-short")]
+        assert before[0].samefile(before[1])
+        after = [trained / f"{name}-{seed}" / "sft" / "model.safetensors" for name in ("whole", "no-short")]
+        assert after[0].read_bytes() != after[1].read_bytes()
+    assert not (trained / "whole-1" / "before" / "model.safetensors").samefile(
+        trained / "whole-2" / "before" / "model.safetensors"
+    )

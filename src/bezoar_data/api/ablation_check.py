@@ -55,6 +55,8 @@ def check_ablation(path: Path) -> CheckedAblation:
     suite = _tried(lambda: load_suite(loaded.suite), problems)
     if recipe is not None and whole is not None:
         problems += _check_recipe(loaded, recipe, whole)
+    if suite is not None:
+        problems += _check_suite(loaded, suite)
     problems += [warning for one in (whole, recipe, suite) if one is not None for warning in one.warnings]
     raise_errors(problems)
     if recipe is None or suite is None or whole is None or whole.card is None:
@@ -102,6 +104,22 @@ def _placed(loaded: LoadedAblation, name: str, problem: Problem) -> Problem:
     message = problem.message if exactly else f"'{name}' cannot run: {problem.message}"
     place = loaded.document.place(exactly or at, key=exactly is None)
     return Problem(problem.code, message, place, problem.hint, problem.level, problem.secret)
+
+
+def _check_suite(loaded: LoadedAblation, suite: LoadedSuite) -> Iterator[Problem]:
+    """Judged questions are no part of an ablation."""
+    if not suite.judged_tasks:
+        return
+    names = ", ".join(task.task for _, task, _ in suite.judged_tasks)
+    place = loaded.document.place(("suite",))
+    message = f"left out, as a judge would have to read each variant's answers: {names}"
+    yield Problem(
+        "judged-task",
+        message,
+        place,
+        "`bezoar-data evaluate --judge` has them read",
+        "warning" if suite.harness_tasks else "error",
+    )
 
 
 def _check_recipe(loaded: LoadedAblation, recipe: LoadedRecipe, whole: Checked) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.evaluation.ablated import Ablated, Trained, VariantResult, compare_variants
+from bezoar_data.evaluation.harness import tasks_of
 from bezoar_data.evaluation.items import Evaluated, read_evaluated
 from bezoar_data.evaluation.run import check
 from bezoar_data.training.instead import Instead
@@ -64,6 +66,11 @@ class AblationRun:
     def __post_init__(self) -> None:
         self.loaded = self.checked.loaded
         self.file, self.variants = self.loaded.file, self.loaded.variants
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """Those of the suite's tasks that need no judge."""
+        return [task.name for task in tasks_of(self.checked.suite)]
 
     def run(self) -> Ablated:
         """Everything. Raises `InputError` where the whole pipeline fails, and what `Pipeline.run` raises."""
@@ -168,6 +175,7 @@ class AblationRun:
         done, out = evaluate(
             [folder],
             self.loaded.suite,
+            tasks=self.tasks,
             out=self.places.out / self.file.name / training,
             runs=self.places.runs,
             quiet=self.quiet,

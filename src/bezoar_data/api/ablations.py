@@ -67,7 +67,7 @@ class Ablation:
             plans,
             {name: checked.loaded.change(name) for name in run.variants},
             stages.index(checked.stage) + 1,
-            plan_evaluation(checked.loaded.suite)["tasks"],
+            plan_evaluation(checked.loaded.suite, tasks=run.tasks)["tasks"],
             self.places.max_cost,
         )
 
