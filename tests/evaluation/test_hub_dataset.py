@@ -12,6 +12,7 @@ import pytest
 from bezoar_data.config.files.suite import load_suite
 from bezoar_data.evaluation import harness
 from bezoar_data.evaluation.hub_dataset import hub_dataset
+from bezoar_data.evaluation.task_index import task_manager
 from support.hub_server import Repo, hub_server
 
 TASK = """\
@@ -41,7 +42,7 @@ def loaded(folder: Path, **task: Any) -> Any:
         json.dumps({"name": "s", "version": 1, "tasks": [{"task": "riddle.yaml", **task}]})
     )
     suite = load_suite(folder / "suite.yaml")
-    return harness.load(harness.tasks_of(suite)[0], harness.task_manager(suite))
+    return harness.load(harness.tasks_of(suite)[0], task_manager(suite))
 
 
 @pytest.mark.parametrize(("more", "called"), [({"eval.yaml": TASKS}, "items"), ({}, "default")])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bezoar_data.config.files.suite import load_suite
-from bezoar_data.evaluation import harness
+from bezoar_data.evaluation.task_index import check_names, runs_code, task_manager
 from support.command import bezoar
 from support.fault_server import FaultServer
 
@@ -21,9 +21,16 @@ def test_the_harness_knows_every_task_of_every_suite() -> None:
 
     index = TaskManager(include_path=str(SUITES[0].parent / "tasks"))
     for path in SUITES:
-        harness.check_names(load_suite(path), index)
-    runs = {name for name in ("humaneval_instruct", "gsm8k_cot", "mmlu", "ifeval") if harness.runs_code(name, index)}
+        check_names(load_suite(path), index)
+        few = task_manager(load_suite(path)).task_index
+        for name in {task.task for _, task in load_suite(path).harness_tasks} & index.task_index.keys():
+            assert few[name].cfg == index.task_index[name].cfg, name
+    runs = {name for name in ("humaneval_instruct", "gsm8k_cot", "mmlu", "ifeval") if runs_code(name, index)}
     assert runs == {"humaneval_instruct"}
+
+
+def test_of_the_harness_only_what_a_suite_names_is_read() -> None:
+    assert len(task_manager(load_suite(SUITES[0].parent / "local.yaml")).task_index) < 200
 
 
 def test_the_local_suite_runs_from_files_alone(

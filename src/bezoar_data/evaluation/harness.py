@@ -13,16 +13,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.suite import DataFile, LoadedSuite, SuiteTask
-from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import clean_text
-from bezoar_data.config.yaml.document import load_yaml
+from bezoar_data.evaluation.task_index import name_in, runs_code
 from bezoar_data.measures.words import text_of
 from bezoar_data.runs.hashing import sha256_of
 
@@ -55,10 +54,6 @@ def need_harness() -> None:
         )
 
 
-def harness_version() -> str:
-    return version("lm-eval")
-
-
 def tasks_of(suite: LoadedSuite) -> list[Task]:
     """The suite's tasks. Raises `InputError` for a task file without a name, and for data that are not here."""
     raise_errors(replace(problem, level="error") for problem in suite.warnings)
@@ -66,7 +61,7 @@ def tasks_of(suite: LoadedSuite) -> list[Task]:
     for i, asked in suite.harness_tasks:
         place = suite.document.place(("tasks", i, "task"))
         file = suite.task_file(asked)
-        name = asked.task if file is None else _name_in(file, place)
+        name = asked.task if file is None else name_in(file, place)
         files = suite.data(asked)
         overrides: dict[str, Any] = {"num_fewshot": asked.shots} if asked.shots is not None else {}
         if files:
@@ -77,49 +72,6 @@ def tasks_of(suite: LoadedSuite) -> list[Task]:
         hashes = {split: sha256_of(Path(one.file)) for split, one in files.items()}
         tasks.append(Task(name, asked, chat, spec, place, hashes, sha256_of(file) if file else ""))
     return tasks
-
-
-def task_manager(suite: LoadedSuite) -> Any:
-    """The harness's index of tasks: its own only where the suite names one of them, as it takes seconds to read."""
-    from lm_eval.tasks import TaskManager
-
-    files = [suite.task_file(task) for _, task in suite.harness_tasks]
-    folders = sorted({str(file.parent) for file in files if file is not None})
-    return TaskManager(include_path=folders or None, include_defaults=None in files)
-
-
-def check_names(suite: LoadedSuite, manager: Any) -> None:
-    """Raise `InputError` for each task that the harness does not know, or knows from another file: to it a task is its
-    name, and it takes the first of equal ones in the folders."""
-    known = manager.task_index
-    problems = []
-    for i, task in suite.harness_tasks:
-        place, file = suite.document.place(("tasks", i, "task")), suite.task_file(task)
-        if file is not None:
-            name = _name_in(file, place)
-            taken = known[name].yaml_path if name in known else None
-            if taken is not None and taken.resolve() != file.resolve():
-                message = f"the harness takes '{name}' from another file of that name, {taken}"
-                problems.append(Problem("duplicate-task", message, place, "give one of the two another 'task:'"))
-        elif task.task not in known:
-            message = f"the harness (lm-eval {harness_version()}) has no task '{task.task}'"
-            hint = did_you_mean(task.task, list(known)) or "`lm_eval ls tasks` lists them"
-            problems.append(Problem("unknown-task", message, place, hint))
-    if problems:
-        raise InputError(problems)
-
-
-def runs_code(name: str, manager: Any) -> bool:
-    """Whether a task, or one of a group's or tag's, runs what a model has written. Loads nothing."""
-    entry = manager.task_index.get(name)
-    if entry is None:
-        return False
-    written = entry.cfg or {}
-    if written.get("unsafe_code"):
-        return True
-    parts = written.get("task") if isinstance(written.get("task"), list) else entry.tags if not written else ()
-    names = [part.get("task") if isinstance(part, Mapping) else part for part in parts or ()]
-    return any(runs_code(part, manager) for part in names if isinstance(part, str) and part != name)
 
 
 def load(task: Task, manager: Any) -> Any:
@@ -258,15 +210,6 @@ def _first_argument(sample: Mapping[str, Any]) -> str:
         return str(next(iter(arguments.values()))["arg_0"])
     first = arguments[0][0]
     return str(getattr(first, "prompt", first))  # of a model behind the gateway: the messages
-
-
-def _name_in(file: Path, place: Place) -> str:
-    value = load_yaml(file, lenient=True).value
-    name = value.get("task") if isinstance(value, dict) else None
-    if not isinstance(name, str):
-        message = f"{file.name} names no task: it has no text under 'task:'"
-        raise InputError(Problem("bad-task", message, place))
-    return name
 
 
 def _loader(files: Mapping[str, DataFile], place: Place) -> Callable[..., Any]:

@@ -30,6 +30,7 @@ from bezoar_data.evaluation.record import (
     write_items,
 )
 from bezoar_data.evaluation.targets import Target, has_template, load
+from bezoar_data.evaluation.task_index import check_names, harness_version, runs_code, task_manager
 from bezoar_data.measures.paired import DISCORDANT, smallest_difference
 from bezoar_data.runs.hashing import sha256_of
 
@@ -46,8 +47,8 @@ class _Tasks:
         harness.need_harness()
         self.suite = suite
         self.all = harness.tasks_of(suite)
-        self._manager = harness.task_manager(suite)
-        harness.check_names(suite, self._manager)
+        self._manager = task_manager(suite)
+        check_names(suite, self._manager)
         self.judged = judged_tasks(suite)
         self._loaded: dict[str, Any] = {}
         names = [*(task.name for task in self.all), *(task.name for task in self.judged)]
@@ -71,7 +72,7 @@ class _Tasks:
 
     def runs_code(self, task: harness.Task) -> bool:
         """Whether it runs what a model has written."""
-        return harness.runs_code(task.name, self._manager)
+        return runs_code(task.name, self._manager)
 
     def unaskable(self, todo: Sequence[harness.Task]) -> Iterator[Problem]:
         """Why these cannot be asked of a model behind the gateway."""
@@ -318,7 +319,7 @@ def _key(suite: LoadedSuite, task: harness.Task, identity: Any) -> str:
     rows = {split: one.model_dump(mode="json", exclude={"file"}) for split, one in suite.data(task.asked).items()}
     decides = [
         Evaluation.FORMAT, identity, task.name, asked, task.chat_template, task.data, rows, task.source,
-        suite.file.seed, harness.harness_version(),
+        suite.file.seed, harness_version(),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
 
