@@ -64,6 +64,21 @@ def test_answers_may_be_made_first_and_judged_later(
     assert evaluate(models["base"], mine, "--json").json["models"] == done["models"]
 
 
+def test_what_is_drawn_is_drawn_from_the_seed(models: dict[str, Path], real_data: Path, tmp_path: Path) -> None:
+    """Questions of writing are answered at temperature 0.7."""
+    texts = []
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        mine = suite(folder / "suite.yaml", judged(real_data, max_tokens=24))
+        mine.write_text(json.dumps({**json.loads(mine.read_text()), "seed": seed}))
+        assert evaluate(models["base"], mine).code == 0
+        lines = (folder / "out" / "base" / "mt" / "base" / "judged" / "mt-bench.answers.jsonl").read_text().splitlines()
+        texts.append([json.loads(line)["text"] for line in lines])
+    assert texts[0] == texts[1]
+    assert texts[0] != texts[2]
+
+
 def test_strictly_an_unreadable_verdict_is_asked_for_once_more(
     models: dict[str, Path], judge: FaultServer, real_data: Path, tmp_path: Path
 ) -> None:
