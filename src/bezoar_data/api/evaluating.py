@@ -13,7 +13,8 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.config.files.suite import load_suite
 from bezoar_data.evaluation.harness import say
 from bezoar_data.evaluation.mt_bench.judges import Judge, judge_sampling
-from bezoar_data.evaluation.mt_bench.run import Judging, judged_tasks
+from bezoar_data.evaluation.mt_bench.run import Judging
+from bezoar_data.evaluation.mt_bench.task import judged_tasks
 from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.evaluation.run import evaluate as run
 from bezoar_data.evaluation.run import plan

@@ -20,7 +20,8 @@ from bezoar_data.evaluation import harness
 from bezoar_data.evaluation.contamination import Builds
 from bezoar_data.evaluation.hub_dataset import hub_dataset
 from bezoar_data.evaluation.items import read_evaluated
-from bezoar_data.evaluation.mt_bench.run import Answering, Judging, judged_tasks
+from bezoar_data.evaluation.mt_bench.run import Judging
+from bezoar_data.evaluation.mt_bench.task import Answering, judged_tasks
 from bezoar_data.evaluation.record import (
     EVALUATION,
     Contamination,
