@@ -12,6 +12,8 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
 from bezoar_data.evaluation.annotations import read_annotations
+from bezoar_data.evaluation.reward_bench import bench, read_items
+from bezoar_data.llms.reward.model import RewardModel
 from bezoar_data.reports.judge_text import calibrated_text, compared_text, known_text
 from bezoar_data.reports.mt_bench import annotated_text
 from bezoar_data.reports.reliability import calibrate_cut, compare_columns, known_reliability
@@ -151,3 +153,24 @@ def _save(run: Path, report: PeopleAgreement | RatingCalibration, used: tuple[st
         raise InputError(Problem("not-kept", f"'{of_review[0]}' may change with the next pull", Place(str(run)), hint))
     add_measured(folder.reliability, folder.dataset, report)
     typer.echo(f"{folder.reliability}: run the same pipeline again to put it on the card", err=True)
+
+
+@app.command("bench")
+def bench_(
+    model: Annotated[Path, typer.Argument(help="The folder of a `reward` stage.", metavar="MODEL")],
+    data: Annotated[
+        str,
+        typer.Argument(help="A JSONL or Parquet file, or a dataset of the Hub.", metavar="DATA"),
+    ],
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers scored at once.")] = 64,
+    as_json: Json = False,
+) -> None:
+    """Score a reward model on RewardBench 2.
+
+    How often the right answer of several has the highest score, by the rule of RewardBench 2's own script.
+
+    Example: bezoar-data judge bench trained/helpsteer2-reward/pairs allenai/reward-bench-2
+    """
+    items = read_items(data)
+    found = bench(RewardModel(model), items, batch=batch_size)
+    typer.echo(json.dumps({"ok": True, "exit_code": 0, **found.as_json()}) if as_json else found.as_text())
