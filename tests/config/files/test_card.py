@@ -100,6 +100,17 @@ def test_the_where_of_a_view_is_checked_against_the_columns_at_its_place() -> No
     assert (problem.code, "write '=='" in problem.hint) == ("bad-where", True)
 
 
+def test_a_view_of_ratings_names_their_columns() -> None:
+    views = "---\nbezoar:\n  views:\n    rating:\n      prompt: ask\n      response: say\n      attributes: {}\n---\n"
+    columns = ["ask", "say", "tone"]
+    assert check_front(parse_card(views.format("[tone]"), "card.md"), columns) == []
+    assert check_front(parse_card(views.format("{manner: tone}"), "card.md"), columns) == []
+    (problem,) = check_front(parse_card(views.format("[tones]"), "card.md"), columns)
+    assert (problem.code, problem.hint) == ("unknown-column", "did you mean 'tone'?")
+    for wrong in ("[]", "tone", "[3]", "{}"):
+        assert check_front(parse_card(views.format(wrong), "card.md"), columns)
+
+
 def test_editing_a_key_keeps_order_comments_and_body(tmp_path: Path) -> None:
     path = tmp_path / "card.md"
     path.write_text("---\n# why\nlicense: mit # for now\nlanguage: 'no'\n---\n\nBody --- here\n---\n", encoding="utf-8")

@@ -178,3 +178,25 @@ def test_a_view_is_known_by_its_parts():
     views = {"sft": {"prompt": "p", "response": "r"}, "messages": {"messages": "m"}}
     views["preference"] = {"chosen": "c", "rejected": "r"}
     assert {kind: kind_of(view) for kind, view in views.items()} == {kind: kind for kind in views}
+
+
+RATED = {"prompt": "q", "response": "a", "attributes.helpfulness": "h", "attributes.tone": "t"}
+
+
+def test_a_rated_answer_has_its_ratings_beside_it():
+    assert kind_of(RATED) == "rating"
+    parts = {"prompt": "Which fish?", "response": "Perch", "attributes.helpfulness": 3, "attributes.tone": None}
+    found = read_view("rating", parts)
+    assert isinstance(found, Example)
+    assert (found.prompt, found.answer, found.rejected) == ([ASKED], [PERCH], None)
+    assert found.ratings == {"helpfulness": 3.0, "tone": None}
+    found = read_view("rating", {**parts, "attributes.tone": " 2.5 ", "attributes.helpfulness": ""})
+    assert isinstance(found, Example)
+    assert found.ratings == {"helpfulness": None, "tone": 2.5}
+
+
+@pytest.mark.parametrize("rating", ["good", True, float("nan"), float("inf"), [4]])
+def test_a_rating_is_a_number(rating: Any):
+    found = read_view("rating", {"prompt": "q", "response": "a", "attributes.tone": rating})
+    assert isinstance(found, Unread)
+    assert found.reason == "rating"

@@ -13,6 +13,7 @@ import torch
 from bezoar_data.config.errors import InputError
 from bezoar_data.llms.reward.model import RewardModel
 from bezoar_data.training.stages.reward import _join, masked_error, scaled_loss
+from support.command import bezoar
 from training.conftest import Recipe, card, prepared, trained
 from training.stages.conftest import PLAIN, trainer_of
 
@@ -214,3 +215,12 @@ def test_what_the_data_does_not_hold_is_refused(
 ):
     with pytest.raises(InputError, match=message):
         prepared(recipe([stage]), rows, tmp_path / "out")
+
+
+def test_rated_answers_are_exported_as_they_are_and_as_no_training_text(rows: Path, tmp_path: Path):
+    run = str(rows / "helpsteer2-ratings")
+    done = bezoar("export", run, "--format", "messages", "--out", str(tmp_path / "m"), cwd=tmp_path)
+    assert done.code == 2
+    assert "rated answers" in done.err
+    done = bezoar("export", run, "--format", "jsonl", "--out", str(tmp_path / "rows"), cwd=tmp_path)
+    assert done.code == 0, done.err
