@@ -41,6 +41,8 @@ def test_what_is_right_passes(tmp_path: Path) -> None:
         ({"variants": {"a": {"without": ["lamini-respond"]}}}, VARIANTS, "'a' cannot run: "),
         ({"variants": {"a": {"without": ["load_instructions"]}}}, VARIANTS, "has its rows from it alone"),
         ({"variants": {"a": {"teacher": "openai"}}}, VARIANTS, "'a' cannot run: "),
+        ({"name": "lamini"}, 1, "the pipeline or the recipe has this name"),
+        ({"name": "tiny"}, 1, "the pipeline or the recipe has this name"),
         ({"stage": "lamni"}, 5, "the recipe has no stage 'lamni'"),
         ({"pipeline": str(ROOT / "pipelines" / "best-of-n.yaml")}, 4, "no stage of the recipe up to 'lamini' trains"),
         ({"suite": str(ROOT / "suites" / "mt-bench.yaml")}, 6, "left out, as a judge would have to read"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,34 @@ def _what_is_there_is_not_made_again(run: Run) -> None:
     assert sum("data done already" in line for line in said) == 5
     assert sum(" acc " in line for line in said) == 1
     assert again.out == run.told.out
+
+
+@pytest.mark.slow
+def test_a_budget_holds_for_all_variants_together(tmp_path: Path) -> None:
+    """The whole pipeline judges the rows that agree; without that step many more would be judged."""
+    folder = tmp_path / "project"
+    with FaultServer() as server:
+        path = write_planted(folder, server.url, seeds=SEEDS, keys=16)
+        pipeline = folder / "pipelines" / "planted.yaml"
+        head, load, judge, agreed, short = pipeline.read_text().split("  - use: ")
+        pipeline.write_text("  - use: ".join([head, load, agreed, judge, short]))
+        models = folder / "pipelines" / "models.yaml"
+        priced = json.loads(models.read_text())
+        priced["roles"]["judge"]["price"] = {"input": 1, "output": 1, "read": "2026-11-01"}
+        models.write_text(json.dumps(priced))
+        value = json.loads(path.read_text())
+        path.write_text(json.dumps({**value, "variants": {"no-agreed": {"without": ["agreed"]}}}))
+        apart = ("--out", "apart/run", "--journal", "apart/journal.sqlite")
+        alone = bezoar("run", "pipelines/planted.yaml", *apart, "--json", cwd=folder).json
+        budget = 1.15 * alone["cost"]
+        stopped = bezoar(*ABLATE, "--max-cost", str(budget), cwd=folder)
+        assert stopped.code == 3, stopped.err
+        assert server.stats()["requests"] > 2 * alone["asked"]["requests"]
+    assert (folder / "runs" / "steps" / "whole" / "dataset").is_dir()
+    assert not (folder / "runs" / "steps" / "no-agreed" / "dataset").exists()
+    assert not (folder / "trained").exists()
+    with closing(sqlite3.connect(folder / "runs" / "journal.sqlite")) as journal:
+        assert journal.execute("SELECT sum(cost) FROM answers").fetchone()[0] <= budget
 
 
 class Killed:

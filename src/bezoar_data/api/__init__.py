@@ -23,6 +23,7 @@
     print(talk.say("Why is the sky blue?").text)
     generate("recipes/tiny.yaml:orca", ["Why is the sky blue?"], compare=["base"])
     evaluate(["recipes/tiny.yaml"], "suites/local.yaml")
+    load_ablation("ablations/lamini.yaml").run()    # what each step is worth
 
 The command line calls the same methods. A mistake in a file raises `InputError`, which holds every problem with file,
 line and column; each method names what else it raises. In a notebook each result shows itself.
@@ -32,6 +33,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ablations import Ablation, load_ablation
     from .evaluating import evaluate, plan_evaluation
     from .exports import export
     from .people import people_status, pull_people, push_judged, push_people
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from .talking import Chat, chat, generate
 
 __all__ = [
+    "Ablation",
     "Chat",
     "Pipeline",
     "Published",
@@ -50,6 +53,7 @@ __all__ = [
     "evaluate",
     "export",
     "generate",
+    "load_ablation",
     "load_pipeline",
     "load_recipe",
     "people_status",
@@ -64,6 +68,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Ablation": "ablations",
     "Chat": "talking",
     "Pipeline": "pipelines",
     "Published": "publishing",
@@ -72,6 +77,7 @@ _MODULES = {
     "evaluate": "evaluating",
     "export": "exports",
     "generate": "talking",
+    "load_ablation": "ablations",
     "load_pipeline": "pipelines",
     "load_recipe": "recipes",
     "people_status": "people",

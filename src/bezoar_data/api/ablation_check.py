@@ -53,6 +53,10 @@ def check_ablation(path: Path) -> CheckedAblation:
     whole = pipelines.get(loaded.file.whole)
     recipe = _tried(lambda: load_recipe(loaded.recipe), problems)
     suite = _tried(lambda: load_suite(loaded.suite), problems)
+    if recipe is not None and whole is not None and loaded.file.name in (whole.loaded.file.name, recipe.file.name):
+        hint = "data and models lie in folders of the ablation's name: give it one of its own"
+        message = "the pipeline or the recipe has this name"
+        problems.append(loaded.document.problem("name-taken", message, ("name",), hint=hint))
     if recipe is not None and whole is not None:
         problems += _check_recipe(loaded, recipe, whole)
     if suite is not None:
