@@ -14,7 +14,7 @@ from bezoar_data.config.errors import BudgetStop, InputError
 from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.endpoint.health import Stopped
 from bezoar_data.llms.gateway import Gateway
-from bezoar_data.llms.gateway.asking import OpenModels, open_models
+from bezoar_data.llms.gateway.asking import OpenModels, models_for
 from support.fault_server import FaultServer
 from support.gateways import model, user
 from support.waiting import PATIENCE, wait_until
@@ -30,10 +30,11 @@ def test_answers_come_in_the_order_of_the_questions_and_the_second_time_from_the
 ) -> None:
     server.set(spread=0.1)
     asks = [user("b [[400]]"), *(user(f"q {i}") for i in range(20))]
-    with open_models(["judge"], named={"judge": f"openai:m@{server.url}"}, journal=journal) as models:
+    roles, _ = models_for(["judge"], named={"judge": f"openai:m@{server.url}"})
+    with OpenModels(roles, journal=journal) as models:
         refused, *first = models.ask("judge", asks, step="mt_bench")
     assert isinstance(refused, Refused)
-    with open_models(["judge"], named={"judge": f"openai:m@{server.url}"}, journal=journal) as models:
+    with OpenModels(roles, journal=journal) as models:
         assert models.ask("judge", asks[1:], step="mt_bench") == first
         assert models.told() == "20 from the journal, 0 requests"
     assert server.stats()["requests"] == 21
@@ -102,6 +103,6 @@ def test_ctrl_c_waits_for_what_is_on_its_way_and_the_next_time_goes_on(
         assert models.usage()["hits"] == 7
 
 
-def test_a_role_that_nobody_answers_for_is_told(journal: Path) -> None:
+def test_a_role_that_nobody_answers_for_is_told() -> None:
     with pytest.raises(InputError, match="no model is named for the role 'second'"):
-        open_models(["judge", "second"], named={"judge": "checks"}, journal=journal)
+        models_for(["judge", "second"], named={"judge": "checks"})

@@ -39,33 +39,11 @@ _LINES = 5.0
 Say = Callable[[str], None]
 
 
-def open_models(
-    roles: Sequence[str],
-    *,
-    models: Path | None = None,
-    named: Mapping[str, str] | None = None,
-    journal: Path | None = None,
-    max_cost: float | None = None,
-    retry_failed: bool = False,
-    quiet: bool = False,
-    say: Say | None = None,
-) -> OpenModels:
-    """Models for these roles, ready to be asked: of the file `models`, or each `named` in one word, as `judge:
-    openai:gpt-4o`, which replaces the file's.
-
-    `journal` is the project's by default; `max_cost` the most that may be spent here, in US dollars. `quiet` shows no
-    progress; notes are shown always, both on standard error or to `say`. Close it, or use it in a `with`. Raises
-    `InputError` for whatever cannot work.
-    """
-    wanted, answers = models_for(roles, models=models, named=named)
-    how: dict[str, Any] = {"journal": journal, "max_cost": max_cost, "retry_failed": retry_failed}
-    return OpenModels(wanted, answers=answers, quiet=quiet, say=say, **how)
-
-
 def models_for(
     roles: Sequence[str], *, models: Path | None = None, named: Mapping[str, str] | None = None
 ) -> tuple[dict[str, Model], tuple[Path, ...]]:
-    """Who answers for these roles, and the files of recorded answers that the file names. Raises `InputError`."""
+    """Who answers for these roles, of the file `models` or each `named` in one word, as `judge: openai:gpt-4o`, which
+    replaces the file's; and the files of recorded answers that the file names. Raises `InputError`."""
     loaded = load_models_file(models, known_providers(), named)
     known = loaded.file.roles
     if missing := [role for role in roles if role not in known]:
@@ -78,7 +56,12 @@ def models_for(
 
 
 class OpenModels:
-    """Models by role. Belongs to one thread, which need not be the main one."""
+    """Models by role, ready to be asked. Belongs to one thread, which need not be the main one.
+
+    `journal` is the project's by default; `max_cost` the most that may be spent here, in US dollars. `quiet` shows no
+    progress; notes are shown always, both on standard error or to `say`. Close it, or use it in a `with`. Raises
+    `InputError` for whatever cannot work.
+    """
 
     def __init__(
         self,
