@@ -27,7 +27,7 @@ SHIPPED: Mapping[str, tuple[int, dict[str, int]]] = {
     "hh-rlhf-dpo": (18, HH),
     "helpsteer2": (12, {"even": 1, "rating": 1, "alone": 1, "tie": 2}),
     "helpsteer2-preference": (9, {"other_part": 2, "tie": 1}),
-    "tulu-mix": (130, {**HH, "not_in_mix": 54}),
+    "mixture": (130, {**HH, "not_in_mix": 54}),
     "ultrachat": (10, {}),
     "best-of-n": (11, {"tie": 1}),
 }
@@ -113,7 +113,7 @@ def test_a_pair_names_both_answers_as_parents_and_they_lead_to_the_source(tmp_pa
 
 
 def test_copies_in_the_mixture_stand_on_one_side_and_each_set_has_its_amount(tmp_path: Path):
-    folder = run(tmp_path, "tulu-mix")
+    folder = run(tmp_path, "mixture")
     rows = kept(folder)
     assert Counter(r["dataset"] for r in rows) == {"flan": 50, "dolly": 32, "talks": 30, "hh": 18}
     sides: dict[str, set[str]] = {}
@@ -200,7 +200,7 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path):
 
 def test_distilabels_runner_is_not_let_hang_where_branches_are_uneven(tmp_path: Path):
     with pytest.raises(InputError, match="branches of unequal length"):
-        load_pipeline(PIPELINES / "tulu-mix.yaml", out=tmp_path / "x", journal=tmp_path / "journal.sqlite").run(
+        load_pipeline(PIPELINES / "mixture.yaml", out=tmp_path / "x", journal=tmp_path / "journal.sqlite").run(
             engine="local", quiet=True
         )
 

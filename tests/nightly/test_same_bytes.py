@@ -18,7 +18,7 @@ from support.projects import Project
 
 ROOT = Path(__file__).parents[2]
 SUMS = Path(__file__).with_name("parquet.sha256")
-UNEVEN = {"local": {"tulu-mix"}, "stream": set()}
+UNEVEN = {"local": {"mixture"}, "stream": set()}
 """distilabel's runner hangs where branches of unequal length meet; `--engine local` refuses such pipelines."""
 
 pytestmark = pytest.mark.nightly

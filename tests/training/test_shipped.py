@@ -42,7 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bezoar_data.api import load_pipeline
 
     folder = tmp_path_factory.mktemp("runs")
-    for name in ("tulu-mix", "ultrachat", "best-of-n"):
+    for name in ("mixture", "ultrachat", "best-of-n"):
         file = ROOT / "pipelines" / f"{name}.yaml"
         load_pipeline(file, out=folder / name, journal=folder / "journal.sqlite").run(quiet=True)
     return folder
