@@ -20,7 +20,7 @@ def enforce_policy(recipe: LoadedRecipe, cards: Iterable[StageCard], commercial:
     """Raise `PolicyRefused` with every reason at once why the recipe's policy forbids its cards or its base."""
     problems = [*_base(recipe, commercial)]
     for card in cards:
-        problems += _card(recipe, card)
+        problems += _card(recipe, card, commercial)
     if problems:
         raise PolicyRefused(problems)
 
@@ -38,7 +38,7 @@ def _base(recipe: LoadedRecipe, commercial: Commercial) -> Iterator[Problem]:
             yield Problem("refused-commercial", message, place, "state 'licence' under 'base', or take another base")
 
 
-def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
+def _card(recipe: LoadedRecipe, card: StageCard, commercial: Commercial) -> Iterator[Problem]:
     policy, own = recipe.file.policy, card.own
     data = f"the data of {relative_to_cwd(card.folder)}"
     if own.get("demo", True) and not policy.demo:
@@ -46,7 +46,7 @@ def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
         yield Problem("refused-demo", f"{data} is demo data, of demo seeds or demo models", card.place, hint)
     licence = own.get("licence") or {}
     if policy.commercial and licence.get("commercial") != "yes":
-        why = _first_reason(licence)
+        why = _first_reason(licence) + _forbidding(own, commercial)
         verdict = "forbidden" if licence.get("commercial") == "no" else "not known to be allowed"
         yield Problem("refused-commercial", f"commercial use of {data} is {verdict}{why}", card.place)
     if policy.commercial and licence.get("result") in (None, "unknown"):
@@ -62,6 +62,15 @@ def _card(recipe: LoadedRecipe, card: StageCard) -> Iterator[Problem]:
 def _first_reason(licence: Mapping[str, Any]) -> str:
     result = licence.get("result")
     return f" (its licence: {printable(str(result), 80)})" if result else ""
+
+
+def _forbidding(own: Mapping[str, Any], commercial: Commercial) -> str:
+    """Which of the data's sources forbid it."""
+    sources = [(str(s.get("name")), str(s.get("licence"))) for s in own.get("sources") or () if s.get("kept") != 0]
+    told = [
+        f"{printable(name, 60)} is {printable(licence, 80)}" for name, licence in sources if commercial(licence) == "no"
+    ]
+    return f": {', '.join(told)}" if told else ""
 
 
 def _agreement(card: StageCard, data: str, least: float) -> Iterator[Problem]:
