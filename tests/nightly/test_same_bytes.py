@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.projects import Project
+from support.shipped import OF_FILES
 
 ROOT = Path(__file__).parents[2]
 SUMS = Path(__file__).with_name("parquet.sha256")
@@ -35,7 +36,7 @@ def recorded() -> dict[tuple[str, str], dict[str, str]]:
 
 
 @pytest.mark.parametrize("engine", ["stream", "local"])
-@pytest.mark.parametrize("pipeline", sorted(p.stem for p in (ROOT / "pipelines").glob("*.yaml")))
+@pytest.mark.parametrize("pipeline", OF_FILES)
 def test_a_shipped_pipeline_writes_the_bytes_it_always_wrote(tmp_path: Path, pipeline: str, engine: str):
     if pipeline in UNEVEN[engine]:
         pytest.skip("refused under this engine")

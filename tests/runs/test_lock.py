@@ -15,11 +15,10 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.run_record import RunRecord
 from support.projects import Project
-from support.shipped import OFFLINE
+from support.shipped import OF_FILES, OFFLINE
 
 ROOT = Path(__file__).parents[2]
 OF_0_1_0 = ROOT / "tests" / "compatibility" / "0.1.0" / "lock.json"
-PIPELINES = sorted(path.stem for path in (ROOT / "pipelines").glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def orca(project: Project) -> Path:
     return project.folder / "runs" / "orca"
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("pipeline", OF_FILES)
 def test_a_lock_is_written_back_as_it_was_read(project: Project, pipeline: str):
     done = project.bezoar(
         "run",

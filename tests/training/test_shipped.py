@@ -30,7 +30,8 @@ def tiny(name: str, folder: Path, **stage: Any) -> Path:
     recipe["template"] = str(ROOT / "recipes" / recipe["template"])
     for one in recipe["stages"]:
         if "card" in one:
-            one["card"] = str((ROOT / "recipes" / one["card"]).resolve())
+            card = one["card"].replace("tulu-human-gpt", "mixture")  # which stands in for what reads the Hub
+            one["card"] = str((ROOT / "recipes" / card).resolve())
             one["training"] = {**one["training"], **SMALL, **stage}
     path = folder / "recipe.yaml"
     path.write_text(json.dumps(recipe))
