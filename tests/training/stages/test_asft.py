@@ -89,6 +89,7 @@ def test_the_trainers_loss_is_that_of_plain_logits(recipe: Recipe, rows: Path, t
     assert trainer.ref_model is None
 
 
+@pytest.mark.slow
 def test_it_makes_chosen_replies_likelier(recipe: Recipe, rows: Path, tmp_path: Path):
     stages = [{"use": "asft", "card": card("hh-rlhf-dpo"), "split": {"validation": "validation"}}]
     (done,) = trained(recipe(stages, **PLAIN), rows, tmp_path / "out")

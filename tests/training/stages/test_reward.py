@@ -126,6 +126,7 @@ def record(folder: Path) -> dict[str, Any]:
     return value
 
 
+@pytest.mark.slow
 def test_a_model_of_ratings_learns_them_and_says_how_well(chain: Path):
     said = record(chain / "whole/ratings")["metrics"]
     assert said["last_loss"] < said["first_loss"] / 3
@@ -147,6 +148,7 @@ CONVERSATIONS = [
 ]
 
 
+@pytest.mark.slow
 def test_numbers_are_joined_by_their_weights_where_pairs_follow(
     chain: Path, rows: Path, recipe: Recipe, tmp_path: Path
 ):
@@ -166,6 +168,7 @@ def test_numbers_are_joined_by_their_weights_where_pairs_follow(
     assert record(chain / "whole/pairs")["data"]["rows"]["train"]["left_out"] == {}
 
 
+@pytest.mark.slow
 def test_an_adapter_and_its_merge_score_alike_whatever_stands_beside(chain: Path):
     adapter, merged = RewardModel(chain / "adapter/ratings"), RewardModel(chain / "adapter/merge")
     ids = [adapter.encode(one) for one in CONVERSATIONS]
@@ -179,6 +182,7 @@ def test_an_adapter_and_its_merge_score_alike_whatever_stands_beside(chain: Path
     assert len(after.rewards(CONVERSATIONS)) == 2
 
 
+@pytest.mark.slow
 def test_a_model_scores_what_it_was_trained_on(chain: Path, rows: Path, tmp_path: Path):
     """The ids of a reply that is scored are those of its example, read anew from the saved template."""
     from bezoar_data.training.data.datasets import read_rows

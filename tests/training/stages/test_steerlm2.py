@@ -79,6 +79,7 @@ def chain(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_each_group_is_what_the_models_say(chain: Path):
     """The frozen model's log-probability of a reply, and the weight from all three, by plain forward passes."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -114,6 +115,7 @@ def test_what_is_kept_of_each_group_is_what_the_models_say(chain: Path):
     assert group["weights"] == pytest.approx(group_weights(logarithms), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_model_comes_nearer_to_what_it_should_say(chain: Path):
     log = [json.loads(line) for line in (chain / "steerlm2/log.jsonl").read_text().splitlines()]
     distances = [line["distance"] for line in log if "distance" in line]
@@ -123,6 +125,7 @@ def test_the_model_comes_nearer_to_what_it_should_say(chain: Path):
     assert {one["stage"] for one in record["lineage"]} == {"steerlm", "ratings"}
 
 
+@pytest.mark.slow
 def test_another_reward_model_is_another_model(chain: Path, rows: Path, recipe: Recipe, tmp_path: Path):
     keys = []
     for scale in ([0, 4], [0, 5]):
