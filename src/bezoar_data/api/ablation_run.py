@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +16,8 @@ from bezoar_data.api.pipelines import Pipeline, load_pipeline
 from bezoar_data.api.recipes import Recipe, load_recipe
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Problem
-from bezoar_data.config.sanitize import clean_text
 from bezoar_data.evaluation.ablated import Ablated, Trained, VariantResult, compare_variants
-from bezoar_data.evaluation.harness import tasks_of
+from bezoar_data.evaluation.harness import say, tasks_of
 from bezoar_data.evaluation.items import Evaluated, read_evaluated
 from bezoar_data.evaluation.run import check
 from bezoar_data.training.instead import Instead
@@ -227,7 +225,7 @@ class AblationRun:
 
     def _say(self, text: str) -> None:
         if not self.quiet:
-            print(clean_text(text), file=sys.stderr, flush=True)  # noqa: T201
+            say(text)
 
 
 def _link(source: str, target: str) -> str:

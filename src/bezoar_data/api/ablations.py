@@ -62,12 +62,13 @@ class Ablation:
             for name in run.variants
         }
         stages = [stage.id for stage in checked.recipe.file.stages]
+        tasks = plan_evaluation(checked.loaded.suite, tasks=run.tasks)["tasks"]
         return AblationPlan(
             checked.loaded.file,
             plans,
             {name: checked.loaded.change(name) for name in run.variants},
             stages.index(checked.stage) + 1,
-            plan_evaluation(checked.loaded.suite, tasks=run.tasks)["tasks"],
+            [task for task in tasks if not task["runs_code"]],
             self.places.max_cost,
         )
 

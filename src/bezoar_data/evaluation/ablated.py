@@ -139,8 +139,11 @@ class _Effect:
 
 
 def compare_variants(whole: Trained, others: Sequence[Trained]) -> list[VariantResult]:
-    """The whole pipeline and each other variant, with what that says of step or change. Raises `InputError` where two
-    evaluations share no item of a task."""
+    """The whole pipeline and each other variant, with what that says of step or change. Raises `InputError` where no
+    task was evaluated, or two evaluations share no item of one."""
+    if not whole.models[0].tasks:
+        message = "no task of the suite was evaluated"
+        raise InputError(Problem("nothing-to-compare", message, Place(str(whole.models[0].folder))))
     effects = {(one.name, task): found for one in others for task, found in _effects(whole, one).items()}
     ps = dict(zip(effects, holm({str(i): one.found.p for i, one in enumerate(effects.values())}).values(), strict=True))
     results = [_result(whole, ())]
