@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from transformers import PreTrainedModel
-from trl import DPOTrainer
+from trl import DPOTrainer, RLOOTrainer
 
 from training.conftest import ROOT
 
@@ -25,6 +25,21 @@ INTERNALS: dict[str, tuple[type[Any], Any, str]] = {
         DPOTrainer,
         ["self", "dataset", "name", "batch_size"],
         "overridden: ASFT has no reference, and DPOTrainer no setting for that",
+    ),
+    "_generate_and_score_completions": (
+        RLOOTrainer,
+        ["self", "inputs"],
+        "overridden: DR-PO's answers begin where a row says, and RLOOTrainer has no hook for that; called to try it",
+    ),
+    "_tokenize_prompts": (
+        RLOOTrainer,
+        ["self", "prompts"],
+        "overridden: prompts come tokenised, with the part of the answer that is given",
+    ),
+    "_generate_single_turn": (
+        RLOOTrainer,
+        ["self", "prompt_ids", "images", "multimodal_fields"],
+        "overridden: `max_completion_length` is that of the whole answer",
     ),
     "_supports_flash_attn": (PreTrainedModel, False, "read: whether a model class can take flash attention"),
     "_supports_sdpa": (PreTrainedModel, False, "read: whether a model class can take PyTorch's attention"),

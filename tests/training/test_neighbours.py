@@ -37,6 +37,7 @@ def test_every_stage_learns(tiny: dict[str, Any]):
         assert tiny[name]["metrics"]["last_loss"] < tiny[name]["metrics"]["first_loss"], name
     assert tiny["pairs"]["metrics"]["steps"] == 10
     assert 1 <= tiny["steerlm2"]["metrics"]["steerlm2"]["effective_replies"] <= 3
+    assert {"first_reward", "last_reward", "last_kl"} <= tiny["drpo"]["metrics"].keys()
 
 
 def test_a_model_that_scores_says_so_on_its_card(tiny: dict[str, Any]):

@@ -13,6 +13,7 @@ _BLUE, _ORANGE = "#1f5fa8", "#c2571a"
 _PANELS = (
     ("loss", ("loss", "eval_loss")),
     ("margin of the rewards", ("rewards/margins", "eval_rewards/margins")),
+    ("reward", ("reward", "eval_reward")),
 )
 """What each panel shows: of the log, what was measured in training and on the rows held out."""
 

@@ -17,6 +17,7 @@ from bezoar_data.config.files.recipe import BASE, LoadedRecipe, Stage, TrainingS
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.row import digest
 from bezoar_data.runs.stage_record import StageRecord
 from bezoar_data.training.data.template import Template
@@ -35,8 +36,9 @@ _NEVER: frozenset[str] = frozenset({
     "ddp_timeout", "debug", "disable_tqdm", "enable_jit_checkpoint", "eval_accumulation_steps",
     "eval_do_concat_batches", "eval_on_start", "eval_use_gather_object", "gradient_checkpointing",
     "gradient_checkpointing_kwargs", "include_for_metrics", "include_num_input_tokens_seen",
-    "liger_kernel_config", "log_level", "log_level_replica", "log_on_each_node", "logging_first_step",
-    "logging_nan_inf_filter", "logging_steps", "logging_strategy", "padding_free", "per_device_eval_batch_size",
+    "liger_kernel_config", "log_completions", "log_level", "log_level_replica", "log_multimodal", "log_on_each_node",
+    "log_unique_prompts", "logging_first_step", "logging_nan_inf_filter", "logging_steps", "logging_strategy",
+    "num_completions_to_print", "num_generations_eval", "padding_free", "per_device_eval_batch_size",
     "precompute_ref_batch_size", "precompute_ref_log_probs", "prediction_loss_only", "project",
     "remove_unused_columns", "report_to", "save_on_each_node", "save_only_model", "save_total_limit",
     "skip_memory_metrics", "torch_empty_cache_steps", "trackio_bucket_id", "trackio_space_id",
@@ -96,6 +98,7 @@ def plan_stages(
         start, training = recipe.file.start(i), trainings.get(i)
         record = folder.standing(stage.id)
         others = [keys[name] for name in recipe.file.beside(i).values()]
+        others += [sha256_of(file) for file in stage.reads(recipe.path)]
         start_key = digest("beside", keys[start], *others) if others else keys[start]
         key = kept.get(stage.id) or stage_key(recipe, stage, start_key, template, training)
         found = PlannedStage(i, stage, start, key, training)

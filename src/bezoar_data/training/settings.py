@@ -93,6 +93,9 @@ def _steps(full: Mapping[str, Any], examples: int) -> int:
     """Optimizer steps, as transformers' Trainer counts them for one process on one device."""
     if full["max_steps"] > 0:
         return int(full["max_steps"])
+    if "num_generations" in full:  # of prompts that are answered several times; a batch that is not full is dropped
+        prompts = full["per_device_train_batch_size"] * full["gradient_accumulation_steps"] // full["num_generations"]
+        return int(full["num_train_epochs"] * (examples // max(prompts, 1)) * full["num_iterations"])
     per_epoch = examples / full["per_device_train_batch_size"]
     batches = math.floor(per_epoch) if full["dataloader_drop_last"] else math.ceil(per_epoch)
     updates: int = max(math.ceil(batches / full["gradient_accumulation_steps"]), 1)

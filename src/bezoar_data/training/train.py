@@ -210,8 +210,11 @@ def _too_long(recipe: LoadedRecipe, i: int, training: PlannedTraining, estimator
     if positions is not None and (written or longest) > positions:
         message = f"the base has positions for {positions:,} tokens; "
         message += f"'max_length' is {written:,}" if written else f"an example has {longest:,}"
-        place = setting_place(recipe, i, "max_length")
-        yield Problem("too-long", message, place, f"say 'max_length: {positions}', or less")
+        place, hint = setting_place(recipe, i, "max_length"), f"say 'max_length: {positions}', or less"
+        if "max_completion_length" in training.settings.full:
+            place = setting_place(recipe, i, "max_completion_length")
+            hint = "take a smaller 'max_completion_length', or leave out long prompts with 'max_prompt_length'"
+        yield Problem("too-long", message, place, hint)
 
 
 def _warnings(template: Template, stages: list[PlannedStage]) -> Iterator[str]:

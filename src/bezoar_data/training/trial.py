@@ -145,6 +145,9 @@ def _first_step(trainer: Any, longest: int) -> None:
         apply_liger_kernel(model, args.liger_kernel_config)
     if longest * model.config.get_text_config().vocab_size > _LOGITS:
         return
+    if hasattr(trainer, "try_first"):
+        trainer.try_first()
+        return
     batch = trainer.data_collator([trainer.train_dataset[0]])
     with torch.no_grad():
         trainer.compute_loss(model, {k: v.to(args.device) if hasattr(v, "to") else v for k, v in batch.items()})

@@ -53,7 +53,7 @@ RECIPES = {
     + "stages: [{use: sft, card: c.md, split: {validation: 0.2}, training: {packing: true}}, {use: merge}]\n": True,
     RECIPE + "quantisation: {load_in_4bit: true}\npolicy: {commercial: true}\n" + STAGE: True,
     RECIPE + "training: {bf16: true, learning_rate: 1}\n" + STAGE: True,
-    RECIPE + "training: {beta: 0.1}\n" + STAGE: False,
+    RECIPE + "training: {label_smoothing: 0.1}\n" + STAGE: False,
     RECIPE + "quantisation: {load_in_4bits: true}\n" + STAGE: False,
     RECIPE + "stages: [{use: dpo, card: c.md, training: {packing: true}}]\n": False,
     RECIPE + "stages: [{use: sft}]\n": False,

@@ -154,6 +154,10 @@ class Stage(Strict):
         examples=["lamini", "base"],
     )
 
+    def reads(self, recipe: Path) -> tuple[Path, ...]:
+        """Files beside its rows that decide its weights; `recipe` is the file that names them."""
+        return ()
+
     @classmethod
     def kind(cls) -> str:
         """The value of `use` that names this kind of stage."""
@@ -325,7 +329,8 @@ class RecipeFile(Strict):
 
     def beside(self, index: int) -> dict[str, str]:
         """The stages that the one at `index` needs beside its start, by the fields that name them."""
-        return {name: str(getattr(self.stages[index], name)) for name in self.stages[index].needs}
+        written = {name: getattr(self.stages[index], name) for name in self.stages[index].needs}
+        return {name: str(value) for name, value in written.items() if value is not None}
 
     def start(self, index: int) -> str:
         """The id of the stage that the one at `index` goes on from, or 'base'."""
