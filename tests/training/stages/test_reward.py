@@ -221,6 +221,15 @@ def test_what_the_data_does_not_hold_is_refused(
         prepared(recipe([stage]), rows, tmp_path / "out")
 
 
+def test_a_card_without_the_view_is_told_the_step_that_makes_it(recipe: Recipe, rows: Path, tmp_path: Path):
+    with pytest.raises(InputError) as refused:
+        prepared(recipe([{**PAIRS, "card": RATINGS["card"], "view": "preference"}]), rows, tmp_path / "out")
+    assert "pairs.best_worst" in refused.value.problems[0].hint
+    with pytest.raises(InputError) as refused:
+        prepared(recipe([{"use": "steerlm", "card": PAIRS["card"]}]), rows, tmp_path / "out")
+    assert "judge.attributes" in refused.value.problems[0].hint
+
+
 def test_rated_answers_are_exported_as_they_are_and_as_no_training_text(rows: Path, tmp_path: Path):
     run = str(rows / "helpsteer2-ratings")
     done = bezoar("export", run, "--format", "messages", "--out", str(tmp_path / "m"), cwd=tmp_path)

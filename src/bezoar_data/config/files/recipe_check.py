@@ -267,17 +267,24 @@ def _read_card(path: Path) -> tuple[Card | None, list[Problem]]:
     return card, check_front(card)
 
 
+_MADE_BY = {
+    "sft": "a step that answers, such as orca.explain, makes what it needs",
+    "messages": "load_conversations makes what it needs",
+    "preference": "pairs.best_worst, after a judge, or pairs.preferred makes what it needs",
+    "rating": "judge.attributes, or people, make what it needs",
+}
+"""Where the columns of a view come from."""
+
+
 def _check_view(recipe: LoadedRecipe, i: int, stage: TrainingStage, card: Card) -> Iterator[Problem]:
     views = card.bezoar.get("views")
     has = list(views) if isinstance(views, Mapping) else []
     wanted = (stage.view,) if stage.view is not None else stage.views
     if not any(kind in has for kind in wanted):
         message = f"the card has no view {' or '.join(map(repr, wanted))}, which '{stage.use}' trains on"
-        hint = (
-            f"it has {', '.join(map(str, has))}"
-            if has
-            else "say under 'bezoar: views:' of the card which columns are what"
-        )
+        hint = "; ".join(filter(None, (f"it has {', '.join(map(str, has))}", _MADE_BY.get(wanted[0]))))
+        if not has:
+            hint = "say under 'bezoar: views:' of the card which columns are what"
         yield recipe.document.problem(
             "missing-view", message, ("stages", i, "view" if stage.view else "card"), hint=hint
         )
