@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from bezoar_data.cards.licences.lineage import licence_of
 from bezoar_data.config.files.card import load_card
 from bezoar_data.config.yaml.document import load_yaml
+from bezoar_data.runs.lock import Lock
 from support.command import bezoar
 
 ROOT = Path(__file__).parents[1]
@@ -258,6 +260,24 @@ def test_human_may_be_used_for_commerce_and_gpts_answers_may_not(human: Built, w
     for source in ("gpt4-alpaca.parquet", "code-alpaca.json"):
         assert f"Source {source}: its licence is stated as CC-BY-NC-4.0 AND LicenseRef-OpenAI-terms" in reasons
     assert "compete with OpenAI" in reasons
+    credit = "Contains material from gpt4-alpaca.parquet, used under CC-BY-NC-4.0 and LicenseRef-OpenAI-terms; changes"
+    assert any(said.startswith(credit) for said in whole.licence()["attribution"])
+
+
+@pytest.mark.parametrize(("name", "commercial"), [("tulu-human", "yes"), ("tulu-human-gpt", "no")])
+def test_read_from_the_hub_the_verdict_is_the_same(name: str, commercial: str, human: Built, whole: Built):
+    steps = load_yaml(ROOT / "pipelines" / f"{name}.yaml").value["steps"]
+    hubs = {step["id"]: step["with"]["hub"] for step in steps if "hub" in step.get("with", {})}
+    lock = Lock.read((human if name == "tulu-human" else whole).folder / "dataset" / "lock.json")
+    assert [s.name.partition(".")[0] for s in lock.sources] == list(hubs)
+    read = [
+        replace(source, name=hub, url=f"https://huggingface.co/datasets/{hub}")
+        for source, hub in zip(lock.sources, hubs.values(), strict=True)
+    ]
+    licence = licence_of(replace(lock, sources=tuple(read)), None)
+    assert licence.commercial == commercial
+    assert not any("known as" in reason for reason in licence.reasons), "what is stated is what is known"
+    assert licence.result == ("CC-BY-SA-3.0" if commercial == "yes" else "unknown"), licence
 
 
 def test_training_for_commerce_on_gpts_answers_is_refused_with_the_reason(work: Path, whole: Built):

@@ -161,12 +161,12 @@ def _source_parts(source: LockedSource, table: LicenceTable) -> list[_Part]:
 def _credit(
     name: str, url: str, ways: Sequence[frozenset[str]], known_as: KnownSource | None, table: LicenceTable
 ) -> str | None:
-    names = sorted(frozenset().union(*ways)) if ways else []
-    if not any((table.terms(n) or LicenceTerms()).attribution for n in names):
+    if not any((table.terms(n) or LicenceTerms()).attribution for way in ways for n in way):
         return None
+    under = " or ".join(sorted(" and ".join(sorted(way)) for way in ways))
     maker = f" by {known_as.by}" if known_as else ""
     address = f" ({url})" if url else ""
-    return f"Contains material from {name}{maker}{address}, used under {' or '.join(names)}; changes were made."
+    return f"Contains material from {name}{maker}{address}, used under {under}; changes were made."
 
 
 def _model_part(model: LockedModel, judges: bool, table: LicenceTable) -> _Part:
