@@ -116,7 +116,7 @@ def likelihoods(folder: Path, seed: int, *, rows: int = 160, steps: int = 60) ->
     return found
 
 
-def obeyed(folder: Path, seed: int, *, rows: int = 400, steps: int = 150, asked: int = 50) -> float:
+def obeyed(folder: Path, seed: int, *, rows: int = 400, steps: int = 400, asked: int = 50) -> float:
     """The share of prompts, none of them trained on, that a SteerLM model answers in the tone it is asked for."""
     from bezoar_data.training.data.steered import attribute_line, steered
 

@@ -39,4 +39,4 @@ def test_asft_raises_the_likelihood_of_chosen_replies_where_dpo_lowers_it(plante
 
 
 def test_a_planted_attribute_is_obeyed(planted: Any, tmp_path: Path):
-    assert planted.obeyed(tmp_path, 0) >= 0.9
+    assert planted.obeyed(tmp_path, 0, steps=150) >= 0.9
