@@ -97,7 +97,7 @@ def _train(out: Path, recipe: dict[str, Any], name: str) -> None:
 def _said(out: Path, model: str) -> list[str]:
     prompts = out / "prompts.jsonl"
     prompts.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in PROMPTS))
-    command = [*BEZOAR, "generate", model, "--prompts", str(prompts), "--trained", str(out / "trained" / "miniature")]
+    command = [*BEZOAR, "generate", model, "--prompts", str(prompts), "--trained", str(out / "trained")]
     command += ["--max-tokens", "80", "--temperature", "0"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return [str(json.loads(line)["answer"]) for line in done.stdout.splitlines()]

@@ -120,7 +120,7 @@ def _of_recipe(path: Path, wanted: Sequence[str], trained: Path) -> Iterator[Fou
     recipe = loaded.file
     for stage in wanted or [BASE, *(stage.id for stage in recipe.stages)]:
         try:
-            named = model_named(f"{path}:{stage}", trained / recipe.name)
+            named = model_named(f"{path}:{stage}", trained)
             base = Path(base_start(loaded, trained / recipe.name / BASE).weights) if stage != BASE else None
             yield Found(stage, recipe.name, named, base=base)
         except InputError as error:

@@ -10,7 +10,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.training.generation.asking import MAX_TOKENS, Answer, Decoding, Model, Wrote, load_model
-from bezoar_data.training.generation.named import Named, compared_with, model_named
+from bezoar_data.training.generation.named import TRAINED, Named, compared_with, model_named
 from bezoar_data.training.generation.prompts import answers, as_prompts, read_prompts, write_answers
 
 
@@ -43,12 +43,12 @@ def chat(
     max_tokens: int = MAX_TOKENS,
     seed: int = 0,
     system: str | None = None,
-    trained: str | Path | None = None,
+    trained: str | Path = TRAINED,
     quiet: bool = False,
 ) -> Chat:
     """A conversation with a stage (its folder, RECIPE, RECIPE:STAGE), a model's folder, a GGUF, or OWNER/NAME of the
-    Hub. `temperature`: by default the model's own generation settings. `trained` is where a recipe's stages are, if not
-    in trained/NAME. Raises `InputError` where it cannot be loaded."""
+    Hub. `temperature`: by default the model's own generation settings. `trained` holds
+    the folders of recipes. Raises `InputError` where it cannot be loaded."""
     decoding = Decoding(temperature, max_tokens, seed)
     (talk,) = chats(model, (), decoding, system=system, trained=trained, quiet=quiet)
     return talk
@@ -60,7 +60,7 @@ def chats(
     decoding: Decoding,
     *,
     system: str | None = None,
-    trained: str | Path | None = None,
+    trained: str | Path = TRAINED,
     quiet: bool = False,
 ) -> list[Chat]:
     """A conversation with the model and with each of `compare`: `base`, another stage of its recipe by its name, or any
@@ -79,7 +79,7 @@ def generate(
     max_tokens: int = MAX_TOKENS,
     seed: int = 0,
     system: str | None = None,
-    trained: str | Path | None = None,
+    trained: str | Path = TRAINED,
     quiet: bool = False,
     say: Callable[[str], None] = lambda text: None,
     wrote: Callable[[list[str]], None] = lambda lines: None,
@@ -108,7 +108,7 @@ def generate(
     return found
 
 
-def _named(model: str | Path, compare: Sequence[str | Path], trained: str | Path | None) -> list[Named]:
-    folder = Path(trained) if trained is not None else None
+def _named(model: str | Path, compare: Sequence[str | Path], trained: str | Path) -> list[Named]:
+    folder = Path(trained)
     first = model_named(str(model), folder)
     return [first, *(compared_with(str(other), str(model), first, folder) for other in compare)]

@@ -15,6 +15,7 @@ import typer
 
 from bezoar_data.api.talking import Chat, chats
 from bezoar_data.api.talking import generate as answered
+from bezoar_data.cli.options import Trained
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.training.generation.asking import MAX_TOKENS, Answer, Decoding, Model
@@ -30,7 +31,6 @@ Compare = Annotated[
     list[str] | None,
     typer.Option(help="Another model that answers too: base, another stage's name, or any. May be repeated."),
 ]
-Trained = Annotated[Path | None, typer.Option(help="Where a recipe's stages are. Default: trained/NAME.")]
 Temperature = Annotated[
     float | None,
     typer.Option(min=0, max=2, help="0: the likeliest words. Default: the model's own generation settings, else 0."),
@@ -77,7 +77,7 @@ def chat(
     max_tokens: MaxTokens = MAX_TOKENS,
     seed: Seed = 0,
     system: System = None,
-    trained: Trained = None,
+    trained: Trained = Path("trained"),
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object for each turn on standard output.")] = False,
 ) -> None:
     """Talk to a trained stage, its base, or any model on this machine."""
@@ -113,7 +113,7 @@ def generate(
     max_tokens: MaxTokens = MAX_TOKENS,
     seed: Seed = 0,
     system: System = None,
-    trained: Trained = None,
+    trained: Trained = Path("trained"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end, with --out.")] = False,
 ) -> None:
     """Answer a file of prompts with a trained stage or any model here, into JSON Lines."""

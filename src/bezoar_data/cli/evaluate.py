@@ -11,7 +11,7 @@ import typer
 from bezoar_data.api.evaluating import evaluate as evaluated
 from bezoar_data.api.evaluating import plan_evaluation
 from bezoar_data.api.scores import scores_page
-from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed
+from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed, Trained
 from bezoar_data.cli.pages import write_page
 from bezoar_data.evaluation.mt_bench.record import judged_results
 from bezoar_data.project.shipped import find_shipped
@@ -64,9 +64,7 @@ def evaluate(
         list[str] | None, typer.Option("--stage", help="Of a recipe, only this stage; 'base' for its base.")
     ] = None,
     revision: Annotated[str | None, typer.Option("--revision", help="The revision of a model on the Hub.")] = None,
-    trained: Annotated[Path, typer.Option("--trained", help="The folder that holds trained recipes.")] = Path(
-        "trained"
-    ),
+    trained: Trained = Path("trained"),
     runs: Annotated[
         Path,
         typer.Option("--runs", help="The folder that holds the runs; what models learnt from is searched for items."),

@@ -24,6 +24,7 @@ Journal = Annotated[
     Path | None,
     typer.Option("--journal", help="The journal of answers. Default: the project's.", metavar="PATH"),
 ]
+Trained = Annotated[Path, typer.Option("--trained", help="The folder that holds trained recipes, each under its name.")]
 MaxCost = Annotated[
     float | None,
     typer.Option("--max-cost", min=0, help="Stop before spending more than this many US dollars.", metavar="USD"),

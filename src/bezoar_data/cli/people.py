@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bezoar_data.api.people import people_status, pull_people, push_judged, push_people
-from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed
+from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed, Trained
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.reports.people import people_text
@@ -49,9 +49,7 @@ def push(
     system: Annotated[str | None, typer.Option("--system", help="A system message before each conversation.")] = None,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="The longest answer.")] = 512,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Prompts that are answered at once.")] = 8,
-    trained: Annotated[Path, typer.Option("--trained", help="The folder that holds trained recipes.")] = Path(
-        "trained"
-    ),
+    trained: Trained = Path("trained"),
     journal: Journal = None,
     max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,

@@ -10,36 +10,46 @@ import pytest
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.training.generation.named import compared_with, model_named
+from bezoar_data.training.stages.registry import load_recipe
 from support.trained import GOOD, leave, stage
 from training.conftest import Recipe, card
 
 
 def test_a_recipe_names_its_stages_its_base_and_its_last_finished_stage(tmp_path: Path, recipe: Recipe):
     path = str(recipe([{"use": "sft", "id": name, "card": card("orca")} for name in ("one", "two", "three")]))
-    out = tmp_path / "trained"
+    trained = tmp_path / "trained"
+    out = trained / load_recipe(Path(path)).file.name
     made = {"base": {"make": {}}, "base_lineage": {"make": {}}}
     for name in ("two", "one"):
         leave(out / name, replace(stage(GOOD, **made), stage=name))
     (out / "base").mkdir()
     (out / "base" / "config.json").write_text("{}")
-    last = model_named(path, out)
+    last = model_named(path, trained)
     assert (last.name, last.adapter, last.weights) == (f"{path}:two", out / "two", str(out / "base"))
-    assert model_named(f"{path}:one", out).adapter == out / "one"
-    base = model_named(f"{path}:base", out)
+    assert model_named(f"{path}:one", trained).adapter == out / "one"
+    base = model_named(f"{path}:base", trained)
     assert (base.weights, base.adapter) == (str(out / "base"), None)
     # Beside a stage, others of its recipe go by their names alone.
-    assert compared_with("one", f"{path}:two", last, out).adapter == out / "one"
-    assert compared_with("base", path, last, out).weights == str(out / "base")
+    assert compared_with("one", f"{path}:two", last, trained).adapter == out / "one"
+    assert compared_with("base", path, last, trained).weights == str(out / "base")
     assert compared_with("one", str(out / "two"), last).adapter == out / "one"
     assert compared_with("base", str(out / "two"), last).weights == str(out / "base")
     with pytest.raises(InputError, match="'three' is not finished") as error:
-        model_named(f"{path}:three", out)
+        model_named(f"{path}:three", trained)
     assert error.value.problems[0].hint == f"train it: bezoar-data train {path}"
     with pytest.raises(InputError, match="no stage 'tow'") as error:
-        model_named(f"{path}:tow", out)
+        model_named(f"{path}:tow", trained)
     assert error.value.problems[0].hint == "did you mean 'two'?"
     with pytest.raises(InputError, match="no stage of it is finished"):
         model_named(path, tmp_path / "elsewhere")
+    # The recipe's own folder is not the one that holds it.
+    with pytest.raises(InputError, match="no stage of it is finished") as error:
+        model_named(path, out)
+    assert error.value.problems[0].hint == f"--trained names the folder that holds {out.name}: --trained {trained}"
+    out.rename(tmp_path / "other")
+    with pytest.raises(InputError, match="no stage of it is finished") as error:
+        model_named(path, tmp_path / "other")
+    assert "name one by its folder" in (error.value.problems[0].hint or "")
 
 
 def test_an_adapter_stands_on_the_hub_on_a_stage_or_on_a_folder(tmp_path: Path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from bezoar_data.training.stages.registry import load_recipe
 _RECIPE = re.compile(r"(?P<path>.+\.ya?ml)(?::(?P<stage>[\w-]+))?")
 _HUB = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _TEMPLATE = "chat_template.jinja"
+TRAINED = Path("trained")
+"""Where recipes are trained by default, each in a folder of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,11 @@ class Named:
                     yield str(file), state.st_size, state.st_mtime_ns
 
 
-def model_named(text: str, out: Path | None = None) -> Named:
-    """What `MODEL_OR_STAGE` stands for. `out` is where a recipe's stages lie, if not in `trained/NAME`. Raises
+def model_named(text: str, trained: Path = TRAINED) -> Named:
+    """What `MODEL_OR_STAGE` stands for. `trained` holds the folders of recipes, each under the recipe's name. Raises
     `InputError`."""
     if found := _RECIPE.fullmatch(text):
-        return _of_recipe(text, Path(found["path"]), found["stage"], out)
+        return _of_recipe(text, Path(found["path"]), found["stage"], trained)
     if text.lower() in known_weights() or is_gguf(text):
         return Named(text, text, gguf=True)
     path = expand_home(text)
@@ -82,18 +84,18 @@ def model_named(text: str, out: Path | None = None) -> Named:
     raise InputError(Problem("no-model", message, hint=hint))
 
 
-def compared_with(text: str, named: str, first: Named, out: Path | None = None) -> Named:
+def compared_with(text: str, named: str, first: Named, trained: Path = TRAINED) -> Named:
     """Another model beside the one that was `named`: `base`, another stage of its recipe by its name alone, or any."""
-    found = _beside(text, named, out) or model_named(text, out)
+    found = _beside(text, named, trained) or model_named(text, trained)
     template = (first.adapter or Path(first.weights)) / _TEMPLATE
     return replace(found, template=template) if template.is_file() else found
 
 
-def _beside(text: str, named: str, out: Path | None) -> Named | None:
+def _beside(text: str, named: str, trained: Path) -> Named | None:
     if recipe := _RECIPE.fullmatch(named):
         path = recipe["path"]
         stages = [stage.id for stage in load_recipe(Path(path)).file.stages]
-        return model_named(f"{path}:{text}", out) if text in (BASE, *stages) else None
+        return model_named(f"{path}:{text}", trained) if text in (BASE, *stages) else None
     folder = expand_home(named)
     if not (folder.is_dir() and is_trained(folder)):
         return None
@@ -104,9 +106,9 @@ def _beside(text: str, named: str, out: Path | None) -> Named | None:
     return _of_folder(text, beside) if (beside / STAGE_FILE).is_file() else None
 
 
-def _of_recipe(text: str, path: Path, stage: str | None, out: Path | None) -> Named:
+def _of_recipe(text: str, path: Path, stage: str | None, trained: Path) -> Named:
     recipe = load_recipe(path)
-    folder = TrainingFolder(out or Path("trained") / recipe.file.name)
+    folder = TrainingFolder(trained / recipe.file.name)
     if stage == BASE:
         return _of_start(text, base_start(recipe, folder.base))
     stages = [one.id for one in recipe.file.stages]
@@ -117,8 +119,19 @@ def _of_recipe(text: str, path: Path, stage: str | None, out: Path | None) -> Na
     if not finished or (stage is not None and stage not in finished):
         what = f"the stage '{stage}'" if stage else "no stage of it"
         message = f"{what} is {'not ' if stage else ''}finished in {relative_to_cwd(folder.path)}"
-        raise InputError(Problem("no-stage", message, Place(str(path)), f"train it: bezoar-data train {path}"))
+        raise InputError(
+            Problem("no-stage", message, Place(str(path)), _where(path, stages, trained, recipe.file.name))
+        )
     return _of_folder(text if stage else f"{text}:{finished[-1]}", folder.stage(stage or finished[-1]))
+
+
+def _where(path: Path, stages: Sequence[str], trained: Path, name: str) -> str:
+    """What to do about a stage that is not where it was looked for."""
+    if not any((trained / one / STAGE_FILE).is_file() for one in stages):
+        return f"train it: bezoar-data train {path}"
+    if trained.resolve().name == name:
+        return f"--trained names the folder that holds {name}: --trained {relative_to_cwd(trained.resolve().parent)}"
+    return f"stages of it lie in {relative_to_cwd(trained)} itself: name one by its folder"
 
 
 def _of_start(name: str, start: Start) -> Named:
