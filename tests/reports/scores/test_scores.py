@@ -205,7 +205,7 @@ def test_win_rates_of_judges_stand_on_the_card_with_lengths(trained: TrainedStag
         rates = Rates(judge="gpt", date="2026-11-30", turns=4, unreadable={}, refused=0, figures={})
         grades = Grades(
             model=name, answers=name, setting=setting, judges=(rates,), agreement=None, characters=9.0,
-            unique_words=2.0, short_of_room=0, cut_prompts=0,
+            unique_words=2.0, empty_answers=0, short_of_room=0, cut_prompts=0,
         )  # fmt: skip
         write_json(grades_file(place, "mt-bench"), grades.as_json())
     rate = win_rate([1, 1, 0.5, 0], ["a b", "a", "a", "a"], ["a b c d", "a b", "a", "a b"])
