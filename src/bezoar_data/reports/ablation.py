@@ -9,7 +9,7 @@ from typing import Any
 
 from bezoar_data.evaluation.ablated import Ablated, Found, VariantResult
 from bezoar_data.reports.page import Html, element, page, piece, table
-from bezoar_data.reports.table import Table, rendered
+from bezoar_data.reports.table import Table, p_value, rendered
 
 PAGE, MARKDOWN = "report.html", "report.md"
 _METHOD = (
@@ -104,7 +104,7 @@ def _of_task(found: Ablated, task: str) -> Table:
         e = said.effect
         lines.append([
             *told, f"{e['value']:+.3f}", f"{e['low']:+.3f} to {e['high']:+.3f}",
-            f"{said.p:.3f}" if said.p >= 0.001 else "<0.001", f"{said.shows:.3f}" if said.shows is not None else "-",
+            p_value(said.p), f"{said.shows:.3f}" if said.shows is not None else "-",
             _said(one, said.verdict), _per_point(said),
         ])  # fmt: skip
     return lines

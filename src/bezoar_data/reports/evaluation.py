@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bezoar_data.reports.table import Table, rendered
+from bezoar_data.reports.table import Table, apart, p_value, rendered
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.compare import Compared, Comparison
@@ -85,11 +85,10 @@ def _table(compared: Sequence[Compared], comparison: Comparison, called: str = "
     table: Table = [head]
     for one in compared:
         found = one.found
-        interval = f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
         shows = f"{one.shows:.3f}" if one.shows is not None else "nothing"
         table.append([
-            _name(one), f"{found.items:,}", f"{found.first:.3f}", f"{found.second:.3f}", interval,
-            f"{one.p:.3f}" if one.p >= 0.001 else "<0.001", one.word, shows,
+            _name(one), f"{found.items:,}", f"{found.first:.3f}", f"{found.second:.3f}", apart(found),
+            p_value(one.p), one.word, shows,
         ])  # fmt: skip
     return table
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bezoar_data.reports.mt_bench import BESIDE, MEANS, beside
-from bezoar_data.reports.table import Table, rendered
+from bezoar_data.reports.table import Table, apart, p_value, rendered
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.people import Compared
@@ -39,18 +39,17 @@ def people_text(compared: Compared | None, *, markdown: bool = False) -> str:
 
 
 def _table(compared: Compared) -> Table:
-    apart = compared.more_acceptable
+    more = compared.more_acceptable
     figures = [_figure(one) for one in compared.acceptable]
-    difference = f"{apart.value:+.3f} ({apart.low:+.3f} to {apart.high:+.3f})"
     return [
         ["", *compared.names, "difference (95 %)", "p", "verdict"],
-        ["acceptable", *figures, difference, _p(apart.p), compared.acceptance_word],
+        ["acceptable", *figures, apart(more), p_value(more.p), compared.acceptance_word],
     ]
 
 
 def _preference(compared: Compared) -> list[str]:
     first, second = compared.names
-    return [f"{second} against {first}", *beside(compared.win), _p(compared.p), compared.word]
+    return [f"{second} against {first}", *beside(compared.win), p_value(compared.p), compared.word]
 
 
 def _levels(compared: Compared) -> Table:
@@ -89,7 +88,3 @@ def _figure(one: Estimate) -> str:
     if one.value is None:
         return "not defined"
     return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
-
-
-def _p(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else "<0.001"

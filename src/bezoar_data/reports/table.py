@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 Table = list[list[str]]
 """Rows of cells; the first is the head."""
 
 _FIGURE = re.compile(r"[-+<]?\d|-$|none$|nothing$")
+
+
+class _Apart(Protocol):
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def apart(found: _Apart) -> str:
+    """A difference with its interval: `+0.031 (-0.010 to +0.072)`."""
+    return f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+
+
+def p_value(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
 def rendered(table: Table, markdown: bool) -> list[str]:

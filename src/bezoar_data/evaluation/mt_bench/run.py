@@ -18,6 +18,7 @@ from bezoar_data.evaluation.mt_bench.files import hash_of
 from bezoar_data.evaluation.mt_bench.judges import Judge, prefer, rate
 from bezoar_data.evaluation.mt_bench.reading import Reading
 from bezoar_data.evaluation.mt_bench.record import (
+    OVERALL,
     Grades,
     Pairs,
     Rates,
@@ -207,6 +208,6 @@ def _hash_of(answers: Answers) -> str:
 
 
 def _line(told: Rates, reading: Reading) -> str:
-    figure = told.figures[reading]["overall"]
+    figure = told.figures[reading][OVERALL]
     value = f"{figure.value:.2f}" if figure.value is not None else "no rating"
     return f"{told.judge} {value}, {told.unreadable[reading]:,} of {told.turns:,} unreadable"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bezoar_data.measures.intervals import Estimate
+from bezoar_data.reports.table import apart
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.chain import Chain, Row
@@ -24,10 +25,7 @@ def with_interval(found: Estimate) -> str:
 
 
 def difference(found: Compared | None) -> str:
-    """`+0.031 (-0.010 to +0.072)`."""
-    if found is None:
-        return NONE
-    return f"{found.found.value:+.3f} ({found.found.low:+.3f} to {found.found.high:+.3f})"
+    return NONE if found is None else apart(found.found)
 
 
 def verdict(found: Compared | None) -> str:

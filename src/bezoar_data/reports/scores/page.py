@@ -9,6 +9,7 @@ from bezoar_data.reports.evaluation import contamination_lines, judged_lines, un
 from bezoar_data.reports.page import Html, element, page, picture, table
 from bezoar_data.reports.scores.figures import difference, items_of, metric, verdict, with_interval
 from bezoar_data.reports.scores.picture import draw
+from bezoar_data.reports.table import p_value
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.chain import Chain, Row
@@ -63,7 +64,7 @@ def _table(chain: Chain, rows: Sequence[Row], called: str) -> Html:
 def _differences(chain: Chain) -> Html:
     head = ["facet or task", "model", "difference", "p", "verdict"]
     lines = [
-        [row.name, point.name, difference(found), f"{found.p:.3f}" if found.p >= 0.001 else "<0.001", verdict(found)]
+        [row.name, point.name, difference(found), p_value(found.p), verdict(found)]
         for row in (*chain.facets, *chain.tasks)
         for point, found in zip(chain.points, row.against, strict=True)
         if found is not None

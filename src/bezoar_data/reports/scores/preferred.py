@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import bezoar_data.cards.sections.markdown as md
+from bezoar_data.evaluation.mt_bench.record import OVERALL
 from bezoar_data.reports.mt_bench import BESIDE, MEANS, beside
 from bezoar_data.reports.scores.figures import NONE, with_interval
+from bezoar_data.reports.table import apart
 
 if TYPE_CHECKING:
     from bezoar_data.evaluation.mt_bench.record import Pairs
@@ -24,7 +26,7 @@ def by_judges(pairs: Sequence[Pairs]) -> Iterator[str]:
     rows = []
     for pair in pairs:
         for told in pair.judges:
-            rate = told.win_rates[pair.setting.reading].get("overall")
+            rate = told.win_rates[pair.setting.reading].get(OVERALL)
             failed = f"{told.unreadable[pair.setting.reading]:,} of {told.turns:,}"
             cells = beside(rate) if rate is not None else [NONE] * len(BESIDE)
             rows.append((md.code(pair.setting.task), md.text(pair.first), md.code(told.judge), failed, *cells))
@@ -44,12 +46,10 @@ def by_people(compared: Sequence[Compared]) -> Iterator[str]:
     for one in compared:
         first, own = one.acceptable
         counts = [md.number(count) for count in (one.people, one.judged, one.judgments)]
-        apart = one.more_acceptable
-        difference = f"{apart.value:+.3f} ({apart.low:+.3f} to {apart.high:+.3f})"
         figures = [
             with_interval(first),
             with_interval(own),
-            difference,
+            apart(one.more_acceptable),
             one.acceptance_word,
             _agreed(one.on_acceptance),
         ]
