@@ -19,11 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from planted import VIEWS, build, likelihoods, obeyed, pairs, ranked, train
+from planted import VIEWS, build, likelihoods, obeyed, pairs, ranked, rewarded, train
 
 HERE = Path(__file__).parent
 KEPT, PAGE = HERE / "results.json", HERE / "RESULTS.md"
-PLANTED: dict[str, Any] = {"ranked": ranked, "likelihoods": likelihoods, "obeyed": obeyed}
+PLANTED: dict[str, Any] = {"ranked": ranked, "likelihoods": likelihoods, "obeyed": obeyed, "rewarded": rewarded}
 SMOLLM2: dict[str, Any] = {
     "base": {"gguf": "smollm2-135m-instruct", "licence": "apache-2.0"},
     "adapter": {"r": 16, "lora_alpha": 32, "target_modules": "all-linear"},
@@ -140,6 +140,7 @@ TASKS = {
     "ranked": "planted better replies ranked above worse ones by a reward model, held out, a seed each",
     "likelihoods": "log-probability of chosen / rejected replies after ASFT, and after DPO, from the same SFT model",
     "obeyed": "unseen prompts that SteerLM's conditioned SFT answers in the tone it is asked for, a seed each",
+    "rewarded": "answers from the prompt that get a rare reward, after RLOO and after DR-PO, from one SFT model",
     "rationales": "SmolLM2-135M as a reward model: a row's own rationale (QASC) above another row's, held out",
     "hh": "SmolLM2-135M as a reward model on HH-RLHF, held out, a seed each",
 }
@@ -153,6 +154,11 @@ def _said(name: str, found: dict[str, Any]) -> str:
         return "; ".join(
             f"ASFT {one['asft']['chosen']:+.1f} / {one['asft']['rejected']:+.1f}, "
             f"DPO {one['dpo']['chosen']:+.1f} / {one['dpo']['rejected']:+.1f}"
+            for one in found["seeds"]
+        )
+    if name == "rewarded":
+        return "; ".join(
+            f"of {one['rloo'][-1][0]:,} drawn: RLOO {one['rloo'][-1][1]:.0%}, DR-PO {one['drpo'][-1][1]:.0%}"
             for one in found["seeds"]
         )
     if name == "obeyed":

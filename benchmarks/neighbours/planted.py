@@ -146,3 +146,52 @@ def answers(folder: Path, prompts: Sequence[Any]) -> list[str]:
         made = model.generate(**ids, max_new_tokens=12, do_sample=False, pad_token_id=tokenizer.pad_token_id)
         found.append(tokenizer.decode(made[0][ids["input_ids"].shape[1] :], skip_special_tokens=True).strip())
     return found
+
+
+def rewarded(folder: Path, seed: int, *, steps: int = 64, every: int = 8) -> dict[str, Any]:
+    """The reward of answers from the prompt, by the answers drawn, with RLOO and with DR-PO from one SFT model.
+
+    Words are to be said in one order, and only the whole is rewarded; SFT has seen them with every second one replaced.
+    So answers from the prompt are all but never rewarded, and those that begin within the words are.
+    """
+    card = build(folder, "words", words(seed, 240), source="load_pairs",
+                 views=VIEWS["pairs"] + "\n    sft: {prompt: prompt, response: rejected}")  # fmt: skip
+    settings = {
+        "max_steps": steps, "per_device_train_batch_size": ANSWERS, "num_generations": 8, "max_completion_length": 40,
+        "learning_rate": 1e-3, "lr_scheduler_type": "constant", "beta": 0.0, "logging_steps": every,
+        "eval_strategy": "steps", "eval_steps": every, "num_generations_eval": 4, "per_device_eval_batch_size": 96,
+    }  # fmt: skip
+    top = {key: value for key, value in HEAD["training"].items() if key != "max_length"}
+    stages: list[dict[str, Any]] = [{"use": "sft", "view": "sft", "training": {"max_steps": 150, "max_length": 128}}]
+    common = {"use": "drpo", "from": "sft", "training": settings, "split": {"validation": 0.1}}
+    common |= {"reward_function": "planted:in_order"}
+    stages += [{**common, "id": "rloo", "reset": 0.0}, {**common, "id": "drpo", "reset": 1.0, "reset_end": 0.0}]
+    train(folder, "rewarded", [{**stage, "card": str(card)} for stage in stages], seed, training=top)
+    return {name: _rewards(folder / "trained" / "rewarded" / name) for name in ("rloo", "drpo")}
+
+
+ANSWERS = 32
+"""Drawn at each step."""
+
+
+def _rewards(stage: Path) -> list[tuple[int, float]]:
+    lines = map(json.loads, (stage / "log.jsonl").read_text().splitlines())
+    return [(line["step"] * ANSWERS, round(line["eval_reward"], 3)) for line in lines if "eval_reward" in line]
+
+
+def words(seed: int, count: int) -> list[dict[str, str]]:
+    """The words in order, and with each of them another every second time."""
+    drawn = random.Random(f"words {seed}")
+    return [
+        {
+            "prompt": f"Say the words, number {i}.",
+            "chosen": " ".join(WORDS),
+            "rejected": " ".join(drawn.choice(WORDS) if drawn.random() < 1 / 2 else word for word in WORDS),
+        }
+        for i in range(count)
+    ]
+
+
+def in_order(conversations: Sequence[Sequence[Mapping[str, str]]]) -> list[float]:
+    """1 for the words in order and nothing else."""
+    return [float(turns[-1]["content"] == " ".join(WORDS)) for turns in conversations]

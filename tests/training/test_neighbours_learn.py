@@ -40,3 +40,9 @@ def test_asft_raises_the_likelihood_of_chosen_replies_where_dpo_lowers_it(plante
 
 def test_a_planted_attribute_is_obeyed(planted: Any, tmp_path: Path):
     assert planted.obeyed(tmp_path, 0, steps=150) >= 0.9
+
+
+def test_resets_find_a_reward_that_rloo_does_not_see(planted: Any, tmp_path: Path):
+    found = planted.rewarded(tmp_path, 0, every=32)
+    assert found["drpo"][-1][1] >= 0.5
+    assert found["rloo"][-1][1] <= 0.1
