@@ -24,7 +24,11 @@ _MADE = "ablation.json"
 
 
 class VariantFailed(Exception):
-    """A variant that cannot be made, and why."""
+    """A variant that cannot be made, why, and what was spent on it all the same, in US dollars."""
+
+    def __init__(self, why: str, cost: float) -> None:
+        super().__init__(why)
+        self.cost = cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,9 @@ def make(pipeline: Pipeline, checked: Checked, seed: int | None, *, quiet: bool)
     if there is not None:
         return there
     report = pipeline.run(quiet=quiet)
-    if report.exit_code:
-        raise VariantFailed(report.failure)
     asked = {name: report.result.usage.get(name, 0) for name in ("requests", "hits", "cost")}
+    if report.exit_code:
+        raise VariantFailed(report.failure, float(asked["cost"]))
     write_json(folder.path / _MADE, {"key": key, "lock": report.lock.hash, "asked": asked})
     return Made(folder.path, report.lock, asked, again=False)
 

@@ -127,7 +127,11 @@ class AblationRun:
             if self.places.max_cost is not None:
                 pipeline = replace(pipeline, max_cost=max(0.0, self.places.max_cost - self._spent))
             self._say(f"{name}: {self.loaded.change(name)}{f', seed {seed}' if seed is not None else ''}")
-            one = make(pipeline, self.checked.pipelines[name], seed, quiet=self.quiet)
+            try:
+                one = make(pipeline, self.checked.pipelines[name], seed, quiet=self.quiet)
+            except VariantFailed as failure:
+                self._spent += failure.cost
+                raise
             if not one.again:
                 self._spent += float(one.asked["cost"])
             else:

@@ -22,8 +22,8 @@ Every variant's data are made with one journal, so that what several ask is paid
 with every seed, and compared with the whole pipeline over items and seeds. Run the same command again to go on after an
 interruption: finished data, stages and tasks stay.
 
-Exit codes: 0 done; 2 the input is wrong, or the whole pipeline fails; 3 the budget stopped it; 5 the provider did not
-answer for too long; 130 interrupted.
+Exit codes: 0 done; 2 the input is wrong, or the whole pipeline fails; 3 the budget stopped it; 4 the recipe's policy
+refuses the card; 5 the provider did not answer for too long; 130 interrupted.
 """
 
 
