@@ -14,11 +14,12 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.items import Evaluated, TaskItems
 from bezoar_data.measures.over_seeds import Effect, effect
-from bezoar_data.measures.paired import ALPHA, holm, smallest_mean_difference
+from bezoar_data.measures.paired import Word, holm, smallest_mean_difference, word
 from bezoar_data.runs.record import Record
 
 ABLATION = "ablation.json"
 Verdict = Literal["helps", "hurts", "tied"]
+_VERDICTS: Mapping[Word, Verdict] = {"better": "helps", "worse": "hurts", "tied": "tied"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +200,7 @@ def _common(sides: Sequence[Sequence[TaskItems]], metric: str) -> list[str]:
 
 def _found(task: str, e: _Effect, p: float, whole: Data, one: Trained) -> Found:
     better = e.found.value * e.sign
-    verdict: Verdict = "tied" if p > ALPHA else "helps" if better > 0 else "hurts"
+    verdict = _VERDICTS[word(better, p)]
     more, less = (whole, one.data) if one.left_out else (one.data, whole)
     cost = more.cost - less.cost if more.cost is not None and less.cost is not None else None
     points = better * 100

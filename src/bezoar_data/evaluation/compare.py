@@ -18,13 +18,14 @@ from bezoar_data.measures.paired import (
     ALPHA,
     DISCORDANT,
     Difference,
+    Word,
     difference,
     holm,
     smallest_difference,
     smallest_mean_difference,
+    word,
 )
 
-Word = Literal["better", "worse", "tied"]
 Part = Literal["all", "clean", "leaked"]
 """Of a task's items: all, those that stand in no training data of either model, or those that do."""
 
@@ -204,15 +205,9 @@ _Found = tuple[str, Difference, int, int]
 def _corrected(found: Mapping[str, _Found]) -> tuple[Compared, ...]:
     ps = holm({name: one.p for name, (_, one, _, _) in found.items()})
     return tuple(
-        Compared(name, metric, one, ps[name], _word(one.value * sign, ps[name]), _shows(one), unpaired)
+        Compared(name, metric, one, ps[name], word(one.value * sign, ps[name]), _shows(one), unpaired)
         for name, (metric, one, sign, unpaired) in found.items()
     )
-
-
-def _word(improvement: float, p: float) -> Word:
-    if p > ALPHA:
-        return "tied"
-    return "better" if improvement > 0 else "worse"
 
 
 def _shows(found: Difference) -> float | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
@@ -20,8 +20,8 @@ from bezoar_data.evaluation.record import EVALUATION, EvaluatedModel, Evaluation
 from bezoar_data.measures.agreement import Agreement, agreement, pairs_of_people
 from bezoar_data.measures.bias import LongerChosen, longer_chosen
 from bezoar_data.measures.intervals import Estimate, exact_share, grouped_share
-from bezoar_data.measures.paired import ALPHA, Difference, difference, mcnemar
-from bezoar_data.measures.preferences import WinRate, win_rate
+from bezoar_data.measures.paired import Difference, Word, difference, mcnemar, word
+from bezoar_data.measures.preferences import PREFERENCE, TURNED, Choice, WinRate, win_rate
 from bezoar_data.runs.folder import write_json
 from bezoar_data.runs.record import Record
 from bezoar_data.runs.row import digest
@@ -30,10 +30,6 @@ PAIRS, PEOPLE = "pairs.json", "people.json"
 LEVELS = (-2, -1, 0, 1, 2)
 """How much better the second model's answer is: clearly worse, slightly worse, equal, slightly better, clearly
 better."""
-
-Word = Literal["better", "worse", "tied"]
-Choice = Literal["a", "b", "tie"]
-"""The first model's answer, the second's, or neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +160,11 @@ class Compared:
     @property
     def word(self) -> Word:
         """What the second model is against the first."""
-        return _word(self.p, self.win.wins - self.win.losses)
+        return word(self.win.wins - self.win.losses, self.p)
 
     @property
     def acceptance_word(self) -> Word:
-        return _word(self.more_acceptable.p, self.more_acceptable.value)
+        return word(self.more_acceptable.value, self.more_acceptable.p)
 
     def as_json(self) -> dict[str, Any]:
         between = {"levels": self.on_levels, "choice": self.on_choice, "acceptance": self.on_acceptance}
@@ -216,7 +212,7 @@ def compare_people(pairs: Pairs, judgments: Sequence[Judgment]) -> Compared | No
         return None
     given = [(pair, one) for pair in judged for one in said[pair.id]]
     groups = [pair.id for pair, _ in given]
-    preferences = [_mean([_PREFERENCE[one.choice] for one in said[pair.id]]) for pair in judged]
+    preferences = [_mean([PREFERENCE[one.choice] for one in said[pair.id]]) for pair in judged]
     accepted = [[_mean([one.acceptable[side] for one in said[pair.id]]) for pair in judged] for side in (0, 1)]
     chosen = [(one.level > 0) == pair.swapped for pair, one in given if one.level]
     levels = [one.level for _, one in given]
@@ -282,13 +278,11 @@ def _is(side: Side, folder: Path) -> bool:
 def _turned(pairs: Pairs, judgments: Sequence[Judgment]) -> tuple[Pairs, tuple[Judgment, ...]]:
     """The same with the models the other way round."""
     made = (replace(one, first=one.second, second=one.first, swapped=not one.swapped) for one in pairs.pairs)
-    judge: dict[str, Choice] = {pair: _OTHER[choice] for pair, choice in pairs.judge.items()}
+    judge: dict[str, Choice] = {pair: TURNED[choice] for pair, choice in pairs.judge.items()}
     said = (replace(one, acceptable=(one.acceptable[1], one.acceptable[0]), level=-one.level) for one in judgments)
     return replace(pairs, sides=(pairs.sides[1], pairs.sides[0]), pairs=tuple(made), judge=judge), tuple(said)
 
 
-_OTHER: Mapping[Choice, Choice] = {"a": "b", "b": "a", "tie": "tie"}
-_PREFERENCE = {"a": 0.0, "tie": 0.5, "b": 1.0}
 _YES = {True: "yes", False: "no"}
 
 
@@ -333,9 +327,3 @@ def _most(choices: Sequence[Choice]) -> Choice | None:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _word(p: float, improvement: float) -> Word:
-    if p > ALPHA:
-        return "tied"
-    return "better" if improvement > 0 else "worse"

@@ -23,6 +23,16 @@ DISCORDANT = 0.25
 small model differ on a fifth to a third of the items of a multiple-choice task."""
 
 
+Word = Literal["better", "worse", "tied"]
+
+
+def word(improvement: float, p: float) -> Word:
+    """What may be said of a difference: nothing, where the test does not show one."""
+    if p > ALPHA:
+        return "tied"
+    return "better" if improvement > 0 else "worse"
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """The mean over items of the second system's score less the first's."""

@@ -7,13 +7,20 @@ that GPT-4's follows the latter). With preferences between 0 and 1, rate and sta
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED, UNDEFINED, Estimate, rounded
 from bezoar_data.measures.paired import clustered_error, mean_interval
 from bezoar_data.measures.words import words_of
+
+Choice = Literal["a", "b", "tie"]
+"""The first system's answer, the second's, or neither."""
+PREFERENCE: Mapping[Choice, float] = {"a": 0.0, "tie": 0.5, "b": 1.0}
+"""A choice as a preference for the second."""
+TURNED: Mapping[Choice, Choice] = {"a": "b", "b": "a", "tie": "tie"}
+"""The same choice with the two the other way round."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from bezoar_data.evaluation.mt_bench.answers import Answers
 from bezoar_data.evaluation.mt_bench.judges import Preferred, Rated
-from bezoar_data.evaluation.mt_bench.reading import READINGS, Reading, Winner
+from bezoar_data.evaluation.mt_bench.reading import READINGS, Reading
 from bezoar_data.evaluation.mt_bench.record import OVERALL, Figure, Preferences, Rates
 from bezoar_data.measures.agreement import agreement, as_label
 from bezoar_data.measures.bias import swapped
 from bezoar_data.measures.intervals import rounded
 from bezoar_data.measures.paired import clustered_error, mean_interval
-from bezoar_data.measures.preferences import WinRate, win_rate
+from bezoar_data.measures.preferences import PREFERENCE, TURNED, WinRate, win_rate
 
 Verdict = TypeVar("Verdict", Rated, Preferred)
-
-_SCORE: Mapping[Winner, float] = {"a": 0.0, "tie": 0.5, "b": 1.0}
 
 
 def rates(judge: str, date: str, rated: Sequence[Rated]) -> Rates:
@@ -90,15 +88,14 @@ def _win_rates(
     for part, some in _parts(preferred):
         read = [(one, verdict) for one in some if (verdict := one.verdict(reading)) is not None]
         if read:
-            scores, groups = [_SCORE[verdict] for _, verdict in read], [one.question.id for one, _ in read]
+            scores, groups = [PREFERENCE[verdict] for _, verdict in read], [one.question.id for one, _ in read]
             a, b = ([side[one.question.id, one.turn].text for one, _ in read] for side in (first, second))
             yield part, win_rate(scores, a, b, groups)
 
 
 def _swapped(preferred: Sequence[Preferred], reading: Reading) -> Any:
     """By answer and not by place, as `measures.bias` wants them."""
-    by_answer: Mapping[Winner, str] = {"a": "b", "b": "a", "tie": "tie"}
-    read = [(one.question.id, a, by_answer[b]) for one in preferred for a, b in [one.winners[reading]] if a and b]
+    read = [(one.question.id, a, TURNED[b]) for one in preferred for a, b in [one.winners[reading]] if a and b]
     if not read:
         return None
     groups, ab, ba = zip(*read, strict=True)

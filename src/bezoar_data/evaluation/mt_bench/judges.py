@@ -16,9 +16,10 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.evaluation.mt_bench.answers import Answers
 from bezoar_data.evaluation.mt_bench.files import Files, Prompt, Question, hash_of
-from bezoar_data.evaluation.mt_bench.reading import READINGS, Reading, Winner, both_orders, rating, winner
+from bezoar_data.evaluation.mt_bench.reading import READINGS, Reading, both_orders, rating, winner
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.asking import OpenModels
+from bezoar_data.measures.preferences import Choice
 
 MAX_TOKENS = 2048
 """FastChat's limit of a verdict; a model that is set to more keeps it."""
@@ -55,10 +56,10 @@ class Preferred:
     turn: int
     item: str
     said: tuple[Said, Said]
-    winners: Mapping[Reading, tuple[Winner | None, Winner | None]]
+    winners: Mapping[Reading, tuple[Choice | None, Choice | None]]
     """By place: `a` is what was shown first."""
 
-    def verdict(self, reading: Reading) -> Winner | None:
+    def verdict(self, reading: Reading) -> Choice | None:
         return both_orders(*self.winners[reading])
 
 

@@ -11,14 +11,15 @@ import ast
 import re
 from typing import Literal
 
+from bezoar_data.measures.preferences import TURNED, Choice
+
 Reading = Literal["published", "strict"]
 READINGS: tuple[Reading, ...] = ("published", "strict")
-Winner = Literal["a", "b", "tie"]
 
 _RATING, _FALLBACK = re.compile(r"\[\[(\d+\.?\d*)\]\]"), re.compile(r"\[(\d+\.?\d*)\]")
 _LAST = re.compile(r"\[\[([^\[\]]*)\]\]")
 _NUMBER = re.compile(r"\s*(\d{1,2}(?:\.\d+)?)\s*", re.ASCII)
-_LETTERS: tuple[tuple[str, Winner], ...] = (("A", "a"), ("B", "b"), ("C", "tie"))
+_LETTERS: tuple[tuple[str, Choice], ...] = (("A", "a"), ("B", "b"), ("C", "tie"))
 
 
 def rating(text: str, reading: Reading) -> float | None:
@@ -35,7 +36,7 @@ def rating(text: str, reading: Reading) -> float | None:
         return None
 
 
-def winner(text: str, reading: Reading) -> Winner | None:
+def winner(text: str, reading: Reading) -> Choice | None:
     """Which of two answers, by the place it was shown in, a judge finds better; None where it cannot be read."""
     if reading == "strict":
         last = _LAST.findall(text)
@@ -43,10 +44,9 @@ def winner(text: str, reading: Reading) -> Winner | None:
     return next((who for letter, who in _LETTERS if f"[[{letter}]]" in text), None)
 
 
-def both_orders(first: Winner | None, second: Winner | None) -> Winner | None:
+def both_orders(first: Choice | None, second: Choice | None) -> Choice | None:
     """The verdict of a comparison that was asked in both orders: `first` with a shown first, `second` with b shown
     first. One side wins only where both say so; None where either cannot be read."""
     if first is None or second is None:
         return None
-    swapped: dict[Winner, Winner] = {"a": "b", "b": "a", "tie": "tie"}
-    return first if first == swapped[second] else "tie"
+    return first if first == TURNED[second] else "tie"

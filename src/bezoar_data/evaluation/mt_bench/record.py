@@ -21,10 +21,10 @@ from typing import Any, ClassVar
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.evaluation.mt_bench.reading import Reading, Winner
+from bezoar_data.evaluation.mt_bench.reading import Reading
 from bezoar_data.evaluation.record import Evaluation
 from bezoar_data.measures.bias import Swapped
-from bezoar_data.measures.preferences import WinRate
+from bezoar_data.measures.preferences import Choice, WinRate
 from bezoar_data.runs.folder import write_text
 from bezoar_data.runs.record import Record
 
@@ -145,7 +145,7 @@ class PairVerdict:
     models: tuple[str, str]
     answers: tuple[str, str]
     """To this turn."""
-    verdict: Winner | None
+    verdict: Choice | None
     """`a` is the first model; None where it could not be read."""
 
 
