@@ -18,7 +18,6 @@ from bezoar_data.evaluation.answering import answers_in, answers_to, name_in, tu
 from bezoar_data.evaluation.mt_bench.record import read_pair_verdicts
 from bezoar_data.evaluation.people import (
     PAIRS,
-    PEOPLE,
     Compared,
     Pair,
     Pairs,
@@ -234,10 +233,6 @@ def pull_people(folder: str | Path) -> Compared | None:
 
 def read_pairs(folder: Path) -> Pairs:
     return Pairs.read(folder / PAIRS)
-
-
-def read_people(folder: Path) -> People:
-    return People.read(folder / PEOPLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,9 @@ def compare(
     for written in metric or []:
         task, equals, name = written.partition("=")
         if not equals:
-            raise InputError(Problem("bad-value", f"--metric {written} is no TASK=METRIC"))
+            raise InputError(
+                Problem("bad-value", f"--metric {written} is no TASK=METRIC", hint="e.g. --metric qasc=acc_norm")
+            )
         metrics[task] = name
     said = people_on(people, first, second) if people is not None else None
     found = compared(read_evaluated(first), read_evaluated(second), exact=exact, metrics=metrics)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bezoar_data.cli.options import AsJson
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
@@ -33,7 +34,6 @@ WhereOption = Annotated[str | None, typer.Option("--where", help="Only rows for 
 Save = Annotated[
     bool, typer.Option("--save", help="Keep it in RUN/reliability.json: the next run puts it on the card.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 @app.command("reliability")
@@ -53,7 +53,7 @@ def reliability(
     labels: Labels = None,
     where: WhereOption = None,
     save: Save = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how far a judge agrees with people and other judges.
 
@@ -95,7 +95,7 @@ def calibrate(
     labels: Labels = None,
     where: WhereOption = None,
     save: Save = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Choose the rating from which enough rows are good.
 
@@ -118,7 +118,7 @@ def win_rate(
         Path, typer.Argument(help="AlpacaEval's annotations, or others of its format: JSON or JSON Lines.")
     ],
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Work out win rates from annotations of AlpacaEval.
 
@@ -138,12 +138,10 @@ def _json(value: dict[str, Any]) -> str:
 
 
 def _columns(expression: str | None) -> tuple[str, ...]:
-
     return tuple(Where.parse(expression).columns) if expression else ()
 
 
 def _save(run: Path, report: PeopleAgreement | RatingCalibration, used: tuple[str, ...]) -> None:
-
     folder = RunFolder(run)
     if not folder.dataset.is_dir():
         hint = "name the run folder, not its dataset"
@@ -163,7 +161,7 @@ def bench_(
         typer.Argument(help="A JSONL or Parquet file, or a dataset of the Hub.", metavar="DATA"),
     ],
     batch_size: Annotated[int, typer.Option(min=1, help="Answers scored at once.")] = 64,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score a reward model on RewardBench 2.
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
+from bezoar_data.cli.options import AsJson
 from bezoar_data.reports.training_plan import plan_text
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.launcher import write_launcher
@@ -57,7 +58,7 @@ def train(
         typer.Option(help="Write settings for several processes, and say how to start them; train nothing."),
     ] = None,
     processes: Annotated[int, typer.Option(min=2, help="With --launcher: how many, one for each GPU.")] = 2,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train from a recipe: its stages in order, each from the card it names."""
     if launcher is not None:

@@ -63,10 +63,10 @@ class GatewayLM(LM):
         return JsonChatStr(json.dumps(chat_history, ensure_ascii=False))
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
-        raise InputError(Problem("no-likelihood", "a model behind the gateway gives no likelihoods"))
+        raise InputError(Problem("no-likelihood", "a model behind the gateway gives no likelihoods", hint=LEAVE_OUT))
 
     def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-        raise InputError(Problem("no-likelihood", "a model behind the gateway gives no likelihoods"))
+        raise InputError(Problem("no-likelihood", "a model behind the gateway gives no likelihoods", hint=LEAVE_OUT))
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """A text for each request, up to the first of the texts it is to stop at.

@@ -46,8 +46,9 @@ class Judging:
         self._judges, self._against = judges, against
         self._answered: dict[str, tuple[JudgedTask, list[tuple[Answering, Answers]]]] = {}
         names = [judge.name for judge in judges]
-        if len(set(names)) < len(names):
-            raise InputError(Problem("duplicate-name", f"two judges are called {names[0]}"))
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            hint = "evaluate with one of them at a time, each with an --out of its own"
+            raise InputError(Problem("duplicate-name", f"two judges are called {', '.join(twice)}", hint=hint))
 
     def check(self, targets: Sequence[Target]) -> None:
         """Raise `InputError` where no model is called as the one to compare with."""
