@@ -30,8 +30,8 @@ SMOLLM2: dict[str, Any] = {
     "template": "tokenizer",
 }
 SETTINGS = {
-    "learning_rate": 3e-4, "num_train_epochs": 1, "max_length": 160, "per_device_eval_batch_size": 8,
-    "warmup_steps": 0.1,
+    "learning_rate": 3e-4, "num_train_epochs": 1, "max_length": 160, "per_device_train_batch_size": 4,
+    "per_device_eval_batch_size": 8, "warmup_steps": 0.1,
 }  # fmt: skip
 
 
@@ -89,10 +89,10 @@ def _speed_rows(count: int) -> list[dict[str, str]]:
     return pairs(0, count)
 
 
-def rationales(folder: Path, data: Path, *, train_rows: int = 240, held_out: int = 120) -> dict[str, Any]:
-    """SmolLM2-135M: the rationale of a row's own above that of another row."""
-    lines = (data / "flan_cot" / "qasc_train.tsv").read_text("utf-8").splitlines()
-    rows = [line.split("\t") for line in lines if line.count("\t") == 2]
+def rationales(folder: Path, data: Path, *, train_rows: int = 96, held_out: int = 72) -> dict[str, Any]:
+    """SmolLM2-135M: the rationale of a row's own above that of another row, of short rows of StrategyQA."""
+    lines = (data / "flan_cot" / "strategyqa_train.tsv").read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line.count("\t") == 2 and len(line) < 240]
     random.Random(7).shuffle(rows)
     rows = rows[: train_rows + held_out]
     made = [
@@ -141,7 +141,7 @@ TASKS = {
     "likelihoods": "log-probability of chosen / rejected replies after ASFT, and after DPO, from the same SFT model",
     "obeyed": "unseen prompts that SteerLM's conditioned SFT answers in the tone it is asked for, a seed each",
     "rewarded": "answers from the prompt that get a rare reward, after RLOO and after DR-PO, from one SFT model",
-    "rationales": "SmolLM2-135M as a reward model: a row's own rationale (QASC) above another row's, held out",
+    "rationales": "SmolLM2-135M as a reward model: a row's own rationale (StrategyQA) above another row's, held out",
     "hh": "SmolLM2-135M as a reward model on HH-RLHF, held out, a seed each",
 }
 
