@@ -35,6 +35,8 @@ def test_a_recipe_is_its_base_and_stages_and_a_stage_of_it_is_itself(trained: Pa
     assert [data.card for data in orca.learnt] == [GOOD.card]
     assert (base.adapter, base.record) == (None, None)
     assert [one.name for one in models_found([TINY], trained=trained, stages=["orca"])] == ["orca"]
+    with pytest.raises(InputError, match="no whole recipe is named"):
+        models_found([f"{TINY}:orca"], trained=trained, stages=["base"])
     alone = models_found([str(trained / "tiny" / "orca")], trained=trained)
     assert [(one.name, one.group) for one in alone] == [("orca", "orca")]
     with pytest.raises(InputError) as error:  # every stage that is not there, at once

@@ -50,6 +50,10 @@ def models_found(
 ) -> list[Found]:
     """All that is named, each under a name of its own. Raises `InputError`."""
     found: list[Found] = []
+    whole = [text for text in models if (file := _FILE.fullmatch(text)) and file["part"] is None]
+    if stages and not whole:
+        message, hint = "--stage chooses of a recipe, and no whole recipe is named", "leave it out"
+        raise InputError(Problem("unused-option", message, hint=hint))
     for text in models:
         asked = asked_model(text)
         found += [asked] if asked is not None else _with_weights(text, trained, stages, revision)
