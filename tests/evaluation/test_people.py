@@ -120,6 +120,9 @@ def test_a_file_of_answers_is_read_by_its_prompts(tmp_path: Path):
     file.write_text("no JSON")
     with pytest.raises(InputError, match="no JSON"):
         answers_in(file, TURNS)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="cannot be read"):
+        answers_in(file, TURNS)
 
 
 def test_compare_shows_what_people_said_in_its_own_order(tmp_path: Path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,8 +12,8 @@ from bezoar_data.api.evaluating import gateway_to
 from bezoar_data.api.named import Found, models_found, target_of
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.config.sanitize import clean_text
 from bezoar_data.evaluation.answering import answers_in, answers_to, name_in, turns_of
+from bezoar_data.evaluation.harness import say as told
 from bezoar_data.evaluation.mt_bench.record import read_pair_verdicts
 from bezoar_data.evaluation.people import (
     PAIRS,
@@ -97,7 +96,7 @@ def push_people(
         settings = {"seed": seed, "max_tokens": max_tokens}
         comparison = digest("people", [one.identity() for one in answering], settings)
         comparing.check(comparison)
-        say: Say = (lambda text: None) if quiet else _say
+        say: Say = (lambda text: None) if quiet else told
         answers = [one.answers(read, comparing.folder, max_tokens, batch_size, say) for one in answering]
         described = answering[0].described(), answering[1].described()
     asked = [(_as_read(prompt), prompt.turns) for prompt in read]
@@ -304,7 +303,3 @@ def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:
 def _shown(pair: Pair) -> ShownPair:
     first, second = (pair.second, pair.first) if pair.swapped else (pair.first, pair.second)
     return ShownPair(pair.id, pair.prompt, first, second)
-
-
-def _say(text: str) -> None:
-    print(clean_text(text), file=sys.stderr, flush=True)  # noqa: T201

@@ -89,7 +89,14 @@ def _answer(line: Mapping[str, Any]) -> str | None:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "it needs the lines that `bezoar-data generate` leaves"
+        raise InputError(
+            Problem("unreadable", f"the answers cannot be read: {error}", Place(str(path)), hint)
+        ) from None
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

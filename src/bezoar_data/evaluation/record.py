@@ -9,6 +9,8 @@ An item is known by the harness's hash of its document, which is what `compare` 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +150,11 @@ class Evaluation(Record):
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / EVALUATION, self.as_json())
+
+
+def hash_of(value: Any) -> str:
+    """The hash of a value of texts and numbers: what a task's figures, an item or an answer is known by."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def items_file(folder: Path, task: str) -> Path:

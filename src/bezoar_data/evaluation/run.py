@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +25,7 @@ from bezoar_data.evaluation.record import (
     Contamination,
     Evaluation,
     TaskResult,
+    hash_of,
     items_file,
     write_items,
 )
@@ -322,7 +321,7 @@ def _key(suite: LoadedSuite, task: harness.Task, identity: Any) -> str:
         Evaluation.FORMAT, identity, task.name, asked, task.chat_template, task.data, rows, task.source,
         suite.file.seed, harness_version(),
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
+    return hash_of(decides)
 
 
 def _line(result: TaskResult) -> str:

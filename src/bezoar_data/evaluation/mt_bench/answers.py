@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.evaluation.harness import quiet
-from bezoar_data.evaluation.mt_bench.files import Files, Question, hash_of
+from bezoar_data.evaluation.mt_bench.files import Files, Question
+from bezoar_data.evaluation.record import hash_of
 
 _QUARTER = 4
 

@@ -6,7 +6,6 @@ questions, prompts and references.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import string
 from collections.abc import Iterator, Mapping
@@ -221,8 +220,3 @@ def _references(path: Path, problems: list[Problem]) -> dict[str, tuple[str, ...
         else:
             found[str(value["question_id"])] = turns
     return found
-
-
-def hash_of(value: Any) -> str:
-    """The hash of a value of texts and numbers: what an item or an answer is known by."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

@@ -15,8 +15,9 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.evaluation.mt_bench.answers import Answers
-from bezoar_data.evaluation.mt_bench.files import Files, Prompt, Question, hash_of
+from bezoar_data.evaluation.mt_bench.files import Files, Prompt, Question
 from bezoar_data.evaluation.mt_bench.reading import READINGS, Reading, both_orders, rating, winner
+from bezoar_data.evaluation.record import hash_of
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.asking import OpenModels
 from bezoar_data.measures.preferences import Choice

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.evaluation.mt_bench.answers import Answers
-from bezoar_data.evaluation.mt_bench.files import hash_of
 from bezoar_data.evaluation.mt_bench.judges import Preferred, Rated, prompt_name
 from bezoar_data.evaluation.mt_bench.reading import READINGS, Reading
 from bezoar_data.evaluation.mt_bench.task import Answering, JudgedTask
-from bezoar_data.evaluation.record import Judged, TaskResult, items_file, write_items
+from bezoar_data.evaluation.record import Judged, TaskResult, hash_of, items_file, write_items
 from bezoar_data.measures.paired import clustered_error
 
 _UNREADABLE = "unreadable,"

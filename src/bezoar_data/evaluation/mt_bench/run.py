@@ -14,7 +14,6 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.evaluation.mt_bench.answers import Answers, answer, kept_answers
 from bezoar_data.evaluation.mt_bench.figures import preferences, rates, ratings_agree, winners_agree
-from bezoar_data.evaluation.mt_bench.files import hash_of
 from bezoar_data.evaluation.mt_bench.judges import Judge, prefer, rate
 from bezoar_data.evaluation.mt_bench.reading import Reading
 from bezoar_data.evaluation.mt_bench.record import (
@@ -30,7 +29,7 @@ from bezoar_data.evaluation.mt_bench.record import (
 )
 from bezoar_data.evaluation.mt_bench.results import pair_row, rated_row, results_of
 from bezoar_data.evaluation.mt_bench.task import Answering, JudgedTask
-from bezoar_data.evaluation.record import Evaluation, TaskResult
+from bezoar_data.evaluation.record import Evaluation, TaskResult, hash_of
 from bezoar_data.evaluation.targets import Target, has_template
 from bezoar_data.measures.preferences import size_of
 from bezoar_data.measures.words import is_blank
