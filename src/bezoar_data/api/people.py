@@ -14,7 +14,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.answering import answers_in, answers_to, name_in, turns_of
 from bezoar_data.evaluation.harness import say as told
-from bezoar_data.evaluation.mt_bench.record import read_pair_verdicts
+from bezoar_data.evaluation.mt_bench.record import VERDICTS, read_pair_verdicts
 from bezoar_data.evaluation.people import (
     PAIRS,
     Compared,
@@ -131,7 +131,7 @@ def push_judged(
     path = Path(verdicts)
     rows = [row for row in read_pair_verdicts(path) if len(row.turns) == 1]
     if not rows:
-        raise InputError(Problem("bad-verdicts", "it holds no verdict on a first turn", Place(str(path))))
+        raise InputError(Problem("bad-verdicts", "it holds no verdict on a first turn", Place(str(path)), VERDICTS))
     names = rows[0].models
     comparing, argilla = _Comparing.of(names, out), connect()
     comparison = digest("people", ["judged", *names], {"seed": seed})

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.paths import similar_file_hint
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.preferences import Size, WinRate, win_rate
 
@@ -76,7 +77,8 @@ def _rows(path: Path) -> list[Any]:
             return rows
         return [json.loads(line) for line in text.split("\n") if line.strip()]
     except OSError as error:
-        raise InputError(Problem("missing-file", f"it cannot be read: {error.strerror}", Place(str(path)))) from None
+        message = f"it cannot be read: {error.strerror}"
+        raise InputError(Problem("missing-file", message, Place(str(path)), similar_file_hint(path))) from None
     except ValueError as error:
         raise InputError(
             Problem("bad-json", f"this is neither JSON nor JSON Lines: {error}", Place(str(path)))

@@ -88,7 +88,8 @@ def compare(first: Evaluated, second: Evaluated, *, exact: bool = False, metrics
     shared = [name for name in first.tasks if name in second.tasks]
     if not shared:
         message = f"{first.name} and {second.name} were evaluated on no common task"
-        raise InputError(Problem("nothing-to-compare", message, Place(str(second.folder))))
+        hint = "evaluate both on one suite"
+        raise InputError(Problem("nothing-to-compare", message, Place(str(second.folder)), hint))
     pairs = {name: _pair(name, first, second, metrics.get(name)) for name in shared}
     tasks = _corrected(
         {name: (pair.metric, pair.difference(exact), pair.sign, pair.unpaired) for name, pair in pairs.items()}
@@ -145,7 +146,8 @@ def _pair(name: str, first: Evaluated, second: Evaluated, wanted: str | None) ->
     items = [item for item in left if item in right]
     if not items:
         message = f"the two evaluations of '{name}' share no item: other data, or another limit"
-        raise InputError(Problem("nothing-to-compare", message, Place(str(second.folder))))
+        hint = "evaluate both on one suite"
+        raise InputError(Problem("nothing-to-compare", message, Place(str(second.folder)), hint))
     return _Pair(
         a.facet or b.facet,
         metric,

@@ -13,6 +13,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.yaml.document import load_yaml
+from bezoar_data.evaluation.harness import parts_of
 from bezoar_data.evaluation.record import HubDataset
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
@@ -23,8 +24,7 @@ _DEFAULT = "default"
 
 def hub_dataset(loaded: Any) -> HubDataset | None:
     """The dataset of a task of the harness, or that of all tasks of a group; None: there is no one of the Hub."""
-    tasks = loaded.get_all_tasks() if hasattr(loaded, "get_all_tasks") else [loaded]
-    places = [_place(task) for task in tasks]
+    places = [_place(task) for task in parts_of(loaded)]
     found = {place[:3] for place in places if place is not None}
     if len(found) != 1 or None in places:
         return None

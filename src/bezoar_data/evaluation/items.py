@@ -70,7 +70,8 @@ def _ours(folder: Path, task: Any) -> TaskItems:
 
     path = items_file(folder, task.task)
     if not path.is_file():
-        raise InputError(Problem("no-items", f"the items of '{task.task}' are not here", Place(str(path))))
+        message = f"the items of '{task.task}' are not here"
+        raise InputError(Problem("no-items", message, Place(str(path)), "evaluate the model again"))
     lower = frozenset(name for name, higher in task.higher_is_better.items() if not higher)
     return _task(pq.read_table(path).to_pylist(), task.metric, task.facet, lower)
 
@@ -101,7 +102,7 @@ def _figures(folder: Path, name: str) -> dict[str, Any]:
         if name in results:
             return metrics_of(results[name])
     message = f"there are samples of '{name}' here, and no results_*.json with its figures"
-    raise InputError(Problem("no-results", message, Place(str(folder))))
+    raise InputError(Problem("no-results", message, Place(str(folder)), "lm_eval leaves both with --output_path"))
 
 
 def _task(rows: list[dict[str, Any]], metric: str, facet: str | None, lower: frozenset[str] = frozenset()) -> TaskItems:

@@ -244,7 +244,8 @@ def people_on(folder: Path, first: Path, second: Path) -> Compared | None:
     elif not (_is(pairs.sides[0], first) and _is(pairs.sides[1], second)):
         names = " and ".join(side.name for side in pairs.sides)
         message = f"people compared {names}, which are not the models of {first} and {second}"
-        raise InputError(Problem("other-models", message, Place(str(folder))))
+        hint = "name the folders of the evaluations of these two"
+        raise InputError(Problem("other-models", message, Place(str(folder)), hint))
     return compare_people(pairs, judgments)
 
 

@@ -104,5 +104,5 @@ def name_in(file: Path, place: Place) -> str:
     name = value.get("task") if isinstance(value, dict) else None
     if not isinstance(name, str):
         message = f"{file.name} names no task: it has no text under 'task:'"
-        raise InputError(Problem("bad-task", message, place))
+        raise InputError(Problem("bad-task", message, place, "write 'task: NAME' in it"))
     return name

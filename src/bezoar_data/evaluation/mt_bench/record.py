@@ -30,6 +30,7 @@ from bezoar_data.runs.record import Record
 
 FOLDER = "judged"
 OVERALL = "overall"
+VERDICTS = "name what `evaluate --judge --against` left: judged/TASK-against-NAME.JUDGE.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,4 +204,4 @@ def read_pair_verdicts(path: Path) -> Iterator[PairVerdict]:
                 )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"these are no verdicts of comparisons: {error}"
-        raise InputError(Problem("bad-verdicts", message, Place(str(path)))) from error
+        raise InputError(Problem("bad-verdicts", message, Place(str(path)), VERDICTS)) from error

@@ -106,7 +106,7 @@ class DrpoStage(TrainingStage):
         """The reward model's files, or the reward function's."""
         if self.reward_model is not None:
             folder = normalized(recipe.parent / self.reward_model)
-            return tuple(sorted(p for name in ("*.safetensors", "reward.json", "*.jinja") for p in folder.glob(name)))
+            return tuple(sorted(p for name in ("*.safetensors", REWARD_FILE, "*.jinja") for p in folder.glob(name)))
         if self.reward_function is not None:
             spec = _spec(self.reward_function)
             return (Path(spec.origin),) if spec is not None and spec.origin else ()

@@ -231,7 +231,7 @@ def _wanted(job: TrainingJob, stage: Steerlm2Stage) -> Any:
     levels = [float(level) for level in stage.ask_for.values()]
     if off := [level for level in levels if not scale[0] <= level <= scale[1]]:
         message = f"'ask_for' has {off[0]:g}, off the scale from {scale[0]:g} to {scale[1]:g}"
-        raise InputError(Problem("bad-value", message, job.place))
+        raise InputError(Problem("bad-value", message, job.place, "write levels of the scale under 'ask_for'"))
     return lambda one: log_probability_of(levels, [one[i] for i in at], scale, stage.concentration)
 
 
