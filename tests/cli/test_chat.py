@@ -178,6 +178,9 @@ def test_the_same_from_python(trained: Path, tmp_path: Path):
     assert [line["model"] for line in found] == [str(trained / "tuned"), "merged"] * 2
     assert found[0]["answer"] == found[2]["answer"] == answer.text
     assert found[2]["id"] == 1
+    prompts = ["a\u2028fox"]
+    (left,) = bezoar_data.generate(trained / "tuned", prompts, out=tmp_path / "out.jsonl", temperature=0, max_tokens=2)
+    assert left["prompt"] == "a\u2028fox"
     with pytest.raises(InputError) as error:
         bezoar_data.generate(trained / "tuned", [{"prompt": 3}, "fine", {"messages": []}])
     assert [problem.place.file for problem in error.value.problems if problem.place] == ["prompt 1", "prompt 3"]

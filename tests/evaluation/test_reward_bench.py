@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.evaluation.reward_bench import read_items
 from bezoar_data.llms.reward.model import RewardModel
 from support.command import bezoar
 from support.reward_model import save_reward_model
@@ -95,6 +96,13 @@ def test_what_is_no_item_is_told_with_its_row(model: Path, tmp_path: Path):
     done = bezoar("judge", "bench", str(model), "item.jsonl", cwd=tmp_path)
     assert done.code == 2
     assert "item.jsonl" in done.err
+
+
+def test_a_line_separator_in_a_text_ends_no_line(tmp_path: Path):
+    row = {**rows()[0], "prompt": "one\u2028two\x85three"}
+    (tmp_path / "items.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n")
+    (found,) = read_items(str(tmp_path / "items.jsonl"))
+    assert found.prompt[0]["content"] == "one\u2028two\x85three"
 
 
 def test_an_item_that_is_too_long_is_left_out_and_counted(model: Path, tmp_path: Path):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bezoar_data.runs.stage_record import trained_stage
+from bezoar_data.runs.stage_record import SAMPLES, trained_stage
+from bezoar_data.training.sampling import read_samples
 from training.conftest import HEAD, Recipe, card, trained
 
 STAGES: list[dict[str, Any]] = [
@@ -34,6 +35,13 @@ def folders(two_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
 def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_what_was_said_is_read_whole(tmp_path: Path):
+    said = [{"step": 0, "answer": "one\u2028two"}, {"step": 1, "answer": "three"}]
+    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in said)
+    (tmp_path / SAMPLES).write_text(text + '{"step": 2, "ans')
+    assert read_samples(tmp_path) == said
 
 
 def test_watching_changes_nothing(folders: tuple[Path, Path]):

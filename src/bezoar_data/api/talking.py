@@ -100,7 +100,7 @@ def generate(
     models = [(one.name, load_model(one, decoding, quiet=quiet)) for one in named]
     if target is not None:
         write_answers(target, named, models, read, batch_size, say)
-        return [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in target.read_text("utf-8").split("\n")[:-1]]
     found: list[dict[str, Any]] = []
     for lines in answers(models, read, batch_size):
         wrote(lines)

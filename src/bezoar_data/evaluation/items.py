@@ -84,7 +84,7 @@ def _harness_tasks(files: list[Path]) -> Iterator[tuple[str, TaskItems]]:
         newest[name] = max(newest.get(name, path), path, key=lambda p: p.name)
     for name, path in newest.items():
         try:
-            samples = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
+            samples = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
             rows = [{**row, "task": name} for row in items_of(samples, None)]
         except (ValueError, KeyError, TypeError) as error:
             message = f"these are no samples of the harness: {error}"

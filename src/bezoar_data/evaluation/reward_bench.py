@@ -95,7 +95,7 @@ def _rows(path: Path) -> list[Any]:
 
             rows: list[Any] = pq.read_table(path).to_pylist()
             return rows
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line.strip()]
     except (OSError, ValueError) as error:
         message = f"the items cannot be read: {str(error).splitlines()[0]}"
         raise InputError(Problem("missing-file", message, Place(str(path)), similar_file_hint(path))) from error

@@ -108,7 +108,7 @@ def read_samples(folder: Path) -> list[dict[str, Any]]:
     file = folder / SAMPLES
     if not file.is_file():
         return []
-    return [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.endswith("}")]
+    return [json.loads(line) for line in file.read_text("utf-8").split("\n") if line.endswith("}")]
 
 
 def before_and_after(folder: Path) -> list[dict[str, str]]:
