@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.api.named import Found, asked_model, behind_gateway, group_of, models_found, target_of
+from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
-from bezoar_data.config.files.suite import load_suite
+from bezoar_data.config.files.suite import LoadedSuite, load_suite
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.harness import say
 from bezoar_data.evaluation.mt_bench.judges import Judge, judge_sampling
 from bezoar_data.evaluation.mt_bench.run import Judging
@@ -72,7 +74,7 @@ def evaluate(
         "max_cost": max_cost,
         "retry_failed": retry_failed,
     }
-    judging = _judges(judges, models_file) if loaded.judged_tasks else _Judges({}, ())
+    judging = _judges(loaded, judges, models_file, against)
     with gateway_to(found, judging.roles, judging.answers, quiet=quiet, **asked) as gateway:
         targets = [target_of(one, gateway) for one in found]
         tell = (lambda text: None) if quiet else say
@@ -92,7 +94,13 @@ class _Judges:
     answers: tuple[Path, ...]
 
 
-def _judges(words: Sequence[str], models_file: str | Path | None) -> _Judges:
+def _judges(suite: LoadedSuite, words: Sequence[str], models_file: str | Path | None, against: str | None) -> _Judges:
+    if not suite.judged_tasks:
+        if words or against is not None:
+            message = f"no task of '{suite.file.name}' is read by a judge: --judge and --against do nothing"
+            hint = "leave them out, or take a suite such as suites/mt-bench.yaml"
+            raise InputError(Problem("unused-option", message, Place(str(suite.path)), hint))
+        return _Judges({}, ())
     file = Path(models_file) if models_file is not None else None
     listed = words or (("judge",) if file is not None else ())
     if not listed:
@@ -124,7 +132,7 @@ def plan_evaluation(
         load_suite(Path(suite)),
     )
     planned, questions = plan(loaded, only=tasks, asked=bool(found))
-    judging = _judges(judges, models_file) if loaded.judged_tasks else _Judges({}, ())
+    judging = _judges(loaded, judges, models_file, against)
     wanted = [task for task in judged_tasks(loaded) if judging.roles and (not tasks or task.name in tasks)]
     verdicts = [ask for task in wanted for ask in task.verdicts(pairs=against is not None)]
     path = find_journal(Path(journal) if journal is not None else None)

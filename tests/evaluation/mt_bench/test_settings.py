@@ -206,6 +206,14 @@ def test_what_makes_no_sense_is_told(
     assert message in told.err
 
 
+def test_a_judge_without_judged_questions_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    for option in (("--judge", "openai:gpt-4o"), ("--against", "base")):
+        told = bezoar("evaluate", "openai:gpt-4o-mini", "--suite", "suites/instructions.yaml", *option)
+        assert told.code == 2
+        assert "no task of 'instructions' is read by a judge" in told.err
+
+
 def test_the_shipped_suite_is_planned(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     command = (
