@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -109,6 +109,12 @@ def bootstrap(
     return Estimate(value, float(low), float(high))
 
 
+def numbered(groups: Iterable[Hashable]) -> list[int]:
+    """Of each item the number of its group, in the order in which groups first stand there."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(group, len(numbers)) for group in groups]
+
+
 def unit_kinds(
     codes: Sequence[int], categories: int, groups: Sequence[Hashable] | None = None
 ) -> tuple[Counts, Counts]:
@@ -116,11 +122,11 @@ def unit_kinds(
     and how many units there are of each kind. Without groups a unit is a row, and its kind the row's category."""
     import numpy as np
 
-    numbers: dict[Hashable, int] = {}
-    unit = [numbers.setdefault(group, len(numbers)) for group in groups or ()]
-    if len(numbers) in (0, len(codes)):
+    unit = numbered(groups or ())
+    count = len(set(unit))
+    if count in (0, len(codes)):
         return np.eye(categories, dtype=np.int64), np.bincount(codes, minlength=categories)
-    counts = np.zeros((len(numbers), categories), dtype=np.int64)
+    counts = np.zeros((count, categories), dtype=np.int64)
     np.add.at(counts, (np.asarray(unit), np.asarray(codes)), 1)
     kinds, times = np.unique(counts, axis=0, return_counts=True)
     return kinds, times

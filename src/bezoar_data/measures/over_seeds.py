@@ -16,7 +16,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bezoar_data.measures.intervals import rounded
+from bezoar_data.measures.intervals import numbered, rounded
 from bezoar_data.measures.paired import ALPHA, DISCORDANT, POWER, clustered_error
 
 AGAIN = 0.5
@@ -114,9 +114,7 @@ def _rest_error(rest: Any, cells: Sequence[Hashable], groups: int) -> float:
     import numpy as np
 
     seeds = len(rest)
-    numbers: dict[Hashable, int] = {}
-    unit = np.asarray([numbers.setdefault(cell, len(numbers)) for cell in cells])
-    sums = np.bincount(unit, weights=rest.ravel())
+    sums = np.bincount(numbered(cells), weights=rest.ravel())
     fewer = groups / max(groups - 1, 1) * seeds / (seeds - 1)
     return math.sqrt(fewer * float((sums**2).sum())) / float(rest.size)
 

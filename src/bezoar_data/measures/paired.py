@@ -14,7 +14,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED, rounded
+from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED, numbered, rounded
 
 ALPHA = 1 - LEVEL
 POWER = 0.8
@@ -230,6 +230,5 @@ def _by_group(values: Any, groups: Sequence[Hashable] | None) -> tuple[Any, Any]
 
     if groups is None:
         return values, np.ones(len(values))
-    numbers: dict[Hashable, int] = {}
-    unit = np.asarray([numbers.setdefault(group, len(numbers)) for group in groups])
+    unit = np.asarray(numbered(groups))
     return np.bincount(unit, weights=values), np.bincount(unit).astype(float)

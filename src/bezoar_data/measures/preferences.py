@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED, UNDEFINED, Estimate, rounded
+from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED, UNDEFINED, Estimate, numbered, rounded
 from bezoar_data.measures.paired import clustered_error, mean_interval
 from bezoar_data.measures.words import words_of
 
@@ -122,9 +122,8 @@ def rank_correlation(
     if len(set(first)) < 2 or len(set(second)) < 2:
         return UNDEFINED
     a, b = (rankdata(values) - (len(values) + 1) / 2 for values in (first, second))
-    numbers: dict[Hashable, int] = {}
-    unit = [numbers.setdefault(group, len(numbers)) for group in (groups or range(len(a)))]
-    count = len(numbers)
+    unit = numbered(groups or range(len(a)))
+    count = len(set(unit))
     # Of each unit: items, both sums, both sums of squares, sum of products; a draw of units is a sum of these.
     sums = np.stack([np.bincount(unit, weights=w) for w in (np.ones(len(a)), a, b, a * a, b * b, a * b)], 1)
 
