@@ -14,9 +14,9 @@ from bezoar_data.cli.options import AsJson, Journal
 EXAMPLES = """
 Examples:
 
-  bezoar-data ablate ablations/orca.yaml --plan
+  bezoar-data ablate ablations/lamini.yaml --plan
 
-  bezoar-data ablate ablations/orca.yaml --max-cost 5
+  bezoar-data ablate ablations/lamini.yaml --max-cost 5
 
 Every variant's data are made with one journal, so that what several ask is paid once. Each is trained and evaluated
 with every seed, and compared with the whole pipeline over items and seeds. Run the same command again to go on after an
