@@ -221,18 +221,22 @@ def _reward(job: TrainingJob) -> Reward:
     model = RewardModel(folder)
 
     def rewards(conversations: Sequence[Turns]) -> list[float | None]:
-        texts = [_encoded(model, one) for one in conversations]
+        texts = [_encoded(job, model, one) for one in conversations]
         scores = iter(model.score([ids for ids in texts if ids is not None]))
         return [None if ids is None else model.head.reward(next(scores)) for ids in texts]
 
     return rewards
 
 
-def _encoded(model: RewardModel, conversation: Turns) -> list[int] | None:
+def _encoded(job: TrainingJob, model: RewardModel, conversation: Turns) -> list[int] | None:
     try:
         return model.encode(conversation)
     except TooLong:
         return None
+    except ValueError as error:
+        message = f"the reward model cannot read a conversation of the card: {error}"
+        hint = "train it with this recipe's template"
+        raise InputError(Problem("no-reward", message, job.place, hint)) from error
 
 
 def _function(job: TrainingJob, name: str) -> Reward:
