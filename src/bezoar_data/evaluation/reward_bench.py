@@ -17,6 +17,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.paths import similar_file_hint
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.sanitize import printable
 from bezoar_data.llms.reward.model import BATCH, RewardModel, TooLong
 from bezoar_data.measures.reward_bench import Scored, reward_bench
 
@@ -114,7 +115,7 @@ def _item(row: Any) -> BenchItem | None:
 
 
 def bench(model: RewardModel, items: Iterable[BenchItem], *, batch: int = BATCH) -> BenchScores:
-    """A model's scores on these items."""
+    """A model's scores on these items. Raises `InputError` where its chat template does not take one."""
     encoded: list[tuple[BenchItem, list[list[int]]]] = []
     too_long = 0
     for item in items:
@@ -122,6 +123,9 @@ def bench(model: RewardModel, items: Iterable[BenchItem], *, batch: int = BATCH)
             encoded.append((item, [model.encode(turns) for turns in _talks(item)]))
         except TooLong:
             too_long += 1
+        except ValueError as error:
+            message = f"the item '{printable(item.id, 100)}' cannot be scored: {error}"
+            raise InputError(Problem("bad-item", message, hint="leave it out, or write its prompt as text")) from error
     said = iter(model.score([ids for _, answers in encoded for ids in answers], batch=batch))
     scored = [
         Scored(item.id, item.subset, [model.head.reward(next(said)) for _ in answers], item.correct)
