@@ -17,11 +17,14 @@ def evaluation_text(evaluations: Sequence[Evaluation], *, markdown: bool = False
     for `reports.mt_bench`."""
     first = evaluations[0]
     table: Table = [["task", "metric", "items", *(one.model.name for one in evaluations)]]
-    for task in (one for one in first.tasks if one.judged is None):
+    named: dict[str, TaskResult] = {}
+    for found in (task for one in evaluations for task in one.tasks if task.judged is None):
+        named.setdefault(found.task, found)
+    for task in named.values():
         row = [task.task, task.metric, f"{task.items:,}"]
         for one in evaluations:
-            found = next((t for t in one.tasks if t.task == task.task), None)
-            row.append(_figure(found) if found is not None else "-")
+            own = next((t for t in one.tasks if t.task == task.task), None)
+            row.append(_figure(own) if own is not None else "-")
         table.append(row)
     lines = [f"{first.suite['name']}, by the LM Evaluation Harness {first.software['lm-eval']}:", ""]
     beside = [*unanswered_lines(evaluations), *contamination_lines(evaluations)]

@@ -54,7 +54,8 @@ class Judging:
         names = [target.name for target in targets]
         if self._against is not None and self._against not in names:
             message = f"--against {self._against}: none of the models is called so"
-            raise InputError(Problem("unknown-model", message, hint=did_you_mean(self._against, names)))
+            hint = did_you_mean(self._against, names) or f"name one of {', '.join(names)}"
+            raise InputError(Problem("unknown-model", message, hint=hint))
         if self._against is not None and not self._judges:
             raise InputError(Problem("no-judge", "--against needs a judge", hint="name one: --judge openai:gpt-4o"))
 
