@@ -3,6 +3,7 @@ leaves nothing half-written."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
 
+from bezoar_data.cli import main
 from support.projects import JUDGED, STEPS, Project
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -191,6 +194,18 @@ def test_a_file_in_the_place_of_a_folder(project: Project):
     assert done.code == 2
     assert done.err.startswith("taken/schemas")
     assert "internal error" not in done.err
+
+
+def test_a_file_that_ends_too_early_is_no_interruption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    cut = typer.Typer()
+    cut.command()(lambda: gzip.decompress(gzip.compress(b"text")[:-4]))
+    monkeypatch.setattr(main, "app", cut)
+    with pytest.raises(SystemExit) as ended:
+        main.main([])
+    assert ended.value.code == main.INTERNAL_ERROR
+    assert "internal error: EOFError" in capsys.readouterr().err
 
 
 def test_a_path_from_home_is_the_same_place_everywhere(project: Project):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.training.curves import save_curves
@@ -57,6 +59,22 @@ def test_a_checkpoint_that_was_being_written_is_passed_over(tmp_path: Path):
     (tmp_path / "checkpoint-16").mkdir()
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-8"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
+
+
+def test_a_checkpoint_that_one_of_two_processes_was_writing_is_passed_over(tmp_path: Path):
+    state = io.BytesIO()
+    torch.save({"python": 1}, state)
+    whole = state.getvalue()
+    second = {4: whole, 8: whole[: len(whole) // 2], 12: b"", 16: None}
+    for step, left in second.items():
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+        (folder / "rng_state_0.pth").write_bytes(whole)
+        if left is not None:
+            (folder / "rng_state_1.pth").write_bytes(left)
+    assert last_checkpoint(tmp_path, 2) == tmp_path / "checkpoint-4"
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint-4"]
 
 
 def test_checkpoints_of_another_stage_are_not_gone_on_from(tmp_path: Path):

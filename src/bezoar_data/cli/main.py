@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # distilabel and its dependencies warn of their own code; a user cannot act on it.
     warnings.simplefilter("default" if os.environ.get("BEZOAR_DEBUG") else "ignore")
     try:
-        code = app(arguments, standalone_mode=False)
+        code = _run(arguments)
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except TyperException as error:
@@ -77,6 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             typer.echo("No answer is lost: all are in the journal. Set BEZOAR_DEBUG=1 for the traceback.", err=True)
             code = INTERNAL_ERROR
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(arguments: list[str]) -> object:
+    try:
+        return app(arguments, standalone_mode=False)
+    except typer.Abort as error:
+        # typer takes any EOFError for the end of what a person types; those of libraries are of files cut short.
+        if isinstance(error.__cause__, EOFError):
+            raise error.__cause__ from None
+        raise
 
 
 def _report(error: BezoarError, *, as_json: bool) -> int:

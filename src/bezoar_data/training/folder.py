@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,14 +101,24 @@ class TrainingFolder:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def last_checkpoint(work: Path) -> Path | None:
-    """The latest whole checkpoint. A trainer writes its state last, so one without it was being written when the
-    training ended; such are taken away."""
+def last_checkpoint(work: Path, processes: int = 1) -> Path | None:
+    """The latest checkpoint that is whole for so many processes; those that were being written when the training ended
+    are taken away. The first process writes its state last, the others write theirs of random numbers meanwhile."""
     whole: list[tuple[int, Path]] = []
     for path in work.glob("checkpoint-*"):
         try:
             step = json.loads((path / "trainer_state.json").read_text("utf-8"))["global_step"]
-            whole.append((int(step), path))
         except (OSError, ValueError, KeyError, TypeError):
+            step = None
+        if step is not None and _has_random_states(path, processes):
+            whole.append((int(step), path))
+        else:
             shutil.rmtree(path, ignore_errors=True)
     return max(whole, default=(0, None))[1]
+
+
+def _has_random_states(checkpoint: Path, processes: int) -> bool:
+    """Without its own, a process would go on with other random numbers; one cut short cannot be read."""
+    files = [checkpoint / f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else []
+    # torch writes zip files, whose directory comes last.
+    return all(zipfile.is_zipfile(file) for file in files or checkpoint.glob("rng_state*.pth"))

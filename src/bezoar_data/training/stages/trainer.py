@@ -14,7 +14,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.stage_record import SAMPLES
 from bezoar_data.training.data.packing import Example
-from bezoar_data.training.distributed import is_first
+from bezoar_data.training.distributed import is_first, world_size
 from bezoar_data.training.ends import fit_embeddings, new_rows, read_bias, set_ends
 from bezoar_data.training.estimate.machine import peak_memory
 from bezoar_data.training.folder import last_checkpoint
@@ -82,7 +82,7 @@ def run_trainer(job: TrainingJob, kind: TrainingKind) -> Done:
     from transformers import PrinterCallback
 
     trainer = kind.trainer(job)
-    checkpoint = last_checkpoint(job.work)
+    checkpoint = last_checkpoint(job.work, world_size())
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(job.progress.callback(job.stage.id, checkpoint))
     if job.watch is not None and not trainer.is_fsdp_enabled:
