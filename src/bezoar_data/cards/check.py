@@ -18,6 +18,7 @@ from typing import Any
 from bezoar_data._version import __version__
 from bezoar_data.cards import croissant
 from bezoar_data.cards.front_matter import GENERATED, build_front
+from bezoar_data.cards.licences.hub_keys import KEYS
 from bezoar_data.cards.merge import split_body
 from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.registry import SECTIONS
@@ -207,10 +208,10 @@ def _check_card(folder: Path, card: Card, lock: Lock, rows: _Rows) -> Iterator[P
     """The card and the Croissant against what the lock gives when they are made anew."""
     person = {key: value for key, value in card.front.items() if key not in GENERATED}
     if not (card.bezoar.get("licence") or {}).get("stated"):
-        person = {key: value for key, value in person.items() if key not in ("license", "license_name")}
+        person = {key: value for key, value in person.items() if key not in KEYS}
     context = CardContext.of(lock, rows.first[1] if rows.first else None, card, person)
     expected = build_front(person, card.bezoar, lock, context.licence)
-    for key in (*GENERATED, "license", "license_name"):
+    for key in (*GENERATED, *KEYS):
         if key != "bezoar" and card.front.get(key) != expected.get(key):
             yield Problem("card-differs", f"'{key}' is not what follows from the lock", card.place((key,)))
     for key, value in expected["bezoar"].items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from bezoar_data.cards.licences.lineage import HUB, UNKNOWN, best_permission, licence_of
+from bezoar_data.cards.licences.hub_keys import stated_names
+from bezoar_data.cards.licences.lineage import HUB, licence_of
 from bezoar_data.cards.licences.table import licence_table
 from bezoar_data.cards.render import check_card, read_template
 from bezoar_data.cards.sample_lock import SAMPLE
@@ -52,22 +53,17 @@ def _check_licence(checked: Checked, card: Card) -> Iterator[Problem]:
 
     Warnings, because only its author knows what else they were granted; and a run's lock knows more.
     """
-    stated = card.front.get("license")
-    names = [n for n in (stated if isinstance(stated, list) else [stated]) if isinstance(n, str) and n != UNKNOWN]
-    if not names:
+    own, names = card.bezoar.get("terms"), stated_names(card.front)
+    if not names and not own:
         return
-    own = card.bezoar.get("terms")
+    table = licence_table().with_own(own or {})
+    for name, dispute in table.disputed.items():
+        place = card.place(("bezoar", "terms", name) if name in (own or {}) else ("bezoar", "terms"), key=True)
+        hint = "take it out: a card may ask for more than a licence does, never for less"
+        yield Problem("terms-contradicted", dispute, place, hint, level="warning")
     expected = replace(SAMPLE, sources=tuple(_sources(checked)), models=tuple(_models(checked)), judges=())
     licence = licence_of(expected, names, own)
-    table = licence_table().with_own(own or {})
-    against = list(licence.conflicts)
-    if (
-        not against
-        and licence.commercial == "no"
-        and best_permission(table.alternatives(" AND ".join(names)), table) == "yes"
-    ):
-        against = [f"'{' AND '.join(names)}' allows commercial use, which a part of the data forbids"]
-    for conflict in against:
+    for conflict in licence.conflicts if licence.stated else ():
         hint = "state a licence that all of them allow, or none; see `bezoar: licence:` of a card that was built"
         message = f"the stated licence contradicts what the data is made of: {conflict}"
         yield Problem("licence-conflict", message, card.place(("license",)), hint, level="warning")

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bezoar_data.cards.hub_types import hub_features
-from bezoar_data.cards.licences.lineage import OTHER, UNKNOWN, Licence
+from bezoar_data.cards.licences.hub_keys import KEYS, hub_keys, stated_names
+from bezoar_data.cards.licences.lineage import Licence
 from bezoar_data.cards.sections.carbon import grams
 from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.runs.lock import DataFile, Lock, LockedSource
@@ -22,7 +23,7 @@ FORMAT = 1
 GENERATED = ("size_categories", "configs", "dataset_info", "bezoar")
 """The keys that a run alone writes."""
 
-_FIRST = ("license", "license_name", "license_link", "language", "pretty_name")
+_FIRST = (*KEYS, "language", "pretty_name")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 _HUB = "https://huggingface.co/datasets/"
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
@@ -34,9 +35,10 @@ def build_front(person: Mapping[str, Any], own: Mapping[str, Any], lock: Lock, l
 
     `person` holds the keys a person wrote, without those in `GENERATED`; `own` is what they wrote under `bezoar:`.
     """
-    if person.get("license") == UNKNOWN:  # states nothing
-        person = {key: value for key, value in person.items() if key not in ("license", "license_name")}
-    front: dict[str, Any] = {**licence_keys(licence), **{k: person[k] for k in _FIRST if k in person}}
+    stated = stated_names(person)
+    link = {"license_link": person["license_link"]} if stated and "license_link" in person else {}
+    person = {k: v for k, v in person.items() if k not in KEYS} | hub_keys(licence, stated) | link
+    front: dict[str, Any] = {k: person[k] for k in _FIRST if k in person}
     front["size_categories"] = [size_category(lock.counts.kept)]
     if "task_categories" in person:
         front["task_categories"] = person["task_categories"]
@@ -49,13 +51,6 @@ def build_front(person: Mapping[str, Any], own: Mapping[str, Any], lock: Lock, l
     front.update({k: v for k, v in person.items() if k not in front and k not in GENERATED})
     front["bezoar"] = _bezoar(own, lock, licence)
     return front
-
-
-def licence_keys(licence: Licence) -> dict[str, str]:
-    """The Hub's keys for a licence that nobody stated: what follows from the parts."""
-    if licence.hub == OTHER and not licence.stated:
-        return {"license": OTHER, "license_name": licence.result}
-    return {"license": licence.hub}
 
 
 def size_category(rows: int) -> str:

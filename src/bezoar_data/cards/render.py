@@ -16,7 +16,8 @@ from typing import Any
 
 from bezoar_data.cards import croissant
 from bezoar_data.cards.front_matter import GENERATED, build_front
-from bezoar_data.cards.licences.lineage import UNKNOWN, licence_of
+from bezoar_data.cards.licences.hub_keys import stated_names
+from bezoar_data.cards.licences.lineage import licence_of
 from bezoar_data.cards.merge import hash_of, join_body, merge_body, merge_front, split_body, with_hashes, wrap
 from bezoar_data.cards.sample_lock import SAMPLE, sample_values
 from bezoar_data.cards.sections.context import CardContext
@@ -101,8 +102,7 @@ def _render(card: Card, lock: Lock, example: Mapping[str, Any] | None, previous:
 
 
 def _front(card: Card, person: Mapping[str, Any], lock: Lock) -> dict[str, Any]:
-    stated = person.get("license")
-    licence = licence_of(lock, None if stated == UNKNOWN else stated, card.bezoar.get("terms"))
+    licence = licence_of(lock, stated_names(person), card.bezoar.get("terms"))
     return build_front(person, card.bezoar, lock, licence)
 
 

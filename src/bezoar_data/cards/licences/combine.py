@@ -6,20 +6,22 @@ The rules, each as cautious as it can be read:
 - one that forbids changes leaves no licence under which the dataset could be shared;
 - share-alike licences name those under which what is made of them may be shared: the dataset's is one that all of them
   name; if there is none, they are in conflict. One that allows commerce cannot take in a part that forbids it;
+- some cannot be part of what is shared under some others: Apache's terms do not fit into version 2 of the GPL;
 - all others let each row stay under its own licence: the dataset's is all of them together (`MIT AND CC-BY-4.0`);
-- commercial use is allowed where every part allows it, forbidden where one part forbids it, else unknown.
+- commercial use is allowed where every part allows it, forbidden where one part forbids it, else unknown;
+- a licence that allows it is not that of a dataset of which a part forbids it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, product
 
-from bezoar_data.cards.licences.table import LicenceTable
-from bezoar_data.config.files.licence_terms import LicenceTerms, Permission
+from bezoar_data.cards.licences.table import LicenceTable, Ways
+from bezoar_data.config.files.licence_terms import LicenceTerms, Permission, best, worst
 
-_WORSE: dict[Permission, int] = {"yes": 0, "unknown": 1, "no": 2}
+_ORDER: tuple[Permission, ...] = ("yes", "unknown", "no")
 _MOST_WAYS = 256
 """Choices between `OR`s that are looked at; more than any real dataset has."""
 
@@ -31,34 +33,59 @@ class CombinedLicence:
     expression: str | None
     commercial: Permission
     conflicts: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    """The expressions of all choices that the parts leave (`A OR B`), this one among them."""
+
+    def given(self, verdict: Permission, table: LicenceTable) -> CombinedLicence:
+        """With what was said of commercial use beside the licences: if that forbids it, none that allows it holds."""
+        forbidden = verdict == "no"
+        choices = [c for c in self.choices if not forbidden or best_permission(table.alternatives(c), table) == "no"]
+        expression = self.expression if self.expression in choices else None
+        return replace(self, commercial=verdict, expression=expression, choices=tuple(choices))
 
 
-def worst(verdicts: Iterable[Permission]) -> Permission:
-    """The least permissive of some verdicts on commercial use; `yes` where nothing was said against it."""
-    return max(verdicts, key=_WORSE.__getitem__, default="yes")
+def best_permission(ways: Ways, table: LicenceTable) -> Permission:
+    """What a licence with these ways of keeping it says of commercial use, at best."""
+    return best(permission(way, table) for way in ways)
 
 
-def combine(parts: Sequence[Sequence[frozenset[str]]], table: LicenceTable) -> CombinedLicence:
+def permission(way: frozenset[str], table: LicenceTable) -> Permission:
+    """What licences that hold together say of commercial use."""
+    return worst((table.terms(name) or LicenceTerms()).commercial for name in way)
+
+
+def combine(parts: Sequence[Ways], table: LicenceTable) -> CombinedLicence:
     """The outcome for parts with the ways in which each one's licence can be kept: the best over all choices.
 
     A part without any way has an unknown licence.
     """
     if not parts or not all(parts):
-        stated = [min((_verdict(way, table) for way in ways), key=_WORSE.__getitem__) for ways in parts if ways]
-        return CombinedLicence(None, worst([*stated, "unknown"]))
+        return CombinedLicence(None, worst([*(best_permission(ways, table) for ways in parts if ways), "unknown"]))
     choices = islice(product(*parts), _MOST_WAYS)
     outcomes = [_joined(sorted(frozenset().union(*choice)), table) for choice in choices]
-    return min(outcomes, key=lambda o: (len(o.conflicts), _WORSE[o.commercial], _asks(o.expression, table)))
+    outcomes.sort(key=lambda o: (len(o.conflicts), _ORDER.index(o.commercial), _asks(o.expression, table)))
+    found = dict.fromkeys(o.expression for o in outcomes if o.expression is not None)
+    return replace(outcomes[0], choices=tuple(found))
 
 
-def allowed_under(expression: str, ways: Sequence[frozenset[str]], table: LicenceTable) -> str | None:
-    """Why a dataset whose parts ask for `expression` may not be shared under a licence of these ways; None: it may."""
+def allowed_under(expression: str, ways: Ways, table: LicenceTable) -> str | None:
+    """Why a dataset whose parts ask for `expression` may not be shared under a licence of these ways; None: it may.
+
+    Whoever states `A OR B` lets everyone choose, so that each of them must be allowed.
+    """
     for name in sorted(frozenset().union(*table.alternatives(expression))):
         terms = table.terms(name) or LicenceTerms()
-        if terms.share_alike and not any(way & {*terms.share_alike} for way in ways):
-            return f"{name} asks that what is made of it is shared under {_either(terms.share_alike)}"
-        if terms.commercial == "no" and not any(_verdict(way, table) == "no" for way in ways):
-            return f"{name} forbids commercial use, and what is made of it must forbid it too"
+        for way in ways:
+            said = " and ".join(sorted(way))
+            asked = [table.terms(n) for n in way]
+            if terms.share_alike and not way & {*terms.share_alike}:
+                return f"{name} asks that what is made of it is shared under {_either(terms.share_alike)}, not {said}"
+            if terms.commercial == "no" and permission(way, table) != "no":
+                return (
+                    f"{name} forbids commercial use, and what is made of it must forbid it too, which {said} does not"
+                )
+            if terms.attribution and not any(t is None or t.attribution for t in asked):
+                return f"{name} asks that its maker is named, which {said} does not ask of others"
     return None
 
 
@@ -74,14 +101,19 @@ def _joined(names: Sequence[str], table: LicenceTable) -> CombinedLicence:
         ]
         free = [n for n in known if known[n].commercial == "no" and n not in strict]
         common = [n for n in common if not free or _forbids(n, table)] if common else common
+        fit = [n for n in common if not any(n in t.apart for t in known.values())]
         if not common:
             conflicts.append(_no_common(strict, free))
+        elif not fit:
+            conflicts += [
+                f"{name} and {n} cannot be joined" for name, t in known.items() for n in common if n in t.apart
+            ]
         else:
-            best = next((n for n in common if n in strict), common[0])
-            names = [best, *(n for n in names if terms[n] is None or known[n].limit)]
+            shared = next((n for n in fit if n in strict), fit[0])
+            names = [shared, *(n for n in names if terms[n] is None or known[n].limit)]
     if conflicts:
         return CombinedLicence(None, worst([commercial, "unknown"]), tuple(conflicts))
-    if len(known) < len(terms):
+    if len(known) < len(terms) or any(name in table.disputed for name in terms):
         return CombinedLicence(None, worst([commercial, "unknown"]))
     duties = [name for name in names if table.licences[name].duties] or list(names[:1])
     return CombinedLicence(" AND ".join(sorted(set(duties))) or None, commercial)
@@ -96,8 +128,9 @@ def _no_changes(known: dict[str, LicenceTerms]) -> list[str]:
 
 
 def _apart(known: dict[str, LicenceTerms]) -> list[str]:
+    """A share-alike licence may leave a choice of others: it is looked at with those."""
     pairs = ((name, other) for name, terms in known.items() for other in terms.apart if other in known)
-    return [f"{name} and {other} cannot be joined" for name, other in pairs]
+    return [f"{name} and {other} cannot be joined" for name, other in pairs if not known[other].share_alike]
 
 
 def _no_common(strict: dict[str, LicenceTerms], free: Sequence[str]) -> str:
@@ -115,10 +148,6 @@ def _asks(expression: str | None, table: LicenceTable) -> tuple[bool, bool, str]
 def _forbids(name: str, table: LicenceTable) -> bool:
     terms = table.terms(name)
     return terms is not None and terms.commercial == "no"
-
-
-def _verdict(way: frozenset[str], table: LicenceTable) -> Permission:
-    return worst((table.terms(name) or LicenceTerms()).commercial for name in way)
 
 
 def _either(names: Sequence[str]) -> str:

@@ -7,23 +7,18 @@ missing fact gives `unknown`, which is a real answer, and never `yes`. It is inf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bezoar_data.cards.licences.combine import CombinedLicence, allowed_under, combine, worst
-from bezoar_data.cards.licences.table import KnownSource, LicenceTable, licence_table
-from bezoar_data.config.files.licence_terms import LicenceTerms, Permission
+from bezoar_data.cards.licences.combine import CombinedLicence, allowed_under, best_permission, combine, permission
+from bezoar_data.cards.licences.table import KnownSource, LicenceTable, Ways, licence_table
+from bezoar_data.config.files.licence_terms import LicenceTerms, Permission, worst
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
 
 UNKNOWN: Permission = "unknown"
-OTHER = "other"
-"""The Hub's word for a licence that is not in its list."""
-
 HUB = "https://huggingface.co/datasets/"
-_HUB_NAMES = {"ODC-By-1.0": "odc-by", "ODbL-1.0": "odbl", "PDDL-1.0": "pddl"}
-_NOT_OF_THEHUB = ("AND", "OR", "WITH", "LicenseRef-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +35,15 @@ class Licence:
     attribution: tuple[str, ...] = ()
     """Who is to be named, a sentence each."""
 
-    @property
-    def hub(self) -> str:
-        """The value of the Hub's key `license`."""
-        if self.result == UNKNOWN:
-            return UNKNOWN
-        if any(word in self.result for word in _NOT_OF_THEHUB):
-            return OTHER
-        return _HUB_NAMES.get(self.result, self.result.lower())
+    misstated: bool = False
+    """Whether its author states one that allows the commercial use that a part forbids."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One thing the data is made of: the ways in which its terms can be kept, and a sentence about them."""
 
-    ways: tuple[frozenset[str], ...]
+    ways: Ways
     sentence: str
     commercial: Permission = "yes"
     """What was stated beside the terms, where it says less than they do."""
@@ -64,8 +53,8 @@ class _Part:
 def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) -> Licence:
     """The licence of a dataset.
 
-    `stated` is the `license` of the card's author: a name, a list of names, or None. `own` is the card's
-    `bezoar: terms:`.
+    `stated` are the licences that the card's author states, see `hub_keys.stated_names`: a name, several that hold
+    together, or None. `own` is the card's `bezoar: terms:`.
     """
     table = licence_table().with_own(own or {})
     used = [model for model in lock.models if model.steps]
@@ -76,49 +65,52 @@ def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) ->
     models = [_model_part(model, judging.issuperset(model.steps), table) for model in used]
     parts = [*sources, *models, *_people(lock.review)]
     outcome = combine([part.ways for part in parts], table)
-    commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
-    outcome = CombinedLicence(outcome.expression, commercial, outcome.conflicts)
-    names = [str(n) for n in (stated if isinstance(stated, list) else [stated]) if n not in (None, UNKNOWN)]
+    outcome = outcome.given(worst([outcome.commercial, *(part.commercial for part in parts)]), table)
+    names = [str(n) for n in (stated if isinstance(stated, list | tuple) else [stated]) if n not in (None, UNKNOWN)]
     sentences = [one_line(part.sentence) for part in parts]
     sentences += [
         one_line(f"Source {s.name}: none of its rows came into the data, so its terms do not hold for it.")
         for s in bare
     ]
     attribution = tuple(dict.fromkeys(one_line(part.attribution) for part in parts if part.attribution))
-    made = _as_stated(" AND ".join(names), outcome, table) if names else _as_derived(outcome)
-    result, verdict, first, conflicts, last = made
-    reasons = (one_line(first), *sentences, *(f"Conflict: {one_line(c)}." for c in conflicts), one_line(last))
-    return Licence(clean_text(result, one_line=True), verdict, reasons, bool(names), conflicts, attribution)
+    name = " AND ".join(f"({n})" if len(names) > 1 and " " in n else n for n in names)
+    made = _as_stated(name, outcome, table) if names else _as_derived(outcome)
+    first, last = one_line(made.reasons[0]), one_line(_verdict_sentence(made.commercial))
+    reasons = (first, *sentences, *(f"Conflict: {one_line(c)}." for c in made.conflicts), last)
+    return replace(made, result=clean_text(made.result, one_line=True), reasons=reasons, attribution=attribution)
 
 
-def _as_derived(outcome: CombinedLicence) -> tuple[str, Permission, str, tuple[str, ...], str]:
+def _as_derived(outcome: CombinedLicence) -> Licence:
     if outcome.conflicts:
         first = "The terms of what this data is made of contradict each other, so there is no licence for the whole."
     elif outcome.expression is None:
         first = "Not all terms of what this data is made of are known, so its licence is unknown."
     else:
         first = f"{outcome.expression} follows from the terms of what this data is made of."
-    result = outcome.expression or UNKNOWN
-    return result, outcome.commercial, first, outcome.conflicts, _verdict_sentence(outcome.commercial)
+    return Licence(outcome.expression or UNKNOWN, outcome.commercial, (first,), False, outcome.conflicts)
 
 
-def _as_stated(
-    name: str, outcome: CombinedLicence, table: LicenceTable
-) -> tuple[str, Permission, str, tuple[str, ...], str]:
+def _as_stated(name: str, outcome: CombinedLicence, table: LicenceTable) -> Licence:
     """The author's own statement, held against what follows from the parts."""
     ways = table.alternatives(name)
-    conflicts = outcome.conflicts
+    against = [allowed_under(choice, ways, table) for choice in outcome.choices] if ways else []
     first = f"{name}, as stated by the card's author"
-    if not ways or outcome.expression is None:
-        first += "; it was not confirmed by the terms below."
-    elif against := allowed_under(outcome.expression, ways, table):
-        conflicts = (*conflicts, f"the author states {name}, but {against}")
+    conflicts = outcome.conflicts
+    misstated = outcome.commercial == "no" and any(permission(way, table) != "no" for way in ways)
+    if against and None not in against:
+        conflicts = (*conflicts, f"the author states {name}, but {against[0]}")
         first += "; the terms below do not allow it."
+    elif misstated:
+        conflicts = (*conflicts, f"the author states {name}, but a part of the data forbids commercial use")
+        first += "; the terms below do not allow it."
+    elif not against or outcome.conflicts:
+        first += "; it was not confirmed by the terms below."
     else:
         first += "; the terms below allow it."
-    said = min((worst((table.terms(n) or LicenceTerms()).commercial for n in way) for way in ways), default=UNKNOWN)
+    said = best_permission(ways, table) if ways else UNKNOWN
     verdict = worst([outcome.commercial, said, *((UNKNOWN,) if conflicts else ())])
-    return name, verdict, first, conflicts, _verdict_sentence(verdict)
+    disputed = "".join(_disputes(ways, table))
+    return Licence(name, verdict, (first[:-1] + disputed + ".",), True, conflicts, misstated=misstated)
 
 
 def _verdict_sentence(verdict: Permission) -> str:
@@ -132,35 +124,41 @@ def _verdict_sentence(verdict: Permission) -> str:
 def _source_parts(source: LockedSource, table: LicenceTable) -> list[_Part]:
     url = source.url or ""
     name = url.removeprefix(HUB) if url.startswith(HUB) else source.name
-    known_as = table.sources.get(name)
-    stated = source.licence
-    licence = stated or (known_as.licence if known_as else None)
-    ways = table.alternatives(licence) if licence else ()
+    known_as = table.source(name)
+    stated, known = source.licence, known_as.licence if known_as else None
     says = f"its licence is stated as {stated}" if stated else "nobody has stated its licence"
-    if known_as and not stated:
-        says += f", but it is known to be {known_as.licence}"
-    if known_as and stated and table.alternatives(known_as.licence) != ways:
-        says += f", but it is known as {known_as.licence}: which of them holds is unknown"
-        ways = ()
-    if licence and not ways and "known as" not in says:
-        says += ", which is no licence that could be read"
-    parts = [
-        _Part(
-            ways, f"Source {name}: {says}{_limits(ways, table)}.", attribution=_credit(name, url, ways, known_as, table)
-        )
-    ]
+    commercial: Permission = "yes"
+    if stated and known:
+        ways = table.stated_and_known(stated, known)
+        if not ways:
+            says += f", but it is known as {known}: which of them holds is unknown"
+            commercial = either_forbids(stated, known, table)
+    else:
+        ways = table.alternatives(stated or known or "")
+        if known:
+            says += f", but it is known to be {known}"
+        elif stated and not ways:
+            says += ", which is no licence that could be read"
+    credit = _credit(name, url, ways, known_as, table)
+    parts = [_Part(ways, f"Source {name}: {says}{_limits(ways, table)}.", commercial, credit)]
     if known_as and known_as.parts:
         text = f"Source {name}: it holds parts under licences of their own, which are not known here."
         parts.append(_Part((), text))
     for terms in known_as.made_with if known_as else ():
-        text = f"Source {name}: it holds answers of a model under {terms}{_limits((frozenset([terms]),), table)}."
-        parts.append(_Part((frozenset([terms]),), text))
+        ways = (frozenset([terms]),)
+        text = f"Source {name}: it holds answers of a model under {terms}{_limits(ways, table)}."
+        parts.append(_Part(ways, text, attribution=shown(f"contains material from {name}", ways, table)))
     return parts
 
 
-def _credit(
-    name: str, url: str, ways: Sequence[frozenset[str]], known_as: KnownSource | None, table: LicenceTable
-) -> str | None:
+def either_forbids(stated: str, known: str, table: LicenceTable) -> Permission:
+    """What is left of commercial use where two statements contradict each other: `no` if one of them forbids it."""
+    return worst(["unknown", *(best_permission(table.alternatives(one), table) for one in (stated, known))])
+
+
+def _credit(name: str, url: str, ways: Ways, known_as: KnownSource | None, table: LicenceTable) -> str | None:
+    if words := shown(f"contains material from {name}", ways, table):
+        return words
     if not any((table.terms(n) or LicenceTerms()).attribution for way in ways for n in way):
         return None
     under = " or ".join(sorted(" and ".join(sorted(way)) for way in ways))
@@ -177,35 +175,48 @@ def _model_part(model: LockedModel, judges: bool, table: LicenceTable) -> _Part:
     who = f"Model {model.model} ({role})"
     if model.rules:
         return _Part((frozenset(),), f"{who}: rules, no model; what they say is under nobody's terms.")
-    name = terms.id or UNKNOWN
     note = f" {terms.note}" if terms.note else ""
-    guessed = ""
-    if name == UNKNOWN and (found := table.model_terms(model.model)):
-        name, guessed = found, ", going by the model's name"
-    ways = table.alternatives(name)
-    if not ways:
-        return _Part((), f"{who}: the terms of its outputs are unknown.{note}")
-    stated = terms.commercial
-    own = [table.terms(n) for way in ways for n in way]
-    if stated == UNKNOWN and all(t is not None and t.commercial != UNKNOWN for t in own):
-        stated = "yes"  # nothing was said beside a licence that is known
-    commercial = worst([stated, best_permission(ways, table)])
+    by_name = table.model_terms(model.model)
+    stated = None if not table.alternatives(terms.id) else terms.id
+    if stated is None and (by_name is None or terms.id not in ("", UNKNOWN)):
+        says = "the terms of its outputs are unknown"
+        return _Part((), f"{who}: {says}.{note}", "no" if terms.commercial == "no" else UNKNOWN)
+    name = stated or by_name or UNKNOWN
+    ways = table.stated_and_known(name, by_name) if by_name else table.alternatives(name)
+    if not ways and by_name:
+        says = f"the terms of its outputs are stated as {name}, but by its name they are {by_name}"
+        limits = _limits(table.alternatives(by_name), table)
+        commercial = worst([terms.commercial, either_forbids(name, by_name, table)])
+        return _Part((), f"{who}: {says}{limits}: which of them holds is unknown.{note}", commercial)
+    allowed = best_permission(ways, table)
+    said = terms.commercial
+    if said == UNKNOWN and all((t := table.terms(n)) and t.commercial != UNKNOWN for way in ways for n in way):
+        said = "yes"  # nothing was said beside a licence that is known
+    commercial = worst([said, allowed])
+    guessed = "" if stated else ", going by the model's name"
     says = f"the terms of its outputs are {name}{guessed}; commercial use of them: {commercial}"
-    binding = tuple(frozenset(n for n in way if (t := table.terms(n)) is None or t.limit) for way in ways)
-    return _Part(binding, f"{who}: {says}{_limits(ways, table)}.{note}", commercial)
+    if said != allowed and terms.commercial != UNKNOWN:
+        says += f" (stated: {said}; by what is known of {name}: {allowed})"
+    binding = tuple(frozenset(n for n in way if _binds(table.terms(n))) for way in ways)
+    credit = shown(f"contains answers of {model.model}", ways, table)
+    return _Part(binding, f"{who}: {says}{_limits(ways, table)}.{note}", commercial, credit)
 
 
-def best_permission(ways: Sequence[frozenset[str]], table: LicenceTable) -> Permission:
-    """What a licence with these ways of keeping it says of commercial use, at best."""
-    verdicts: list[Permission] = [worst((table.terms(n) or LicenceTerms()).commercial for n in way) for way in ways]
-    return min(verdicts, key=("yes", "unknown", "no").index)
+def _binds(terms: LicenceTerms | None) -> bool:
+    return terms is None or bool(terms.limit) or terms.commercial == "no"
+
+
+def shown(what: str, ways: Ways, table: LicenceTable) -> str | None:
+    """What is said of a part whose terms want words to be shown: those words first."""
+    wanted = {t.notice: n for way in ways for n in sorted(way) if (t := table.terms(n)) and t.notice}
+    said = [f"{notice}: {what}, used under {name}." for notice, name in wanted.items()]
+    return " ".join(said) or None
 
 
 def commercial_use(licence: str) -> Permission:
     """Whether a licence allows commercial use, by the table of known licences."""
     table = licence_table()
-    ways = table.alternatives(licence)
-    return best_permission(ways, table) if ways else UNKNOWN
+    return best_permission(table.alternatives(licence), table)
 
 
 def _people(review: HumanReview | None) -> Iterator[_Part]:
@@ -214,7 +225,7 @@ def _people(review: HumanReview | None) -> Iterator[_Part]:
         yield _Part((), f"People corrected {review.corrected} answers: nobody has stated under which licence.")
 
 
-def _limits(ways: Sequence[frozenset[str]], table: LicenceTable) -> str:
+def _limits(ways: Ways, table: LicenceTable) -> str:
     """What the terms say beside licence and commerce, with when they were read."""
     sentences = []
     for name in sorted(frozenset().union(*ways)) if ways else ():
@@ -225,7 +236,13 @@ def _limits(ways: Sequence[frozenset[str]], table: LicenceTable) -> str:
             when = f"read on {terms.read}" if terms.read else "nobody has noted when they were read"
             copy = f", {terms.copy_read}" if terms.copy_read else ""
             sentences.append(f"; its terms {terms.limit} ({when}{copy})")
-    return "".join(sentences)
+    return "".join([*sentences, *_disputes(ways, table)])
+
+
+def _disputes(ways: Ways, table: LicenceTable) -> Iterator[str]:
+    for name in sorted(frozenset().union(*ways)) if ways else ():
+        if name in table.disputed:
+            yield f"; {table.disputed[name]}"
 
 
 def one_line(sentence: str) -> str:

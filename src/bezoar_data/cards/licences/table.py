@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from bezoar_data.config.files.licence_terms import LicenceTerms
+from bezoar_data.config.files.licence_terms import LicenceTerms, Permission, worst
+
+Ways = tuple[frozenset[str], ...]
+"""The ways in which a licence can be kept: in each, all the licences named. None: it is unknown."""
 
 _UNSTATED = frozenset(["", "unknown", "other", "none", "noassertion"])
 
@@ -32,19 +35,25 @@ class LicenceTable:
 
     licences: Mapping[str, LicenceTerms]
     aliases: Mapping[str, str]
+    """Other spellings of these names, in lower case."""
     sources: Mapping[str, KnownSource]
+    """By their Hub id, in lower case."""
     models: Sequence[tuple[re.Pattern[str], str]]
+    disputed: Mapping[str, str] = field(default_factory=dict)
+    """Licences of which a card says less than is known: both statements, as half a sentence."""
 
     def terms(self, name: str) -> LicenceTerms | None:
         return self.licences.get(name)
 
+    def source(self, name: str) -> KnownSource | None:
+        return self.sources.get(name.lower())
+
     def model_terms(self, model: str) -> str | None:
         """The name of the terms that hold for a model's answers, going by its id."""
-        return next((terms for pattern, terms in self.models if pattern.match(model)), None)
+        return next((terms for pattern, terms in self.models if pattern.search(model)), None)
 
-    def alternatives(self, expression: str) -> tuple[frozenset[str], ...]:
-        """The ways in which a licence expression can be kept: in each, all the licences named. None where it cannot be
-        read, or states nothing.
+    def alternatives(self, expression: str) -> Ways:
+        """The ways in which a licence expression can be kept; none where it cannot be read, or states nothing.
 
         `A OR B` gives two ways, `A AND B` one. Names are SPDX's, as far as SPDX has them.
         """
@@ -54,14 +63,84 @@ class LicenceTable:
         named = re.sub(r"[^\s()]+", lambda word: self.aliases.get(word[0].lower(), word[0]), spelled)
         return _ways(named)
 
+    def stated_and_known(self, stated: str, known: str) -> Ways:
+        """The ways of a licence that somebody states for what is known to be under another; none where the statement
+        leaves out what is known: which of them holds is unknown."""
+        ways, kept = self.alternatives(stated), self.alternatives(known)
+        return ways if all(any(way >= one for one in kept) for way in ways) else ()
+
     def with_own(self, own: Mapping[str, Any]) -> LicenceTable:
-        """This table with a card's `bezoar: terms:`, which have the last word."""
-        added = {name: LicenceTerms.model_validate(terms) for name, terms in own.items()}
-        return LicenceTable({**self.licences, **added}, self.aliases, self.sources, self.models)
+        """This table with a card's `bezoar: terms:`. They may add to what is known of a licence and ask for more, and
+        never for less: then it is `disputed`, and nothing follows from it."""
+        licences, aliases, disputed = dict(self.licences), dict(self.aliases), dict(self.disputed)
+        for written, given in own.items():
+            ways = self.alternatives(written)
+            name = next(iter(ways[0])) if len(ways) == 1 and len(ways[0]) == 1 else written
+            terms, known = LicenceTerms.model_validate(given), licences.get(name)
+            aliases.setdefault(name.lower(), name)
+            if known is None:
+                licences[name] = terms
+                continue
+            licences[name] = _strictest(known, terms)
+            if laxer := list(_laxer(known, terms)):
+                said, holds = ("; ".join(one) for one in zip(*laxer, strict=True))
+                disputed[name] = f"the card says of {name}: {said}; known of it is: {holds}; which holds is unknown"
+        return replace(self, licences=licences, aliases=aliases, disputed=disputed)
+
+
+def _laxer(known: LicenceTerms, own: LicenceTerms) -> Iterator[tuple[str, str]]:
+    """Where a card asks for less than what is known: what it says, and what is known."""
+    said = own.model_fields_set
+    if "commercial" in said and worst([known.commercial, own.commercial]) != own.commercial:
+        yield f"commercial use: {own.commercial}", f"commercial use: {known.commercial}"
+    if "attribution" in said and known.attribution and not own.attribution:
+        yield "nobody has to be named", "its maker has to be named"
+    if "duties" in said and known.duties and not own.duties:
+        yield "nothing has to be kept", "a notice at least has to be kept"
+    if "changes" in said and own.changes and not known.changes:
+        yield "what is made of it may be shared", "what is made of it may not be shared"
+    if "share_alike" in said and known.share_alike and not _narrower(own.share_alike, known.share_alike):
+        free = f"it is shared under {' or '.join(own.share_alike) or 'any licence'}"
+        yield free, f"it is shared under {' or '.join(known.share_alike)}"
+    if "apart" in said and not {*own.apart} >= {*known.apart}:
+        yield "it can be joined with anything", f"it cannot be joined with {' or '.join(known.apart)}"
+    if "limit" in said and known.limit and not own.limit:
+        yield "its terms limit nothing else", f"its terms {known.limit}"
+    if "notice" in said and known.notice and own.notice != known.notice:
+        yield f"what has to be shown: {own.notice or 'nothing'}", f"what has to be shown: {known.notice}"
+
+
+def _strictest(known: LicenceTerms, own: LicenceTerms) -> LicenceTerms:
+    """What is known, and what a card asks for beyond it."""
+    said = own.model_fields_set
+    verdicts: list[Permission] = [known.commercial, own.commercial if "commercial" in said else "yes"]
+    if any(_laxer(known, own)):
+        verdicts.append("unknown")
+    shared = tuple(n for n in known.share_alike if n in own.share_alike) or known.share_alike or own.share_alike
+    limits = [limit for limit in (known.limit, own.limit) if limit]
+    return known.model_copy(
+        update={
+            "commercial": worst(verdicts),
+            "attribution": known.attribution or own.attribution,
+            "share_alike": shared,
+            "changes": known.changes and own.changes,
+            "duties": known.duties or ("duties" in said and own.duties),
+            "apart": tuple(dict.fromkeys([*known.apart, *own.apart])),
+            "limit": ", and ".join(dict.fromkeys(limits)),
+            "notice": known.notice or own.notice,
+            "url": known.url or own.url,
+            "read": known.read or own.read,
+            "copy_read": known.copy_read or own.copy_read,
+        }
+    )
+
+
+def _narrower(own: Sequence[str], known: Sequence[str]) -> bool:
+    return bool(own) and {*own} <= {*known}
 
 
 @cache
-def _ways(expression: str) -> tuple[frozenset[str], ...]:
+def _ways(expression: str) -> Ways:
     from license_expression import ExpressionError, get_spdx_licensing
 
     licensing = get_spdx_licensing()
@@ -82,10 +161,11 @@ def licence_table() -> LicenceTable:
     from ruamel.yaml import YAML
 
     table = YAML(typ="safe", pure=True).load(files(__package__).joinpath("terms.yaml").read_text("utf-8"))
+    names = {name.lower(): name for name in table["licences"]}
     return LicenceTable(
         licences={name: LicenceTerms.model_validate(terms) for name, terms in table["licences"].items()},
-        aliases=table["aliases"],
-        sources={name: _source(**values) for name, values in table["sources"].items()},
+        aliases={**names, **table["aliases"]},
+        sources={name.lower(): _source(**values) for name, values in table["sources"].items()},
         models=tuple((re.compile(m["pattern"], re.IGNORECASE), m["terms"]) for m in table["models"]),
     )
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bezoar_data.cards.licences.combine import combine, worst
-from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, best_permission, one_line
-from bezoar_data.cards.licences.table import LicenceTable, licence_table
-from bezoar_data.config.files.licence_terms import LicenceTerms, Permission
+from bezoar_data.cards.licences.combine import best_permission, combine
+from bezoar_data.cards.licences.lineage import UNKNOWN, Licence, either_forbids, one_line, shown
+from bezoar_data.cards.licences.table import LicenceTable, Ways, licence_table
+from bezoar_data.config.files.licence_terms import LicenceTerms, Permission, worst
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.runs.stage_record import StageData, StageRecord
 
@@ -31,7 +31,7 @@ class WeightsLicence:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    ways: tuple[frozenset[str], ...]
+    ways: Ways
     commercial: Permission
     sentence: str
     conflicts: tuple[str, ...] = ()
@@ -47,7 +47,8 @@ def licence_of_weights(stage: StageRecord) -> WeightsLicence:
         table = table.with_own(one.terms or {})
     parts = [*_base(stage.base, table), *(_data(one, table) for one in data)]
     outcome = combine([part.ways for part in parts], table)
-    commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
+    outcome = outcome.given(worst([outcome.commercial, *(part.commercial for part in parts)]), table)
+    commercial = outcome.commercial
     conflicts = tuple(dict.fromkeys([*(c for part in parts for c in part.conflicts), *outcome.conflicts]))
     expression = None if conflicts else outcome.expression
     if conflicts:
@@ -89,7 +90,12 @@ def _base(base: Mapping[str, Any], table: LicenceTable) -> Iterator[_Part]:
     if "make" in base:
         return
     name, stated = base.get("model") or base["gguf"], base.get("licence")
-    ways = table.alternatives(stated) if stated else ()
+    by_name = table.model_terms(str(name))
+    ways = table.alternatives(stated or by_name or "")
+    if stated and by_name and not (ways := table.stated_and_known(stated, by_name)):
+        says = f"its licence is stated as {stated}, but by its name it is {by_name}: which of them holds is unknown"
+        yield _Part((), either_forbids(stated, by_name, table), f"Base {name}: {says}.")
+        return
     if not ways:
         says = (
             f"its licence is stated as {stated}, which is none that could be read" if stated else "no licence is stated"
@@ -98,10 +104,12 @@ def _base(base: Mapping[str, Any], table: LicenceTable) -> Iterator[_Part]:
         return
     verdict = best_permission(ways, table)
     named = sorted(frozenset().union(*ways))
-    credit = (f"Made from {name}, used under {' or '.join(named)}; changes were made.",)
-    owed = any((table.terms(n) or LicenceTerms()).attribution for n in named)
-    sentence = f"Base {name}: its licence is stated as {stated}; commercial use: {verdict}."
-    yield _Part(ways, verdict, sentence, attribution=credit if owed else ())
+    credit = shown(f"made from {name}", ways, table)
+    if credit is None and any((table.terms(n) or LicenceTerms()).attribution for n in named):
+        credit = f"Made from {name}, used under {' or '.join(named)}; changes were made."
+    says = f"is stated as {stated}" if stated else f"is {by_name}, going by its name"
+    sentence = f"Base {name}: its licence {says}; commercial use: {verdict}."
+    yield _Part(ways, verdict, sentence, attribution=(credit,) if credit else ())
 
 
 def _data(data: StageData, table: LicenceTable) -> _Part:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import bezoar_data.cards.sections.markdown as md
-from bezoar_data.cards.front_matter import licence_keys
+from bezoar_data.cards.licences.hub_keys import hub_keys
 from bezoar_data.cards.licences.weights import WeightsLicence, data_of, licence_of_weights
 from bezoar_data.config.files.card_text import front_text
 from bezoar_data.config.sanitize import clean_text
@@ -52,7 +52,7 @@ def model_front(stage: StageRecord, found: WeightsLicence) -> dict[str, Any]:
     """The front matter of the card: the Hub's own keys, and what is ours."""
     is_adapter = stage.base_lineage is not None
     on_the_hub = hub_base(stage)
-    front: dict[str, Any] = dict(licence_keys(found.licence))
+    front: dict[str, Any] = hub_keys(found.licence)
     task = "text-classification" if scores(stage) else "text-generation"
     front |= {"pipeline_tag": task, "library_name": "peft" if is_adapter else "transformers"}
     front["tags"] = ["bezoar-data", *(["demo"] if any(name == "demo" for name, _ in found.concerns) else [])]

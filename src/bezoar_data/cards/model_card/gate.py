@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import chain
 
-from bezoar_data.cards.front_matter import licence_keys
 from bezoar_data.cards.hub.gate import refusal
+from bezoar_data.cards.licences.hub_keys import hub_keys
 from bezoar_data.cards.licences.lineage import UNKNOWN
 from bezoar_data.cards.licences.weights import WeightsLicence, licence_of_weights
 from bezoar_data.cards.model_card.card import bezoar_keys, hub_base
@@ -66,7 +66,7 @@ def _card(stage: TrainedStage, found: WeightsLicence) -> Iterator[Problem]:
             yield Problem(
                 "card-differs", message, card.place(("bezoar", key) if key in card.bezoar else ("bezoar",)), hint
             )
-    licence = licence_keys(found.licence)
+    licence = hub_keys(found.licence)
     # Where nothing follows from the parts, a person's own statement is all there is.
     if found.licence.result != UNKNOWN and any(card.front.get(key) != value for key, value in licence.items()):
         message = f"it states another licence than what follows from base and data, {found.licence.result}"

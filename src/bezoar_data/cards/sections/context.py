@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.cards.licences.hub_keys import stated_names
 from bezoar_data.cards.licences.lineage import Licence, licence_of
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.files.card_front_matter import RatingView
@@ -57,7 +58,7 @@ class CardContext:
             title=str(front.get("pretty_name") or lock.pipeline.name),
             meanings=meanings_of(lock, card.bezoar),
             views={kind: dict(_parts(view)) for kind, view in (card.bezoar.get("views") or {}).items()},
-            licence=licence_of(lock, front.get("license"), card.bezoar.get("terms")),
+            licence=licence_of(lock, stated_names(front), card.bezoar.get("terms")),
             answers=card.bezoar.get("answers"),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 
@@ -10,6 +11,17 @@ from pydantic import Field
 from bezoar_data.config.base import Strict
 
 Permission = Literal["yes", "no", "unknown"]
+_WORSE: dict[Permission, int] = {"yes": 0, "unknown": 1, "no": 2}
+
+
+def worst(verdicts: Iterable[Permission]) -> Permission:
+    """The least permissive of some verdicts on commercial use; `yes` where nothing was said against it."""
+    return max(verdicts, key=_WORSE.__getitem__, default="yes")
+
+
+def best(verdicts: Iterable[Permission]) -> Permission:
+    """The most permissive of some verdicts; `unknown` where there is none."""
+    return min(verdicts, key=_WORSE.__getitem__, default="unknown")
 
 
 class LicenceTerms(Strict):
@@ -29,8 +41,11 @@ class LicenceTerms(Strict):
     )
     duties: bool = Field(default=True, description="Whether anything has to be kept, a notice even.", examples=[False])
     apart: tuple[str, ...] = Field(
-        default=(), description="Licences it cannot be joined with.", examples=[["GPL-2.0-only"]]
+        default=(),
+        description="Licences under which nothing can be shared that it is a part of.",
+        examples=[["GPL-2.0-only"]],
     )
+    notice: str = Field(default="", description="Words that have to be shown.", examples=["Built with Llama"])
     limit: str = Field(
         default="",
         description="What else the owner forbids, as the end of a sentence that begins with `Its terms`.",
