@@ -182,6 +182,7 @@ def _model(model: LockedModel) -> dict[str, Any]:
         "extra_body": dict(model.extra_body),
         "output_licence": model.output_licence.model_dump(mode="json"),
         "carbon": model.carbon.model_dump(mode="json") if model.carbon else None,
+        "demo": model.demo,
     }
     return {key: value for key, value in found.items() if value is not None}
 

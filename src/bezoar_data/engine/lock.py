@@ -200,7 +200,7 @@ def _models(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[LockedM
             extra_body=dict(model.extra_body),
             output_licence=model.output_licence,
             carbon=model.carbon,
-            demo=provider_class(model.provider).demo,
+            demo=model.demo or provider_class(model.provider).demo,
             rules=provider_class(model.provider).rules,
             thinking=model.thinking,
             steps=tuple(steps),

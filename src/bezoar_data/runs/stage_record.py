@@ -107,6 +107,11 @@ class StageRecord(Record, StageSummary):
         """The stages before it and itself."""
         return (*self.lineage, self)
 
+    @property
+    def demo(self) -> bool:
+        """Whether it, or what it goes on from, has random weights for its base or learnt from demo rows."""
+        return "make" in self.base or any(one.data is not None and one.data.demo for one in self.stages)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainedStage:

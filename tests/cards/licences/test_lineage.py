@@ -1,181 +1,18 @@
-"""How licences pass on: expected results for what datasets are really made of."""
+"""What a dataset's licence says beside what `test_combinations` has: who is named, and that the table is sound."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
-from bezoar_data.cards.licences.lineage import Licence, licence_of
+from bezoar_data.cards.licences.lineage import licence_of
 from bezoar_data.cards.licences.table import licence_table
-from bezoar_data.cards.sample_lock import SAMPLE
-from bezoar_data.config.files.models import OutputLicence
-from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
-
-OPENAI = {"id": "LicenseRef-OpenAI-terms", "commercial": "unknown"}
-APACHE = {"id": "Apache-2.0", "commercial": "yes"}
-NOBODY = {"id": "unknown", "commercial": "unknown"}
-HUB = "https://huggingface.co/datasets/"
-
-
-def source(licence: str | None, name: str = "rows.jsonl", hub: bool = False, kept: int = 10) -> LockedSource:
-    url = f"{HUB}{name}" if hub else None
-    return replace(SAMPLE.sources[0], name=name, licence=licence, url=url, rows=10, kept=kept)
-
-
-def model(terms: dict[str, Any], name: str = "the-model", step: str = "explain") -> LockedModel:
-    terms_of_outputs = OutputLicence.model_validate(terms)
-    return replace(SAMPLE.models[0], model=name, output_licence=terms_of_outputs, steps=(step,) if step else ())
-
-
-def lock(*parts: LockedSource | LockedModel, corrected: int = 0) -> Lock:
-    sources = tuple(part for part in parts if isinstance(part, LockedSource))
-    review = HumanReview(
-        rows=9, even=9, people=1, answers=9, discarded=0, drafts=0, status={}, preference={}, divided=0,
-        corrected=corrected, between_people=None,
-    )  # fmt: skip
-    return replace(
-        SAMPLE,
-        sources=sources,
-        models=tuple(part for part in parts if isinstance(part, LockedModel)),
-        judges=(),
-        counts=replace(SAMPLE.counts, kept=sum(part.kept for part in sources)),
-        review=review if corrected else None,
-    )
-
-
-def sources(*licences: str | None) -> Lock:
-    return lock(*(source(licence, f"part{i}.jsonl") for i, licence in enumerate(licences)))
-
-
-CASES: dict[str, tuple[Lock, str, str, str]] = {
-    # name: (lock, licence, commercial use, words of a reason)
-    "dolly and an Apache-2.0 generator": (
-        lock(source(None, "databricks/databricks-dolly-15k", hub=True), model(APACHE)),
-        "CC-BY-SA-3.0", "yes", "it is known to be CC-BY-SA-3.0",
-    ),
-    "FLAN and GPT-4's answers": (
-        lock(source("Apache-2.0", "flan.jsonl"), model(OPENAI, "gpt-4-0613")),
-        "Apache-2.0 AND LicenseRef-OpenAI-terms", "unknown", "develop models that compete",
-    ),
-    "Alpaca": (
-        lock(source("cc-by-nc-4.0", "tatsu-lab/alpaca", hub=True)),
-        "CC-BY-NC-4.0 AND LicenseRef-OpenAI-terms", "no", "holds answers of a model under LicenseRef-OpenAI-terms",
-    ),
-    "a generator nobody knows the terms of": (
-        lock(source("MIT"), model(NOBODY)), "unknown", "unknown", "the terms of its outputs are unknown",
-    ),
-    "a generator known by its name alone": (
-        lock(source("MIT"), model(NOBODY, "gpt-4o-mini")),
-        "LicenseRef-OpenAI-terms AND MIT", "unknown", "going by the model's name",
-    ),
-    "a mixture of MIT and CC BY-NC": (sources("MIT", "CC-BY-NC-4.0"), "CC-BY-NC-4.0 AND MIT", "no", "forbids"),
-    "ODC-BY": (sources("odc-by"), "ODC-By-1.0", "yes", "stated as odc-by"),
-    "GPL text": (sources("GPL-3.0-only"), "GPL-3.0-only", "yes", "GPL-3.0-only"),
-    "GPL and MIT": (sources("GPL-3.0-only", "MIT"), "GPL-3.0-only", "yes", "GPL-3.0-only follows"),
-    "GPL 2 and Apache": (sources("GPL-2.0-only", "Apache-2.0"), "unknown", "unknown", "cannot be joined"),
-    "two share-alike licences that conflict": (
-        sources("CC-BY-SA-3.0", "ODbL-1.0"), "unknown", "unknown", "no licence satisfies all share-alike terms",
-    ),
-    "share-alike of two versions": (sources("CC-BY-SA-3.0", "CC-BY-SA-4.0"), "CC-BY-SA-4.0", "yes", "CC-BY-SA-4.0"),
-    "CC BY-SA 4.0 into GPL 3": (sources("CC-BY-SA-4.0", "GPL-3.0-only"), "GPL-3.0-only", "yes", "GPL-3.0-only"),
-    "CC BY-SA 3.0 into GPL 3": (sources("CC-BY-SA-3.0", "GPL-3.0-only"), "unknown", "unknown", "Conflict"),
-    "share-alike and non-commercial": (
-        sources("CC-BY-SA-4.0", "CC-BY-NC-4.0"), "unknown", "no", "forbids commercial use, which none of these",
-    ),
-    "non-commercial share-alike takes non-commercial in": (
-        sources("CC-BY-NC-SA-4.0", "CC-BY-NC-4.0"), "CC-BY-NC-SA-4.0", "no", "CC-BY-NC-SA-4.0",
-    ),
-    "share-alike, free and not": (sources("CC-BY-SA-4.0", "CC-BY-NC-SA-4.0"), "unknown", "no", "Conflict"),
-    "no changes allowed": (sources("CC-BY-ND-4.0"), "unknown", "unknown", "does not allow changed versions"),
-    "no changes, no commerce": (sources("CC-BY-NC-ND-4.0"), "unknown", "no", "does not allow changed versions"),
-    "nobody said": (sources(None), "unknown", "unknown", "nobody has stated its licence"),
-    "one known and one not": (sources("MIT", None), "unknown", "unknown", "nobody has stated its licence"),
-    "forbidden and not known": (sources("CC-BY-NC-4.0", None), "unknown", "no", "forbids commercial use"),
-    "a name that is none": (sources("free to use!!"), "unknown", "unknown", "no licence that could be read"),
-    "terms of one's own that nobody described": (
-        sources("LicenseRef-mine"), "unknown", "unknown", "nothing is known here of LicenseRef-mine",
-    ),
-    "a choice of two": (sources("MIT OR GPL-3.0-only"), "MIT", "yes", "MIT follows"),
-    "a choice that avoids a conflict": (
-        sources("GPL-3.0-only OR CC-BY-4.0", "CC-BY-SA-3.0"), "CC-BY-SA-3.0", "yes", "CC-BY-SA-3.0 follows",
-    ),
-    "both at once": (sources("MIT AND CC-BY-NC-4.0"), "CC-BY-NC-4.0 AND MIT", "no", "forbids"),
-    "public domain and share-alike": (sources("CC0-1.0", "CC-BY-SA-4.0"), "CC-BY-SA-4.0", "yes", "CC-BY-SA-4.0"),
-    "public domain alone": (lock(source("CC0-1.0"), model(APACHE)), "CC0-1.0", "yes", "CC0-1.0 follows"),
-    "permissive ones stay side by side": (
-        sources("MIT", "Apache-2.0", "CC-BY-4.0"), "Apache-2.0 AND CC-BY-4.0 AND MIT", "yes", "Every part allows",
-    ),
-    "a card and the table differ": (
-        lock(source("mit", "databricks/databricks-dolly-15k", hub=True)), "unknown", "unknown", "which of them holds",
-    ),
-    "weights that forbid commerce": (
-        lock(source("MIT"), model({"id": "CC-BY-NC-4.0", "commercial": "no"})), "MIT", "no", "CC-BY-NC-4.0",
-    ),
-    "weights under share-alike say nothing of answers": (
-        lock(source("MIT"), model({"id": "CC-BY-SA-4.0", "commercial": "yes"})), "MIT", "yes", "MIT follows",
-    ),
-    "a word of caution outweighs the licence": (
-        lock(source("MIT"), model({"id": "Apache-2.0", "commercial": "no"})), "MIT", "no", "commercial use of them: no",
-    ),
-    "a word of confidence does not outweigh the terms": (
-        lock(source("MIT"), model({"id": "LicenseRef-OpenAI-terms", "commercial": "yes"}, "gpt-4o")),
-        "LicenseRef-OpenAI-terms AND MIT", "unknown", "read on 2026-11-21",
-    ),
-    "a model that was not asked": (lock(source("MIT"), model(NOBODY, step="")), "MIT", "yes", "MIT follows"),
-    "a mixture with parts of its own": (
-        lock(source("odc-by", "allenai/tulu-3-sft-mixture", hub=True)), "unknown", "unknown", "licences of their own",
-    ),
-    "corrections of people who did not say": (
-        lock(source("MIT"), corrected=3), "unknown", "unknown", "People corrected 3 answers",
-    ),
-    "a source of which every row was dropped": (
-        lock(source("MIT"), source("CC-BY-NC-4.0", "other.jsonl", kept=0)), "MIT", "yes", "none of its rows came into",
-    ),
-    "a dataset without rows": (lock(source("MIT", kept=0)), "MIT", "yes", "MIT follows"),
-    "nothing at all": (lock(), "unknown", "unknown", "its licence is unknown"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_what_follows_from_the_parts(name: str) -> None:
-    made, result, commercial, words = CASES[name]
-    licence = licence_of(made, None)
-    assert (licence.result, licence.commercial) == (result, commercial), licence.reasons
-    assert words in " ".join(licence.reasons)
-    assert not licence.stated
-
-
-STATED = (
-    # the author's word, the source's licence: (commercial, conflicts)
-    ("mit", "CC0-1.0", "yes", 0),
-    ("cc-by-4.0", "MIT", "yes", 0),
-    ("cc-by-nc-4.0", "MIT", "no", 0),
-    ("apache-2.0", "CC-BY-SA-4.0", "unknown", 1),
-    ("cc-by-sa-4.0", "CC-BY-SA-3.0", "yes", 0),
-    ("mit", "CC-BY-NC-4.0", "no", 1),
-    ("cc-by-nc-sa-4.0", "CC-BY-NC-4.0", "no", 0),
-    ("cc-by-4.0", None, "unknown", 0),
-    ("free-for-all", "MIT", "unknown", 0),
-    ("cc-by-4.0", "CC-BY-ND-4.0", "unknown", 1),
-)
-
-
-@pytest.mark.parametrize(("stated", "licence", "commercial", "conflicts"), STATED)
-def test_the_authors_word_is_held_against_the_parts(
-    stated: str, licence: str | None, commercial: str, conflicts: int
-) -> None:
-    found = licence_of(sources(licence), stated)
-    assert (found.result, found.commercial, len(found.conflicts)) == (stated, commercial, conflicts), found.reasons
-    assert found.stated
-    assert "as stated by the card's author" in found.reasons[0]
+from support.licence_parts import lock, source, sources
 
 
 def test_terms_of_ones_own_are_used() -> None:
     own = {"LicenseRef-archive": {"commercial": "yes", "attribution": True, "url": "https://example.org/terms"}}
     found = licence_of(sources("LicenseRef-archive"), None, own)
-    assert (found.result, found.commercial, found.hub) == ("LicenseRef-archive", "yes", "other")
+    assert (found.result, found.commercial) == ("LicenseRef-archive", "yes")
     assert found.attribution == (
         "Contains material from part0.jsonl, used under LicenseRef-archive; changes were made.",
     )
@@ -188,13 +25,38 @@ def test_who_must_be_named_is_named_once() -> None:
     assert line.startswith("Contains material from databricks/databricks-dolly-15k by Databricks (https://")
 
 
-@pytest.mark.parametrize(
-    ("result", "hub"),
-    [("unknown", "unknown"), ("MIT", "mit"), ("CC-BY-SA-3.0", "cc-by-sa-3.0"), ("ODC-By-1.0", "odc-by"),
-     ("Apache-2.0 AND MIT", "other"), ("LicenseRef-x", "other")],
-)  # fmt: skip
-def test_the_hubs_name_of_a_licence(result: str, hub: str) -> None:
-    assert Licence(result, "unknown", (), stated=False).hub == hub
+# Ids as hosts and people spell them.
+IDS = {
+    "LicenseRef-OpenAI-terms": (
+        "gpt-4", "gpt-35-turbo", "GPT-5-mini", "azure/gpt-4o", "openrouter:openai/gpt-4.1", "ft:gpt-4o-mini:org::x",
+        "o1", "openai/o3-mini", "o4-mini-2025-04-16", "chatgpt-4o-latest", "text-davinci-003",
+    ),
+    "LicenseRef-Anthropic-terms": (
+        "claude-2", "anthropic/claude-3.5-sonnet", "Claude-Opus-4", "anthropic.claude-v2:1", "vertex_ai/claude-3@x",
+    ),
+    "LicenseRef-Google-terms": ("gemini-pro", "models/gemini-1.5-pro", "Google/Gemini-2.5-Flash"),
+    "LicenseRef-Gemma": ("google/gemma-2b", "Gemma-2-9b-it", "gemma:7b", "gemma3n:e4b", "google/codegemma-7b"),
+    "LicenseRef-Llama-2": ("Llama-2-7b", "meta-llama/Llama-2-70b-chat-hf", "llama2:13b", "codellama/CodeLlama-7b-hf"),
+    "LicenseRef-Llama-3": ("meta-llama/Meta-Llama-3-70B", "llama3", "llama3:8b", "meta.llama3-8b-instruct-v1:0"),
+    "LicenseRef-Llama-3.1": (
+        "llama3.1:8b", "meta.llama3-1-70b-instruct-v1:0", "accounts/fireworks/models/llama-v3p1-405b-instruct",
+        "LLAMA-3.1-8B", "nvidia/Llama-3.1-Nemotron-70B-Instruct-HF", "Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf",
+    ),
+    "LicenseRef-Llama-3.2": ("unsloth/Llama-3.2-1B", "llama3.2:3b"),
+    "LicenseRef-Llama-3.3": ("meta-llama/Llama-3.3-70B-Instruct", "nvidia/Llama-3_3-Nemotron-Super-49B-v1"),
+    "LicenseRef-Llama-4": ("meta-llama/Llama-4-Scout-17B-16E", "llama4:scout"),
+    None: (
+        "openai/gpt-oss-120b", "EleutherAI/gpt-j-6b", "EleutherAI/gpt-neox-20b", "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+        "openlm-research/open_llama_3b", "huggyllama/llama-30b", "google/gemma-4-E4B-it", "gemma4:12b",
+        "Qwen/Qwen2.5-7B-Instruct", "microsoft/phi-3-mini", "mistralai/Mistral-7B-v0.3", "o2-model", "my-o1ympus",
+        "HuggingFaceTB/SmolLM2-135M-Instruct", "allenai/OLMo-2-1124-7B", "LLM360/Amber",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("terms", "model"), [(terms, one) for terms, ids in IDS.items() for one in ids])
+def test_whose_terms_hold_is_told_by_the_id(terms: str | None, model: str) -> None:
+    assert licence_table().model_terms(model) == terms
 
 
 def test_every_known_licence_is_spelled_as_spdx_spells_it_and_names_known_ones() -> None:

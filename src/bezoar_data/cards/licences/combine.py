@@ -84,7 +84,7 @@ def allowed_under(expression: str, ways: Ways, table: LicenceTable) -> str | Non
                 return (
                     f"{name} forbids commercial use, and what is made of it must forbid it too, which {said} does not"
                 )
-            if terms.attribution and not any(t is None or t.attribution for t in asked):
+            if (terms.attribution or terms.notice) and not any(t is None or t.attribution for t in asked):
                 return f"{name} asks that its maker is named, which {said} does not ask of others"
     return None
 

@@ -82,16 +82,18 @@ class LicenceTable:
                 licences[name] = terms
                 continue
             licences[name] = _strictest(known, terms)
-            if laxer := list(_laxer(known, terms)):
-                said, holds = ("; ".join(one) for one in zip(*laxer, strict=True))
+            if against := list(_against(known, terms)):
+                said, holds = ("; ".join(one) for one in zip(*against, strict=True))
                 disputed[name] = f"the card says of {name}: {said}; known of it is: {holds}; which holds is unknown"
         return replace(self, licences=licences, aliases=aliases, disputed=disputed)
 
 
-def _laxer(known: LicenceTerms, own: LicenceTerms) -> Iterator[tuple[str, str]]:
-    """Where a card asks for less than what is known: what it says, and what is known."""
+def _against(known: LicenceTerms, own: LicenceTerms) -> Iterator[tuple[str, str]]:
+    """Where a card asks for less than what is known, or says the opposite: what it says, and what is known."""
     said = own.model_fields_set
-    if "commercial" in said and worst([known.commercial, own.commercial]) != own.commercial:
+    # A licence whose text allows commerce is another one where it is forbidden, and must not go by its name.
+    opposite = (known.commercial, own.commercial) == ("yes", "no")
+    if "commercial" in said and (opposite or worst([known.commercial, own.commercial]) != own.commercial):
         yield f"commercial use: {own.commercial}", f"commercial use: {known.commercial}"
     if "attribution" in said and known.attribution and not own.attribution:
         yield "nobody has to be named", "its maker has to be named"
@@ -114,7 +116,7 @@ def _strictest(known: LicenceTerms, own: LicenceTerms) -> LicenceTerms:
     """What is known, and what a card asks for beyond it."""
     said = own.model_fields_set
     verdicts: list[Permission] = [known.commercial, own.commercial if "commercial" in said else "yes"]
-    if any(_laxer(known, own)):
+    if any(_against(known, own)):
         verdicts.append("unknown")
     shared = tuple(n for n in known.share_alike if n in own.share_alike) or known.share_alike or own.share_alike
     limits = [limit for limit in (known.limit, own.limit) if limit]

@@ -243,6 +243,12 @@ class Model(Strict):
         description="What the owner allows with the answers.",
         examples=[{"id": "Apache-2.0", "commercial": "yes"}],
     )
+    demo: bool = Field(
+        default=False,
+        description="Whether it only shows the flow, so that rows it has a part in are demo rows. A reward model that "
+        "was trained on demo rows is one by itself.",
+        examples=[True],
+    )
     extra_headers: dict[str, str] = Field(
         default_factory=dict, description="HTTP headers to send along; no keys.", examples=[{"X-Title": "my project"}]
     )

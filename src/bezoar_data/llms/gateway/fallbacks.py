@@ -72,7 +72,7 @@ class CachedAnswers:
             for model in first.fallback_chain():
                 kind = builtin_class(model.provider)
                 asked = as_asked(model, kind)
-                chain.append((asked, KeyMaker(asked), kind is not None and kind.demo))
+                chain.append((asked, KeyMaker(asked), asked.demo or (kind is not None and kind.demo)))
             self._chains[role] = chain
 
     def model(self, role: str) -> Model:

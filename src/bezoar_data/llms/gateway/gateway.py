@@ -165,7 +165,7 @@ class Gateway:
         endpoint = self._endpoints.get(name)
         if endpoint is None:
             endpoint = self._endpoint(name, provider)
-        return Candidate(model, KeyMaker(model), endpoint, provider.demo, provider.needs_network, provider.address)
+        return Candidate(model, KeyMaker(model), endpoint, provider.is_demo, provider.needs_network, provider.address)
 
     def _endpoint(self, name: str, provider: Provider) -> Endpoint | BatchEndpoint:
         made: Endpoint | BatchEndpoint

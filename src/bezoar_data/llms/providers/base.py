@@ -140,6 +140,11 @@ class Provider(ABC):
         asked, journalled and told on the card. To be called again on what it gave changes nothing."""
         return model
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether rows that the model touches are demo rows: by its kind, or by its entry."""
+        return self.demo or self.model.demo
+
     def prepare(self, *, quiet: bool = False) -> None:  # noqa: B027 - most need nothing
         """What may take long and is to be done before a run, while a person looks on: fetching weights. Raises
         `InputError`."""

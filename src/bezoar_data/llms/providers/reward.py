@@ -3,7 +3,7 @@
 It answers `judge.reward` with its numbers, and `judge.attributes` with them as whole numbers from 0 to 4, if it was
 trained on all five attributes. It gives no reasons, and does not say whether an answer is safe. Requests that wait at
 the same time are scored as one batch. What it was trained on, and under which licence, it brings with it: the card of a
-dataset that it judged names both.
+dataset that it judged names both. One that learnt from demo rows, or began with random weights, makes a demo dataset.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Reward(Provider):
             "model": f"{record.recipe['name']}/{record.stage}",
             "revision": record.key,
             "local": model.local.model_copy(update={"file": where}),
+            "demo": model.demo or record.demo,
         }
         if model.price is None:
             changes["price"] = Price(input=0, output=0, read=date.min)  # it runs here
@@ -185,11 +186,10 @@ def _licence(folder: Path, record: StageRecord) -> OutputLicence:
     except InputError:
         known = {}
     data = [f"{one.data.card} (lock {one.data.lock[:16]})" for one in record.stages if one.data is not None]
-    made = any(one.data is not None and one.data.demo for one in record.stages) or "make" in record.base
     note = f"A reward model, trained on {', '.join(dict.fromkeys(data))}."
     commercial = known.get("commercial")
     return OutputLicence(
         id=str(known.get("result") or "unknown"),
         commercial=commercial if commercial in ("yes", "no") else "unknown",
-        note=f"{note} It is a demo: it knows nothing worth knowing." if made else note,
+        note=f"{note} It is a demo: it knows nothing worth knowing." if record.demo else note,
     )
