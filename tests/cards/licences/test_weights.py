@@ -50,6 +50,42 @@ def test_the_verdict_follows_from_every_part(
     assert [name for name, _ in found.concerns] == concerns
 
 
+LLAMA = "meta-llama/Llama-3.1-8B"
+
+
+@pytest.mark.parametrize(
+    ("base", "result", "commercial", "words"),
+    [
+        ({"model": LLAMA, "licence": "llama3.1"}, "LicenseRef-Llama-3.1 AND MIT", "unknown", "stated as llama3.1"),
+        ({"model": LLAMA}, "LicenseRef-Llama-3.1 AND MIT", "unknown", "LicenseRef-Llama-3.1, going by its name"),
+        (
+            {"model": LLAMA, "licence": "apache-2.0"},
+            "unknown", "unknown", "stated as apache-2.0, but by its name it is LicenseRef-Llama-3.1",
+        ),
+        ({"model": LLAMA, "licence": "cc-by-nc-4.0"}, "unknown", "no", "which of them holds is unknown"),
+        ({"model": "a/b", "licence": "free to use!"}, "unknown", "unknown", "which is none that could be read"),
+    ],
+)  # fmt: skip
+def test_a_base_is_known_by_its_name(base: dict[str, Any], result: str, commercial: str, words: str):
+    found = licence_of_weights(stage(GOOD, base=base)).licence
+    assert (found.result, found.commercial) == (result, commercial)
+    assert words in " ".join(found.reasons)
+    shown = any(line.startswith(f"Built with Llama: made from {LLAMA}") for line in found.attribution)
+    assert shown == ("Llama" in result)
+
+
+def test_data_that_must_not_be_sold_gives_no_licence_that_lets_it():
+    forbidden = licence_of_weights(stage(data("d", "MIT", "no")))
+    assert (forbidden.licence.result, forbidden.licence.commercial) == ("unknown", "no")
+
+
+def test_terms_of_two_cards_that_contradict_each_other_hold_for_nothing():
+    ours = data("a", "LicenseRef-ours", "no", terms={"LicenseRef-ours": {"commercial": "no"}})
+    theirs = data("b", "LicenseRef-ours", "yes", terms={"LicenseRef-ours": {"commercial": "yes"}})
+    found = licence_of_weights(stage(ours, theirs)).licence
+    assert (found.result, found.commercial) == ("unknown", "no")
+
+
 def test_a_dataset_of_two_stages_counts_once():
     found = licence_of_weights(stage(GOOD, GOOD))
     assert sum("Data good" in reason for reason in found.licence.reasons) == 1

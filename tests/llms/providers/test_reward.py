@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bezoar_data.api.rebuilding import rebuild
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.card import load_card
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Ask
 from bezoar_data.llms.providers.base import Refusal, Request, provider_class
@@ -159,6 +162,30 @@ def test_pairs_are_ranked_by_it_and_the_card_says_what_it_is(rated: Project, fol
     assert rated.journalled() == 20
     assert rated.run().code == 0
     assert rated.journalled() == 20
+
+
+@pytest.mark.parametrize("how", ["data", "base"])
+def test_what_a_model_judged_that_learnt_from_demo_rows_is_demo(rated: Project, folder: Path, tmp_path: Path, how: str):
+    learnt = shutil.copytree(folder, tmp_path / "learnt")
+    record = json.loads((learnt / "stage.json").read_text())
+    if how == "data":
+        record["data"]["demo"] = True
+    else:
+        record["base"] = {"make": {}}
+    (learnt / "stage.json").write_text(json.dumps(record))
+    models = {"version": 1, "roles": {"judge": {"provider": "reward", "model": str(learnt)}}}
+    (rated.folder / "models.yaml").write_text(json.dumps(models))
+    ran = rated.run()
+    assert ran.code == 0, ran.err
+    dataset = rated.folder / "runs/test/dataset"
+    lock = Lock.read(dataset / "lock.json")
+    assert ([model.demo for model in lock.models], lock.demo) == ([True], True)
+    assert all(json.loads(pair["_bezoar"])["demo"] for pair in rated.kept())
+    front = load_card(dataset / "README.md").front
+    assert ("demo" in front["tags"], front["bezoar"]["demo"]) == (True, True)
+    # Where the model is not, as with a pulled dataset, it stays one.
+    rebuilt = rebuild(rated.folder / "runs/test", tmp_path / "scratch")
+    assert rebuilt.differences == ()
 
 
 def test_a_model_that_says_texts_is_told_before_the_run(rated: Project, folder: Path):
