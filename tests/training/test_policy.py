@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place
 from bezoar_data.training.data.datasets import StageCard, find_cards
@@ -30,9 +31,7 @@ def refused(recipe: Recipe, own: dict[str, Any], base: dict[str, Any] = OPEN, **
     loaded = load_recipe(recipe([{"use": "sft", "card": card("lamini")}], policy=policy, base=base))
     one = StageCard(0, loaded.file.stages[0], Path("d"), {**GOOD, **own}, "l", Place("r.yaml"))
     try:
-        enforce_policy(
-            loaded, [one], lambda licence: {"apache-2.0": "yes", "cc-by-nc-4.0": "no"}.get(licence, "unknown")
-        )
+        enforce_policy(loaded, [one], commercial_use)
     except PolicyRefused as error:
         assert error.exit_code == 4
         return [p.code for p in error.problems]
@@ -68,9 +67,12 @@ def test_every_reason_is_told_at_once(recipe: Recipe):
     assert len(refused(recipe, own, base={"model": "x/y"}, **STRICT)) == 6
 
 
-@pytest.mark.parametrize("licence", ["cc-by-nc-4.0", None])
-def test_a_base_whose_licence_does_not_allow_it_is_refused(recipe: Recipe, licence: str | None):
-    base = {"model": "x/y", **({"licence": licence} if licence else {})}
+@pytest.mark.parametrize(
+    ("model", "licence"),
+    [("x/y", "cc-by-nc-4.0"), ("x/y", None), ("x/y", "bsd"), ("meta-llama/Llama-3.1-8B", "apache-2.0")],
+)
+def test_a_base_whose_licence_does_not_allow_it_is_refused(recipe: Recipe, model: str, licence: str | None):
+    base = {"model": model, **({"licence": licence} if licence else {})}
     assert refused(recipe, {}, base=base, commercial=True) == ["refused-commercial"]
 
 

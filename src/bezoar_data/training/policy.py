@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from bezoar_data.config.errors import PolicyRefused
 from bezoar_data.config.files.recipe import LoadedRecipe
@@ -12,8 +12,11 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.training.data.datasets import StageCard
 
-Commercial = Callable[[str], str]
-"""Whether a licence allows commercial use: `yes`, `no` or `unknown`."""
+
+class Commercial(Protocol):
+    """Whether a licence allows commercial use: `yes`, `no` or `unknown`. `model` is whose it is said to be."""
+
+    def __call__(self, licence: str, model: str | None = None, /) -> str: ...
 
 
 def enforce_policy(recipe: LoadedRecipe, cards: Iterable[StageCard], commercial: Commercial) -> None:
@@ -28,10 +31,12 @@ def enforce_policy(recipe: LoadedRecipe, cards: Iterable[StageCard], commercial:
 def _base(recipe: LoadedRecipe, commercial: Commercial) -> Iterator[Problem]:
     base = recipe.file.base
     if recipe.file.policy.commercial and base.make is None:
-        verdict = commercial(base.licence) if base.licence is not None else "unknown"
+        verdict = commercial(base.licence, base.name) if base.licence is not None else "unknown"
         if verdict != "yes":
             name = base.licence or "not stated"
             message = f"commercial use of the base is not known to be allowed: its licence is {printable(name, 80)}"
+            if base.licence is not None and commercial(base.licence) != verdict:
+                message += f", and by its name, {printable(str(base.name), 80)}, it is another"
             if verdict == "no":
                 message = f"commercial use of the base is forbidden by its licence, {printable(name, 80)}"
             place = recipe.document.place(("base",), key=True)

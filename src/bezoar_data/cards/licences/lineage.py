@@ -213,9 +213,13 @@ def shown(what: str, ways: Ways, table: LicenceTable) -> str | None:
     return " ".join(said) or None
 
 
-def commercial_use(licence: str) -> Permission:
-    """Whether a licence allows commercial use, by the table of known licences."""
+def commercial_use(licence: str, model: str | None = None, /) -> Permission:
+    """Whether a licence allows commercial use, by the table of known licences. For weights with a `model`'s name, under
+    which another is known, it is unknown, or forbidden by one of the two."""
     table = licence_table()
+    known = table.model_terms(model) if model else None
+    if known and not table.stated_and_known(licence, known):
+        return either_forbids(licence, known, table)
     return best_permission(table.alternatives(licence), table)
 
 
