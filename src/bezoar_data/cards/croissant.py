@@ -15,6 +15,7 @@ from typing import Any
 from bezoar_data.cards.front_matter import clean_value, declared_data
 from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.lineage import UNKNOWN
+from bezoar_data.cards.licences.table import licence_table
 from bezoar_data.cards.sections.context import meanings_of
 from bezoar_data.runs.lock import DataFile, Lock
 
@@ -71,7 +72,7 @@ def _dataset(lock: Lock, front: Mapping[str, Any]) -> dict[str, Any]:
         "citeAs": f"{title}, version {pipeline.version}, build {lock.hash}, made with bezoar-data.",
         "keywords": list(front.get("tags") or ()),
         "inLanguage": front.get("language"),
-        "license": _licence_address(licence["result"]),
+        "license": _licence_address(front),
         "conditionsOfAccess": f"Commercial use: {licence['commercial']}. {' '.join(licence['reasons'])}",
         "creditText": " ".join(licence["attribution"]) or None,
         "isBasedOn": [source.url or source.name for source in lock.sources],
@@ -83,11 +84,15 @@ def _dataset(lock: Lock, front: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in dataset.items() if value not in (None, [], "")}
 
 
-def _licence_address(result: str) -> str | None:
+def _licence_address(front: Mapping[str, Any]) -> str | None:
+    """Where its one licence stands, else the name of the whole: an expression, or one that its parts contradict."""
+    own = front["bezoar"]
+    result = own["licence"]["result"]
     if result == UNKNOWN:
         return None
-    spdx = _SPDX_ID.match(result) and not result.startswith("LicenseRef-")
-    return f"https://spdx.org/licenses/{result}.html" if spdx else result
+    name = front["license_name"] if front.get("license") == "other" else result
+    one = name == result and _SPDX_ID.match(result)
+    return (licence_table().with_own(own.get("terms") or {}).link(result) if one else None) or str(name)
 
 
 def _file(file: DataFile) -> dict[str, Any]:

@@ -490,6 +490,12 @@ def test_what_the_hub_does_not_know_has_its_name_and_where_it_stands(
     assert hub_keys(licence_of(made, names), names) == keys
 
 
+def test_ones_own_terms_are_linked_to() -> None:
+    own = {MINE: {"commercial": "yes", "url": "https://example.org/terms"}}
+    keys = hub_keys(licence_of(sources(MINE, "CC0-1.0"), None, own))
+    assert keys == {"license": "other", "license_name": MINE, "license_link": "https://example.org/terms"}
+
+
 def test_whoever_passes_llamas_answers_on_shows_its_words() -> None:
     (line,) = licence_of(answers("llama3.1", LLAMA_31, of="CC0-1.0"), None).attribution
     assert line == f"Built with Llama: contains answers of {LLAMA_31}, used under LicenseRef-Llama-3.1."

@@ -9,14 +9,13 @@ from typing import Any
 
 from bezoar_data.cards.licences.lineage import UNKNOWN, Licence
 from bezoar_data.cards.licences.table import licence_table
-from bezoar_data.config.files.licence_names import OF_THE_HUB, in_spdx
+from bezoar_data.config.files.licence_names import OF_THE_HUB
 
 KEYS = ("license", "license_name", "license_link")
 _OTHER = "other"
 _CONTRADICTED = "contradicted: "
 """Stands before the name of a licence that allows commercial use, stated for data of which a part forbids it."""
 
-_SPDX = "https://spdx.org/licenses/"
 _ONE = re.compile(r"[A-Za-z0-9.+-]+\Z")
 
 
@@ -38,8 +37,8 @@ def hub_keys(licence: Licence, stated: Sequence[str] = ()) -> dict[str, Any]:
     ids = [hub_id(name) for name in stated or [licence.result]]
     if None not in ids:
         return {"license": ids[0] if len(ids) == 1 else ids}
-    link = licence_link(licence.result)
-    return {"license": _OTHER, "license_name": licence.result, **({"license_link": link} if link else {})}
+    link = {"license_link": licence.link} if licence.link else {}
+    return {"license": _OTHER, "license_name": licence.result, **link}
 
 
 def hub_id(name: str) -> str | None:
@@ -52,14 +51,3 @@ def hub_id(name: str) -> str | None:
     aliases = [alias for alias, known in table.aliases.items() if known == table.aliases.get(name.lower(), name)]
     found = [*aliases, name.lower().removesuffix("-only")]
     return next((one for one in found if one in OF_THE_HUB), None)
-
-
-def licence_link(expression: str) -> str | None:
-    """Where a licence stands; of an expression, where the first of its parts stands that SPDX does not have, else
-    SPDX's list. None: nobody knows."""
-    table = licence_table()
-    names = sorted(frozenset().union(*table.alternatives(expression)))
-    own = [name for name in names if name.startswith("LicenseRef-") or not in_spdx(name)]
-    if own:
-        return next((terms.url for name in own if (terms := table.terms(name)) and terms.url), None)
-    return f"{_SPDX}{names[0]}.html" if len(names) == 1 and _ONE.match(names[0]) else _SPDX if names else None

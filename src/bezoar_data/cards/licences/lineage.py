@@ -35,6 +35,8 @@ class Licence:
     attribution: tuple[str, ...] = ()
     """Who is to be named, a sentence each."""
 
+    link: str | None = None
+    """Where it stands."""
     misstated: bool = False
     """Whether its author states one that allows the commercial use that a part forbids."""
 
@@ -77,7 +79,8 @@ def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) ->
     made = _as_stated(name, outcome, table) if names else _as_derived(outcome)
     first, last = one_line(made.reasons[0]), one_line(_verdict_sentence(made.commercial))
     reasons = (first, *sentences, *(f"Conflict: {one_line(c)}." for c in made.conflicts), last)
-    return replace(made, result=clean_text(made.result, one_line=True), reasons=reasons, attribution=attribution)
+    result = clean_text(made.result, one_line=True)
+    return replace(made, result=result, reasons=reasons, attribution=attribution, link=table.link(made.result))
 
 
 def _as_derived(outcome: CombinedLicence) -> Licence:

@@ -9,11 +9,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from bezoar_data.config.files.licence_names import in_spdx
 from bezoar_data.config.files.licence_terms import LicenceTerms, Permission, worst
 
 Ways = tuple[frozenset[str], ...]
 """The ways in which a licence can be kept: in each, all the licences named. None: it is unknown."""
 
+_SPDX = "https://spdx.org/licenses/"
 _UNSTATED = frozenset(["", "unknown", "other", "none", "noassertion"])
 
 
@@ -62,6 +64,15 @@ class LicenceTable:
             return ()
         named = re.sub(r"[^\s()]+", lambda word: self.aliases.get(word[0].lower(), word[0]), spelled)
         return _ways(named)
+
+    def link(self, expression: str) -> str | None:
+        """Where a licence stands; of an expression, where the first of its parts stands that SPDX does not have, else
+        SPDX's list. None: nobody knows."""
+        names = sorted(frozenset().union(*self.alternatives(expression)))
+        own = [name for name in names if name.startswith("LicenseRef-") or not in_spdx(name)]
+        if own or not names:
+            return next((terms.url for name in own if (terms := self.terms(name)) and terms.url), None)
+        return f"{_SPDX}{names[0]}.html" if len(names) == 1 else _SPDX
 
     def stated_and_known(self, stated: str, known: str) -> Ways:
         """The ways of a licence that somebody states for what is known to be under another; none where the statement

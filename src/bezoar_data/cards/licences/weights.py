@@ -72,6 +72,7 @@ def licence_of_weights(stage: StageRecord) -> WeightsLicence:
         stated=False,
         conflicts=conflicts,
         attribution=attribution,
+        link=table.link(expression or UNKNOWN),
     )
     return WeightsLicence(licence, publish, concerns)
 

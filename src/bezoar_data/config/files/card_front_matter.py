@@ -170,7 +170,8 @@ class BezoarKeys(Strict):
     )
     terms: dict[str, LicenceTerms] = Field(
         default_factory=dict,
-        description="What licences of your own say, by their name (`LicenseRef-...`), beside those that are known.",
+        description="What licences of your own say, by their name (`LicenseRef-...`), beside those that are known. Of "
+        "known ones you may ask for more, never for less.",
         examples=[{"LicenseRef-our-archive": {"commercial": "yes", "attribution": True}}],
     )
     version: Any = _made("the version of these keys", 1)
@@ -195,8 +196,8 @@ class CardFront(Strict):
 
     license: _Texts | None = Field(
         default=None,
-        description="The licence of the data as you state it: an SPDX id, a name of the Hub's list, 'other' or "
-        "'unknown'. Left out, it is unknown.",
+        description="The licence of the data as you state it: an SPDX id or expression, a name of the Hub's list, "
+        "'other' or 'unknown'. Left out, it follows from what the data is made of.",
         examples=["cc-by-4.0"],
     )
     license_name: str | None = Field(

@@ -41,6 +41,16 @@ def licence_problem(name: str) -> tuple[str, str] | None:
     return f"there is no licence '{word}'", hint
 
 
+def licence_on_the_hub(licence: object, name: object) -> str | None:
+    """What a card of the Hub states by its `license` and `license_name`, as an expression; None: nothing that is known,
+    as where only one of several names is."""
+    given = [one for one in (licence if isinstance(licence, list) else [licence]) if isinstance(one, str)]
+    names = [str(name or "") if one == "other" else one for one in given]
+    if not names or any(one in UNSTATED or licence_problem(one) for one in names):
+        return None
+    return " AND ".join(f"({one})" if len(names) > 1 and " " in one else one for one in names)
+
+
 def _words(name: str) -> list[str]:
     return [w for w in re.split(r"[\s()]+", name) if w and w.upper() not in ("AND", "OR", "WITH")]
 

@@ -14,6 +14,7 @@ from datasets import load_dataset
 from huggingface_hub import HfApi
 
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.licence_names import licence_on_the_hub
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.steps.base import SourceFacts
 from bezoar_data.steps.sources.formats import FileRow
@@ -36,9 +37,8 @@ def _resolve(dataset: str, revision: str | None) -> tuple[str, str | None]:
         info = HfApi().dataset_info(dataset, revision=revision)
     except Exception as error:
         raise InputError(_problem(dataset, error)) from None
-    stated = info.card_data.get("license") if info.card_data else None
-    # The Hub's `other` and `unknown` are not SPDX ids: nobody said.
-    return str(info.sha), stated if isinstance(stated, str) and stated not in ("other", "unknown") else None
+    card = info.card_data or {}
+    return str(info.sha), licence_on_the_hub(card.get("license"), card.get("license_name"))
 
 
 def hub_records(
