@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,12 @@ import yaml
 from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 
+from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.card import parse_card
+from bezoar_data.config.files.card import load_card, parse_card
 from bezoar_data.config.files.card_text import front_text
-from support.cards import render_card
+from support.cards import lock_of, render_card
 from support.orca_rows import orca_row
 
 ORCA = Path(__file__).parents[2] / "cards" / "orca.md"
@@ -385,6 +387,58 @@ def test_a_licence_that_follows_is_not_taken_for_a_persons_word(build: Callable[
     assert [card.bezoar["licence"]["commercial"] for card in found] == ["yes", "no"]
     assert not any(card.bezoar["licence"]["stated"] for card in found)
     assert "Contains material from flan, used under CC-BY-NC-4.0" in second.replace("\\", "")
+
+
+CONTRADICTED = {"license": "other", "license_name": "contradicted: mit"}
+SPDX = "https://spdx.org/licenses/"
+
+
+@pytest.mark.parametrize(
+    ("front", "licence", "keys", "address"),
+    [
+        ("license: mit", "CC-BY-NC-4.0", CONTRADICTED, "contradicted: mit"),
+        ("license: MIT", "CC-BY-NC-4.0", CONTRADICTED, "contradicted: mit"),
+        ("license: [MIT, cc-by-4.0]", "MIT", {"license": ["mit", "cc-by-4.0"]}, "mit AND cc-by-4.0"),
+        ("license: Apache-2.0", "MIT", {"license": "apache-2.0"}, f"{SPDX}Apache-2.0.html"),
+        (
+            "license: MIT OR Apache-2.0", "MIT",
+            {"license": "other", "license_name": "MIT OR Apache-2.0", "license_link": SPDX}, "MIT OR Apache-2.0",
+        ),
+        (
+            "license: other\nlicense_name: my-terms\nlicense_link: LICENSE", "MIT",
+            {"license": "other", "license_name": "my-terms", "license_link": "LICENSE"}, "my-terms",
+        ),
+        ("license: unknown", "CC-BY-4.0 AND MIT",
+         {"license": "other", "license_name": "CC-BY-4.0 AND MIT", "license_link": SPDX}, "CC-BY-4.0 AND MIT"),
+        ("bezoar: {terms: {CC-BY-NC-4.0: {commercial: 'yes'}}}", "CC-BY-NC-4.0", {"license": "unknown"}, None),
+        ("bezoar: {terms: {LicenseRef-x: {url: 'https://example.org'}}}", "LicenseRef-x",
+         {"license": "other", "license_name": "LicenseRef-x", "license_link": "https://example.org"},
+         "https://example.org"),
+    ],
+)  # fmt: skip
+def test_a_licence_stands_as_the_hub_takes_it_and_the_card_holds(
+    build: Callable[..., Any], tmp_path: Path, front: str, licence: str, keys: dict[str, Any], address: str | None
+) -> None:
+    made = build()
+    lock = copy.deepcopy(made.lock)
+    lock["sources"][0]["licence"] = licence
+    for model in lock["models"]:
+        model["output_licence"] = {"id": "CC0-1.0", "commercial": "yes"}
+    template = tmp_path / "card.md"
+    template.write_text(f"---\n{front}\n---\n# {{{{ title }}}}\n", encoding="utf-8")
+    render = card_renderer(template)
+    texts = render(lock_of(lock), made.example, None)
+    for name, text in {**texts, "lock.json": json.dumps(lock_of(lock).as_json())}.items():
+        (made.folder / name).write_text(text, encoding="utf-8")
+    shown = load_card(made.folder / "README.md").front
+    assert {key: shown[key] for key in shown if key.startswith("license")} == keys
+    assert json.loads(texts["croissant.json"]).get("license") == address
+    of_the_card = ("card-differs", "section-differs", "croissant-differs")
+    assert [p for p in check_dataset(made.folder) if p.code in of_the_card] == []
+    edited = texts["README.md"].replace("license", "licenses", 1)
+    (made.folder / "README.md").write_text(edited, encoding="utf-8")
+    assert "card-differs" in [p.code for p in check_dataset(made.folder)]
+    assert render(lock_of(lock), made.example, texts["README.md"]) == texts
 
 
 def test_the_example_is_shown_as_trainers_read_it(build: Callable[..., Any], tmp_path: Path) -> None:
