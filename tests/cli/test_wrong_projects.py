@@ -213,6 +213,17 @@ CASES: dict[str, tuple[Change, ...]] = {
         (MODELS, PRICED, PRICED + '    output_licence: {id: mine, commercial: "no"}\n'),
         (CARD, LICENCE, "license: §licence-conflict§[cc-by-4.0]"),
     ),
+    "known terms that the card makes laxer": (
+        (CARD, "  fields:", "  terms:\n    §terms-contradicted§CC-BY-NC-4.0: {commercial: 'yes'}\n  fields:"),
+    ),
+    "a known model's terms that the models file makes laxer": (
+        (MODELS, "model: gpt\n", "model: openai/GPT-4o\n"),
+        (MODELS, PRICED, PRICED + "    §terms-contradicted§output_licence: {id: MIT, commercial: 'yes'}\n"),
+    ),
+    "public domain where makers are to be named": (
+        (PIPELINE, "CC0-1.0", "CC-BY-4.0"),
+        (CARD, LICENCE, "license: §licence-conflict§cc0-1.0"),
+    ),
     # several at once
     "many, in every file": (
         (PIPELINE, "version: 1\n", "version: 1\nsplits: {validation: 0.2}\n"),

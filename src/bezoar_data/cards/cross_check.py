@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bezoar_data.cards.licences.hub_keys import stated_names
-from bezoar_data.cards.licences.lineage import HUB, licence_of
+from bezoar_data.cards.licences.lineage import HUB, UNKNOWN, licence_of
 from bezoar_data.cards.licences.table import licence_table
 from bezoar_data.cards.render import check_card, read_template
 from bezoar_data.cards.sample_lock import SAMPLE
@@ -14,6 +14,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.files.card_front_matter import Views
 from bezoar_data.config.problems import Problem
+from bezoar_data.config.sanitize import printable
 from bezoar_data.pipeline.load import Checked
 from bezoar_data.runs.accepted import judges_of
 from bezoar_data.runs.lock import LockedModel, LockedSource
@@ -30,7 +31,7 @@ def check_pipeline_card(checked: Checked) -> list[Problem]:
     problems = check_card(card, checked.columns)
     if any(p.level == "error" for p in problems):
         return problems
-    return [*problems, *_check_licence(checked, card), *_check_judges(checked, card)]
+    return [*problems, *_check_licence(checked, card), *_check_models(checked), *_check_judges(checked, card)]
 
 
 def _check_judges(checked: Checked, card: Card) -> Iterator[Problem]:
@@ -67,6 +68,21 @@ def _check_licence(checked: Checked, card: Card) -> Iterator[Problem]:
         hint = "state a licence that all of them allow, or none; see `bezoar: licence:` of a card that was built"
         message = f"the stated licence contradicts what the data is made of: {conflict}"
         yield Problem("licence-conflict", message, card.place(("license",)), hint, level="warning")
+
+
+def _check_models(checked: Checked) -> Iterator[Problem]:
+    """Warnings for models whose stated terms leave out those that they are known under."""
+    for role in checked.roles if checked.models is not None else ():
+        assert checked.models is not None  # noqa: S101
+        model = checked.models.file.roles[role]
+        stated = model.output_licence.id
+        if stated == UNKNOWN or not (known := licence_table().model_terms(model.model)):
+            continue
+        if not licence_table().stated_and_known(stated, known):
+            message = f"the terms of its outputs are stated as {printable(stated, 80)}; by its name they are {known}"
+            place = checked.models.document.place(("roles", role, "output_licence"), key=True)
+            hint = f"write 'id: {known}', or both: 'id: {printable(stated, 80)} AND {known}'"
+            yield Problem("terms-contradicted", message, place, hint, level="warning")
 
 
 def _sources(checked: Checked) -> Iterator[LockedSource]:

@@ -311,13 +311,19 @@ STATED: dict[str, Case] = {
         answers("Apache-2.0", said="no"), "mit", "mit", "no", "other", "a part of the data forbids commercial use",
     ),
     "attribution for non-commercial and a licence nobody knows": (
-        sources("CC-BY-NC-4.0", None), "cc-by-4.0", "cc-by-4.0", "no", "other", "a part of the data forbids commercial",
+        sources("CC-BY-NC-4.0", None), "cc-by-4.0", "cc-by-4.0", "no", "other", "must forbid it too, which CC-BY-4.0",
     ),
     "non-commercial share-alike for non-commercial": (
         sources("CC-BY-NC-4.0"), "cc-by-nc-sa-4.0", "cc-by-nc-sa-4.0", "no", "cc-by-nc-sa-4.0", "allow it",
     ),
     "attribution where nobody said": (
         sources(None), "cc-by-4.0", "cc-by-4.0", "unknown", "cc-by-4.0", "not confirmed by the terms below",
+    ),
+    "public domain for attribution and a licence nobody knows": (
+        sources("CC-BY-4.0", None), "cc0-1.0", "cc0-1.0", "unknown", "cc0-1.0", "CC-BY-4.0 asks that its maker is",
+    ),
+    "non-commercial for non-commercial and a licence nobody knows": (
+        sources("CC-BY-NC-4.0", None), "cc-by-nc-4.0", "cc-by-nc-4.0", "no", "cc-by-nc-4.0", "not confirmed by",
     ),
     "attribution for what may not be changed": (
         sources("CC-BY-ND-4.0"), "cc-by-4.0", "cc-by-4.0", "unknown", "cc-by-4.0", "does not allow changed versions",

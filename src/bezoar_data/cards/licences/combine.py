@@ -34,7 +34,7 @@ class CombinedLicence:
     commercial: Permission
     conflicts: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
-    """The expressions of all choices that the parts leave (`A OR B`), this one among them."""
+    """The expressions of all choices that the parts leave (`A OR B`), this one among them if it is known."""
 
     def given(self, verdict: Permission, table: LicenceTable) -> CombinedLicence:
         """With what was said of commercial use beside the licences: if that forbids it, none that allows it holds."""
@@ -57,14 +57,16 @@ def permission(way: frozenset[str], table: LicenceTable) -> Permission:
 def combine(parts: Sequence[Ways], table: LicenceTable) -> CombinedLicence:
     """The outcome for parts with the ways in which each one's licence can be kept: the best over all choices.
 
-    A part without any way has an unknown licence.
+    A part without any way has an unknown licence, and with it the whole; `choices` are those of the other parts.
     """
-    if not parts or not all(parts):
-        return CombinedLicence(None, worst([*(best_permission(ways, table) for ways in parts if ways), "unknown"]))
-    choices = islice(product(*parts), _MOST_WAYS)
+    known = [ways for ways in parts if ways]
+    choices = islice(product(*known), _MOST_WAYS)
     outcomes = [_joined(sorted(frozenset().union(*choice)), table) for choice in choices]
     outcomes.sort(key=lambda o: (len(o.conflicts), _ORDER.index(o.commercial), _asks(o.expression, table)))
     found = dict.fromkeys(o.expression for o in outcomes if o.expression is not None)
+    if len(known) < len(parts) or not parts:
+        commercial = worst([*(best_permission(ways, table) for ways in known), "unknown"])
+        return CombinedLicence(None, commercial, choices=tuple(found))
     return replace(outcomes[0], choices=tuple(found))
 
 

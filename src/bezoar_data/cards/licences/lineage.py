@@ -106,7 +106,7 @@ def _as_stated(name: str, outcome: CombinedLicence, table: LicenceTable) -> Lice
     elif misstated:
         conflicts = (*conflicts, f"the author states {name}, but a part of the data forbids commercial use")
         first += "; the terms below do not allow it."
-    elif not against or outcome.conflicts:
+    elif not against or outcome.expression is None:
         first += "; it was not confirmed by the terms below."
     else:
         first += "; the terms below allow it."
