@@ -128,7 +128,7 @@ def test_a_recipe_trains_on_data_once_people_have_done_what_pipeline_and_policy_
         path.write_text(json.dumps({**HEAD, "policy": {"demo": True, **policy}, "stages": stages}))
         loaded = load_recipe(path)
         try:
-            enforce_policy(loaded, find_cards(loaded, project.folder / "runs").values(), lambda licence: "yes")
+            enforce_policy(loaded, find_cards(loaded, project.folder / "runs").values(), lambda *_: "yes")
         except PolicyRefused as error:
             return [p.message.partition("dataset")[2].lstrip(": ") for p in error.problems]
         return []
