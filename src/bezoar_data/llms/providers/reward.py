@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.card import load_card
-from bezoar_data.config.files.models import Model, OutputLicence, Price
+from bezoar_data.config.files.models import Model, Price
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.providers.base import Completion, Provider, Request
 from bezoar_data.llms.providers.common.material import material_of
+from bezoar_data.llms.providers.common.of_stage import with_stage
 from bezoar_data.llms.retry_policy import Refusal
 from bezoar_data.llms.reward.model import BATCH, RewardModel, TooLong
 from bezoar_data.runs.reward_head import reward_head
-from bezoar_data.runs.stage_record import CARD, STAGE_FILE, StageRecord
+from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
 
 WAIT = 0.005
 """Seconds that an idle model waits for company for a lone request."""
@@ -68,15 +68,12 @@ class Reward(Provider):
             "model": f"{record.recipe['name']}/{record.stage}",
             "revision": record.key,
             "local": model.local.model_copy(update={"file": where}),
-            "demo": model.demo or record.demo,
         }
         if model.price is None:
             changes["price"] = Price(input=0, output=0, read=date.min)  # it runs here
         if "concurrency" not in model.limits.model_fields_set:
             changes["limits"] = model.limits.model_copy(update={"concurrency": BATCH})
-        if "output_licence" not in model.model_fields_set:
-            changes["output_licence"] = _licence(expand_home(where), record)
-        return model.model_copy(update=changes)
+        return with_stage(model, expand_home(where), record, "reward model").model_copy(update=changes)
 
     @property
     def folder(self) -> Path:
@@ -177,19 +174,3 @@ def _conversation(messages: Sequence[Message]) -> list[Message]:
         turns = [{"role": role, "content": text} for role, text in zip(parts[1::2], parts[2::2], strict=True)]
     system = [{"role": "system", "content": pieces["system_message"]}] if pieces.get("system_message") else []
     return [*system, *turns, {"role": "assistant", "content": pieces["response"]}]
-
-
-def _licence(folder: Path, record: StageRecord) -> OutputLicence:
-    """That of its weights, as its model card works it out, and what they were trained on."""
-    try:
-        known = load_card(folder / CARD).bezoar.get("licence") or {}
-    except InputError:
-        known = {}
-    data = [f"{one.data.card} (lock {one.data.lock[:16]})" for one in record.stages if one.data is not None]
-    note = f"A reward model, trained on {', '.join(dict.fromkeys(data))}."
-    commercial = known.get("commercial")
-    return OutputLicence(
-        id=str(known.get("result") or "unknown"),
-        commercial=commercial if commercial in ("yes", "no") else "unknown",
-        note=f"{note} It is a demo: it knows nothing worth knowing." if record.demo else note,
-    )

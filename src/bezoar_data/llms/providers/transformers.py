@@ -21,11 +21,14 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
+from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.providers.base import Completion, Provider, Request
+from bezoar_data.llms.providers.common.of_stage import with_stage
 from bezoar_data.llms.providers.common.transformers_model import LocalModel, Row, row_seed
 from bezoar_data.llms.redact import redact, register_secret
 from bezoar_data.llms.retry_policy import Refusal
+from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
 
 GATHER = 0.02
 """Seconds that an idle model waits for company for a lone request."""
@@ -36,7 +39,8 @@ _PACKAGES = ("torch", "transformers", "accelerate")
 
 
 class Transformers(Provider):
-    """A causal language model by its name on the Hugging Face Hub, or a folder."""
+    """A causal language model by its name on the Hugging Face Hub, or a folder. The folder of a recipe's stage tells
+    under which licence its answers are, and whether it is a demo."""
 
     kind = "transformers"
     needs_network = False
@@ -44,6 +48,15 @@ class Transformers(Provider):
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self._workers: dict[str, asyncio.Future[_Worker]] = {}
+
+    @classmethod
+    def as_asked(cls, model: Model) -> Model:
+        folder = expand_home(model.model)
+        try:
+            record = StageRecord.read(folder / STAGE_FILE) if (folder / STAGE_FILE).is_file() else None
+        except InputError:
+            return model  # it is a folder of weights all the same
+        return model if record is None else with_stage(model, folder, record, "model")
 
     @property
     def address(self) -> str:
