@@ -29,7 +29,8 @@ def test_who_must_be_named_is_named_once() -> None:
 IDS = {
     "LicenseRef-OpenAI-terms": (
         "gpt-4", "gpt-35-turbo", "GPT-5-mini", "azure/gpt-4o", "openrouter:openai/gpt-4.1", "ft:gpt-4o-mini:org::x",
-        "o1", "openai/o3-mini", "o4-mini-2025-04-16", "chatgpt-4o-latest", "text-davinci-003",
+        "o1", "openai/o3-mini", "o4-mini-2025-04-16", "chatgpt-4o-latest", "text-davinci-003", "gpt4o-mini",
+        "gpt35-turbo",
     ),
     "LicenseRef-Anthropic-terms": (
         "claude-2", "anthropic/claude-3.5-sonnet", "Claude-Opus-4", "anthropic.claude-v2:1", "vertex_ai/claude-3@x",
@@ -46,7 +47,8 @@ IDS = {
     "LicenseRef-Llama-3.3": ("meta-llama/Llama-3.3-70B-Instruct", "nvidia/Llama-3_3-Nemotron-Super-49B-v1"),
     "LicenseRef-Llama-4": ("meta-llama/Llama-4-Scout-17B-16E", "llama4:scout"),
     None: (
-        "openai/gpt-oss-120b", "EleutherAI/gpt-j-6b", "EleutherAI/gpt-neox-20b", "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+        "openai/gpt-oss-120b", "nomic-ai/gpt4all-j", "chavinlo/gpt4-x-alpaca", "AIDC-AI/Marco-o1",
+        "EleutherAI/gpt-j-6b", "EleutherAI/gpt-neox-20b", "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
         "openlm-research/open_llama_3b", "huggyllama/llama-30b", "google/gemma-4-E4B-it", "gemma4:12b",
         "Qwen/Qwen2.5-7B-Instruct", "microsoft/phi-3-mini", "mistralai/Mistral-7B-v0.3", "o2-model", "my-o1ympus",
         "HuggingFaceTB/SmolLM2-135M-Instruct", "allenai/OLMo-2-1124-7B", "LLM360/Amber",
