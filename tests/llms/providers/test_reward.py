@@ -155,7 +155,7 @@ def test_pairs_are_ranked_by_it_and_the_card_says_what_it_is(rated: Project, fol
     (locked,) = Lock.read(rated.folder / "runs/test/dataset/lock.json").models
     record = json.loads((folder / "stage.json").read_text())
     assert (locked.model, locked.revision, locked.rules) == ("r/s0", record["key"], False)
-    assert locked.output_licence.id == "Apache-2.0 AND CC-BY-4.0"
+    assert locked.output_licence.id == "apache-2.0 AND CC-BY-4.0"
     card = (rated.folder / "runs/test/dataset/README.md").read_text()
     assert "trained on ratings (lock" in card
     # The same again asks nobody: its answers stand in the journal, under the model's key.

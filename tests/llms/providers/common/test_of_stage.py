@@ -32,6 +32,29 @@ def test_a_stages_folder_tells_of_its_model(tmp_path: Path, kind: str, more: dic
     assert (asked.output_licence.id, asked.demo) == ("MIT", True)
 
 
+def test_its_card_may_ask_for_more_and_never_for_less(tmp_path: Path) -> None:
+    def told(name: str, old: str = "", new: str = "", **licence: Any) -> tuple[str, str]:
+        rows = data(f"{name} rows", **{"result": "CC-BY-NC-4.0", "commercial": "no", **licence})
+        folder = leave(tmp_path / name, stage(rows))
+        card = (folder / "README.md").read_text()
+        assert old in card
+        (folder / "README.md").write_text(card.replace(old, new))
+        terms = provider_class("reward").as_asked(Model(provider="reward", model=str(folder))).output_licence
+        return terms.id, terms.commercial
+
+    both = "apache-2.0 AND CC-BY-NC-4.0"
+    assert told("honest") == (both, "no")
+    assert told("freed", 'commercial: "no"', 'commercial: "yes"') == (both, "no")
+    assert told("renamed", "result: Apache-2.0 AND CC-BY-NC-4.0", "result: MIT") == (both, "no")
+    allowed = {"result": "MIT", "commercial": "yes"}
+    assert told("open", **allowed) == ("apache-2.0 AND MIT", "yes")
+    assert told("doubted", 'commercial: "yes"', "commercial: unknown", **allowed) == ("apache-2.0 AND MIT", "unknown")
+    choice = {"result": "MIT OR CC-BY-4.0", "commercial": "yes"}
+    assert told("choice", **choice) == ("apache-2.0 AND (MIT OR CC-BY-4.0)", "yes")
+    assert told("conflict", **allowed, licence={"conflicts": ["c"]})[0] == "unknown"
+    assert told("nobody", result="unknown", commercial="unknown") == ("unknown", "unknown")
+
+
 def test_any_other_folder_tells_nothing(tmp_path: Path) -> None:
     for model in ("Qwen/Qwen2.5-0.5B-Instruct", str(tmp_path)):
         plain = Model(provider="transformers", model=model)
