@@ -441,6 +441,29 @@ def test_a_licence_stands_as_the_hub_takes_it_and_the_card_holds(
     assert render(lock_of(lock), made.example, texts["README.md"]) == texts
 
 
+@pytest.mark.parametrize(
+    ("edit", "name"),
+    [("MIT OR Apache-2.0", "MIT OR Apache-2.0"), ("mit", "contradicted: mit"), ("MIT-0", "contradicted: MIT-0")],
+)
+def test_a_licence_that_a_person_wrote_into_the_readme_stays_theirs(
+    build: Callable[..., Any], tmp_path: Path, edit: str, name: str
+) -> None:
+    made = build()
+    lock = copy.deepcopy(made.lock)
+    lock["sources"][0]["licence"] = "MIT AND CC-BY-NC-4.0" if "contradicted" in name else "MIT AND CC-BY-4.0"
+    for model in lock["models"]:
+        model["output_licence"] = {"id": "CC0-1.0", "commercial": "yes"}
+    render = card_renderer(None)
+    derived = render(lock_of(lock), made.example, None)["README.md"]
+    assert "license: other" in derived
+    edited = re.sub(r"(?s)^---\nlicense: other\nlicense_name: [^\n]*\n(license_link: [^\n]*\n)?", "---\n", derived)
+    edited = edited.replace("---\n", f"---\nlicense: {edit}\n", 1)
+    first = render(lock_of(lock), made.example, edited)
+    front = parse_card(first["README.md"], "README.md").front
+    assert (front["license"], front["license_name"], front["bezoar"]["licence"]["stated"]) == ("other", name, True)
+    assert render(lock_of(lock), made.example, first["README.md"]) == first
+
+
 def test_the_example_is_shown_as_trainers_read_it(build: Callable[..., Any], tmp_path: Path) -> None:
     talk = [{"role": "user", "content": "Two and two?"}, {"role": "assistant", "content": "Four.\n# No heading"}]
     made = build(rows=[{"talk": talk, "worse": talk[1:]} for _ in range(3)])

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.cards.licences.hub_keys import KEYS
 from bezoar_data.cards.sections.markdown import Markdown
 from bezoar_data.runs.row import digest
 
@@ -113,10 +114,14 @@ def merge_front(
     equal to it is an edit.
     """
     result = dict(template)
-    for key, value in previous.items():
-        if hash_of(value) == record.get(key) or (key not in record and made.get(key) == value):
-            continue
-        result[key] = value
+    edited = {
+        key: value
+        for key, value in previous.items()
+        if hash_of(value) != record.get(key) and (key in record or made.get(key) != value)
+    }
+    if any(key in edited for key in KEYS):  # one statement
+        edited |= {key: previous[key] for key in KEYS if key in previous}
+    result |= edited
     for key in record:
         if key not in previous:
             result.pop(key, None)
