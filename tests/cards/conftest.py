@@ -66,7 +66,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
         kept = len(rows)
         accepted = sum(row.get("judge_status") == "Accept" for row in rows)
         lock = {
-            "format": 4,
+            "format": 5,
             "pipeline": {
                 "name": "orca",
                 "version": 1,

@@ -59,6 +59,8 @@ class _Part:
     commercial: Permission = "yes"
     """What was stated beside the terms, where it says less than they do."""
     attribution: str | None = None
+    named: tuple[frozenset[str], ...] = ()
+    """Licences that are spoken of, where they do not bind."""
 
 
 def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) -> Licence:
@@ -76,6 +78,8 @@ def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) ->
     models = [_model_part(model, judging.issuperset(model.steps), table) for model in used]
     parts = [*sources, *models, *_people(lock.review)]
     outcome = combine([part.ways for part in parts], table)
+    if against := _loosened(parts, stated, table):
+        outcome = CombinedLicence(None, worst([outcome.commercial, UNKNOWN]), (*outcome.conflicts, *against))
     commercial = worst([outcome.commercial, *(part.commercial for part in parts)])
     outcome = CombinedLicence(outcome.expression, commercial, outcome.conflicts)
     names = [str(n) for n in (stated if isinstance(stated, list) else [stated]) if n not in (None, UNKNOWN)]
@@ -89,6 +93,15 @@ def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) ->
     result, verdict, first, conflicts, last = made
     reasons = (one_line(first), *sentences, *(f"Conflict: {one_line(c)}." for c in conflicts), one_line(last))
     return Licence(clean_text(result, one_line=True), verdict, reasons, bool(names), conflicts, attribution)
+
+
+def _loosened(parts: Sequence[_Part], stated: Any, table: LicenceTable) -> tuple[str, ...]:
+    """What the card says of licences that hold here, against what is known of them."""
+    names = [str(n) for n in (stated if isinstance(stated, list) else [stated]) if n not in (None, UNKNOWN)]
+    ways = [way for part in parts for way in (*part.ways, *part.named)]
+    ways += [way for name in names for way in table.alternatives(name)]
+    held = frozenset().union(*ways)
+    return tuple(sentence for name, sentence in table.loosened.items() if name in held)
 
 
 def _as_derived(outcome: CombinedLicence) -> tuple[str, Permission, str, tuple[str, ...], str]:
@@ -180,19 +193,32 @@ def _model_part(model: LockedModel, judges: bool, table: LicenceTable) -> _Part:
     name = terms.id or UNKNOWN
     note = f" {terms.note}" if terms.note else ""
     guessed = ""
-    if name == UNKNOWN and (found := table.model_terms(model.model)):
+    found = table.model_terms(model.model)
+    if name == UNKNOWN and found:
         name, guessed = found, ", going by the model's name"
     ways = table.alternatives(name)
+    if found and ways != table.alternatives(found):
+        known = table.terms(found) or LicenceTerms()
+        says = (
+            f"the terms of its outputs are stated as {name} (commercial use: {terms.commercial}), but it is known to "
+        )
+        says += f"be under {found} (commercial use: {known.commercial}): which of them holds is unknown"
+        return _Part(
+            (), f"{who}: {says}.{note}", worst([terms.commercial, known.commercial]), named=(*ways, frozenset([found]))
+        )
     if not ways:
         return _Part((), f"{who}: the terms of its outputs are unknown.{note}")
     stated = terms.commercial
     own = [table.terms(n) for way in ways for n in way]
     if stated == UNKNOWN and all(t is not None and t.commercial != UNKNOWN for t in own):
         stated = "yes"  # nothing was said beside a licence that is known
-    commercial = worst([stated, best_permission(ways, table)])
+    allowed = best_permission(ways, table)
+    commercial = worst([stated, allowed])
     says = f"the terms of its outputs are {name}{guessed}; commercial use of them: {commercial}"
+    if terms.commercial == "yes" != allowed:
+        says += f", as is known of {name}, though it is stated as 'yes'"
     binding = tuple(frozenset(n for n in way if (t := table.terms(n)) is None or t.limit) for way in ways)
-    return _Part(binding, f"{who}: {says}{_limits(ways, table)}.{note}", commercial)
+    return _Part(binding, f"{who}: {says}{_limits(ways, table)}.{note}", commercial, named=ways)
 
 
 def best_permission(ways: Sequence[frozenset[str]], table: LicenceTable) -> Permission:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from bezoar_data.config.files.licence_terms import LicenceTerms
+from bezoar_data.config.files.licence_terms import LicenceTerms, Permission
 
 _UNSTATED = frozenset(["", "unknown", "other", "none", "noassertion"])
 
@@ -34,6 +34,8 @@ class LicenceTable:
     aliases: Mapping[str, str]
     sources: Mapping[str, KnownSource]
     models: Sequence[tuple[re.Pattern[str], str]]
+    loosened: Mapping[str, str] = field(default_factory=dict)
+    """By licence what a card says of it against what is known, as a sentence that names both statements."""
 
     def terms(self, name: str) -> LicenceTerms | None:
         return self.licences.get(name)
@@ -55,9 +57,64 @@ class LicenceTable:
         return _ways(named)
 
     def with_own(self, own: Mapping[str, Any]) -> LicenceTable:
-        """This table with a card's `bezoar: terms:`, which have the last word."""
-        added = {name: LicenceTerms.model_validate(terms) for name, terms in own.items()}
-        return LicenceTable({**self.licences, **added}, self.aliases, self.sources, self.models)
+        """This table with a card's `bezoar: terms:`. Of a licence that is known they may ask for more, never for less:
+        what they leave out of it stands, and is told as `loosened`."""
+        added, loosened = dict(self.licences), {}
+        for name, values in own.items():
+            stated = LicenceTerms.model_validate(values)
+            # By whatever name the card calls it: `cc-by-nc-4.0` is CC-BY-NC-4.0.
+            known_as = self.aliases.get(name.lower(), name)
+            known = self.licences.get(known_as)
+            added[known_as] = stated if known is None else _stricter(known, stated)
+            if known is not None and (looser := list(_looser(known, stated))):
+                loosened[known_as] = (
+                    f"the card says of {known_as} {', '.join(s for s, _ in looser)}; known is {', '.join(k for _, k in looser)}"
+                )
+        return replace(self, licences=added, loosened=loosened)
+
+
+_WORSE: Mapping[Permission, int] = {"yes": 0, "unknown": 1, "no": 2}
+
+
+def _stricter(known: LicenceTerms, stated: LicenceTerms) -> LicenceTerms:
+    """All that either of two statements about one licence asks for."""
+    both = [names for names in (known.share_alike, stated.share_alike) if names]
+    said = stated.model_dump(include={"url", "read", "copy_read"} & stated.model_fields_set)
+    commercial = stated.commercial if "commercial" in stated.model_fields_set else known.commercial
+    return known.model_copy(
+        update={
+            **said,
+            "commercial": max(known.commercial, commercial, key=_WORSE.__getitem__),
+            "attribution": known.attribution or stated.attribution,
+            "share_alike": tuple(name for name in both[0] if all(name in names for names in both)) if both else (),
+            "changes": known.changes and stated.changes,
+            "duties": known.duties or (stated.duties and "duties" in stated.model_fields_set),
+            "apart": tuple(dict.fromkeys((*known.apart, *stated.apart))),
+            "limit": ", and ".join(dict.fromkeys(limit for limit in (known.limit, stated.limit) if limit)),
+        }
+    )
+
+
+def _looser(known: LicenceTerms, stated: LicenceTerms) -> Iterator[tuple[str, str]]:
+    """What a statement leaves out of what is known of a licence: as stated, and as known."""
+    for name in sorted(stated.model_fields_set - {"url", "read", "copy_read"}):
+        here, there = getattr(stated, name), getattr(known, name)
+        if name == "commercial":
+            less = _WORSE[here] < _WORSE[there]
+        elif name == "changes":
+            less = here and not there
+        elif name == "share_alike":
+            less = bool(there) and not {*here} <= {*there}
+        else:
+            less = bool(there) and not here
+        if less:
+            yield f"{name}: {_spelled(here)}", f"{name}: {_spelled(there)}"
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(value)}]"
+    return str(value).lower() if isinstance(value, bool) else f"'{value}'"
 
 
 @cache
