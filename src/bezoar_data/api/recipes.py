@@ -68,8 +68,14 @@ class Recipe:
         from bezoar_data.training.train import missing_libraries, read_recipe
 
         if missing := missing_libraries():
-            given = {"commercial": commercial_use, "truth_of": truth_of, "instead": self.instead}
-            read = read_recipe(self.path, runs=self.runs, out=self.out, **given)
+            read = read_recipe(
+                self.path,
+                runs=self.runs,
+                out=self.out,
+                commercial=commercial_use,
+                truth_of=truth_of,
+                instead=self.instead,
+            )
             return rows_as_json(read, missing)
         return plan_as_json(self.tried(self.prepare(), elsewhere=True))
 

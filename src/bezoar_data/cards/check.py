@@ -53,7 +53,7 @@ def checked(folder: Path) -> CheckedCard:
     at_hand = {"pipeline.yaml": seen.pipeline, "dropped.parquet": seen.dropped, "review.parquet": seen.answers}
     wanted = [name for name in at_hand if name != "review.parquet" or lock.review is not None]
     absent = tuple(name for name in wanted if at_hand[name] is None)
-    return CheckedCard(tuple([*seen.problems, *_of_version(problems, lock)]), _PROVED, absent)
+    return CheckedCard((*seen.problems, *_of_version(problems, lock)), _PROVED, absent)
 
 
 _PROVED = (

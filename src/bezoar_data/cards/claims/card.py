@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
+from markdown_it import MarkdownIt
+
 from bezoar_data.cards import croissant
 from bezoar_data.cards.claims.evidence import Evidence
 from bezoar_data.cards.merge import MARKER, split_body
@@ -16,8 +18,25 @@ from bezoar_data.cards.truth import differences, persons_keys
 from bezoar_data.config.files.card import Card, check_front
 from bezoar_data.config.problems import Place, Problem
 
-_VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
-_REACHING = frozenset(["style", "script", "template", "link", "meta", "base", "iframe", "noscript", "textarea", "title", "xmp", "plaintext"])
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+)
+_REACHING = frozenset(
+    (
+        "style",
+        "script",
+        "template",
+        "link",
+        "meta",
+        "base",
+        "iframe",
+        "noscript",
+        "textarea",
+        "title",
+        "xmp",
+        "plaintext",
+    )
+)
 """Elements that can change or swallow what stands elsewhere in the page."""
 
 
@@ -48,7 +67,8 @@ def sections(seen: Evidence) -> Iterator[Problem]:
 def layout(seen: Evidence) -> Iterator[Problem]:
     """Each section stands once, in the open: a reader sees it, and nothing else in its place."""
     card = seen.card
-    marks = [(i, *mark.groups()) for i, line in enumerate(card.body.split("\n")) if (mark := MARKER.match(line))]
+    lines = enumerate(card.body.split("\n"))
+    marks = [(i, str(mark[1]), str(mark[2])) for i, line in lines if (mark := MARKER.match(line))]
     begun = Counter(name for _, kind, name in marks if kind == "begin")
     for i, kind, name in marks:
         place = _line(card, i)
@@ -66,9 +86,8 @@ def layout(seen: Evidence) -> Iterator[Problem]:
 
 def _hidden(card: Card, begins: dict[int, str]) -> Iterator[Problem]:
     """HTML, comments, quotes and code around sections, as CommonMark reads the body."""
-    from markdown_it import MarkdownIt
-
-    reading, seen = _Elements(), set()
+    reading = _Elements()
+    seen: set[int] = set()
     for token in MarkdownIt("commonmark").parse(card.body):
         line = token.map[0] if token.map else 0
         if token.type == "html_block":

@@ -67,9 +67,8 @@ class LicenceTable:
             known = self.licences.get(known_as)
             added[known_as] = stated if known is None else _stricter(known, stated)
             if known is not None and (looser := list(_looser(known, stated))):
-                loosened[known_as] = (
-                    f"the card says of {known_as} {', '.join(s for s, _ in looser)}; known is {', '.join(k for _, k in looser)}"
-                )
+                here, there = (", ".join(said) for said in zip(*looser, strict=True))
+                loosened[known_as] = f"the card says of {known_as} {here}; known is {there}"
         return replace(self, licences=added, loosened=loosened)
 
 
