@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.cards.check import check_dataset, checked
-from support.lies import copied, make
+from support.lies import Liar, copied, make
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +26,403 @@ def test_the_truth_passes_also_when_it_is_rendered_anew(honest: Path, tmp_path: 
     found = checked(liar.dataset)
     assert [(p.code, p.message) for p in found.problems] == []
     assert found.absent == ()
+
+
+Json = dict[str, Any]
+
+
+def put(*path: str | int, to: Any) -> Callable[[Json], None]:
+    """Sets a value of the lock."""
+
+    def change(lock: Json) -> None:
+        *way, last = path
+        for key in way:
+            lock = lock[key]
+        lock[last] = to
+
+    return change
+
+
+def every(*changes: Callable[[Json], object]) -> Callable[[Json], None]:
+    def change(lock: Json) -> None:
+        for one in changes:
+            one(lock)
+
+    return change
+
+
+def rows_anew(
+    change: Callable[[Json], object], lock: Callable[[Json], object] = lambda lock: None
+) -> Callable[[Liar], None]:
+    def plant(liar: Liar) -> None:
+        liar.rows(change)
+        liar.anew(lock)
+
+    return plant
+
+
+def renamed(row: Json) -> None:
+    row["lineage"]["models"] = dict.fromkeys(row["lineage"]["models"], "best-9")
+
+
+def other_ids(row: Json) -> None:
+    identity = row["id"][::-1]
+    row.update(id=identity, seed_ids=[identity])
+    row["lineage"]["id"] = identity
+
+
+def one_other_id(row: Json) -> None:
+    if row["lineage"]["order"] == [6]:
+        other_ids(row)
+
+
+def other_columns(row: Json) -> None:
+    row["id"] = row["id"][::-1]
+
+
+def other_seeds(row: Json) -> None:
+    row["lineage"]["seed_ids"] = row["seed_ids"] = ["0" * 32]
+
+
+def accept_all(row: Json) -> None:
+    row["judge_status"] = "Accept"
+
+
+def best(row: Json) -> None:
+    row["judge_rating"] = 5
+
+
+def one_reason(row: Json) -> None:
+    row["judge_reason"] = "It is good."
+
+
+def people_accept(row: Json) -> None:
+    if row["review_people"]:
+        row["review_status"] = row["final_status"] = "Accept"
+
+
+def against_people(row: Json) -> None:
+    if row["review_status"]:
+        row["final_status"] = "Accept"
+
+
+def nobody(row: Json) -> None:
+    row.update(review_status=None, review_preference=None, review_people=0, review_response=None, review_corrects=None)
+
+
+def other_source(row: Json) -> None:
+    row["lineage"]["source"] = "wikipedia"
+
+
+def no_notes(row: Json) -> None:
+    row["lineage"].pop("noted", None)
+
+
+def an_answer_more(row: Json) -> None:
+    row["lineage"]["keys"]["judge-accept"] += [f"{row['id']}{n:x}" for n in range(3)]
+
+
+def demo(row: Json) -> None:
+    row["lineage"]["demo"] = True
+
+
+def no_lineage(row: Json) -> None:
+    row["lineage"] = {}
+
+
+def swap_splits(liar: Liar) -> None:
+    train, validation = sorted((liar.dataset / "data").glob("*.parquet"))
+    a, b = (pq.read_table(one).to_pylist() for one in (train, validation))
+    n = len(b)
+    liar.write(train, sorted([*a[n:], *b], key=order))
+    liar.write(validation, a[:n])
+    liar.anew()
+
+
+def order(row: Json) -> list[int]:
+    found: list[int] = json.loads(row["_bezoar"])["order"]
+    return found
+
+
+def reorder(liar: Liar) -> None:
+    file = sorted((liar.dataset / "data").glob("train*"))[0]
+    liar.write(file, pq.read_table(file).to_pylist()[::-1])
+    liar.anew()
+
+
+def fewer_rows(liar: Liar) -> None:
+    file = sorted((liar.dataset / "data").glob("train*"))[0]
+    liar.write(file, pq.read_table(file).to_pylist()[:-2])
+    liar.anew(put("counts", "kept", to=20))
+
+
+def report_gone(liar: Liar) -> None:
+    (liar.dataset / "contamination.jsonl").unlink()
+    liar.anew(put("contamination", "report", to=None))
+
+
+def report_short(liar: Liar) -> None:
+    file = liar.dataset / "contamination.jsonl"
+    file.write_text(file.read_text().splitlines(keepends=True)[0])
+    liar.anew(put("contamination", "report", "rows", to=1))
+
+
+def clean(lock: Json) -> None:
+    lock["contamination"]["steps"][0].update(flagged=0, dropped=0, marked=0, kept_on_appeal=0)
+
+
+def triple_review(lock: Json) -> None:
+    for key in ("rows", "even", "answers"):
+        lock["review"][key] *= 3
+
+
+def verdicts_turned(answer: Json) -> None:
+    answer["verdict"] = {"accept": "reject", "reject": "accept"}[answer["verdict"]]
+
+
+def answers_turned(liar: Liar) -> None:
+    liar.parquet("review.parquet", verdicts_turned)
+
+
+def kappa(lock: Json) -> None:
+    lock["judging"]["people"]["agreement"][0]["kappa"].update(value=0.91, low=0.8, high=0.97)
+
+
+def no_judge(lock: Json) -> None:
+    lock["judges"] = []
+
+
+def drop_other(row: Json) -> None:
+    row["reason"] = "near_duplicate"
+
+
+def drop_other_wholly(row: Json) -> None:
+    row["reason"] = "near_duplicate"
+    lineage = json.loads(row["_bezoar"])
+    lineage["drop"]["reason"] = "near_duplicate"
+    row["_bezoar"] = json.dumps(lineage)
+
+
+def section(liar: Liar, name: str) -> str:
+    text = (liar.dataset / "README.md").read_text()
+    begin, end = (f"<!-- bezoar:{mark} {name} -->" for mark in ("begin", "end"))
+    return text[text.index(begin) : text.index(end) + len(end)]
+
+
+def around(name: str, before: str, after: str = "") -> Callable[[Liar], None]:
+    def plant(liar: Liar) -> None:
+        old = section(liar, name)
+        liar.readme(old, f"{before}\n\n{old}\n\n{after}")
+
+    return plant
+
+
+def second(liar: Liar) -> None:
+    liar.readme(old := section(liar, "licence"), old.replace("unknown", "CC0-1.0") + "\n\n" + old)
+
+
+def second_below(liar: Liar) -> None:
+    liar.readme(old := section(liar, "licence"), old + "\n\n" + old.replace("unknown", "CC0-1.0"))
+
+
+def made_up(liar: Liar) -> None:
+    old = section(liar, "licence")
+    liar.readme(old, f"{old}\n\n<!-- bezoar:begin audit -->\n\nAudited.\n\n<!-- bezoar:end audit -->")
+
+
+def linked(liar: Liar) -> None:
+    (liar.dataset / "data" / "more.txt").symlink_to("/etc/hostname")
+
+
+def linked_folder(liar: Liar) -> None:
+    (liar.dataset / "extra").symlink_to("/etc")
+
+
+def file(name: str, text: str = "KEY=1") -> Callable[[Liar], None]:
+    def plant(liar: Liar) -> None:
+        path = liar.dataset / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    return plant
+
+
+def pipeline(old: str, new: str, *, anew: bool = False) -> Callable[[Liar], None]:
+    def plant(liar: Liar) -> None:
+        liar.text(liar.run / "pipeline.yaml", old, new)
+        if anew:
+            liar.anew()
+
+    return plant
+
+
+BY_HAND: dict[str, tuple[Callable[[Liar], object], str]] = {
+    "the card says it is a demo": (lambda liar: liar.readme("  demo: false", "  demo: true"), "card-differs"),
+    "the card allows commerce": (lambda liar: liar.readme("    commercial: unknown\n    stated", '    commercial: "yes"\n    stated'), "card-differs"),
+    "the card states another licence": (lambda liar: liar.readme("license: unknown", "license: cc0-1.0"), "card-differs"),
+    "the card says that its author stated it": (lambda liar: liar.readme("    stated: false", "    stated: true"), "card-differs"),
+    "a source's licence on the card": (lambda liar: liar.readme("    licence: CC-BY-4.0", "    licence: CC0-1.0"), "card-differs"),
+    "the judge's kappa on the card": (lambda liar: liar.readme("        value: 0.0\n", "        value: 0.9\n"), "card-differs"),
+    "more rows reviewed on the card": (lambda liar: liar.readme("    rows: 6\n    even", "    rows: 600\n    even"), "card-differs"),
+    "a key of its own on the card": (lambda liar: liar.readme("  demo: false", "  verified: true\n  demo: false"), "card-differs"),
+    "a tag taken off the card": (lambda liar: liar.readme("- synthetic\n", ""), "card-differs"),
+    "a price taken off the card": (lambda liar: liar.readme("    usd: 0.016518", "    usd: 0.0"), "card-differs"),
+    "the card's model": (lambda liar: liar.readme("    model: kind-1", "    model: kind-9"), "card-differs"),
+    "a section inside a hidden element": (around("licence", "<div hidden>", "</div>\n\nCC0-1.0 for everyone."), "section-hidden"),
+    "a section inside an open comment": (around("licence", "<!--", "-->"), "section-hidden"),
+    "a section inside code": (around("licence", "```text", "```"), "section-hidden"),
+    "a section inside folded details": (around("judge", "<details>", "</details>"), "section-hidden"),
+    "a section inside an element opened in a sentence": (around("judge", 'Read <span style="display:none"> this.', "</span>"), "section-hidden"),
+    "a style that hides": (around("cost", "<style>h2 {display: none}</style>"), "section-hidden"),
+    "a script": (around("cost", "<script>document.title = 1</script>"), "section-hidden"),
+    "a second copy above": (second, "section-twice"),
+    "a second copy below": (second_below, "section-twice"),
+    "a section of a made-up kind": (made_up, "section-unknown"),
+    "a section without its end": (lambda liar: liar.readme("<!-- bezoar:end cost -->", ""), "section-open"),
+    "a section left out": (lambda liar: liar.readme(section(liar, "cost"), ""), "section-differs"),
+    "a secret beside the rows": (file(".env"), "file-unknown"),
+    "weights beside the rows": (file("weights.pkl"), "file-unknown"),
+    "git's folder beside the rows": (file(".git/config"), "file-unknown"),
+    "a program among the rows": (file("data/small.py"), "file-unknown"),
+    "answers that the card does not tell of": (file("answers/manifest.json", "{}"), "file-unknown"),
+    "a link among the rows": (linked, "file-link"),
+    "a link to a folder": (linked_folder, "file-link"),
+    "the pipeline replaced": (pipeline("seed: 42", "seed: 43"), "pipeline-changed"),
+    "people's verdicts turned": (answers_turned, "review-changed"),
+    "a comment put into an answer": (lambda liar: liar.parquet("review.parquet", lambda a: a.update(comment="Very good.")), "review-changed"),
+    "reasons of dropped rows": (lambda liar: liar.parquet("dropped.parquet", drop_other), "drops-differ"),
+    "steps of dropped rows": (lambda liar: liar.parquet("dropped.parquet", lambda row: row.update(step="judge-accept")), "drops-differ"),
+    "ids of dropped rows": (lambda liar: liar.parquet("dropped.parquet", other_columns), "drops-differ"),
+    "the lock's cost": (lambda liar: liar.lock(put("cost", to=0.0)), "cost-differs"),
+    "the lock's models": (lambda liar: liar.lock(put("models", 0, "model", to="kind-9")), "models-differ"),
+    "a word in the report": (lambda liar: liar.text(liar.dataset / "contamination.jsonl", "the moon", "the sun"), "file-changed"),
+}  # fmt: skip
+
+ANEW: dict[str, tuple[Callable[[Liar], object], str]] = {
+    "rows renamed models": (rows_anew(renamed), "models-differ"),
+    "a model renamed": (lambda liar: liar.anew(every(put("models", 0, "model", to="best-9"), put("usage", 1, "model", to="best-9"))), "models-differ"),
+    "a model bound to no step": (lambda liar: liar.anew(put("models", 0, "steps", to=[])), "models-differ"),
+    "a model bound to another step": (lambda liar: liar.anew(put("models", 0, "steps", to=["judge-accept"])), "models-differ"),
+    "a model left out": (lambda liar: liar.anew(lambda lock: lock["models"].pop(0)), "models-differ"),
+    "a fallback that never answered": (lambda liar: liar.anew(lambda lock: lock["models"].append({**lock["models"][0], "model": "free-1", "fallback": True})), "models-differ"),
+    "all rated best": (lambda liar: liar.anew(put("judges", 0, "ratings", to={"5": 22})), "verdicts-differ"),
+    "more accepted": (lambda liar: liar.anew(every(put("judges", 0, "accepted", to=22), put("judges", 0, "rejected", to=0))), "verdicts-differ"),
+    "the judge left out": (lambda liar: liar.anew(no_judge), "verdicts-differ"),
+    "verdicts more alike": (lambda liar: liar.anew(put("judges", 0, "alike", "commonest_reason", to=22)), "verdicts-differ"),
+    "rows without a verdict": (lambda liar: liar.anew(put("judges", 0, "unjudged", to={"unreadable": 3})), "verdicts-differ"),
+    "rows' verdicts turned": (rows_anew(accept_all), "verdicts-differ"),
+    "rows' ratings raised": (rows_anew(best), "verdicts-differ"),
+    "rows' reasons made one": (rows_anew(one_reason), "verdicts-differ"),
+    "review tripled": (lambda liar: liar.anew(triple_review), "review-differs"),
+    "review of more people": (lambda liar: liar.anew(put("review", "people", to=9)), "review-differs"),
+    "nothing corrected": (lambda liar: liar.anew(put("review", "corrected", to=0)), "review-differs"),
+    "drafts hidden": (lambda liar: liar.anew(put("review", "drafts", to=4)), "review-differs"),
+    "no review": (lambda liar: liar.anew(put("review", to=None)), "review-differs"),
+    "rows that people accepted": (rows_anew(people_accept, put("review", "status", to={"Accept": 6})), "review-differs"),
+    "a verdict over people's": (rows_anew(against_people), "review-differs"),
+    "rows that nobody reviewed": (rows_anew(nobody), "review-differs"),
+    "answers turned": (lambda liar: (answers_turned(liar), liar.anew()), "review-differs"),
+    "kappa": (lambda liar: liar.anew(kappa), "agreement-differs"),
+    "kappa left out": (lambda liar: liar.anew(put("judging", "people", "agreement", to=[])), "agreement-differs"),
+    "people who agree more": (lambda liar: liar.anew(put("review", "between_people", to=None)), "agreement-differs"),
+    "more good rows": (lambda liar: liar.anew(put("judging", "people", "calibration", 0, "good", to=6)), "agreement-differs"),
+    "no contamination": (lambda liar: liar.anew(clean), "contamination-differs"),
+    "contamination not checked": (lambda liar: liar.anew(put("contamination", to=None)), "contamination-differs"),
+    "the report removed": (report_gone, "contamination-differs"),
+    "the report shortened": (report_short, "contamination-differs"),
+    "fewer rows searched": (lambda liar: liar.anew(put("contamination", "steps", 0, "rows", to=9)), "contamination-differs"),
+    "not every row searched": (lambda liar: liar.anew(put("contamination", "steps", 0, "every_row", to=False)), "contamination-differs"),
+    "an evaluation set without finds": (lambda liar: liar.anew(put("contamination", "steps", 0, "sets", 0, "rows_found", to=0)), "contamination-differs"),
+    "rows' notes taken out": (rows_anew(no_notes), "counts-differ"),
+    "nothing kept on appeal": (lambda liar: liar.anew(put("steps", 1, "noted", to={})), "counts-differ"),
+    "another reason for drops": (lambda liar: liar.anew(put("steps", 1, "dropped", to={"too_short": 2})), "drops-differ"),
+    "another reason for drops, in the dropped rows": (lambda liar: (liar.parquet("dropped.parquet", drop_other_wholly), liar.anew()), "drops-differ"),
+    "nothing dropped": (lambda liar: liar.anew(every(put("steps", 1, "dropped", to={}), put("steps", 1, "rows_in", to=22), put("counts", "dropped", to=0))), "counts-differ"),
+    "more rows of sources": (lambda liar: liar.anew(put("counts", "source", to=24_000)), "counts-differ"),
+    "a limit that was none": (lambda liar: liar.anew(put("pipeline", "limit", to=10)), "counts-differ"),
+    "rows taken away": (fewer_rows, "sources-differ"),
+    "a source's rows": (lambda liar: liar.anew(put("sources", 0, "rows", to=4_000)), "sources-differ"),
+    "a source renamed": (lambda liar: liar.anew(put("sources", 0, "name", to="wikipedia")), "sources-differ"),
+    "a source renamed in rows too": (rows_anew(other_source, put("sources", 0, "name", to="wikipedia")), "ids-differ"),
+    "a source's revision": (lambda liar: liar.anew(put("sources", 0, "revision", to="0" * 40)), "ids-differ"),
+    "a source's licence": (lambda liar: liar.anew(put("sources", 0, "licence", to="CC0-1.0")), "pipeline-differs"),
+    "free of cost": (lambda liar: liar.anew(every(put("cost", to=0.0), put("usage", 0, "cost", to=0.0), put("usage", 1, "cost", to=0.0))), "cost-differs"),
+    "cost that does not add up": (lambda liar: liar.anew(put("cost", to=0.001)), "cost-differs"),
+    "one token each": (lambda liar: liar.anew(every(put("usage", 0, "prompt_tokens", to=1), put("usage", 0, "completion_tokens", to=1))), "cost-differs"),
+    "fewer answers": (lambda liar: liar.anew(put("usage", 0, "answers", to=1)), "usage-differs"),
+    "no answers": (lambda liar: liar.anew(every(put("usage", to=[]), put("cost", to=0.0))), "usage-differs"),
+    "rows with answers of their own": (rows_anew(an_answer_more), "usage-differs"),
+    "ids of all rows": (rows_anew(other_ids), "ids-differ"),
+    "the id of one row": (rows_anew(one_other_id), "ids-differ"),
+    "ids beside the lineage": (rows_anew(other_columns), "lineage-differs"),
+    "seeds of all rows": (rows_anew(other_seeds), "ids-differ"),
+    "no lineage": (rows_anew(no_lineage), "lineage-differs"),
+    "rows reordered": (reorder, "rows-moved"),
+    "splits swapped": (swap_splits, "splits-differ"),
+    "a split called otherwise": (lambda liar: liar.anew(put("data", 1, "split", to="test")), "splits-differ"),
+    "another seed": (lambda liar: liar.anew(put("pipeline", "seed", to=7)), "splits-differ"),
+    "another seed in the pipeline too": (lambda liar: (pipeline("seed: 42", "seed: 7")(liar), liar.anew(put("pipeline", "seed", to=7))), "splits-differ"),
+    "another share held out": (lambda liar: liar.anew(put("pipeline", "splits", to={"validation": 0.5})), "splits-differ"),
+    "the pipeline's name": (lambda liar: liar.anew(put("pipeline", "name", to="famous")), "pipeline-differs"),
+    "the pipeline's description": (lambda liar: liar.anew(put("pipeline", "description", to="By experts.")), "pipeline-differs"),
+    "another pipeline": (pipeline("- use: decontaminate", "- use: near_duplicates", anew=True), "pipeline-differs"),
+    "the pipeline's source under another licence": (pipeline("licence: CC-BY-4.0", "licence: CC0-1.0", anew=True), "pipeline-differs"),
+    "a step left out": (lambda liar: liar.anew(lambda lock: lock["steps"].pop(3)), "steps-differ"),
+    "demo rows": (rows_anew(demo), "demo-hidden"),
+    "a demo of no demo": (lambda liar: liar.anew(put("demo", to=True)), "demo-hidden"),
+    "values": (lambda liar: liar.anew(put("values", to={})), "values-differ"),
+    "a column's type": (lambda liar: liar.anew(put("columns", "judge_rating", to="string")), "columns-differ"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", BY_HAND)
+def test_a_lie_by_hand_is_refuted(honest: Path, tmp_path: Path, lie: str) -> None:
+    _refuted(honest, tmp_path, *BY_HAND[lie])
+
+
+@pytest.mark.parametrize("lie", ANEW)
+def test_a_lie_with_all_rendered_anew_is_refuted(honest: Path, tmp_path: Path, lie: str) -> None:
+    _refuted(honest, tmp_path, *ANEW[lie])
+
+
+def _refuted(honest: Path, tmp_path: Path, plant: Callable[[Liar], object], code: str) -> None:
+    liar = copied(honest, tmp_path)
+    plant(liar)
+    problems = check_dataset(liar.dataset)
+    assert code in {p.code for p in problems}, [(p.code, p.message) for p in problems]
+
+
+ONLY_A_SIGNATURE: dict[str, Callable[[Liar], object]] = {
+    "a model renamed in lock and rows": lambda liar: rows_anew(
+        lambda row: row["lineage"].update(models={"orca-explain": "best-9", "judge-accept": "strict-2"}),
+        every(put("models", 0, "model", to="best-9"), put("usage", 1, "model", to="best-9")),
+    )(liar),
+    "terms of a model's outputs": lambda liar: liar.anew(put("models", 0, "output_licence", "id", to="CC0-1.0")),
+    "tokens, cost and prices together": lambda liar: liar.anew(
+        lambda lock: lock.update(cost=0.0, usage=[{**one, "cost": 0.0, "prices": []} for one in lock["usage"]])
+    ),
+    "sampling": lambda liar: liar.anew(put("models", 0, "sampling", to={"temperature": 0.0})),
+    "software": lambda liar: liar.anew(put("software", "distilabel", to="9.9.9")),
+    "a source's licence in lock and pipeline": lambda liar: (
+        pipeline("licence: CC-BY-4.0", "licence: CC0-1.0")(liar),
+        liar.anew(put("sources", 0, "licence", to="CC0-1.0")),
+    ),
+    "a word of every row": rows_anew(lambda row: row.update(targets=row["targets"] + " Indeed.")),
+    "prose": lambda liar: liar.readme("Words of a person.", "In the public domain; kappa 0.99."),
+}
+
+
+@pytest.mark.parametrize("lie", ONLY_A_SIGNATURE)
+def test_what_only_a_signature_refutes_is_known(honest: Path, tmp_path: Path, lie: str) -> None:
+    """Nothing in the folder contradicts these: docs/cards.md names them. One that is refuted one day moves up."""
+    liar = copied(honest, tmp_path)
+    ONLY_A_SIGNATURE[lie](liar)
+    assert [(p.code, p.message) for p in check_dataset(liar.dataset)] == []
+
+
+def test_the_closing_line_says_what_was_proved_and_what_was_not_at_hand(honest: Path, tmp_path: Path) -> None:
+    liar = copied(honest, tmp_path)
+    (liar.run / "dropped.parquet").unlink()
+    said = str(checked(liar.dataset))
+    assert "not at hand, so not held against: dropped.parquet" in said
+    assert "prose" in said

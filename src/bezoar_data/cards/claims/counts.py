@@ -22,7 +22,11 @@ def counts(seen: Evidence) -> Iterator[Problem]:
     if lock.counts.source != of_sources:
         message = f"the lock says {lock.counts.source} rows of sources; its steps say {of_sources}"
         yield Problem("counts-differ", message, place)
+    limit = lock.pipeline.limit
     for step in lock.steps:
+        if limit is not None and not step.after and step.rows_in > limit:
+            message = f"the lock says that sources were cut to {limit} rows; {step.id} gave {step.rows_in}"
+            yield Problem("counts-differ", message, place)
         if step.rows_in != step.rows_out + sum(step.dropped.values()):
             yield Problem("counts-differ", f"the rows of the step {step.id} do not add up", place)
         for what, told in (("missed", step.missed), ("noted", step.noted)):

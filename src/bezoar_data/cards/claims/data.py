@@ -74,6 +74,8 @@ def identities(seen: Evidence) -> Iterator[Problem]:
     if rows.unlike:
         message = f"rows whose columns name another origin than their lineage: {some(rows.unlike)}"
         yield Problem("lineage-differs", message, place)
+    if rows.moved:
+        yield Problem("rows-moved", f"rows do not stand in the order of their sources: {some(rows.moved)}", place)
     if rows.strange:
         message = f"ids that no step of the lock gives to rows of these parents: {some(rows.strange)}"
         yield Problem("ids-differ", message, place)

@@ -92,6 +92,10 @@ class Evidence:
             return
         if wrong:
             yield Problem("rows-changed", f"rows were changed: {some(wrong)}", place)
+        if file.bytes != path.stat().st_size:
+            yield Problem(
+                "file-differs", f"the lock says {file.bytes} bytes, the file has {path.stat().st_size}", place
+            )
         if self.rows.by_file[file.path] != file.rows:
             message = f"the lock says {file.rows} rows, the file has {self.rows.by_file[file.path]}"
             yield Problem("rows-differ", message, place)

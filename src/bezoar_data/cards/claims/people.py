@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bezoar_data.cards.claims.evidence import Evidence, some
 from bezoar_data.cards.claims.rows import PeopleSaid
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.agreement import agreement as measured
-from bezoar_data.runs.lock import ContaminationSearch, PeopleAgreement
+from bezoar_data.measures.agreement import pairs_of_people
+from bezoar_data.runs.lock import ContaminationSearch, LockedStep, PeopleAgreement, RaterAgreement
 from bezoar_data.runs.reviewed import Reviewed, answers_hash, by_row
+from bezoar_data.runs.row import SOURCES
 
+_GOOD = 'review_status == "Accept"'
 _SEARCH = "decontaminate"
 _FOUND, _ALLOWED = "contaminated", "kept_on_appeal"
 
@@ -92,6 +96,13 @@ def _final(seen: Evidence) -> Iterator[Problem]:
 def agreement(seen: Evidence) -> Iterator[Problem]:
     """How far judges agree with people, measured anew where people's verdicts are in the rows."""
     there = seen.rows.people
+    yield from _between(seen)
+    for cut in seen.lock.judging.people.calibration:
+        if cut.good_if == _GOOD and cut.where is None and cut.labelled_by is None:
+            good = sum(one.row["review_status"] == "Accept" for one in there)
+            if cut.good != good or cut.rows > len(there):
+                message = f"the lock counts {cut.good} good of {cut.rows} rows by people's verdict; there are {good}"
+                yield Problem("agreement-differs", message, seen.lock_place)
     columns = [one.columns for one in seen.lock.judging.people.agreement if one.columns[1].startswith("review_")]
     for told in seen.lock.judging.people.agreement:
         if told.columns[1].startswith("review_") and told.where is None and told.labelled_by is None:
@@ -113,6 +124,10 @@ def _measured_anew(told: PeopleAgreement, people: list[PeopleSaid], seen: Eviden
         (one.identity, str(one.row[judge]), one.row[column], one.seeds or one.identity)
         for one in people if one.row.get(judge) is not None and one.row[column]
     )  # fmt: skip
+    for part in told.slices:
+        of_part = [one for one in people if one.source.replace(SOURCES, " + ") == part.value]
+        if part.column == "source":
+            yield from _measured_anew(_slice(told, part), of_part, seen)
     if not pairs:
         message = f"the lock measures {judge} against {column}, and no row has both"
         yield Problem("agreement-differs", message, seen.lock_place)
@@ -124,6 +139,35 @@ def _measured_anew(told: PeopleAgreement, people: list[PeopleSaid], seen: Eviden
     if any(a != b for a, b in figures) or not close:
         message = f"the lock says that {judge} and {column} agree with kappa {told.kappa.value} on {told.rows} rows; "
         message += f"measured anew it is {found.kappa.value} on {found.rows}"
+        yield Problem("agreement-differs", message, seen.lock_place)
+
+
+def _slice(whole: PeopleAgreement, part: RaterAgreement) -> PeopleAgreement:
+    """A part as if it were measured by itself."""
+    figures = {name: getattr(part, name) for name in ("rows", "agreement", "kappa", "labels", "table")}
+    return replace(whole, slices=(), **figures)
+
+
+def _between(seen: Evidence) -> Iterator[Problem]:
+    """How far people agree with each other, where their answers are at hand."""
+    told = seen.lock.review.between_people if seen.lock.review else None
+    if seen.answers is None or seen.lock.review is None:
+        return
+    there = {one.identity: one for one in seen.rows.people}
+    said = [one for (identity, content), one in by_row(seen.answers).items()
+            if identity in there and there[identity].row["content_hash"] == content]  # fmt: skip
+    verdicts = [{a["annotator"]: a[kind] for a in one.answers} for one in said for kind in ("verdict", "preference")]
+    first, second, groups = pairs_of_people(verdicts)
+    found = measured(first, second, groups=groups, resamples=1) if first else None
+    if (told.table if told else None) != (found.table if found else None):
+        message = "the lock says of people's agreement with each other what their answers do not"
+        yield Problem("agreement-differs", message, seen.lock_place)
+    elif (
+        told
+        and found
+        and not (_close(told.kappa.value, found.kappa.value) and _close(told.agreement.value, found.share.value))
+    ):
+        message = f"the lock says that people agree with kappa {told.kappa.value}; it is {found.kappa.value}"
         yield Problem("agreement-differs", message, seen.lock_place)
 
 
@@ -155,6 +199,19 @@ def contamination(seen: Evidence) -> Iterator[Problem]:
     for search in told.steps:
         mine = [line for line in lines or () if line.get("step") == search.step]
         yield from _search(seen, search, mine)
+        if search.every_row != _every_row(seen.lock.steps, search.step):
+            message = (
+                f"{search.step}: the lock says {search.every_row} of whether every row passes it, its steps do not"
+            )
+            yield Problem("contamination-differs", message, place)
+
+
+def _every_row(steps: Sequence[LockedStep], search: str) -> bool:
+    """Whether no row can come from a source to the end without passing the step."""
+    after: set[str] = set()
+    while more := {step.id for step in steps if {search, *after} & set(step.after)} - after:
+        after |= more
+    return all(before in after or before == search for step in steps if step.id in after for before in step.after)
 
 
 def _search(seen: Evidence, search: ContaminationSearch, lines: list[dict[str, Any]]) -> Iterator[Problem]:

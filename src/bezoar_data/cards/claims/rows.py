@@ -94,7 +94,10 @@ class RowFacts:
     groups: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     """The split and the seeds of each row, where the lock has splits."""
     people: list[PeopleSaid] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    """Rows that stand after one that comes later in the source."""
     _ids: set[str] = field(default_factory=set)
+    _last: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for judge in judges_of_lock(self.lock):
@@ -114,6 +117,7 @@ class RowFacts:
         # Parquet calls a list's elements by another name than Arrow does.
         self.columns = {f.name: str(f.type).replace("list<element: ", "list<item: ") for f in parquet.schema_arrow}
         self.by_file[name] = 0
+        self._last = ()
         for batch in parquet.iter_batches(1000):
             self.values.see(pa.Table.from_batches([batch]))
             for row in batch.to_pylist():
@@ -137,6 +141,9 @@ class RowFacts:
             self.unlike.append(identity)
         if not self._could_be_made(lineage):
             self.strange.append(identity)
+        if lineage.order < self._last:
+            self.moved.append(identity)
+        self._last = lineage.order
         self.demo |= lineage.demo
         place = (not self._accepted(row), lineage.order)
         if self.first is None or place < self.first[0]:
