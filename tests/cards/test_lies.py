@@ -256,29 +256,59 @@ def pipeline(old: str, new: str, *, anew: bool = False) -> Callable[[Liar], None
     return plant
 
 
+def readme(old: str, new: str) -> Callable[[Liar], None]:
+    return lambda liar: liar.readme(old, new)
+
+
+def parquet(name: str, change: Callable[[Json], object]) -> Callable[[Liar], None]:
+    return lambda liar: liar.parquet(name, change)
+
+
+def alone(change: Callable[[Json], object]) -> Callable[[Liar], None]:
+    """The lock edited, and nothing else."""
+    return lambda liar: liar.lock(change)
+
+
+def anew(*changes: Callable[[Json], object]) -> Callable[[Liar], None]:
+    return lambda liar: liar.anew(every(*changes))
+
+
+def fields(**values: Any) -> Callable[[Json], None]:
+    return lambda lock: lock.update(values)
+
+
 BY_HAND: dict[str, tuple[Callable[[Liar], object], str]] = {
-    "the card says it is a demo": (lambda liar: liar.readme("  demo: false", "  demo: true"), "card-differs"),
-    "the card allows commerce": (lambda liar: liar.readme("    commercial: unknown\n    stated", '    commercial: "yes"\n    stated'), "card-differs"),
-    "the card states another licence": (lambda liar: liar.readme("license: unknown", "license: cc0-1.0"), "card-differs"),
-    "the card says that its author stated it": (lambda liar: liar.readme("    stated: false", "    stated: true"), "card-differs"),
-    "a source's licence on the card": (lambda liar: liar.readme("    licence: CC-BY-4.0", "    licence: CC0-1.0"), "card-differs"),
-    "the judge's kappa on the card": (lambda liar: liar.readme("        value: 0.0\n", "        value: 0.9\n"), "card-differs"),
-    "more rows reviewed on the card": (lambda liar: liar.readme("    rows: 6\n    even", "    rows: 600\n    even"), "card-differs"),
-    "a key of its own on the card": (lambda liar: liar.readme("  demo: false", "  verified: true\n  demo: false"), "card-differs"),
-    "a tag taken off the card": (lambda liar: liar.readme("- synthetic\n", ""), "card-differs"),
-    "a price taken off the card": (lambda liar: liar.readme("    usd: 0.016518", "    usd: 0.0"), "card-differs"),
-    "the card's model": (lambda liar: liar.readme("    model: kind-1", "    model: kind-9"), "card-differs"),
-    "a section inside a hidden element": (around("licence", "<div hidden>", "</div>\n\nCC0-1.0 for everyone."), "section-hidden"),
+    "the card says it is a demo": (readme("  demo: false", "  demo: true"), "card-differs"),
+    "the card allows commerce": (
+        readme("    commercial: unknown\n    stated", '    commercial: "yes"\n    stated'),
+        "card-differs",
+    ),
+    "the card states another licence": (readme("license: unknown", "license: cc0-1.0"), "card-differs"),
+    "the card says that its author stated it": (readme("    stated: false", "    stated: true"), "card-differs"),
+    "a source's licence on the card": (readme("    licence: CC-BY-4.0", "    licence: CC0-1.0"), "card-differs"),
+    "the judge's kappa on the card": (readme("        value: 0.0\n", "        value: 0.9\n"), "card-differs"),
+    "more rows reviewed on the card": (readme("    rows: 6\n    even", "    rows: 600\n    even"), "card-differs"),
+    "a key of its own on the card": (readme("  demo: false", "  verified: true\n  demo: false"), "card-differs"),
+    "a tag taken off the card": (readme("- synthetic\n", ""), "card-differs"),
+    "a price taken off the card": (readme("    usd: 0.016518", "    usd: 0.0"), "card-differs"),
+    "the card's model": (readme("    model: kind-1", "    model: kind-9"), "card-differs"),
+    "a section inside a hidden element": (
+        around("licence", "<div hidden>", "</div>\n\nCC0-1.0 for everyone."),
+        "section-hidden",
+    ),
     "a section inside an open comment": (around("licence", "<!--", "-->"), "section-hidden"),
     "a section inside code": (around("licence", "```text", "```"), "section-hidden"),
     "a section inside folded details": (around("judge", "<details>", "</details>"), "section-hidden"),
-    "a section inside an element opened in a sentence": (around("judge", 'Read <span style="display:none"> this.', "</span>"), "section-hidden"),
+    "a section inside an element opened in a sentence": (
+        around("judge", 'Read <span style="display:none"> this.', "</span>"),
+        "section-hidden",
+    ),
     "a style that hides": (around("cost", "<style>h2 {display: none}</style>"), "section-hidden"),
     "a script": (around("cost", "<script>document.title = 1</script>"), "section-hidden"),
     "a second copy above": (second, "section-twice"),
     "a second copy below": (second_below, "section-twice"),
     "a section of a made-up kind": (made_up, "section-unknown"),
-    "a section without its end": (lambda liar: liar.readme("<!-- bezoar:end cost -->", ""), "section-open"),
+    "a section without its end": (readme("<!-- bezoar:end cost -->", ""), "section-open"),
     "a section left out": (lambda liar: liar.readme(section(liar, "cost"), ""), "section-differs"),
     "a secret beside the rows": (file(".env"), "file-unknown"),
     "weights beside the rows": (file("weights.pkl"), "file-unknown"),
@@ -289,68 +319,98 @@ BY_HAND: dict[str, tuple[Callable[[Liar], object], str]] = {
     "a link to a folder": (linked_folder, "file-link"),
     "the pipeline replaced": (pipeline("seed: 42", "seed: 43"), "pipeline-changed"),
     "people's verdicts turned": (answers_turned, "review-changed"),
-    "a comment put into an answer": (lambda liar: liar.parquet("review.parquet", lambda a: a.update(comment="Very good.")), "review-changed"),
-    "reasons of dropped rows": (lambda liar: liar.parquet("dropped.parquet", drop_other), "drops-differ"),
-    "steps of dropped rows": (lambda liar: liar.parquet("dropped.parquet", lambda row: row.update(step="judge-accept")), "drops-differ"),
-    "ids of dropped rows": (lambda liar: liar.parquet("dropped.parquet", other_columns), "drops-differ"),
-    "the lock's cost": (lambda liar: liar.lock(put("cost", to=0.0)), "cost-differs"),
-    "the lock's models": (lambda liar: liar.lock(put("models", 0, "model", to="kind-9")), "models-differ"),
-    "a word in the report": (lambda liar: liar.text(liar.dataset / "contamination.jsonl", "the moon", "the sun"), "file-changed"),
+    "a comment put into an answer": (
+        parquet("review.parquet", lambda a: a.update(comment="Very good.")),
+        "review-changed",
+    ),
+    "reasons of dropped rows": (parquet("dropped.parquet", drop_other), "drops-differ"),
+    "steps of dropped rows": (parquet("dropped.parquet", lambda row: row.update(step="judge-accept")), "drops-differ"),
+    "ids of dropped rows": (parquet("dropped.parquet", other_columns), "drops-differ"),
+    "the lock's cost": (alone(put("cost", to=0.0)), "cost-differs"),
+    "the lock's models": (alone(put("models", 0, "model", to="kind-9")), "models-differ"),
+    "a word in the report": (
+        lambda liar: liar.text(liar.dataset / "contamination.jsonl", "the moon", "the sun"),
+        "file-changed",
+    ),
 }  # fmt: skip
 
 ANEW: dict[str, tuple[Callable[[Liar], object], str]] = {
     "rows renamed models": (rows_anew(renamed), "models-differ"),
-    "a model renamed": (lambda liar: liar.anew(every(put("models", 0, "model", to="best-9"), put("usage", 1, "model", to="best-9"))), "models-differ"),
-    "a model bound to no step": (lambda liar: liar.anew(put("models", 0, "steps", to=[])), "models-differ"),
-    "a model bound to another step": (lambda liar: liar.anew(put("models", 0, "steps", to=["judge-accept"])), "models-differ"),
-    "a model left out": (lambda liar: liar.anew(lambda lock: lock["models"].pop(0)), "models-differ"),
-    "a fallback that never answered": (lambda liar: liar.anew(lambda lock: lock["models"].append({**lock["models"][0], "model": "free-1", "fallback": True})), "models-differ"),
-    "all rated best": (lambda liar: liar.anew(put("judges", 0, "ratings", to={"5": 22})), "verdicts-differ"),
-    "more accepted": (lambda liar: liar.anew(every(put("judges", 0, "accepted", to=22), put("judges", 0, "rejected", to=0))), "verdicts-differ"),
-    "the judge left out": (lambda liar: liar.anew(no_judge), "verdicts-differ"),
-    "verdicts more alike": (lambda liar: liar.anew(put("judges", 0, "alike", "commonest_reason", to=22)), "verdicts-differ"),
-    "rows without a verdict": (lambda liar: liar.anew(put("judges", 0, "unjudged", to={"unreadable": 3})), "verdicts-differ"),
+    "a model renamed": (
+        anew(put("models", 0, "model", to="best-9"), put("usage", 1, "model", to="best-9")),
+        "models-differ",
+    ),
+    "a model bound to no step": (anew(put("models", 0, "steps", to=[])), "models-differ"),
+    "a model bound to another step": (anew(put("models", 0, "steps", to=["judge-accept"])), "models-differ"),
+    "a model left out": (anew(lambda lock: lock["models"].pop(0)), "models-differ"),
+    "a fallback that never answered": (
+        anew(lambda lock: lock["models"].append({**lock["models"][0], "model": "free-1", "fallback": True})),
+        "models-differ",
+    ),
+    "all rated best": (anew(put("judges", 0, "ratings", to={"5": 22})), "verdicts-differ"),
+    "more accepted": (anew(put("judges", 0, "accepted", to=22), put("judges", 0, "rejected", to=0)), "verdicts-differ"),
+    "the judge left out": (anew(no_judge), "verdicts-differ"),
+    "verdicts more alike": (anew(put("judges", 0, "alike", "commonest_reason", to=22)), "verdicts-differ"),
+    "rows without a verdict": (anew(put("judges", 0, "unjudged", to={"unreadable": 3})), "verdicts-differ"),
     "rows' verdicts turned": (rows_anew(accept_all), "verdicts-differ"),
     "rows' ratings raised": (rows_anew(best), "verdicts-differ"),
     "rows' reasons made one": (rows_anew(one_reason), "verdicts-differ"),
-    "review tripled": (lambda liar: liar.anew(triple_review), "review-differs"),
-    "review of more people": (lambda liar: liar.anew(put("review", "people", to=9)), "review-differs"),
-    "nothing corrected": (lambda liar: liar.anew(put("review", "corrected", to=0)), "review-differs"),
-    "drafts hidden": (lambda liar: liar.anew(put("review", "drafts", to=4)), "review-differs"),
-    "no review": (lambda liar: liar.anew(put("review", to=None)), "review-differs"),
-    "rows that people accepted": (rows_anew(people_accept, put("review", "status", to={"Accept": 6})), "review-differs"),
+    "review tripled": (anew(triple_review), "review-differs"),
+    "review of more people": (anew(put("review", "people", to=9)), "review-differs"),
+    "nothing corrected": (anew(put("review", "corrected", to=0)), "review-differs"),
+    "drafts hidden": (anew(put("review", "drafts", to=4)), "review-differs"),
+    "no review": (anew(put("review", to=None)), "review-differs"),
+    "rows that people accepted": (
+        rows_anew(people_accept, put("review", "status", to={"Accept": 6})),
+        "review-differs",
+    ),
     "a verdict over people's": (rows_anew(against_people), "review-differs"),
     "rows that nobody reviewed": (rows_anew(nobody), "review-differs"),
     "answers turned": (lambda liar: (answers_turned(liar), liar.anew()), "review-differs"),
-    "kappa": (lambda liar: liar.anew(kappa), "agreement-differs"),
-    "kappa left out": (lambda liar: liar.anew(put("judging", "people", "agreement", to=[])), "agreement-differs"),
-    "people who agree more": (lambda liar: liar.anew(put("review", "between_people", to=None)), "agreement-differs"),
-    "more good rows": (lambda liar: liar.anew(put("judging", "people", "calibration", 0, "good", to=6)), "agreement-differs"),
-    "no contamination": (lambda liar: liar.anew(clean), "contamination-differs"),
-    "contamination not checked": (lambda liar: liar.anew(put("contamination", to=None)), "contamination-differs"),
+    "kappa": (anew(kappa), "agreement-differs"),
+    "kappa left out": (anew(put("judging", "people", "agreement", to=[])), "agreement-differs"),
+    "people who agree more": (anew(put("review", "between_people", to=None)), "agreement-differs"),
+    "more good rows": (anew(put("judging", "people", "calibration", 0, "good", to=6)), "agreement-differs"),
+    "no contamination": (anew(clean), "contamination-differs"),
+    "contamination not checked": (anew(put("contamination", to=None)), "contamination-differs"),
     "the report removed": (report_gone, "contamination-differs"),
     "the report shortened": (report_short, "contamination-differs"),
-    "fewer rows searched": (lambda liar: liar.anew(put("contamination", "steps", 0, "rows", to=9)), "contamination-differs"),
-    "not every row searched": (lambda liar: liar.anew(put("contamination", "steps", 0, "every_row", to=False)), "contamination-differs"),
-    "an evaluation set without finds": (lambda liar: liar.anew(put("contamination", "steps", 0, "sets", 0, "rows_found", to=0)), "contamination-differs"),
+    "fewer rows searched": (anew(put("contamination", "steps", 0, "rows", to=9)), "contamination-differs"),
+    "not every row searched": (anew(put("contamination", "steps", 0, "every_row", to=False)), "contamination-differs"),
+    "an evaluation set without finds": (
+        anew(put("contamination", "steps", 0, "sets", 0, "rows_found", to=0)),
+        "contamination-differs",
+    ),
     "rows' notes taken out": (rows_anew(no_notes), "counts-differ"),
-    "nothing kept on appeal": (lambda liar: liar.anew(put("steps", 1, "noted", to={})), "counts-differ"),
-    "another reason for drops": (lambda liar: liar.anew(put("steps", 1, "dropped", to={"too_short": 2})), "drops-differ"),
-    "another reason for drops, in the dropped rows": (lambda liar: (liar.parquet("dropped.parquet", drop_other_wholly), liar.anew()), "drops-differ"),
-    "nothing dropped": (lambda liar: liar.anew(every(put("steps", 1, "dropped", to={}), put("steps", 1, "rows_in", to=22), put("counts", "dropped", to=0))), "counts-differ"),
-    "more rows of sources": (lambda liar: liar.anew(put("counts", "source", to=24_000)), "counts-differ"),
-    "a limit that was none": (lambda liar: liar.anew(put("pipeline", "limit", to=10)), "counts-differ"),
+    "nothing kept on appeal": (anew(put("steps", 1, "noted", to={})), "counts-differ"),
+    "another reason for drops": (anew(put("steps", 1, "dropped", to={"too_short": 2})), "drops-differ"),
+    "another reason for drops, in the dropped rows": (
+        lambda liar: (liar.parquet("dropped.parquet", drop_other_wholly), liar.anew()),
+        "drops-differ",
+    ),
+    "nothing dropped": (
+        anew(put("steps", 1, "dropped", to={}), put("steps", 1, "rows_in", to=22), put("counts", "dropped", to=0)),
+        "counts-differ",
+    ),
+    "more rows of sources": (anew(put("counts", "source", to=24_000)), "counts-differ"),
+    "a limit that was none": (anew(put("pipeline", "limit", to=10)), "counts-differ"),
     "rows taken away": (fewer_rows, "sources-differ"),
-    "a source's rows": (lambda liar: liar.anew(put("sources", 0, "rows", to=4_000)), "sources-differ"),
-    "a source renamed": (lambda liar: liar.anew(put("sources", 0, "name", to="wikipedia")), "sources-differ"),
+    "a source's rows": (anew(put("sources", 0, "rows", to=4_000)), "sources-differ"),
+    "a source renamed": (anew(put("sources", 0, "name", to="wikipedia")), "sources-differ"),
     "a source renamed in rows too": (rows_anew(other_source, put("sources", 0, "name", to="wikipedia")), "ids-differ"),
-    "a source's revision": (lambda liar: liar.anew(put("sources", 0, "revision", to="0" * 40)), "ids-differ"),
-    "a source's licence": (lambda liar: liar.anew(put("sources", 0, "licence", to="CC0-1.0")), "pipeline-differs"),
-    "free of cost": (lambda liar: liar.anew(every(put("cost", to=0.0), put("usage", 0, "cost", to=0.0), put("usage", 1, "cost", to=0.0))), "cost-differs"),
-    "cost that does not add up": (lambda liar: liar.anew(put("cost", to=0.001)), "cost-differs"),
-    "one token each": (lambda liar: liar.anew(every(put("usage", 0, "prompt_tokens", to=1), put("usage", 0, "completion_tokens", to=1))), "cost-differs"),
-    "fewer answers": (lambda liar: liar.anew(put("usage", 0, "answers", to=1)), "usage-differs"),
-    "no answers": (lambda liar: liar.anew(every(put("usage", to=[]), put("cost", to=0.0))), "usage-differs"),
+    "a source's revision": (anew(put("sources", 0, "revision", to="0" * 40)), "ids-differ"),
+    "a source's licence": (anew(put("sources", 0, "licence", to="CC0-1.0")), "pipeline-differs"),
+    "free of cost": (
+        anew(put("cost", to=0.0), put("usage", 0, "cost", to=0.0), put("usage", 1, "cost", to=0.0)),
+        "cost-differs",
+    ),
+    "cost that does not add up": (anew(put("cost", to=0.001)), "cost-differs"),
+    "one token each": (
+        anew(put("usage", 0, "prompt_tokens", to=1), put("usage", 0, "completion_tokens", to=1)),
+        "cost-differs",
+    ),
+    "fewer answers": (anew(put("usage", 0, "answers", to=1)), "usage-differs"),
+    "no answers": (anew(put("usage", to=[]), put("cost", to=0.0)), "usage-differs"),
     "rows with answers of their own": (rows_anew(an_answer_more), "usage-differs"),
     "ids of all rows": (rows_anew(other_ids), "ids-differ"),
     "the id of one row": (rows_anew(one_other_id), "ids-differ"),
@@ -359,19 +419,25 @@ ANEW: dict[str, tuple[Callable[[Liar], object], str]] = {
     "no lineage": (rows_anew(no_lineage), "lineage-differs"),
     "rows reordered": (reorder, "rows-moved"),
     "splits swapped": (swap_splits, "splits-differ"),
-    "a split called otherwise": (lambda liar: liar.anew(put("data", 1, "split", to="test")), "splits-differ"),
-    "another seed": (lambda liar: liar.anew(put("pipeline", "seed", to=7)), "splits-differ"),
-    "another seed in the pipeline too": (lambda liar: (pipeline("seed: 42", "seed: 7")(liar), liar.anew(put("pipeline", "seed", to=7))), "splits-differ"),
-    "another share held out": (lambda liar: liar.anew(put("pipeline", "splits", to={"validation": 0.5})), "splits-differ"),
-    "the pipeline's name": (lambda liar: liar.anew(put("pipeline", "name", to="famous")), "pipeline-differs"),
-    "the pipeline's description": (lambda liar: liar.anew(put("pipeline", "description", to="By experts.")), "pipeline-differs"),
+    "a split called otherwise": (anew(put("data", 1, "split", to="test")), "splits-differ"),
+    "another seed": (anew(put("pipeline", "seed", to=7)), "splits-differ"),
+    "another seed in the pipeline too": (
+        lambda liar: (pipeline("seed: 42", "seed: 7")(liar), liar.anew(put("pipeline", "seed", to=7))),
+        "splits-differ",
+    ),
+    "another share held out": (anew(put("pipeline", "splits", to={"validation": 0.5})), "splits-differ"),
+    "the pipeline's name": (anew(put("pipeline", "name", to="famous")), "pipeline-differs"),
+    "the pipeline's description": (anew(put("pipeline", "description", to="By experts.")), "pipeline-differs"),
     "another pipeline": (pipeline("- use: decontaminate", "- use: near_duplicates", anew=True), "pipeline-differs"),
-    "the pipeline's source under another licence": (pipeline("licence: CC-BY-4.0", "licence: CC0-1.0", anew=True), "pipeline-differs"),
-    "a step left out": (lambda liar: liar.anew(lambda lock: lock["steps"].pop(3)), "steps-differ"),
+    "the pipeline's source under another licence": (
+        pipeline("licence: CC-BY-4.0", "licence: CC0-1.0", anew=True),
+        "pipeline-differs",
+    ),
+    "a step left out": (anew(lambda lock: lock["steps"].pop(3)), "steps-differ"),
     "demo rows": (rows_anew(demo), "demo-hidden"),
-    "a demo of no demo": (lambda liar: liar.anew(put("demo", to=True)), "demo-hidden"),
-    "values": (lambda liar: liar.anew(put("values", to={})), "values-differ"),
-    "a column's type": (lambda liar: liar.anew(put("columns", "judge_rating", to="string")), "columns-differ"),
+    "a demo of no demo": (anew(put("demo", to=True)), "demo-hidden"),
+    "values": (anew(put("values", to={})), "values-differ"),
+    "a column's type": (anew(put("columns", "judge_rating", to="string")), "columns-differ"),
 }  # fmt: skip
 
 
@@ -397,18 +463,18 @@ ONLY_A_SIGNATURE: dict[str, Callable[[Liar], object]] = {
         lambda row: row["lineage"].update(models={"orca-explain": "best-9", "judge-accept": "strict-2"}),
         every(put("models", 0, "model", to="best-9"), put("usage", 1, "model", to="best-9")),
     )(liar),
-    "terms of a model's outputs": lambda liar: liar.anew(put("models", 0, "output_licence", "id", to="CC0-1.0")),
-    "tokens, cost and prices together": lambda liar: liar.anew(
+    "terms of a model's outputs": anew(put("models", 0, "output_licence", "id", to="CC0-1.0")),
+    "tokens, cost and prices together": anew(
         lambda lock: lock.update(cost=0.0, usage=[{**one, "cost": 0.0, "prices": []} for one in lock["usage"]])
     ),
-    "sampling": lambda liar: liar.anew(put("models", 0, "sampling", to={"temperature": 0.0})),
-    "software": lambda liar: liar.anew(put("software", "distilabel", to="9.9.9")),
+    "sampling": anew(put("models", 0, "sampling", to={"temperature": 0.0})),
+    "software": anew(put("software", "distilabel", to="9.9.9")),
     "a source's licence in lock and pipeline": lambda liar: (
         pipeline("licence: CC-BY-4.0", "licence: CC0-1.0")(liar),
         liar.anew(put("sources", 0, "licence", to="CC0-1.0")),
     ),
     "a word of every row": rows_anew(lambda row: row.update(targets=row["targets"] + " Indeed.")),
-    "prose": lambda liar: liar.readme("Words of a person.", "In the public domain; kappa 0.99."),
+    "prose": readme("Words of a person.", "In the public domain; kappa 0.99."),
 }
 
 

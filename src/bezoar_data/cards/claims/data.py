@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,10 @@ ALWAYS = ("README.md", "croissant.json", "lock.json")
 _OF_THE_HUB = (".gitattributes",)
 _SEARCHED, _MOST_SEARCHED = 100_000, 1_000_000
 """So many places of a source are gone through beyond the number of its rows, and so many at most besides."""
+
+
+_BY_THEMSELVES = ("union", "join")
+"""Steps that come in where several meet in one."""
 
 
 def belonging(folder: Path, seen: Evidence) -> Iterator[Problem]:
@@ -160,9 +165,8 @@ def pipeline(seen: Evidence) -> Iterator[Problem]:
 
 
 def _steps(seen: Evidence, written: list[dict[str, Any]]) -> Iterator[Problem]:
-    uses, told = [str(step.get("use")) for step in written], [step.use for step in seen.lock.steps]
-    if sorted(uses) != sorted(told):
-        differing = sorted({*uses} ^ {*told}) or ["how often each is used"]
+    uses, told = (Counter(str(step.get("use")) for step in written), Counter(step.use for step in seen.lock.steps))
+    if differing := sorted({*(uses - told), *(name for name in told - uses if name not in _BY_THEMSELVES)}):
         message = f"the lock names other steps than the pipeline: {', '.join(differing)}"
         yield Problem("pipeline-differs", message, seen.lock_place)
         return
