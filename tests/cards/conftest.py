@@ -15,6 +15,7 @@ from bezoar_data.runs.record import as_json
 from bezoar_data.runs.row import Lineage, Row, seed_id
 from bezoar_data.runs.spool import Spool
 from support.cards import lock_of
+from support.lies import make
 from support.orca_rows import orca_row
 
 ORCA_COLUMNS = (
@@ -44,6 +45,12 @@ class Build:
     @property
     def hash(self) -> str:
         return lock_of(self.lock).hash
+
+
+@pytest.fixture(scope="session")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with everything that a card can lie about. Copy it before you change it."""
+    return make(tmp_path_factory.mktemp("honest"))
 
 
 @pytest.fixture

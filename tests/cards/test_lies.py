@@ -11,12 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.cards.check import check_dataset, checked
-from support.lies import Liar, copied, make
-
-
-@pytest.fixture(scope="session")
-def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("lies"))
+from bezoar_data.cards.export.export import export_rows
+from bezoar_data.cards.hub.gate import refusals
+from bezoar_data.cards.licences.lineage import commercial_use
+from bezoar_data.cards.truth import truth_of
+from bezoar_data.config.errors import ProblemsError
+from bezoar_data.training.data.datasets import find_cards
+from bezoar_data.training.policy import enforce_policy
+from bezoar_data.training.stages.registry import load_recipe
+from support.lies import Liar, copied
+from training.conftest import HEAD
 
 
 def test_the_truth_passes_also_when_it_is_rendered_anew(honest: Path, tmp_path: Path) -> None:
@@ -492,3 +496,36 @@ def test_the_closing_line_says_what_was_proved_and_what_was_not_at_hand(honest: 
     said = str(checked(liar.dataset))
     assert "not at hand, so not held against: dropped.parquet" in said
     assert "prose" in said
+
+
+ON_THE_CARD = [name for name, (_, code) in BY_HAND.items() if code == "card-differs"]
+
+
+@pytest.mark.parametrize("lie", ON_THE_CARD)
+def test_train_publish_and_export_refuse_a_card_edited_by_hand_and_name_the_lie(
+    honest: Path, tmp_path: Path, lie: str
+) -> None:
+    liar = copied(honest, tmp_path)
+    BY_HAND[lie][0](liar)
+    told = {p.message for p in check_dataset(liar.dataset)}
+
+    stages = [{"use": "sft", "card": str(liar.dataset / "README.md")}]
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps({**HEAD, "policy": {"demo": True}, "stages": stages}))
+    with pytest.raises(ProblemsError) as trained:
+        loaded = load_recipe(recipe)
+        enforce_policy(loaded, find_cards(loaded, tmp_path, truth_of).values(), commercial_use)
+    with pytest.raises(ProblemsError) as exported:
+        export_rows(liar.run, "jsonl", tmp_path / "out")
+    for problems in (trained.value.problems, refusals(liar.dataset), exported.value.problems):
+        assert told & {p.message for p in problems}
+
+
+def test_what_a_card_says_by_hand_counts_for_nothing_where_failed_checks_are_let_through(
+    honest: Path, tmp_path: Path
+) -> None:
+    liar = copied(honest, tmp_path)
+    liar.readme("    result: unknown\n    commercial: unknown", '    result: CC0-1.0\n    commercial: "yes"')
+    codes = [p.code for p in refusals(liar.dataset, allowed=("failed-checks", "personal-data", "review"))]
+    assert codes == ["refused-unknown-licence"]
+    assert truth_of(liar.dataset).own["licence"]["commercial"] == "unknown"

@@ -162,10 +162,8 @@ class Liar:
         facts = RowFacts(lock)
         for file in lock.data:
             list(facts.read(self.dataset / file.path, file.path, file.split))
-        previous = (self.dataset / "README.md").read_text("utf-8")
-        for name, text in card_renderer(self.run / "card.md")(
-            lock, facts.first[1] if facts.first else None, previous
-        ).items():
+        example = facts.first[1] if facts.first else None
+        for name, text in card_renderer(self.run / "card.md")(lock, example, None).items():
             (self.dataset / name).write_text(text, "utf-8")
 
     @staticmethod

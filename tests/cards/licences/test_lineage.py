@@ -209,3 +209,83 @@ def test_every_known_licence_is_spelled_as_spdx_spells_it_and_names_known_ones()
     named += [s.licence for s in table.sources.values()]
     named += [terms for s in table.sources.values() for terms in s.made_with]
     assert set(named) <= set(table.licences)
+
+
+LOOSENED: dict[str, tuple[Lock, dict[str, Any], str, str]] = {
+    # name: (lock, the card's `bezoar: terms:`, commercial use, both statements)
+    "commerce with CC BY-NC": (
+        sources("CC-BY-NC-4.0"), {"CC-BY-NC-4.0": {"commercial": "yes"}}, "no",
+        "the card says of CC-BY-NC-4.0 commercial: 'yes'; known is commercial: 'no'",
+    ),
+    "the same by another of its names": (
+        sources("CC-BY-NC-4.0"), {"cc-by-nc-4.0": {"commercial": "yes"}}, "no", "known is commercial: 'no'",
+    ),
+    "commerce under OpenAI's terms": (
+        lock(source("MIT"), model(OPENAI)), {"LicenseRef-OpenAI-terms": {"commercial": "yes"}}, "unknown",
+        "commercial: 'yes'; known is commercial: 'unknown'",
+    ),
+    "OpenAI's terms without their limit": (
+        lock(source("MIT"), model(OPENAI)), {"LicenseRef-OpenAI-terms": {"limit": ""}}, "unknown",
+        "known is limit: 'forbid",
+    ),
+    "weights that forbid commerce": (
+        lock(source("MIT"), model({"id": "CC-BY-NC-4.0",
+        "commercial": "yes"})), {"CC-BY-NC-4.0": {"commercial": "yes"}},
+        "no", "known is commercial: 'no'",
+    ),
+    "no attribution": (
+        sources("CC-BY-4.0"), {"CC-BY-4.0": {"attribution": False}}, "unknown",
+        "attribution: false; known is attribution: true",
+    ),
+    "share-alike under anything": (
+        sources("CC-BY-SA-4.0"), {"CC-BY-SA-4.0": {"share_alike": ["MIT"]}}, "unknown",
+        "share_alike: [MIT]; known is share_alike: [CC-BY-SA-4.0, GPL-3.0-only]",
+    ),
+    "changes after all": (
+        sources("CC-BY-ND-4.0"), {"CC-BY-ND-4.0": {"changes": True}}, "unknown",
+        "known is changes: false",
+    ),
+    "no notice": (sources("MIT"), {"MIT": {"duties": False}}, "unknown", "duties: false; known is duties: true"),
+    "joined after all": (
+        sources("Apache-2.0"), {"Apache-2.0": {"apart": []}}, "unknown",
+        "known is apart: [GPL-2.0-only]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOSENED)
+def test_a_card_cannot_loosen_what_is_known_and_both_statements_are_named(name: str) -> None:
+    data, own, commercial, says = LOOSENED[name]
+    found = licence_of(data, None, own)
+    assert (found.result, found.commercial) == ("unknown", commercial)
+    assert any(says in conflict for conflict in found.conflicts), found.conflicts
+
+
+@pytest.mark.parametrize(
+    ("own", "commercial"),
+    [
+        ({"MIT": {"commercial": "no"}}, "no"),
+        ({"MIT": {"commercial": "unknown"}}, "unknown"),
+        ({"MIT": {"url": "https://example.org/mit"}}, "yes"),
+        ({"CC-BY-NC-4.0": {"commercial": "yes"}}, "yes"),  # which does not hold here
+    ],
+)
+def test_a_card_may_ask_for_more(own: dict[str, Any], commercial: str) -> None:
+    found = licence_of(sources("MIT"), None, own)
+    assert (found.result, found.commercial, found.conflicts) == ("MIT", commercial, ())
+
+
+def test_a_models_file_cannot_loosen_the_terms_that_a_models_name_is_known_for() -> None:
+    found = licence_of(lock(source("MIT"), model({"id": "CC0-1.0", "commercial": "yes"}, "gpt-4-0613")), None)
+    assert (found.result, found.commercial) == ("unknown", "unknown")
+    said = next(reason for reason in found.reasons if "gpt-4-0613" in reason)
+    assert "stated as CC0-1.0 (commercial use: yes)" in said
+    assert "known to be under LicenseRef-OpenAI-terms (commercial use: unknown)" in said
+
+
+def test_a_models_file_cannot_loosen_terms_that_it_names() -> None:
+    found = licence_of(lock(source("MIT"), model({**OPENAI, "commercial": "yes"})), None)
+    assert found.commercial == "unknown"
+    assert any(
+        "commercial use of them: unknown, as is known of LicenseRef-OpenAI-terms, though" in r for r in found.reasons
+    )

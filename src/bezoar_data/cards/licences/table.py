@@ -63,7 +63,8 @@ class LicenceTable:
         for name, values in own.items():
             stated = LicenceTerms.model_validate(values)
             # By whatever name the card calls it: `cc-by-nc-4.0` is CC-BY-NC-4.0.
-            known_as = self.aliases.get(name.lower(), name)
+            ways = self.alternatives(name)
+            known_as = next(iter(ways[0])) if len(ways) == 1 and len(ways[0]) == 1 else name
             known = self.licences.get(known_as)
             added[known_as] = stated if known is None else _stricter(known, stated)
             if known is not None and (looser := list(_looser(known, stated))):
