@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def test_the_truth_passes_also_when_it_is_rendered_anew(honest: Path, tmp_path: 
     liar.anew()
     found = checked(liar.dataset)
     assert [(p.code, p.message) for p in found.problems] == []
-    assert found.absent == ()
+    assert found.absent == ("journal",)
 
 
 Json = dict[str, Any]
@@ -469,7 +470,9 @@ ONLY_A_SIGNATURE: dict[str, Callable[[Liar], object]] = {
     )(liar),
     "terms of a model's outputs": anew(put("models", 0, "output_licence", "id", to="CC0-1.0")),
     "tokens, cost and prices together": anew(
-        lambda lock: lock.update(cost=0.0, usage=[{**one, "cost": 0.0, "prices": []} for one in lock["usage"]])
+        lambda lock: lock.update(
+            cost=0.0, usage=[{**one, "prompt_tokens": 1, "cost": 0.0, "prices": []} for one in lock["usage"]]
+        )
     ),
     "sampling": anew(put("models", 0, "sampling", to={"temperature": 0.0})),
     "software": anew(put("software", "distilabel", to="9.9.9")),
@@ -477,7 +480,9 @@ ONLY_A_SIGNATURE: dict[str, Callable[[Liar], object]] = {
         pipeline("licence: CC-BY-4.0", "licence: CC0-1.0")(liar),
         liar.anew(put("sources", 0, "licence", to="CC0-1.0")),
     ),
-    "a word of every row": rows_anew(lambda row: row.update(targets=row["targets"] + " Indeed.")),
+    "a word of rows that nobody reviewed": rows_anew(
+        lambda row: row["review_people"] or row.update(targets=row["targets"] + " Indeed.")
+    ),
     "prose": readme("Words of a person.", "In the public domain; kappa 0.99."),
 }
 
@@ -494,8 +499,33 @@ def test_the_closing_line_says_what_was_proved_and_what_was_not_at_hand(honest: 
     liar = copied(honest, tmp_path)
     (liar.run / "dropped.parquet").unlink()
     said = str(checked(liar.dataset))
-    assert "not at hand, so not held against: dropped.parquet" in said
+    assert "not at hand, so not held against: dropped.parquet, journal" in said
     assert "prose" in said
+
+
+@pytest.mark.parametrize(
+    ("lie", "code"),
+    [("a model renamed in lock and rows", "models-differ"), ("tokens, cost and prices together", "usage-differs")],
+)
+def test_the_journal_refutes_what_nothing_else_does_where_it_is_at_hand(
+    honest: Path, tmp_path: Path, lie: str, code: str
+) -> None:
+    shutil.copy(honest.parent / "journal.sqlite", tmp_path)
+    liar = copied(honest, tmp_path)
+    assert checked(liar.dataset).problems == checked(liar.dataset).absent == ()
+    ONLY_A_SIGNATURE[lie](liar)
+    assert code in {p.code for p in check_dataset(liar.dataset)}
+
+
+def test_a_pulled_dataset_passes_and_its_pipeline_beside_the_card_is_held_against_the_lock(
+    honest: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(honest / "dataset", tmp_path / "dataset")
+    shutil.copy(honest / "pipeline.yaml", tmp_path / "dataset")
+    found = checked(tmp_path / "dataset")
+    assert (found.problems, found.absent) == ((), ("dropped.parquet", "review.parquet", "journal"))
+    (tmp_path / "dataset" / "pipeline.yaml").write_text("name: other")
+    assert [p.code for p in check_dataset(tmp_path / "dataset")] == ["pipeline-changed"]
 
 
 ON_THE_CARD = [name for name, (_, code) in BY_HAND.items() if code == "card-differs"]

@@ -50,9 +50,12 @@ def checked(folder: Path) -> CheckedCard:
     lock = Lock.read(folder / "lock.json")
     seen = Evidence(folder, lock, load_card(folder / "README.md"))
     problems = [problem for claim in CLAIMS for problem in claim.check(seen)]
-    at_hand = {"pipeline.yaml": seen.pipeline, "dropped.parquet": seen.dropped, "review.parquet": seen.answers}
-    wanted = [name for name in at_hand if name != "review.parquet" or lock.review is not None]
-    absent = tuple(name for name in wanted if at_hand[name] is None)
+    at_hand = {
+        "pipeline.yaml": seen.pipeline, "dropped.parquet": seen.dropped, "review.parquet": seen.answers,
+        "journal": seen.journal,
+    }  # fmt: skip
+    wanted = {claim.needs for claim in CLAIMS} - ({"review.parquet"} if lock.review is None else set())
+    absent = tuple(name for name, found in at_hand.items() if name in wanted and found is None)
     return CheckedCard((*seen.problems, *_of_version(problems, lock)), _PROVED, absent)
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.cards.claims.rows import DroppedFacts, RowFacts
+from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.hashing import sha256_of
+from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import DataFile, Lock
 from bezoar_data.runs.reviewed import read_answers
 
@@ -41,7 +43,7 @@ class Evidence:
     @cached_property
     def dropped(self) -> DroppedFacts | None:
         """None where the rows that were dropped are not at hand, or cannot be read."""
-        path = self._beside("dropped.parquet")
+        path = self.beside("dropped.parquet")
         if path is None:
             return None
         try:
@@ -55,7 +57,7 @@ class Evidence:
     @cached_property
     def answers(self) -> list[dict[str, Any]] | None:
         """What people answered in review; None where that is not at hand."""
-        path = self._beside("review.parquet")
+        path = self.beside("review.parquet")
         if path is None:
             return None
         try:
@@ -69,9 +71,21 @@ class Evidence:
     def pipeline(self) -> Path | None:
         """The pipeline as it was run: beside the dataset's folder, or in it."""
         name = RunFolder(self.folder).pipeline.name
-        return self.folder / name if (self.folder / name).is_file() else self._beside(name)
+        return self.folder / name if (self.folder / name).is_file() else self.beside(name)
 
-    def _beside(self, name: str) -> Path | None:
+    @cached_property
+    def journal(self) -> Path | None:
+        """The journal of the run, as far as it noted where that is; None where it is not at hand."""
+        if self.beside("made_from.json") is None:
+            return None
+        try:
+            path = Ingredients.of_run(RunFolder(self.folder.resolve().parent)).journal
+        except (InputError, KeyError, ValueError, TypeError, AttributeError):
+            return None
+        return path if path is not None and path.is_file() else None
+
+    def beside(self, name: str) -> Path | None:
+        """A file of the run's folder; None where there is none."""
         # Only of a run's folder is what lies there surely the dataset's.
         path = self.folder.resolve().parent / name
         return path if self.folder.resolve().name == "dataset" and path.is_file() else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bezoar_data.cards.claims import card, counts, data, people
+from bezoar_data.cards.claims import answers, card, counts, data, people
 from bezoar_data.cards.claims.evidence import Evidence
 from bezoar_data.config.problems import Problem
 
@@ -35,6 +35,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("these are its sources", "each row's lineage", counts.sources),
     Claim("these models answered", "each row's lineage", counts.models),
     Claim("this is what it cost", "answers that rows name; tokens times price", counts.cost),
+    Claim(
+        "these answers, and what they took", "the journal's answers to the rows' keys", answers.journalled, "journal"
+    ),
     Claim("it is a demo, or none", "each row's lineage", counts.demo),
     Claim("this is what judges said", "the rows' verdicts, ratings and scores", counts.verdicts),
     Claim("this is what people said", "the rows' columns, and people's answers", people.review, "review.parquet"),
