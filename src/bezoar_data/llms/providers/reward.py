@@ -187,7 +187,10 @@ def _licence(folder: Path, record: StageRecord) -> OutputLicence:
     data = [f"{one.data.card} (lock {one.data.lock[:16]})" for one in record.stages if one.data is not None]
     made = any(one.data is not None and one.data.demo for one in record.stages) or "make" in record.base
     note = f"A reward model, trained on {', '.join(dict.fromkeys(data))}."
-    commercial = known.get("commercial")
+    # A README can be edited: what the record says of the data it was trained on cannot be allowed there.
+    said = [one.data.licence.get("commercial") for one in record.stages if one.data is not None]
+    commercial = next((verdict for verdict in ("no", "unknown") if verdict in (*said, known.get("commercial"))), None)
+    commercial = commercial or known.get("commercial")
     return OutputLicence(
         id=str(known.get("result") or "unknown"),
         commercial=commercial if commercial in ("yes", "no") else "unknown",
