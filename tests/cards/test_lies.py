@@ -12,11 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from bezoar_data.cards.check import check_dataset, checked
+from bezoar_data.cards.claims.evidence import Evidence
+from bezoar_data.cards.claims.table import CLAIMS
 from bezoar_data.cards.export.export import export_rows
 from bezoar_data.cards.hub.gate import refusals
 from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.errors import ProblemsError
+from bezoar_data.config.files.card import load_card, parse_card
+from bezoar_data.config.files.card_text import front_text
+from bezoar_data.runs.lock import Lock
 from bezoar_data.training.data.datasets import find_cards
 from bezoar_data.training.policy import enforce_policy
 from bezoar_data.training.stages.registry import load_recipe
@@ -293,7 +298,9 @@ BY_HAND: dict[str, tuple[Callable[[Liar], object], str]] = {
     "a source's licence on the card": (readme("    licence: CC-BY-4.0", "    licence: CC0-1.0"), "card-differs"),
     "the judge's kappa on the card": (readme("        value: 0.0\n", "        value: 0.9\n"), "card-differs"),
     "more rows reviewed on the card": (readme("    rows: 6\n    even", "    rows: 600\n    even"), "card-differs"),
-    "a key of its own on the card": (readme("  demo: false", "  verified: true\n  demo: false"), "card-differs"),
+    "a key of its own on the card": (readme("  demo: false", "  verified: true\n  demo: false"), "unknown-key"),
+    "terms that are none": (readme("  demo: false", "  terms: [yes]\n  demo: false"), "wrong-type"),
+    "answers that are none": (readme("  demo: false", "  answers: given\n  demo: false"), "card-differs"),
     "a tag taken off the card": (readme("- synthetic\n", ""), "card-differs"),
     "a price taken off the card": (readme("    usd: 0.016518", "    usd: 0.0"), "card-differs"),
     "the card's model": (readme("    model: kind-1", "    model: kind-9"), "card-differs"),
@@ -352,6 +359,11 @@ ANEW: dict[str, tuple[Callable[[Liar], object], str]] = {
         anew(lambda lock: lock["models"].append({**lock["models"][0], "model": "free-1", "fallback": True})),
         "models-differ",
     ),
+    "a model that is no rules": (anew(put("models", 1, "provider", to="checks")), "models-differ"),
+    "rules that are a model": (anew(put("models", 1, "rules", to=True)), "models-differ"),
+    "a placeholder that is no demo": (anew(put("models", 0, "provider", to="placeholder")), "models-differ"),
+    "a judge that is a panel": (anew(put("judges", 0, "kind", to="panel")), "verdicts-differ"),
+    "a judge of another step": (anew(put("judges", 0, "step", to="nowhere")), "verdicts-differ"),
     "all rated best": (anew(put("judges", 0, "ratings", to={"5": 22})), "verdicts-differ"),
     "more accepted": (anew(put("judges", 0, "accepted", to=22), put("judges", 0, "rejected", to=0)), "verdicts-differ"),
     "the judge left out": (anew(no_judge), "verdicts-differ"),
@@ -461,6 +473,24 @@ def _refuted(honest: Path, tmp_path: Path, plant: Callable[[Liar], object], code
     plant(liar)
     problems = check_dataset(liar.dataset)
     assert code in {p.code for p in problems}, [(p.code, p.message) for p in problems]
+
+
+VALUES = [None, 1, [], "text", {}, [{}], {"value": []}]
+
+
+@pytest.mark.parametrize(
+    "key", ["licence", "answers", "review", "judge", "models", "demo", "lock", "counts", "terms", "views"]
+)
+def test_a_key_of_any_shape_is_a_problem_and_no_crash(honest: Path, key: str) -> None:
+    dataset = honest / "dataset"
+    card, lock = load_card(dataset / "README.md"), Lock.read(dataset / "lock.json")
+    seen = Evidence(dataset, lock, card)
+    for value in VALUES:
+        front = {**card.front, "bezoar": {**card.bezoar, key: value}}
+        seen.card = parse_card(front_text(front) + "\n" + card.body, card.file)
+        seen.__dict__.pop("malformed", None)
+        found = [problem for claim in CLAIMS for problem in claim.check(seen)]
+        assert found or (not value and key in ("answers", "terms", "views")), value
 
 
 ONLY_A_SIGNATURE: dict[str, Callable[[Liar], object]] = {

@@ -15,7 +15,8 @@ from typing import Any
 from bezoar_data._version import __version__
 from bezoar_data.cards.front_matter import GENERATED, build_front
 from bezoar_data.cards.licences.lineage import licence_of
-from bezoar_data.config.files.card import Card, load_card
+from bezoar_data.config.errors import raise_errors
+from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.lock import Lock
 
@@ -35,6 +36,7 @@ class Truth:
 def truth_of(dataset: Path) -> Truth:
     """Raises `InputError` where there is no dataset, or a card that cannot be read."""
     lock, card = Lock.read(dataset / "lock.json"), load_card(dataset / "README.md")
+    raise_errors(check_front(card, tuple(lock.columns)))
     return Truth(expected_front(card, lock)["bezoar"], tuple(differences(card, lock)))
 
 
@@ -54,7 +56,7 @@ def persons_keys(card: Card) -> dict[str, Any]:
 
 
 def differences(card: Card, lock: Lock) -> Iterator[Problem]:
-    """Where a card's front matter is not what follows from the lock."""
+    """Where a card's front matter, which can be read, is not what follows from the lock."""
     expected = expected_front(card, lock)
     same_version = lock.software.get("bezoar-data") == __version__
     hint = f"bezoar-data {lock.software.get('bezoar-data')} rendered this card, and this is {__version__}"

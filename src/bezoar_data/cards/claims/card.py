@@ -14,8 +14,8 @@ from bezoar_data.cards.claims.evidence import Evidence
 from bezoar_data.cards.merge import MARKER, split_body
 from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.registry import SECTIONS
-from bezoar_data.cards.truth import differences, persons_keys
-from bezoar_data.config.files.card import Card, check_front
+from bezoar_data.cards.truth import differences, expected_front, persons_keys
+from bezoar_data.config.files.card import Card
 from bezoar_data.config.problems import Place, Problem
 
 _VOID = frozenset(
@@ -48,12 +48,15 @@ def build(seen: Evidence) -> Iterator[Problem]:
 
 
 def front(seen: Evidence) -> Iterator[Problem]:
-    yield from check_front(seen.card, tuple(seen.lock.columns))
-    yield from differences(seen.card, seen.lock)
+    yield from seen.malformed
+    if not seen.is_malformed:
+        yield from differences(seen.card, seen.lock)
 
 
 def sections(seen: Evidence) -> Iterator[Problem]:
     """Every section is what the lock gives."""
+    if seen.is_malformed:
+        return  # what follows from such a front matter is not known
     card, first = seen.card, seen.rows.first
     context = CardContext.of(seen.lock, first[1] if first else None, card, persons_keys(card))
     found = split_body(card.body).sections
@@ -138,9 +141,11 @@ class _Elements(HTMLParser):
 
 
 def croissant_file(seen: Evidence) -> Iterator[Problem]:
+    if seen.is_malformed:
+        return
     file = seen.folder / croissant.FILE
     try:
-        same = file.read_text("utf-8") == croissant.croissant_text(seen.lock, seen.card.front)
+        same = file.read_text("utf-8") == croissant.croissant_text(seen.lock, expected_front(seen.card, seen.lock))
     except FileNotFoundError:
         yield Problem("croissant-differs", "there is no such file", Place(str(file)))
         return

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from bezoar_data.cards.claims.evidence import Evidence
 from bezoar_data.cards.claims.rows import ATTRIBUTES, Verdicts, grouped
+from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.llms.providers.base import builtin_class
+from bezoar_data.measures.agreement import agreement
 from bezoar_data.runs.lock import AcceptCounts, AlikeVerdicts, AttributeScores, ComparisonCounts, Lock
 
 _JUDGES = ("judge.accept", "judge.panel", "judge.attributes", "judge.compare")
@@ -94,6 +97,7 @@ def models(seen: Evidence) -> Iterator[Problem]:
         elif not any(step in one.steps for one in of_name):
             message = f"rows were answered by {model} at the step {step}, and the lock does not say so (row {row})"
             yield Problem("models-differ", message, place)
+    yield from _kinds(seen)
     answered = {model for _, model in rows.models}
     asked = {use.model for use in lock.usage}
     for one in lock.models:
@@ -105,6 +109,21 @@ def models(seen: Evidence) -> Iterator[Problem]:
         if not any(one.model == use.model and step in one.steps for one in lock.models):
             message = f"the lock counts answers of {use.model} at the step {step}, and names no such model there"
             yield Problem("models-differ", message, place)
+
+
+def _kinds(seen: Evidence) -> Iterator[Problem]:
+    """Whether rules answered, or a model that only shows the flow, is said by the kind of provider."""
+    for one in seen.lock.models:
+        try:
+            kind = builtin_class(one.provider)  # of another package no code is run for a file that came from elsewhere
+        except InputError:
+            continue
+        if kind is None:
+            continue
+        for what, told, is_so in (("rules", one.rules, kind.rules), ("a demo", one.demo, kind.demo)):
+            if told != is_so:
+                message = f"the lock says that {one.model} is {'' if told else 'not '}{what}; its provider "
+                yield Problem("models-differ", f"{message}'{one.provider}' says otherwise", seen.lock_place)
 
 
 def cost(seen: Evidence) -> Iterator[Problem]:
@@ -174,6 +193,7 @@ def verdicts(seen: Evidence) -> Iterator[Problem]:
                 message = f"judge {judge.name}: the lock says mean scores {dict(one.means)}; the rows say {means}"
                 yield Problem("verdicts-differ", message, place)
         yield from _as_many(one, judge, lock, place)
+    yield from _between_judges(seen)
 
 
 def _compared(
@@ -210,6 +230,19 @@ def _alike(told: AlikeVerdicts, judge: Verdicts, seen: Evidence, *, exact: bool)
         yield Problem("verdicts-differ", message, seen.lock_place)
 
 
+def _between_judges(seen: Evidence) -> Iterator[Problem]:
+    """How far judges agree with each other, counted anew."""
+    for told in seen.lock.judging.agreement:
+        pairs = seen.rows.pairs[told.columns]
+        labels = list(pairs.elements())
+        found = agreement([x for x, _ in labels], [y for _, y in labels], resamples=1) if labels else None
+        there = (found.table, round(found.kappa.value or 0.0, 3)) if found else ((), 0.0)
+        if (told.table, round(told.kappa.value or 0.0, 3)) != there and not (found is None and told.rows == 0):
+            message = f"the lock says that {' and '.join(told.columns)} agree with kappa {told.kappa.value}"
+            message += f" on {told.rows} rows; the rows say {there[1]} on {len(labels)}"
+            yield Problem("verdicts-differ", message, seen.lock_place)
+
+
 def _as_many(
     one: AcceptCounts | AttributeScores | ComparisonCounts, judge: Verdicts, lock: Lock, place: Place
 ) -> Iterator[Problem]:
@@ -217,7 +250,12 @@ def _as_many(
     given = one.rows if isinstance(one, AttributeScores) else (
         one.accepted + one.rejected if isinstance(one, AcceptCounts) else one.a + one.b + one.tie + one.inconsistent
     )  # fmt: skip
+    if all(step.id != judge.step for step in lock.steps):
+        yield Problem("verdicts-differ", f"judge {judge.name} is of the step {judge.step}, which is not there", place)
     for step in lock.steps:
+        if step.id == judge.step and isinstance(one, AcceptCounts) and (one.kind == "panel") != (step.role is None):
+            message = f"judge {judge.name}: the lock calls it '{one.kind}', which its step is not"
+            yield Problem("verdicts-differ", message, place)
         if step.id == judge.step and given > step.rows_out:
             message = f"judge {judge.name}: {given} verdicts, and {step.rows_out} rows left its step"
             yield Problem("verdicts-differ", message, place)

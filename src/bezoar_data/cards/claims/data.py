@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.cards.claims.evidence import Evidence, some
+from bezoar_data.cards.sections.context import told_answers
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.yaml.document import parse_yaml
@@ -50,7 +51,7 @@ def files(seen: Evidence) -> Iterator[Problem]:
         if not path.is_file() or sha256_of(path) != report.sha256:
             message = "the report on contamination is not the one that the lock names"
             yield Problem("file-changed", message, Place(str(path)))
-    if answers := seen.card.bezoar.get("answers"):
+    if answers := told_answers(seen.card.bezoar):
         yield from check_published(seen.folder, answers)
     elif (seen.folder / FOLDER).exists():
         message = "answers stand beside the rows, and the card says of none"

@@ -10,7 +10,7 @@ from typing import Any
 
 from bezoar_data.cards.claims.rows import DroppedFacts, RowFacts
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.card import Card
+from bezoar_data.config.files.card import Card, check_front
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.hashing import sha256_of
@@ -39,6 +39,15 @@ class Evidence:
     @property
     def lock_place(self) -> Place:
         return Place(str(self.folder / "lock.json"))
+
+    @cached_property
+    def malformed(self) -> list[Problem]:
+        """What is wrong with the front matter in itself."""
+        return check_front(self.card, tuple(self.lock.columns))
+
+    @property
+    def is_malformed(self) -> bool:
+        return any(problem.level == "error" for problem in self.malformed)
 
     @cached_property
     def dropped(self) -> DroppedFacts | None:

@@ -88,6 +88,8 @@ class RowFacts:
     """By judge its labels: of what, and which."""
     sums: dict[Verdicts, Counter[str]] = field(default_factory=dict)
     reasons: dict[Verdicts, Counter[int]] = field(default_factory=dict)
+    pairs: dict[tuple[str, str], Counter[tuple[str, str]]] = field(default_factory=dict)
+    """The labels of two judges, by the columns that the lock compares."""
     seeds: dict[str, tuple[str, int | None]] = field(default_factory=dict)
     """The ids of source rows that any row comes from, with the names of the sources, and the row's number among those
     that were read where it is known."""
@@ -102,6 +104,8 @@ class RowFacts:
     def __post_init__(self) -> None:
         for judge in judges_of_lock(self.lock):
             self.said[judge], self.sums[judge], self.reasons[judge] = Counter(), Counter(), Counter()
+
+        self.pairs = {told.columns: Counter() for told in self.lock.judging.agreement}
 
     @property
     def rows(self) -> int:
@@ -149,8 +153,7 @@ class RowFacts:
         if self.first is None or place < self.first[0]:
             self.first = (place, row)
         self._see_lineage(lineage, identity, split)
-        for judge in self.said:
-            self._see_verdict(judge, row)
+        self._see_verdicts(row)
         if row.get("review_people"):
             self.people.append(PeopleSaid(identity, lineage.seed_ids, lineage.source, _about_people(row, self.said)))
 
@@ -187,6 +190,13 @@ class RowFacts:
             if lineage.id in ids:
                 return True
         return any(made_id(lineage.parent_ids, step, k) == lineage.id for step in steps for k in reversed(order[1:]))
+
+    def _see_verdicts(self, row: Mapping[str, Any]) -> None:
+        for judge in self.said:
+            self._see_verdict(judge, row)
+        for (one, other), pairs in self.pairs.items():
+            if (x := row.get(one)) is not None and (y := row.get(other)) is not None:
+                pairs[as_label(x), as_label(y)] += 1
 
     def _see_verdict(self, judge: Verdicts, row: Mapping[str, Any]) -> None:
         said = self.said[judge]

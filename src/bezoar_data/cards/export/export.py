@@ -20,7 +20,8 @@ from bezoar_data.cards.export.held import CannotHold, held
 from bezoar_data.cards.export.targets import targets, written_together
 from bezoar_data.cards.export.views import ChosenView, choose_view, read_card
 from bezoar_data.cards.truth import differences
-from bezoar_data.config.errors import InputError, PolicyRefused
+from bezoar_data.config.errors import InputError, PolicyRefused, raise_errors
+from bezoar_data.config.files.card import check_front
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
 from bezoar_data.runs.accepted import accepted_rows
@@ -111,9 +112,10 @@ class _Source:
         return cls(folder, home.name, rows, read_card(folder), _read_lock(folder))
 
     def refuse_lies(self) -> None:
-        """Raises `PolicyRefused`."""
+        """Raises `PolicyRefused`, and `InputError` for a card that cannot be read."""
         if self.lock is None or self.card is None:
             return
+        raise_errors(check_front(self.card, tuple(self.lock.columns)))
         problems = list(differences(self.card, self.lock))
         if changed := self.lock.changed_files(self.path):
             problems.append(Problem("data-differs", f"not the rows of its lock: {changed[0]}", Place(str(self.path))))

@@ -188,11 +188,10 @@ def _licence(folder: Path, record: StageRecord) -> OutputLicence:
     made = any(one.data is not None and one.data.demo for one in record.stages) or "make" in record.base
     note = f"A reward model, trained on {', '.join(dict.fromkeys(data))}."
     # A README can be edited: what the record says of the data it was trained on cannot be allowed there.
-    said = [one.data.licence.get("commercial") for one in record.stages if one.data is not None]
-    commercial = next((verdict for verdict in ("no", "unknown") if verdict in (*said, known.get("commercial"))), None)
-    commercial = commercial or known.get("commercial")
+    of_data = (one.data.licence.get("commercial") for one in record.stages if one.data is not None)
+    said = [known.get("commercial"), *of_data]
     return OutputLicence(
         id=str(known.get("result") or "unknown"),
-        commercial=commercial if commercial in ("yes", "no") else "unknown",
+        commercial="no" if "no" in said else "yes" if all(one == "yes" for one in said) else "unknown",
         note=f"{note} It is a demo: it knows nothing worth knowing." if made else note,
     )
