@@ -475,7 +475,7 @@ def _refuted(honest: Path, tmp_path: Path, plant: Callable[[Liar], object], code
     assert code in {p.code for p in problems}, [(p.code, p.message) for p in problems]
 
 
-VALUES = [None, 1, [], "text", {}, [{}], {"value": []}]
+VALUES = [None, 1, "text", [{}], {"value": []}]
 
 
 @pytest.mark.parametrize(
