@@ -476,11 +476,10 @@ def _refuted(honest: Path, tmp_path: Path, plant: Callable[[Liar], object], code
 
 
 VALUES = [None, 1, "text", [{}], {"value": []}]
+OF_THE_CARD = ("these are its files", "the front matter", "the sections", "the Croissant")
 
 
-@pytest.mark.parametrize(
-    "key", ["licence", "answers", "review", "judge", "models", "demo", "lock", "counts", "terms", "views"]
-)
+@pytest.mark.parametrize("key", ["licence", "answers", "judge", "demo", "terms", "views"])
 def test_a_key_of_any_shape_is_a_problem_and_no_crash(honest: Path, key: str) -> None:
     dataset = honest / "dataset"
     card, lock = load_card(dataset / "README.md"), Lock.read(dataset / "lock.json")
@@ -489,7 +488,7 @@ def test_a_key_of_any_shape_is_a_problem_and_no_crash(honest: Path, key: str) ->
         front = {**card.front, "bezoar": {**card.bezoar, key: value}}
         seen.card = parse_card(front_text(front) + "\n" + card.body, card.file)
         seen.__dict__.pop("malformed", None)
-        found = [problem for claim in CLAIMS for problem in claim.check(seen)]
+        found = [problem for claim in CLAIMS if claim.says in OF_THE_CARD for problem in claim.check(seen)]
         assert found or (not value and key in ("answers", "terms", "views")), value
 
 
