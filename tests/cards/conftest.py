@@ -15,6 +15,7 @@ from bezoar_data.runs.record import as_json
 from bezoar_data.runs.row import Lineage, Row, seed_id
 from bezoar_data.runs.spool import Spool
 from support.cards import lock_of
+from support.lies import make
 from support.orca_rows import orca_row
 
 ORCA_COLUMNS = (
@@ -46,6 +47,12 @@ class Build:
         return lock_of(self.lock).hash
 
 
+@pytest.fixture(scope="session")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with everything that a card can lie about. Copy it before you change it."""
+    return make(tmp_path_factory.mktemp("honest"))
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., Build]:
     """Write rows through the spool as real Parquet files and give the lock that tells of them."""
@@ -66,7 +73,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
         kept = len(rows)
         accepted = sum(row.get("judge_status") == "Accept" for row in rows)
         lock = {
-            "format": 4,
+            "format": 5,
             "pipeline": {
                 "name": "orca",
                 "version": 1,

@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bezoar_data.cards.render import card_renderer
 from bezoar_data.cards.sample_lock import SAMPLE
+from bezoar_data.runs.dataset import describe_file
+from bezoar_data.runs.lock import Lock
 from support.command import Outcome
 from support.projects import Project
 
@@ -237,6 +240,16 @@ def test_columns_are_read_by_their_names_or_by_those_that_are_given(tmp_path: Pa
     assert (done.code, "--prompt COLUMN --response COLUMN" in done.err, "card init" in done.err) == (2, True, True)
 
 
+def with_lock(dataset: Path, lock: Lock) -> None:
+    """Put the lock beside the rows, and the card that follows from it."""
+    files = [describe_file(dataset, file, file.name.partition("-")[0]) for file in sorted((dataset / "data").iterdir())]
+    columns = {field.name: str(field.type) for field in pq.read_schema(dataset / files[0].path)}
+    lock = replace(lock, data=tuple(files), columns=columns)
+    (dataset / "lock.json").write_text(json.dumps(lock.as_json()))
+    for name, text in card_renderer(dataset / "README.md")(lock, None, None).items():
+        (dataset / name).write_text(text)
+
+
 def test_the_lock_says_what_is_demo_and_which_judges_a_panel_heard(tmp_path: Path):
     panel = [{**row, "panel_status": "Reject", "panel_rating": 1, "panel_reason": "why"} for row in TWO]
     project = run(tmp_path, ASKED, panel)
@@ -244,10 +257,21 @@ def test_the_lock_says_what_is_demo_and_which_judges_a_panel_heard(tmp_path: Pat
     assert project.bezoar("export", "runs/t", "--format", "alpaca").code == 2
     heard = replace(SAMPLE.steps[0], id="p", use="judge.panel", settings={"judges": ["judge", "other"]})
     counts = replace(SAMPLE.judges[0], name="panel", step="p", kind="panel")
-    lock.write_text(json.dumps(replace(SAMPLE, steps=(heard,), judges=(counts,), demo=True).as_json()))
+    with_lock(lock.parent, replace(SAMPLE, steps=(heard,), judges=(counts,), demo=True))
     rows, found = taken(project)
     assert (rows, found["accepted"], found["demo"]) == ("", 'panel_status == "Accept"', True)
+    card = (lock.parent / "README.md").read_text()
+    (lock.parent / "README.md").write_text(card.replace("  demo: true", "  demo: false"))
+    refused = project.bezoar("export", "runs/t", "--format", "alpaca")
+    assert (refused.code, "'bezoar: demo' is not what follows from the lock" in refused.err) == (4, True)
+    (lock.parent / "README.md").write_text(card)
+    rest = next((lock.parent / "data").glob("validation*"))
+    before = rest.read_bytes()
+    pq.write_table(pq.read_table(rest).slice(1), rest)
+    refused = project.bezoar("export", "runs/t", "--format", "alpaca")
+    assert (refused.code, "not the rows of its lock" in refused.err) == (4, True)
     lock.write_text("{}")
+    rest.write_bytes(before)
     assert taken(project, "--all")[1]["demo"] is False, "a lock of another version hides no row"
 
 

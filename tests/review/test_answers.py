@@ -112,6 +112,7 @@ def test_kappa_is_the_one_worked_by_hand():
 def test_the_gate_asks_for_rows_and_for_agreement():
     asking = replace(SAMPLE.pipeline, review=ReviewGate(rows=8, kappa=0.6))
     reviewed = HumanReview(
+        answers_sha256="0",
         rows=9, even=9, people=1, answers=9, discarded=0, drafts=0, status={}, preference={}, divided=0, corrected=0,
         between_people=None,
     )  # fmt: skip

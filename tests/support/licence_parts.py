@@ -28,6 +28,7 @@ def model(terms: dict[str, Any], name: str = "the-model", step: str = "explain")
 def lock(*parts: LockedSource | LockedModel, corrected: int = 0) -> Lock:
     sources = tuple(part for part in parts if isinstance(part, LockedSource))
     review = HumanReview(
+        answers_sha256="0",
         rows=9, even=9, people=1, answers=9, discarded=0, drafts=0, status={}, preference={}, divided=0,
         corrected=corrected, between_people=None,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.cards.truth import truth_of
 from bezoar_data.runs.stage_record import StageRecord
 from support.shipped import OFFLINE
 
@@ -96,7 +97,9 @@ def prepared(path: Path, runs: Path, out: Path, *, keep: tuple[str, ...] = ()) -
     from bezoar_data.training.train import prepare
 
     commercial = {"apache-2.0": "yes"}
-    return prepare(path, runs=runs, out=out, commercial=lambda name: commercial.get(name, "no"), keep=keep)
+    return prepare(
+        path, runs=runs, out=out, commercial=lambda name: commercial.get(name, "no"), truth_of=truth_of, keep=keep
+    )
 
 
 def trained(path: Path, runs: Path, out: Path) -> list[StageRecord]:

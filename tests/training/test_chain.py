@@ -228,12 +228,13 @@ def test_killed_in_the_second_stage_the_same_command_ends_with_the_same_weights(
 
 
 def test_no_parent_and_child_stand_on_both_sides(recipe: Recipe, runs: Path, tmp_path: Path):
+    from bezoar_data.cards.truth import truth_of
     from bezoar_data.training.data.datasets import find_cards, read_rows, seeds_on_both_sides
 
     loaded = prepared(
         recipe([{"use": "sft", "card": card("evol-instruct"), "split": {"validation": 0.3}}]), runs, tmp_path
     ).recipe
-    rows = read_rows(loaded, find_cards(loaded, runs)[0])
+    rows = read_rows(loaded, find_cards(loaded, runs, truth_of)[0])
     assert len(rows.held_out) >= 3
     assert any(row["parent_ids"] for row in rows.held_out)
     assert list(seeds_on_both_sides(rows)) == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bezoar_data.cards.licences.lineage import commercial_use
+from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place
 from bezoar_data.training.data.datasets import StageCard, find_cards
@@ -86,7 +87,7 @@ def test_a_policy_that_asks_nothing_takes_anything_but_demo_data(recipe: Recipe)
 def test_a_dataset_that_is_not_built_is_told_with_the_command_that_builds_it(recipe: Recipe, tmp_path: Path):
     loaded = load_recipe(recipe([{"use": "sft", "card": card("lamini")}]))
     with pytest.raises(InputError) as error:
-        find_cards(loaded, tmp_path / "runs")
+        find_cards(loaded, tmp_path / "runs", truth_of)
     (problem,) = error.value.problems
     assert problem.code == "no-dataset"
     assert "bezoar-data run" in problem.hint
@@ -102,4 +103,4 @@ def test_a_dataset_changed_by_hand_is_refused(recipe: Recipe, runs: Path, tmp_pa
     file.write_bytes(file.read_bytes() + b" ")
     loaded = load_recipe(recipe([{"use": "sft", "card": card("lamini")}]))
     with pytest.raises(InputError, match="not those of its lock"):
-        find_cards(loaded, tmp_path / "runs")
+        find_cards(loaded, tmp_path / "runs", truth_of)

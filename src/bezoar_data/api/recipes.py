@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.cards.model_card.card import model_card
+from bezoar_data.cards.truth import truth_of
 from bezoar_data.reports.training_plan import plan_as_json, rows_as_json
 from bezoar_data.training.progress import Progress
 
@@ -55,6 +56,7 @@ class Recipe:
             runs=self.runs,
             out=self.out,
             commercial=commercial_use,
+            truth_of=truth_of,
             keep=self.keep,
             instead=self.instead,
         )
@@ -66,7 +68,14 @@ class Recipe:
         from bezoar_data.training.train import missing_libraries, read_recipe
 
         if missing := missing_libraries():
-            read = read_recipe(self.path, runs=self.runs, out=self.out, commercial=commercial_use, instead=self.instead)
+            read = read_recipe(
+                self.path,
+                runs=self.runs,
+                out=self.out,
+                commercial=commercial_use,
+                truth_of=truth_of,
+                instead=self.instead,
+            )
             return rows_as_json(read, missing)
         return plan_as_json(self.tried(self.prepare(), elsewhere=True))
 

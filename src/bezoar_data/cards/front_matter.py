@@ -14,6 +14,7 @@ from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.hub_keys import KEYS, hub_keys, stated_names
 from bezoar_data.cards.licences.lineage import Licence
 from bezoar_data.cards.sections.carbon import grams
+from bezoar_data.cards.sections.context import told_answers
 from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.runs.lock import DataFile, Lock, LockedSource
 from bezoar_data.runs.record import as_json
@@ -132,8 +133,8 @@ def _bezoar(own: Mapping[str, Any], lock: Lock, licence: Licence) -> dict[str, A
         made["fields"] = own["fields"]
     if own.get("terms"):
         made["terms"] = own["terms"]
-    if own.get("answers"):
-        made["answers"] = own["answers"]
+    if answers := told_answers(own):
+        made["answers"] = dict(answers)
     made["sources"] = [
         {key: getattr(source, key) for key in ("name", "revision", "sha256", "url", "licence", "rows", "kept")}
         for source in lock.sources

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from bezoar_data.api.rebuilding import rebuild
-from bezoar_data.cards.check import check_dataset
+from bezoar_data.cards.check import checked
 from bezoar_data.cards.merge import split_body
 from bezoar_data.cards.new_card import card_place, new_card
 from bezoar_data.cli.options import AsJson, PipelineFile
@@ -83,11 +83,11 @@ def check(
 
     Example: bezoar-data card check pulled/orca --rebuild
     """
-    problems = check_dataset(_dataset(run))
-    if any(problem.level == "error" for problem in problems):
-        raise PolicyRefused(problems)
-    value: dict[str, Any] = {"ok": True, "problems": []}
-    text = "every claim of the card holds: files, rows, counts, verdicts, licence, sections, Croissant"
+    found = checked(_dataset(run))
+    if any(problem.level == "error" for problem in found.problems):
+        raise PolicyRefused(found.problems)
+    value: dict[str, Any] = {"ok": True, "problems": [], "proved": found.proved, "not_at_hand": found.absent}
+    text = f"every claim of the card that can be proved holds. {found!s}"
     if rebuilt:
         with TemporaryDirectory(prefix="bezoar-rebuild-") as scratch:
             made = rebuild(run, Path(scratch).resolve(), trust_code=trust_code)

@@ -123,4 +123,5 @@ def pull(
         value = {"ok": True, "folder": str(pulled.folder), "commit": pulled.commit, "lock": pulled.lock}
         typer.echo(json.dumps({**value, "rows": pulled.rows}))
     else:
-        typer.echo(f"{pulled.folder}: {pulled.rows:,} rows of build {pulled.lock}, every claim of the card holds")
+        what = f"{pulled.rows:,} rows of build {pulled.lock}"
+        typer.echo(f"{pulled.folder}: {what}, every claim of its card that can be proved holds")

@@ -42,7 +42,7 @@ from bezoar_data.runs.lock import Lock, ModelUsage, RenderCard
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.run_record import RunRecord
-from bezoar_data.runs.spool import Spool
+from bezoar_data.runs.spool import Spool, Took
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +176,15 @@ def _usage(compiled: Compiled, spool: Spool) -> tuple[ModelUsage, ...]:
         return spool.usage(compiled.journal)
     with closing(RecordedAnswers(compiled.checked.answers)) as recorded:
 
-        def took(key: str) -> Iterator[tuple[str, int | None, int | None, float | None, str]]:
+        def took(key: str) -> Iterator[Took]:
             for entry in recorded.entries(key):
                 if entry.error is None or entry.completion_tokens is not None:
                     extra = json.dumps(dict(entry.extra), default=str)
-                    yield entry.model, entry.prompt_tokens, entry.completion_tokens, entry.cost, extra
+                    tokens, prices = (
+                        (entry.prompt_tokens, entry.completion_tokens),
+                        (entry.price_input, entry.price_output),
+                    )
+                    yield entry.model, *tokens, entry.cost, extra, *prices
 
         return spool.usage(compiled.journal, took)
 

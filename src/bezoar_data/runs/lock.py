@@ -118,7 +118,8 @@ class RowCounts:
 class ModelUsage:
     """What the distinct answers behind the rows took, by step and model. Cost is None where no price was known.
 
-    `sent_without` names what was wanted of some requests and not sent, as the endpoint does not take it.
+    `sent_without` names what was wanted of some requests and not sent, as the endpoint does not take it. `prices` are
+    those at which they were paid, US dollars for a million prompt and completion tokens.
     """
 
     step: str
@@ -128,6 +129,7 @@ class ModelUsage:
     completion_tokens: int
     cost: float | None
     sent_without: tuple[str, ...] = ()
+    prices: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,8 +364,10 @@ class Contamination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanReview:
-    """What people said in review. `even` of the rows were drawn evenly from all; on `divided` people were."""
+    """What people said in review. `even` of the rows were drawn evenly from all; on `divided` people were.
+    `answers_sha256` is the hash of what stands in `review.parquet`."""
 
+    answers_sha256: str
     rows: int
     even: int
     people: int
@@ -394,7 +398,7 @@ class DataFile:
 class Lock(Record):
     """A finished dataset's lock."""
 
-    FORMAT: ClassVar[int] = 4
+    FORMAT: ClassVar[int] = 5
     KIND: ClassVar[str] = "lock"
     IF_MISSING: ClassVar[str] = "name a run's folder (runs/orca), or its dataset folder"
     IF_OLDER: ClassVar[str] = (

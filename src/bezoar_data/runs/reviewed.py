@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.runs.row import digest
+
 REVIEW_COLUMNS = (
     "review_status",
     "review_preference",
@@ -63,12 +65,21 @@ def read_answers(path: Path) -> list[dict[str, Any]]:
     return answers
 
 
+def answers_hash(answers: Sequence[Mapping[str, Any]]) -> str:
+    """The hash of all answers, whatever order and file they stand in."""
+    return digest("answers", *sorted((dict(a) for a in answers), key=_place), length=64)
+
+
+def _place(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(answer[name]) for name in ("id", "dataset", "annotator", "response"))
+
+
 def write_answers(path: Path, answers: Sequence[Mapping[str, Any]]) -> bool:
     """Write them, in one order; whether anything changed."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    ordered = sorted((dict(a) for a in answers), key=lambda a: (a["id"], a["dataset"], a["annotator"], a["response"]))
+    ordered = sorted((dict(a) for a in answers), key=_place)
     if path.exists() and read_answers(path) == ordered:
         return False
     schema = pa.schema(

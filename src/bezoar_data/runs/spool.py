@@ -32,9 +32,15 @@ CREATE TABLE rows (place TEXT, branch INTEGER, sort BLOB, columns BLOB, lineage 
                    PRIMARY KEY (place, sort, branch)) WITHOUT ROWID;
 CREATE TABLE dropped (sort BLOB, rank INTEGER, columns BLOB, lineage TEXT, PRIMARY KEY (sort, rank)) WITHOUT ROWID;
 CREATE TABLE used (key BLOB PRIMARY KEY, step TEXT) WITHOUT ROWID;
-CREATE TABLE recorded (key BLOB, model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, extra TEXT);
+CREATE TABLE recorded (key BLOB, model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, extra TEXT,
+                       price_input REAL, price_output REAL);
 CREATE INDEX recorded_key ON recorded (key);
 """
+
+
+Took = tuple[str, int | None, int | None, float | None, str, float | None, float | None]
+"""What a recorded answer took: model, prompt tokens, completion tokens, cost, extra values as JSON, and the price of a
+million tokens of either kind."""
 
 
 class _ExactSum:
@@ -76,6 +82,10 @@ def _encoded(row: Row) -> bytes:
 def _decoded(columns: bytes) -> Columns:
     found: Columns = marshal.loads(columns)  # noqa: S302 - this process's own scratch file
     return found
+
+
+def _prices(lists: str | None) -> tuple[tuple[float, float], ...]:
+    return tuple(sorted((float(prompt), float(completion)) for prompt, completion in orjson.loads(f"[{lists or ''}]")))
 
 
 class Spool:
@@ -155,10 +165,10 @@ class Spool:
     def usage(
         self,
         journal: Path,
-        recorded: Callable[[str], Iterable[tuple[str, int | None, int | None, float | None, str]]] | None = None,
+        recorded: Callable[[str], Iterable[Took]] | None = None,
     ) -> tuple[ModelUsage, ...]:
         """What the distinct answers used by this run's rows took over their lifetime: the journal's, and of a key that
-        it has no answer to the recorded ones (model, prompt tokens, completion tokens, cost, extra values as JSON)."""
+        it has no answer to the recorded ones (see `Took`)."""
         self.flush()
         if not journal.exists():
             return ()
@@ -172,23 +182,29 @@ class Spool:
                         AND (a.error IS NULL OR a.completion_tokens IS NOT NULL))"""
                 ).fetchall()
                 took = ((key, *one) for (key,) in elsewhere for one in recorded(key.hex()))
-                self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?, ?)", took)
+                self._db.executemany("INSERT INTO recorded VALUES (?, ?, ?, ?, ?, ?, ?, ?)", took)
             query = """
                 WITH took AS (
-                    SELECT used.step, a.model, a.key, a.prompt_tokens, a.completion_tokens, a.cost, a.extra
+                    SELECT used.step, a.model, a.key, a.prompt_tokens, a.completion_tokens, a.cost, a.extra,
+                           a.price_input, a.price_output
                     FROM used JOIN journal.answers AS a ON a.key = used.key
                     WHERE a.error IS NULL OR a.completion_tokens IS NOT NULL
                     UNION ALL
-                    SELECT used.step, r.model, r.key, r.prompt_tokens, r.completion_tokens, r.cost, r.extra
+                    SELECT used.step, r.model, r.key, r.prompt_tokens, r.completion_tokens, r.cost, r.extra,
+                           r.price_input, r.price_output
                     FROM used JOIN recorded AS r ON r.key = used.key
                 )
                 SELECT step, model, count(DISTINCT key), coalesce(sum(prompt_tokens), 0),
                        coalesce(sum(completion_tokens), 0), CASE WHEN count(cost) = count(*) THEN exact_sum(cost) END,
                        group_concat(DISTINCT CASE WHEN instr(extra, '"sent_without"')
-                                    THEN json_extract(extra, '$.sent_without') END)
+                                    THEN json_extract(extra, '$.sent_without') END),
+                       group_concat(DISTINCT '[' || price_input || ',' || price_output || ']')
                 FROM took GROUP BY step, model ORDER BY step, model"""
             found = self._db.execute(query)
-            return tuple(replace(ModelUsage(*figures), sent_without=_names(lists)) for *figures, lists in found)
+            return tuple(
+                replace(ModelUsage(*figures), sent_without=_names(lists), prices=_prices(prices))
+                for *figures, lists, prices in found
+            )
         finally:
             self._db.execute("DELETE FROM recorded")
             self._db.execute("DETACH DATABASE journal")

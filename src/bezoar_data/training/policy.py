@@ -20,7 +20,8 @@ class Commercial(Protocol):
 
 
 def enforce_policy(recipe: LoadedRecipe, cards: Iterable[StageCard], commercial: Commercial) -> None:
-    """Raise `PolicyRefused` with every reason at once why the recipe's policy forbids its cards or its base."""
+    """Raise `PolicyRefused` with every reason at once why the recipe's policy forbids its cards or its base. No policy
+    allows a card that says otherwise than its lock."""
     problems = [*_base(recipe, commercial)]
     for card in cards:
         problems += _card(recipe, card, commercial)
@@ -46,6 +47,7 @@ def _base(recipe: LoadedRecipe, commercial: Commercial) -> Iterator[Problem]:
 def _card(recipe: LoadedRecipe, card: StageCard, commercial: Commercial) -> Iterator[Problem]:
     policy, own = recipe.file.policy, card.own
     data = f"the data of {relative_to_cwd(card.folder)}"
+    yield from card.lies
     if own.get("demo", True) and not policy.demo:
         hint = "make it with real models of real rows; 'demo: true' in the policy allows it, for trying a recipe out"
         yield Problem("refused-demo", f"{data} is demo data, of demo seeds or demo models", card.place, hint)

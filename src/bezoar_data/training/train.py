@@ -18,7 +18,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.runs.stage_record import StageRecord
 from bezoar_data.training.bases import base_key, check_base, commit_of, is_folder, source
 from bezoar_data.training.chain import Describe, run_chain
-from bezoar_data.training.data.datasets import StageCard, find_cards, read_rows, seeds_on_both_sides
+from bezoar_data.training.data.datasets import StageCard, TruthOf, find_cards, read_rows, seeds_on_both_sides
 from bezoar_data.training.data.examples import StageRows, make_examples
 from bezoar_data.training.data.template import Template, load_template
 from bezoar_data.training.distributed import destroy_process_group, init_process_group, is_first, world_size
@@ -60,6 +60,7 @@ def prepare(
     runs: Path,
     out: Path | None,
     commercial: Commercial,
+    truth_of: TruthOf,
     keep: Sequence[str] = (),
     instead: Instead | None = None,
 ) -> Prepared:
@@ -68,7 +69,7 @@ def prepare(
 
     Raises `InputError` and `PolicyRefused`, each with everything found.
     """
-    read = read_recipe(path, runs=runs, out=out, commercial=commercial, instead=instead)
+    read = read_recipe(path, runs=runs, out=out, commercial=commercial, truth_of=truth_of, instead=instead)
     recipe, folder, cards, rows = read.recipe, read.folder, read.cards, read.rows
     _need_libraries()
     check_base(recipe)
@@ -82,12 +83,18 @@ def prepare(
 
 
 def read_recipe(
-    path: Path, *, runs: Path, out: Path | None, commercial: Commercial, instead: Instead | None = None
+    path: Path,
+    *,
+    runs: Path,
+    out: Path | None,
+    commercial: Commercial,
+    truth_of: TruthOf,
+    instead: Instead | None = None,
 ) -> ReadRecipe:
     """Check a recipe, its policy and its data. Raises `InputError` and `PolicyRefused`."""
     instead = instead or Instead()
     recipe = instead.of(load_recipe(path))
-    cards = find_cards(recipe, runs, instead.built)
+    cards = find_cards(recipe, runs, truth_of, instead.built)
     enforce_policy(recipe, cards.values(), commercial)
     rows = {i: read_rows(recipe, card) for i, card in cards.items()}
     return ReadRecipe(recipe, TrainingFolder(out or Path("trained") / recipe.file.name), cards, rows)

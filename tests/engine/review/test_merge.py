@@ -11,6 +11,7 @@ import pytest
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.render import card_renderer
+from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.engine.review.merge import Merged, merge_review
 from bezoar_data.runs.folder import RunFolder
@@ -128,7 +129,8 @@ def test_a_recipe_trains_on_data_once_people_have_done_what_pipeline_and_policy_
         path.write_text(json.dumps({**HEAD, "policy": {"demo": True, **policy}, "stages": stages}))
         loaded = load_recipe(path)
         try:
-            enforce_policy(loaded, find_cards(loaded, project.folder / "runs").values(), lambda *_: "yes")
+            cards = find_cards(loaded, project.folder / "runs", truth_of)
+            enforce_policy(loaded, cards.values(), lambda *_: "yes")
         except PolicyRefused as error:
             return [p.message.partition("dataset")[2].lstrip(": ") for p in error.problems]
         return []

@@ -19,7 +19,9 @@ from bezoar_data.cards.export.formats import Files, Format, load_format
 from bezoar_data.cards.export.held import CannotHold, held
 from bezoar_data.cards.export.targets import targets, written_together
 from bezoar_data.cards.export.views import ChosenView, choose_view, read_card
-from bezoar_data.config.errors import InputError
+from bezoar_data.cards.truth import differences
+from bezoar_data.config.errors import InputError, PolicyRefused, raise_errors
+from bezoar_data.config.files.card import check_front
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.where import Where
 from bezoar_data.runs.accepted import accepted_rows
@@ -56,10 +58,12 @@ class Choice:
 
 
 def export_rows(source: Path, form: str, out: Path | None = None, choice: Choice | None = None) -> Exported:
-    """Write the rows of a run's or dataset's folder, or of a Parquet file. Raises `InputError`."""
+    """Write the rows of a run's or dataset's folder, or of a Parquet file. Raises `InputError`, and `PolicyRefused`
+    where the dataset's card says otherwise than its lock, or the rows are not the lock's."""
     choice = choice or Choice()
     format_ = load_format(form)
     data = _Source.of(source, choice.split)
+    data.refuse_lies()
     schema = data.splits[next(iter(data.splits))].schema
     place = Place(str(source))
     view = choose_view(data.card, schema, place, needed=format_.needs_view, wanted=choice.view, given=choice.columns)
@@ -106,6 +110,17 @@ class _Source:
         home = folder.resolve().parent if folder.name == "dataset" else folder.resolve()
         rows = {one: open_rows(folder, one) for one in splits}
         return cls(folder, home.name, rows, read_card(folder), _read_lock(folder))
+
+    def refuse_lies(self) -> None:
+        """Raises `PolicyRefused`, and `InputError` for a card that cannot be read."""
+        if self.lock is None or self.card is None:
+            return
+        raise_errors(check_front(self.card, tuple(self.lock.columns)))
+        problems = list(differences(self.card, self.lock))
+        if changed := self.lock.changed_files(self.path):
+            problems.append(Problem("data-differs", f"not the rows of its lock: {changed[0]}", Place(str(self.path))))
+        if problems:
+            raise PolicyRefused(problems)
 
 
 def _read_lock(folder: Path) -> Lock | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bezoar_data.cards.check import check_dataset
 from bezoar_data.cards.licences.lineage import UNKNOWN
-from bezoar_data.config.files.card import load_card
+from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.personal import find_personal
 from bezoar_data.runs.gate import unmet
@@ -25,7 +25,7 @@ def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
     `InputError` where there is no dataset.
     """
     problems = [] if "failed-checks" in allowed else _failed_checks(dataset)
-    own = load_card(dataset / "README.md").bezoar
+    own = truth_of(dataset).own  # never the README's own word, also where failed checks are let through
     place = Place(str(dataset / "README.md"))
     if own.get("demo") and "demo" not in allowed:
         problems.append(

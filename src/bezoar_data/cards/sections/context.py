@@ -59,8 +59,18 @@ class CardContext:
             meanings=meanings_of(lock, card.bezoar),
             views={kind: dict(_parts(view)) for kind, view in (card.bezoar.get("views") or {}).items()},
             licence=licence_of(lock, stated_names(front), card.bezoar.get("terms")),
-            answers=card.bezoar.get("answers"),
+            answers=told_answers(card.bezoar),
         )
+
+
+def told_answers(own: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a card's `bezoar: answers:` tells of the answers beside the rows; None for anything else that stands
+    there."""
+    told = own.get("answers")
+    shape = {"entries": int, "sha256": str}
+    if not isinstance(told, Mapping) or {*told} != {*shape}:
+        return None
+    return told if all(isinstance(told[key], kind) for key, kind in shape.items()) else None
 
 
 _SCORED: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from bezoar_data.measures.agreement import agreement, pairs_of_people
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.runs.lock import HumanReview, PeopleAgreement, PeopleMeasures, RaterAgreement, RatingCalibration
 from bezoar_data.runs.record import parse
-from bezoar_data.runs.reviewed import REVIEW_COLUMNS, Reviewed, by_row, read_answers
+from bezoar_data.runs.reviewed import REVIEW_COLUMNS, Reviewed, answers_hash, by_row, read_answers
 from bezoar_data.runs.row import SOURCES, Lineage
 
 _WANTED = 0.9
@@ -72,6 +72,7 @@ class ReviewMerger:
             [{a["annotator"]: a[kind] for a in one.answers} for one in said for kind in ("verdict", "preference")]
         )
         return HumanReview(
+            answers_sha256=answers_hash(self.answers),
             rows=len(said),
             even=sum(one.even for one in said),
             people=len({a["annotator"] for one in said for a in one.answers}),

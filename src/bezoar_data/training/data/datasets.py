@@ -7,10 +7,10 @@ or a pulled one). Either way the rows are those that the dataset's lock names, b
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import load_card, view_where
@@ -36,7 +36,8 @@ _HELD_OUT = "validation"
 
 @dataclass(frozen=True, slots=True)
 class StageCard:
-    """The dataset that a stage trains on: its folder, what its card says under `bezoar:`, and its lock's hash."""
+    """The dataset that a stage trains on: its folder, what its lock says, as a card has it under `bezoar:`, and the
+    lock's hash."""
 
     index: int
     """Of the stage in the recipe."""
@@ -48,13 +49,31 @@ class StageCard:
     """Where the recipe names it."""
     unreviewed: tuple[str, ...] = ()
     """What the pipeline's `review` asks for and people have not done yet, as sentences."""
+    lies: tuple[Problem, ...] = ()
+    """Where the card says otherwise than its lock."""
 
     @property
     def name(self) -> str:
         return str((self.own.get("pipeline") or {}).get("name") or self.folder.name)
 
 
-def find_cards(recipe: LoadedRecipe, runs: Path, built: Mapping[Path, Path] = {}) -> dict[int, StageCard]:
+class Truth(Protocol):
+    """What a dataset's lock says, as its card has it under `bezoar:`, and where the card says otherwise."""
+
+    @property
+    def own(self) -> Mapping[str, Any]: ...
+
+    @property
+    def lies(self) -> tuple[Problem, ...]: ...
+
+
+TruthOf = Callable[[Path], Truth]
+"""Works it out anew for a dataset's folder: training knows nothing of cards, and believes none."""
+
+
+def find_cards(
+    recipe: LoadedRecipe, runs: Path, truth_of: TruthOf, built: Mapping[Path, Path] = {}
+) -> dict[int, StageCard]:
     """The dataset of each stage that trains, by the stage's index. `runs` is the folder that holds the runs of here;
     `built` names the run of a card, by the card's real path, where that is another.
 
@@ -70,10 +89,11 @@ def find_cards(recipe: LoadedRecipe, runs: Path, built: Mapping[Path, Path] = {}
             folder = _dataset_of(recipe, stage, runs, built, place)
             card = load_card(folder / "README.md")
             lock, unreviewed = _lock_of(folder, card.bezoar, place)
+            truth = truth_of(folder)
         except InputError as error:
             problems += error.problems
             continue
-        found[i] = StageCard(i, stage, folder, card.bezoar, lock, place, unreviewed)
+        found[i] = StageCard(i, stage, folder, truth.own, lock, place, unreviewed, truth.lies)
     raise_errors(dict.fromkeys(problems))
     return found
 

@@ -1,0 +1,1 @@
+"""The claims of a dataset's card, each with what refutes it."""

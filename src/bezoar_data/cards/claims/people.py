@@ -1,0 +1,251 @@
+"""Claims on what people said in review, and on what was searched for evaluation sets."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bezoar_data.cards.claims.evidence import Evidence, some
+from bezoar_data.cards.claims.rows import PeopleSaid
+from bezoar_data.config.problems import Place, Problem
+from bezoar_data.measures.agreement import agreement as measured
+from bezoar_data.measures.agreement import pairs_of_people
+from bezoar_data.runs.lock import ContaminationSearch, LockedStep, PeopleAgreement, RaterAgreement
+from bezoar_data.runs.reviewed import Reviewed, answers_hash, by_row
+from bezoar_data.runs.row import SOURCES
+
+_GOOD = 'review_status == "Accept"'
+_SEARCH = "decontaminate"
+_FOUND, _ALLOWED = "contaminated", "kept_on_appeal"
+
+
+def review(seen: Evidence) -> Iterator[Problem]:
+    """What the lock says of review against the columns that it added, and both against the answers."""
+    people, told, place = seen.rows.people, seen.lock.review, seen.lock_place
+    there = {
+        "rows": len(people),
+        "status": dict(Counter(s for one in people if (s := one.row["review_status"]))),
+        "preference": dict(Counter(s for one in people if (s := one.row["review_preference"]))),
+        "divided": sum(one.row["review_status"] is None and one.row["review_preference"] is None for one in people),
+        "corrected": sum(one.row["review_response"] is not None for one in people),
+    }
+    if told is None:
+        if people:
+            yield Problem("review-differs", f"people reviewed {len(people)} rows, and the lock denies it", place)
+    else:
+        for key, found in there.items():
+            said = getattr(told, key)
+            if (dict(said) if isinstance(said, Mapping) else said) != found:
+                message = f"the lock says of people's review {key}: {said}; the rows say {found}"
+                yield Problem("review-differs", message, place)
+        if told.answers < sum(one.row["review_people"] for one in people) or told.people > told.answers:
+            message = f"the lock says {told.answers} answers of {told.people} people, which the rows do not bear out"
+            yield Problem("review-differs", message, place)
+    if seen.answers is not None:
+        yield from _answers(seen, seen.answers)
+    yield from _final(seen)
+
+
+def _answers(seen: Evidence, answers: list[dict[str, Any]]) -> Iterator[Problem]:
+    """`review.parquet` against the lock and the rows' columns."""
+    place, told = Place(str(seen.folder.resolve().parent / "review.parquet")), seen.lock.review
+    if told is not None and answers_hash(answers) != told.answers_sha256:
+        yield Problem("review-changed", "people's answers are not those that the lock names: their hash differs", place)
+    rows = by_row(answers)
+    by_id = {one.identity: one for one in seen.rows.people}
+    given = {identity: said for (identity, content), said in rows.items()
+             if (one := by_id.get(identity)) is not None and one.row["content_hash"] == content}  # fmt: skip
+    wrong = [one.identity for one in seen.rows.people if not _said(one, given.get(one.identity))]
+    if wrong:
+        yield Problem("review-differs", f"rows whose columns say what people did not: {some(wrong)}", place)
+    if told is None:
+        return
+    counted = {
+        "even": sum(said.even for said in given.values()),
+        "people": len({a["annotator"] for said in given.values() for a in said.answers}),
+        "answers": sum(len(said.answers) for said in given.values()),
+        "discarded": sum(a["status"] == "discarded" for a in answers),
+        "drafts": sum(a["status"] == "draft" for a in answers),
+    }
+    for key, found in counted.items():
+        if getattr(told, key) != found:
+            message = f"the lock says of people's review {key}: {getattr(told, key)}; their answers say {found}"
+            yield Problem("review-differs", message, seen.lock_place)
+
+
+def _said(one: PeopleSaid, said: Reviewed | None) -> bool:
+    names = ("status", "preference", "people", "response", "corrects")
+    return said is not None and all(getattr(said, name) == one.row[f"review_{name}"] for name in names)
+
+
+def _final(seen: Evidence) -> Iterator[Problem]:
+    """People's verdict stands where they gave one."""
+    wrong = [
+        one.identity for one in seen.rows.people
+        if one.row["review_status"] and one.row["final_status"] != one.row["review_status"]
+    ]  # fmt: skip
+    if wrong:
+        message = f"rows whose final verdict is not people's: {some(wrong)}"
+        yield Problem("review-differs", message, Place(str(seen.folder)))
+
+
+def agreement(seen: Evidence) -> Iterator[Problem]:
+    """How far judges agree with people, measured anew where people's verdicts are in the rows."""
+    there = seen.rows.people
+    yield from _between(seen)
+    for cut in seen.lock.judging.people.calibration:
+        if cut.good_if == _GOOD and cut.where is None and cut.labelled_by is None:
+            good = sum(one.row["review_status"] == "Accept" for one in there)
+            if cut.good != good or cut.rows > len(there):
+                message = f"the lock counts {cut.good} good of {cut.rows} rows by people's verdict; there are {good}"
+                yield Problem("agreement-differs", message, seen.lock_place)
+    columns = [one.columns for one in seen.lock.judging.people.agreement if one.columns[1].startswith("review_")]
+    for told in seen.lock.judging.people.agreement:
+        if told.columns[1].startswith("review_") and told.where is None and told.labelled_by is None:
+            yield from _measured_anew(told, there, seen)
+    for judge in seen.rows.said:
+        for ending in ("status", "preference"):
+            pair = (judge.column(ending), f"review_{ending}")
+            both = [one for one in there if one.row.get(pair[0]) is not None and one.row[pair[1]] is not None]
+            if both and pair not in columns and judge.kind != "attributes":
+                message = (
+                    f"people and the judge {judge.name} decided on {len(both)} rows, and the lock measures nothing"
+                )
+                yield Problem("agreement-differs", message, seen.lock_place)
+
+
+def _measured_anew(told: PeopleAgreement, people: list[PeopleSaid], seen: Evidence) -> Iterator[Problem]:
+    judge, column = told.columns
+    pairs = sorted(
+        (one.identity, str(one.row[judge]), one.row[column], one.seeds or one.identity)
+        for one in people if one.row.get(judge) is not None and one.row[column]
+    )  # fmt: skip
+    for part in told.slices:
+        of_part = [one for one in people if one.source.replace(SOURCES, " + ") == part.value]
+        if part.column == "source":
+            yield from _measured_anew(_slice(told, part), of_part, seen)
+    if not pairs:
+        message = f"the lock measures {judge} against {column}, and no row has both"
+        yield Problem("agreement-differs", message, seen.lock_place)
+        return
+    found = measured([p[1] for p in pairs], [p[2] for p in pairs], groups=[p[3] for p in pairs])
+    figures = ((told.rows, found.rows), (told.table, found.table), (told.labels, found.labels))
+    estimates = ((told.agreement, found.share), (told.kappa, found.kappa))
+    close = all(_close(a, b) for one, other in estimates for a, b in _values(one, other))
+    if any(a != b for a, b in figures) or not close:
+        message = f"the lock says that {judge} and {column} agree with kappa {told.kappa.value} on {told.rows} rows; "
+        message += f"measured anew it is {found.kappa.value} on {found.rows}"
+        yield Problem("agreement-differs", message, seen.lock_place)
+
+
+def _slice(whole: PeopleAgreement, part: RaterAgreement) -> PeopleAgreement:
+    """A part as if it were measured by itself."""
+    figures = {name: getattr(part, name) for name in ("rows", "agreement", "kappa", "labels", "table")}
+    return replace(whole, slices=(), **figures)
+
+
+def _between(seen: Evidence) -> Iterator[Problem]:
+    """How far people agree with each other, where their answers are at hand."""
+    told = seen.lock.review.between_people if seen.lock.review else None
+    if seen.answers is None or seen.lock.review is None:
+        return
+    there = {one.identity: one for one in seen.rows.people}
+    said = [one for (identity, content), one in by_row(seen.answers).items()
+            if identity in there and there[identity].row["content_hash"] == content]  # fmt: skip
+    verdicts = [{a["annotator"]: a[kind] for a in one.answers} for one in said for kind in ("verdict", "preference")]
+    first, second, groups = pairs_of_people(verdicts)
+    found = measured(first, second, groups=groups, resamples=1) if first else None
+    if (told.table if told else None) != (found.table if found else None):
+        message = "the lock says of people's agreement with each other what their answers do not"
+        yield Problem("agreement-differs", message, seen.lock_place)
+    elif (
+        told
+        and found
+        and not (_close(told.kappa.value, found.kappa.value) and _close(told.agreement.value, found.share.value))
+    ):
+        message = f"the lock says that people agree with kappa {told.kappa.value}; it is {found.kappa.value}"
+        yield Problem("agreement-differs", message, seen.lock_place)
+
+
+def _values(one: Any, other: Any) -> Iterator[tuple[float | None, float | None]]:
+    yield from ((getattr(one, name), getattr(other, name)) for name in ("value", "low", "high"))
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    """Equal but for the last digits, which a version of NumPy may change."""
+    nothing = [value is None or math.isnan(value) for value in (one, other)]
+    return all(nothing) if any(nothing) else math.isclose(one or 0.0, other or 0.0, rel_tol=1e-3, abs_tol=1e-3)
+
+
+def contamination(seen: Evidence) -> Iterator[Problem]:
+    """Each search of evaluation sets against its step, the report and the rows."""
+    lock, place = seen.lock, seen.lock_place
+    searching = {step.id for step in lock.steps if step.use == _SEARCH}
+    told = lock.contamination
+    if told is None:
+        if searching:
+            message = f"{', '.join(sorted(searching))} searched for evaluation sets, and the lock says nothing of it"
+            yield Problem("contamination-differs", message, place)
+        return
+    if searching != {search.step for search in told.steps}:
+        yield Problem("contamination-differs", "the lock names other searches than its steps", place)
+    lines = _lines(seen) if told.report else []
+    if lines is None or len(lines) != (told.report.rows if told.report else 0):
+        yield Problem("contamination-differs", "the report does not hold as many rows as the lock says", place)
+    for search in told.steps:
+        mine = [line for line in lines or () if line.get("step") == search.step]
+        yield from _search(seen, search, mine)
+        if search.every_row != _every_row(seen.lock.steps, search.step):
+            message = (
+                f"{search.step}: the lock says {search.every_row} of whether every row passes it, its steps do not"
+            )
+            yield Problem("contamination-differs", message, place)
+
+
+def _every_row(steps: Sequence[LockedStep], search: str) -> bool:
+    """Whether no row can come from a source to the end without passing the step."""
+    after: set[str] = set()
+    while more := {step.id for step in steps if {search, *after} & set(step.after)} - after:
+        after |= more
+    return all(before in after or before == search for step in steps if step.id in after for before in step.after)
+
+
+def _search(seen: Evidence, search: ContaminationSearch, lines: list[dict[str, Any]]) -> Iterator[Problem]:
+    outcomes = Counter(line.get("outcome") for line in lines)
+    told = {"dropped": search.dropped, "marked": search.marked, _ALLOWED: search.kept_on_appeal}
+    there: dict[str, Mapping[str, int]] = {"the report": {name: outcomes[name] for name in told}}
+    for step in seen.lock.steps:
+        if step.id == search.step:
+            there["the lock's steps"] = {
+                "dropped": step.dropped.get(_FOUND, 0), "marked": step.noted.get(_FOUND, 0),
+                _ALLOWED: step.noted.get(_ALLOWED, 0),
+            }  # fmt: skip
+            if search.rows != step.rows_in:
+                message = f"{search.step}: the lock says {search.rows} rows were searched; {step.rows_in} came to it"
+                yield Problem("contamination-differs", message, seen.lock_place)
+    for what, found in there.items():
+        if found != told:
+            message = f"{search.step}: the lock says {told}; {what}: {dict(found)}"
+            yield Problem("contamination-differs", message, seen.lock_place)
+    if search.flagged != sum(told.values()):
+        message = f"{search.step}: the lock says {search.flagged} rows were flagged; it tells of {sum(told.values())}"
+        yield Problem("contamination-differs", message, seen.lock_place)
+    per_set = Counter(name for line in lines for name in line.get("sets") or ())
+    for one in search.sets:
+        if one.rows_found != per_set[one.name]:
+            message = f"{search.step}: the lock says {one.rows_found} rows hold items of {one.name}; the report "
+            yield Problem("contamination-differs", f"{message}{per_set[one.name]}", seen.lock_place)
+
+
+def _lines(seen: Evidence) -> list[dict[str, Any]] | None:
+    report = seen.lock.contamination.report if seen.lock.contamination else None
+    try:
+        text = (seen.folder / (report.path if report else "")).read_text("utf-8")
+        lines = [json.loads(line) for line in text.splitlines()]
+    except (OSError, ValueError):
+        return None
+    return lines if all(isinstance(line, dict) for line in lines) else None
