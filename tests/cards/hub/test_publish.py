@@ -206,8 +206,8 @@ def test_every_concern_is_told_at_once(project: Project, hub: Hub) -> None:
     texts[2] = "Write to jane.doe@example.org."
     at = table.column_names.index("inputs")
     pq.write_table(table.set_column(at, "inputs", [texts]), file)
-    readme = dataset / "README.md"
-    readme.write_text(readme.read_text().replace("    result: CC0-1.0", "    result: unknown", 1))
+    lock = dataset / "lock.json"
+    lock.write_text(lock.read_text().replace('"licence": "CC0-1.0"', '"licence": null'))
     done = project.bezoar(
         "publish", "runs/orca", "--to", REPO, "--json", process=True, env=hub.environment(project.folder / "hf")
     )
