@@ -13,6 +13,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.evaluation.kept_lines import keep, read_kept
 from bezoar_data.evaluation.targets import Target, has_template, load
 from bezoar_data.runs.row import digest
 
@@ -35,24 +36,24 @@ def answers_to(
     then stays."""
     identity = target.identity()
     keys = [digest("answer", identity, list(turns), max_tokens) for turns in prompts]
-    known = _read(file)
+    known = {line["key"]: line["answer"] for line in read_kept(file)}
     missing = {key: turns for key, turns in zip(keys, prompts, strict=True) if key not in known}
     if missing:
         model = load(target, batch_size=batch_size)
         _need_room(model, target, max_tokens)
-        file.parent.mkdir(parents=True, exist_ok=True)
         asked = list(missing.items())
         part = len(asked) if target.gateway is not None else batch_size * _AT_ONCE
-        with file.open("a", encoding="utf-8") as out:
-            for start in range(0, len(asked), part):
-                some = asked[start : start + part]
-                for (key, turns), text in zip(some, _ask(model, [t for _, t in some], max_tokens), strict=True):
-                    known[key] = text
-                    line = {"key": key, "messages": list(turns), "model": target.name, "answer": text}
-                    out.write(json.dumps(line, ensure_ascii=False) + "\n")
-                out.flush()
-                say(f"{target.name}: {min(start + part, len(asked)):,} of {len(asked):,} answered")
+        for start in range(0, len(asked), part):
+            some = asked[start : start + part]
+            made = _ask(model, [turns for _, turns in some], max_tokens)
+            known |= {key: text for (key, _), text in zip(some, made, strict=True)}
+            keep(file, (_line(key, turns, target.name, known[key]) for key, turns in some))
+            say(f"{target.name}: {min(start + part, len(asked)):,} of {len(asked):,} answered")
     return [known[key] for key in keys]
+
+
+def _line(key: str, turns: Turns, model: str, answer: str) -> dict[str, Any]:
+    return {"key": key, "messages": list(turns), "model": model, "answer": answer}
 
 
 def answers_in(path: Path, prompts: Sequence[Turns]) -> list[str]:
@@ -131,17 +132,3 @@ def _need_room(model: Any, target: Target, max_tokens: int) -> None:
         raise InputError(
             Problem("bad-value", f"{message}: {max_tokens:,} are too many for an answer", hint="fewer: --max-tokens")
         )
-
-
-def _read(file: Path) -> dict[str, str]:
-    """Answers by key. A last line that was cut short is taken away, so that what is written next begins anew."""
-    if not file.is_file():
-        return {}
-    text = file.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if whole != text:
-        beside = file.with_name(f".{file.name}.new")
-        beside.write_bytes(whole)
-        beside.replace(file)
-    lines = map(json.loads, whole.decode().split("\n")[:-1])
-    return {line["key"]: line["answer"] for line in lines}

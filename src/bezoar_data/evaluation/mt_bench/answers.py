@@ -6,8 +6,6 @@ together, so that an interrupted evaluation goes on to the same answers.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.evaluation.harness import quiet
+from bezoar_data.evaluation.kept_lines import keep, read_kept
 from bezoar_data.evaluation.mt_bench.files import Files, Question
 from bezoar_data.evaluation.record import hash_of
 
@@ -72,7 +71,7 @@ def answer(model: Any, files: Files, asking: Asking, path: Path, say: Callable[[
                 continue
             keys = {question.id: _key(question, turn, files, asking) for question in asked}
             given = _ask(model, asked, turn, found, keys, asking)
-            _append(path, given)
+            keep(path, map(asdict, given))
             found |= {(one.question, one.turn): one for one in given}
             say(f"{len(found):,} of {wanted:,} answers")
     return found
@@ -169,25 +168,8 @@ def _key(question: Question, turn: int, files: Files, asking: Asking) -> str:
 
 
 def _read(path: Path) -> Iterator[Given]:
-    if not path.is_file():
-        return
-    for line in path.read_text("utf-8").split("\n"):
+    for line in read_kept(path):
         try:
-            yield Given(**json.loads(line))
-        except (ValueError, TypeError):
-            continue  # a line that was being written when its process was killed
-
-
-def _append(path: Path, given: Sequence[Given]) -> None:
-    """Keep answers, on disk before the next is asked."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        whole = True
-        if end:
-            file.seek(end - 1)
-            whole = file.read(1) == b"\n"
-        lines = "".join(json.dumps(asdict(one), ensure_ascii=True) + "\n" for one in given)
-        file.write((lines if whole else f"\n{lines}").encode())
-        file.flush()
-        os.fsync(file.fileno())
+            yield Given(**line)
+        except TypeError:
+            continue  # of another version
