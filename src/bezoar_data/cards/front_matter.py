@@ -13,6 +13,7 @@ from typing import Any
 from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.hub_keys import KEYS, hub_keys, stated_names
 from bezoar_data.cards.licences.lineage import Licence
+from bezoar_data.cards.origins import ORIGINS, listed, origin_keys
 from bezoar_data.cards.sections.carbon import grams
 from bezoar_data.cards.sections.context import told_answers
 from bezoar_data.config.sanitize import clean_text, mask_keys
@@ -46,10 +47,11 @@ def build_front(person: Mapping[str, Any], own: Mapping[str, Any], lock: Lock, l
     front["tags"] = _tags(person.get("tags"), synthetic=bool(lock.models), demo=lock.demo)
     if sources := _source_datasets(person.get("source_datasets"), lock.sources):
         front["source_datasets"] = sources
+    front |= origin_keys(person, own, lock)
     front["configs"] = _configs(lock.data)
     if info := _dataset_info(lock):
         front["dataset_info"] = info
-    front.update({k: v for k, v in person.items() if k not in front and k not in GENERATED})
+    front.update({k: v for k, v in person.items() if k not in front and k not in (*GENERATED, *ORIGINS)})
     front["bezoar"] = _bezoar(own, lock, licence)
     return front
 
@@ -62,11 +64,11 @@ def size_category(rows: int) -> str:
 def _tags(written: Any, *, synthetic: bool, demo: bool) -> list[str]:
     # A person may have kept the tags of an earlier render, the demo mark among them.
     ours = {"synthetic": synthetic, "distilabel": True, "bezoar-data": True, "demo": demo}
-    return [*(tag for tag in _list(written) if tag not in ours), *(tag for tag, holds in ours.items() if holds)]
+    return [*(tag for tag in listed(written) if tag not in ours), *(tag for tag, holds in ours.items() if holds)]
 
 
 def _source_datasets(written: Any, sources: Sequence[LockedSource]) -> list[str]:
-    names = _list(written)
+    names = listed(written)
     for source in sources:
         url = source.url or ""
         name = url.removeprefix(_HUB) if url.startswith(_HUB) else source.name
@@ -186,9 +188,3 @@ def clean_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [clean_value(v) for v in value]
     return value
-
-
-def _list(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [str(v) for v in value] if isinstance(value, list) else [str(value)]

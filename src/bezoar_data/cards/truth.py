@@ -16,6 +16,7 @@ from bezoar_data._version import __version__
 from bezoar_data.cards.front_matter import GENERATED, build_front
 from bezoar_data.cards.licences.hub_keys import KEYS, stated_names
 from bezoar_data.cards.licences.lineage import licence_of
+from bezoar_data.cards.origins import ORIGINS
 from bezoar_data.config.errors import raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.problems import Problem
@@ -70,7 +71,7 @@ def _keys(card: Card, expected: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in expected.items():
         if key != "bezoar" and card.front.get(key) != value:
             yield Problem("card-differs", f"'{key}' is not what follows from the lock", card.place((key,)), _be(value))
-    for key in KEYS:
+    for key in (*KEYS, *ORIGINS):
         if key in card.front and key not in expected:
             yield Problem("card-differs", f"'{key}' does not follow from the lock", card.place((key,)))
 

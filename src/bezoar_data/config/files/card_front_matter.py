@@ -222,18 +222,29 @@ class CardFront(Strict):
         default=None, description="Words by which it is found on the Hub.", examples=[["instruction-tuning"]]
     )
     annotations_creators: _Texts | None = Field(
-        default=None, description="Who annotated the rows.", examples=[["machine-generated"]]
+        default=None,
+        description="Who annotated the rows; a run writes what it knows, which people it was you say.",
+        examples=[["expert-generated"]],
     )
     language_creators: _Texts | None = Field(
-        default=None, description="Who wrote the texts.", examples=[["machine-generated"]]
+        default=None,
+        description="Who wrote the texts; a run writes what it knows, which people it was you say.",
+        examples=[["crowdsourced"]],
     )
     multilinguality: _Texts | None = Field(
-        default=None, description="Whether rows are in one language or several.", examples=["monolingual"]
+        default=None,
+        description="Whether rows are in one language or several; a run writes it by 'language'.",
+        examples=["translation"],
     )
     source_datasets: _Texts | None = Field(
         default=None,
         description="Datasets of the Hub it was made from; a run adds those it read.",
         examples=[["databricks/databricks-dolly-15k"]],
+    )
+    arxiv: _Texts | None = Field(
+        default=None,
+        description="Papers on arXiv, by number; a run adds those of its methods.",
+        examples=[["2306.02707"]],
     )
     size_categories: _Texts | None = Field(
         default=None, description="How large it is; a run writes it anew.", examples=[["1K<n<10K"]]
