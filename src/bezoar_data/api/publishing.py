@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from bezoar_data.api.rebuilding import rebuild
 from bezoar_data.api.scores import scored
 from bezoar_data.cards.hub import gate
+from bezoar_data.cards.hub.client import check_repo
 from bezoar_data.cards.hub.publish import dataset_contents, pulled_form, with_published_answers
+from bezoar_data.cards.hub.refusal import refusal
+from bezoar_data.cards.hub.secrets import CONCERN, KeySearch
 from bezoar_data.cards.hub.upload import RepoContents, Upload, plan_upload, send
 from bezoar_data.cards.model_card import gate as model_gate
 from bezoar_data.cards.model_card.publish import model_contents
@@ -50,15 +53,20 @@ def publish(
     go on its card, into its key `model-index` and into `.eval_results`. Raises `PolicyRefused` with every reason not to
     publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
     """
+    check_repo(repo, base)
     problems, contents = _to_publish(Path(folder), allow, base)
     if problems or contents is None:
         raise PolicyRefused(problems)
+    searched = contents.files
     refused: tuple[Problem, ...] = ()
     if contents.kind == "model":
         contents, refused = scored(contents, trained_stage(Path(folder)).record, map(Path, evaluated), repo)
     with TemporaryDirectory(prefix="bezoar-publish-") as made:
         if with_answers:
             contents = _with_answers(Path(folder), contents, allow, Path(made).resolve())
+        added = {name: file for name, file in contents.files.items() if searched.get(name) is not file}
+        if found := list(KeySearch().problems(added, allowed=CONCERN in allow)):
+            raise PolicyRefused(found)
         upload = plan_upload(contents, repo)
         return Published(upload, None if dry_run else send(upload, public=public, gated=gated), refused)
 
@@ -82,13 +90,13 @@ def _with_answers(folder: Path, contents: RepoContents, allow: Collection[str], 
         unread = [s.name for s in lock.sources if not s.kept and s.sha256 is not None and s.licence is None]
         if unread:
             message = f"the licence of {', '.join(unread)} is not stated, and the whole file would go up"
-            raise PolicyRefused(gate.refusal("unknown-licence", message, Place(str(dataset))))
+            raise PolicyRefused(refusal("unknown-licence", message, Place(str(dataset))))
     _rebuilt(folder, scratch / "from-journal", dataset, lookups)
     told = answers.write_answers(scratch, lock, made_from, lookups.asked)
     if "personal-data" not in allow and (found := answers.personal_data(scratch)):
         kinds = ", ".join(f"{kind} in {count}" for kind, count in sorted(found.items()))
         message = f"there may be personal data in the answers and what was sent for them: {kinds}"
-        raise PolicyRefused(gate.refusal("personal-data", message, Place(str(dataset))))
+        raise PolicyRefused(refusal("personal-data", message, Place(str(dataset))))
     readme = answers.with_answers((dataset / "README.md").read_text("utf-8"), lock, told)
     contents = with_published_answers(contents, scratch, readme)
     # Once more from what others will have: no journal, the card that tells of the answers.

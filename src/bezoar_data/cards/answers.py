@@ -16,7 +16,7 @@ from bezoar_data.config.files.card import parse_card
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.llms.journal.shared import write_shared
-from bezoar_data.measures.personal import find_personal
+from bezoar_data.measures.personal import OF_PEOPLE, find_personal
 from bezoar_data.runs.folder import write_json
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.ingredients import ANSWERS, CARD, FOLDER, MANIFEST, AnswersManifest, Ingredients
@@ -60,7 +60,7 @@ def personal_data(folder: Path) -> Counter[str]:
     """In how many answers, and rows of input files, each kind of personal data was found."""
     found: Counter[str] = Counter()
     for texts in _texts(folder):
-        found.update({one.kind for text in texts for one in find_personal(text)})
+        found.update({one.kind for text in texts for one in find_personal(text, OF_PEOPLE)})
     return found
 
 

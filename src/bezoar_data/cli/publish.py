@@ -21,6 +21,7 @@ class Concern(StrEnum):
     UNKNOWN_LICENCE = "unknown-licence"
     FAILED_CHECKS = "failed-checks"
     PERSONAL_DATA = "personal-data"
+    KEYS = "keys"
     REVIEW = "review"
     RESTRICTED_TERMS = "restricted-terms"
     POLICY = "policy"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -19,6 +20,19 @@ def dataset_folder(run: Path) -> Path:
             return folder
     hint = "name a run folder such as runs/orca; the run must have ended"
     raise InputError(Problem("no-dataset", "there is no dataset in this folder", Place(str(run)), hint))
+
+
+def beside(dataset: Path, name: str) -> Path | None:
+    """A file of the run's folder; None where there is none."""
+    # Only of a run's folder is what lies there surely the dataset's.
+    folder = dataset.resolve()
+    return folder.parent / name if folder.name == "dataset" and (folder.parent / name).is_file() else None
+
+
+def pipeline_of(dataset: Path) -> Path | None:
+    """The pipeline as it was run: in the dataset's folder, or beside it."""
+    inside = dataset / RunFolder(dataset).pipeline.name
+    return inside if inside.is_file() else beside(dataset, inside.name)
 
 
 def data_files(folder: Path, split: str | None = None) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bezoar_data.cards.claims.evidence import Evidence, some
@@ -15,12 +15,14 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.ingredients import FOLDER, MANIFEST, AnswersManifest, check_published
-from bezoar_data.runs.lock import LockedSource
+from bezoar_data.runs.lock import Lock, LockedSource
 from bezoar_data.runs.row import SOURCES, seed_id
 from bezoar_data.runs.splits import SplitPlan
 
 ALWAYS = ("README.md", "croissant.json", "lock.json")
 _OF_THE_HUB = (".gitattributes",)
+STRANGERS = ("file-link", "file-unknown")
+"""The codes of what does not belong."""
 _SEARCHED, _MOST_SEARCHED = 100_000, 1_000_000
 """So many places of a source are gone through beyond the number of its rows, and so many at most besides."""
 
@@ -29,23 +31,35 @@ _BY_THEMSELVES = ("union", "join")
 """Steps that come in where several meet in one."""
 
 
-def belonging(folder: Path, seen: Evidence) -> Iterator[Problem]:
-    """Only files that the lock names, and those that every dataset has."""
-    known = {*ALWAYS, *_OF_THE_HUB, "pipeline.yaml", *(file.path for file in seen.lock.data)}
-    if seen.lock.contamination and seen.lock.contamination.report:
-        known.add(seen.lock.contamination.report.path)
-    if (folder / MANIFEST).is_file() and seen.card.bezoar.get("answers"):
+def known_files(folder: Path, lock: Lock, own: Mapping[str, Any]) -> set[str]:
+    """The files that the lock names, and those that every dataset has. `own` is what the card has under `bezoar:`."""
+    known = {*ALWAYS, "pipeline.yaml", *(file.path for file in lock.data)}
+    if lock.contamination and lock.contamination.report:
+        known.add(lock.contamination.report.path)
+    if (folder / MANIFEST).is_file() and own.get("answers"):
         known |= {MANIFEST, *AnswersManifest.read(folder / MANIFEST).files}
+    return known
+
+
+def belonging(folder: Path, lock: Lock, own: Mapping[str, Any]) -> Iterator[Problem]:
+    """What stands in the folder and is none of them; of a folder without any, the folder alone."""
+    known = {*known_files(folder, lock, own), *_OF_THE_HUB}
+    folders = {parent for name in known for parent in PurePosixPath(name).parents}
+    hint = "move it out of the dataset's folder"
+    told: set[PurePosixPath] = set()
     for path in sorted(folder.rglob("*")):
-        name, place = path.relative_to(folder).as_posix(), Place(str(path))
+        name = PurePosixPath(path.relative_to(folder).as_posix())
         if path.is_symlink():
-            yield Problem("file-link", "a link: what it leads to is no part of the dataset", place)
-        elif path.is_file() and name not in known:
-            yield Problem("file-unknown", "the lock knows no such file", place, "move it out of the dataset's folder")
+            yield Problem(STRANGERS[0], "a link: what it leads to is no part of the dataset", Place(str(path)))
+        elif not path.is_dir() and str(name) not in known:
+            strange = next((one for one in reversed(name.parents) if one not in folders), name)
+            if strange not in told:
+                yield Problem(STRANGERS[1], "the lock knows no such file", Place(str(folder / strange)), hint)
+            told.add(strange)
 
 
 def files(seen: Evidence) -> Iterator[Problem]:
-    yield from belonging(seen.folder, seen)
+    yield from belonging(seen.folder, seen.lock, seen.card.bezoar)
     if seen.lock.contamination and (report := seen.lock.contamination.report):
         path = seen.folder / report.path
         if not path.is_file() or sha256_of(path) != report.sha256:

@@ -16,6 +16,7 @@ from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import DataFile, Lock
+from bezoar_data.runs.published import beside, pipeline_of
 from bezoar_data.runs.reviewed import read_answers
 
 _SHOWN = 5
@@ -79,8 +80,7 @@ class Evidence:
     @cached_property
     def pipeline(self) -> Path | None:
         """The pipeline as it was run: beside the dataset's folder, or in it."""
-        name = RunFolder(self.folder).pipeline.name
-        return self.folder / name if (self.folder / name).is_file() else self.beside(name)
+        return pipeline_of(self.folder)
 
     @cached_property
     def journal(self) -> Path | None:
@@ -95,9 +95,7 @@ class Evidence:
 
     def beside(self, name: str) -> Path | None:
         """A file of the run's folder; None where there is none."""
-        # Only of a run's folder is what lies there surely the dataset's.
-        path = self.folder.resolve().parent / name
-        return path if self.folder.resolve().name == "dataset" and path.is_file() else None
+        return beside(self.folder, name)
 
     def _read(self, file: DataFile) -> Iterator[Problem]:
         path = self.folder / file.path

@@ -17,6 +17,24 @@ if TYPE_CHECKING:
 RepoType = Literal["dataset", "model"]
 
 
+def check_repo(*names: str | None) -> None:
+    """Raises `InputError` for what no repository of the Hub can be called, before anything is read or sent."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    problems = []
+    for name in names:
+        try:
+            validate_repo_id(name)
+            if name is not None and not all(name.partition("/")):
+                raise HFValidationError("it has no owner")
+        except HFValidationError as error:
+            hint = "name it as OWNER/NAME, the owner being you or an organisation: my-name/orca"
+            problems.append(Problem("repo-name", f"no repository can be called so: {error}", Place(str(name)), hint))
+    if problems:
+        raise InputError(problems)
+
+
 def hub() -> HfApi:
     """The client. Its token comes from `HF_TOKEN` or the Hub's own login, and is never read here."""
     from huggingface_hub import HfApi

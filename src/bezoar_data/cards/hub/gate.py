@@ -1,5 +1,5 @@
-"""What forbids to publish a dataset: demo rows, an unknown licence, a card that is not true, personal data, a review
-that the pipeline asks for and nobody has done.
+"""What forbids to publish a dataset: demo rows, an unknown licence, a card that is not true, personal data, keys, files
+that do not belong, a review that the pipeline asks for and nobody has done.
 """
 
 from __future__ import annotations
@@ -9,22 +9,30 @@ from collections.abc import Collection
 from pathlib import Path
 
 from bezoar_data.cards.check import check_dataset
+from bezoar_data.cards.claims.data import STRANGERS, belonging
+from bezoar_data.cards.hub.publish import files_of
+from bezoar_data.cards.hub.refusal import refusal
+from bezoar_data.cards.hub.secrets import CONCERN, KeySearch
 from bezoar_data.cards.licences.lineage import UNKNOWN
 from bezoar_data.cards.truth import truth_of
+from bezoar_data.config.files.card import load_card
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.measures.personal import find_personal
+from bezoar_data.measures.personal import OF_PEOPLE, find_personal
 from bezoar_data.runs.gate import unmet
+from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.published import pipeline_of
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 
 
 def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
     """Why the dataset may not be published, one problem for each concern that is not allowed; empty: it may.
 
-    Concerns are `demo`, `unknown-licence`, `failed-checks`, `personal-data` and `review`. Raises
-    `InputError` where there is no dataset.
+    Concerns are `demo`, `unknown-licence`, `failed-checks`, `personal-data`, `keys` and `review`. Files that do not
+    belong to it, and the values of keys of this machine, cannot be allowed. Raises `InputError` where there is no
+    dataset.
     """
-    problems = [] if "failed-checks" in allowed else _failed_checks(dataset)
+    problems = [*_strangers(dataset), *([] if "failed-checks" in allowed else _failed_checks(dataset))]
     own = truth_of(dataset).own  # never the README's own word, also where failed checks are let through
     place = Place(str(dataset / "README.md"))
     if own.get("demo") and "demo" not in allowed:
@@ -35,6 +43,7 @@ def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
     if "unknown-licence" not in allowed and (licence.get("result") in (None, UNKNOWN) or licence.get("conflicts")):
         said = "its licence is unknown" if not licence.get("conflicts") else "its licences are in conflict"
         problems.append(refusal("unknown-licence", f"{said}; see the card's section 'Licence'", place))
+    problems += KeySearch().problems(files_of(dataset), allowed=CONCERN in allowed)
     if "personal-data" not in allowed and (found := _personal_data(dataset)):
         kinds = ", ".join(f"{kind} in {rows} row{'s' if rows > 1 else ''}" for kind, rows in sorted(found.items()))
         problems.append(refusal("personal-data", f"there may be personal data: {kinds}", Place(str(dataset / "data"))))
@@ -43,8 +52,26 @@ def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
     return problems
 
 
+def _strangers(dataset: Path) -> list[Problem]:
+    """Files that are nobody's to send, whatever is allowed: not named by the lock, links, another pipeline."""
+    lock, card = Lock.read(dataset / "lock.json"), load_card(dataset / "README.md")
+    found = list(belonging(dataset, lock, card.bezoar))
+    pipeline = pipeline_of(dataset)
+    if pipeline is None:
+        found.append(Problem("pipeline-missing", "there is no pipeline.yaml beside the dataset", Place(str(dataset))))
+    elif pipeline.is_symlink():
+        found.append(Problem(STRANGERS[0], "a link: what it leads to is no part of the dataset", Place(str(pipeline))))
+    elif sha256_of(pipeline) != lock.pipeline.sha256:
+        message = "the pipeline is not the one that the lock names: its hash differs"
+        found.append(Problem("pipeline-changed", message, Place(str(pipeline))))
+    if not found:
+        return []
+    message = "only what belongs to the dataset is published, and all of that"
+    return [Problem("refused-files", message, Place(str(dataset))), *found]
+
+
 def _failed_checks(dataset: Path) -> list[Problem]:
-    found = [problem for problem in check_dataset(dataset) if problem.level == "error"]
+    found = [one for one in check_dataset(dataset) if one.level == "error" and one.code not in STRANGERS]
     if not found:
         return []
     message = f"the card claims what is not so, in {len(found)} place{'s' if len(found) > 1 else ''}"
@@ -60,7 +87,14 @@ def _personal_data(dataset: Path) -> Counter[str]:
         for batch in pq.ParquetFile(file).iter_batches(1000):
             for row in batch.to_pylist():
                 texts = (v for k, v in row.items() if k not in LINEAGE_COLUMNS and k != RESERVED)
-                rows.update({found.kind for value in texts for text in _texts(value) for found in find_personal(text)})
+                rows.update(
+                    {
+                        found.kind
+                        for value in texts
+                        for text in _texts(value)
+                        for found in find_personal(text, OF_PEOPLE)
+                    }
+                )
     return rows
 
 
@@ -70,7 +104,3 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, dict):
         return [text for v in value.values() for text in _texts(v)]
     return [text for v in value for text in _texts(v)] if isinstance(value, list) else []
-
-
-def refusal(concern: str, message: str, place: Place) -> Problem:
-    return Problem(f"refused-{concern}", message, place, f"publish it all the same with --allow {concern}")

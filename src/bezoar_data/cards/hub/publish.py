@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from bezoar_data.cards.claims.data import known_files
 from bezoar_data.cards.hub.upload import RepoContents
+from bezoar_data.config.files.card import load_card
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.ingredients import FOLDER
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.published import pipeline_of
 
 
 def dataset_contents(run: Path) -> RepoContents:
@@ -44,8 +47,10 @@ def pulled_form(contents: RepoContents, out: Path) -> None:
 
 
 def files_of(run: Path) -> dict[str, Path]:
-    """The files that are published, by their path in the repository."""
+    """The files that are published, by their path in the repository: those that belong, and no links."""
     dataset = run / "dataset" if (run / "dataset").is_dir() else run
-    files = {str(p.relative_to(dataset)): p for p in sorted(dataset.rglob("*")) if p.is_file()}
-    pipeline = RunFolder(dataset.parent).pipeline
-    return {**files, pipeline.name: pipeline} if pipeline.exists() else files
+    known = known_files(dataset, Lock.read(dataset / "lock.json"), load_card(dataset / "README.md").bezoar)
+    there = {p.relative_to(dataset).as_posix(): p for p in sorted(dataset.rglob("*")) if p.is_file()}
+    files = {name: path for name, path in there.items() if name in known and not path.is_symlink()}
+    pipeline = pipeline_of(dataset)
+    return files if pipeline is None or pipeline.is_symlink() else {**files, pipeline.name: pipeline}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bezoar_data.cards.check import check_dataset
-from bezoar_data.cards.hub.client import hub, hub_errors
+from bezoar_data.cards.hub.client import check_repo, hub, hub_errors
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import PULLED, refuse_foreign_folder, replace_folder, write_json
@@ -42,6 +42,7 @@ def pull(repo: str, revision: str | None, out: Path) -> Pulled:
 
     Raises `InputError`, `ProviderAway`, and `PolicyRefused` for a dataset that is not what its card claims.
     """
+    check_repo(repo)
     refuse_foreign_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".pulling-") as scratch:

@@ -1,5 +1,5 @@
 """What forbids to publish a model: demo data, an unknown licence, terms of its data that limit models, the recipe's own
-policy, files or a card that are not what the stage left, an adapter for weights that nobody else has, a key in a text.
+policy, files or a card that are not what the stage left, links, an adapter for weights that nobody else has, keys.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import chain
 
-from bezoar_data.cards.hub.gate import refusal
+from bezoar_data.cards.hub.refusal import refusal
+from bezoar_data.cards.hub.secrets import CONCERN, KeySearch
 from bezoar_data.cards.licences.hub_keys import hub_keys
 from bezoar_data.cards.licences.lineage import UNKNOWN
 from bezoar_data.cards.licences.weights import WeightsLicence, licence_of_weights
@@ -16,19 +17,16 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import load_card, parse_card
 from bezoar_data.config.files.card_text import front_text
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.llms.redact import redact
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.stage_record import TrainedStage
-
-_TEXTS = (".md", ".json", ".jsonl", ".jinja", ".yaml", ".txt")
 
 
 def refusals(stage: TrainedStage, allowed: Collection[str] = (), base: str | None = None) -> list[Problem]:
     """Why the model may not be published: every reason whose concern is not allowed; empty: it may. `base` says where
     the weights are published that its adapter is for.
 
-    Concerns are `demo`, `unknown-licence`, `restricted-terms`, `policy` and `failed-checks`. A missing base and a key
-    cannot be allowed.
+    Concerns are `demo`, `unknown-licence`, `restricted-terms`, `policy`, `failed-checks` and `keys`. A missing base,
+    links, and the values of keys of this machine cannot be allowed.
     """
     found = licence_of_weights(stage.record)
     problems = []
@@ -40,7 +38,8 @@ def refusals(stage: TrainedStage, allowed: Collection[str] = (), base: str | Non
             problems = [refusal("failed-checks", message, Place(str(stage.path))), *wrong]
     place = Place(str(stage.card))
     problems += [refusal(name, sentence, place) for name, sentence in found.concerns if name not in allowed]
-    return list(chain(problems, _base(stage, base), _secrets(stage)))
+    keys = KeySearch().problems(stage.files(), allowed=CONCERN in allowed)
+    return list(chain(problems, _base(stage, base), _links(stage), keys))
 
 
 def _files(stage: TrainedStage) -> Iterator[Problem]:
@@ -83,7 +82,7 @@ def _base(stage: TrainedStage, base: str | None) -> Iterator[Problem]:
         yield Problem("refused-base", message, Place(str(stage.path)), hint)
 
 
-def _secrets(stage: TrainedStage) -> Iterator[Problem]:
+def _links(stage: TrainedStage) -> Iterator[Problem]:
     for file in stage.files().values():
-        if file.suffix in _TEXTS and redact(text := file.read_text("utf-8", errors="replace")) != text:
-            yield Problem("refused-secret", "there is what looks like a key in it", Place(str(file)), "take it out")
+        if file.is_symlink():
+            yield Problem("refused-files", "a link: what it leads to is no part of the model", Place(str(file)))
