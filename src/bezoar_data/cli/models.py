@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,12 @@ import typer
 from bezoar_data.cli.options import AsJson, Judge, ModelsFile, Teacher
 from bezoar_data.config.errors import INPUT_WRONG, InputError
 from bezoar_data.config.files.discovery import find_files
-from bezoar_data.config.files.models import load_models_file
+from bezoar_data.config.files.models import KEY_VARIABLE, load_models_file
 from bezoar_data.config.files.named_model import services
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.check_model import check_models
+from bezoar_data.llms.keys import allowed_pairs, recipient_of, remember
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.llms.redact import redact
 from bezoar_data.pipeline.load import load
@@ -79,6 +81,34 @@ def check(
     else:
         typer.echo(redact(checked(roles, found)))
     raise typer.Exit(0 if all(f.ok for f in found) else INPUT_WRONG)
+
+
+@app.command("allow")
+def allow(
+    variable: Annotated[str | None, typer.Argument(help="The variable that holds the key.", metavar="VARIABLE")] = None,
+    recipient: Annotated[
+        str | None, typer.Argument(help="A host or an address; http://HOST for one without encryption.", metavar="HOST")
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Allow it no more.")] = False,
+) -> None:
+    """Allow a key to be sent to a host, for every project of yours. Without VARIABLE, list what is allowed.
+
+    The variables and hosts of known providers, and this machine, need no allowing.
+
+    Examples: bezoar-data models allow MY_API_KEY models.example.org; bezoar-data models allow
+    """
+    if variable is None:
+        typer.echo("".join(f"{name} {to}\n" for name, to in sorted(allowed_pairs())) or "nothing yet", nl=False)
+        return
+    try:
+        known = re.fullmatch(KEY_VARIABLE, variable) and recipient and recipient_of(recipient).removeprefix("http://")
+    except ValueError:
+        known = None
+    if not known or recipient is None or re.search(r"\s", recipient):
+        hint = "bezoar-data models allow MY_API_KEY models.example.org"
+        raise InputError(Problem("no-pair", "a variable such as MY_API_KEY and a host are wanted", hint=hint))
+    remember(variable, recipient_of(recipient), forget=forget)
+    typer.echo(f"{variable} {'no more' if forget else 'may'} go{'es' if forget else ''} to {recipient_of(recipient)}")
 
 
 def _answering(file: Path | None, models: Path | None, named: dict[str, str] | None) -> list[Answering]:

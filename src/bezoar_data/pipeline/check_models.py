@@ -16,7 +16,8 @@ from bezoar_data.llms.providers.base import Provider, builtin_providers, key_pro
 from bezoar_data.llms.weights.named import is_gguf, known_weights
 from bezoar_data.steps.catalogue import StepEntry
 
-OF_THIS_MACHINE = ("no-key", "bad-key", "provider-not-installed")
+OF_A_KEY = ("no-key", "bad-key", "key-not-allowed", "key-in-clear")
+OF_THIS_MACHINE = (*OF_A_KEY, "provider-not-installed")
 """What another machine may well have: needed to run, not to be right."""
 
 
@@ -37,7 +38,7 @@ def check_models(roles: Sequence[str], models: LoadedModels, *, budget: bool, to
         for path, model in _line(("roles", role), models.file.roles[role]):
             for p in _problems(role, model, budget=budget, to_run=to_run):
                 warning = p.code in OF_THIS_MACHINE and not to_run
-                at: YamlPath = (*path, "api_key_env") if p.code in ("no-key", "bad-key") else path
+                at: YamlPath = (*path, "api_key_env") if p.code in OF_A_KEY else path
                 place = p.place or models.document.place(at, key=at == path)
                 problems.append(replace(p, place=place, level="warning" if warning else p.level))
     return problems

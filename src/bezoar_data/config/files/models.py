@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.endpoints import address_problems, header_problems
 from bezoar_data.config.files.named_model import with_named
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles, missing_answers
 from bezoar_data.config.files.supports import Supports
@@ -28,7 +27,6 @@ BATCH_PROVIDERS = ("openai", "anthropic")
 LOCAL_PROVIDER = "llamacpp"
 """The kind that takes `local`."""
 KEY_VARIABLE = r"^([A-Z][A-Z0-9_]*_API_KEY|HF_TOKEN)$"
-_KEY_HEADERS = re.compile(r"authoriz|cookie|api-?key|token|secret", re.IGNORECASE)
 
 
 class Sampling(Strict):
@@ -360,35 +358,8 @@ def _check_model(
         message = f"provider '{printable(provider)}' does not run models in this process by these settings"
         hint = f"only provider {LOCAL_PROVIDER} takes 'local'; leave it out"
         yield document.problem("not-local", message, (*at, "local"), hint=hint)
-    url = model.get("base_url")
-    if isinstance(url, str):
-        wrong = _url_problem(url)
-        if wrong:
-            place = document.place((*at, "base_url"))
-            hint = "write http://host:port/v1 or https://host/v1"
-            yield Problem("bad-url", f"'base_url' {wrong}", place, hint, secret="@" in url or looks_like_key(url))
-    headers = model.get("extra_headers")
-    for name in headers if isinstance(headers, dict) else ():
-        if _KEY_HEADERS.search(name):
-            place = document.place((*at, "extra_headers", name))
-            message = f"the header '{printable(name)}' would hold a key in the file"
-            yield Problem("key-in-file", message, place, "name the key's variable in 'api_key_env'", secret=True)
-
-
-def _url_problem(url: str) -> str:
-    """What is wrong with an endpoint's address, without its text: it may hold a password."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises for a port that is none
-    except ValueError:
-        return "is not an address"
-    if parts.scheme not in ("http", "https"):
-        return "should start with http:// or https://"
-    if parts.username is not None or parts.password is not None:
-        return "holds a name or password"
-    if not parts.hostname or re.search(r"\s", url):
-        return "is not an address"
-    return "has a '?' or '#'" if parts.query or parts.fragment else ""
+    yield from address_problems(document, at, model)
+    yield from header_problems(document, at, model)
 
 
 def _check_keys(document: Document, value: Any, at: YamlPath) -> Iterator[Problem]:

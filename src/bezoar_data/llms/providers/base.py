@@ -10,7 +10,6 @@ may be answered later).
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.ask import Message
+from bezoar_data.llms.keys import key_problems, read_key
 from bezoar_data.llms.refusals import RefusalReason
 from bezoar_data.llms.retry_policy import Cause, ProviderError, Refusal, Transient, Unauthorised
 
@@ -41,6 +41,7 @@ __all__ = [
     "key_problems",
     "known_providers",
     "provider_class",
+    "read_key",
 ]
 
 ASKED_AGAIN = 0.7
@@ -179,21 +180,6 @@ class Provider(ABC):
 
         Raises `Refusal`, `Unauthorised` or `Transient`; anything else is a bug and ends the run.
         """
-
-
-def key_problems(model: Model) -> list[Problem]:
-    """What is wrong with the environment variable that holds a model's key, if it names one."""
-    variable = model.api_key_env
-    if variable is None:
-        return []
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        message = f"the environment variable {variable} is not set: model '{model.model}' needs a key"
-        return [Problem("no-key", message, hint=f"export {variable}=...")]
-    if not key.isascii() or not key.isprintable() or " " in key:
-        message = f"the value of the environment variable {variable} cannot be a key: it holds blanks or odd characters"
-        return [Problem("bad-key", message, hint="copy it again")]
-    return []
 
 
 def known_providers() -> list[str]:

@@ -22,10 +22,10 @@ from pydantic import SecretStr, ValidationError
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
+from bezoar_data.llms.keys import sending_problems
+from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems, read_key
 from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, register_environment, words
 from bezoar_data.llms.providers.common.usage import split_bill
-from bezoar_data.llms.redact import register_secret
 from bezoar_data.llms.retry_policy import Refusal, Transient
 
 MAX_TOKENS = 1024
@@ -33,7 +33,9 @@ MAX_TOKENS = 1024
 GENERATION = "generation_kwargs"
 _ABSTRACT = frozenset({"LLM", "AsyncLLM", "MixtureOfAgentsLLM"})
 """The last takes other LLMs, which no models file can hold."""
-_NEVER = frozenset({"api_key", "token", "jobs_ids", "use_offline_batch_generation"})
+_NEVER_ASKED = frozenset({"api_key", "api_base", "base_url", "api_version"})
+"""Of the arguments of one generation: distilabel's LiteLLM takes an address there, and finds keys by itself."""
+_NEVER = frozenset({"api_key", "token", "http_client", "default_headers", "jobs_ids", "use_offline_batch_generation"})
 _NAMES = {
     "model": ("model", "model_id", "model_path"),
     "base_url": ("base_url", "host"),
@@ -42,6 +44,8 @@ _NAMES = {
     "api_key_env": ("api_key", "token"),
 }
 """Under which names the classes take what a models file says."""
+_ADDRESSES = ("host", "endpoint", "base_url")
+_ENDPOINTS = ("endpoint_namespace", "endpoint_name")
 _VALUES = {
     "temperature": ("temperature",),
     "top_p": ("top_p",),
@@ -76,7 +80,7 @@ class DistilabelLLM(Provider):
             message = f"distilabel has no LLM class '{name}'" if name else "provider 'distilabel' wants a class's name"
             hint = did_you_mean(name, sorted(classes)) if name else "as in distilabel:OpenAILLM"
             return [Problem("unknown-class", message, hint=hint)]
-        return [*key_problems(self.model), *_setting_problems(self.model, classes[name])]
+        return [*_key_problems(self.model, classes[name]), *_setting_problems(self.model, classes[name])]
 
     async def open(self) -> None:
         register_environment()
@@ -177,9 +181,7 @@ def _arguments(model: Model, cls: Any) -> dict[str, Any]:
         if (value := getattr(model, said)) and (name := _first(_NAMES[said], fields)):
             arguments.setdefault(name, value)
     if model.api_key_env and (name := _first(_NAMES["api_key_env"], fields)):
-        key = os.environ[model.api_key_env].strip()
-        register_secret(key)
-        arguments[name] = SecretStr(key)
+        arguments[name] = SecretStr(read_key(model, _recipient(model, cls), _own_variables(model, cls)) or "")
     if "max_retries" in fields:
         arguments.setdefault("max_retries", 0)  # the endpoint retries; two of that would multiply
     if "timeout" in fields:
@@ -187,6 +189,32 @@ def _arguments(model: Model, cls: Any) -> dict[str, Any]:
     if "model_kwargs" in fields:
         arguments["model_kwargs"] = {"use_safetensors": True, **(arguments.get("model_kwargs") or {})}
     return arguments
+
+
+def _key_problems(model: Model, cls: Any) -> list[Problem]:
+    """What is wrong with the key, also with one that the class finds in the environment by itself."""
+    to = _recipient(model, cls)
+    if model.api_key_env is None and not to.startswith(model.provider):
+        return [p for v in _variable_of(cls) if os.environ.get(v) for p in sending_problems(v, to)]
+    return key_problems(model, to, _own_variables(model, cls))
+
+
+def _recipient(model: Model, cls: Any) -> str:
+    """Where the key goes: an address, else what the class knows, with the endpoint that it is to look up there."""
+    said = {"base_url": model.base_url, **_settings(model)}
+    address = next((said[name] for name in _ADDRESSES if isinstance(said.get(name), str)), None)
+    endpoint = "/".join(str(said[name]) for name in _ENDPOINTS if said.get(name))
+    return address or (f"{model.provider}/{endpoint}" if endpoint else model.provider)
+
+
+def _variable_of(cls: Any) -> tuple[str, ...]:
+    """The variable in which a class looks for its key."""
+    own = cls.__private_attributes__.get("_api_key_env_var")
+    return (own.default,) if own is not None and isinstance(own.default, str) else ()
+
+
+def _own_variables(model: Model, cls: Any) -> tuple[str, ...]:
+    return _variable_of(cls) if _recipient(model, cls) == model.provider else ()
 
 
 def _settings(model: Model) -> dict[str, Any]:
@@ -257,6 +285,9 @@ def _body_problems(model: Model, fields: Mapping[str, Any]) -> list[Problem]:
         elif setting not in fields:
             message = f"extra_body of {who}: distilabel's {name} has no '{setting}'"
             found.append(Problem("unknown-setting", message, hint=did_you_mean(setting, sorted(fields))))
+    if name == "LiteLLM" and "://" in model.model:
+        message = f"{who} has an address in its name, to which litellm would take keys of the environment"
+        found.append(Problem("extra-body-taken", message, hint="provider: litellm asks first"))
     if _says(model.extra_body, "trust_remote_code"):
         message = f"extra_body of {who} asks for trust_remote_code"
         found.append(Problem("remote-code", message, hint="code from a model's repository is not run here"))
@@ -269,7 +300,11 @@ def _generation_problems(model: Model, known: Collection[str]) -> list[Problem]:
     if not isinstance(generation, dict):
         return [Problem("bad-setting", f"generation_kwargs of {who} is no mapping", hint="write names and values")]
     message = f"generation_kwargs of {who}: distilabel's {name} has no "
-    return [
+    taken = [
+        Problem("extra-body-taken", f"generation_kwargs of {who} may not set '{setting}'", hint="leave it out")
+        for setting in sorted(_NEVER_ASKED & set(generation))
+    ]
+    return taken + [
         Problem("unknown-setting", f"{message}'{setting}'", hint=did_you_mean(setting, sorted(known)))
         for setting in generation
         if setting not in known

@@ -11,16 +11,17 @@ import asyncio
 import importlib
 import importlib.util
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
+from bezoar_data.llms.keys import sending_problems
+from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems, read_key
 from bezoar_data.llms.providers.common.chat_format import is_strict, read_completions
 from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, register_environment, words
-from bezoar_data.llms.redact import register_secret
 
 _ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",  # else it reads a .env file it finds
@@ -31,6 +32,12 @@ _TAKEN = frozenset(
     {"api_base", "api_key", "base_url", "callbacks", "fallbacks", "max_retries", "messages", "model", "n",
      "num_retries", "stream", "timeout"}
 )  # fmt: skip
+_STEERS = re.compile(
+    r"api_|base|callback|client|credential|endpoint|file|header|host|key|prox|provider|secret|ssl|url|_token$"
+)
+"""What arguments are called that could name another address, a file of this machine, or who may be trusted."""
+_NO_KEY = "none"
+"""Said to litellm where a models file names an address and no key: it would look for one in the environment."""
 
 
 class LiteLLM(Provider):
@@ -49,20 +56,45 @@ class LiteLLM(Provider):
         return self.model.base_url or f"{self.model.model.partition('/')[0]} through litellm"
 
     def problems(self) -> list[Problem]:
-        found = key_problems(self.model)
+        found = key_problems(self.model, self._recipient, self._own_variables)
+        if self._kind.startswith("vertex_ai") and self.model.base_url is not None:
+            # It has no key to be told: what it sends is the machine's own login.
+            found += sending_problems("GOOGLE_APPLICATION_CREDENTIALS", self.model.base_url)
         if importlib.util.find_spec("litellm") is None:
             message = "provider 'litellm' needs litellm, not installed here"
             found.append(Problem("provider-not-installed", message, hint='pip install "bezoar-data[litellm]"'))
-        for name in sorted(_TAKEN & set(self.model.extra_body)):
+        for name in sorted(n for n in self.model.extra_body if n in _TAKEN or _STEERS.search(n)):
             message = f"extra_body of model '{self.model.model}' may not set '{name}'"
             found.append(Problem("extra-body-taken", message, hint="leave it out"))
+        for name, value in self.model.extra_body.items():
+            if isinstance(value, str) and value.startswith("os.environ/"):
+                message = f"'{name}' in extra_body of model '{self.model.model}' names a variable of the environment"
+                found.append(Problem("extra-body-taken", message, hint="a key's variable is named in api_key_env"))
         return found
+
+    @property
+    def _kind(self) -> str:
+        return self.model.model.partition("/")[0].lower()
+
+    @property
+    def _recipient(self) -> str:
+        """Where the key goes: the address, which may stand in the model's name; else litellm knows."""
+        named = re.search(r"https?://.*", self.model.model)
+        return self.model.base_url or (named[0] if named else f"litellm:{self._kind}")
+
+    @property
+    def _own_variables(self) -> tuple[str, ...]:
+        """The variable that is the kind's own by its name: `GEMINI_API_KEY` for `gemini/...`."""
+        variable = self.model.api_key_env or ""
+        name, kind = (re.sub(r"[^a-z]", "", text.lower()) for text in (variable.removesuffix("_API_KEY"), self._kind))
+        own = len(name) > 2 and kind.startswith(name) and self._recipient.startswith("litellm:")
+        return (variable,) if own else ()
 
     async def open(self) -> None:
         register_environment()
-        if self.model.api_key_env:
-            self._key = os.environ[self.model.api_key_env].strip()
-            register_secret(self._key)
+        self._key = read_key(self.model, self._recipient, self._own_variables)
+        if self._key is None and not self._recipient.startswith("litellm:"):
+            self._key = _NO_KEY
         # Seconds of work: not on the loop.
         self._litellm = await asyncio.to_thread(_import)
         try:

@@ -24,7 +24,8 @@ from typing import Any, ClassVar
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Local, Model, OutputLicence, Price, Sampling
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.providers.base import Completion, Request, key_problems
+from bezoar_data.llms.keys import HUB
+from bezoar_data.llms.providers.base import Completion, Request, key_problems, read_key
 from bezoar_data.llms.providers.common.http import endpoint_url
 from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.llms.redact import redact, register_secret
@@ -90,7 +91,7 @@ class LlamaCpp(OpenAI):
         return f"{self._server.listening_address}/v1", self._key
 
     def problems(self) -> list[Problem]:
-        return [*not_installed(), *_entry_problems(self.model), *key_problems(self.model)]
+        return [*not_installed(), *_entry_problems(self.model), *key_problems(self.model, HUB)]
 
     def prepare(self, *, quiet: bool = False) -> None:
         self._weights(quiet=quiet)
@@ -126,9 +127,7 @@ class LlamaCpp(OpenAI):
 
     def _weights(self, *, quiet: bool) -> Path:
         weights = weights_named(self.model.local.file or self.model.model)
-        token = os.environ.get(self.model.api_key_env or "", "").strip() or None
-        register_secret(token)
-        return fetched(weights, self.model.revision, token=token, quiet=quiet)
+        return fetched(weights, self.model.revision, token=read_key(self.model, HUB), quiet=quiet)
 
     def _serve(self) -> Any:
         model = self.model

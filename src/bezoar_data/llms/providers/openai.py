@@ -2,13 +2,12 @@
 
 One connection pool on aiohttp, no client library in between: it was measured several times faster than those. What
 comes back is outside text: it is bounded, checked field by field, and anything odd is a failure of this one request.
-The key is read from the environment, sent to the address in the models file and nowhere else (no redirects), and its
-value stands in nothing that leaves here.
+The key is read from the environment, sent to the address in the models file, if a person allowed it for that host
+(`llms/keys.py`), and nowhere else (no redirects), and its value stands in nothing that leaves here.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -20,7 +19,7 @@ from yarl import URL
 
 from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems
+from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems, read_key
 from bezoar_data.llms.providers.common.chat_format import is_strict, read_completions
 from bezoar_data.llms.providers.common.dialect import SENT_WITHOUT, Dialect, folded, has_system
 from bezoar_data.llms.providers.common.http import (
@@ -34,7 +33,6 @@ from bezoar_data.llms.providers.common.http import (
     read_body,
     words,
 )
-from bezoar_data.llms.redact import register_secret
 from bezoar_data.llms.retry_policy import Refusal, Transient
 
 OPENAI = "https://api.openai.com/v1"
@@ -65,7 +63,7 @@ class OpenAI(Provider):
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
     def problems(self) -> list[Problem]:
-        return [*address_problems(self.model), *key_problems(self.model), *_body_problems(self.model)]
+        return [*address_problems(self.model), *key_problems(self.model, self._url), *_body_problems(self.model)]
 
     async def open(self) -> None:
         self._send = {"allow_redirects": False, "proxy": proxy_for(self._url)}
@@ -141,9 +139,7 @@ class OpenAI(Provider):
     def _headers(self) -> dict[str, str]:
         """What every request says of itself, the key among it."""
         headers = {"Content-Type": "application/json", "Accept": "application/json", **self.model.extra_headers}
-        if self.model.api_key_env:
-            key = os.environ[self.model.api_key_env].strip()
-            register_secret(key)
+        if key := read_key(self.model, self._url):
             headers.update(self._key_headers(key))
         return headers
 

@@ -23,10 +23,11 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.llms.providers.base import Completion, Provider, Request
+from bezoar_data.llms.keys import HUB
+from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems, read_key
 from bezoar_data.llms.providers.common.of_stage import with_stage
 from bezoar_data.llms.providers.common.transformers_model import LocalModel, Row, row_seed
-from bezoar_data.llms.redact import redact, register_secret
+from bezoar_data.llms.redact import redact
 from bezoar_data.llms.retry_policy import Refusal
 from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
 
@@ -66,7 +67,9 @@ class Transformers(Provider):
         body = self.model.extra_body
         needed = (*_PACKAGES, "bitsandbytes") if body.get("load_in_4bit") else _PACKAGES
         found = [] if not (missing := _missing(needed)) else [_not_installed(missing)]
-        return [*found, *_setting_problems(self.model)]
+        # Weights that lie here need no key.
+        keys = [p for p in key_problems(self.model, HUB) if p.code != "no-key"]
+        return [*found, *keys, *_setting_problems(self.model)]
 
     async def open(self) -> None:
         await self._worker(self.model)
@@ -228,8 +231,7 @@ def _let_go(worker: _Worker) -> None:
 
 
 def _load(model: Model) -> LocalModel:
-    token = os.environ.get(model.api_key_env or "", "").strip() or None
-    register_secret(token)
+    token = read_key(model, HUB) if os.environ.get(model.api_key_env or "", "").strip() else None
     try:
         return LocalModel(model.model, model.revision, model.extra_body, token)
     except (OSError, ValueError, ImportError) as error:
