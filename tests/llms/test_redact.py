@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from urllib.parse import quote, quote_plus
 
@@ -35,6 +36,8 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
         quote_plus(SECRET),
         base64.b64encode(SECRET.encode()).decode(),
         base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        html.escape(SECRET),
+        "kK/7%2bplain%22quoted%5cback%3d%25%c3%bc",
     ],
 )
 def test_a_registered_secret_goes_in_each_encoding(form: str) -> None:

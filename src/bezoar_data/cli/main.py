@@ -12,13 +12,12 @@ import typer
 from typer.exceptions import TyperException
 
 from bezoar_data._version import __version__
+from bezoar_data.cli.asking import allowed_now
 from bezoar_data.cli.lazy import LazyGroup
 from bezoar_data.config.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError, ProblemsError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.render import in_order, render_problems
-from bezoar_data.config.sanitize import clean_text, mask_keys
-from bezoar_data.llms.keys import KeyNotAllowed, remember
-from bezoar_data.llms.redact import redact
+from bezoar_data.llms.redact import redact, register_environment
 
 INTERNAL_ERROR = 70
 
@@ -52,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     # distilabel and its dependencies warn of their own code; a user cannot act on it.
     warnings.simplefilter("default" if os.environ.get("BEZOAR_DEBUG") else "ignore")
+    register_environment()
     try:
         code = _run(arguments, ask=True)
     except (typer.Abort, KeyboardInterrupt):
@@ -85,7 +85,7 @@ def _run(arguments: list[str], *, ask: bool = False) -> object:
     try:
         return app(arguments, standalone_mode=False)
     except InputError as error:
-        if not ask or not _allowed_now(error):
+        if not ask or not allowed_now(error.problems):
             raise
         return _run(arguments, ask=True)
     except typer.Abort as error:
@@ -93,25 +93,6 @@ def _run(arguments: list[str], *, ask: bool = False) -> object:
         if isinstance(error.__cause__, EOFError):
             raise error.__cause__ from None
         raise
-
-
-def _allowed_now(error: InputError) -> bool:
-    """Whether all that was wrong is keys that nobody has let go to a host, and a person who was asked now has."""
-    wanted = [p for p in error.problems if p.level == "error"]
-    keys = {
-        (p.variable, p.recipient): p for p in wanted if isinstance(p, KeyNotAllowed) and p.code == "key-not-allowed"
-    }
-    if len(keys) < len({id(p) if not isinstance(p, KeyNotAllowed) else (p.variable, p.recipient) for p in wanted}):
-        return False
-    if not keys or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    for (variable, recipient), problem in keys.items():
-        where = f" ({problem.place})" if problem.place else ""
-        shown = clean_text(mask_keys(f"The key in {variable} would go to {recipient}{where}."), one_line=True)
-        if not typer.confirm(f"{shown} Allow it from now on?", err=True):
-            return False
-        remember(variable, recipient)
-    return True
 
 
 def _report(error: BezoarError, *, as_json: bool) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.cli.asking import allowed_now
 from bezoar_data.cli.options import AsJson, Judge, ModelsFile, Teacher
 from bezoar_data.config.errors import INPUT_WRONG, InputError
 from bezoar_data.config.files.discovery import find_files
@@ -17,7 +18,7 @@ from bezoar_data.config.files.named_model import services
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.check_model import check_models
-from bezoar_data.llms.keys import allowed_pairs, recipient_of, remember
+from bezoar_data.llms.keys import KeyNotAllowed, allowed_pairs, recipient_of, remember
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.llms.redact import redact
 from bezoar_data.pipeline.load import load
@@ -65,6 +66,8 @@ def check(
     """
     roles = _answering(file, models, {r: w for r, w in (("teacher", teacher), ("judge", judge)) if w})
     found = check_models([one.model for one in roles])
+    if allowed_now(p for f in found for p in f.problems if isinstance(p, KeyNotAllowed)):
+        found = check_models([one.model for one in roles])
     if as_json:
         value = [
             {
@@ -98,7 +101,7 @@ def allow(
     Examples: bezoar-data models allow MY_API_KEY models.example.org; bezoar-data models allow
     """
     if variable is None:
-        typer.echo("".join(f"{name} {to}\n" for name, to in sorted(allowed_pairs())) or "nothing yet", nl=False)
+        typer.echo("\n".join(f"{name} {to}" for name, to in sorted(allowed_pairs())) or "nothing yet")
         return
     try:
         known = re.fullmatch(KEY_VARIABLE, variable) and recipient and recipient_of(recipient).removeprefix("http://")

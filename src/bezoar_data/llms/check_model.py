@@ -16,7 +16,7 @@ from bezoar_data.llms.endpoint.usage import cost_of
 from bezoar_data.llms.providers.base import Completion, Provider, ProviderError, Request, provider_class
 from bezoar_data.llms.providers.common.received import received
 from bezoar_data.llms.providers.openai import OpenAI
-from bezoar_data.llms.redact import redact
+from bezoar_data.llms.redact import redact, register_environment
 from bezoar_data.llms.refusals import REFUSALS
 from bezoar_data.llms.retry_policy import Refusal
 
@@ -47,6 +47,8 @@ class ModelCheck:
 
 def check_models(models: Sequence[Model]) -> list[ModelCheck]:
     """Ask each model once, all at the same time. A model that does not answer is a finding, not an error."""
+
+    register_environment()
 
     async def all_of_them() -> list[ModelCheck]:
         return await asyncio.gather(*(_check(model) for model in models))

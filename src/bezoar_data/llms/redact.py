@@ -8,12 +8,14 @@ encodings they travel in, and the shapes of well-known keys, for those nobody re
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import threading
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
+from bezoar_data.config.environment import environment_keys
 from bezoar_data.config.secret_patterns import FLAGS, NARROW, NARROW_HINTS
 
 MARK = "[redacted]"
@@ -56,17 +58,18 @@ def encodings(secret: str) -> set[str]:
     if len(secret) < SHORTEST_SECRET:
         return set()
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    forms = {secret, *escaped, *(e.replace("/", "\\/") for e in escaped), repr(secret)[1:-1]}
+    forms = {secret, *escaped, *(e.replace("/", "\\/") for e in escaped), repr(secret)[1:-1], html.escape(secret)}
     forms |= {json.dumps(e)[1:-1] for e in escaped}
     try:
         raw = secret.encode()
-        forms |= {quote(secret), quote(secret, safe=""), quote_plus(secret)}
-        forms |= {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
-        # Inside `user:key` the key starts at any of three places of base64's four-letter groups.
-        for shift in (1, 2):
-            inner = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
-            whole = inner[shift + 1 : -1]
-            forms |= {whole, whole.replace("+", "-").replace("/", "_")}
+        quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+        forms |= quoted | {re.sub("%..", lambda m: m.group().lower(), form) for form in quoted}
+        # Inside `user:key` the key starts at any of three places of base64's four-letter groups, and what follows it
+        # changes the last letter of those that are not whole.
+        for shift in (0, 1, 2):
+            whole = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
+            inner = whole[shift + bool(shift) : (shift + len(raw)) * 4 // 3]
+            forms |= {inner, inner.replace("+", "-").replace("/", "_")}
     except UnicodeEncodeError:
         pass  # a lone surrogate can stand in no header and no address
     return {form for form in forms if len(form) >= SHORTEST_SECRET}
@@ -84,6 +87,16 @@ def register_secret(value: str | None) -> None:
         return
     with _lock:
         _secrets = _secrets | {value}
+        _current = Redactor(_secrets)
+
+
+def register_environment() -> None:
+    """From now on `redact` replaces the keys of the environment."""
+    global _secrets, _current
+    if (found := environment_keys()) <= _secrets:
+        return
+    with _lock:
+        _secrets = _secrets | found
         _current = Redactor(_secrets)
 
 

@@ -170,7 +170,10 @@ async def test_one_bad_row_is_lost_alone_and_nothing_is_asked_twice(server: Faul
         ({"provider": "distilabel:os.system"}, "unknown-class"),
         ({"api_key_env": "NOT_SET_API_KEY"}, "no-key"),
         ({"revision": "abc"}, "unsupported-value"),
-        ({"provider": "distilabel:MistralLLM", "base_url": None, "extra_headers": {"a": "b"}}, "unsupported-value"),
+        (
+            {"provider": "distilabel:MistralLLM", "base_url": None, "api_key_env": None, "extra_headers": {"a": "b"}},
+            "unsupported-value",
+        ),
         ({"sampling": {"top_k": 5}}, "unsupported-value"),
         ({"extra_body": {"api_key": "x"}}, "extra-body-taken"),
         ({"extra_body": {"use_offline_batch_generation": True}}, "extra-body-taken"),
@@ -180,7 +183,7 @@ async def test_one_bad_row_is_lost_alone_and_nothing_is_asked_twice(server: Faul
     ],
 )
 def test_mistakes_are_found_before_anything_is_sent(values: dict[str, Any], code: str) -> None:
-    assert [p.code for p in DistilabelLLM(model("http://x/v1", **values)).problems()] == [code]
+    assert [p.code for p in DistilabelLLM(model("http://localhost/v1", **values)).problems()] == [code]
 
 
 @pytest.mark.parametrize("settings", [{"trust_remote_code": True}, {"model_kwargs": {"trust_remote_code": True}}])
@@ -191,15 +194,15 @@ def test_no_code_of_a_models_repository_is_run(settings: dict[str, Any]) -> None
 
 @needs_openai
 async def test_a_setting_of_the_wrong_type_is_told_without_its_value() -> None:
-    entry = model("http://x/v1", extra_body={"default_headers": "planted-header"})
-    with pytest.raises(InputError, match="default_headers") as error:
+    entry = model("http://localhost/v1", extra_body={"timeout": "planted-header"})
+    with pytest.raises(InputError, match="timeout") as error:
         await DistilabelLLM(entry).open()
     assert "planted" not in str(error.value)
 
 
 async def test_a_class_whose_package_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "groq", None)
-    entry = model("http://x/v1", provider="distilabel:GroqLLM")
+    entry = model("http://localhost/v1", provider="distilabel:GroqLLM")
     with pytest.raises(InputError) as error:
         await DistilabelLLM(entry).open()
     assert error.value.problems[0].code == "provider-not-installed"

@@ -176,5 +176,5 @@ def test_without_litellm_it_says_what_to_install() -> None:
 
 @pytest.mark.parametrize("name", ["model", "n", "stream", "max_retries", "api_key"])
 def test_what_is_not_for_a_file_to_say_is_refused(name: str) -> None:
-    found = LiteLLM(model("http://x/v1", extra_body={name: 1})).problems()
+    found = LiteLLM(model("http://localhost/v1", extra_body={name: 1})).problems()
     assert [p.code for p in found if p.code != "provider-not-installed"] == ["extra-body-taken"]

@@ -32,6 +32,7 @@ from bezoar_data.llms.journal.places import ModelAt
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.llms.providers.base import Provider, provider_class
 from bezoar_data.llms.providers.openai import OpenAI
+from bezoar_data.llms.redact import register_environment
 from bezoar_data.llms.retry_policy import RetryPolicy
 
 _LOOK_AGAIN = 1.0
@@ -67,6 +68,7 @@ class Gateway:
         self._endpoints: dict[str, Endpoint | BatchEndpoint] = {}
         self._inflight = InflightRequests(journal, self.usage, self._budget, retry_failed=retry_failed)
         self._ended: BezoarError | None = None
+        register_environment()  # libraries and steps may read keys that no model names
         self._chains: dict[str, tuple[Candidate, ...]] = {}
         self.add(roles)
 

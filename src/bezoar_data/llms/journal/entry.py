@@ -77,6 +77,9 @@ STORED = ", ".join((*COLUMNS, "checksum"))
 
 _TEXT = COLUMNS.index("text")
 
+_FOREIGN = ("text", "finish_reason", "error", "detail", "provider", "model", "revision", "request_id", "step")
+"""Fields whose words come from outside: an endpoint, a file."""
+
 _encode_extra = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
 SMALL = 384
@@ -96,24 +99,27 @@ class Packed:
 
 def pack(entry: Entry) -> Packed:
     """Clean an entry (secrets, characters no file can hold) and lay it out as a row with its checksum."""
-    text, detail, extra = entry.text, entry.detail, ""
-    if text is not None:
-        text = _clean(text)
-    if detail:
-        detail = _clean(detail)
+    extra = ""
+    changed: dict[str, Any] = {}
+    for name in _FOREIGN:
+        value = getattr(entry, name)
+        if value and (clean := _clean(value)) is not value:
+            changed[name] = clean
     if entry.extra:
-        extra = redact(_encode_extra(entry.extra))
-    if text is not entry.text or detail is not entry.detail:
-        entry = replace(entry, text=text, detail=detail)
+        said = _encode_extra(entry.extra)
+        if (extra := redact(said)) is not said:
+            changed["extra"] = json.loads(extra)
+    if changed:
+        entry = replace(entry, **changed)
     request = messages = None
     if entry.messages is not None:
         messages = _redacted(canonical_messages(entry.messages))
         request = request_hash(messages)
     row = (
-        key_bytes(entry.key), request, text, entry.finish_reason, entry.error, detail, entry.provider, entry.model,
-        entry.revision, entry.max_tokens, entry.prompt_tokens, entry.completion_tokens, _real(entry.price_input),
-        _real(entry.price_output), _real(entry.cost), _real(entry.asked_at), _real(entry.answered_at),
-        None if entry.request_id is None else _clean(entry.request_id), entry.step, extra,
+        key_bytes(entry.key), request, entry.text, entry.finish_reason, entry.error, entry.detail, entry.provider,
+        entry.model, entry.revision, entry.max_tokens, entry.prompt_tokens, entry.completion_tokens,
+        _real(entry.price_input), _real(entry.price_output), _real(entry.cost), _real(entry.asked_at),
+        _real(entry.answered_at), entry.request_id, entry.step, extra,
     )  # fmt: skip
     return Packed(entry, (*row, checksum(row)), request, messages)
 

@@ -24,7 +24,7 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.keys import sending_problems
 from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems, read_key
-from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, register_environment, words
+from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, words
 from bezoar_data.llms.providers.common.usage import split_bill
 from bezoar_data.llms.retry_policy import Refusal, Transient
 
@@ -83,7 +83,6 @@ class DistilabelLLM(Provider):
         return [*_key_problems(self.model, classes[name]), *_setting_problems(self.model, classes[name])]
 
     async def open(self) -> None:
-        register_environment()
         quiet_libraries()
         await self._llm(self.model)
 

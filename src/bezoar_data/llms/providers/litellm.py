@@ -21,7 +21,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.llms.keys import sending_problems
 from bezoar_data.llms.providers.base import Completion, Provider, Request, key_problems, read_key
 from bezoar_data.llms.providers.common.chat_format import is_strict, read_completions
-from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, register_environment, words
+from bezoar_data.llms.providers.common.libraries import failure, quiet_libraries, words
 
 _ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",  # else it reads a .env file it finds
@@ -91,7 +91,6 @@ class LiteLLM(Provider):
         return (variable,) if own else ()
 
     async def open(self) -> None:
-        register_environment()
         self._key = read_key(self.model, self._recipient, self._own_variables)
         if self._key is None and not self._recipient.startswith("litellm:"):
             self._key = _NO_KEY

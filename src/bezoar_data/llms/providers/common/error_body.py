@@ -45,7 +45,8 @@ def read_error(raw: bytes) -> ErrorBody:
     try:
         value = orjson.loads(raw[: 2**20])
     except orjson.JSONDecodeError:
-        text = raw[: 4 * DETAIL].decode("utf-8", "replace")
+        # Redact before cutting: half a key is not recognised as one.
+        text = redact(raw[: 2**20].decode("utf-8", "replace"))[: 4 * DETAIL]
         page = text.lstrip().startswith("<")
         return ErrorBody(_short(_title(text) if page else text), wait=_said(text), spoken=not page)
     levels = list(_levels(value, 0))

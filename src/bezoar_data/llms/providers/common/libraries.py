@@ -1,22 +1,20 @@
 """What providers share that let somebody else's client library do the asking: litellm, and distilabel's own classes.
 
-Such libraries read keys that no models file names, quote them in what they log and raise, and have errors of their
-own. Here the keys become known secrets, the logs fall silent, and the errors become ours.
+Such libraries quote keys in what they log and raise, and have errors of their own. Here the logs fall silent, and the
+errors become ours.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bezoar_data.llms.providers.common.http import retry_after
-from bezoar_data.llms.redact import redact, register_secret
+from bezoar_data.llms.redact import redact
 from bezoar_data.llms.retry_policy import ProviderError, Transient, failure_of_status
 
-_SECRETS = re.compile(r"(API_?KEY|TOKEN|SECRET|ACCESS_KEY|ACCESS_KEY_ID|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
 _TALKERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "httpx2", "openai", "anthropic", "groq")
 _DETAIL = 600
 """Characters of an error that are worth keeping."""
@@ -24,13 +22,6 @@ _UNREADABLE = "Empty or invalid response"
 """How litellm reports a body it cannot read. It calls that, and an endpoint nobody reaches, a server's error."""
 _NOBODY = ("APIConnectionError", "ConnectError", "ConnectTimeout", "ConnectionError", "ClientConnectorError")
 _LATE = ("Timeout", "APITimeoutError", "ReadTimeout", "TimeoutError")
-
-
-def register_environment() -> None:
-    """Make a secret of every variable of the environment whose name is a secret's."""
-    for name, value in os.environ.items():
-        if _SECRETS.search(name):
-            register_secret(value.strip())
 
 
 def quiet_libraries() -> None:
