@@ -186,6 +186,24 @@ def test_a_folder_that_no_run_made_is_left_as_it_is(project: Project):
     assert [p.name for p in (project.folder / "mine").iterdir()] == ["dataset"]
 
 
+@pytest.mark.parametrize("out", ["/", "//", "home", "home/sub/..", "link", "full", "locked"])
+def test_no_run_goes_where_files_of_a_person_lie(project: Project, monkeypatch: pytest.MonkeyPatch, out: str):
+    project.pipeline()
+    home = project.folder / "home"
+    (home / "sub").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    (project.folder / "link").symlink_to("home")
+    (project.folder / "full").mkdir()
+    (project.folder / "full" / "thesis.tex").write_text("mine")
+    (project.folder / "locked").mkdir()
+    (project.folder / "locked" / ".lock").write_text("4711")  # another program's
+    before = sorted(project.folder.rglob("*"))
+    refused(
+        project, "no place for a run" if out not in ("full", "locked") else "no run made this", arguments=("--out", out)
+    )
+    assert sorted(project.folder.rglob("*")) == before
+
+
 def test_a_file_in_the_place_of_a_folder(project: Project):
     project.pipeline()
     (project.folder / "taken").write_text("")

@@ -14,6 +14,7 @@ from bezoar_data.llms.gateway.asking import OpenModels
 from bezoar_data.llms.gateway.fallbacks import as_asked
 from bezoar_data.llms.journal.request_key import model_part
 from bezoar_data.llms.providers.base import builtin_class
+from bezoar_data.llms.templates.in_transformers import bound_templates
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.stage_record import STAGE_FILE, StageData, StageRecord, StageSummary
 
@@ -96,6 +97,7 @@ def load(target: Target, *, batch_size: int) -> Any:
     from lm_eval.models.huggingface import HFLM
     from transformers.utils import logging
 
+    bound_templates()
     logging.disable_progress_bar()
     getLogger("bitsandbytes").setLevel(ERROR)  # it tells of kernels that this machine does without
     settings: dict[str, Any] = {"pretrained": target.weights, "batch_size": batch_size, "dtype": "auto"}

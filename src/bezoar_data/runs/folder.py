@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.sanitize import printable
 
 PULLED = "pulled.json"
 """Stands in a folder that was fetched from the Hub, and says from where."""
 _LOCK = ".lock"
-_MARKS = (_LOCK, "run.json", PULLED, "dataset/lock.json")
+_MARKS = (_LOCK, "run.json", PULLED, "dataset/lock.json", "journal.sqlite")
 """By any of these a folder is known to be a run's, or to have been pulled."""
 
 
@@ -114,14 +115,27 @@ class RunFolder:
                 shutil.rmtree(self.scratch, ignore_errors=True)
 
 
-def refuse_foreign_folder(folder: Path) -> None:
-    """Refuse a folder that no run made, where a person's own files stand in the place of what a run writes: they would
-    be gone. Raises `InputError`."""
-    run = RunFolder(folder)
-    theirs = [p.name for p in (run.dataset, run.dropped, run.pipeline, run.card, run.distilabel) if p.exists()]
-    if theirs and not any((folder / mark).exists() for mark in _MARKS):
-        said = f"no run made this folder, and a run would write over what stands there: {', '.join(theirs)}"
-        raise InputError(Problem("out-taken", said, Place(str(folder)), "name a new or an empty folder with --out"))
+def refuse_foreign_folder(folder: Path, marks: Sequence[str] = _MARKS, maker: str = "run") -> None:
+    """Refuse the root of all files, a home, and a folder that holds files and none of the `marks` of its `maker`: a
+    person's own files would come to stand among those that are replaced and taken away. Raises `InputError`."""
+    hint = "name a new or an empty folder with --out"
+    where = folder.resolve()
+    if where == Path(where.anchor) or where == Path.home().resolve():
+        what = "the home folder" if where == Path.home().resolve() else "the root of all files"
+        raise InputError(Problem("out-taken", f"this is {what}, no place for a {maker}", Place(str(folder)), hint))
+    try:
+        theirs = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        return  # who uses it tells why that cannot be
+    if theirs and not any(_made(path) for mark in marks for path in folder.glob(mark)):
+        shown = ", ".join(printable(name) for name in theirs[:5]) + (", ..." if len(theirs) > 5 else "")
+        said = f"no {maker} made this folder, and files stand there: {shown}"
+        raise InputError(Problem("out-taken", said, Place(str(folder)), hint))
+
+
+def _made(mark: Path) -> bool:
+    """Whether a mark is ours: others' lock files say something."""
+    return mark.is_file() and (mark.name != _LOCK or mark.stat().st_size == 0)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,12 +22,14 @@ from pathlib import Path
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.runs.folder import replace_folder, restore_folder, write_json
+from bezoar_data.runs.folder import refuse_foreign_folder, replace_folder, restore_folder, write_json
 from bezoar_data.runs.record import NewerFormat
 from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
 
 RECIPE = "recipe.yaml"
 _KEY = "key.json"
+_MARKS = (".lock", f"*/{STAGE_FILE}")
+"""By any of these a folder is known to be a training's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class TrainingFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the folder for one training. The lock is the kernel's, so a killed one never leaves it behind."""
+        refuse_foreign_folder(self.path, _MARKS, "training")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -17,6 +17,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.recipe import LoadedRecipe
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.llms.templates.in_transformers import bound_templates
 from bezoar_data.runs.reward_head import RewardHead
 from bezoar_data.training.gguf import dequantised, split_as_llamacpp
 
@@ -46,6 +47,7 @@ def load_tokenizer(start: Start, place: Place) -> Any:
     """The tokenizer, fast, with a padding token: its own, or an unknown or end-of-text one. Raises `InputError`."""
     from transformers import AutoTokenizer
 
+    bound_templates()
     try:
         tokenizer = AutoTokenizer.from_pretrained(start.weights, **start.options())
         if start.gguf is not None:

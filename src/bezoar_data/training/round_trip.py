@@ -14,6 +14,7 @@ from typing import Any
 
 from bezoar_data.config.errors import raise_errors
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.llms.templates.in_transformers import bound_templates
 from bezoar_data.training.data.template import Seen, Template
 from bezoar_data.training.ends import ids_of, save_beside
 
@@ -38,6 +39,7 @@ def _problems(faults: Any, place: Place) -> Iterator[Problem]:
 def _said_again(folder: Path, template: Template) -> Iterator[str]:
     from transformers import AutoTokenizer
 
+    bound_templates()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for kind, seen in template.seen.items():
         yield from (f"a conversation ({kind}): {fault}" for fault in _differs(tokenizer, seen))

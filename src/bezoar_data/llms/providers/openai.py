@@ -86,7 +86,7 @@ class OpenAI(Provider):
     async def complete(self, request: Request) -> Sequence[Completion]:
         sent = self.dialect
         try:
-            value, headers = await self._post(self._body(request))
+            value, headers = await self._post(await self._made_body(request))
             made = self._read(value, request, headers)
         except Refusal as refusal:
             refusal.sent = sent
@@ -160,6 +160,9 @@ class OpenAI(Provider):
         if 200 <= status < 300:
             return parsed(raw), headers
         raise failure_of(status, raw, headers)
+
+    async def _made_body(self, request: Request) -> dict[str, Any]:
+        return self._body(request)
 
     def _body(self, request: Request) -> dict[str, Any]:
         without = self.dialect.without

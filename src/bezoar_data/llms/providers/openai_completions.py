@@ -6,6 +6,7 @@ Where a server has no chat template for a model, or not the right one, the promp
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,12 @@ class OpenAICompletions(OpenAI):
 
     def _read(self, value: dict[str, Any], request: Request, headers: Mapping[str, str]) -> Sequence[Completion]:
         return read_completions(_as_chat(value), request.n, headers)
+
+    async def _made_body(self, request: Request) -> dict[str, Any]:
+        if self._template(request.model).is_foreign:
+            # It may take its time, in which Ctrl-C and everything else must be heard.
+            return await asyncio.to_thread(self._body, request)
+        return self._body(request)
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = super()._body(request)

@@ -12,6 +12,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.llms.templates.in_transformers import bound_templates
 from bezoar_data.runs.reward_head import REWARD_FILE, RewardHead
 
 BATCH = 64
@@ -28,6 +29,7 @@ class RewardModel:
         """The model in a stage's folder: weights that stand alone, or an adapter. Raises `InputError`."""
         from transformers import AutoTokenizer  # type: ignore[import-not-found,unused-ignore]
 
+        bound_templates()
         self.head = RewardHead.read(folder / REWARD_FILE, Place(str(folder)))
         self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
         self._end = self._tokenizer.convert_tokens_to_ids(self.head.end_of_turn)

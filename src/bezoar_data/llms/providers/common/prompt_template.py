@@ -1,7 +1,7 @@
 """Chat messages as one text, for endpoints that take a prompt instead of messages.
 
-A template is Jinja, as tokenizers carry it. It is a stranger's program: it runs in the immutable sandbox and sees the
-messages as values. `raise_exception` is how templates say which messages they do not take.
+A template is Jinja, as tokenizers carry it. It is a stranger's program, and runs in bounds (`llms/templates`).
+`raise_exception` is how templates say which messages they do not take.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+import jinja2
 
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.retry_policy import Refusal
+from bezoar_data.llms.templates.bounded import TemplateStopped, parsed, render
 
 PLAIN = """\
 {%- for message in messages -%}
@@ -37,29 +37,26 @@ class PromptTemplate:
     """Renders messages to a prompt. Raises `ValueError` for a text that is no template."""
 
     def __init__(self, text: str = PLAIN) -> None:
-        # Blocks are trimmed as transformers does it: templates are written for that.
-        plain = text is PLAIN
-        environment = ImmutableSandboxedEnvironment(
-            undefined=StrictUndefined,
-            trim_blocks=not plain,
-            lstrip_blocks=not plain,
-            keep_trailing_newline=True,
-            extensions=["jinja2.ext.loopcontrols"],
-        )
-        environment.globals["raise_exception"] = _raise
+        self._source = text
+        self._own = jinja2.Environment(keep_trailing_newline=True).from_string(PLAIN) if text is PLAIN else None  # noqa: S701
         try:
-            self._template = environment.from_string(text)
-        except TemplateError as error:
+            if self._own is None:
+                parsed(text, plain=True)
+                render(text, None, plain=True)
+        except (jinja2.TemplateError, TemplateStopped) as error:
             raise ValueError(str(error)) from None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is somebody else's, and rendered in a process of its own."""
+        return self._own is None
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt up to where the answer begins. Raises `Refusal` when the template does not take the messages."""
         values: dict[str, Any] = {"messages": [dict(m) for m in messages], "add_generation_prompt": True, **_ABSENT}
+        if self._own is not None:
+            return self._own.render(values)
         try:
-            return self._template.render(values)
+            return render(self._source, values, plain=True).text
         except Exception as error:  # a stranger's program may fail in any way, and always fails so
             raise Refusal(422, f"the chat template does not take these messages: {error}") from None
-
-
-def _raise(message: Any = "") -> None:
-    raise ValueError(str(message))

@@ -20,6 +20,7 @@ from bezoar_data.config.files.models import Sampling
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.providers.common.prompt_template import PLAIN_STOP, PromptTemplate
 from bezoar_data.llms.retry_policy import Refusal
+from bezoar_data.llms.templates.in_transformers import bound_templates
 
 MAX_TOKENS = 1024
 """The longest answer where the models file sets no `max_tokens`."""
@@ -81,6 +82,7 @@ class LocalModel:
         )
         from transformers.utils import logging  # type: ignore[import-not-found,unused-ignore]
 
+        bound_templates()
         # It would write over a run's own progress. The Hub's, for what takes long, stays.
         logging.disable_progress_bar()
         self._torch = torch
