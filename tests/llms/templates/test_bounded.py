@@ -82,7 +82,7 @@ def test_a_forked_process_has_a_sandbox_of_its_own() -> None:
 
 def test_a_row_is_lost_to_a_bad_template_and_no_more() -> None:
     template = PromptTemplate(
-        "{% if messages[0].content == 'more' %}{{ 'x' * 10 ** 8 }}{% endif %}{{ messages[0].content }}"
+        "{% if messages[0].content == 'more' %}{{ messages[0].content * 10 ** 7 }}{% endif %}{{ messages[0].content }}"
     )
     assert template.render([{"role": "user", "content": "hi"}]) == "hi"
     with pytest.raises(Refusal, match="does not take these messages"):

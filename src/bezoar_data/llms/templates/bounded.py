@@ -139,7 +139,7 @@ def _exchanged(child: subprocess.Popen[bytes], raw: bytes) -> dict[str, Any] | N
 
 def _why(code: int) -> str:
     if code in (-signal.SIGPROF, -signal.SIGKILL):
-        return f"it computes for more than a second"
+        return "it computes for more than a second"
     return f"its process ended ({code})"
 
 
