@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from bezoar_data.config.allowed_keys import allowed_file, recipient_of, remember
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
-from bezoar_data.llms.keys import allowed_file, may_go, recipient_of, remember
+from bezoar_data.llms.keys import may_go
 from bezoar_data.llms.providers.base import provider_class
 from support.command import BEZOAR, bezoar
 from support.projects import Project

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import typer
 
+from bezoar_data.config.allowed_keys import KeyNotAllowed, remember
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.sanitize import clean_text, mask_keys
-from bezoar_data.llms.keys import KeyNotAllowed, remember
 
 
 def allowed_now(problems: Iterable[Problem]) -> bool:

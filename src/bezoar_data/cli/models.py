@@ -11,6 +11,7 @@ import typer
 
 from bezoar_data.cli.asking import allowed_now
 from bezoar_data.cli.options import AsJson, Judge, ModelsFile, Teacher
+from bezoar_data.config.allowed_keys import KeyNotAllowed, allowed_pairs, recipient_of, remember
 from bezoar_data.config.errors import INPUT_WRONG, InputError
 from bezoar_data.config.files.discovery import find_files
 from bezoar_data.config.files.models import KEY_VARIABLE, load_models_file
@@ -18,7 +19,6 @@ from bezoar_data.config.files.named_model import services
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.check_model import check_models
-from bezoar_data.llms.keys import KeyNotAllowed, allowed_pairs, recipient_of, remember
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.llms.redact import redact
 from bezoar_data.pipeline.load import load
