@@ -2,7 +2,7 @@
 
 A models file names a variable and an address, and may be a stranger's: a run of it must not carry a key of this machine
 to a host of theirs. Allowed without asking are a provider's own pairs (`OWN_HOSTS`), and this machine itself. Every
-other pair stands in a file of the person's own (`config/allowed_keys.py`), outside of any project. Unencrypted HTTP to another
+other pair stands in a file of the person's own (`config/allowed_keys.py`). Unencrypted HTTP to another
 machine is a pair of its own, written `http://HOST`.
 
 Where no address is known, because a library chooses it, the recipient is the library's word for it: `litellm:gemini`.
