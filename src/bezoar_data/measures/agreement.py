@@ -137,6 +137,15 @@ def as_label(value: Any) -> str:
     return str(value).strip()
 
 
+def as_number(value: Any) -> float | None:
+    """A value as a number; None where it is none, or is not finite."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 def scale_of(labels: Sequence[str]) -> tuple[str, ...]:
     """The labels in order. Whole numbers become the scale from the lowest to the highest: a level that nobody gave is
     still a step between its neighbours."""

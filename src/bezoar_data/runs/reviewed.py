@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,16 @@ class Reviewed:
     corrects: str | None
     even: bool
     answers: tuple[Mapping[str, Any], ...]
+
+
+def verdicts_of(reviewed: Iterable[Reviewed]) -> list[dict[str, str | None]]:
+    """What each person said of each row, by their names: verdicts, and apart from them preferences, as one person may
+    have given both of a row."""
+    return [
+        {answer["annotator"]: answer[kind] for answer in one.answers if answer[kind]}
+        for one in reviewed
+        for kind in ("verdict", "preference")
+    ]
 
 
 def corrected(row: Mapping[str, Any]) -> Mapping[str, Any]:

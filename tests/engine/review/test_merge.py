@@ -58,7 +58,8 @@ def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proj
 
 def merge(project: Project) -> Merged:
     folder = RunFolder(project.folder / "runs" / "test")
-    return merge_review(folder, card_renderer(folder.card, previous=folder.dataset / "README.md"))
+    card = folder.card if folder.card.exists() else None
+    return merge_review(folder, card_renderer(card, previous=folder.dataset / "README.md"))
 
 
 def given(row: dict[str, Any], annotator: str, verdict: str, **more: Any) -> dict[str, Any]:
@@ -194,3 +195,31 @@ MEASURED = {
     "columns": ["judge_status", "human_status"], "labelled_by": None, "where": None, "rows": 40, "agreement": _ONE,
     "kappa": _ONE, "labels": ["Accept", "Reject"], "table": [[10, 10], [10, 10]], "slices": [], "length": None,
 }  # fmt: skip
+
+
+def test_a_reviewed_row_that_the_judge_could_not_rate_is_in_no_cut_and_the_card_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    project = Project(tmp_path / "project")
+    monkeypatch.chdir(project.folder)
+    project.rows(6, {2: "[[empty]]"})
+    steps = "- {use: load_flan, with: {path: rows.jsonl}}\n"
+    steps += "- {use: judge.accept, with: {model: judge, response: targets, system: ''}}\n"
+    text = f"name: test\nversion: 1\nmodels: models.yaml\ntolerate: 1\nsteps:\n{steps}"
+    (project.folder / "pipeline.yaml").write_text(text)
+    with FaultServer(scripted=True) as answering:
+        project.models(answering.url)
+        run_here(project)
+    folder, rows = RunFolder(project.folder / "runs" / "test"), project.kept()
+    assert [row["judge_rating"] is None for row in rows].count(True) == 1
+    # One of them answered the same row in another review too, where two answers are compared.
+    answers = [given(row, name, "accept") for row in rows for name in ("anna", "ben")]
+    answers.append({**given(rows[0], "anna", "accept"), "verdict": None, "preference": "a", "response": "later"})
+    write_answers(folder.review, answers)
+    lock = merge(project).lock
+    (cut,) = lock.judging.people.calibration
+    assert (cut.rows, cut.good) == (5, 5)
+    assert lock.review is not None
+    assert lock.review.between_people is not None
+    assert lock.review.between_people.rows == 6
+    assert [problem.message for problem in check_dataset(folder.dataset)] == []

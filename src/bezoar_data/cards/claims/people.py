@@ -13,9 +13,9 @@ from bezoar_data.cards.claims.evidence import Evidence, some
 from bezoar_data.cards.claims.rows import PeopleSaid
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.agreement import agreement as measured
-from bezoar_data.measures.agreement import pairs_of_people
+from bezoar_data.measures.agreement import as_number, pairs_of_people
 from bezoar_data.runs.lock import ContaminationSearch, LockedStep, PeopleAgreement, RaterAgreement
-from bezoar_data.runs.reviewed import Reviewed, answers_hash, by_row
+from bezoar_data.runs.reviewed import Reviewed, answers_hash, by_row, verdicts_of
 from bezoar_data.runs.row import SOURCES
 
 _GOOD = 'review_status == "Accept"'
@@ -99,9 +99,11 @@ def agreement(seen: Evidence) -> Iterator[Problem]:
     yield from _between(seen)
     for cut in seen.lock.judging.people.calibration:
         if cut.good_if == _GOOD and cut.where is None and cut.labelled_by is None:
-            good = sum(one.row["review_status"] == "Accept" for one in there)
-            if cut.good != good or cut.rows > len(there):
-                message = f"the lock counts {cut.good} good of {cut.rows} rows by people's verdict; there are {good}"
+            # A row without a rating can stand on no side of a cut.
+            rated = [one.row["review_status"] == "Accept" for one in there if _rated(one.row, cut.rating)]
+            if (cut.good, cut.rows) != (sum(rated), len(rated)):
+                message = f"the lock counts {cut.good} good of {cut.rows} rows by people's verdict; "
+                message += f"there are {sum(rated)} of {len(rated)}"
                 yield Problem("agreement-differs", message, seen.lock_place)
     columns = [one.columns for one in seen.lock.judging.people.agreement if one.columns[1].startswith("review_")]
     for told in seen.lock.judging.people.agreement:
@@ -116,6 +118,10 @@ def agreement(seen: Evidence) -> Iterator[Problem]:
                     f"people and the judge {judge.name} decided on {len(both)} rows, and the lock measures nothing"
                 )
                 yield Problem("agreement-differs", message, seen.lock_place)
+
+
+def _rated(row: Mapping[str, Any], rating: str) -> bool:
+    return row["review_status"] is not None and as_number(row.get(rating)) is not None
 
 
 def _measured_anew(told: PeopleAgreement, people: list[PeopleSaid], seen: Evidence) -> Iterator[Problem]:
@@ -156,8 +162,7 @@ def _between(seen: Evidence) -> Iterator[Problem]:
     there = {one.identity: one for one in seen.rows.people}
     said = [one for (identity, content), one in by_row(seen.answers).items()
             if identity in there and there[identity].row["content_hash"] == content]  # fmt: skip
-    verdicts = [{a["annotator"]: a[kind] for a in one.answers} for one in said for kind in ("verdict", "preference")]
-    first, second, groups = pairs_of_people(verdicts)
+    first, second, groups = pairs_of_people(verdicts_of(said))
     found = measured(first, second, groups=groups, resamples=1) if first else None
     if (told.table if told else None) != (found.table if found else None):
         message = "the lock says of people's agreement with each other what their answers do not"

@@ -240,7 +240,7 @@ def _given(columns: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _about_people(row: Mapping[str, Any], judges: Iterable[Verdicts]) -> dict[str, Any]:
-    names = [judge.column(ending) for judge in judges for ending in ("status", "preference")]
+    names = [judge.column(ending) for judge in judges for ending in ("status", "rating", "preference")]
     return {name: row.get(name) for name in (*REVIEW_COLUMNS, *names, "content_hash")}
 
 

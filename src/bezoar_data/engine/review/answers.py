@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.engine.judge_stats import Judge
-from bezoar_data.measures.agreement import agreement, pairs_of_people
+from bezoar_data.measures.agreement import agreement, as_number, pairs_of_people
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.runs.lock import HumanReview, PeopleAgreement, PeopleMeasures, RaterAgreement, RatingCalibration
 from bezoar_data.runs.record import parse
-from bezoar_data.runs.reviewed import REVIEW_COLUMNS, Reviewed, answers_hash, by_row, read_answers
+from bezoar_data.runs.reviewed import REVIEW_COLUMNS, Reviewed, answers_hash, by_row, read_answers, verdicts_of
 from bezoar_data.runs.row import SOURCES, Lineage
 
 _WANTED = 0.9
@@ -68,9 +68,7 @@ class ReviewMerger:
         if not self._seen:
             return None
         said = [reviewed for reviewed, _ in self._seen.values()]
-        first, second, groups = pairs_of_people(
-            [{a["annotator"]: a[kind] for a in one.answers} for one in said for kind in ("verdict", "preference")]
-        )
+        first, second, groups = pairs_of_people(verdicts_of(said))
         return HumanReview(
             answers_sha256=answers_hash(self.answers),
             rows=len(said),
@@ -123,7 +121,7 @@ class ReviewMerger:
             rated = [
                 (rating, one.status == "Accept")
                 for one, about in self._seen.values()
-                if one.status and (rating := _number(about[name])) is not None
+                if one.status and (rating := as_number(about[name])) is not None
             ]
             if rated:
                 made = calibrate([r for r, _ in rated], [good for _, good in rated], _WANTED).as_json()
@@ -138,10 +136,3 @@ def _of(pairs: Sequence[tuple[str, str, Any, bool, str]]) -> dict[str, Any]:
 def _measured(first: Sequence[str], second: Sequence[str], groups: Sequence[Any]) -> dict[str, Any]:
     found = agreement(first, second, groups=groups).as_json()
     return {name: found[name] for name in ("rows", "agreement", "kappa", "labels", "table")}
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
