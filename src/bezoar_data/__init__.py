@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         push_judged,
         push_people,
         push_review,
+        push_ties,
         review_status,
     )
 
@@ -48,6 +49,7 @@ __all__ = [
     "push_judged",
     "push_people",
     "push_review",
+    "push_ties",
     "review_status",
 ]
 

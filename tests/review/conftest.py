@@ -24,14 +24,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewServer]:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A judged run of forty rows."""
-    return _judged(tmp_path / "project")
+    return _judged(tmp_path / "project", gate="review: {licence: CC-BY-4.0, contact: Carla}\n")
 
 
 @pytest.fixture
 def gated(tmp_path: Path) -> Project:
     """A run of five rows that the judge accepted and five that it rejected, which wants eight of them reviewed and a
     kappa of 0.4 before it is published."""
-    return _judged(tmp_path / "gated", _BALANCED, "review: {rows: 8, kappa: 0.4}\n")
+    return _judged(tmp_path / "gated", _BALANCED, "review: {rows: 8, kappa: 0.4, licence: CC-BY-4.0}\n")
 
 
 def _judged(folder: Path, more: str = "", gate: str = "") -> Project:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
+
+import pytest
+from sklearn.metrics import cohen_kappa_score
 
 from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.files.pipeline import ReviewGate
@@ -109,11 +113,37 @@ def test_kappa_is_the_one_worked_by_hand():
     assert (cut.rating, cut.good_if) == ("judge_rating", 'review_status == "Accept"')
 
 
+def test_kappas_are_those_of_scikit_learn():
+    draw = Random(19)
+    rows = [judged(i, draw.choice(("Accept", "Accept", "Reject"))) for i in range(60)]
+    answers = [
+        given(row, name, draw.choice(("accept", "reject")), even=i % 3 == 0)
+        for i, row in enumerate(rows)
+        for name in ("anna", "ben")
+    ]
+    review = ReviewMerger(answers, [JUDGE])
+    said = {row.id: said_of(review, row)["review_status"] for row in rows}
+    decided = [(row.columns["judge_status"], said[row.id], i) for i, row in enumerate(rows) if said[row.id]]
+    assert 20 < len(decided) < 60
+    (found,) = review.agreement()
+    assert found.even is not None
+    for told, pairs in ((found, decided), (found.even, [one for one in decided if one[2] % 3 == 0])):
+        wanted = cohen_kappa_score([judge for judge, _, _ in pairs], [people for _, people, _ in pairs])
+        assert (told.rows, told.kappa.value) == (len(pairs), pytest.approx(wanted, abs=1e-4))
+    assert [what for what, _ in found.by_draw] == ["drawn evenly", "all reviewed, unsure ones drawn more often"]
+    summary = review.summary()
+    assert summary is not None
+    assert summary.between_people is not None
+    by_name = [[a["verdict"] for a in answers if a["annotator"] == name] for name in ("anna", "ben")]
+    assert summary.between_people.kappa.value == pytest.approx(cohen_kappa_score(*by_name), abs=1e-4)
+
+
 def test_the_gate_asks_for_rows_and_for_agreement():
     asking = replace(SAMPLE.pipeline, review=ReviewGate(rows=8, kappa=0.6))
     reviewed = HumanReview(
         answers_sha256="0",
         rows=9, even=9, people=1, answers=9, discarded=0, drafts=0, status={}, preference={}, divided=0, corrected=0,
+        licences={},
         between_people=None,
     )  # fmt: skip
 

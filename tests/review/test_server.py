@@ -3,8 +3,13 @@ use its HTTP API; `test_review_ui.py` drives its pages."""
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import sqlite3
+import subprocess
+import time
+from contextlib import suppress
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,7 @@ import pytest
 from bezoar_data import pull_review, push_review, review_status
 from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.review.client import ArgillaClient
+from support.command import BEZOAR
 from support.fault_server import FaultServer
 from support.plain_argilla import KEY, plain_argilla
 from support.ports import free_port
@@ -42,6 +48,8 @@ def test_mistakes_and_changes_from_outside_lose_nothing(project: Project, server
     wrong = server.review(project, "push", RUN, env={"ARGILLA_API_URL": server.url, "ARGILLA_API_KEY": "not-it"})
     assert (wrong.code, "authentication failed (HTTP 401)" in wrong.err) == (2, True)
     assert "Traceback" not in away.err + wrong.err
+    passwords = server.secrets["annotators"]
+    assert all(f"{name}  " in server.said and password in server.said for name, password in passwords.items())
     own = {"ARGILLA_API_URL": server.url, "ARGILLA_API_KEY": server.secrets["owner"]["api_key"]}
     _left_by_a_push_that_was_killed(server)
     assert server.review(project, "push", RUN, "--sample", "20", env=own).code == 0
@@ -78,10 +86,11 @@ def test_mistakes_and_changes_from_outside_lose_nothing(project: Project, server
     assert answers[gone, "anna"]["comment"] == f"of {gone}"
     assert answers[asked, "anna"]["other"] == '{"mood": "cheerful"}'
 
-    # Pushing again brings back what was deleted, and does not touch what a person answered.
-    again = server.review(project, "push", RUN, "--sample", "20", "--json").json
-    assert (again["added"], again["answered"]) == (1, 1)
+    # Pushing again brings back what was deleted, asks again about what was edited, and touches no answer.
+    again = server.review(project, "push", RUN, "--json").json
+    assert (again["added"], again["asked_again"]) == (1, 1)
     assert len(server.records()[kept]["responses"]) == 1
+    assert server.records()[edited]["metadata"]["outdated"] == "yes"
 
     copy = tmp_path / "copy.tar.gz"
     assert server.review(project, "backup", str(copy)).code == 0
@@ -95,8 +104,132 @@ def test_mistakes_and_changes_from_outside_lose_nothing(project: Project, server
     assert server.processes() == []
     assert server.review(project, "restore", str(copy)).code == 0
     server.start()
-    assert server.records().keys() == records.keys()
+    assert not any(password in server.said for password in passwords.values())  # each is shown once
+    assert server.review(project, "password", "anna").out.strip() == passwords["anna"]
+    unknown = server.review(project, "password", "anne")
+    assert (unknown.code, "did you mean 'anna'" in unknown.err) == (2, True), unknown.err
+    assert server.records().keys() > records.keys()
     assert {(server.home / name).stat().st_mode & 0o077 for name in ("secrets.json", ".")} == {0}
+
+
+def test_a_review_goes_on_as_it_was_begun_and_ties_go_to_a_third_person(project: Project, server: ReviewServer):
+    began = ("--sample", "30", "--overlap", "2", "--attribute", "helpfulness")
+    pushed = server.review(project, "push", RUN, "--dataset", "again", *began, "--json").json
+    again = server.review(project, "push", RUN, "--dataset", "again", "--json").json
+    assert (again["added"], again["updated"], again["same"]) == (0, 0, pushed["added"])
+    dataset = server.api("GET", f"datasets/{server.dataset('again')}")
+    assert dataset["distribution"]["min_submitted"] == 2
+    assert "under CC-BY-4.0" in dataset["guidelines"]
+    assert "Ask Carla." in dataset["guidelines"]
+    properties = f"me/datasets/{dataset['id']}/metadata-properties"
+    filters = {
+        person: {one["name"] for one in server.api("GET", properties, person)["items"]} for person in ("owner", "anna")
+    }
+    assert filters == {"owner": {"source", "judge_verdict", "judge_rating", "outdated"}, "anna": {"source", "outdated"}}
+
+    # People are divided on two of three rows.
+    records = server.records("again")
+    rows = sorted(records)[:3]
+    for row, ben in zip(rows, ("reject", "reject", "accept"), strict=True):
+        for person, verdict in (("anna", "accept"), ("ben", ben)):
+            server.answer(person, records[row]["id"], verdict=verdict)
+    ties = ("push", RUN, "--dataset", "again", "--ties")
+    listed = server.review(project, *ties, "--json").json
+    assert [(one["id"], one["said"]) for one in listed["ties"]] == [
+        (row, {"anna": "accept", "ben": "reject"}) for row in rows[:2]
+    ]
+    assert "evenly divided on 2 rows" in server.review(project, "status", RUN, "--dataset", "again").out
+    for person, why in (("ben", "ben is one of those who are divided"), ("carla", "no user 'carla'")):
+        refused = server.review(project, *ties, "--to", person)
+        assert (refused.code, why in refused.err) == (2, True), refused.err
+    server.add("carla")
+    given = server.review(project, *ties, "--to", "carla", "--json").json
+    assert (given["pushed"]["added"], given["workspace"]) == (2, "review-carla")
+    assert [one["name"] for one in server.api("GET", "me/datasets", "carla")["items"]] == ["again-ties"]
+    assert "again-ties" not in [one["name"] for one in server.api("GET", "me/datasets", "anna")["items"]]
+    for row, record in server.records("again-ties").items():
+        server.answer("carla", record["id"], verdict="accept" if row == rows[0] else "reject")
+    assert server.review(project, *ties, "--json").json["ties"] == []
+    assert server.review(project, "pull", RUN, "--dataset", "again").code == 0
+    merged = {row["id"]: row for row in project.kept()}
+    assert [(merged[row]["review_status"], merged[row]["review_people"]) for row in rows] == [
+        ("Accept", 3), ("Reject", 3), ("Accept", 2),
+    ]  # fmt: skip
+
+    # Another run of the pipeline has the same rows with other texts: it never joins this review.
+    other = _with_another_seed(project, "--out", "runs/other")
+    for command in ("push", "status", "pull"):
+        refused = server.review(project, command, other, "--dataset", "again")
+        assert (refused.code, "another run of the pipeline 'test'" in refused.err) == (2, True), refused.err
+    assert server.review(project, "push", other, "--dataset", "other").code == 0
+
+    # The same run, whose rows have changed: who answered is asked again, and what they said before stays.
+    _with_another_seed(project)
+    changed = server.review(project, "push", RUN, "--dataset", "again", "--json").json
+    assert changed["asked_again"] == 3
+    assert [server.records("again")[row]["fields"] for row in rows] == [records[row]["fields"] for row in rows]
+    (anew,) = [one for one in server.records("again").values() if one["metadata"].get("row") == rows[0]]
+    server.answer("anna", anew["id"], verdict="reject")
+    told = server.review(project, "pull", RUN, "--dataset", "again", "--json").json
+    assert (told["submitted"], told["outdated"], told["review"]["rows"]) == (9, 3, 1)
+    assert {row["id"]: row["review_status"] for row in project.kept() if row["review_people"]} == {rows[0]: "Reject"}
+    last = server.review(project, "push", RUN, "--dataset", "again", "--json").json
+    assert (last["added"], last["updated"], last["asked_again"]) == (0, 0, 0)
+
+
+@pytest.mark.nightly
+def test_pull_is_killed_ten_times_and_nothing_is_half_written(project: Project, server: ReviewServer):
+    assert server.review(project, "push", RUN, "--dataset", "killed", "--json").json["added"] == 40
+    records = list(server.records("killed").values())
+    pull = ("review", "pull", RUN, "--dataset", "killed")
+    server.answer("anna", records[0]["id"], verdict="accept")
+    begun = time.monotonic()
+    assert project.bezoar(*pull, process=True, env=server.env).code == 0
+    whole = time.monotonic() - begun
+    for number in range(1, 11):
+        server.answer("anna", records[number]["id"], verdict="accept")
+        process = subprocess.Popen([*BEZOAR, *pull], cwd=project.folder, env={**os.environ, **server.env})
+        # Later and later, so that the last ones fall into the merging, at the end.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(whole * (0.4 + 0.06 * number))
+        process.kill()
+        process.wait()
+        assert 1 <= len(pulled(project)) <= number + 1
+        # Whatever comes next puts a dataset back that was set aside.
+        assert project.bezoar("review", "status", RUN, "--dataset", "killed", env=server.env).code in (0, 2)
+    assert project.bezoar(*pull, env=server.env).code == 0
+    assert sum(row["review_people"] for row in project.kept()) == 11
+    assert project.bezoar("card", "check", RUN).code == 0
+    files = project.files()
+    assert project.bezoar(*pull, env=server.env).code == 0
+    assert project.files() == files
+
+
+@pytest.mark.nightly
+def test_two_thousand_records_are_pushed_within_half_a_minute(server: ReviewServer, tmp_path: Path):
+    project = Project(tmp_path / "project")
+    rows = [{"inputs": f"Question {i}?", "targets": f"Answer {i}. " * 40, "task_name": "t"} for i in range(2000)]
+    (project.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project.pipeline("  - use: load_flan\n    with: {path: rows.jsonl}\n")
+    assert project.run().code == 0
+    options = ("--sample", "2000", "--instruction", "inputs", "--response", "targets", "--licence", "CC0-1.0")
+    begun = time.monotonic()
+    assert server.review(project, "push", RUN, "--dataset", "large", *options, "--json").json["added"] == 2000
+    assert time.monotonic() - begun < 30
+    again = server.review(project, "push", RUN, "--dataset", "large", "--json").json
+    assert (again["same"], again["added"], again["updated"]) == (2000, 0, 0)
+
+
+def _with_another_seed(project: Project, *options: str) -> str:
+    """The run made again, into RUN if nothing else is said: other system messages, and so other answers."""
+    text = (project.folder / "pipeline.yaml").read_text()
+    if "seed: 7" not in text:
+        (project.folder / "pipeline.yaml").write_text(text.replace("version: 1\n", "version: 1\nseed: 7\n"))
+    with FaultServer(scripted=True) as answering:
+        project.models(answering.url)
+        done = project.run(*options)
+    assert done.code == 0, done.err
+    return options[-1] if options else RUN
 
 
 def _left_by_a_push_that_was_killed(server: ReviewServer) -> None:

@@ -21,6 +21,7 @@ from support.fault_server import FaultServer
 from support.hub_server import TOKEN, hub_server
 from support.projects import Project
 from support.review_server import ReviewServer
+from support.shown_texts import NASTY
 from support.tiny_model import save_tiny_model
 from support.two_models import CODE, FIRST, FOLDER, IMAGE, SECOND, people, say, two_models
 
@@ -47,6 +48,12 @@ if (!window.posted) {
     return send.apply(this, arguments);
   };
 }
+"""
+TEXTS = """
+return [...document.querySelectorAll('.text_field_component')].map(field => {
+  const title = field.querySelector('.text_field_component__title-content') || field.firstElementChild;
+  return field.textContent.trim().slice(title.textContent.trim().length).trim();
+})
 """
 SHOWN = "return [...document.querySelectorAll('.text_field_component')].map(e => e.innerText.trim())"
 
@@ -377,9 +384,9 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
     card = (gated.folder / RUN / "dataset" / "README.md").read_text()
     assert "2 people reviewed 8 of 10 rows" in card
     assert "Cohen's kappa 0.75 (" in card
-    assert "| `judge_status` and `review_status` | 7 | 71.4 % (" in card
+    assert "| `judge_status` and `review_status`, drawn evenly | 7 | 71.4 % (" in card
     assert "| 0.42 (" in card
-    assert "On the 7 rows that were drawn evenly, `judge_status` equals" in card
+    assert "all reviewed" not in card
     checked = gated.bezoar("card", "check", RUN)
     assert checked.code == 0, checked.err
     with hub_server() as hub:
@@ -392,6 +399,32 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
     assert (again["changed"], again["merged"]) == (False, False)
     assert gated.files() == files
     assert server.review(gated, "push", RUN, *options).json == {
-        "ok": True, "dataset": "test", "added": 0, "updated": 0, "same": 10, "answered": 0,
+        "ok": True, "dataset": "test", "added": 0, "updated": 0, "same": 10, "asked_again": 0,
     }  # fmt: skip
     assert server.stop() == 0
+
+
+@pytest.mark.nightly
+def test_forty_nasty_texts_are_seen_as_they_are_and_no_script_of_theirs_runs(server: ReviewServer, tmp_path: Path):
+    if server.process is None or server.process.poll() is not None:
+        server.start()
+    project = Project(tmp_path / "project")
+    rows = [{"inputs": f"Row {i}.", "targets": text, "task_name": "t"} for i, text in enumerate(NASTY)]
+    (project.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project.pipeline("  - use: load_flan\n    with: {path: rows.jsonl}\n")
+    assert project.run().code == 0
+    columns = ("--instruction", "inputs", "--response", "targets", "--licence", "CC0-1.0")
+    assert server.review(project, "push", RUN, "--dataset", "nasty", *columns, "--json").json["added"] == len(NASTY)
+    dataset = server.dataset("nasty")
+    seen: dict[str, str] = {}
+    with browser() as page:
+        sign_in(page, server, "anna", "nasty")
+        for number in range(1, len(NASTY) + 1):
+            page.open(f"{server.url}/dataset/{dataset}/annotation-mode?page={number}&status=pending")
+            page.find("#verdict_accept")
+            settled(page)
+            asked, answered = page.run(TEXTS)
+            seen[asked] = answered
+            assert page.run("return window.ran") is None, answered[:200]
+            assert page.run("return location.pathname").endswith("annotation-mode")
+    assert seen == {row["inputs"]: row["targets"].strip() for row in rows}

@@ -25,12 +25,12 @@ def model(terms: dict[str, Any], name: str = "the-model", step: str = "explain")
     return replace(SAMPLE.models[0], model=name, output_licence=terms_of_outputs, steps=(step,) if step else ())
 
 
-def lock(*parts: LockedSource | LockedModel, corrected: int = 0) -> Lock:
+def lock(*parts: LockedSource | LockedModel, corrected: int = 0, told: str = "unknown") -> Lock:
     sources = tuple(part for part in parts if isinstance(part, LockedSource))
     review = HumanReview(
         answers_sha256="0",
         rows=9, even=9, people=1, answers=9, discarded=0, drafts=0, status={}, preference={}, divided=0,
-        corrected=corrected, between_people=None,
+        corrected=corrected, licences={told: corrected} if corrected else {}, between_people=None,
     )  # fmt: skip
     return replace(
         SAMPLE,

@@ -102,6 +102,16 @@ class ReviewServer:
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
+    def add(self, person: str) -> None:
+        """An annotator who may not see any dataset yet."""
+        password = f"the-password-of-{person}"
+        user = {"username": person, "first_name": person, "password": password, "role": "annotator"}
+        self.api("POST", "users", json=user)
+        data = {"username": person, "password": password}
+        self._tokens[person] = requests.post(f"{self.url}/api/v1/token", data=data, timeout=PATIENCE).json()[
+            "access_token"
+        ]
+
     def dataset(self, name: str = "test") -> str:
         found = self.api("GET", "me/datasets")["items"]
         return next(str(one["id"]) for one in found if one["name"] == name)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .pipelines import Pipeline, load_pipeline
     from .publishing import Published, publish
     from .recipes import Recipe, load_recipe
-    from .reviews import pull_review, push_review, review_status
+    from .reviews import pull_review, push_review, push_ties, review_status
     from .talking import Chat, chat, generate
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "push_judged",
     "push_people",
     "push_review",
+    "push_ties",
     "review_status",
 ]
 
@@ -88,6 +89,7 @@ _MODULES = {
     "push_judged": "people",
     "push_people": "people",
     "push_review": "reviews",
+    "push_ties": "reviews",
     "review_status": "reviews",
 }
 

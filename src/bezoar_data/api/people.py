@@ -202,7 +202,7 @@ def people_status(folder: str | Path) -> ReviewStatus:
     """How far each person is, how far they agree, and how long it will take. Raises `InputError`, `ProviderAway`."""
     pairs = read_pairs(Path(folder))
     argilla = connect()
-    return status_of(argilla, find_dataset(argilla, pairs.workspace, pairs.dataset))
+    return status_of(argilla, [find_dataset(argilla, pairs.workspace, pairs.dataset)])
 
 
 def pull_people(folder: str | Path) -> Compared | None:
@@ -212,7 +212,7 @@ def pull_people(folder: str | Path) -> Compared | None:
     pairs, file = read_pairs(folder), folder / _REVIEW
     argilla = connect()
     found = find_dataset(argilla, pairs.workspace, pairs.dataset)
-    pull(argilla, file, found)
+    pull(argilla, file, [found])
     by_id = {pair.id: pair for pair in pairs.pairs}
     judgments = tuple(
         by_model(by_id[one.pair], one.person, one.acceptable, one.level)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.review.client import connect
-from bezoar_data.review.pull import find_dataset, pull
-from bezoar_data.review.push import push
+from bezoar_data.review import ties
+from bezoar_data.review.client import ArgillaClient, connect
+from bezoar_data.review.pull import find_dataset, pull, with_ties
+from bezoar_data.review.push import Wanted, push
 from bezoar_data.review.records import Pushed
 from bezoar_data.review.status import ReviewStatus, status_of
-from bezoar_data.review.task import read_lock, review_task
+from bezoar_data.review.task import read_lock
+from bezoar_data.review.ties import Ties
+from bezoar_data.review.whose import refuse_another_run
 from bezoar_data.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -24,41 +27,69 @@ if TYPE_CHECKING:
 def push_review(
     run: str | Path,
     *,
-    sample: int = 200,
-    even: float = 0.5,
-    overlap: int = 1,
-    blind: bool = True,
+    sample: int | None = None,
+    even: float | None = None,
+    overlap: int | None = None,
+    blind: bool | None = None,
     judge: str | None = None,
-    attributes: Sequence[str] = (),
+    attributes: Sequence[str] | None = None,
     instruction: str = "",
     response: str = "",
     other: str = "",
-    seed: int = 42,
+    seed: int | None = None,
+    licence: str | None = None,
+    contact: str | None = None,
     dataset: str | None = None,
     workspace: str = "review",
 ) -> Pushed:
-    """Push a sample of a run's rows to Argilla, for people to review. Pushing again adds what is missing.
+    """Push a sample of a run's rows to Argilla, for people to review. Pushing again adds what is missing, and asks
+    again about rows that have changed since; what is not given stays as it was pushed before.
 
     Argilla is the running `bezoar-data review serve`, or the one that `ARGILLA_API_URL` and `ARGILLA_API_KEY` name.
-    `sample` is the most rows, `even` the share of them that is drawn evenly, `overlap` how many people answer each.
-    `blind` hides the judge's verdict; `judge` names the judge whose rows are reviewed, `instruction`, `response` and
-    `other` the columns to show in place of its own. `attributes` are rated from 0 to 4. `dataset` is the name in
-    Argilla (default: the pipeline's). Raises `InputError`, `ProviderAway`.
+    `sample` is the most rows (200), `even` the share of them that is drawn evenly (0.5), with `seed` (42); `overlap` is
+    how many people answer each (1). `blind` hides the judge's verdict (True); `judge` names the judge whose rows are
+    reviewed, `instruction`, `response` and `other` the columns to show in place of its own. `attributes` are rated from
+    0 to 4. `licence` is what corrected responses may be used under and `contact` whom annotators are to ask (default:
+    the pipeline's `review`). `dataset` is the name in Argilla (default: the pipeline's). Raises `InputError`,
+    `ProviderAway`.
     """
     given = {"instruction": instruction, "response": response, "other": other}
-    columns = {name: column for name, column in given.items() if column}
-    task = review_task(
-        Path(run), judge=judge, columns=columns, attributes=tuple(attributes), blind=blind, overlap=overlap
+    wanted = Wanted(
+        sample=sample,
+        even=even,
+        seed=seed,
+        overlap=overlap,
+        blind=blind,
+        judge=judge,
+        attributes=tuple(attributes) if attributes else None,
+        columns={name: column for name, column in given.items() if column},
+        licence=licence,
+        contact=contact,
     )
-    name = dataset or task.run
-    return push(connect(), Path(run), task, workspace=workspace, name=name, size=sample, even_share=even, seed=seed)
+    return push(connect(), Path(run), wanted, workspace=workspace, name=dataset)
+
+
+def push_ties(run: str | Path, *, to: str | None = None, dataset: str | None = None, workspace: str = "review") -> Ties:
+    """The rows on which people are evenly divided; given to the person `to`, who must have answered none of them, in a
+    dataset and a workspace of that person's own. `pull_review` fetches what they say. Raises `InputError`,
+    `ProviderAway`."""
+    argilla = connect()
+    found = _of_run(argilla, Path(run), dataset, workspace)
+    return ties.push_ties(argilla, Path(run), found, workspace=workspace, person=to)
 
 
 def review_status(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewStatus:
     """How far each annotator is, how far they agree, and how long it will take. Raises `InputError`, `ProviderAway`."""
-
     argilla = connect()
-    return status_of(argilla, find_dataset(argilla, workspace, dataset or read_lock(Path(run)).pipeline.name))
+    return status_of(argilla, with_ties(argilla, _of_run(argilla, Path(run), dataset, workspace)))
+
+
+def _of_run(argilla: ArgillaClient, run: Path, name: str | None, workspace: str) -> dict[str, Any]:
+    """The dataset in Argilla that was pushed from this run, and from no other."""
+    pipeline = read_lock(run).pipeline.name
+    found = find_dataset(argilla, workspace, name or pipeline)
+    refuse_another_run(argilla, found, run, pipeline)
+    return found
 
 
 def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewReport:
@@ -72,8 +103,8 @@ def pull_review(run: str | Path, *, dataset: str | None = None, workspace: str =
     if not folder.dataset.is_dir():
         hint = "name the run folder, not its dataset"
         raise InputError(Problem("no-run", "answers are kept beside a run", Place(str(run)), hint))
-    name = dataset or read_lock(folder.path).pipeline.name
     argilla = connect()
-    pulled = pull(argilla, folder.review, find_dataset(argilla, workspace, name))
+    found = _of_run(argilla, folder.path, dataset, workspace)
+    pulled = pull(argilla, folder.review, with_ties(argilla, found))
     render = card_renderer(folder.card if folder.card.exists() else None, previous=folder.dataset / "README.md")
     return ReviewReport(folder, pulled.as_json(), merge_review(folder, render))

@@ -42,6 +42,15 @@ def serve(
     raise typer.Exit(code)
 
 
+@app.command("password")
+def password(name: Annotated[str, typer.Argument(help="The account, e.g. anna.", metavar="NAME")]) -> None:
+    """Show the password of one account of `review serve`, which shows it once itself, when it makes the account.
+
+    Example: bezoar-data review password anna
+    """
+    typer.echo(server.password_of(DataDir(default_data_dir()), name))
+
+
 @app.command("backup")
 def backup(
     to: Annotated[Path, typer.Argument(help="The file to write, e.g. review.tar.gz.", metavar="FILE")],
@@ -70,14 +79,15 @@ def restore(
 @app.command("push")
 def push(
     run: _Run,
-    sample: Annotated[int, typer.Option("--sample", min=1, help="The most rows to push.")] = 200,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, help="The most rows to push: 200.")] = None,
     even: Annotated[
-        float, typer.Option("--even", min=0.0, max=1.0, help="The share drawn evenly, for unbiased estimates.")
-    ] = 0.5,
-    overlap: Annotated[int, typer.Option("--overlap", min=1, help="How many people answer each row.")] = 1,
+        float | None,
+        typer.Option("--even", min=0.0, max=1.0, help="The share drawn evenly, for unbiased estimates: 0.5."),
+    ] = None,
+    overlap: Annotated[int | None, typer.Option("--overlap", min=1, help="How many people answer each row: 1.")] = None,
     suggest: Annotated[
-        bool, typer.Option("--suggest/--blind", help="Show the judge's verdict and reason, or hide them.")
-    ] = False,
+        bool | None, typer.Option("--suggest/--blind", help="Show the judge's verdict and reason, or hide them.")
+    ] = None,
     judge: Annotated[str | None, typer.Option("--judge", help="Review this judge's rows, by its name.")] = None,
     attribute: Annotated[
         list[str] | None, typer.Option("--attribute", help="Also rate it from 0 to 4, e.g. helpfulness.")
@@ -85,7 +95,18 @@ def push(
     instruction: Annotated[str, typer.Option("--instruction", help="The column with the instruction.")] = "",
     response: Annotated[str, typer.Option("--response", help="The column with the response.")] = "",
     other: Annotated[str, typer.Option("--other", help="The column with a second response: people choose.")] = "",
-    seed: Annotated[int, typer.Option("--seed", help="The seed of the draw.")] = 42,
+    seed: Annotated[int | None, typer.Option("--seed", help="The seed of the draw: 42.")] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", help="What corrected responses may be used under. Default: the pipeline's."),
+    ] = None,
+    contact: Annotated[
+        str | None, typer.Option("--contact", help="Whom annotators are to ask. Default: the pipeline's.")
+    ] = None,
+    ties: Annotated[bool, typer.Option("--ties", help="List the rows on which people are evenly divided.")] = False,
+    to: Annotated[
+        str | None, typer.Option("--to", help="With --ties: give them to this person, who has answered none.")
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: the pipeline's.")
     ] = None,
@@ -96,22 +117,31 @@ def push(
 
     Half of the sample is drawn evenly from all rows; the other half by source, verdict and rating, rare and uncertain
     ones more often. The judge's verdict is hidden, so that its agreement with people can be measured, unless
-    --suggest.
+    --suggest. Pushed again, settings stay as they were unless they are given, and rows that have changed since people
+    answered are asked again.
 
     Example: bezoar-data review push runs/orca --sample 200 --overlap 2
     """
+    if to is not None and not ties:
+        raise typer.BadParameter("it goes with --ties", param_hint="--to")
+    if ties:
+        found = bezoar_data.push_ties(run, to=to, dataset=dataset, workspace=workspace)
+        typer.echo(json.dumps({"ok": True, **found.as_json()}) if as_json else str(found))
+        return
     pushed = bezoar_data.push_review(
         run,
         sample=sample,
         even=even,
         overlap=overlap,
-        blind=not suggest,
+        blind=None if suggest is None else not suggest,
         judge=judge,
-        attributes=attribute or (),
+        attributes=attribute,
         instruction=instruction,
         response=response,
         other=other,
         seed=seed,
+        licence=licence,
+        contact=contact,
         dataset=dataset,
         workspace=workspace,
     )

@@ -91,8 +91,7 @@ def review_lines(lock: Lock) -> Iterator[str]:
         yield f"  two people agree on {percent(between.agreement)} of {between.rows:,} pairs, {_kappa(between)}"
     for one in lock.judging.people.agreement:
         yield f"  {one.columns[0]} against {one.columns[1]}"
-        parts: list[tuple[str, RaterAgreement]] = [("all", one)]
-        parts += [("drawn evenly", one.even)] if one.even else []
+        parts = [(rows or "all", part) for rows, part in one.by_draw]
         parts += [(f"{part.column} = {part.value}", part) for part in one.slices]
         yield from (
             f"    {name}: {part.rows:,} rows, equal {percent(part.agreement)}, {_kappa(part)}" for name, part in parts

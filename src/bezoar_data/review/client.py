@@ -100,7 +100,7 @@ class ArgillaClient:
                 return argilla_sdk().Workspace(name=name, client=self.sdk).create()
             return found
 
-    def add_annotator(self, workspace: Any, name: str, password: str) -> None:
+    def add_annotator(self, workspace: Any, name: str, password: str = "") -> None:
         """Let a person review in this workspace; created with the password where the name is new."""
         rg = argilla_sdk()
         with self.errors():

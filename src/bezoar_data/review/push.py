@@ -7,43 +7,92 @@ its record's. Annotators see neither.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.files.pipeline import ReviewGate
 from bezoar_data.config.problems import Problem
 from bezoar_data.measures.agreement import as_label, scale_of
 from bezoar_data.review import questions as form
 from bezoar_data.review.client import ArgillaClient
 from bezoar_data.review.records import Form, Pushed, send
 from bezoar_data.review.sample import Drawn, SampleRow, draw
-from bezoar_data.review.task import ReviewTask, read_lock, read_rows, source_of
+from bezoar_data.review.task import UNSTATED, ReviewTask, read_lock, read_rows, review_task, source_of
+from bezoar_data.review.whose import KNOWN_AS, known_as, refuse_another_run, remember
 from bezoar_data.runs.row import digest
 
 FORMAT = 1
-_FIXED = ("judge", "instruction", "response", "other", "blind", "attributes")
+_FIXED = ("judge", "instruction", "response", "other", "blind", "attributes", "licence")
 """What may not change once people have begun: they would have answered different questions."""
 
+_NO_LICENCE = Problem(
+    "no-licence",
+    "annotators may correct responses, and nobody has said under which licence these may be used",
+    hint="--licence CC-BY-4.0 (or `review: {licence: CC-BY-4.0}` in the pipeline); annotators are told. "
+    f"`--licence {UNSTATED}`: one corrected response, and the dataset's licence is unknown",
+)
 
-def push(
-    argilla: ArgillaClient,
-    run: Path,
-    task: ReviewTask,
-    *,
-    workspace: str,
-    name: str,
-    size: int,
-    even_share: float,
-    seed: int,
-) -> Pushed:
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a push asks for. None is what the dataset has been pushed with, or else the default: so pushing again
+    changes nothing that nobody names."""
+
+    sample: int | None = None
+    even: float | None = None
+    seed: int | None = None
+    overlap: int | None = None
+    blind: bool | None = None
+    judge: str | None = None
+    attributes: tuple[str, ...] | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    licence: str | None = None
+    contact: str | None = None
+
+
+def push(argilla: ArgillaClient, run: Path, wanted: Wanted, *, workspace: str, name: str | None) -> Pushed:
     """Push the sample. Raises `InputError`, `ProviderAway`."""
     lock = read_lock(run)
+    pipeline, name = lock.pipeline.name, name or lock.pipeline.name
+    dataset = argilla.dataset(workspace, name)
+    before: Mapping[str, Any] = ((dataset or {}).get("metadata") or {}).get("bezoar") or {}
+    ours = refuse_another_run(argilla, dataset, run, pipeline) if dataset and before else known_as(run)
+    task = _task(run, wanted, before, lock.pipeline.review)
+    if not task.compares and not task.licence:
+        raise InputError(_NO_LICENCE)
+    size, even, seed = (
+        _first_of(getattr(wanted, key), before.get(key), default)
+        for key, default in (("sample", 200), ("even", 0.5), ("seed", 42))
+    )
     rows = {row["id"]: row for row in read_rows(run)}
-    drawn = draw(_rows_to_sample(task, rows), size, even_share, seed)
-    about = {"format": FORMAT, "lock": lock.hash, "seed": seed, "even_share": even_share, **task.as_json()}
-    wanted = {one.id: _record(task, rows[one.id], one) for one in drawn}
-    asked = Form(form.settings(task), about, lambda found: _check(found, name, task), task.overlap)
-    return send(argilla, workspace, name, asked, wanted)
+    drawn = draw(_rows_to_sample(task, rows), size, even, seed)
+    sampling = {"sample": size, "even": even, "seed": seed}
+    about = {"format": FORMAT, KNOWN_AS: ours, "lock": lock.hash, **sampling, **task.as_json()}
+    records = {one.id: _record(task, rows[one.id], one) for one in drawn}
+    asked = Form(form.settings(task), about, lambda found: _check(found, name, task), wanted.overlap)
+    remember(run, ours)
+    return send(argilla, workspace, name, asked, records)
+
+
+def _task(run: Path, wanted: Wanted, before: Mapping[str, Any], gate: ReviewGate | None) -> ReviewTask:
+    parts = ("instruction", "response", "other")
+    columns = {name: column for name in parts if (column := wanted.columns.get(name) or before.get(name))}
+    return review_task(
+        run,
+        judge=wanted.judge or before.get("judge") or None,
+        columns=columns,
+        attributes=tuple(_first_of(wanted.attributes, before.get("attributes"), ())),
+        blind=_first_of(wanted.blind, before.get("blind"), True),
+        overlap=_first_of(wanted.overlap, before.get("overlap"), 1),
+        licence=_first_of(wanted.licence, before.get("licence"), (gate.licence if gate else None) or ""),
+        contact=_first_of(wanted.contact, before.get("contact"), (gate.contact if gate else None) or ""),
+    )
+
+
+def _first_of(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
 
 
 def _rows_to_sample(task: ReviewTask, rows: Mapping[str, Mapping[str, Any]]) -> list[SampleRow]:
@@ -63,13 +112,10 @@ def _rows_to_sample(task: ReviewTask, rows: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _check(about: Mapping[str, Any], name: str, task: ReviewTask) -> None:
-    if about.get("run") != task.run:
-        message = f"Argilla has a dataset '{name}' that is not of this run"
-        raise InputError(Problem("other-dataset", message, hint="name another with --dataset"))
     now = task.as_json()
     for key in _FIXED:
-        if _plain(about.get(key)) != _plain(now[key]):
-            message = f"the dataset '{name}' was pushed with another `{key}`: {about.get(key)!r}, now {now[key]!r}"
+        if key in about and _plain(about[key]) != _plain(now[key]):
+            message = f"the dataset '{name}' was pushed with another `{key}`: {about[key]!r}, now {now[key]!r}"
             raise InputError(Problem("other-review", message, hint="push it as before, or name another with --dataset"))
 
 
@@ -90,7 +136,7 @@ def _record(task: ReviewTask, row: Mapping[str, Any], drawn: Drawn) -> dict[str,
             "fields_hash": digest("fields", fields),
             "weight": drawn.weight,
             "even": drawn.even,
-            "source": source_of(row),
+            **form.filters(task, row),
         },
         "suggestions": [(question, suggested, task.judge)] if suggested else [],
     }

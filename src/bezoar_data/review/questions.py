@@ -1,33 +1,34 @@
-"""What an annotator sees: fields, questions and guidelines, as Argilla's SDK describes them."""
+"""What an annotator sees: fields and questions, as Argilla's SDK describes them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from bezoar_data.config.errors import InputError
+from bezoar_data.measures.agreement import as_label
 from bezoar_data.review.client import argilla_sdk
-from bezoar_data.review.task import ReviewTask, as_text
+from bezoar_data.review.guidelines import guidelines
+from bezoar_data.review.records import OUTDATED
+from bezoar_data.review.task import ReviewTask, as_text, source_of
 from bezoar_data.runs.row import digest
-from bezoar_data.steps.judges.rubric import ComparisonRubric, Rubric, load_rubric
 
 Shown = Mapping[str, Any]
 
-_MOST = 10_000
-"""Argilla's limit on guidelines, in characters."""
 FIRST, SECOND = "first", "second"
 REQUIRED = ("instruction", "response", FIRST, SECOND)
 
 
-def settings(task: ReviewTask) -> Any:
-    """Fields, questions and guidelines in the order people see them, as `argilla.Settings`."""
+def settings(task: ReviewTask, *, deciding: bool = False) -> Any:
+    """Fields, questions and guidelines in the order people see them, as `argilla.Settings`; `deciding` is for whoever
+    is given what others are divided on."""
     rg = argilla_sdk()
     return rg.Settings(
         fields=[rg.TextField(name, title, required=name in REQUIRED) for name, title in _fields(task).items()],
         questions=_questions(task, rg),
-        guidelines=guidelines(task),
+        metadata=_filters(task, rg),
+        guidelines=guidelines(task, deciding=deciding),
         allow_extra_metadata=True,
-        distribution=rg.TaskDistribution(min_submitted=task.overlap),
+        distribution=rg.TaskDistribution(min_submitted=1 if deciding else task.overlap),
     )
 
 
@@ -43,6 +44,16 @@ def _fields(task: ReviewTask) -> dict[str, str]:
         "judge_reason": task.judge and not task.blind and "The judge's reason",
     }
     return {name: title for name, title in optional.items() if isinstance(title, str) and title}
+
+
+def _filters(task: ReviewTask, rg: Any) -> list[Any]:
+    """What the judge said is no filter for annotators who are not to see it."""
+    judged = {"judge_verdict": "Judge's verdict", "judge_rating": "Judge's rating"} if task.judge else {}
+    titles = {"source": "Source", **judged, OUTDATED: "Row has changed since"}
+    return [
+        rg.TermsMetadataProperty(name, title=title, visible_for_annotators=name not in judged or not task.blind)
+        for name, title in titles.items()
+    ]
 
 
 def _questions(task: ReviewTask, rg: Any) -> list[Any]:
@@ -97,6 +108,14 @@ def _unshown(text: str) -> str:
     return text.replace("&lt;", "<").replace("&amp;", "&")
 
 
+def filters(task: ReviewTask, row: Shown) -> dict[str, str]:
+    """What records can be filtered by: source, and the judge's verdict and rating."""
+    found: dict[str, Any] = {"source": source_of(row)}
+    if task.judge:
+        found |= {"judge_verdict": row.get(task.verdict), "judge_rating": row.get(f"{task.judge}_rating")}
+    return {name: as_label(value) for name, value in found.items() if value not in (None, "")}
+
+
 def swapped(row: Shown) -> bool:
     return int(digest("review-order", row["id"], length=2), 16) % 2 == 1
 
@@ -108,33 +127,3 @@ def suggestion(task: ReviewTask, row: Shown) -> str | None:
         return verdict.casefold() if isinstance(verdict, str) and verdict in ("Accept", "Reject") else None
     places = {"a": SECOND, "b": FIRST, "tie": "tie"} if swapped(row) else {"a": FIRST, "b": SECOND, "tie": "tie"}
     return places.get(str(verdict))
-
-
-def guidelines(task: ReviewTask) -> str:
-    """The judge's rubric, so that people and judge answer the same question."""
-    opening = (
-        "Read the instruction and both answers, then choose the better one. Which answer stands first was drawn by lot."
-        if task.compares
-        else "Read the instruction and the response, then accept or reject the response."
-    )
-    how = (
-        "Submit what you are sure of. Save as a draft what you want to come back to. Discard what cannot be judged. "
-        "Your answers can be changed until they are pulled, and after that they can be pulled again."
-    )
-    return "\n\n".join([opening, *_rubric(task), how])[:_MOST]
-
-
-def _rubric(task: ReviewTask) -> list[str]:
-    if not task.rubric:
-        return []
-    try:
-        if task.compares:
-            criteria, more = load_rubric(task.rubric, ComparisonRubric).criteria, ""
-        else:
-            rubric = load_rubric(task.rubric, Rubric)
-            scale = "\n".join(f"- {r.rating}: {r.meaning}" for r in rubric.scale)
-            criteria, more = rubric.criteria, f"{rubric.verdict}\n\n**The judge's scale**\n\n{scale}"
-    except InputError:  # a rubric file that lies elsewhere now
-        return [f"The judge went by the rubric `{task.rubric}`, which is not here."]
-    points = "\n".join(f"- **{c.name}**: {c.question}" for c in criteria)
-    return [part for part in (f"**What counts**\n\n{points}", more) if part]

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.review.client import BATCH, ArgillaClient, argilla_sdk
+from bezoar_data.runs.row import digest
 
 Metadata = Mapping[str, Any]
+Record = Mapping[str, Any]
+
+
+OUTDATED = "outdated"
+"""Marks, in a record's metadata, one that people answered and whose row has changed since."""
+_ROW = "row"
+"""Names, in a record's metadata, the row that is asked about again: the record's own id is another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """How many records were added, brought up to date, left as they were, and left because people had answered them
-    although the row has changed."""
+    """How many records were added, brought up to date, and left as they were; and how many rows are asked about again,
+    beside the old record, as they have changed since people answered."""
 
     dataset: str
     url: str
     added: int
     updated: int
     same: int
-    answered: int
+    asked_again: int
 
     def __str__(self) -> str:
         counts = f"{self.added:,} records added, {self.updated:,} updated, {self.same:,} same"
         text = f"{self.dataset} at {self.url}: {counts}"
-        if self.answered:
-            text += f"\n{self.answered:,} rows have changed since people answered; they were left as they were"
+        if self.asked_again:
+            text += f"\n{self.asked_again:,} rows have changed since people answered; they are asked again"
         return text
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("dataset", "added", "updated", "same", "answered")}
+        return {name: getattr(self, name) for name in ("dataset", "added", "updated", "same", "asked_again")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +55,8 @@ class Form:
     """What is kept of it in Argilla, in the dataset's metadata."""
     check: Callable[[Metadata], None]
     """Raises `InputError` where a dataset with this metadata is of something else."""
-    overlap: int
-    """How many people answer each record."""
+    overlap: int | None
+    """How many people answer each record; None: as many as before."""
 
 
 def send(argilla: ArgillaClient, workspace: str, name: str, form: Form, wanted: Mapping[str, Any]) -> Pushed:
@@ -56,27 +65,55 @@ def send(argilla: ArgillaClient, workspace: str, name: str, form: Form, wanted: 
     dataset, known = _dataset(argilla, workspace, name, form)
     if _about(known) != form.about:
         argilla.ask("PATCH", f"datasets/{known['id']}", json={"metadata": {"bezoar": form.about}})
-    there = {record["external_id"]: record for record in argilla.records(known["id"])}
-    new = [record for identity, record in wanted.items() if identity not in there]
-    changed, same, answered = [], 0, 0
-    for identity, old in there.items():
-        record = wanted.get(identity)
-        if record is None:
-            continue
-        if old["fields"] == record["fields"] and (old["metadata"] or {}) == record["metadata"]:
-            same += 1
-        elif old["responses"] and old["fields"] != record["fields"]:
-            answered += 1
-        else:
-            changed.append(record)
-    if records := [_argilla_record(record) for record in new + changed]:
+    there: dict[str, list[Record]] = defaultdict(list)
+    for old in argilla.records(known["id"]):
+        there[row_of(old)].append(old)
+    plans = [_plan(record, there[identity]) for identity, record in wanted.items()]
+    sent = [record for plan in plans for record in plan.records]
+    if sent:
         with argilla.errors():
-            dataset.records.log(records, batch_size=min(BATCH, len(records)))
-    if dataset.distribution.min_submitted != form.overlap:
+            dataset.records.log([_argilla_record(record) for record in sent], batch_size=min(BATCH, len(sent)))
+    if form.overlap is not None and dataset.distribution.min_submitted != form.overlap:
         with argilla.errors():
             dataset.distribution = argilla_sdk().TaskDistribution(min_submitted=form.overlap)
             dataset.update()
-    return Pushed(name, argilla.url, len(new), len(changed), same, answered)
+    count = [plan.what for plan in plans].count
+    return Pushed(name, argilla.url, count("added"), count("updated"), count("same"), count("asked_again"))
+
+
+def row_of(record: Record) -> str:
+    """The id of the row that a record shows."""
+    return str((record["metadata"] or {}).get(_ROW) or record["external_id"])
+
+
+class _Plan(NamedTuple):
+    what: str
+    records: list[Record]
+
+
+def _plan(record: Record, there: Sequence[Record]) -> _Plan:
+    """What is to be sent of a row, of which some records may be there. What people answered stays as they saw it."""
+    shown = next((old for old in there if old["fields"] == record["fields"]), None)
+    unanswered = next((old for old in there if not old["responses"]), None)
+    marks = [_sent(old, {OUTDATED: "yes"}) for old in there if old is not shown and _needs_mark(old)]
+    if old := shown or unanswered:
+        again = {_ROW: old["metadata"][_ROW]} if _ROW in (old["metadata"] or {}) else {}
+        now = {**record, "id": old["external_id"], "metadata": {**record["metadata"], **again}}
+        same = shown is not None and (old["metadata"] or {}) == now["metadata"]
+        return _Plan("same", marks) if same else _Plan("updated", [*marks, now])
+    if not there:
+        return _Plan("added", [record])
+    identity = f"{record['id']}~{digest('fields', record['fields'], length=8)}"
+    again = {**record, "id": identity, "metadata": {**record["metadata"], _ROW: record["id"]}}
+    return _Plan("asked_again", [*marks, again])
+
+
+def _needs_mark(old: Record) -> bool:
+    return bool(old["responses"]) and OUTDATED not in (old["metadata"] or {})
+
+
+def _sent(old: Record, more: Metadata) -> Record:
+    return {"id": old["external_id"], "fields": old["fields"], "metadata": {**(old["metadata"] or {}), **more}}
 
 
 def _dataset(argilla: ArgillaClient, workspace: str, name: str, form: Form) -> tuple[Any, dict[str, Any]]:

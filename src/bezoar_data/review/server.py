@@ -20,14 +20,14 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
 from bezoar_data.config.errors import TOO_MANY_FAILED, BezoarError, InputError
-from bezoar_data.config.problems import Problem
+from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.review.client import ArgillaClient, argilla_sdk
 from bezoar_data.review.data_dir import OWNER, WORKSPACE, DataDir, default_cache, default_data_dir
 from bezoar_data.review.environment import Environment, Report, environment, plugin_folder
@@ -64,10 +64,11 @@ def serve(annotators: Sequence[str], port: int, open_page: bool, progress: Repor
         signal.signal(number, _as_ctrl_c)
     data = DataDir(default_data_dir())
     try:
+        shown = data.read_secrets() if data.secrets.exists() else None
         env = environment(default_cache(), progress)
         progress("starting Argilla: 10 to 20 seconds")
         with running(data, env, port) as server:
-            show(_welcome(server, _create_users(server, annotators)))
+            show(_welcome(server, _create_users(server, annotators), shown))
             if open_page and not webbrowser.open(server.url):
                 progress(f"no browser could be opened from here: go to {server.url}")
             ended = server.wait()
@@ -92,17 +93,30 @@ def _create_users(server: Server, annotators: Sequence[str]) -> dict[str, Any]:
     return known
 
 
-def _welcome(server: Server, known: dict[str, Any]) -> str:
-    accounts = [(known["owner"]["username"], known["owner"]["password"]), *known["annotators"].items()]
-    width = max(len(name) for name, _ in accounts)
+def _welcome(server: Server, known: dict[str, Any], shown: Mapping[str, Any] | None) -> str:
+    """Where it is, and the passwords that nobody has been shown yet: those of accounts that were just made."""
+    before = {OWNER, *shown["annotators"]} if shown else set()
+    accounts = {known["owner"]["username"]: known["owner"]["password"], **known["annotators"]}
+    new = {name: password for name, password in accounts.items() if name not in before}
+    width = max(map(len, new), default=0)
+    lines = [f"Argilla is at {server.url}"]
+    if new:
+        lines += ["Sign in as:", *(f"  {name:{width}}  {password}" for name, password in new.items())]
+    if old := [name for name in accounts if name in before]:
+        lines.append(f"Passwords of {', '.join(old)} are as before: bezoar-data review password NAME")
     return "\n".join(
-        [
-            f"Argilla is at {server.url}",
-            "Sign in as:",
-            *(f"  {name:{width}}  {password}" for name, password in accounts),
-            f"Answers and passwords are kept in {server.data.path}. Ctrl-C stops it; nothing is lost.",
-        ]
+        [*lines, f"Answers and passwords are kept in {server.data.path}. Ctrl-C stops it; nothing is lost."]
     )
+
+
+def password_of(data: DataDir, name: str) -> str:
+    """The password of an account of the review server. Raises `InputError`."""
+    known = data.read_secrets() if data.secrets.exists() else {"owner": {}, "annotators": {}}
+    accounts = {**({OWNER: known["owner"]["password"]} if known["owner"] else {}), **known["annotators"]}
+    if name not in accounts:
+        hint = did_you_mean(name, list(accounts)) or f"bezoar-data review serve --annotator {name} makes one"
+        raise InputError(Problem("unknown-person", f"there is no account '{name}'", Place(str(data.path)), hint))
+    return str(accounts[name])
 
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -11,6 +11,8 @@ from typing import Any
 
 from bezoar_data.measures.agreement import agreement, pairs_of_people
 from bezoar_data.review.client import ArgillaClient
+from bezoar_data.review.records import OUTDATED, row_of
+from bezoar_data.runs.reviewed import most_said
 
 _PAUSE = 15 * 60
 """Seconds between two answers of one person after which they were doing something else."""
@@ -30,17 +32,21 @@ class ReviewStatus:
         return _text(self.value)
 
 
-def status_of(argilla: ArgillaClient, dataset: Mapping[str, Any]) -> ReviewStatus:
-    """How far people are. Raises `InputError`, `ProviderAway`."""
+def status_of(argilla: ArgillaClient, datasets: Sequence[Mapping[str, Any]]) -> ReviewStatus:
+    """How far people are with a dataset, and with those in which others decide its ties. Raises `InputError`,
+    `ProviderAway`."""
     users = argilla.usernames()
     people: dict[str, Counter[str]] = defaultdict(Counter)
     times: dict[str, list[float]] = defaultdict(list)
     done = answers_missing = 0
-    verdicts: list[dict[str, str]] = []
-    overlap = dataset["distribution"]["min_submitted"]
-    records = list(argilla.records(dataset["id"]))
-    for record in records:
-        given: dict[str, str] = {}
+    verdicts: dict[str, dict[str, str]] = defaultdict(dict)
+    overlap = datasets[0]["distribution"]["min_submitted"]
+    wanted = [
+        (one["distribution"]["min_submitted"], record) for one in datasets for record in argilla.records(one["id"])
+    ]
+    for overlap_here, record in wanted:
+        outdated = OUTDATED in (record["metadata"] or {})
+        given = {} if outdated else verdicts[row_of(record)]
         for response in record["responses"] or ():
             name = users.get(str(response["user_id"]), str(response["user_id"]))
             people[name][response["status"]] += 1
@@ -49,16 +55,16 @@ def status_of(argilla: ArgillaClient, dataset: Mapping[str, Any]) -> ReviewStatu
             if response["status"] == "submitted" and (one := values.get("verdict") or values.get("preference")):
                 given[name] = str(one)
         submitted = sum(r["status"] == "submitted" for r in record["responses"] or ())
-        done += submitted >= overlap
-        answers_missing += max(0, overlap - submitted)
-        verdicts.append(given)
-    first, second, groups = pairs_of_people(verdicts)
+        done += submitted >= overlap_here
+        answers_missing += 0 if outdated else max(0, overlap_here - submitted)
+    first, second, groups = pairs_of_people(list(verdicts.values()))
     found = agreement(first, second, groups=groups) if first else None
     pace = _pace(times.values())
     value = {
-        "records": len(records),
+        "records": len(wanted),
         "completed": done,
         "overlap": overlap,
+        "divided": sum(len(said) > 1 and most_said(said.values()) is None for said in verdicts.values()),
         "people": {
             name: {status: counts[status] for status in ("submitted", "draft", "discarded")}
             for name, counts in sorted(people.items())
@@ -91,6 +97,8 @@ def _text(found: Mapping[str, Any]) -> str:
         lines.append(
             f"two people agree on {100 * agreed['agreement']['value']:.0f} % of {agreed['rows']:,} pairs; {text}"
         )
+    if divided := found["divided"]:
+        lines.append(f"people are evenly divided on {divided:,} rows: `review push RUN --ties` lists them")
     if found["seconds_left"]:
         lines.append(
             f"about {found['seconds_left'] / 60:.0f} minutes of work left, at {found['seconds_each']:g} s each"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from bezoar_data.steps.catalogue.registry import load_catalogue
 ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 """What can be rated from 0 to 4, as HelpSteer2 does (arXiv 2406.08673)."""
 
+UNSTATED = "unknown"
+"""In the place of a licence: nobody says under which."""
 _JUDGES = ("judge.accept", "judge.compare")
 
 
@@ -39,6 +41,10 @@ class ReviewTask:
     attributes: tuple[str, ...]
     blind: bool
     overlap: int
+    licence: str = ""
+    """Under which corrected responses may be used."""
+    contact: str = ""
+    """Whom annotators are to ask."""
 
     @property
     def compares(self) -> bool:
@@ -51,6 +57,12 @@ class ReviewTask:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> ReviewTask:
+        """The task of what was kept of it in Argilla."""
+        known = {one.name: about[one.name] for one in fields(cls) if one.name in about}
+        return cls(**{**known, "attributes": tuple(known["attributes"])})
 
 
 def read_lock(run: Path) -> Lock:
@@ -65,6 +77,8 @@ def review_task(
     attributes: tuple[str, ...],
     blind: bool,
     overlap: int,
+    licence: str = "",
+    contact: str = "",
 ) -> ReviewTask:
     """The review of a run. `columns` (instruction, response, other, ...) stand before the judge's.
 
@@ -103,6 +117,8 @@ def review_task(
         attributes=attributes,
         blind=blind,
         overlap=overlap,
+        licence=licence,
+        contact=contact,
         **shown,
     )
 

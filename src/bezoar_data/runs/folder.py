@@ -41,6 +41,11 @@ class RunFolder:
         return self.path / "review.parquet"
 
     @property
+    def review_json(self) -> Path:
+        """What the run is known by in Argilla, once it was pushed."""
+        return self.path / "review.json"
+
+    @property
     def reliability(self) -> Path:
         """What was measured of the judges against labels that people gave."""
         return self.path / "reliability.json"

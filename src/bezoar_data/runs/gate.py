@@ -19,7 +19,7 @@ def unmet(lock: Lock) -> Iterator[str]:
         return
     for name in [judge.name for judge in (*lock.judges, *lock.judging.comparisons)]:
         of_review = [one for one in lock.judging.people.of_judge(name) if one.columns[1].startswith("review_")]
-        value = of_review[-1].kappa.value if of_review else None
+        value = of_review[-1].by_draw[0][1].kappa.value if of_review else None
         if value is None or value < wanted.kappa:
             found = "is not known" if value is None else f"is {value:.2f}"
             yield f"the pipeline asks for a kappa of {wanted.kappa:g} between the judge {name} and people; it {found}"

@@ -268,6 +268,15 @@ class PeopleAgreement(ColumnAgreement):
     strangers: int | None = None
     interval: Mapping[str, Any] | None = None
 
+    @property
+    def by_draw(self) -> list[tuple[str, RaterAgreement]]:
+        """The figures with the rows that they are of; first of those drawn evenly, as they hold for the dataset."""
+        if not self.columns[1].startswith("review_"):
+            return [("", self)]
+        even: list[tuple[str, RaterAgreement]] = [("drawn evenly", self.even)] if self.even else []
+        every = self.even is not None and self.even.rows == self.rows
+        return even if every else [*even, ("all reviewed, unsure ones drawn more often", self)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatingCalibration:
@@ -378,6 +387,8 @@ class HumanReview:
     preference: Mapping[str, int]
     divided: int
     corrected: int
+    licences: Mapping[str, int]
+    """The corrected rows by the licence that their correctors were told; `unknown` where they were told none."""
     between_people: RaterAgreement | None
 
 

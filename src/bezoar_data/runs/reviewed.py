@@ -33,8 +33,15 @@ class Reviewed:
     preference: str | None
     response: str | None
     corrects: str | None
+    licence: str | None
+    """Under which the corrected response may be used, as its author was told."""
     even: bool
     answers: tuple[Mapping[str, Any], ...]
+
+    @property
+    def divided(self) -> bool:
+        """Whether several people said as often this as that."""
+        return self.people > 1 and self.status is None and self.preference is None
 
 
 def verdicts_of(reviewed: Iterable[Reviewed]) -> list[dict[str, str | None]]:
@@ -45,6 +52,11 @@ def verdicts_of(reviewed: Iterable[Reviewed]) -> list[dict[str, str | None]]:
         for one in reviewed
         for kind in ("verdict", "preference")
     ]
+
+
+def licences_of(reviewed: Iterable[Reviewed]) -> dict[str, int]:
+    """How many rows were corrected under which licence; `unknown` where people were told none."""
+    return dict(sorted(Counter(one.licence or "unknown" for one in reviewed if one.response is not None).items()))
 
 
 def corrected(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -98,6 +110,7 @@ def write_answers(path: Path, answers: Sequence[Mapping[str, Any]]) -> bool:
             ("column", pa.string()),
             ("ratings", pa.string()),
             ("corrected_response", pa.string()),
+            ("licence", pa.string()),
             ("comment", pa.string()),
             ("other", pa.string()),
             ("inserted_at", pa.string()),
@@ -127,21 +140,23 @@ def by_row(answers: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Review
 
 
 def _together(given: Sequence[Mapping[str, Any]]) -> Reviewed:
-    status = _most(a["verdict"] for a in given)
+    status = most_said(a["verdict"] for a in given)
     corrected = [a for a in given if (a["corrected_response"] or "").strip()]
     latest = max(corrected, key=lambda a: (a["updated_at"], a["response"]), default=None)
     return Reviewed(
         people=len({a["annotator"] for a in given}),
         status={"accept": "Accept", "reject": "Reject"}.get(status or ""),
-        preference=_most(a["preference"] for a in given),
+        preference=most_said(a["preference"] for a in given),
         response=latest["corrected_response"] if latest else None,
         corrects=latest["column"] if latest else None,
+        licence=latest.get("licence") if latest else None,
         even=any(a["even"] for a in given),
         answers=tuple(given),
     )
 
 
-def _most(said: Any) -> str | None:
+def most_said(said: Iterable[str | None]) -> str | None:
+    """What was said most often; None where nothing was, or several things as often."""
     counts = Counter(one for one in said if one).most_common(2)
     if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
         return None

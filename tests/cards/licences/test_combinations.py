@@ -282,6 +282,14 @@ PARTS: dict[str, Case] = {
     "corrections of people who did not say": (
         lock(source("MIT"), corrected=3), None, "unknown", "unknown", "unknown", "People corrected 3 answers",
     ),
+    "corrections under what people were told": (
+        lock(source("MIT"), corrected=3, told="CC-BY-4.0"), None,
+        "CC-BY-4.0 AND MIT", "yes", "other", "People corrected 3 answers, under CC-BY-4.0, as they were told",
+    ),
+    "corrections that are not for sale": (
+        lock(source("MIT"), corrected=1, told="CC-BY-NC-4.0"), None,
+        "CC-BY-NC-4.0 AND MIT", "no", "other", "at least one part forbids commercial use",
+    ),
     "a source of which every row was dropped": (
         lock(source("MIT"), source("CC-BY-NC-4.0", "other.jsonl", kept=0)), None,
         "MIT", "yes", "mit", "none of its rows came into",

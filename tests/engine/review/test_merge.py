@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,38 @@ def test_a_recipe_trains_on_data_once_people_have_done_what_pipeline_and_policy_
     write_answers(folder.review, answers[:6])
     merge(project)
     assert refused() == [f"{asks} 7 reviewed rows; there are 6"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from bezoar_data.cards.render import card_renderer
+from bezoar_data.engine.review.merge import merge_review
+from bezoar_data.runs.folder import RunFolder
+
+folder, replace = RunFolder(Path("runs/test")), Path.replace
+def killed(self, target):
+    if Path(target) == folder.dataset:
+        os._exit(9)
+    return replace(self, target)
+Path.replace = killed
+merge_review(folder, card_renderer(folder.card, previous=folder.dataset / "README.md"))
+"""
+
+
+def test_killed_with_the_old_dataset_put_aside_nothing_is_lost(project: Project):
+    folder = RunFolder(project.folder / "runs" / "test")
+    before = project.files()
+    write_answers(folder.review, [given(row, "anna", "accept") for row in project.kept()[:3]])
+    assert subprocess.run([sys.executable, "-c", KILLED], check=False).returncode == 9
+    assert not folder.dataset.exists()
+    answers = folder.review.read_bytes()
+    folder.review.unlink()
+    assert not merge(project).changed
+    assert project.files() == before
+    folder.review.write_bytes(answers)
+    assert merge(project).changed
+    assert [problem.message for problem in check_dataset(folder.dataset)] == []
 
 
 def test_what_a_person_wrote_into_the_card_stays(project: Project):

@@ -15,7 +15,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.agreement import agreement as measured
 from bezoar_data.measures.agreement import as_number, pairs_of_people
 from bezoar_data.runs.lock import ContaminationSearch, LockedStep, PeopleAgreement, RaterAgreement
-from bezoar_data.runs.reviewed import Reviewed, answers_hash, by_row, verdicts_of
+from bezoar_data.runs.reviewed import Reviewed, answers_hash, by_row, licences_of, verdicts_of
 from bezoar_data.runs.row import SOURCES
 
 _GOOD = 'review_status == "Accept"'
@@ -39,9 +39,12 @@ def review(seen: Evidence) -> Iterator[Problem]:
     else:
         for key, found in there.items():
             said = getattr(told, key)
-            if (dict(said) if isinstance(said, Mapping) else said) != found:
+            if _plain(said) != found:
                 message = f"the lock says of people's review {key}: {said}; the rows say {found}"
                 yield Problem("review-differs", message, place)
+        if sum(told.licences.values()) != there["corrected"]:
+            message = f"the lock says of people's review licences: {dict(told.licences)}; they corrected "
+            yield Problem("review-differs", f"{message}{there['corrected']} rows", place)
         if told.answers < sum(one.row["review_people"] for one in people) or told.people > told.answers:
             message = f"the lock says {told.answers} answers of {told.people} people, which the rows do not bear out"
             yield Problem("review-differs", message, place)
@@ -70,11 +73,16 @@ def _answers(seen: Evidence, answers: list[dict[str, Any]]) -> Iterator[Problem]
         "answers": sum(len(said.answers) for said in given.values()),
         "discarded": sum(a["status"] == "discarded" for a in answers),
         "drafts": sum(a["status"] == "draft" for a in answers),
+        "licences": licences_of(given.values()),
     }
     for key, found in counted.items():
-        if getattr(told, key) != found:
+        if _plain(getattr(told, key)) != found:
             message = f"the lock says of people's review {key}: {getattr(told, key)}; their answers say {found}"
             yield Problem("review-differs", message, seen.lock_place)
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _said(one: PeopleSaid, said: Reviewed | None) -> bool:

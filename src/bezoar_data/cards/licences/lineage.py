@@ -15,7 +15,7 @@ from bezoar_data.cards.licences.combine import CombinedLicence, allowed_under, b
 from bezoar_data.cards.licences.table import KnownSource, LicenceTable, Ways, licence_table
 from bezoar_data.config.files.licence_terms import LicenceTerms, Permission, worst
 from bezoar_data.config.sanitize import clean_text
-from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
+from bezoar_data.runs.lock import Lock, LockedModel, LockedSource
 
 UNKNOWN: Permission = "unknown"
 HUB = "https://huggingface.co/datasets/"
@@ -65,7 +65,7 @@ def licence_of(lock: Lock, stated: Any, own: Mapping[str, Any] | None = None) ->
     bare = [source for source in lock.sources if source.kept == 0 and lock.counts.kept]
     sources = [part for source in lock.sources if source not in bare for part in _source_parts(source, table)]
     models = [_model_part(model, judging.issuperset(model.steps), table) for model in used]
-    parts = [*sources, *models, *_people(lock.review)]
+    parts = [*sources, *models, *_people(lock, table)]
     outcome = combine([part.ways for part in parts], table)
     outcome = outcome.given(worst([outcome.commercial, *(part.commercial for part in parts)]), table)
     names = [str(n) for n in (stated if isinstance(stated, list | tuple) else [stated]) if n not in (None, UNKNOWN)]
@@ -226,10 +226,25 @@ def commercial_use(licence: str, model: str | None = None, /) -> Permission:
     return best_permission(table.alternatives(licence), table)
 
 
-def _people(review: HumanReview | None) -> Iterator[_Part]:
-    """What people corrected is theirs, and nobody has said that it is free to use."""
-    if review is not None and review.corrected:
-        yield _Part((), f"People corrected {review.corrected} answers: nobody has stated under which licence.")
+def _people(lock: Lock, table: LicenceTable) -> Iterator[_Part]:
+    """What people corrected is theirs: free to use under what they were told, or else under what the pipeline's author
+    says of it."""
+    if lock.review is None:
+        return
+    stated = lock.pipeline.review.licence if lock.pipeline.review else None
+    for told, rows in lock.review.licences.items():
+        name, who = (told, "as they were told") if told != UNKNOWN else (stated, "as the pipeline says")
+        what = f"People corrected {rows} answers"
+        if name is None:
+            yield _Part((), f"{what}: nobody has stated under which licence.")
+            continue
+        ways = table.alternatives(name)
+        read = "" if ways else ", which is no licence that could be read"
+        yield _Part(
+            ways,
+            f"{what}, under {name}, {who}{read}{_limits(ways, table)}.",
+            attribution=_credit("people's corrections", "", ways, None, table),
+        )
 
 
 def _limits(ways: Ways, table: LicenceTable) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
-from bezoar_data.runs.lock import JudgeCounts, Lock, PeopleMeasures
+from bezoar_data.runs.lock import ColumnAgreement, JudgeCounts, Lock, PeopleMeasures, RaterAgreement
 
 _BASED_ON = "Intervals hold 95 % of the time; rows that come of the same seeds are resampled together."
 
@@ -95,19 +95,22 @@ def _about(one: JudgeCounts, lock: Lock) -> Iterator[str]:
 
 def _reliability(lock: Lock) -> Iterator[str]:
     judging, people = lock.judging, lock.judging.people
-    measured = [*people.agreement, *judging.agreement]
+    measured: list[tuple[ColumnAgreement, str, RaterAgreement]] = [
+        *((one, rows, part) for one in people.agreement for rows, part in one.by_draw),
+        *((one, "", one) for one in judging.agreement),
+    ]
     if measured:
         yield md.table(
             ("Labels", "Rows", "Equal", "Cohen's kappa", "Weighted kappa"),
             [
                 (
-                    f"{md.code(one.columns[0])} and {md.code(one.columns[1])}",
-                    md.number(one.rows),
-                    md.percent(one.agreement),
-                    md.estimate(one.kappa),
-                    md.estimate(one.weighted_kappa) if one.weighted_kappa else "–",
+                    f"{md.code(one.columns[0])} and {md.code(one.columns[1])}{f', {rows}' if rows else ''}",
+                    md.number(part.rows),
+                    md.percent(part.agreement),
+                    md.estimate(part.kappa),
+                    md.estimate(weighted) if (weighted := getattr(part, "weighted_kappa", None)) else "–",
                 )
-                for one in measured
+                for one, rows, part in measured
             ],
             "lrrrr",
         )
@@ -129,12 +132,6 @@ def _against_people(people: PeopleMeasures) -> Iterator[str]:
     for one in people.agreement:
         if (one.length or {}).get("biased"):
             yield f"Measured against {md.code(one.columns[1])}, {md.code(one.columns[0])} is biased by length."
-    for one in people.agreement:
-        if one.even is not None:
-            yield (
-                f"On the {md.rows(one.even.rows)} that were drawn evenly, {md.code(one.columns[0])} equals what "
-                f"people said for {md.percent(one.even.agreement)}, with a kappa of {md.estimate(one.even.kappa)}."
-            )
     for one in people.agreement:
         if one.slices:
             yield f"How far {md.code(one.columns[0])} agrees with {md.code(one.columns[1])} in parts of the rows:"

@@ -8,6 +8,13 @@ from bezoar_data.cards.sections import markdown as md
 from bezoar_data.runs.lock import HumanReview
 
 
+def _licences(found: HumanReview) -> str:
+    return ", ".join(
+        f"{md.number(rows)} × {'nobody has told them' if name == 'unknown' else md.code(name)}"
+        for name, rows in found.licences.items()
+    )
+
+
 def reviewed(found: HumanReview, kept: int) -> Iterator[str]:
     """Paragraphs on a review; `kept` is how many rows there are."""
     people = "1 person" if found.people == 1 else f"{found.people:,} people"
@@ -23,7 +30,7 @@ def reviewed(found: HumanReview, kept: int) -> Iterator[str]:
     if found.corrected:
         yield (
             f"They corrected {md.rows(found.corrected)}: the corrected response is in "
-            f"{md.code('review_response')}, beside the original."
+            f"{md.code('review_response')}, beside the original. Under which licence: {_licences(found)}."
         )
     if between := found.between_people:
         yield (

@@ -74,13 +74,21 @@ class StepUse(Strict):
 
 
 class ReviewGate(Strict):
-    """What people must have done before the dataset may be published."""
+    """What people must have done before the dataset may be published, and what annotators are told."""
 
-    rows: Annotated[int, Field(gt=0)] = Field(
-        default=1, description="The least number of rows that people reviewed.", examples=[200]
+    rows: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="The least number of rows that people reviewed.", examples=[200]
     )
     kappa: Annotated[float, Field(ge=-1, le=1)] | None = Field(
         default=None, description="The least agreement of each judge with people, as Cohen's kappa.", examples=[0.6]
+    )
+    licence: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Under which the responses may be used that people correct: an SPDX id. Annotators are told.",
+        examples=["CC-BY-4.0"],
+    )
+    contact: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="Whom annotators are to ask.", examples=["Anna, anna@example.org"]
     )
 
 

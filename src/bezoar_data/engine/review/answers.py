@@ -12,7 +12,15 @@ from bezoar_data.measures.agreement import agreement, as_number, pairs_of_people
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.runs.lock import HumanReview, PeopleAgreement, PeopleMeasures, RaterAgreement, RatingCalibration
 from bezoar_data.runs.record import parse
-from bezoar_data.runs.reviewed import REVIEW_COLUMNS, Reviewed, answers_hash, by_row, read_answers, verdicts_of
+from bezoar_data.runs.reviewed import (
+    REVIEW_COLUMNS,
+    Reviewed,
+    answers_hash,
+    by_row,
+    licences_of,
+    read_answers,
+    verdicts_of,
+)
 from bezoar_data.runs.row import SOURCES, Lineage
 
 _WANTED = 0.9
@@ -81,6 +89,7 @@ class ReviewMerger:
             preference=dict(sorted(Counter(one.preference for one in said if one.preference).items())),
             divided=sum(one.status is None and one.preference is None for one in said),
             corrected=sum(one.response is not None for one in said),
+            licences=licences_of(said),
             between_people=parse(RaterAgreement, _measured(first, second, groups)) if first else None,
         )
 

@@ -1,0 +1,48 @@
+"""Forty texts that a page may show as something else: markup, scripts, formulas, scripts of every direction, length."""
+
+from __future__ import annotations
+
+_RAN = "window.ran = 1"
+
+NASTY = (
+    "<b>bold</b> and <i>not</i>",
+    "#include <iostream>\nint main() { std::cout << 1; }",
+    "a<b and b>c, so a<b>c",
+    "if (a < b && b > c) return a & b;",
+    f"<script>{_RAN}</script>",
+    f"<img src=x onerror='{_RAN}'>",
+    f"<svg onload='{_RAN}'></svg>",
+    f"</div></body><script>{_RAN}</script>",
+    f"<a href='javascript:{_RAN}'>here</a>",
+    f"<iframe srcdoc='<script>parent.{_RAN}</script>'></iframe>",
+    f"<style>* {{ display: none }}</style><body onload='{_RAN}'>",
+    f"[a link](javascript:{_RAN.replace(' ', '')}) and ![](x)",
+    f"{{{{ constructor.constructor('{_RAN}')() }}}}",
+    f"<!-- a comment --> <![CDATA[ <b> ]]> <?php {_RAN} ?>",
+    "<!DOCTYPE html><html><head><title>t</title></head><body><p>p</p></body></html>",
+    "&lt;b&gt; &amp;amp; &nbsp; &#60;i&#62; &copy",
+    "&amp;lt;twice&amp;gt;",
+    "# Not a heading\n\n- no\n- list\n\n1. nor\n2. this\n\n> nor a quote",
+    "**not bold**, _not italic_, ~~not struck~~, `not code`, [not](a) link",
+    "```python\nprint('<b>')\n```\n\n    indented code",
+    "| a | b |\n|---|---|\n| 1 | <2> |",
+    "$x < y$, $$\\int_0^1 x\\,dx$$, \\(a\\), \\[b\\], \\begin{matrix}1 & 2\\end{matrix}",
+    "<think>\nIs 3 < 4?\n</think>\nYes.",
+    "<|im_start|>assistant\nHi<|im_end|><s>[INST] x [/INST]</s>",
+    '<tool_call>{"name": "f", "arguments": {"x": "<y>"}}</tool_call>',
+    "List<String> xs = new ArrayList<>(); Map<K, List<V>> m;",
+    "<unclosed <nested <tags",
+    "< b > spaced </ b >, <3, <- and ->, <=, =>, <>",
+    "\"double\" 'single' `back` \\ back\\slash \\n not a newline",
+    "two  spaces,\ta tab,\n\n\nthree newlines,\n  indented",
+    "مرحبا <b>بالعالم</b> 123",
+    "שלום <i>עולם</i>",
+    "你好，<世界>！こんにちは。안녕",
+    "👩‍🚀 👨‍👩‍👧‍👦 🏳️‍🌈 e\u0301 \u200bzero\u200bwidth \u202eright\u202c",
+    "<textarea>in</textarea><input value='x'><button>b</button><select><option>o</option></select>",
+    "<form action='/sign-in'><input name=Username></form>",
+    "<template><slot></slot></template><x-own-tag v-if='false' :a='1'>t</x-own-tag>",
+    "<table><tr><td>cell</td></tr></table><p>no end",
+    "a" * 30_000,
+    "<p>x < y & z</p>\n" * 1_800,
+)
