@@ -65,7 +65,7 @@ def merge(project: Project) -> Merged:
 
 
 def given(row: dict[str, Any], annotator: str, verdict: str, **more: Any) -> dict[str, Any]:
-    texts = ("preference", "ratings", "corrected_response", "comment", "other")
+    texts = ("preference", "ratings", "corrected_response", "licence", "comment", "other")
     return {
         "id": row["id"], "content_hash": row["content_hash"], "dataset": "d", "record": row["id"],
         "response": row["id"] + annotator, "annotator": annotator, "status": "submitted", "verdict": verdict,
