@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bezoar_data.review import questions as form
+from bezoar_data.review.guidelines import guidelines
 from bezoar_data.review.pull import _unswapped
 from bezoar_data.review.sample import SampleRow, allocate, draw
 from bezoar_data.review.task import ReviewTask
@@ -79,7 +80,21 @@ def test_two_answers_stand_in_an_order_drawn_for_each_row_and_are_told_apart_aga
     assert _unswapped("row1", "tie") == "tie"
 
 
-def test_guidelines_are_the_judges_rubric():
-    text = form.guidelines(replace(TASK, rubric="answer-quality"))
-    assert "**What counts**" in text
-    assert "The judge's scale" in text
+def test_guidelines_are_the_judges_rubric_and_what_the_form_asks():
+    task = replace(TASK, rubric="answer-quality", attributes=("helpfulness", "verbosity"), contact="Carla")
+    text = guidelines(replace(task, licence="CC-BY-4.0"))
+    told = (
+        "**What counts**",
+        "**Helpfulness**: 0 not at all",
+        "**Verbosity**: 0 as short",
+        "under CC-BY-4.0",
+        "Ask Carla.",
+    )
+    assert [words for words in told if words not in text] == []
+    assert "scale" not in text  # the judge's has other levels than the form
+    assert "may be used under" not in guidelines(replace(task, licence="unknown"))
+    pair = guidelines(replace(PAIR, rubric=""), deciding=True)
+    assert "**Equally good**" in pair
+    assert "evenly divided" in pair
+    assert "corrected response" not in pair
+    assert len(guidelines(replace(task, contact="C" * 9_000))) <= 10_000

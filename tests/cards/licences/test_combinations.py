@@ -288,7 +288,7 @@ PARTS: dict[str, Case] = {
     ),
     "corrections that are not for sale": (
         lock(source("MIT"), corrected=1, told="CC-BY-NC-4.0"), None,
-        "CC-BY-NC-4.0 AND MIT", "no", "other", "at least one part forbids commercial use",
+        "CC-BY-NC-4.0 AND MIT", "no", "other", "At least one part forbids commercial use",
     ),
     "a source of which every row was dropped": (
         lock(source("MIT"), source("CC-BY-NC-4.0", "other.jsonl", kept=0)), None,
