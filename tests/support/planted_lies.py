@@ -158,6 +158,10 @@ def triple_review(lock: Json) -> None:
         lock["review"][key] *= 3
 
 
+def free_corrections(lock: Json) -> None:
+    lock["review"]["licences"] = {"CC0-1.0": 1}
+
+
 def verdicts_turned(answer: Json) -> None:
     answer["verdict"] = {"accept": "reject", "reject": "accept"}[answer["verdict"]]
 
