@@ -17,6 +17,7 @@ from bezoar_data.runs.spool import Spool
 from support.cards import lock_of
 from support.lies import make
 from support.orca_rows import orca_row
+from support.ssh_keys import make_key
 
 ORCA_COLUMNS = (
     "original_index",
@@ -51,6 +52,12 @@ class Build:
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with everything that a card can lie about. Copy it before you change it."""
     return make(tmp_path_factory.mktemp("honest"))
+
+
+@pytest.fixture(scope="session")
+def ssh_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key of an honest person."""
+    return make_key(tmp_path_factory.mktemp("anna"))
 
 
 @pytest.fixture

@@ -15,11 +15,14 @@ from bezoar_data.cards.claims.table import CLAIMS
 from bezoar_data.cards.export.export import export_rows
 from bezoar_data.cards.hub.gate import refusals
 from bezoar_data.cards.licences.lineage import commercial_use
+from bezoar_data.cards.signing.signature import check_signature, sign_folder
+from bezoar_data.cards.signing.signers import Signers
 from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.errors import ProblemsError
 from bezoar_data.config.files.card import load_card, parse_card
 from bezoar_data.config.files.card_text import front_text
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.signed import SUMS, files_to_sign, hashes_of, sums_text
 from bezoar_data.training.data.datasets import find_cards
 from bezoar_data.training.policy import enforce_policy
 from bezoar_data.training.stages.registry import load_recipe
@@ -69,8 +72,10 @@ from support.planted_lies import (
     second_below,
     section,
     swap_splits,
+    template,
     triple_review,
 )
+from support.ssh_keys import make_key, needs_ssh_keygen, public
 from training.conftest import HEAD
 
 
@@ -310,15 +315,33 @@ ONLY_A_SIGNATURE: dict[str, Callable[[Liar], object]] = {
         lambda row: row["review_people"] or row.update(targets=row["targets"] + " Indeed.")
     ),
     "prose": readme("Words of a person.", "In the public domain; kappa 0.99."),
+    "what the rows are trained on": template("response: explained_targets", "response: targets"),
+    "a licence that its author is said to have stated": template("pretty_name: Small", "license: cc-by-4.0"),
+    "terms of a licence that nobody knows": template(
+        "bezoar:", "bezoar:\n  terms: {LicenseRef-mine: {commercial: 'no'}}"
+    ),
+    "its title": template("pretty_name: Small", "pretty_name: Small, audited by three universities"),
+    "words of its template": template("Words of a person.", "In the public domain."),
 }
 
 
+@needs_ssh_keygen
 @pytest.mark.parametrize("lie", ONLY_A_SIGNATURE)
-def test_what_only_a_signature_refutes_is_known(honest: Path, tmp_path: Path, lie: str) -> None:
-    """Nothing in the folder contradicts these: docs/cards.md names them. One that is refuted one day moves up."""
+def test_what_only_a_signature_refutes_is_known_and_refuted_by_one(
+    honest: Path, tmp_path: Path, ssh_key: Path, lie: str
+) -> None:
+    """Nothing else in the folder contradicts these: docs/cards.md names them. One that is refuted one day moves up."""
     liar = copied(honest, tmp_path)
+    sign_folder(liar.dataset, ssh_key)
     ONLY_A_SIGNATURE[lie](liar)
     assert [(p.code, p.message) for p in check_dataset(liar.dataset)] == []
+    anna = Signers.read(public(ssh_key))
+    assert {p.code for p in check_signature(liar.dataset, anna).problems} == {"signed-changed"}
+    # Who lists the files anew has not signed the list; who signs it is somebody else.
+    (liar.dataset / SUMS).write_bytes(sums_text(hashes_of(files_to_sign(liar.dataset))))
+    assert [p.code for p in check_signature(liar.dataset, anna).problems] == ["signature-wrong"]
+    sign_folder(liar.dataset, make_key(tmp_path / "eve", "anna@example.org"))
+    assert [p.code for p in check_signature(liar.dataset, anna).problems] == ["signed-by-another"]
 
 
 def test_the_closing_line_says_what_was_proved_and_what_was_not_at_hand(honest: Path, tmp_path: Path) -> None:

@@ -242,6 +242,17 @@ def pipeline(old: str, new: str, *, anew: bool = False) -> Callable[[Liar], None
     return plant
 
 
+def template(old: str, new: str) -> Callable[[Liar], None]:
+    """A person's own words and keys, and all that follows from them rendered anew."""
+
+    def plant(liar: Liar) -> None:
+        liar.text(liar.run / "card.md", old, new)
+        (liar.dataset / "README.md").unlink()
+        liar.anew()
+
+    return plant
+
+
 def readme(old: str, new: str) -> Callable[[Liar], None]:
     return lambda liar: liar.readme(old, new)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -18,12 +18,15 @@ from bezoar_data.cards.hub.secrets import CONCERN, KeySearch
 from bezoar_data.cards.hub.upload import RepoContents, Upload, plan_upload, send
 from bezoar_data.cards.model_card import gate as model_gate
 from bezoar_data.cards.model_card.publish import model_contents
+from bezoar_data.cards.signing.signature import Signature, sign_files, unsound
+from bezoar_data.cards.signing.ssh import ready_to_sign
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.published import dataset_folder
+from bezoar_data.runs.signed import SIGNATURE
 from bezoar_data.runs.stage_record import is_trained, trained_stage
 from bezoar_data.steps.distilabel_import import import_distilabel
 
@@ -40,6 +43,7 @@ def publish(
     allow: Collection[str] = (),
     base: str | None = None,
     with_answers: bool = False,
+    sign: str | Path | None = None,
     evaluated: Sequence[str | Path] = ("evaluated",),
     dry_run: bool = False,
 ) -> Published:
@@ -49,11 +53,14 @@ def publish(
     last one. `repo` is `OWNER/NAME`, private unless `public`. `allow` names concerns in spite of which it is published.
     `base` says where the weights are published that an adapter stands on. `with_answers` puts the recorded answers
     beside a dataset, with the files its steps read, once it was rebuilt from them: `card check --rebuild` then makes
-    the same bytes anywhere. `evaluated` are folders of evaluations, or single ones: those of a stage that is published
-    go on its card, into its key `model-index` and into `.eval_results`. Raises `PolicyRefused` with every reason not to
+    the same bytes anywhere. `sign` is an SSH key that signs all files of a dataset, by `ssh-keygen`. `evaluated` are
+    folders of evaluations, or single ones: those of a stage that is published go on its card, into its key
+    `model-index` and into `.eval_results`. Raises `PolicyRefused` with every reason not to
     publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
     """
     check_repo(repo, base)
+    if sign is not None:
+        ready_to_sign(Path(sign))
     problems, contents = _to_publish(Path(folder), allow, base)
     if problems or contents is None:
         raise PolicyRefused(problems)
@@ -67,8 +74,23 @@ def publish(
         added = {name: file for name, file in contents.files.items() if searched.get(name) is not file}
         if found := list(KeySearch().problems(added, allowed=CONCERN in allow)):
             raise PolicyRefused(found)
+        # The last that happens to the files: it is what goes up that is signed.
+        contents, signature = _signed(Path(folder), contents, Path(sign) if sign is not None else None)
         upload = plan_upload(contents, repo)
-        return Published(upload, None if dry_run else send(upload, public=public, gated=gated), refused)
+        return Published(upload, None if dry_run else send(upload, public=public, gated=gated), refused, signature)
+
+
+def _signed(folder: Path, contents: RepoContents, key: Path | None) -> tuple[RepoContents, Signature | None]:
+    """The same with a signature. Raises `PolicyRefused` where one that is there already is of other files."""
+    if key is None:
+        if problems := unsound(contents.files):
+            raise PolicyRefused(problems)
+        return contents, None
+    if contents.kind != "dataset":
+        hint = "leave --sign out"
+        raise InputError(Problem("no-signature", "it is datasets that are signed", Place(str(folder)), hint))
+    made, signature = sign_files(contents.files, key)
+    return replace(contents, files={**contents.files, **made}), signature
 
 
 def _with_answers(folder: Path, contents: RepoContents, allow: Collection[str], scratch: Path) -> RepoContents:
@@ -130,3 +152,10 @@ class Published:
     """Where it is; None of a dry run."""
     refused: tuple[Problem, ...] = ()
     """Evaluations that seem to be the stage's and were left out, and why."""
+    signature: Signature | None = None
+    """The one that was made for it."""
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether the build that is there is signed, and this one would take its place without a signature."""
+        return SIGNATURE in self.upload.removed

@@ -14,6 +14,8 @@ from pathlib import Path
 from bezoar_data._version import __version__
 from bezoar_data.cards.claims.evidence import Evidence
 from bezoar_data.cards.claims.table import CLAIMS
+from bezoar_data.cards.signing.signature import Signature, check_signature
+from bezoar_data.cards.signing.signers import Signers
 from bezoar_data.config.files.card import load_card
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.lock import Lock
@@ -30,23 +32,33 @@ class CheckedCard:
     proved: tuple[str, ...]
     absent: tuple[str, ...]
     """Files that were not at hand: what only they refute was not checked."""
+    signature: Signature | None = None
+    """Where there is one, and it holds."""
 
     def __str__(self) -> str:
         missing = f"; not at hand, so not held against: {', '.join(self.absent)}" if self.absent else ""
-        return (
-            f"proved: {', '.join(self.proved)}{missing}. Not checked: prose outside of the sections, which is a "
-            "person's word; and nothing here tells whether lock, rows and card were all made anew by someone else: "
-            "a signature does"
-        )
+        proved = f"proved: {', '.join(self.proved)}{missing}. Not checked: prose outside of the sections, which is "
+        if self.signature is not None and self.signature.who is not None:
+            return f"{proved}the word of who signed it. It is {self.signature}"
+        said = f"It is {self.signature}" if self.signature else "a signature does"
+        between = ". " if self.signature else ": "
+        made = "and nothing here tells whether lock, rows and card were all made anew by someone else"
+        return f"{proved}a person's word; {made}{between}{said}"
 
 
 def check_dataset(folder: Path) -> list[Problem]:
     """Everything on the card of the dataset in `folder` that is not so. Raises `InputError` where there is none."""
-    return list(checked(folder).problems)
+    return list(_held_against(folder).problems)
 
 
-def checked(folder: Path) -> CheckedCard:
-    """The same, with what was proved. Raises `InputError`."""
+def checked(folder: Path, signers: Signers | None = None) -> CheckedCard:
+    """The same, with what was proved; and its signature, which must be there and of theirs where it is said who may
+    have signed it. Raises `InputError`."""
+    found, signed = _held_against(folder), check_signature(folder, signers)
+    return replace(found, problems=(*found.problems, *signed.problems), signature=signed.signature)
+
+
+def _held_against(folder: Path) -> CheckedCard:
     lock = Lock.read(folder / "lock.json")
     seen = Evidence(folder, lock, load_card(folder / "README.md"))
     problems = [problem for claim in CLAIMS for problem in claim.check(seen)]

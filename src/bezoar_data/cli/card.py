@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from bezoar_data.api.rebuilding import rebuild
-from bezoar_data.cards.check import checked
+from bezoar_data.cards.check import check_dataset, checked
 from bezoar_data.cards.merge import split_body
 from bezoar_data.cards.new_card import card_place, new_card
-from bezoar_data.cli.options import AsJson, PipelineFile
+from bezoar_data.cards.signing.signature import sign_folder
+from bezoar_data.cards.signing.signers import Signers
+from bezoar_data.cli.options import AsJson, PipelineFile, SignedBy
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.files.card import Card, load_card
 from bezoar_data.config.paths import relative_to_cwd
@@ -72,6 +74,7 @@ def check(
     trust_code: Annotated[
         bool, typer.Option("--trust-code", help="With --rebuild: allow steps that run code, as in `run`.")
     ] = False,
+    signed_by: SignedBy = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold every claim of the card against the rows and the lock. Exit code 4 if one is not so.
@@ -82,11 +85,17 @@ def check(
     Example: bezoar-data card check runs/orca
 
     Example: bezoar-data card check pulled/orca --rebuild
+
+    With --signed-by it must be signed by a key that the file names, and every file be as it was signed: rows, lock,
+    pipeline and the whole README.
+
+    Example: bezoar-data card check pulled/orca --signed-by allowed_signers
     """
-    found = checked(_dataset(run))
+    found = checked(_dataset(run), Signers.read(signed_by) if signed_by else None)
     if any(problem.level == "error" for problem in found.problems):
         raise PolicyRefused(found.problems)
     value: dict[str, Any] = {"ok": True, "problems": [], "proved": found.proved, "not_at_hand": found.absent}
+    value["signature"] = found.signature.as_json() if found.signature else None
     text = f"every claim of the card that can be proved holds. {found!s}"
     if rebuilt:
         with TemporaryDirectory(prefix="bezoar-rebuild-") as scratch:
@@ -96,6 +105,32 @@ def check(
         value["rebuilt"] = {"answers": made.answers, "files": list(made.files)}
         text += f"\nrebuilt from {made.answers:,} recorded answers: all {len(made.files)} files are the same"
     typer.echo(json.dumps(value) if as_json else text)
+
+
+@app.command()
+def sign(
+    run: _Run,
+    key: Annotated[
+        Path, typer.Option("--key", help="An SSH private key, or its .pub where an agent holds it.", metavar="KEY")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Sign a dataset as it lies here, by ssh-keygen: for who gets it otherwise than from the Hub.
+
+    SHA256SUMS and SHA256SUMS.sig are put beside its files; pipeline.yaml is signed too. What does not hold is not
+    signed (exit code 4). Whatever changes the dataset later, a review among it, needs a new signature. `publish --sign`
+    signs what it sends, and leaves the folder as it is.
+
+    Example: bezoar-data card sign runs/orca --key ~/.ssh/id_ed25519
+    """
+    dataset = _dataset(run)
+    if problems := [problem for problem in check_dataset(dataset) if problem.level == "error"]:
+        raise PolicyRefused(problems)
+    signature = sign_folder(dataset, key)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "dataset": str(dataset), "signature": signature.as_json()}))
+    else:
+        typer.echo(f"{relative_to_cwd(dataset)}: signed with the key {signature.key}")
 
 
 @app.command()

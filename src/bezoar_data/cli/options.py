@@ -32,4 +32,10 @@ MaxCost = Annotated[
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Send requests again that a provider refused for good.")
 ]
+SignedBy = Annotated[
+    Path | None,
+    typer.Option(
+        "--signed-by", help="Who must have signed it: a public key (.pub), or an allowed signers file.", metavar="FILE"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

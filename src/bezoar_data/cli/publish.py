@@ -11,7 +11,7 @@ import typer
 
 import bezoar_data
 from bezoar_data.cards.hub.pull import pull as fetch
-from bezoar_data.cli.options import AsJson
+from bezoar_data.cli.options import AsJson, SignedBy
 
 
 class Concern(StrEnum):
@@ -50,6 +50,10 @@ def publish(
     with_answers: Annotated[
         bool, typer.Option("--with-answers", help="Put the recorded answers beside a dataset: anyone can rebuild it.")
     ] = False,
+    sign: Annotated[
+        Path | None,
+        typer.Option("--sign", help="Sign a dataset with this SSH key, or its .pub and an agent.", metavar="KEY"),
+    ] = None,
     evaluated: Annotated[
         list[Path] | None,
         typer.Option("--evaluated", help="A folder of evaluations, or one of them; ./evaluated by default."),
@@ -70,6 +74,11 @@ def publish(
     With --with-answers the answers go up too, with what was sent for them and the files that steps read, their rows
     among them, after the dataset was rebuilt from them alone and came out the same.
 
+    Example: bezoar-data publish runs/orca --to my-name/orca --sign ~/.ssh/id_ed25519
+
+    With --sign two files go up beside the others: SHA256SUMS with the hash of each of them, and SHA256SUMS.sig, the
+    key's signature of it by ssh-keygen. Nobody without the key can make the dataset anew and pass it off as yours.
+
     Example: bezoar-data publish trained/openbezoar/openbezoar-sft --to my-name/openbezoar-sft
 
     What `evaluate` found of the stage goes on its card, with pictures and the Hub's own files of results; evaluations
@@ -83,6 +92,7 @@ def publish(
         allow=allow or (),
         base=base,
         with_answers=with_answers,
+        sign=sign,
         evaluated=evaluated or ("evaluated",),
         dry_run=dry_run,
     )
@@ -90,6 +100,7 @@ def publish(
     if as_json:
         changes = {"new": upload.new, "changed": upload.changed, "removed": upload.removed, "same": upload.same}
         value = {"ok": True, "dry_run": dry_run, "repo": repo, "tag": upload.tag, "address": address, **changes}
+        value["signed_with"] = published.signature.key if published.signature else None
         left_out = [problem.as_json() for problem in published.refused]
         typer.echo(json.dumps({**value, "evaluations_left_out": left_out}))
         return
@@ -103,6 +114,10 @@ def publish(
         typer.echo(f"nothing changed: {len(upload.same)} files are there already")
     else:
         typer.echo(f"{len(upload.new) + len(upload.changed)} files {would}sent, {len(upload.same)} are there already")
+    if published.signature:
+        typer.echo(f"signed with the key {published.signature.key}")
+    elif published.unsigned:
+        typer.echo("the build that was there is signed, this one is not: --sign KEY signs it")
     if address:
         typer.echo(f"{address}/tree/{upload.tag}")
 
@@ -112,17 +127,25 @@ def pull(
         str, typer.Argument(help="The repository, with a revision if wanted.", metavar="OWNER/NAME[@REVISION]")
     ],
     out: Annotated[Path | None, typer.Option("--out", help="The folder to put it into; pulled/NAME otherwise.")] = None,
+    signed_by: SignedBy = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch a published dataset, and hold it against its card and lock. Runs nothing of it.
 
     Example: bezoar-data pull my-name/orca@3f9a1c0d22b4e6f7
+
+    With --signed-by it must be signed by a key that the file names, and every file be as it was signed.
+
+    Example: bezoar-data pull my-name/orca --signed-by anna.pub
     """
     name, _, revision = repo.partition("@")
-    pulled = fetch(name, revision or None, out or Path("pulled") / name.rpartition("/")[2])
+    pulled = fetch(name, revision or None, out or Path("pulled") / name.rpartition("/")[2], signed_by)
     if as_json:
         value = {"ok": True, "folder": str(pulled.folder), "commit": pulled.commit, "lock": pulled.lock}
-        typer.echo(json.dumps({**value, "rows": pulled.rows}))
+        signature = pulled.signature.as_json() if pulled.signature else None
+        typer.echo(json.dumps({**value, "rows": pulled.rows, "signature": signature}))
     else:
         what = f"{pulled.rows:,} rows of build {pulled.lock}"
         typer.echo(f"{pulled.folder}: {what}, every claim of its card that can be proved holds")
+        if pulled.signature:
+            typer.echo(str(pulled.signature))

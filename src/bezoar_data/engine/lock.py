@@ -37,6 +37,7 @@ from bezoar_data.runs.lock import (
 )
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.row import SOURCES, Row
+from bezoar_data.runs.signed import carry_over
 from bezoar_data.steps.driver import Outcome
 from bezoar_data.steps.verdicts import answer_name
 
@@ -123,15 +124,17 @@ def build_lock(
 
 def put_in_place(
     building: Path, folder: RunFolder, lock: Lock, example: Mapping[str, Any] | None, render: RenderCard
-) -> None:
+) -> bool:
     """Finish the dataset in `building`: card and lock are written into it, and it takes the place of the dataset that
-    was there."""
+    was there. Gives whether a signature of that one is lost by it; one of the same files stays."""
     previous = folder.dataset / "README.md"
     texts = render(lock, example, previous.read_text("utf-8") if previous.exists() else None)
     write_json(building / "lock.json", lock.as_json())
     for name, text in texts.items():
         write_text(building / name, text)
+    lost = carry_over(folder.dataset, building, lock.pipeline.sha256)
     replace_folder(building, folder.dataset)
+    return lost
 
 
 def _written(node: Node) -> list[str]:

@@ -57,6 +57,8 @@ class Result:
     seconds: float
     exit_code: int
     endings: Endings
+    unsigned: bool
+    """Whether the dataset that was there had a signature, which is not of this one."""
 
 
 def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: RenderCard, progress: Progress) -> Result:
@@ -231,7 +233,7 @@ def _finish(
         review=reviewing.summary(),
     )
     endings = Endings.of(spool.endings(compiled.journal))
-    put_in_place(building, folder, lock, written.example, render)
+    unsigned = put_in_place(building, folder, lock, written.example, render)
     dropped.replace(folder.dropped)
     (scratch / "distilabel.yaml").replace(folder.distilabel)
     write_text(folder.pipeline, compiled.resolved)
@@ -247,4 +249,4 @@ def _finish(
     exit_code = TOO_MANY_FAILED if nothing_left or counts.failed > file.tolerate * total else DONE
     facts = stats.facts()
     record.done(facts, exit_code, lock.hash)
-    return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code, endings)
+    return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code, endings, unsigned)

@@ -15,6 +15,7 @@ from bezoar_data.runs.lock import Lock, RaterAgreement
 from bezoar_data.runs.record import as_json
 
 Value = Mapping[str, Any]
+UNSIGNED = "the signature that was there is gone, as it is of other files: `card sign` or `publish --sign` makes one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class ReviewReport:
             "merged": self.merged,
             "outdated": self.merging.outdated,
             "lock": self.lock.hash,
+            "unsigned": self.merging.unsigned,
             "review": as_json(self.lock.review) if self.lock.review else None,
             "reliability": as_json(self.lock.judging.people),
         }
@@ -75,6 +77,8 @@ class ReviewReport:
         yield from review_lines(self.lock)
         done = "merged into" if self.merged else "nothing to change in"
         yield f"{done} {self.folder.dataset}, its lock and its card"
+        if self.merging.unsigned:
+            yield UNSIGNED
 
 
 def review_lines(lock: Lock) -> Iterator[str]:

@@ -16,7 +16,7 @@ from bezoar_data.llms.refusals import REFUSALS, refusal_rule
 from bezoar_data.llms.weights.named import known_weights
 from bezoar_data.reports.judged import judged_lines
 from bezoar_data.reports.page import element, piece, table
-from bezoar_data.reports.review_report import review_lines
+from bezoar_data.reports.review_report import UNSIGNED, review_lines
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.record import as_json
 
@@ -84,6 +84,7 @@ class RunReport:
             "cost": lock.cost,
             "asked": dict(result.usage),
             "demo": lock.demo,
+            "unsigned": result.unsigned,
         }
 
     def __str__(self) -> str:
@@ -114,6 +115,8 @@ class RunReport:
         if lock.demo:
             lines.append(f"  {_demo(lock)}")
         lines.append(f"  dataset and card: {result.folder.dataset}")
+        if result.unsigned:
+            lines.append(f"  {UNSIGNED}")
         if counts.dropped:
             lines.append(f"  dropped rows and why: {result.folder.dropped}")
         if result.exit_code:

@@ -17,6 +17,7 @@ from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.ingredients import FOLDER, MANIFEST, AnswersManifest, check_published
 from bezoar_data.runs.lock import Lock, LockedSource
 from bezoar_data.runs.row import SOURCES, seed_id
+from bezoar_data.runs.signed import SIGNED
 from bezoar_data.runs.splits import SplitPlan
 
 ALWAYS = ("README.md", "croissant.json", "lock.json")
@@ -33,7 +34,7 @@ _BY_THEMSELVES = ("union", "join")
 
 def known_files(folder: Path, lock: Lock, own: Mapping[str, Any]) -> set[str]:
     """The files that the lock names, and those that every dataset has. `own` is what the card has under `bezoar:`."""
-    known = {*ALWAYS, "pipeline.yaml", *(file.path for file in lock.data)}
+    known = {*ALWAYS, *SIGNED, "pipeline.yaml", *(file.path for file in lock.data)}
     if lock.contamination and lock.contamination.report:
         known.add(lock.contamination.report.path)
     if (folder / MANIFEST).is_file() and own.get("answers"):

@@ -12,6 +12,7 @@ from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.ingredients import FOLDER
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.published import pipeline_of
+from bezoar_data.runs.signed import SIGNED
 
 
 def dataset_contents(run: Path) -> RepoContents:
@@ -25,7 +26,7 @@ def dataset_contents(run: Path) -> RepoContents:
         tag=lock.hash,
         description=f"{lock.counts.kept} rows by version {pipeline.version} of the pipeline {pipeline.name}, "
         "by bezoar-data",
-        stale=lambda path: path.startswith(("data/", f"{FOLDER}/")),
+        stale=lambda path: path.startswith(("data/", f"{FOLDER}/")) or path in SIGNED,
     )
 
 

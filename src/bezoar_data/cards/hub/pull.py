@@ -12,16 +12,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bezoar_data.cards.check import check_dataset
+from bezoar_data.cards.check import checked
 from bezoar_data.cards.hub.client import check_repo, hub, hub_errors
+from bezoar_data.cards.signing.signature import Signature
+from bezoar_data.cards.signing.signers import Signers
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import PULLED, refuse_foreign_folder, replace_folder, write_json
 from bezoar_data.runs.ingredients import MANIFEST, AnswersManifest
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.signed import SIGNED
 
 _ALWAYS = ("lock.json", "README.md", "croissant.json")
-_SOMETIMES = ("pipeline.yaml", "contamination.jsonl")
+_SOMETIMES = ("pipeline.yaml", "contamination.jsonl", *SIGNED)
 _DATA = re.compile(r"data/[A-Za-z0-9][A-Za-z0-9._-]*\.parquet")
 _ANSWERS = re.compile(r"answers/(inputs/)?[A-Za-z0-9][A-Za-z0-9._-]*")
 _LOCK_NAME = re.compile(r"[0-9a-f]{16}")
@@ -29,32 +32,35 @@ _LOCK_NAME = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What was fetched: where it lies, the commit, and the lock's hash."""
+    """What was fetched: where it lies, the commit, the lock's hash, and who signed it."""
 
     folder: Path
     commit: str
     lock: str
     rows: int
+    signature: Signature | None
 
 
-def pull(repo: str, revision: str | None, out: Path) -> Pulled:
+def pull(repo: str, revision: str | None, out: Path, signed_by: Path | None = None) -> Pulled:
     """Fetch a dataset into `out`/dataset. `revision` is a tag, branch or commit; a lock's hash is held to its word.
+    `signed_by` is a file that names whose signature it must have.
 
     Raises `InputError`, `ProviderAway`, and `PolicyRefused` for a dataset that is not what its card claims.
     """
     check_repo(repo)
+    signers = Signers.read(signed_by) if signed_by is not None else None
     refuse_foreign_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".pulling-") as scratch:
         building = Path(scratch) / "dataset"
         commit = _fetch(repo, revision, building)
-        lock = _verify(repo, revision, building)
+        lock, signature = _verify(repo, revision, building, signers)
         pipeline = building / _SOMETIMES[0]
         if pipeline.exists():
             shutil.move(pipeline, out / pipeline.name)
         replace_folder(building, out / "dataset")
     write_json(out / PULLED, {"repo": repo, "revision": revision, "commit": commit, "lock": lock.hash})
-    return Pulled(out / "dataset", commit, lock.hash, lock.counts.kept)
+    return Pulled(out / "dataset", commit, lock.hash, lock.counts.kept, signature)
 
 
 def _fetch(repo: str, revision: str | None, building: Path) -> str:
@@ -102,8 +108,9 @@ def _answers(repo: str, manifest: Path) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def _verify(repo: str, revision: str | None, building: Path) -> Lock:
-    problems = [problem for problem in check_dataset(building) if problem.level == "error"]
+def _verify(repo: str, revision: str | None, building: Path, signers: Signers | None) -> tuple[Lock, Signature | None]:
+    found = checked(building, signers)
+    problems = [problem for problem in found.problems if problem.level == "error"]
     lock = Lock.read(building / "lock.json", Place(repo))
     if revision is not None and _LOCK_NAME.fullmatch(revision) and revision != lock.hash:
         problems.append(
@@ -111,4 +118,4 @@ def _verify(repo: str, revision: str | None, building: Path) -> Lock:
         )
     if problems:
         raise PolicyRefused(problems)
-    return lock
+    return lock, found.signature

@@ -27,20 +27,22 @@ from bezoar_data.runs.lock import DataFile, Lock, RenderCard
 from bezoar_data.runs.measured import read_measured
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import RESERVED, Lineage
+from bezoar_data.runs.signed import SIGNED
 
 _BEFORE = "id"
 """Review's columns stand before the lineage's."""
-_MADE = ("README.md", "croissant.json", "lock.json")
+_MADE = ("README.md", "croissant.json", "lock.json", *SIGNED)
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The dataset's lock, whether anything changed in the dataset, and how many reviewed rows are not in it as people
-    saw them: their answers do not count."""
+    """The dataset's lock, whether anything changed in the dataset, how many reviewed rows are not in it as people saw
+    them: their answers do not count; and whether a signature was lost by it, as it was of other files."""
 
     lock: Lock
     changed: bool
     outdated: int
+    unsigned: bool = False
 
 
 def merge_review(folder: RunFolder, render: RenderCard) -> Merged:
@@ -67,8 +69,8 @@ def merge_review(folder: RunFolder, render: RenderCard) -> Merged:
         for other in folder.dataset.iterdir():
             if other.is_file() and other.name not in _MADE:
                 shutil.copy2(other, building / other.name)
-        put_in_place(building, folder, merged, merging.example, render)
-    return Merged(merged, True, reviewing.outdated)
+        unsigned = put_in_place(building, folder, merged, merging.example, render)
+    return Merged(merged, True, reviewing.outdated, unsigned)
 
 
 class _FileMerger:

@@ -1,0 +1,1 @@
+"""A dataset's signature by an SSH key: who stands for its files, whatever was made anew."""
