@@ -115,11 +115,11 @@ def sign(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Sign a dataset as it lies here, by ssh-keygen: for who gets it otherwise than from the Hub.
+    """Sign a dataset as it lies here, with an SSH key.
 
-    SHA256SUMS and SHA256SUMS.sig are put beside its files; pipeline.yaml is signed too. What does not hold is not
-    signed (exit code 4). Whatever changes the dataset later, a review among it, needs a new signature. `publish --sign`
-    signs what it sends, and leaves the folder as it is.
+    For who gets it otherwise than from the Hub: `publish --sign` signs what it sends, and leaves the folder as it is.
+    SHA256SUMS and SHA256SUMS.sig, made by ssh-keygen, are put beside the files; pipeline.yaml is signed too. What does
+    not hold is not signed (exit code 4). Whatever changes the dataset later, such as a review, needs a new signature.
 
     Example: bezoar-data card sign runs/orca --key ~/.ssh/id_ed25519
     """

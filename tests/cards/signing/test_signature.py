@@ -18,6 +18,7 @@ from bezoar_data.runs.signed import SIGNATURE, SUMS, files_to_sign, hashes_of, s
 from support.command import Outcome, bezoar
 from support.lies import Liar, copied
 from support.planted_lies import file
+from support.projects import Project, run_here
 from support.ssh_keys import ALONE, agent, make_key, needs_ssh_keygen, public
 
 pytestmark = needs_ssh_keygen
@@ -252,3 +253,17 @@ def test_a_review_that_comes_later_takes_the_signature_away_and_it_is_said(signe
     assert not (run.dataset / SUMS).exists()
     assert not (run.dataset / SIGNATURE).exists()
     assert bezoar("card", "check", signed.run).code == 0
+
+
+def test_a_run_that_makes_the_same_files_keeps_the_signature_and_one_that_does_not_says_so(
+    honest: Path, tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(Path(shutil.copytree(honest.parents[1], tmp_path / "project")))
+    liar = Liar(project.folder / "runs" / "test")
+    monkeypatch.chdir(project.folder)
+    sign_folder(liar.dataset, key)
+    assert not run_here(project)["unsigned"]
+    assert check(liar, public(key)).code == 0
+    liar.readme("Words of a person.", "Words put better.")
+    assert run_here(project)["unsigned"]
+    assert codes(check(liar, public(key))) == ["not-signed"]
