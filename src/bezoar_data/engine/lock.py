@@ -116,6 +116,7 @@ def build_lock(
         columns=dict(written.columns),
         mixed_columns=written.mixed,
         values=written.values,
+        lengths=written.lengths,
         data=written.files,
         demo=any(model.demo for model in models) or any(source.demo for source in sources),
         review=review,
@@ -162,6 +163,7 @@ def _step(node: Node, count: StepCount) -> LockedStep:
         dropped=dict(sorted(count.dropped.items())),
         missed=dict(sorted(count.soft_failures.items())),
         noted=dict(sorted(count.flags.items())),
+        texts=dict(node.step.said_to_models()),
     )
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bezoar_data.runs.hashing import sha256_of
+from bezoar_data.runs.lengths import ColumnLengths, LengthCounts
 from bezoar_data.runs.lock import DataFile
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import RESERVED, Columns, Lineage, Row, content_hash
@@ -47,6 +48,7 @@ class Written:
     """Columns whose values had no common type and were written as JSON text."""
     values: Mapping[str, Mapping[str, int]]
     """For columns with few values the rows that hold each."""
+    lengths: Mapping[str, ColumnLengths]
 
 
 Review = Callable[[Mapping[str, Any], Lineage], Mapping[str, Any]]
@@ -96,8 +98,9 @@ def write_dataset(
     first: dict[str, Any] | None = None
     example: dict[str, Any] | None = None
     values = ValueCounts(without=(*_LINEAGE, *REVIEW_COLUMNS))
+    lengths = LengthCounts(without=(*_LINEAGE, *REVIEW_COLUMNS))
     with ExitStack() as open_files:
-        files = {name: SplitWriter(folder, name, schema, values) for name in names}
+        files = {name: SplitWriter(folder, name, schema, (values, lengths)) for name in names}
         for file in files.values():
             open_files.callback(file.close)
         for row in spool.kept():
@@ -118,7 +121,13 @@ def write_dataset(
         example=example or first,
         mixed=types.mixed,
         values=values.result(),
+        lengths=lengths.result(),
     )
+
+
+class _Counts(Protocol):
+    def see(self, table: Any) -> None:
+        """The rows of an Arrow table."""
 
 
 class SplitWriter:
@@ -129,9 +138,9 @@ class SplitWriter:
     it.
     """
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema, values: ValueCounts) -> None:
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, counts: Sequence[_Counts]) -> None:
         self._folder = folder
-        self._values = values
+        self._counts = counts
         self._name = name
         self._schema = schema
         self._pending: list[dict[str, Any]] = []
@@ -188,7 +197,8 @@ class SplitWriter:
     def _settle(self) -> None:
         if self._pending:
             self._tables.append(pa.Table.from_pylist(self._pending, schema=self._schema))
-            self._values.see(self._tables[-1])
+            for one in self._counts:
+                one.see(self._tables[-1])
             self._pending = []
 
 

@@ -17,6 +17,7 @@ from bezoar_data.measures.bias import Repeated
 from bezoar_data.measures.calibration import Cut
 from bezoar_data.measures.intervals import Estimate
 from bezoar_data.runs.hashing import sha256_of
+from bezoar_data.runs.lengths import ColumnLengths
 from bezoar_data.runs.record import Record
 from bezoar_data.runs.row import digest
 
@@ -64,6 +65,8 @@ class LockedStep:
     """Rows that went on although the step failed at them."""
     noted: Mapping[str, int]
     """Rows that went on although the step found something in them."""
+    texts: Mapping[str, str]
+    """What a model is given of the step's own words, rubrics and prompts, by what they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,6 +436,7 @@ class Lock(Record):
     """Columns whose values had no common type and were written as JSON text."""
     values: Mapping[str, Mapping[str, int]]
     """For columns with few values, such as verdicts and categories, the rows that hold each."""
+    lengths: Mapping[str, ColumnLengths]
     data: tuple[DataFile, ...]
     demo: bool
     review: HumanReview | None

@@ -99,6 +99,10 @@ class _Declared:
         """A text such as a model may answer, which the step can read, for `plan`. See `steps.placeholders`."""
         return placeholder(ask, words)
 
+    def said_to_models(self) -> Mapping[str, str]:
+        """Its own words that models are given, prompts and rubrics, by what they are: a card shows them."""
+        return {}
+
     @property
     def inputs(self) -> list[str]:
         return self._columns(self.reads)

@@ -35,6 +35,9 @@ class _Merge(Step):
     def outputs(self) -> list[str]:
         return []
 
+    def said_to_models(self) -> dict[str, str]:
+        return {}
+
 
 class Union(_Merge):
     """All rows of all branches, in the source's order, the first branch's row before the second's."""

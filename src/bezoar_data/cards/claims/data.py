@@ -85,6 +85,10 @@ def columns(seen: Evidence) -> Iterator[Problem]:
     if differing_values := [column for column in every if there_are.get(column) != lock.values.get(column)]:
         message = f"the lock counts other values than the rows hold in: {', '.join(differing_values)}"
         yield Problem("values-differ", message, seen.lock_place)
+    lengths = rows.lengths.result()
+    if wrong := [name for name in {**lengths, **lock.lengths} if lengths.get(name) != lock.lengths.get(name)]:
+        message = f"the lock tells other lengths of texts or conversations than the rows have in: {', '.join(wrong)}"
+        yield Problem("lengths-differ", message, seen.lock_place)
 
 
 def identities(seen: Evidence) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.measures.agreement import as_label
+from bezoar_data.runs.lengths import LengthCounts
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import (
@@ -70,9 +71,10 @@ class RowFacts:
     by_file: dict[str, int] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     values: ValueCounts = field(default_factory=lambda: ValueCounts((*LINEAGE_COLUMNS, RESERVED, *REVIEW_COLUMNS)))
+    lengths: LengthCounts = field(default_factory=lambda: LengthCounts((*LINEAGE_COLUMNS, RESERVED, *REVIEW_COLUMNS)))
     demo: bool = False
     first: tuple[tuple[bool, tuple[int, ...]], Mapping[str, Any]] | None = None
-    """The row that the card shows: the first that every judge accepts, else the first."""
+    """The row that the card shows: the first that people accept, or where none decided every judge, else the first."""
     twice: list[str] = field(default_factory=list)
     unlike: list[str] = field(default_factory=list)
     """Rows whose columns name another lineage than their `_bezoar`."""
@@ -123,7 +125,9 @@ class RowFacts:
         self.by_file[name] = 0
         self._last = ()
         for batch in parquet.iter_batches(1000):
-            self.values.see(pa.Table.from_batches([batch]))
+            table = pa.Table.from_batches([batch])
+            self.values.see(table)
+            self.lengths.see(table)
             for row in batch.to_pylist():
                 self.by_file[name] += 1
                 self._see(row, split)
@@ -158,6 +162,8 @@ class RowFacts:
             self.people.append(PeopleSaid(identity, lineage.seed_ids, lineage.source, _about_people(row, self.said)))
 
     def _accepted(self, row: Mapping[str, Any]) -> bool:
+        if people := row.get("review_status"):
+            return bool(people == "Accept")
         return all(judge.of(row, "status") == "Accept" for judge in self.said if judge.kind in ("accept", "panel"))
 
     def _see_lineage(self, lineage: Lineage, identity: str, split: str) -> None:

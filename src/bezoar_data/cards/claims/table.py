@@ -24,7 +24,7 @@ class Claim:
 CLAIMS: tuple[Claim, ...] = (
     Claim("this is the build", "the lock's hash", card.build),
     Claim("these are its files", "their hashes in the lock", data.files),
-    Claim("these are its columns and values", "the rows", data.columns),
+    Claim("these are its columns, values and lengths", "the rows", data.columns),
     Claim(
         "this is where each row came from", "ids, hashes of source, revision and place; its lineage", data.identities
     ),

@@ -63,7 +63,10 @@ class ReviewMerger:
         return {name: values[name] for name in REVIEW_COLUMNS}
 
     def is_accepted(self, row: Mapping[str, Any]) -> bool:
-        """Whether every judge that accepts or rejects accepted the row, so that a card may show it."""
+        """Whether people accepted the row, or where they decided nothing every judge did, so that a card may show it.
+        `row` has the columns of a review, if there was one."""
+        if people := row.get("review_status"):
+            return bool(people == "Accept")
         return all(row.get(judge.column("status")) == "Accept" for judge in self._accepts)
 
     @property

@@ -105,7 +105,7 @@ class _FileMerger:
         for i, row in enumerate(table.select(self._looked_at).to_pylist()):
             lineage = Lineage.from_json(row[RESERVED])
             said.append(self._reviewing.columns(row, lineage))
-            place = (not self._reviewing.is_accepted(row), lineage.order)
+            place = (not self._reviewing.is_accepted({**row, **said[-1]}), lineage.order)
             if self._shown is None or place < self._shown:
                 self._shown, shown = place, i
         columns = [

@@ -283,6 +283,12 @@ class EvolInstructEvolve(ModelStep):
             "epoch": epoch,
         }
 
+    def said_to_models(self) -> dict[str, str]:
+        file = self._file
+        operations = {f"operation {name}": text for name, text in file.in_depth.operations.items()}
+        prompts = {"prompt in depth": file.in_depth.prompt, **operations, "prompt in breadth": file.in_breadth}
+        return {**prompts, "prompt to compare": file.comparison}
+
     @cached_property
     def _file(self) -> PromptsFile:
         return load_prompts(Path(self.prompts) if self.prompts else SHIPPED)

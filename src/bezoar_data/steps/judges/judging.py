@@ -75,6 +75,9 @@ class JudgingStep(ModelStep):
     def keep_rate(self) -> tuple[float, float]:
         return 1.0, 1.0
 
+    def said_to_models(self) -> dict[str, str]:
+        return {"rubric": self.guide[1]}
+
     def messages(self, row: Row, **columns: str) -> tuple[Message, ...]:
         """The rubric, and the row's columns between tags. `columns` names them by tag; "" is none."""
         material = blocks({tag: row.get(column) for tag, column in columns.items() if column})

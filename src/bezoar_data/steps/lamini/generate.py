@@ -257,6 +257,10 @@ class LaminiGenerate(GlobalModelStep):
             return topics_from_categories(Path(self.categories))
         return load_topics(Path(self.topics)) if self.topics else load_topics()
 
+    def said_to_models(self) -> dict[str, str]:
+        prompts = self._prompts.generate
+        return {"prompt by examples": prompts.example_guided, "prompt by topics": prompts.topic_guided}
+
     @cached_property
     def _prompts(self) -> PromptsFile:
         return load_prompts(self.prompts)

@@ -51,6 +51,9 @@ class LaminiRespond(AnsweringStep, AskOnceTask):
     def placeholder(self, ask: Ask, words: Words) -> str:
         return placeholder(ask, words, tokens=_CONCISE)
 
+    def said_to_models(self) -> dict[str, str]:
+        return {"system message": self._message} if self._message.strip() else {}
+
     @cached_property
     def _message(self) -> str:
         return load_prompts(None).respond.system if self.system is None else self.system

@@ -62,6 +62,9 @@ class OrcaSystemMessage(RowStep):
             written["system_message_id"] = number
         return Kept(row.with_columns(**written))
 
+    def said_to_models(self) -> dict[str, str]:
+        return {f"system message {m.id}, {m.purpose}": m.text for m in self._file.messages if m.text.strip()}
+
     @cached_property
     def _file(self) -> MessagesFile:
         return load_messages(Path(self.messages) if self.messages else SHIPPED, self.other)
