@@ -256,6 +256,14 @@ ANEW: dict[str, tuple[Callable[[Liar], object], str]] = {
     "demo rows": (rows_anew(demo), "demo-hidden"),
     "a demo of no demo": (anew(put("demo", to=True)), "demo-hidden"),
     "values": (anew(put("values", to={})), "values-differ"),
+    "how long answers are": (
+        anew(put("lengths", "explained_targets", "characters", "mean", to=9000.5)),
+        "lengths-differ",
+    ),
+    "longer texts than those that were counted": (
+        rows_anew(lambda row: row["review_people"] or row.update(targets=row["targets"] + " Indeed.")),
+        "lengths-differ",
+    ),
     "a column's type": (anew(put("columns", "judge_rating", to="string")), "columns-differ"),
 }  # fmt: skip
 
@@ -307,12 +315,13 @@ ONLY_A_SIGNATURE: dict[str, Callable[[Liar], object]] = {
     ),
     "sampling": anew(put("models", 0, "sampling", to={"temperature": 0.0})),
     "software": anew(put("software", "distilabel", to="9.9.9")),
+    "the rubric": anew(put("steps", 4, "texts", "rubric", to="Be strict.")),
     "a source's licence in lock and pipeline": lambda liar: (
         pipeline("licence: CC-BY-4.0", "licence: CC0-1.0")(liar),
         liar.anew(put("sources", 0, "licence", to="CC0-1.0")),
     ),
     "a word of rows that nobody reviewed": rows_anew(
-        lambda row: row["review_people"] or row.update(targets=row["targets"] + " Indeed.")
+        lambda row: row["review_people"] or row.update(targets=row["targets"][::-1])
     ),
     "prose": readme("Words of a person.", "In the public domain; kappa 0.99."),
     "what the rows are trained on": template("response: explained_targets", "response: targets"),
