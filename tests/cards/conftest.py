@@ -142,6 +142,7 @@ def build(tmp_path: Path) -> Callable[..., Build]:
             "columns": dict(written.columns),
             "mixed_columns": list(written.mixed),
             "values": written.values,
+            "lengths": {name: asdict(one) for name, one in written.lengths.items()},
             "data": [asdict(file) for file in written.files],
             "demo": demo,
             "review": None,
@@ -174,6 +175,7 @@ def step(
         "dropped": dropped or {},
         "missed": {},
         "noted": {},
+        "texts": {},
     }
 
 

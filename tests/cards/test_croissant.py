@@ -24,9 +24,8 @@ TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel
 def croissant(made: Any, lock: dict[str, Any] | None = None, template: Path | None = ORCA) -> Any:
     """The dataset as mlcroissant loads it, from the file beside its rows."""
     lock = lock or made.lock
-    card = render_card(template, lock, made.example, previous=None)
     file = made.folder / "croissant.json"
-    file.write_text(croissant_text(lock_of(lock), parse_card(card, "README.md").front), encoding="utf-8")
+    file.write_text(card_renderer(template)(lock_of(lock), made.example, None)["croissant.json"], encoding="utf-8")
     return mlcroissant.Dataset(jsonld=file)
 
 

@@ -1,23 +1,24 @@
 """A dataset's Croissant: the same facts as the card, as JSON-LD that other tools load the rows by.
 
 Croissant 1.1 (MLCommons) with its responsible-AI terms (`rai:`) and provenance (`prov:`). Everything is made from the
-lock and the card's front matter; what nobody said is left out, and what was not checked is said to be unchecked. There
-are no dates in it, so that the same dataset has the same bytes.
+lock and the card's front matter; what nobody said is left out, and what was not checked is said to be unchecked. Its
+date is the one that a person wrote into the card, so that the same dataset has the same bytes.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from bezoar_data.cards.front_matter import clean_value, declared_data
+from bezoar_data.cards.front_matter import clean_value, declared_data, reliability
 from bezoar_data.cards.hub_types import hub_features
-from bezoar_data.cards.licences.lineage import UNKNOWN
+from bezoar_data.cards.licences.lineage import UNKNOWN, Licence
 from bezoar_data.cards.licences.table import licence_table
-from bezoar_data.cards.sections.context import meanings_of
+from bezoar_data.cards.sections.context import AboutDataset, meanings_of
 from bezoar_data.runs.lock import DataFile, Lock
+from bezoar_data.runs.record import as_json
 
 FILE = "croissant.json"
 VERSION = "http://mlcommons.org/croissant/1.1"
@@ -52,14 +53,15 @@ _TYPES = {
 _SPDX_ID = re.compile(r"[A-Za-z0-9.+-]+\Z")
 
 
-def croissant_text(lock: Lock, front: Mapping[str, Any]) -> str:
+def croissant_text(lock: Lock, front: Mapping[str, Any], licence: Licence) -> str:
     """The Croissant's text. `front` is the rendered card's front matter."""
-    return json.dumps(clean_value(_dataset(lock, front)), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(clean_value(_dataset(lock, front, licence)), indent=2, ensure_ascii=False) + "\n"
 
 
-def _dataset(lock: Lock, front: Mapping[str, Any]) -> dict[str, Any]:
+def _dataset(lock: Lock, front: Mapping[str, Any], licence: Licence) -> dict[str, Any]:
     pipeline, own = lock.pipeline, front["bezoar"]
-    licence, meanings = own["licence"], meanings_of(lock, own)
+    meanings, about = meanings_of(lock, own), AboutDataset.of(own)
+    by = f"{', '.join(about.names)}: " if about.creators else ""
     title = str(front.get("pretty_name") or pipeline.name)
     dataset: dict[str, Any] = {
         "@context": _CONTEXT,
@@ -69,16 +71,22 @@ def _dataset(lock: Lock, front: Mapping[str, Any]) -> dict[str, Any]:
         "alternateName": title,
         "description": pipeline.description or f"{title}, made by the pipeline {pipeline.name}.",
         "version": f"{pipeline.version}.0.0+{lock.hash}",
-        "citeAs": f"{title}, version {pipeline.version}, build {lock.hash}, made with bezoar-data.",
+        "creator": [
+            {"@type": "sc:Organization" if one.organization else "sc:Person", "name": one.name}
+            for one in about.creators
+        ],
+        "url": about.url,
+        "datePublished": about.date,
+        "citeAs": f"{by}{title}, version {pipeline.version}, build {lock.hash}, made with bezoar-data.",
         "keywords": list(front.get("tags") or ()),
         "inLanguage": front.get("language"),
         "license": _licence_address(front),
-        "conditionsOfAccess": f"Commercial use: {licence['commercial']}. {' '.join(licence['reasons'])}",
-        "creditText": " ".join(licence["attribution"]) or None,
+        "conditionsOfAccess": f"Commercial use: {licence.commercial}. {' '.join(licence.reasons)}",
+        "creditText": " ".join(licence.attribution) or None,
         "isBasedOn": [source.url or source.name for source in lock.sources],
         "distribution": [_file(file) for file in declared_data(lock.data)],
         "recordSet": [_records(file, lock.columns, meanings) for file in declared_data(lock.data)],
-        **_responsible(lock, own),
+        **_responsible(lock, about),
         **_provenance(lock),
     }
     return {key: value for key, value in dataset.items() if value not in (None, [], "")}
@@ -149,17 +157,19 @@ def _field(records: str, column: str, kind: str, file: str, meanings: Mapping[st
     return field
 
 
-def _responsible(lock: Lock, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The responsible-AI terms that a run can answer for."""
+def _responsible(lock: Lock, about: AboutDataset) -> dict[str, Any]:
+    """The responsible-AI terms that a run or a person can answer for."""
     models = [f"{m.model} ({m.role})" for m in lock.models if m.steps]
     judges = [
-        f"{j.name}: {j.accepted} accepted, {j.rejected} rejected; reliability: {_short(r)}"
-        for j, r in zip(lock.judges, _reliabilities(own, lock), strict=True)
+        f"{j.name}: {j.accepted} accepted, {j.rejected} rejected; reliability: {_short(reliability(lock, j.name))}"
+        for j in lock.judges
     ]
     limits = ["Model answers can be wrong, biased or made up."] if models else []
     if lock.demo:
         limits.append("Demonstration data: made to show the flow, and for nothing else.")
+    uses = [about.intended_use, f"Not for: {about.unintended_use}" if about.unintended_use else None]
     return {
+        "rai:dataUseCases": [use for use in uses if use],
         "rai:dataCollection": f"Made by the steps {', '.join(step.id for step in lock.steps)}.",
         "rai:dataCollectionType": ["Machine generated"] if models else None,
         "rai:dataPreprocessingProtocol": [
@@ -167,17 +177,12 @@ def _responsible(lock: Lock, own: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "rai:machineAnnotationTools": models,
         "rai:dataAnnotationAnalysis": judges,
-        "rai:dataAnnotationProtocol": f"Human review: {_short(own.get('review') or 'none')}.",
+        "rai:dataAnnotationProtocol": f"Human review: {_short(as_json(lock.review) if lock.review else 'none')}.",
+        "rai:annotatorDemographics": about.annotators,
         "rai:dataLimitations": limits,
         "rai:personalSensitiveInformation": _personal(lock),
         "rai:dataBiases": None,  # nobody measured any
     }
-
-
-def _reliabilities(own: Mapping[str, Any], lock: Lock) -> Sequence[Any]:
-    judges = own.get("judge") or []
-    known = {j.get("name"): j.get("reliability") for j in judges if isinstance(j, Mapping)}
-    return [known.get(judge.name) or "not measured" for judge in lock.judges]
 
 
 def _personal(lock: Lock) -> str:

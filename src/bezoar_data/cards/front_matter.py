@@ -6,28 +6,26 @@ A person's keys come from the template and pass through; what a run measured (`s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bezoar_data.cards.hub_types import hub_features
 from bezoar_data.cards.licences.hub_keys import KEYS, hub_keys, stated_names
-from bezoar_data.cards.licences.lineage import Licence
+from bezoar_data.cards.licences.lineage import HUB, Licence
 from bezoar_data.cards.origins import ORIGINS, listed, origin_keys
-from bezoar_data.cards.sections.carbon import grams
-from bezoar_data.cards.sections.context import told_answers
+from bezoar_data.cards.sections.context import HUB_ID, told_answers
 from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.runs.lock import DataFile, Lock, LockedSource
 from bezoar_data.runs.record import as_json
 
-FORMAT = 1
+FORMAT = 2
 
 GENERATED = ("size_categories", "configs", "dataset_info", "bezoar")
 """The keys that a run alone writes."""
+PERSONS = ("views", "fields", "about", "terms")
+"""What a person writes under `bezoar:`."""
 
 _FIRST = (*KEYS, "language", "pretty_name")
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
-_HUB = "https://huggingface.co/datasets/"
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _LARGER = "n>10M"
 
@@ -71,8 +69,8 @@ def _source_datasets(written: Any, sources: Sequence[LockedSource]) -> list[str]
     names = listed(written)
     for source in sources:
         url = source.url or ""
-        name = url.removeprefix(_HUB) if url.startswith(_HUB) else source.name
-        if url.startswith(_HUB) and _HUB_ID.match(name):
+        name = url.removeprefix(HUB) if url.startswith(HUB) else source.name
+        if url.startswith(HUB) and HUB_ID.match(name):
             names.append(name)
     return list(dict.fromkeys(names))
 
@@ -114,69 +112,50 @@ def _dataset_info(lock: Lock) -> dict[str, Any] | None:
 
 
 def _bezoar(own: Mapping[str, Any], lock: Lock, licence: Licence) -> dict[str, Any]:
-    pipeline = lock.pipeline
-    made: dict[str, Any] = {
+    """Ours, for programs that read many cards: what a build is. All else stands in the lock."""
+    made = {
         "version": FORMAT,
-        "pipeline": {"name": pipeline.name, "version": pipeline.version, "sha256": pipeline.sha256},
+        "pipeline": {"name": lock.pipeline.name, "version": lock.pipeline.version},
         "lock": lock.hash,
         "demo": lock.demo,
         "counts": as_json(lock.counts),
-        "cost": {
-            "usd": lock.cost,
-            "co2_grams": grams(lock),
-            "answers": sum(u.answers for u in lock.usage),
-            "prompt_tokens": sum(u.prompt_tokens for u in lock.usage),
-            "completion_tokens": sum(u.completion_tokens for u in lock.usage),
-        },
+        "licence": {"result": licence.result, "commercial": licence.commercial, "stated": licence.stated},
     }
-    if own.get("views"):
-        made["views"] = own["views"]
-    if own.get("fields"):
-        made["fields"] = own["fields"]
-    if own.get("terms"):
-        made["terms"] = own["terms"]
     if answers := told_answers(own):
         made["answers"] = dict(answers)
-    made["sources"] = [
-        {key: getattr(source, key) for key in ("name", "revision", "sha256", "url", "licence", "rows", "kept")}
-        for source in lock.sources
-    ]
-    made["models"] = [
-        {
-            **{key: getattr(model, key) for key in ("role", "fallback", "provider", "model", "revision")},
-            "output_licence": model.output_licence.model_dump(),
-            "demo": model.demo,
-        }
-        for model in lock.models
-    ]
-    made["licence"] = {
-        "result": licence.result,
-        "commercial": licence.commercial,
-        "stated": licence.stated,
-        "reasons": list(licence.reasons),
-        "conflicts": list(licence.conflicts),
-        "attribution": list(licence.attribution),
+    return {**clean_value(made), **{key: own[key] for key in PERSONS if own.get(key)}}
+
+
+def facts_of(own: Mapping[str, Any], lock: Lock, licence: Licence) -> dict[str, Any]:
+    """Everything about a dataset that training, publishing and exports ask for, from its lock; `own` is what a person
+    wrote under `bezoar:`."""
+    made: dict[str, Any] = {
+        "pipeline": {"name": lock.pipeline.name, "version": lock.pipeline.version},
+        "demo": lock.demo,
+        "sources": [as_json(source) for source in lock.sources],
+        "licence": {
+            "result": licence.result,
+            "commercial": licence.commercial,
+            "stated": licence.stated,
+            "reasons": list(licence.reasons),
+            "conflicts": list(licence.conflicts),
+            "attribution": list(licence.attribution),
+        },
+        "judge": [
+            {"name": judge.name, "step": judge.step, "reliability": reliability(lock, judge.name)}
+            for judge in (*lock.judges, *lock.judging.comparisons)
+        ],
+        "review": as_json(lock.review) if lock.review else "none",
+        "contamination": as_json(lock.contamination) if lock.contamination else "not checked",
     }
-    counted = [(judge, ("accepted", "rejected")) for judge in lock.judges]
-    compared = [(judge, ("a", "b", "tie")) for judge in lock.judging.comparisons]
-    made["judge"] = [
-        {
-            **{key: getattr(judge, key) for key in ("name", "step", *counts)},
-            "reliability": _reliability(lock, judge.name) or "not measured",
-        }
-        for judge, counts in (*counted, *compared)
-    ]
-    made["review"] = as_json(lock.review) if lock.review else "none"
-    made["contamination"] = as_json(lock.contamination) if lock.contamination else "not checked"
-    a_persons = {key: made.pop(key) for key in ("views", "fields", "terms") if key in made}
-    return {**clean_value(made), **a_persons}
+    return {**clean_value(made), **{key: own[key] for key in PERSONS if own.get(key)}}
 
 
-def _reliability(lock: Lock, name: str) -> list[dict[str, Any]]:
+def reliability(lock: Lock, name: str) -> list[dict[str, Any]] | str:
     """How far a judge agrees with people, as far as that was measured."""
     shown = ("columns", "rows", "agreement", "kappa", "weighted_kappa")
     measures = map(as_json, lock.judging.people.of_judge(name))
-    return [{key: one[key] for key in shown if one[key] is not None} for one in measures]
+    return [{key: one[key] for key in shown if one[key] is not None} for one in measures] or "not measured"
 
 
 def clean_value(value: Any) -> Any:

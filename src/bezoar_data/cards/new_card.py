@@ -27,6 +27,14 @@ _NO_VIEWS = """\
   #   sft: {prompt: COLUMN, response: COLUMN}
 """
 _FIELDS = """\
+  # Who made it, when, for what: no run knows it. The card shows it, and asks for what is missing. For example:
+  # about:
+  #   creators: [Your Name, {organization: Your Lab}]
+  #   contact: you@example.org
+  #   date: 2026-11-30
+  #   url: https://huggingface.co/datasets/you/name
+  #   intended_use: Supervised fine-tuning of small models.
+  #   unintended_use: As a source of facts.
   # What each column holds, for people.
 """
 _JUDGE = ("_status", "_rating", "_reason", "_samples")

@@ -52,8 +52,7 @@ def card_renderer(
     raise_errors(problems)
 
     def render(lock: Lock, example: Mapping[str, Any] | None, previous: str | None) -> dict[str, str]:
-        text = _render(card, lock, example, previous)
-        return {"README.md": text, croissant.FILE: croissant.croissant_text(lock, parse_card(text, README).front)}
+        return _render(card, lock, example, previous)
 
     return render
 
@@ -84,7 +83,7 @@ def check_card(card: Card, columns: Collection[str] | None = None) -> list[Probl
     return problems
 
 
-def _render(card: Card, lock: Lock, example: Mapping[str, Any] | None, previous: str | None) -> str:
+def _render(card: Card, lock: Lock, example: Mapping[str, Any] | None, previous: str | None) -> dict[str, str]:
     raise_errors(check_front(card, tuple(lock.columns)))
     written = {k: v for k, v in card.front.items() if k not in GENERATED}
     fresh = _front(card, written, lock)
@@ -96,9 +95,11 @@ def _render(card: Card, lock: Lock, example: Mapping[str, Any] | None, previous:
         old = split_body(last.body)
         before = {k: v for k, v in last.front.items() if k not in GENERATED}
         person = merge_front(written, fresh, before, old.front_record)
-    front = _front(card, person, lock)
-    body = with_hashes(split_body(_body(card, CardContext.of(lock, example, card, person), lock.as_json())))
-    return front_text(front) + "\n" + join_body(merge_body(body, old) if old else body, record)
+    front, context = _front(card, person, lock), CardContext.of(lock, example, card, person)
+    body = with_hashes(split_body(_body(card, context, lock.as_json())))
+    text = front_text(front) + "\n" + join_body(merge_body(body, old) if old else body, record)
+    read = parse_card(text, README).front
+    return {README.rpartition("/")[2]: text, croissant.FILE: croissant.croissant_text(lock, read, context.licence)}
 
 
 def _front(card: Card, person: Mapping[str, Any], lock: Lock) -> dict[str, Any]:

@@ -13,23 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data._version import __version__
-from bezoar_data.cards.front_matter import GENERATED, build_front
+from bezoar_data.cards.front_matter import GENERATED, build_front, facts_of
 from bezoar_data.cards.licences.hub_keys import KEYS, stated_names
-from bezoar_data.cards.licences.lineage import licence_of
+from bezoar_data.cards.licences.lineage import Licence, licence_of
 from bezoar_data.cards.origins import ORIGINS
 from bezoar_data.config.errors import raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card
 from bezoar_data.config.problems import Problem
 from bezoar_data.runs.lock import Lock
 
-_WORDS = ("reasons", "attribution", "conflicts")
-"""What of a licence is sentences, which another version of this program may word otherwise."""
-
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the lock of a dataset says, as a card has it under `bezoar:`, and where its card says otherwise. A person's
-    own keys (views, fields, terms) are the card's."""
+    """What the lock of a dataset says (`front_matter.facts_of`), and where its card says otherwise. A person's own keys
+    under `bezoar:` are the card's."""
 
     own: Mapping[str, Any]
     lies: tuple[Problem, ...]
@@ -39,13 +36,17 @@ def truth_of(dataset: Path) -> Truth:
     """Raises `InputError` where there is no dataset, or a card that cannot be read."""
     lock, card = Lock.read(dataset / "lock.json"), load_card(dataset / "README.md")
     raise_errors(check_front(card, tuple(lock.columns)))
-    return Truth(expected_front(card, lock)["bezoar"], tuple(differences(card, lock)))
+    return Truth(facts_of(card.bezoar, lock, true_licence(card, lock)), tuple(differences(card, lock)))
 
 
 def expected_front(card: Card, lock: Lock) -> dict[str, Any]:
     """The front matter that a card has when it is rendered from this lock, with what a person wrote into it."""
-    person = persons_keys(card)
-    return build_front(person, card.bezoar, lock, licence_of(lock, stated_names(person), card.bezoar.get("terms")))
+    return build_front(persons_keys(card), card.bezoar, lock, true_licence(card, lock))
+
+
+def true_licence(card: Card, lock: Lock) -> Licence:
+    """The licence that follows from the lock and what the card's author states."""
+    return licence_of(lock, stated_names(persons_keys(card)), card.bezoar.get("terms"))
 
 
 def persons_keys(card: Card) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def differences(card: Card, lock: Lock) -> Iterator[Problem]:
     expected = expected_front(card, lock)
     same_version = lock.software.get("bezoar-data") == __version__
     hint = f"bezoar-data {lock.software.get('bezoar-data')} rendered this card, and this is {__version__}"
-    for problem in (*_keys(card, expected), *_ours(card, expected["bezoar"], worded=same_version)):
+    for problem in (*_keys(card, expected), *_ours(card, expected["bezoar"])):
         yield problem if same_version else replace(problem, hint="; ".join(filter(None, (problem.hint, hint))))
 
 
@@ -76,19 +77,13 @@ def _keys(card: Card, expected: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("card-differs", f"'{key}' does not follow from the lock", card.place((key,)))
 
 
-def _ours(card: Card, expected: Mapping[str, Any], *, worded: bool) -> Iterator[Problem]:
+def _ours(card: Card, expected: Mapping[str, Any]) -> Iterator[Problem]:
     """Ours, but for the build's name, which has a message of its own."""
     for key in dict.fromkeys((*expected, *card.bezoar)):
         said, value = card.bezoar.get(key), expected.get(key)
-        if key == "licence" and not worded:
-            said, value = _without_words(said), _without_words(value)
         if said != value and key != "lock":
             place = card.place(("bezoar", key) if key in card.bezoar else ("bezoar",))
             yield Problem("card-differs", f"'bezoar: {key}' is not what follows from the lock", place, _be(value))
-
-
-def _without_words(licence: Any) -> Any:
-    return {k: v for k, v in licence.items() if k not in _WORDS} if isinstance(licence, Mapping) else licence
 
 
 def _be(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -163,7 +164,8 @@ def _print(card: Card) -> None:
             f"commercial use **{licence.get('commercial', 'unknown')}**"]  # fmt: skip
     sections = split_body(card.body).sections
     parts = [f"## {name.replace('_', ' ').capitalize()}\n\n{text}" for name, text in sections.items() if text.strip()]
-    console.print(Markdown(clean_text("\n\n".join([*head, *parts]).replace("<br>", ", "))))
+    text = re.sub(r"<summary>(.*)</summary>", r"\n**\1**", "\n\n".join([*head, *parts]).replace("<br>", ", "))
+    console.print(Markdown(clean_text(re.sub("</?details>", "", text))))
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from bezoar_data.cards.claims.evidence import Evidence
 from bezoar_data.cards.merge import MARKER, split_body
 from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.registry import SECTIONS
-from bezoar_data.cards.truth import differences, expected_front, persons_keys
+from bezoar_data.cards.truth import differences, expected_front, persons_keys, true_licence
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.problems import Place, Problem
 
@@ -145,7 +145,7 @@ def croissant_file(seen: Evidence) -> Iterator[Problem]:
         return
     file = seen.folder / croissant.FILE
     try:
-        same = file.read_text("utf-8") == croissant.croissant_text(seen.lock, expected_front(seen.card, seen.lock))
+        same = file.read_text("utf-8") == _croissant(seen)
     except FileNotFoundError:
         yield Problem("croissant-differs", "there is no such file", Place(str(file)))
         return
@@ -154,6 +154,11 @@ def croissant_file(seen: Evidence) -> Iterator[Problem]:
         return
     if not same:
         yield Problem("croissant-differs", f"{croissant.FILE} is not what follows from lock and card", Place(str(file)))
+
+
+def _croissant(seen: Evidence) -> str:
+    licence = true_licence(seen.card, seen.lock)
+    return croissant.croissant_text(seen.lock, expected_front(seen.card, seen.lock), licence)
 
 
 def _line(card: Card, line: int) -> Place:

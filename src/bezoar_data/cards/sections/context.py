@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bezoar_data.cards.licences.hub_keys import stated_names
-from bezoar_data.cards.licences.lineage import Licence, licence_of
+from bezoar_data.cards.licences.lineage import HUB, Licence, licence_of
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.files.card_front_matter import RatingView
 from bezoar_data.runs.lock import Lock
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 
 _MEANINGS: Mapping[str, str] = {
     "id": "Identity of the row: a hash of its source, the source's revision and its index there; of a row made from "
@@ -30,6 +33,47 @@ _MEANINGS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Creator:
+    name: str
+    organization: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AboutDataset:
+    """What people say of a dataset, a card's `bezoar: about:`; None or empty where they said nothing."""
+
+    creators: tuple[Creator, ...] = ()
+    contact: str | None = None
+    date: str | None = None
+    url: str | None = None
+    intended_use: str | None = None
+    unintended_use: str | None = None
+    annotators: str | None = None
+    changes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, own: Mapping[str, Any]) -> AboutDataset:
+        """From a card's `bezoar:`, which was checked."""
+        said = dict(own.get("about") or {})
+        creators = tuple(
+            Creator(str(one["organization"]), True) if isinstance(one, Mapping) else Creator(str(one), False)
+            for one in said.pop("creators", None) or ()
+        )
+        changes = {str(version): str(what) for version, what in (said.pop("changes", None) or {}).items()}
+        return cls(creators=creators, changes=changes, **said)
+
+    @property
+    def names(self) -> list[str]:
+        return [one.name for one in self.creators]
+
+    @property
+    def repository(self) -> str | None:
+        """Its name on the Hub, if it is there."""
+        name = (self.url or "").removeprefix(HUB).rstrip("/")
+        return name if HUB_ID.match(name) else None
+
+
+@dataclass(frozen=True, slots=True)
 class CardContext:
     """Everything a section may show."""
 
@@ -39,6 +83,7 @@ class CardContext:
     meanings: Mapping[str, str]
     views: Mapping[str, Mapping[str, str]]
     licence: Licence
+    about: AboutDataset
     answers: Mapping[str, Any] | None
     """The answers that were published beside the rows, as the card's front matter tells them."""
 
@@ -59,6 +104,7 @@ class CardContext:
             meanings=meanings_of(lock, card.bezoar),
             views={kind: dict(_parts(view)) for kind, view in (card.bezoar.get("views") or {}).items()},
             licence=licence_of(lock, stated_names(front), card.bezoar.get("terms")),
+            about=AboutDataset.of(card.bezoar),
             answers=told_answers(card.bezoar),
         )
 
@@ -100,10 +146,11 @@ def _judge_meanings(lock: Lock) -> dict[str, str]:
     meanings = {}
     for judge in lock.judges:
         name = judge.name
-        meanings[f"{name}_status"] = f"Verdict of the judge {name}: Accept or Reject"
-        meanings[f"{name}_rating"] = f"Rating by the judge {name}"
-        meanings[f"{name}_reason"] = f"Why the judge {name} decided so, in its own words"
-        meanings[f"{name}_samples"] = f"Every verdict of the judge {name}, which was asked several times"
+        who = "the judge" if name == "judge" else f"the judge {name}"
+        meanings[f"{name}_status"] = f"Verdict of {who}: Accept or Reject"
+        meanings[f"{name}_rating"] = f"Rating by {who}"
+        meanings[f"{name}_reason"] = f"Why {who} decided so, in its own words"
+        meanings[f"{name}_samples"] = f"Every verdict of {who}, which was asked several times"
     described = [(judge.name, _SCORED) for judge in lock.judging.attributes]
     described += [(judge.name, _COMPARED) for judge in lock.judging.comparisons]
     for name, columns in described:

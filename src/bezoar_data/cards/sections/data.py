@@ -1,9 +1,8 @@
-"""The sections of a card that show the data itself: fields, an example row, splits, how to load it, how to cite it."""
+"""The sections of a card that show the data itself: fields, an example row, splits, how to load it."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,51 +11,35 @@ from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.runs.accepted import judges_of
 from bezoar_data.runs.conversations.turns import Unread, read_turns, said_in
 from bezoar_data.runs.lock import Lock
-from bezoar_data.runs.row import RESERVED
+from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 
 EXAMPLE_LIMIT = 800
 """Characters of one field in the example row."""
 
 _INLINE = 100
 """A value of no more characters stands beside its name."""
+_OF_LINEAGE = (*LINEAGE_COLUMNS, RESERVED)
 
 
 def fields(context: CardContext) -> str:
-    meanings = context.meanings
-    table = md.table(
-        ("Column", "Type", "What it holds"),
-        (
-            (
-                md.code(name),
-                md.code(kind),
-                md.text(meanings[name]) if name in meanings else "not described",
-            )
-            for name, kind in context.lock.columns.items()
-        ),
-    )
-    parts = [table]
-    if context.lock.values:
-        parts += ["Columns with few values, and the rows that hold each:", _values(context.lock.values)]
-    if not context.views:
-        return "\n\n".join(parts)
-    views = md.table(
-        ("View", "Columns"),
-        (
+    own = {name: kind for name, kind in context.lock.columns.items() if name not in _OF_LINEAGE}
+    parts = [_columns(context, own)]
+    if context.views:
+        views = [
             (md.code(kind), ", ".join(f"{md.text(role)}: {md.code(column)}" for role, column in view.items()))
             for kind, view in context.views.items()
-        ),
-    )
-    return "\n\n".join([*parts, "Trainers read these columns:", views])
+        ]
+        parts += ["Trainers read these columns:", md.table(("View", "Columns"), views)]
+    lineage = {name: kind for name, kind in context.lock.columns.items() if name in _OF_LINEAGE}
+    if lineage:
+        parts.append(md.folded("Columns that tell where each row comes from", _columns(context, lineage)))
+    return "\n\n".join(parts)
 
 
-def _values(counts: Mapping[str, Mapping[str, int]]) -> str:
-    return md.table(
-        ("Column", "Values"),
-        (
-            (md.code(name), ", ".join(f"{_inline(value, value)} {md.number(rows)}" for value, rows in found.items()))
-            for name, found in counts.items()
-        ),
-    )
+def _columns(context: CardContext, columns: Mapping[str, str]) -> str:
+    said = context.meanings
+    rows = ((md.code(n), md.code(k), md.text(said[n]) if n in said else "not described") for n, k in columns.items())
+    return md.table(("Column", "Type", "What it holds"), rows)
 
 
 def as_text(lock: Lock) -> Iterator[str]:
@@ -71,54 +54,65 @@ def as_text(lock: Lock) -> Iterator[str]:
 
 
 def example(context: CardContext) -> str:
-    if context.example is None:
+    row = context.example
+    if row is None:
         return "There is no example: the dataset has no rows."
-    # Each value stands in a list item: indented so, no line of it can be taken for a line of the card itself.
-    items = [_item(name, value) for name, value in context.example.items() if name != RESERVED]
-    parts = ["The first row, without its lineage column; long texts are cut.", "\n".join(items)]
+    parts = [f"{_which(row, context.lock)}; long texts are cut."]
+    shown = {*_OF_LINEAGE}
     for kind, view in context.views.items():
-        read = [_item(role, value) for role, value in _as_read(view, context.example)]
-        parts += [f"The same row as trainers read it by the view {md.code(kind)}:", "\n".join(read)]
+        new = {role: column for role, column in view.items() if column not in shown and role != "where"}
+        items = [_item(label, value) for label, value in _as_read(new, row)]
+        if items:
+            parts += [f"What trainers read of it by the view {md.code(kind)}:", "\n".join(items).rstrip()]
+        shown.update(new.values())
+    others = [_item(md.code(name), value) for name, value in row.items() if name not in shown and value is not None]
+    if others:
+        parts += [*(["Its other columns:"] if context.views else []), "\n".join(others).rstrip()]
     return "\n\n".join(parts)
 
 
-def _item(name: str, value: Any) -> str:
+def _which(row: Mapping[str, Any], lock: Lock) -> str:
+    """Which row it is: the first that was accepted, where there is one (`claims.rows`)."""
+    statuses = [row.get(f"{one.name}_status") for one in lock.judges]
+    if people := row.get("review_status"):
+        return "The first row that people accepted" if people == "Accept" else "The first row; none was accepted"
+    if not statuses:
+        return "The first row"
+    accepted = all(status == "Accept" for status in statuses)
+    return "The first row that was accepted" if accepted else "The first row; none was accepted"
+
+
+def _item(label: str, value: Any) -> str:
+    # Each value stands in a list item: indented so, no line of it can be taken for a line of the card itself.
     shown = _shown(value)
     if "\n" in shown or len(shown) > _INLINE:
-        return f"- {md.code(name)}\n\n{md.block(shown, indent='  ')}\n"
-    return f"- {md.code(name)}: {_inline(value, shown)}"
+        return f"- {label}\n\n{md.block(shown, indent='  ')}\n"
+    return f"- {label}: {md.value(value, shown)}"
 
 
 def _as_read(view: Mapping[str, str], row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The row's training text by a view: each part with its role, conversations turn by turn."""
+    """Columns of the row by a view, each with its part in the training text; conversations turn by turn."""
     for role, column in view.items():
-        if role == "where":
-            continue
         value = row.get(column)
         turns = read_turns(value, role) if isinstance(value, list) else []
+        label = f"{md.code(column)}, {md.text(role)}"
         if isinstance(turns, Unread) or not turns:
-            yield role, value
+            yield label, value
             continue
         for turn in turns:
-            yield turn["role"] if role == "messages" else f"{role}: {turn['role']}", said_in(turn)
+            yield f"{md.code(column)}, {md.text(turn['role'])}", said_in(turn)
 
 
 def splits(context: CardContext) -> str:
     files = context.lock.data
     total = sum(file.rows for file in files)
+    by_split: dict[str, int] = {}
+    for file in files:
+        by_split[file.split] = by_split.get(file.split, 0) + file.rows
     table = md.table(
-        ("Split", "Rows", "Share", "File", "Bytes"),
-        (
-            (
-                md.code(file.split),
-                md.number(file.rows),
-                md.share(file.rows, total),
-                md.code(file.path),
-                md.number(file.bytes),
-            )
-            for file in files
-        ),
-        "lrrlr",
+        ("Split", "Rows", "Share"),
+        ((md.code(split), md.number(rows), md.share(rows, total)) for split, rows in by_split.items()),
+        "lrr",
     )
     notes = []
     if len({file.split for file in files}) > 1:
@@ -134,17 +128,30 @@ def splits(context: CardContext) -> str:
 
 
 def use(context: CardContext) -> str:
+    name = context.about.repository
+    remark = "" if name else "  # this folder, or the name of its repository on the Hub"
     lines = [
         "from datasets import load_dataset",
         "",
-        'dataset = load_dataset("path/to/dataset")  # this folder, or the name of its repository on the Hub',
+        f"dataset = load_dataset({json.dumps(name or 'path/to/dataset')}){remark}",
     ]
-    columns = context.lock.columns
-    statuses = [name for judge in context.lock.judges if (name := f"{judge.name}_status") in columns]
-    lines += [f'accepted = dataset.filter(lambda row: row[{json.dumps(name)}] == "Accept")' for name in statuses]
+    if chosen := _filter(context):
+        lines.append(f"accepted = dataset.filter(lambda row: {chosen})")
     text = md.block("\n".join(lines), "python")
     said = _accepted(context)
     return f"{text}\n\n{said}" if said else text
+
+
+def _filter(context: CardContext) -> str | None:
+    """The condition that takes the accepted rows: by people's verdict, once there was a review. None where a view says
+    otherwise, or several judges decide and nobody says whose verdict counts."""
+    lock = context.lock
+    if lock.review and "final_status" in lock.columns:
+        return 'row["final_status"] == "Accept"' if lock.judges else 'row["final_status"] != "Reject"'
+    judges = judges_of(tuple(lock.columns), lock)
+    if len(judges) != 1 or any("where" in view for view in context.views.values()):
+        return None
+    return f'row[{json.dumps(f"{judges[0]}_status")}] == "Accept"'
 
 
 def _accepted(context: CardContext) -> str:
@@ -161,27 +168,6 @@ def _accepted(context: CardContext) -> str:
     return f"Training and exports leave out what people rejected{others}."
 
 
-def citation(context: CardContext) -> str:
-    name = context.lock.pipeline.name
-    key = re.sub(r"[^A-Za-z0-9-]", "-", name) or "dataset"
-    title = re.sub(r"[{}\\%#$&~^_]", " ", context.title)
-    lines = [
-        f"@misc{{{key}-{context.lock.hash},",
-        f"  title = {{{' '.join(title.split())}}},",
-        f"  note  = {{Dataset made with bezoar-data, build {context.lock.hash}}}",
-        "}",
-    ]
-    return md.block("\n".join(lines), "bibtex")
-
-
 def _shown(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return md.shorten(text.replace("\r\n", "\n"), EXAMPLE_LIMIT)
-
-
-def _inline(value: Any, shown: str) -> str:
-    if value is None:
-        return "null"
-    if value == "":
-        return "(empty)"
-    return md.code(shown)

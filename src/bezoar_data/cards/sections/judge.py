@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
-from bezoar_data.runs.lock import ColumnAgreement, JudgeCounts, Lock, PeopleMeasures, RaterAgreement
+from bezoar_data.runs.lock import (
+    ColumnAgreement,
+    JudgeCounts,
+    Lock,
+    PeopleAgreement,
+    PeopleMeasures,
+    RaterAgreement,
+)
 
 _BASED_ON = "Intervals hold 95 % of the time; rows that come of the same seeds are resampled together."
 
@@ -16,9 +23,10 @@ def judge(context: CardContext) -> str:
     parts = [*_verdicts(lock), *_attributes(lock), *_comparisons(lock)]
     if not parts:
         return "No judge took part."
+    parts = [*_reliability(lock), *parts]
     if any(one.rejected and lock.kept_all_of(one.step) for one in lock.judges):
         parts.append("Rejected rows stay in the data, so that they can be studied; training selects by the verdict.")
-    return "\n\n".join([*parts, *_reliability(lock)])
+    return "\n\n".join(parts)
 
 
 def _verdicts(lock: Lock) -> Iterator[str]:
@@ -133,6 +141,8 @@ def _against_people(people: PeopleMeasures) -> Iterator[str]:
         if (one.length or {}).get("biased"):
             yield f"Measured against {md.code(one.columns[1])}, {md.code(one.columns[0])} is biased by length."
     for one in people.agreement:
+        yield from _confusion(one)
+    for one in people.agreement:
         if one.slices:
             yield f"How far {md.code(one.columns[0])} agrees with {md.code(one.columns[1])} in parts of the rows:"
             yield md.table(
@@ -158,6 +168,18 @@ def _against_people(people: PeopleMeasures) -> Iterator[str]:
                 f"No cut of {md.code(cut.rating)} is shown to give {100 * cut.wanted:g} % good rows "
                 f"({md.code(cut.good_if)}), of {md.rows(cut.rows)} that people labelled."
             )
+
+
+def _confusion(one: PeopleAgreement) -> Iterator[str]:
+    """Which labels are taken for which."""
+    if one.labels and one.table:
+        judge, people = one.columns
+        yield f"Rows by what {md.code(judge)} said (lines) and what {md.code(people)} says (columns):"
+        yield md.table(
+            ("", *map(md.text, one.labels)),
+            [(md.text(label), *map(md.number, row)) for label, row in zip(one.labels, one.table, strict=True)],
+            "l" + "r" * len(one.labels),
+        )
 
 
 def _who(opening: str, name: str, step: str, lock: Lock) -> str:

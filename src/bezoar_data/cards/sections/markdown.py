@@ -50,11 +50,24 @@ def link(url: str | None) -> str:
     return f"<{url}>" if _URL.match(url) else code(url)
 
 
+def value(given: Any, shown: str) -> str:
+    """A value of a row on one line, `shown` in its form as text."""
+    if given is None:
+        return "null"
+    return "(empty)" if given == "" else code(shown)
+
+
 def block(value: str, language: str = "text", indent: str = "") -> str:
     """A fenced block with a fence longer than any in the text. With `indent`, no line stands at the line's start."""
     lines = clean_text(mask_keys(value.replace("\r\n", "\n"))).split("\n")
     fence = "`" * max(3, _longest_run(value) + 1)
     return "\n".join(f"{indent}{line}".rstrip() for line in (f"{fence}{language}", *lines, fence))
+
+
+def folded(summary: str, content: str) -> str:
+    """Markdown behind a line of plain words that opens it, as the Hub and GitHub show it."""
+    line = " ".join(clean_text(mask_keys(summary)).split()).translate(_ENTITIES)
+    return f"<details>\n<summary>{line}</summary>\n\n{content}\n\n</details>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
@@ -74,6 +87,14 @@ def shorten(value: str, limit: int) -> str:
 
 def number(value: int) -> str:
     return f"{value:,}"
+
+
+def size(count: int) -> str:
+    """So many bytes, in the unit that suits them."""
+    for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):
+        if count >= 10**power:
+            return f"{count / 10**power:.1f} {unit}"
+    return f"{count} bytes"
 
 
 def share(part: int, whole: int) -> str:

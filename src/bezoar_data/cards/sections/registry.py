@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bezoar_data.cards.licences.lineage import UNKNOWN
-from bezoar_data.cards.sections import carbon, checks, data
+from bezoar_data.cards.sections import about, carbon, checks, data
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.judge import judge as judged_by
 from bezoar_data.cards.sections.review import reviewed
+from bezoar_data.cards.sections.statistics import statistics
+from bezoar_data.cards.sections.summary import summary
 from bezoar_data.config.files.models import OutputLicence
 from bezoar_data.runs.lock import Lock, LockedModel, LockedStep
 
@@ -34,7 +36,10 @@ def demo(context: CardContext) -> str:
     rows = list(dict.fromkeys(md.code(source.name) for source in context.lock.sources if source.demo))
     why = []
     if rows:
-        why.append(f"Its source rows ({', '.join(rows)}) were written to show the flow.")
+        why.append(
+            f"Its source rows ({', '.join(rows)}) were written to show the flow: whatever this card says of other data "
+            "sets, and of people who wrote or judged rows, is not so of these."
+        )
     if roles:
         why.append(f"Its answers ({', '.join(roles)}) are of no language model: they come with bezoar-data.")
     return (
@@ -43,54 +48,15 @@ def demo(context: CardContext) -> str:
     )
 
 
-def summary(context: CardContext) -> str:
-    lock = context.lock
-    pipeline, counts = lock.pipeline, lock.counts
-    parts = [
-        f"**{md.rows(counts.kept)}**, made from {_source_rows(counts.source)} "
-        f"by version {pipeline.version} of the pipeline {md.code(pipeline.name)}."
-    ]
-    if counts.dropped:
-        verb = "was" if counts.dropped == 1 else "were"
-        parts.append(
-            f"{md.rows(counts.dropped).capitalize()} {verb} dropped on the way, each for a reason given below."
-        )
-    else:
-        parts.append("No row was dropped on the way.")
-    for judge in lock.judges:
-        judged = judge.accepted + judge.rejected
-        parts.append(
-            f"The judge {md.code(judge.name)} accepted {md.number(judge.accepted)} of {md.rows(judged)} "
-            f"({md.share(judge.accepted, judged)})."
-        )
-        if judge.rejected and lock.kept_all_of(judge.step):
-            parts.append("Rejected rows are part of the data.")
-    paragraphs = [" ".join(parts)]
-    if pipeline.description:
-        paragraphs.insert(0, md.text(pipeline.description))
-    paragraphs.append(
-        f"Every figure on this card comes from `lock.json` beside it, whose hash {md.code(lock.hash)} names this build."
-    )
-    return "\n\n".join(paragraphs)
-
-
 def making(context: CardContext) -> str:
     lock = context.lock
     table = md.table(
-        ("Step", "What runs", "Version", "Model role", "Rows in", "Rows out", "Dropped, or noted and kept"),
+        ("Step", "Rows in", "Rows out", "Dropped, or noted and kept"),
         (
-            (
-                md.code(step.id),
-                md.code(step.use),
-                md.text(step.version),
-                md.code(step.role) if step.role else "–",
-                md.number(step.rows_in),
-                md.number(step.rows_out),
-                "<br>".join(_found(step)) or "–",
-            )
+            (_ran(step), md.number(step.rows_in), md.number(step.rows_out), "<br>".join(_found(step)) or "–")
             for step in lock.steps
         ),
-        "llllrrl",
+        "lrrl",
     )
     pipeline = lock.pipeline
     notes = [f"Random choices come from the seed {pipeline.seed}."]
@@ -105,6 +71,24 @@ def making(context: CardContext) -> str:
             "--rebuild` makes the same files from them, and asks no model."
         )
     return f"{_picture(lock)}\n\n{table}\n\n{' '.join(notes)}"
+
+
+def _ran(step: LockedStep) -> str:
+    what = "" if step.id.replace("-", ".") == step.use else f" ({md.code(step.use)})"
+    asks = f", asks {md.code(step.role)}" if step.role else ""
+    return f"{md.code(step.id)}{what}, version {step.version}{asks}"
+
+
+def prompts(context: CardContext) -> str:
+    """Rubrics and prompts, folded: they are long, and a reader who wants one wants its words."""
+    folds = []
+    for step in context.lock.steps:
+        # Indented, as rows are, so that no line of theirs can be taken for a line of the card itself.
+        texts = [f"- {md.code(what)}\n\n{md.block(words, indent='  ')}" for what, words in step.texts.items()]
+        if texts:
+            of = next(iter(step.texts)) if len(texts) == 1 else f"{len(texts)} texts"
+            folds.append(md.folded(f"{step.id}: {of}", "\n\n".join(texts)))
+    return "\n\n".join(folds) or "No step gives a model words of its own: it is asked what stands in the rows."
 
 
 def sources(context: CardContext) -> str:
@@ -125,7 +109,13 @@ def sources(context: CardContext) -> str:
     )
     if not context.lock.sources:
         return "No source is recorded."
-    return f"{table}\n\nCounted are the rows that come of each source, those that steps made among them."
+    notes = ["Counted are the rows that come of each source, those that steps made among them."]
+    if ours := [md.code(source.name) for source in context.lock.sources if source.demo]:
+        notes.append(
+            f"The rows of {', '.join(ours)} were written to show the flow: they are of no other data set, whatever "
+            "set they have the shape of, and nobody else wrote or judged them."
+        )
+    return f"{table}\n\n{' '.join(notes)}"
 
 
 def models(context: CardContext) -> str:
@@ -152,7 +142,7 @@ def review(context: CardContext) -> str:
     found = context.lock.review
     if not found:
         return "None yet: no person has checked these rows."
-    return "\n\n".join(reviewed(found, context.lock.counts.kept))
+    return "\n\n".join(reviewed(found, context.lock.counts.kept, context.about.annotators))
 
 
 def licence(context: CardContext) -> str:
@@ -227,12 +217,16 @@ def limitations(context: CardContext) -> str:
 SECTIONS: Mapping[str, Section] = {
     "demo": Section("", demo),
     "summary": Section("Summary", summary),
-    "making": Section("How it was made", making),
+    "use": Section("How to load it", data.use),
+    "about": Section("Who made it, when and for what", about.about),
     "fields": Section("Fields", data.fields),
     "example": Section("An example row", data.example),
+    "statistics": Section("Statistics", statistics),
     "splits": Section("Splits", data.splits),
+    "making": Section("How it was made", making),
     "sources": Section("Sources", sources),
     "models": Section("Models", models),
+    "prompts": Section("Prompts and rubrics", prompts),
     "judge": Section("Judge", judged_by),
     "review": Section("Human review", review),
     "licence": Section("Licence", licence),
@@ -240,8 +234,8 @@ SECTIONS: Mapping[str, Section] = {
     "personal_data": Section("Personal data", checks.personal_data),
     "cost": Section("Cost", cost),
     "limitations": Section("Limitations", limitations),
-    "use": Section("How to use it", data.use),
-    "citation": Section("Citation", data.citation),
+    "changes": Section("Changes", about.changes),
+    "citation": Section("Citation", about.citation),
 }
 
 
@@ -267,10 +261,6 @@ def _found(step: LockedStep) -> Iterator[str]:
 
 def _label(name: str) -> str:
     return "".join(c if c.isalnum() or c in " _-." else f"#{ord(c)};" for c in name)
-
-
-def _source_rows(count: int) -> str:
-    return "1 source row" if count == 1 else f"{count:,} source rows"
 
 
 def _short(value: str | None) -> str:

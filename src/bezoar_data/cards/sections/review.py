@@ -15,18 +15,27 @@ def _licences(found: HumanReview) -> str:
     )
 
 
-def reviewed(found: HumanReview, kept: int) -> Iterator[str]:
-    """Paragraphs on a review; `kept` is how many rows there are."""
+def reviewed(found: HumanReview, kept: int, annotators: str | None) -> Iterator[str]:
+    """Paragraphs on a review; `kept` is how many rows there are, and `annotators` what is said of those who did it."""
     people = "1 person" if found.people == 1 else f"{found.people:,} people"
     yield (
         f"{people} reviewed {md.number(found.rows)} of {md.rows(kept)}, with {md.number(found.answers)} answers; "
         f"{md.number(found.even)} of these rows were drawn evenly from all."
     )
+    if annotators:
+        yield f"Who they were, and how they worked: {md.text(annotators)}"
+    else:
+        yield (
+            "Who they were, how they were found, paid and guided is not stated. The author writes it under "
+            "`bezoar: about: annotators:` in the card's template."
+        )
     said = {**found.status, **found.preference}
     if said:
         yield "They said: " + ", ".join(f"{md.number(n)} × {md.code(name)}" for name, n in said.items()) + "."
     if found.divided:
         yield f"On {md.rows(found.divided)} they were evenly divided: there the judge's verdict stands."
+    if found.discarded or found.drafts:
+        yield f"{md.number(found.discarded)} answers were discarded and {md.number(found.drafts)} left as drafts."
     if found.corrected:
         yield (
             f"They corrected {md.rows(found.corrected)}: the corrected response is in "

@@ -153,8 +153,62 @@ class Views(Strict):
         return {kind: view for kind in VIEW_KINDS if (view := getattr(self, kind)) is not None}
 
 
+_Words = Annotated[str, Field(min_length=1)]
+
+
+class Organization(Strict):
+    """A creator that is no person."""
+
+    organization: _Words = Field(description="Its name.", examples=["Example Lab"])
+
+
+class About(Strict):
+    """What only people can say of a dataset. A card shows it, and asks for what is missing."""
+
+    creators: tuple[_Words | Organization, ...] = Field(
+        default=(),
+        description="Who made it: people, or organizations.",
+        examples=[["Ada Lovelace", {"organization": "Example Lab"}]],
+    )
+    contact: _Words | None = Field(
+        default=None, description="Where questions and corrections go.", examples=["data@example.org"]
+    )
+    date: str | None = Field(
+        default=None,
+        pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$",
+        description="When it was published: year, month or day. No run writes it, so that equal runs have equal bytes.",
+        examples=["2026-11-30"],
+    )
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[A-Za-z0-9][A-Za-z0-9._~:/?#@!&+,;=%-]*$",
+        description="Where it is published: citations and the lines that load it name it.",
+        examples=["https://huggingface.co/datasets/example/answers"],
+    )
+    intended_use: _Words | None = Field(
+        default=None, description="What it is for.", examples=["Supervised fine-tuning of small models."]
+    )
+    unintended_use: _Words | None = Field(
+        default=None, description="What it is not for.", examples=["As a source of facts."]
+    )
+    annotators: _Words | None = Field(
+        default=None,
+        description="Who reviewed rows, how they were found, paid and guided.",
+        examples=["Two of us, paid as employees, with the guidelines shown in Argilla."],
+    )
+    changes: dict[str, _Words] = Field(
+        default_factory=dict,
+        description="What each version of the pipeline changed.",
+        examples=[{"2": "Answers over 400 words are dropped."}],
+    )
+
+
 def _made(what: str, example: Any) -> Any:
     return Field(default=None, description=f"Written by a run, each time anew: {what}.", examples=[example])
+
+
+def _once() -> Any:
+    return Field(default=None, description="Written by earlier versions; it stands in the lock.", examples=[None])
 
 
 class BezoarKeys(Strict):
@@ -168,6 +222,11 @@ class BezoarKeys(Strict):
     fields: dict[str, str] = Field(
         default_factory=dict, description="What each column means.", examples=[{"instruction": "What was asked"}]
     )
+    about: About | None = Field(
+        default=None,
+        description="Who made it, when, for what: what no run can know.",
+        examples=[{"creators": ["Ada Lovelace"], "date": "2026-11-30", "intended_use": "Fine-tuning small models."}],
+    )
     terms: dict[str, LicenceTerms] = Field(
         default_factory=dict,
         description="What licences of your own say, by their name (`LicenseRef-...`), beside those that are known. Of "
@@ -179,13 +238,13 @@ class BezoarKeys(Strict):
     lock: Any = _made("the hash of the lock, which names the build", "3f9a…")
     demo: Any = _made("whether it only shows the flow: made of demo seeds or by demo models", False)
     counts: Any = _made("rows read, kept and dropped", {"source": 100, "kept": 90, "dropped": 10})
-    cost: Any = _made("money and tokens", {"usd": 1.25, "answers": 180})
-    sources: Any = _made("where the rows came from", [{"name": "flan.jsonl", "licence": "CC0-1.0"}])
-    models: Any = _made("who answered", [{"role": "teacher", "model": "gpt-4o-mini"}])
-    licence: Any = _made("the licence with its reasons", {"result": "unknown", "commercial": "unknown"})
-    judge: Any = _made("what each judge decided", [{"name": "judge", "accepted": 80, "rejected": 10}])
-    review: Any = _made("what people have looked at", "none")
-    contamination: Any = _made("what was searched for benchmarks", "not checked")
+    licence: Any = _made("the licence and its verdict", {"result": "unknown", "commercial": "unknown"})
+    cost: Any = _once()
+    sources: Any = _once()
+    models: Any = _once()
+    judge: Any = _once()
+    review: Any = _once()
+    contamination: Any = _once()
     answers: Any = _made("the answers that were published beside the rows", {"entries": 180, "sha256": "…"})
 
 

@@ -63,7 +63,7 @@ class OrcaSystemMessage(RowStep):
         return Kept(row.with_columns(**written))
 
     def said_to_models(self) -> dict[str, str]:
-        return {f"system message {m.id}, {m.purpose}": m.text for m in self._file.messages if m.text.strip()}
+        return {f"system message {m.id}": m.text for m in self._file.messages if m.text.strip()}
 
     @cached_property
     def _file(self) -> MessagesFile:
