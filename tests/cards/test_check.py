@@ -84,7 +84,7 @@ LIES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
         "card-differs", "bezoar: ",
     ),
     "a friendlier verdict in the text": (
-        lambda run: edit(run / "dataset/README.md", "The judge `judge` accepted", "The judge `judge` gladly accepted"),
+        lambda run: edit(run / "dataset/README.md", "**Judge** `judge`", "**Judge** `judge`, praised"),
         "section-differs", "'Summary'",
     ),
     "the demo mark taken off": (
@@ -111,8 +111,8 @@ LIES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
         "lock-differs", "the card is that of build",
     ),
     "cost made smaller": (
-        lambda run: edit(run / "dataset/README.md", "    completion_tokens: ", "    completion_tokens: 1"),
-        "card-differs", "'bezoar: cost'",
+        lambda run: edit(run / "dataset/README.md", "Total: $0.00", "Total: $0.0"),
+        "section-differs", "'Cost'",
     ),
     "a view of a column that is not there": (
         lambda run: edit(run / "dataset/README.md", "response: explained_targets", "response: nowhere"),

@@ -11,9 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from bezoar_data.cards.croissant import croissant_text
-from bezoar_data.config.files.card import parse_card
-from support.cards import lock_of, render_card
+from bezoar_data.cards.render import card_renderer
+from support.cards import lock_of
 
 mlcroissant = pytest.importorskip("mlcroissant")
 
@@ -40,13 +39,43 @@ def test_it_is_valid_and_gives_back_every_value(build: Callable[..., Any]) -> No
     loaded = croissant(made)
     issues = loaded.metadata.ctx.issues
     assert not issues.errors
-    # It has no date, so that the same dataset has the same bytes, and this one no known licence; else nothing lacks.
-    assert [w for w in issues.warnings if "datePublished" not in w and "schema.org/license" not in w] == []
+    # Nobody said who made it, when, and where it is, and it has no known licence; else nothing lacks.
+    unsaid = ("datePublished", "schema.org/license", "schema.org/creator", "schema.org/url")
+    assert [w for w in issues.warnings if not any(name in w for name in unsaid)] == []
     for split in ("train", "validation"):
         (file,) = (made.folder / "data").glob(f"{split}-*.parquet")
         rows = pq.read_table(file).to_pylist()
         found = [{k.partition("/")[2]: plain(v) for k, v in r.items()} for r in loaded.records(split)]
         assert found == rows
+
+
+ABOUT = """\
+---
+license: cc-by-4.0
+bezoar:
+  about:
+    creators: [Ada Lovelace, {organization: Example Lab}]
+    date: 2026-11-30
+    url: https://huggingface.co/datasets/example/answers
+    intended_use: Trying it out.
+---
+# {{ title }}
+"""
+
+
+def test_what_people_say_of_it_makes_it_whole(build: Callable[..., Any], tmp_path: Path) -> None:
+    template = tmp_path / "card.md"
+    template.write_text(ABOUT)
+    made = build()
+    loaded = croissant(made, template=template)
+    assert (loaded.metadata.ctx.issues.errors, loaded.metadata.ctx.issues.warnings) == (set(), set())
+    raw = json.loads((made.folder / "croissant.json").read_text())
+    assert [(one["@type"], one["name"]) for one in raw["creator"]] == [
+        ("sc:Person", "Ada Lovelace"),
+        ("sc:Organization", "Example Lab"),
+    ]
+    assert (raw["datePublished"], raw["url"]) == ("2026-11-30", "https://huggingface.co/datasets/example/answers")
+    assert raw["rai:dataUseCases"] == ["Trying it out."]
 
 
 def test_a_changed_file_is_refused(build: Callable[..., Any]) -> None:

@@ -58,10 +58,15 @@ def test_prose_written_into_the_readme_stays_and_figures_change(build: Callable[
     )
     edited += "\n## Thanks\n\nTo everyone.\n"
     again = render_card(template, larger(made.lock), made.example, previous=edited)
-    for words in ("Words of mine.", "A note on the sources, by hand.", "## Thanks\n\nTo everyone.", "**5,000 rows**"):
+    for words in (
+        "Words of mine.",
+        "A note on the sources, by hand.",
+        "## Thanks\n\nTo everyone.",
+        "**Size:** 5,000 rows",
+    ):
         assert words in again
     assert "Opening words." not in again
-    assert "**10 rows**" not in again
+    assert "**Size:** 10 rows" not in again
     assert "aaaa" not in again
     assert render_card(template, larger(made.lock), made.example, previous=again) == again
 
@@ -69,7 +74,7 @@ def test_prose_written_into_the_readme_stays_and_figures_change(build: Callable[
 def test_figures_edited_by_hand_inside_a_section_are_replaced(build: Callable[..., Any], template: Path) -> None:
     made = build()
     first = render_card(template, made.lock, made.example, previous=None)
-    lie = first.replace("**10 rows**", "**10,000 rows**").replace("kept: 10", "kept: 10000")
+    lie = first.replace("**Size:** 10 rows", "**Size:** 10,000 rows").replace("kept: 10", "kept: 10000")
     assert lie != first
     assert render_card(template, made.lock, made.example, previous=lie) == first
 
@@ -141,7 +146,7 @@ def test_a_readme_without_any_marker_is_kept_whole(build: Callable[..., Any], te
     own = "---\nlicense: mit\n---\n\n# My own page\n\nAll by hand.\n"
     again = render_card(template, made.lock, made.example, previous=own)
     assert "# My own page\n\nAll by hand." in again
-    assert "**10 rows**" in again
+    assert "**Size:** 10 rows" in again
     assert parse_card(again, "README.md").front["license"] == "mit"
 
 

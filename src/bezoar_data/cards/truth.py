@@ -7,7 +7,7 @@ said of them: training, publishing and exports take it from the lock alone, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ from bezoar_data._version import __version__
 from bezoar_data.cards.front_matter import GENERATED, build_front, facts_of
 from bezoar_data.cards.licences.hub_keys import KEYS, stated_names
 from bezoar_data.cards.licences.lineage import Licence, licence_of
+from bezoar_data.cards.merge import split_body
 from bezoar_data.cards.origins import ORIGINS
+from bezoar_data.cards.sections.context import CardContext
+from bezoar_data.cards.sections.registry import SECTIONS
 from bezoar_data.config.errors import raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card
-from bezoar_data.config.problems import Problem
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.lock import Lock
 
 
@@ -36,7 +39,7 @@ def truth_of(dataset: Path) -> Truth:
     """Raises `InputError` where there is no dataset, or a card that cannot be read."""
     lock, card = Lock.read(dataset / "lock.json"), load_card(dataset / "README.md")
     raise_errors(check_front(card, tuple(lock.columns)))
-    return Truth(facts_of(card.bezoar, lock, true_licence(card, lock)), tuple(differences(card, lock)))
+    return Truth(facts_of(card.bezoar, lock, true_licence(card, lock)), tuple(lies(card, lock)))
 
 
 def expected_front(card: Card, lock: Lock) -> dict[str, Any]:
@@ -65,6 +68,27 @@ def differences(card: Card, lock: Lock) -> Iterator[Problem]:
     hint = f"bezoar-data {lock.software.get('bezoar-data')} rendered this card, and this is {__version__}"
     for problem in (*_keys(card, expected), *_ours(card, expected["bezoar"])):
         yield problem if same_version else replace(problem, hint="; ".join(filter(None, (problem.hint, hint))))
+
+
+def lies(card: Card, lock: Lock) -> Iterator[Problem]:
+    """Where a card, which can be read, is not what the lock alone gives: in all but the row that it shows. Of a card
+    that another version rendered it is the front matter, as its sentences may be others."""
+    yield from differences(card, lock)
+    if lock.software.get("bezoar-data") == __version__:
+        yield from section_differences(card, lock, None, without=("example",))
+
+
+def section_differences(
+    card: Card, lock: Lock, example: Mapping[str, Any] | None, *, without: Collection[str] = ()
+) -> Iterator[Problem]:
+    """Sections that are not what the lock and the row that a card shows give."""
+    context = CardContext.of(lock, example, card, persons_keys(card))
+    found = split_body(card.body).sections
+    for name, what in SECTIONS.items():
+        if name not in without and found.get(name, "").strip() != what.make(context).strip():
+            line = next((i for i, t in enumerate(card.text.split("\n"), 1) if f"bezoar:begin {name} " in t), 1)
+            said = f"the section '{what.title or name}' is not what follows from the lock"
+            yield Problem("section-differs", said, Place(card.file, line))
 
 
 def _keys(card: Card, expected: Mapping[str, Any]) -> Iterator[Problem]:

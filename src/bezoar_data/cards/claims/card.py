@@ -11,10 +11,9 @@ from markdown_it import MarkdownIt
 
 from bezoar_data.cards import croissant
 from bezoar_data.cards.claims.evidence import Evidence
-from bezoar_data.cards.merge import MARKER, split_body
-from bezoar_data.cards.sections.context import CardContext
+from bezoar_data.cards.merge import MARKER
 from bezoar_data.cards.sections.registry import SECTIONS
-from bezoar_data.cards.truth import differences, expected_front, persons_keys, true_licence
+from bezoar_data.cards.truth import differences, expected_front, section_differences, true_licence
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.problems import Place, Problem
 
@@ -57,14 +56,8 @@ def sections(seen: Evidence) -> Iterator[Problem]:
     """Every section is what the lock gives."""
     if seen.is_malformed:
         return  # what follows from such a front matter is not known
-    card, first = seen.card, seen.rows.first
-    context = CardContext.of(seen.lock, first[1] if first else None, card, persons_keys(card))
-    found = split_body(card.body).sections
-    for name, what in SECTIONS.items():
-        if found.get(name, "").strip() != what.make(context).strip():
-            line = next((i for i, t in enumerate(card.text.split("\n"), 1) if f"bezoar:begin {name} " in t), 1)
-            said = f"the section '{what.title or name}' is not what follows from the lock"
-            yield Problem("section-differs", said, Place(card.file, line))
+    first = seen.rows.first
+    yield from section_differences(seen.card, seen.lock, first[1] if first else None)
 
 
 def layout(seen: Evidence) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from bezoar_data.cards.export.formats import Files, Format, load_format
 from bezoar_data.cards.export.held import CannotHold, held
 from bezoar_data.cards.export.targets import targets, written_together
 from bezoar_data.cards.export.views import ChosenView, choose_view, read_card
-from bezoar_data.cards.truth import differences
+from bezoar_data.cards.truth import lies
 from bezoar_data.config.errors import InputError, PolicyRefused, raise_errors
 from bezoar_data.config.files.card import check_front
 from bezoar_data.config.problems import Place, Problem
@@ -116,7 +116,7 @@ class _Source:
         if self.lock is None or self.card is None:
             return
         raise_errors(check_front(self.card, tuple(self.lock.columns)))
-        problems = list(differences(self.card, self.lock))
+        problems = list(lies(self.card, self.lock))
         if changed := self.lock.changed_files(self.path):
             problems.append(Problem("data-differs", f"not the rows of its lock: {changed[0]}", Place(str(self.path))))
         if problems:
