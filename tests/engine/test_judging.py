@@ -108,9 +108,9 @@ def test_what_people_said_comes_onto_the_card_with_the_next_run_and_only_of_the_
     assert again["data"] == lock["data"]
     assert len(again["judging"]["people"]["calibration"]) == 1
     card = load_card(dataset / "README.md")
-    told = {judge["name"]: judge["reliability"] for judge in card.bezoar["judge"]}
-    assert told["judge"][0]["columns"] == ["judge_rating", "human"]
-    assert told["falcon"] == "not measured"
+    assert "**Judge** `judge`, a model: accepted" in card.body
+    assert "It agrees with people on 100.0 %" in card.body
+    assert "| `judge_rating` and `human` | 40 |" in card.body
     assert "not been measured for `falcon`, `panel`" in card.body
     same, _ = run(tmp_path, scripted)
     assert same == again, "the same inputs give the same lock"
