@@ -148,7 +148,7 @@ def test_a_pulled_pipeline_reads_no_file_of_this_machine(here: Path) -> None:
     (folder / "pulled.json").touch()
     text = "name: p\nversion: 1\nsteps:\n  - use: load_instructions\n    with: {path: ../r.jsonl}\n"
     (folder / "p.yaml").write_text(text)
-    assert load(folder / "p.yaml").warnings == ()
+    assert [w.code for w in load(folder / "p.yaml").warnings] == ["untrusted-file"]
 
 
 def test_a_bad_file_is_told_before_distilabel_is_imported(here: Path) -> None:

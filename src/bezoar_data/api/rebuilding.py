@@ -21,7 +21,7 @@ from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.pipeline.compile import compile_pipeline
 from bezoar_data.pipeline.load import load
-from bezoar_data.pipeline.trust import code_of_this_machine
+from bezoar_data.pipeline.trust import code_of_this_machine, refuse_outside
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import Lock, LockedModel
@@ -78,6 +78,8 @@ def rebuild(run: Path, scratch: Path, *, trust_code: bool = False, lookups: Look
     lock = Lock.read(dataset / "lock.json")
     made_from = Ingredients.published(dataset) or Ingredients.of_run(folder)
     raise_errors(list(_not_there(folder, lock, made_from)))
+    if not trust_code and folder.pipeline.is_file():
+        refuse_outside(folder.pipeline)
     path = _lay_out(scratch, folder, made_from)
     checked = load(path, models=_models(scratch, lock), recorded=made_from.answers, trust_code=trust_code)
     raise_errors([] if trust_code else list(code_of_this_machine(checked.loaded)))

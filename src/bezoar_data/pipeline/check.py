@@ -66,14 +66,14 @@ def check_steps(
     models: LoadedModels | None,
     *,
     models_wanted: bool,
-    peeks: bool = True,
+    reads: bool = True,
 ) -> CheckedSteps:
     """Every problem of the steps: unknown ones, their settings, roles, files and columns, and how they end.
 
     `models_wanted` says that no models file was named at all, which is a mistake where a step asks a model. With
-    `peeks`, the first rows of files are looked at.
+    `reads`, files are looked at: their first rows, rubrics.
     """
-    found = _Pass(loaded, catalogue, models, models_wanted, peeks)
+    found = _Pass(loaded, catalogue, models, models_wanted, reads)
     problems = tuple(found.problems())
     return CheckedSteps(problems, found.columns)
 
@@ -103,7 +103,7 @@ class _Pass:
         catalogue: Mapping[str, StepEntry],
         models: LoadedModels | None,
         models_wanted: bool,
-        peeks: bool,
+        reads: bool,
     ) -> None:
         self._loaded = loaded
         self._file = loaded.file
@@ -111,7 +111,7 @@ class _Pass:
         self._catalogue = catalogue
         self._models = models
         self._models_wanted = models_wanted
-        self._peeks = peeks
+        self._reads = reads
         self.columns: dict[str, RowColumns | None] = {}
         """Columns of the rows that leave a step; None where a mistake before makes them unknown."""
 
@@ -159,7 +159,7 @@ class _Pass:
         yield from _unknown_roles(self._document, i, entry, use.settings, self._models)
 
     def _check_files(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
-        for name, path in input_files(self._loaded, i, entry):
+        for name, path in input_files(self._loaded, i, entry) if self._reads else ():
             if not path.exists() and not any(c in str(path) for c in "*?["):
                 at = self._loaded.setting_path(use.id, name)
                 message = f"there is no file '{printable(relative_to_cwd(path), 200)}'"
@@ -187,7 +187,7 @@ class _Pass:
         read = None
         if entry.files is not None:
             paths = [path for name, path in input_files(self._loaded, i, entry) if name == "path"]
-            peeked = peek(use.id, entry, dict(use.settings), paths if self._peeks else [])
+            peeked = peek(use.id, entry, dict(use.settings), paths if self._reads else [])
             yield from peeked.problems
             at: YamlPath = ("steps", i, "with", "keep")
             for said in peeked.warnings:

@@ -7,7 +7,7 @@ is found and reported together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bezoar_data.config.errors import InputError, raise_errors
@@ -22,7 +22,7 @@ from bezoar_data.pipeline.check_judges import check_judge_names
 from bezoar_data.pipeline.check_models import check_answering, check_models, check_named, old_prices, used_roles
 from bezoar_data.pipeline.columns import RowColumns
 from bezoar_data.pipeline.resolve import check_trust, entry_of
-from bezoar_data.pipeline.trust import check_pulled
+from bezoar_data.pipeline.trust import PulledFolder
 from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 
@@ -103,27 +103,29 @@ def load(
     if read.file is None:
         raise InputError(problems)
     loaded = LoadedPipeline(read.file, read.document, path, read.overridden)
+    pulled = PulledFolder.around(path, trusted=trust_code)
+    foreign = list(pulled.named(loaded, own_models=models is not None))
     models_path = models
     if models_path is None and loaded.file.models is not None:
         models_path = loaded.resolve(loaded.file.models, ("models",))
     read_models: LoadedModels | None = None
-    if models_path is not None or named:
+    # What lies outside of a pulled folder is not even looked at.
+    if (models_path is not None or named) and not foreign:
         try:
             read_models = load_models_file(models_path, known_providers(), named)
         except InputError as error:
             missing = models is None and models_path is not None and not models_path.exists()
             problems += _placed(error, loaded) if missing else error.problems
     card = loaded.resolve(loaded.file.card, ("card",)) if loaded.file.card is not None else None
-    if needs_card and card is not None and not card.is_file():
-        hint = f"`bezoar-data card init {relative_to_cwd(path)}` writes it; without 'card:' there is a plain one"
-        problems.append(loaded.document.problem("missing-file", f"there is no card {card}", ("card",), hint=hint))
-    problems += missing_answers(loaded.document, loaded.answers)
+    if needs_card and not foreign:
+        problems += _missing_card(loaded, card)
+    problems += missing_answers(loaded.document, loaded.answers) if not foreign else ()
     if not read.steps_sound:
         raise InputError([*problems, *check_written(loaded.document, catalogue, read_models)])
     found = [entry_of(catalogue, loaded.file, i) for i in range(len(loaded.file.steps))]
-    foreign = [] if trust_code else list(check_pulled(loaded, found))
+    foreign += pulled.all_of(loaded, found, None if models is not None else read_models)
     models_wanted = models_path is None and not named and not read.problems
-    steps = check_steps(loaded, catalogue, read_models, models_wanted=models_wanted, peeks=not foreign)
+    steps = check_steps(loaded, catalogue, read_models, models_wanted=models_wanted, reads=not foreign)
     problems += steps.problems
     if read_models is not None:
         budget = max_cost is not None or loaded.file.max_cost is not None
@@ -135,11 +137,17 @@ def load(
         problems += check_judge_names(loaded, found, read_models)
     if to_run or recorded is not None:
         problems += check_trust(loaded.document, loaded.file, trust_code)
-        problems += foreign
+    problems += foreign if to_run or recorded is not None else (replace(p, level="warning") for p in foreign)
     raise_errors(problems)
     entries = tuple(entry for entry in found if entry is not None)
     order = topological(loaded.file)
     return Checked(loaded, read_models, card, order, entries, steps.columns, tuple(problems), tuple(recorded or ()))
+
+
+def _missing_card(loaded: LoadedPipeline, card: Path | None) -> Iterator[Problem]:
+    if card is not None and not card.is_file():
+        hint = f"`bezoar-data card init {relative_to_cwd(loaded.path)}` writes it; without 'card:' there is a plain one"
+        yield loaded.document.problem("missing-file", f"there is no card {card}", ("card",), hint=hint)
 
 
 def _placed(error: InputError, loaded: LoadedPipeline) -> Sequence[Problem]:
