@@ -59,8 +59,7 @@ def publish(
     publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
     """
     check_repo(repo, base)
-    if sign is not None:
-        ready_to_sign(Path(sign))
+    key = _ready_to_sign(Path(folder), sign)
     problems, contents = _to_publish(Path(folder), allow, base)
     if problems or contents is None:
         raise PolicyRefused(problems)
@@ -75,20 +74,28 @@ def publish(
         if found := list(KeySearch().problems(added, allowed=CONCERN in allow)):
             raise PolicyRefused(found)
         # The last that happens to the files: it is what goes up that is signed.
-        contents, signature = _signed(Path(folder), contents, Path(sign) if sign is not None else None)
+        contents, signature = _signed(contents, key)
         upload = plan_upload(contents, repo)
         return Published(upload, None if dry_run else send(upload, public=public, gated=gated), refused, signature)
 
 
-def _signed(folder: Path, contents: RepoContents, key: Path | None) -> tuple[RepoContents, Signature | None]:
+def _ready_to_sign(folder: Path, key: str | Path | None) -> Path | None:
+    """The key, before anything else is done. Raises `InputError`."""
+    if key is None:
+        return None
+    if is_trained(folder):
+        hint = "leave --sign out"
+        raise InputError(Problem("no-signature", "datasets are signed, models are not", Place(str(folder)), hint))
+    ready_to_sign(Path(key))
+    return Path(key)
+
+
+def _signed(contents: RepoContents, key: Path | None) -> tuple[RepoContents, Signature | None]:
     """The same with a signature. Raises `PolicyRefused` where one that is there already is of other files."""
     if key is None:
         if problems := unsound(contents.files):
             raise PolicyRefused(problems)
         return contents, None
-    if contents.kind != "dataset":
-        hint = "leave --sign out"
-        raise InputError(Problem("no-signature", "it is datasets that are signed", Place(str(folder)), hint))
     made, signature = sign_files(contents.files, key)
     return replace(contents, files={**contents.files, **made}), signature
 

@@ -17,6 +17,7 @@ from support.fault_server import FaultServer
 from support.hub_server import Hub, hub_server
 from support.journal_entries import put_all
 from support.projects import JUDGED, STEPS, Project
+from support.ssh_keys import ALONE, make_key, needs_ssh_keygen, public
 
 REPO = "tester/explained"
 PRICE = {"input": 1.0, "output": 3.0, "read": "2026-11-30"}
@@ -119,6 +120,27 @@ def test_a_missing_or_a_changed_answer_is_told(pulled: Project) -> None:
     said = " ".join(problem["message"] for problem in done.json["problems"])
     assert "lock.json: steps" in said
     assert "rows differ" in said
+
+
+@needs_ssh_keygen
+def test_answers_are_signed_with_all_else(made: Project, published: Hub, tmp_path: Path) -> None:
+    key, project = make_key(tmp_path / "anna"), Project(tmp_path / "elsewhere")
+    done = made.bezoar(
+        "publish", "runs/test", "--to", "tester/signed", "--with-answers", "--sign", str(key), "--json", env=ALONE
+    )
+    assert done.code == 0, done.out + done.err
+    trusted = ("--signed-by", str(public(key)))
+    assert project.bezoar("pull", "tester/signed", "--out", "got", *trusted).code == 0
+    assert project.bezoar("card", "check", "got", "--rebuild", *trusted).code == 0
+    dataset = project.folder / "got/dataset"
+    answers = dataset / "answers/answers.jsonl.gz"
+    answers.write_bytes(gzip.compress(gzip.decompress(answers.read_bytes()).replace(b"http_400", b"http_401")))
+    renew_hashes(dataset)
+    found = project.bezoar("card", "check", "got", "--json", *trusted)
+    assert found.code == 4
+    assert {problem["code"] for problem in found.json["problems"]} == {"signed-changed"}
+    names = {Path(problem["file"]).name for problem in found.json["problems"]}
+    assert names == {"README.md", "manifest.json", "answers.jsonl.gz"}
 
 
 def renew_hashes(dataset: Path) -> None:

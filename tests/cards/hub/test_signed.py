@@ -104,7 +104,15 @@ def test_a_folders_own_signature_goes_up_while_it_holds(liar: Liar, hub: Hub, ss
     assert publish(liar, "--sign", ssh_key).json["changed"] == ["README.md", *SIGNED]
 
 
-def test_a_missing_key_is_told_before_anything_else(tmp_path: Path, liar: Liar, hub: Hub) -> None:
-    done = publish(liar, "--sign", tmp_path / "nowhere")
-    assert (done.code, [problem["code"] for problem in done.json["problems"]]) == (2, ["key-missing"])
+def test_what_cannot_be_signed_is_told_before_anything_else(
+    tmp_path: Path, liar: Liar, hub: Hub, ssh_key: Path
+) -> None:
+    trained = Liar(tmp_path / "trained")
+    trained.run.mkdir()
+    (trained.run / "stage.json").write_text("{}")
+    for done, code in (
+        (publish(liar, "--sign", tmp_path / "nowhere"), "key-missing"),
+        (publish(trained, "--sign", ssh_key), "no-signature"),
+    ):
+        assert (done.code, [problem["code"] for problem in done.json["problems"]]) == (2, [code])
     assert hub.requests == []
