@@ -19,6 +19,7 @@ from bezoar_data.cards.hub.secrets import texts_of
 from bezoar_data.llms.redact import encodings
 from support.batch_server import KEY as BATCH_KEY
 from support.batch_server import BatchServer
+from support.hub_server import TOKEN, hub_server
 from support.projects import JUDGED, Project
 from support.quirk_server import QuirkServer
 from support.quirks.base import USAGE, VERDICT, Made, chat, failed, text_for
@@ -146,6 +147,17 @@ def test_an_error_that_ends_a_command_shows_no_key(
     assert done.code == 2
     assert "wrong key: " in done.out
     assert not any(form in done.out + done.err for form in encodings(KEY))
+
+
+@pytest.mark.parametrize("spelling", SPELLED)
+def test_what_the_hub_says_of_a_key_is_not_shown(project: Project, tmp_path: Path, spelling: str) -> None:
+    with hub_server() as hub, hub.in_this_process(tmp_path / "hf"):
+        hub.says = f"wrong key: {SPELLED[spelling](TOKEN)}"
+        hub.faults["/api/datasets/"] = [403, 9]
+        done = project.bezoar("pull", "tester/rows")
+    assert done.code == 2
+    assert "[redacted]" in done.err or "[hidden]" in done.err
+    assert not any(form in done.out + done.err for form in encodings(TOKEN))
 
 
 def test_a_key_in_a_batchs_results_stands_nowhere(project: Project) -> None:

@@ -140,7 +140,7 @@ def test_the_command_line_refuses_tells_and_remembers(project: Project) -> None:
     assert bezoar("models", "allow", "MY_API_KEY", ELSEWHERE).code == 0
     assert bezoar("models", "allow").out == "MY_API_KEY models.invalid\n"
     assert "nobody has allowed" not in project.bezoar("validate", "pipeline.yaml").out
-    assert bezoar("models", "allow", "MY_API_KEY", "models.invalid", "--forget").code == 0
+    assert bezoar("models", "allow", "MY_API_KEY", "Models.Invalid:443", "--forget").code == 0
     assert bezoar("models", "allow").out == "nothing yet\n"
     assert bezoar("models", "allow", "PATH", "models.invalid").code == 2
     assert bezoar("models", "allow", "MY_API_KEY").code == 2

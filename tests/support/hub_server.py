@@ -63,6 +63,8 @@ class Hub:
     large: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     faults: dict[str, list[int]] = field(default_factory=dict)
+    says: str = "a planted fault"
+    """The words of a fault."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
@@ -154,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.body = self.rfile.read(length)
         if fault:
-            self.fail(fault[0], "Fault", "a planted fault")
+            self.fail(fault[0], "Fault", self.hub.says)
             return
         for method, pattern, name in self.ROUTES:
             if re.fullmatch(method, self.command) and (found := re.fullmatch(pattern, path)):

@@ -104,14 +104,21 @@ def allow(
         typer.echo("\n".join(f"{name} {to}" for name, to in sorted(allowed_pairs())) or "nothing yet")
         return
     try:
-        known = re.fullmatch(KEY_VARIABLE, variable) and recipient and recipient_of(recipient).removeprefix("http://")
+        known = re.fullmatch(KEY_VARIABLE, variable) and recipient and _recipient(recipient).removeprefix("http://")
     except ValueError:
         known = None
     if not known or recipient is None or re.search(r"\s", recipient):
         hint = "bezoar-data models allow MY_API_KEY models.example.org"
         raise InputError(Problem("no-pair", "a variable such as MY_API_KEY and a host are wanted", hint=hint))
-    remember(variable, recipient_of(recipient), forget=forget)
-    typer.echo(f"{variable} {'no more' if forget else 'may'} go{'es' if forget else ''} to {recipient_of(recipient)}")
+    to = _recipient(recipient)
+    remember(variable, to, forget=forget)
+    typer.echo(f"the key in {variable} {'does not go' if forget else 'may go'} to {to}")
+
+
+def _recipient(written: str) -> str:
+    """A recipient as pairs name it: of an address, of a host, or a library's word."""
+    bare = "://" not in written and not written.startswith(("litellm:", "distilabel:"))
+    return recipient_of(f"https://{written}" if bare else written)
 
 
 def _answering(file: Path | None, models: Path | None, named: dict[str, str] | None) -> list[Answering]:

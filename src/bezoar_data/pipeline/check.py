@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import LoadedModels
@@ -20,6 +19,7 @@ from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.where import Where
 from bezoar_data.config.yaml.document import Document, YamlPath
+from bezoar_data.llms.templates.bounded import parsed
 from bezoar_data.pipeline.columns import Column, RowColumns, after, in_all, together
 from bezoar_data.pipeline.peek import peek
 from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
@@ -296,7 +296,7 @@ def _check_template(document: Document, i: int, entry: StepEntry, settings: Mapp
         return
     path = ("steps", i, "with", _TEMPLATE)
     try:
-        named = meta.find_undeclared_variables(ImmutableSandboxedEnvironment().parse(template))
+        named = meta.find_undeclared_variables(parsed(template))
     except TemplateSyntaxError as error:
         why = printable(str(error.message), 200)
         yield document.problem("bad-template", f"the template cannot be read: {why}", path)

@@ -15,6 +15,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.config.problems import Problem
+from bezoar_data.llms.redact import redact, register_secret
 from bezoar_data.review.data_dir import DataDir, default_data_dir
 
 BATCH = 250
@@ -42,6 +43,7 @@ class ArgillaClient:
     def __init__(self, url: str, key: str) -> None:
         rg = argilla_sdk()
         self.url = url.rstrip("/")
+        register_secret(key)
         # No proxy stands between us and the server of `review serve`.
         direct = {"all://127.0.0.1": None, "all://localhost": None}
         with self.errors():
@@ -78,7 +80,7 @@ class ArgillaClient:
             return InputError(Problem("argilla-key", f"Argilla at {self.url}: {message} (HTTP {status})", hint=hint))
         detail = answer.text if answer is not None else str(error)
         request = f"{answer.request.method} {answer.request.url.path} (HTTP {status})" if answer is not None else ""
-        return InputError(Problem("argilla-refused", f"Argilla refused {request}: {detail[:400]}"))
+        return InputError(Problem("argilla-refused", f"Argilla refused {request}: {redact(detail)[:400]}"))
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """The JSON with which the HTTP interface answers."""

@@ -12,11 +12,13 @@ from typing import Any
 import jinja2
 import pytest
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.llms.providers.common.prompt_template import PromptTemplate
 from bezoar_data.llms.retry_policy import Refusal
 from bezoar_data.llms.templates import bounded
 from bezoar_data.llms.templates.bounded import TemplateStopped, parsed, render
 from bezoar_data.llms.templates.in_transformers import bound_templates
+from bezoar_data.steps.lamini.prompts import SHIPPED, load_prompts
 from support.waiting import wait_until
 
 INSTALLED = importlib.util.find_spec("transformers") is not None
@@ -89,6 +91,18 @@ def test_a_row_is_lost_to_a_bad_template_and_no_more() -> None:
         template.render([{"role": "user", "content": "more"}])
     with pytest.raises(ValueError, match="expected token"):
         PromptTemplate("{{ a b }}")
+
+
+def test_a_prompt_in_a_file_is_a_template_too(tmp_path: Path) -> None:
+    shipped, file = SHIPPED.read_text("utf-8"), tmp_path / "prompts.yaml"
+    before = "example_guided: |-\n"
+    file.write_text(shipped.replace(before, f"{before}    {LOOPS}\n", 1))
+    with pytest.raises(InputError, match="cannot be filled in: the template was stopped"):
+        load_prompts(str(file))
+    file.write_text(shipped.replace(before, f"{before}    Well, then:\n", 1))
+    own, theirs = load_prompts(None), load_prompts(str(file))
+    asked = own.ask_for_instructions(["one", "two"], [], 3)
+    assert theirs.ask_for_instructions(["one", "two"], [], 3) == f"Well, then:\n{asked}"
 
 
 def test_nothing_of_our_environment_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

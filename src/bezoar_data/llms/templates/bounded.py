@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 
@@ -21,6 +21,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.templates.child import LENGTH, environment
 
+Kind = Literal["chat", "plain", "prompt"]
 PATIENCE = 60.0
 """Seconds on the clock, for a machine on which the processor's time hardly passes."""
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "LD_LIBRARY_PATH")
@@ -35,7 +36,7 @@ class TemplateStopped(InputError):
 
     def __init__(self, why: str) -> None:
         hint = "it is a program of somebody else's: read it, or take another"
-        super().__init__(Problem("template-stopped", f"the chat template was stopped: {why}", hint=hint))
+        super().__init__(Problem("template-stopped", f"the template was stopped: {why}", hint=hint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +47,23 @@ class Rendered:
     spans: tuple[tuple[int, int], ...] = ()
 
 
-def render(source: str, values: Mapping[str, Any] | None, *, plain: bool = False) -> Rendered:
-    """What a template makes of values that are plain data. None: it is compiled only.
+def render(source: str, values: Mapping[str, Any] | None, kind: Kind = "chat") -> Rendered:
+    """What a template makes of values that are plain data. None: it is compiled only. `kind`: see `child.py`.
 
     Raises what it raises, as Jinja's and Python's own errors, `jinja2.TemplateError` for any other, and
     `TemplateStopped` where it goes on too long.
     """
-    said = _sandbox.ask(source, plain, None if values is None else dict(values))
+    said = _sandbox.ask(source, kind, None if values is None else dict(values))
     if "error" in said:
         kind, words = said["error"]
         raise _made(kind, words)
     return Rendered(said.get("text", ""), tuple((start, end) for start, end in said.get("spans", ())))
 
 
-def parsed(source: str, *, plain: bool = False) -> jinja2.nodes.Template:
+def parsed(source: str, kind: Kind = "chat") -> jinja2.nodes.Template:
     """A template's tree, for who looks what it names. Nothing of it is computed here, not even its constants: a
     compiler would fold `10 ** 10 ** 10`. Raises `jinja2.TemplateSyntaxError`."""
-    tree: Any = environment(plain=plain)
+    tree: Any = environment(kind)
     tree.intercepted_binops, tree.intercepted_unops = frozenset(tree.binop_table), frozenset(tree.unop_table)
     tree.filters, tree.tests = dict.fromkeys(tree.filters, _unknown), dict.fromkeys(tree.tests, _unknown)
     made: jinja2.nodes.Template = tree.parse(source)
@@ -82,8 +83,8 @@ class _Sandbox:
         self._child: subprocess.Popen[bytes] | None = None
         self._stopped: dict[str, str] = {}
 
-    def ask(self, source: str, plain: bool, values: Any) -> dict[str, Any]:
-        raw = pickle.dumps((source, plain, values))
+    def ask(self, source: str, kind: str, values: Any) -> dict[str, Any]:
+        raw = pickle.dumps((source, kind, values))
         with self._lock:
             if why := self._stopped.get(source):
                 raise TemplateStopped(why)

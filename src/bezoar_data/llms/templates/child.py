@@ -1,9 +1,10 @@
 """The process in which templates run. Started by its path: it imports Jinja and nothing of this package.
 
-Standard input brings frames: four bytes of length, then a pickled `(source, plain, values)`; standard output
+Standard input brings frames: four bytes of length, then a pickled `(source, kind, values)`; standard output
 takes JSON in such frames: `{"text": ..., "spans": [...]}`, or `{"error": [class, words]}`. The environment is
-transformers' own (`utils/chat_template_utils.py`), so that a template says here what it says there; `plain` is that of
-endpoints without templates: undefined names are errors, a last line end stays.
+transformers' own (`utils/chat_template_utils.py`), so that a template says here what it says there (`chat`). `plain` is
+that of endpoints without templates: undefined names are errors, a last line end stays. `prompt` is that of prompts in
+files: undefined names are errors, blocks are not trimmed.
 """
 
 from __future__ import annotations
@@ -82,14 +83,14 @@ def _check(name: Any) -> None:
         raise jinja2.exceptions.SecurityError(f"a template cannot store '{name}' in a namespace")
 
 
-def environment(*, plain: bool) -> jinja2.Environment:
+def environment(kind: str) -> jinja2.Environment:
     """Where a template runs."""
     made = ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined if plain else jinja2.Undefined,
+        undefined=jinja2.Undefined if kind == "chat" else jinja2.StrictUndefined,
         # Templates of tokenizers are written for trimmed blocks.
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=plain,
+        trim_blocks=kind != "prompt",
+        lstrip_blocks=kind != "prompt",
+        keep_trailing_newline=kind == "plain",
         extensions=[Generation, ext.loopcontrols],
     )
     made.filters["tojson"] = _tojson
@@ -128,17 +129,17 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
     for bound, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(bound, (most, most))
-    known: dict[tuple[str, bool], jinja2.Template] = {}
+    known: dict[tuple[str, str], jinja2.Template] = {}
     while head := sys.stdin.buffer.read(LENGTH.size):
-        source, plain, values = pickle.loads(sys.stdin.buffer.read(*LENGTH.unpack(head)))  # noqa: S301 - ours
+        source, kind, values = pickle.loads(sys.stdin.buffer.read(*LENGTH.unpack(head)))  # noqa: S301 - ours
         # The kernel's own end, also in the middle of a computation that Python cannot leave.
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
-            template = known.get((source, plain))
+            template = known.get((source, kind))
             if template is None:
                 if len(known) == REMEMBERED:
                     del known[next(iter(known))]
-                template = known[source, plain] = environment(plain=plain).from_string(source)
+                template = known[source, kind] = environment(kind).from_string(source)
             said: dict[str, Any] = rendered(template, values) if values is not None else {}
         except MemoryError:
             said = {"error": ["TemplateError", f"it takes more than {MEMORY >> 30} GiB"]}

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError
 from pydantic import Field
 
 from bezoar_data.config.base import Strict
+from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.validation import load_checked
-from bezoar_data.config.yaml.document import Document, YamlPath
+from bezoar_data.config.yaml.document import Document, YamlPath, parse_yaml
+from bezoar_data.llms.templates.bounded import render
+from bezoar_data.llms.templates.child import environment
 
 SHIPPED = Path(__file__).parent.parent / "text" / "lamini_prompts.yaml"
 
@@ -42,16 +43,8 @@ class PromptsFile(Strict):
         self, examples: Sequence[str], topics: Sequence[str], count: int, *, structured: bool = False
     ) -> str:
         """The request for `count` new instructions: topic-guided if there are topics. `structured`: as JSON."""
-        template = self._topic_guided if topics else self._example_guided
-        return template.render(examples=list(examples), topics=list(topics), count=count, structured=structured)
-
-    @cached_property
-    def _example_guided(self) -> Template:
-        return _template(self.generate.example_guided)
-
-    @cached_property
-    def _topic_guided(self) -> Template:
-        return _template(self.generate.topic_guided)
+        text = self.generate.topic_guided if topics else self.generate.example_guided
+        return _filled(text, examples=list(examples), topics=list(topics), count=count, structured=structured)
 
 
 def load_prompts(file: str | None) -> PromptsFile:
@@ -70,11 +63,11 @@ def _problems(prompts: PromptsFile, document: Document) -> list[Problem]:
 def _template_problems(document: Document, path: YamlPath, text: str, topics: bool) -> list[Problem]:
     """What is wrong with a template: tried out on a request, since only then all of it is read."""
     try:
-        said = _template(text).render(
-            examples=["(an example)"], count=20, structured=False, **({"topics": ["(a topic)"]} if topics else {})
+        said = _filled(
+            text, examples=["(an example)"], count=20, structured=False, **({"topics": ["(a topic)"]} if topics else {})
         )
-    except TemplateError as error:
-        return [document.problem("bad-template", f"the template cannot be filled in: {error.message}", path)]
+    except (TemplateError, InputError) as error:
+        return [document.problem("bad-template", f"the template cannot be filled in: {error}", path)]
     if "(an example)" not in said or (topics and "(a topic)" not in said):
         missing = "examples" if "(an example)" not in said else "topics"
         return [document.problem("bad-template", f"the template leaves out its {missing}", path)]
@@ -84,8 +77,14 @@ def _template_problems(document: Document, path: YamlPath, text: str, topics: bo
     return []
 
 
-def _template(text: str) -> Template:
-    # Not escaped: this becomes a prompt, not a page.
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters["tojson"] = partial(json.dumps, ensure_ascii=False)  # Jinja's own is for HTML
-    return environment.from_string(text)
+def _filled(text: str, **values: Any) -> str:
+    """A template with these values. One of a person's file may be a stranger's, and is rendered in bounds."""
+    own = _shipped().get(text)
+    return own.render(values) if own is not None else render(text, values, "prompt").text
+
+
+@cache
+def _shipped() -> Mapping[str, Template]:
+    texts = parse_yaml(SHIPPED.read_text("utf-8"), str(SHIPPED)).value["generate"].values()
+    made = environment("prompt")
+    return {text: made.from_string(text) for text in texts}

@@ -41,8 +41,8 @@ class PromptTemplate:
         self._own = jinja2.Environment(keep_trailing_newline=True).from_string(PLAIN) if text is PLAIN else None  # noqa: S701
         try:
             if self._own is None:
-                parsed(text, plain=True)
-                render(text, None, plain=True)
+                parsed(text, "plain")
+                render(text, None, "plain")
         except (jinja2.TemplateError, TemplateStopped) as error:
             raise ValueError(str(error)) from None
 
@@ -57,6 +57,6 @@ class PromptTemplate:
         if self._own is not None:
             return self._own.render(values)
         try:
-            return render(self._source, values, plain=True).text
+            return render(self._source, values, "plain").text
         except Exception as error:  # a stranger's program may fail in any way, and always fails so
             raise Refusal(422, f"the chat template does not take these messages: {error}") from None
