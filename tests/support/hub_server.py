@@ -35,6 +35,8 @@ class Repo:
     gated: Any = False
     card: dict[str, Any] = field(default_factory=dict)
     kind: str = "datasets"
+    titles: dict[str, str] = field(default_factory=dict)
+    """Of commits, by their hash."""
 
     @property
     def head(self) -> str:
@@ -48,9 +50,10 @@ class Repo:
         sha = self.head if revision == "main" else self.tags.get(revision, revision)
         return next((c for c in self.commits if c[0] == sha), None)
 
-    def add(self, files: Mapping[str, bytes]) -> str:
+    def add(self, files: Mapping[str, bytes], title: str = "Update files") -> str:
         sha = hashlib.sha1(f"{len(self.commits)} {sorted(files)}".encode()).hexdigest()  # noqa: S324
         self.commits.append((sha, dict(files)))
+        self.titles[sha] = title
         return sha
 
 
@@ -126,6 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         ("POST", r"/api/validate-yaml", "validate_yaml"),
         ("POST", r"/api/repos/create", "create"),
         ("GET", rf"/api/{_KIND}/{_ID}/refs", "refs"),
+        ("GET", rf"/api/{_KIND}/{_ID}/commits/(?P<rev>[^/]+)", "history"),
         ("GET", rf"/api/{_KIND}/{_ID}/tree/(?P<rev>[^/]+)(/(?P<path>.+))?", "tree"),
         ("POST", rf"/api/{_KIND}/{_ID}/paths-info/(?P<rev>[^/]+)", "paths_info"),
         ("GET", rf"/api/{_KIND}/{_ID}(/revision/(?P<rev>[^/]+))?", "info"),
@@ -234,6 +238,11 @@ class _Handler(BaseHTTPRequestHandler):
             branches = [{"name": "main", "ref": "refs/heads/main", "targetCommit": repo.head}]
             self.json({"branches": branches, "tags": tags, "converts": []})
 
+    def history(self, id: str, rev: str) -> None:
+        if repo := self.repo(id):
+            told = {"authors": [{"user": "tester"}], "date": "2026-11-30T00:00:00.000Z", "message": ""}
+            self.json([{"id": sha, "title": repo.titles[sha], **told} for sha, _ in reversed(repo.commits)])
+
     def tree(self, id: str, rev: str, path: str | None = None) -> None:
         if found := self.at(id, rev):
             _, _, files = found
@@ -295,20 +304,22 @@ class _Handler(BaseHTTPRequestHandler):
     def commit(self, id: str, rev: str) -> None:
         if not self.may_write() or (repo := self.repo(id)) is None:
             return
-        files = dict(repo.files)
+        files, title = dict(repo.files), ""
         for line in self.body.splitlines():
             part = json.loads(line)
             value = part["value"]
             if part["key"] == "header" and value.get("parentCommit") not in (None, repo.head):
                 self.fail(412, "", "A commit has happened since.")
                 return
-            if part["key"] == "file":
+            if part["key"] == "header":
+                title = value["summary"]
+            elif part["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif part["key"] == "lfsFile":
                 files[value["path"]] = self.hub.large[value["oid"]]
             elif part["key"] == "deletedFile":
                 files.pop(value["path"], None)
-        sha = repo.add(files)
+        sha = repo.add(files, title)
         self.json({"commitUrl": f"{self.hub.url}/{self.kind}/{id}/commit/{sha}", "commitOid": sha, "success": True})
 
     def tag(self, id: str, rev: str) -> None:

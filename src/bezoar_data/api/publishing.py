@@ -12,6 +12,7 @@ from bezoar_data.api.rebuilding import rebuild
 from bezoar_data.api.scores import scored
 from bezoar_data.cards.hub import gate
 from bezoar_data.cards.hub.client import check_repo
+from bezoar_data.cards.hub.edits import HubEdit, hub_edit, take_in
 from bezoar_data.cards.hub.publish import dataset_contents, pulled_form, with_published_answers
 from bezoar_data.cards.hub.refusal import refusal
 from bezoar_data.cards.hub.secrets import CONCERN, KeySearch
@@ -44,6 +45,7 @@ def publish(
     base: str | None = None,
     with_answers: bool = False,
     sign: str | Path | None = None,
+    hub_edits: Literal["take", "discard"] | None = None,
     evaluated: Sequence[str | Path] = ("evaluated",),
     dry_run: bool = False,
 ) -> Published:
@@ -53,16 +55,23 @@ def publish(
     last one. `repo` is `OWNER/NAME`, private unless `public`. `allow` names concerns in spite of which it is published.
     `base` says where the weights are published that an adapter stands on. `with_answers` puts the recorded answers
     beside a dataset, with the files its steps read, once it was rebuilt from them: `card check --rebuild` then makes
-    the same bytes anywhere. `sign` is an SSH key that signs all files of a dataset, by `ssh-keygen`. `evaluated` are
-    folders of evaluations, or single ones: those of a stage that is published go on its card, into its key
-    `model-index` and into `.eval_results`. Raises `PolicyRefused` with every reason not to
-    publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
+    the same bytes anywhere. `sign` is an SSH key that signs all files of a dataset, by `ssh-keygen`. `hub_edits` says
+    what becomes of a card that was edited on the Hub since the last build: it is taken into the card here, or
+    discarded; None refuses. `evaluated` are folders of evaluations, or single ones: those of a stage that is published
+    go on its card, into its key `model-index` and into `.eval_results`. Raises `PolicyRefused` with every reason not
+    to publish it, `InputError`, and `ProviderAway` where the Hub cannot be reached.
     """
     check_repo(repo, base)
     key = _ready_to_sign(Path(folder), sign)
     problems, contents = _to_publish(Path(folder), allow, base)
     if problems or contents is None:
         raise PolicyRefused(problems)
+    taken = False
+    if hub_edits != "discard" and (edit := hub_edit(contents, repo)) is not None:
+        contents, taken = (
+            _taken_in(edit, Path(folder), contents, allow, take=hub_edits == "take", dry_run=dry_run),
+            True,
+        )
     searched = contents.files
     refused: tuple[Problem, ...] = ()
     if contents.kind == "model":
@@ -76,7 +85,7 @@ def publish(
         # The last that happens to the files: it is what goes up that is signed.
         contents, signature = _signed(contents, key)
         upload = plan_upload(contents, repo)
-        return Published(upload, None if dry_run else send(upload, public=public, gated=gated), refused, signature)
+        return Published(upload, None if dry_run else send(upload, public=public, gated=gated), refused, signature, taken)
 
 
 def _ready_to_sign(folder: Path, key: str | Path | None) -> Path | None:
@@ -98,6 +107,26 @@ def _signed(contents: RepoContents, key: Path | None) -> tuple[RepoContents, Sig
         return contents, None
     made, signature = sign_files(contents.files, key)
     return replace(contents, files={**contents.files, **made}), signature
+
+
+def _taken_in(
+    edit: HubEdit, folder: Path, contents: RepoContents, allow: Collection[str], *, take: bool, dry_run: bool
+) -> RepoContents:
+    """What is to be sent with the card that was edited on the Hub taken in. Raises `PolicyRefused`."""
+    if not take:
+        raise PolicyRefused(list(edit.problems()))
+    dataset = folder / "dataset"
+    if contents.kind != "dataset" or not dataset.is_dir():
+        message = "the words that were written on the Hub can be taken in by hand alone"
+        hint = "write them into the card here, then publish with --hub-edits discard"
+        raise PolicyRefused([Problem("hub-edited", message, Place(str(folder)), hint), *edit.problems()])
+    made = take_in(edit, dataset, write=not dry_run)
+    if dry_run:
+        return replace(contents, files={**contents.files, **made})
+    problems, contents_anew = _to_publish(folder, allow, None)
+    if problems or contents_anew is None:
+        raise PolicyRefused(problems)
+    return contents_anew
 
 
 def _with_answers(folder: Path, contents: RepoContents, allow: Collection[str], scratch: Path) -> RepoContents:
@@ -145,6 +174,7 @@ def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple
         stage = trained_stage(folder)
         problems = model_gate.refusals(stage, allow, base)
         return problems, None if problems else model_contents(stage, base)
+    RunFolder(folder).restore()
     problems = gate.refusals(folder / "dataset" if (folder / "dataset").is_dir() else folder, allow)
     return problems, None if problems else dataset_contents(folder)
 
@@ -161,6 +191,9 @@ class Published:
     """Evaluations that seem to be the stage's and were left out, and why."""
     signature: Signature | None = None
     """The one that was made for it."""
+
+    taken_in: bool = False
+    """Whether the card here has got what was written on the Hub, or would."""
 
     @property
     def unsigned(self) -> bool:

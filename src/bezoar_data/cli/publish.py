@@ -54,6 +54,10 @@ def publish(
         Path | None,
         typer.Option("--sign", help="Sign a dataset with this SSH key, or its .pub and an agent.", metavar="KEY"),
     ] = None,
+    hub_edits: Annotated[
+        Literal["take", "discard"] | None,
+        typer.Option("--hub-edits", help="A card edited on the Hub: take the words into the card here, or let it go."),
+    ] = None,
     evaluated: Annotated[
         list[Path] | None,
         typer.Option("--evaluated", help="A folder of evaluations, or one of them; ./evaluated by default."),
@@ -79,6 +83,11 @@ def publish(
     With --sign two files go up beside the others: SHA256SUMS with the hash of each of them, and SHA256SUMS.sig, the
     key's signature of it by ssh-keygen. Nobody without the key can make the dataset anew and pass it off as yours.
 
+    Example: bezoar-data publish runs/orca --to my-name/orca --hub-edits take --dry-run
+
+    A card that somebody edited on the Hub since the last build is not overwritten: the lines are shown, and nothing is
+    sent until --hub-edits says whether they are taken into the card here (take) or replaced by it (discard).
+
     Example: bezoar-data publish trained/openbezoar/openbezoar-sft --to my-name/openbezoar-sft
 
     What `evaluate` found of the stage goes on its card, with pictures and the Hub's own files of results; evaluations
@@ -93,6 +102,7 @@ def publish(
         base=base,
         with_answers=with_answers,
         sign=sign,
+        hub_edits=hub_edits,
         evaluated=evaluated or ("evaluated",),
         dry_run=dry_run,
     )
@@ -101,12 +111,15 @@ def publish(
         changes = {"new": upload.new, "changed": upload.changed, "removed": upload.removed, "same": upload.same}
         value = {"ok": True, "dry_run": dry_run, "repo": repo, "tag": upload.tag, "address": address, **changes}
         value["signed_with"] = published.signature.key if published.signature else None
+        value["taken_in"] = published.taken_in
         left_out = [problem.as_json() for problem in published.refused]
         typer.echo(json.dumps({**value, "evaluations_left_out": left_out}))
         return
     for problem in published.refused:
         typer.echo(f"left out: {problem.place}: {problem.in_a_line()}")
     would = "would be " if dry_run else ""
+    if published.taken_in:
+        typer.echo(f"what was written on the Hub {would or 'was '}taken into the card here")
     for word, paths in (("new", upload.new), ("changed", upload.changed), ("removed", upload.removed)):
         for path in paths:
             typer.echo(f"  {word:8}{path}")

@@ -77,6 +77,12 @@ class RunFolder:
         """What a run in progress is building; never left behind by one that ended."""
         return self.path / ".building"
 
+    def restore(self) -> None:
+        """Bring back a dataset that a killed command was about to replace."""
+        if not self.dataset.exists() and _aside(self.dataset).exists():
+            with self.locked():
+                pass
+
     def is_locked(self) -> bool:
         """Whether a run is writing to this folder now."""
         try:

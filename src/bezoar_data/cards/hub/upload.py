@@ -8,6 +8,7 @@ that had arrived are not sent again. Where nothing changed, nothing is sent.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 Gate = Literal["auto", "manual", "off"]
+BUILD = re.compile(r"Build [0-9a-f]{16}")
+"""How the commits are called that show a build."""
 
 
 @dataclass(frozen=True, slots=True)
