@@ -23,6 +23,8 @@ import pytest
 
 TOKEN = "hf_" + "t" * 34
 READ_ONLY = "hf_" + "r" * 34
+JOB, IDENTITY = "job-" + "j" * 20, "identity-" + "i" * 20
+"""What a job of GitHub Actions asks for its identity with, and what it gets."""
 
 
 @dataclass
@@ -68,6 +70,10 @@ class Hub:
     faults: dict[str, list[int]] = field(default_factory=dict)
     says: str = "a planted fault"
     """The words of a fault."""
+    with_faults: dict[str, str] = field(default_factory=dict)
+    """Headers that go with each fault."""
+    trusting: set[str] = field(default_factory=set)
+    """Repositories, as an exchange of tokens names them, that the job may publish to."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
@@ -127,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
     ROUTES = (
         ("GET", r"/api/whoami-v2", "whoami"),
         ("POST", r"/api/validate-yaml", "validate_yaml"),
+        ("GET", r"/actions/identity", "identity"),
+        ("POST", r"/oauth/token", "exchange"),
         ("POST", r"/api/repos/create", "create"),
         ("GET", rf"/api/{_KIND}/{_ID}/refs", "refs"),
         ("GET", rf"/api/{_KIND}/{_ID}/commits/(?P<rev>[^/]+)", "history"),
@@ -160,7 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.body = self.rfile.read(length)
         if fault:
-            self.fail(fault[0], "Fault", self.hub.says)
+            body = json.dumps({"error": self.hub.says}).encode()
+            told = {"X-Error-Code": "Fault", "X-Error-Message": self.hub.says, **self.hub.with_faults}
+            self.answer(fault[0], body, told)
             return
         for method, pattern, name in self.ROUTES:
             if re.fullmatch(method, self.command) and (found := re.fullmatch(pattern, path)):
@@ -206,6 +216,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def whoami(self) -> None:
         self.json({"name": "tester", "orgs": []}) if self.token == TOKEN else self.fail(401, "", "Invalid token")
+
+    def identity(self) -> None:
+        """What GitHub Actions gives a job that may prove who it is."""
+        self.json({"value": IDENTITY}) if self.token == JOB else self.fail(401, "", "no such job")
+
+    def exchange(self) -> None:
+        wanted = json.loads(self.body)
+        if wanted["subject_token"] == IDENTITY and wanted["resource"] in self.hub.trusting:
+            self.json({"access_token": TOKEN, "token_type": "bearer", "expires_in": 3600})
+        else:
+            self.fail(403, "", "this repository has no such trusted publisher")
 
     def validate_yaml(self) -> None:
         self.json({"errors": [], "warnings": []})

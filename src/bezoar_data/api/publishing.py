@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from bezoar_data.api.rebuilding import rebuild
 from bezoar_data.api.scores import scored
 from bezoar_data.cards.hub import gate
-from bezoar_data.cards.hub.client import check_repo
+from bezoar_data.cards.hub.client import check_repo, keyless
 from bezoar_data.cards.hub.edits import HubEdit, hub_edit, take_in
 from bezoar_data.cards.hub.publish import dataset_contents, pulled_form, with_published_answers
 from bezoar_data.cards.hub.refusal import refusal
@@ -66,6 +66,7 @@ def publish(
     problems, contents = _to_publish(Path(folder), allow, base)
     if problems or contents is None:
         raise PolicyRefused(problems)
+    keyless(repo, contents.kind)
     taken = False
     if hub_edits != "discard" and (edit := hub_edit(contents, repo)) is not None:
         contents, taken = (

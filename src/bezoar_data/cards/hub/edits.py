@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bezoar_data.cards import croissant
 from bezoar_data.cards.claims.evidence import Evidence
 from bezoar_data.cards.front_matter import GENERATED
-from bezoar_data.cards.hub.client import RepoType, hub, hub_errors
+from bezoar_data.cards.hub.client import RepoType, hub, hub_errors, patiently
 from bezoar_data.cards.hub.upload import BUILD, RepoContents
 from bezoar_data.cards.licences.hub_keys import KEYS
 from bezoar_data.cards.merge import Body, join_body, split_body
@@ -99,7 +99,9 @@ def _card(api: HfApi, repo: str, kind: RepoType, commit: str) -> str | None:
 
     with TemporaryDirectory(prefix="bezoar-card-") as scratch:
         try:
-            file = api.hf_hub_download(repo, CARD, repo_type=kind, revision=commit, local_dir=scratch)
+            file = patiently(
+                lambda: api.hf_hub_download(repo, CARD, repo_type=kind, revision=commit, local_dir=scratch)
+            )
         except EntryNotFoundError:
             return None
         return Path(file).read_text("utf-8", "replace")

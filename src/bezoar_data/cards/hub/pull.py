@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bezoar_data.cards.check import checked
-from bezoar_data.cards.hub.client import check_repo, hub, hub_errors
+from bezoar_data.cards.hub.client import check_repo, hub, hub_errors, patiently
 from bezoar_data.cards.signing.signature import Signature
 from bezoar_data.cards.signing.signers import Signers
 from bezoar_data.config.errors import InputError, PolicyRefused
@@ -66,7 +66,7 @@ def pull(repo: str, revision: str | None, out: Path, signed_by: Path | None = No
 def _fetch(repo: str, revision: str | None, building: Path) -> str:
     with hub_errors(repo):
         api = hub()
-        info = api.dataset_info(repo, revision=revision)
+        info = patiently(lambda: api.dataset_info(repo, revision=revision))
         commit = str(info.sha)
         there = {sibling.rfilename for sibling in info.siblings or ()}
         if missing := [name for name in _ALWAYS if name not in there]:
@@ -75,7 +75,7 @@ def _fetch(repo: str, revision: str | None, building: Path) -> str:
             )
 
         def fetch(path: str) -> None:
-            api.hf_hub_download(repo, path, repo_type="dataset", revision=commit, local_dir=building)
+            patiently(lambda: api.hf_hub_download(repo, path, repo_type="dataset", revision=commit, local_dir=building))
 
         fetch("lock.json")
         for path in [*_ALWAYS[1:], *(n for n in _SOMETIMES if n in there), *_named(repo, building / "lock.json")]:

@@ -134,6 +134,8 @@ def _json(opened: BinaryIO, *, by_line: bool) -> Iterator[tuple[str, str]]:
 
 def _yaml(name: str, text: str) -> Iterator[tuple[str, str]]:
     front = text.split("\n---", 1)[0].removeprefix("---\n") if name.endswith(".md") else text
+    if "\\" not in front:
+        return  # nothing is written otherwise than it reads
     try:
         value = parse_yaml(front, name).value
     except InputError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bezoar_data.cards.hub.client import RepoType, hub, hub_errors
+from bezoar_data.cards.hub.client import RepoType, hub, hub_errors, patiently
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -69,7 +69,8 @@ def plan_upload(contents: RepoContents, repo: str) -> Upload:
     with hub_errors(repo):
         api = hub()
         head, private, there = _remote(api, repo, kind)
-        tags = {ref.name: ref.target_commit for ref in api.list_repo_refs(repo, repo_type=kind).tags} if head else {}
+        refs = patiently(lambda: api.list_repo_refs(repo, repo_type=kind)).tags if head else []
+        tags = {ref.name: ref.target_commit for ref in refs}
     same = {path for path, file in files.items() if path in there and there[path] in _hashes(file)}
     return Upload(
         contents=contents,
@@ -86,27 +87,14 @@ def plan_upload(contents: RepoContents, repo: str) -> Upload:
 
 def send(upload: Upload, *, public: bool = False, gated: Gate | None = None) -> str:
     """Carry an upload out; return the repository's address. Raises `InputError`, `ProviderAway`."""
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
     contents = upload.contents
     with hub_errors(upload.repo):
         api = hub()
         if upload.head is None:
-            api.create_repo(upload.repo, repo_type=contents.kind, private=True, exist_ok=True)
+            patiently(lambda: api.create_repo(upload.repo, repo_type=contents.kind, private=True, exist_ok=True))
         head = upload.head
         if not upload.is_unchanged:
-            done = api.create_commit(
-                upload.repo,
-                [
-                    *(CommitOperationAdd(path, contents.files[path]) for path in (*upload.new, *upload.changed)),
-                    *(CommitOperationDelete(path) for path in upload.removed),
-                ],
-                commit_message=f"Build {upload.tag}",
-                commit_description=contents.description,
-                repo_type=contents.kind,
-                parent_commit=upload.head,
-            )
-            head = done.oid
+            head = patiently(lambda: _commit(api, upload))
         if not upload.tagged or head != upload.head:
             _tag(api, upload, head)
         settings: dict[str, Any] = {}
@@ -115,19 +103,36 @@ def send(upload: Upload, *, public: bool = False, gated: Gate | None = None) -> 
         if gated is not None:
             settings["gated"] = False if gated == "off" else gated
         if settings:
-            api.update_repo_settings(upload.repo, repo_type=contents.kind, **settings)
+            patiently(lambda: api.update_repo_settings(upload.repo, repo_type=contents.kind, **settings))
     return f"{api.endpoint}/{'datasets/' if contents.kind == 'dataset' else ''}{upload.repo}"
+
+
+def _commit(api: HfApi, upload: Upload) -> str:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    files = upload.contents.files
+    added = [CommitOperationAdd(path, files[path]) for path in (*upload.new, *upload.changed)]
+    done = api.create_commit(
+        upload.repo,
+        [*added, *(CommitOperationDelete(path) for path in upload.removed)],
+        commit_message=f"Build {upload.tag}",
+        commit_description=upload.contents.description,
+        repo_type=upload.contents.kind,
+        parent_commit=upload.head,
+    )
+    return str(done.oid)
 
 
 def _tag(api: HfApi, upload: Upload, head: str | None) -> None:
     from huggingface_hub.errors import RevisionNotFoundError
 
     # A card's prose may have changed under the same build: the tag then moves on to it.
+    repo, tag, kind = upload.repo, upload.tag, upload.contents.kind
     try:
-        api.delete_tag(upload.repo, tag=upload.tag, repo_type=upload.contents.kind)
+        patiently(lambda: api.delete_tag(repo, tag=tag, repo_type=kind))
     except RevisionNotFoundError:
         pass
-    api.create_tag(upload.repo, tag=upload.tag, revision=head, repo_type=upload.contents.kind, exist_ok=True)
+    patiently(lambda: api.create_tag(repo, tag=tag, revision=head, repo_type=kind, exist_ok=True))
 
 
 def _remote(api: HfApi, repo: str, kind: RepoType) -> tuple[str | None, bool | None, Mapping[str, str]]:
@@ -135,7 +140,7 @@ def _remote(api: HfApi, repo: str, kind: RepoType) -> tuple[str | None, bool | N
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
-        info = api.repo_info(repo, repo_type=kind)
+        info = patiently(lambda: api.repo_info(repo, repo_type=kind))
     except RepositoryNotFoundError as error:
         if error.response is not None and error.response.status_code == 401:
             raise
