@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,6 +74,9 @@ class Hub:
     """Headers that go with each fault."""
     trusting: set[str] = field(default_factory=set)
     """Repositories, as an exchange of tokens names them, that the job may publish to."""
+    before: list[Callable[[str], object]] = field(default_factory=list)
+    after: list[Callable[[str], object]] = field(default_factory=list)
+    """What is told of each request: before it is carried out, and then before it is answered."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
@@ -154,13 +157,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        line = f"{self.command} {path}"
+        line = self.line = f"{self.command} {path}"
         length = int(self.headers.get("Content-Length") or 0)
         with self.hub.lock:
             self.hub.requests.append(line)
             fault = next((f for part, f in self.hub.faults.items() if part in line and f[1] > 0), None)
             if fault:
                 fault[1] -= 1
+        for tell in self.hub.before:
+            tell(line)
         if fault and fault[0] == 0:
             self.rfile.read(length // 2)
             self.close_connection = True
@@ -396,6 +401,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(status, body, {"X-Error-Code": code, "X-Error-Message": message} if code else {})
 
     def answer(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+        for tell in self.hub.after:
+            tell(self.line)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

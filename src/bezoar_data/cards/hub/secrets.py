@@ -25,7 +25,7 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import looks_like_key, printable
 from bezoar_data.config.secret_patterns import FLAGS, IN_ROWS, NARROW
 from bezoar_data.config.yaml.document import parse_yaml
-from bezoar_data.llms.redact import SHORTEST_SECRET, encodings, redact, register_secret
+from bezoar_data.llms.redact import SHORTEST_SECRET, Redactor, encodings
 
 CONCERN = "keys"
 
@@ -36,13 +36,13 @@ _PIECE, _OVERLAP = 2**20, 2**13
 
 
 def keys_of_environment() -> dict[str, str]:
-    """The environment's values that are keys, by their variable. From now on none of them is shown in a message."""
+    """The environment's values that are keys, by their variable. More than what is cut out of answers (`redact`): who
+    is refused by mistake renames a variable, a word that is cut out of rows is gone."""
     found = {}
     for name, value in os.environ.items():
         named = len(value) >= SHORTEST_SECRET and _NAMES.search(name) and not _PLACEHOLDER.fullmatch(value)
         if (named or looks_like_key(value)) and not os.access(value, os.F_OK):
             found[name] = value
-            register_secret(value)
     return found
 
 
@@ -50,7 +50,9 @@ class KeySearch:
     """What it looks for, made ready once."""
 
     def __init__(self) -> None:
-        forms = {name: encodings(value) for name, value in sorted(keys_of_environment().items())}
+        ours = keys_of_environment()
+        self._redact = Redactor(ours.values())
+        forms = {name: encodings(value) for name, value in sorted(ours.items())}
         self._forms = [(form, name) for name, all_of_it in forms.items() for form in sorted(all_of_it)]
 
     @cached_property
@@ -60,11 +62,11 @@ class KeySearch:
     def problems(self, files: Mapping[str, Path | bytes], allowed: bool = False) -> Iterator[Problem]:
         """One for each file and key. What merely looks like one may be `allowed`."""
         for name, file in files.items():
-            place = Place(redact(printable(str(file if isinstance(file, Path) else name), 300)))
+            place = Place(self._redact(printable(str(file if isinstance(file, Path) else name), 300)))
             try:
                 found = self._found(name, file)
             except (OSError, ValueError, EOFError, zlib.error) as error:
-                message = f"it cannot be read, so nobody knows what stands in it: {redact(str(error))}"
+                message = f"it cannot be read, so nobody knows what stands in it: {self._redact(str(error))}"
                 yield Problem("refused-unreadable", message, place)
                 continue
             for whose, where in found.items():
@@ -80,7 +82,7 @@ class KeySearch:
         found: dict[str, str] = {}
         for where, text in (("its name", name), *texts_of(name, file)):
             for whose, at in self._in(text):
-                found.setdefault(whose, where or f"line {text.count(chr(10), 0, at) + 1}")
+                found.setdefault(whose, self._redact(where) or f"line {text.count(chr(10), 0, at) + 1}")
         return found
 
     def _in(self, text: str) -> Iterator[tuple[str, int]]:
@@ -152,7 +154,7 @@ def _parquet(opened: BinaryIO) -> Iterator[tuple[str, str]]:
     yield "its schema", "\n".join([*schema.names, *(value.decode("latin-1") for value in kept.values()), str(schema)])
     for batch in file.iter_batches(1000):
         for column, values in zip(batch.schema.names, batch.columns, strict=True):
-            yield f"the column {redact(printable(column))}", "\n".join(_inside(values.to_pylist()))
+            yield f"the column {printable(column)}", "\n".join(_inside(values.to_pylist()))
 
 
 def _inside(value: object) -> Iterator[str]:
