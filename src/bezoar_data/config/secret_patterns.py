@@ -59,3 +59,11 @@ IN_ROWS = rf"""{_START}(?:
       | -----BEGIN\ (?:[A-Z]+\ )?PRIVATE\ KEY-----[^-]+-----END\ (?:[A-Z]+\ )?PRIVATE\ KEY-----
     )"""
 """For personal data in rows: private keys in full, no bearer tokens, which are written about more often than leaked."""
+
+STARTS = (
+    *(hint for letter, hints in NARROW_HINTS if letter not in "eE" for hint in hints),
+    *("pk-", "rk-", "sk_", "pk_", "rk_", "xox", "eyJ", "-----BEGIN "),
+)
+BEFORE = ("earer ", "EARER ")
+"""What `NARROW` and `IN_ROWS` find begins with one of the first, or stands after one of the second: weights of many
+gigabytes are looked through for these, and for the patterns there alone."""

@@ -83,6 +83,28 @@ def test_what_looks_like_one_may_be_allowed_and_ours_never() -> None:
     assert problem.code == "refused-secret"
 
 
+KEYS = [
+    *(f"{start}-{'a1B2' * 8}" for start in ("sk", "sk-ant-api03", "xai", "nvapi", "glpat", "pplx", "xoxb", "pk", "rk")),
+    *(
+        f"{start}_{'a1B2' * 8}"
+        for start in ("hf", "gho", "ghp", "ghs", "ghr", "ghu", "github_pat", "gsk", "r8", "sk_live")
+    ),
+    "AIza" + "a1B2c" * 7,
+    "AKIA" + "A1B2" * 4,
+    "ASIA" + "A1B2" * 4,
+    f"eyJ{'a' * 12}.eyJ{'b' * 12}.{'c' * 12}",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----",
+    "Authorization: Bearer a1b2c3d4e5f6a7b8c9d0",
+    "AUTHORIZATION: BEARER a1b2c3d4e5f6a7b8c9d0",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_shape_is_found(key: str) -> None:
+    (problem,) = KeySearch().problems({"a.txt": f"Take {key} and go.".encode()})
+    assert problem.code == "refused-keys"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

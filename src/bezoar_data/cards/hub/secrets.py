@@ -23,7 +23,7 @@ from bezoar_data.cards.hub.refusal import refusal
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import looks_like_key, printable
-from bezoar_data.config.secret_patterns import FLAGS, IN_ROWS, NARROW
+from bezoar_data.config.secret_patterns import BEFORE, FLAGS, IN_ROWS, NARROW, STARTS
 from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.llms.redact import SHORTEST_SECRET, Redactor, encodings
 
@@ -32,6 +32,7 @@ CONCERN = "keys"
 _NAMES = re.compile(r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PAT|CREDENTIALS?)($|_)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"[a-z-]{1,15}|[A-Z_]{1,15}")
 """`placeholder`, `not-needed`: words that stand in rows without being anybody's secret."""
+_HINTS = (*((start, 0) for start in STARTS), *((before, len(before)) for before in BEFORE))
 _PIECE, _OVERLAP = 2**20, 2**13
 
 
@@ -88,8 +89,17 @@ class KeySearch:
     def _in(self, text: str) -> Iterator[tuple[str, int]]:
         ours = [(name, at) for form, name in self._forms if (at := text.find(form)) >= 0]
         yield from ours
-        if not ours and (shape := self._shapes.search(text)):
-            yield "", shape.start()
+        starts = (place for hint, shift in _HINTS for place in _every(hint, text, shift))
+        if not ours and (at := next((place for place in starts if self._shapes.match(text, place)), -1)) >= 0:
+            yield "", at
+
+
+def _every(hint: str, text: str, shift: int) -> Iterator[int]:
+    """The places of a word, moved on by so many characters."""
+    at = text.find(hint)
+    while at >= 0:
+        yield at + shift
+        at = text.find(hint, at + 1)
 
 
 def texts_of(name: str, file: Path | bytes) -> Iterator[tuple[str, str]]:
