@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,14 +56,11 @@ def start(liar: Liar, hub: Hub, command: tuple[str, ...]) -> subprocess.Popen[by
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def killed_at(liar: Liar, hub: Hub, moment: Callable[[int, str], bool], *, answered: bool) -> None:
-    """Publish in a process that is killed at one of its requests, before it is carried out or when it was."""
-    count = 0
+def killed_at(liar: Liar, hub: Hub, part: str, *, answered: bool) -> None:
+    """Publish in a process that is killed at a request of this kind, before it is carried out or when it was."""
 
     def look(line: str) -> None:
-        nonlocal count
-        count += 1
-        if moment(count, line):
+        if part in line:
             process.kill()
             process.wait()
 
@@ -98,7 +95,7 @@ def whole(liar: Liar, hub: Hub, *builds: dict[str, bytes]) -> None:
 
 def test_a_commit_whose_answer_never_came_is_found_by_the_next_try(liar: Liar, hub: Hub) -> None:
     before = files(liar)
-    killed_at(liar, hub, lambda _, line: "/commit/" in line, answered=True)
+    killed_at(liar, hub, "/commit/", answered=True)
     whole(liar, hub, build(liar))
     assert (files(liar), hub.repos[REPO].tags, hub.repos[REPO].private) == (before, {}, True)
     done = publish(liar)
@@ -107,17 +104,30 @@ def test_a_commit_whose_answer_never_came_is_found_by_the_next_try(liar: Liar, h
     assert (repo.tags, repo.private, len(repo.commits)) == ({done.json["tag"]: repo.head}, False, 2)
 
 
+FRESH = [
+    ("repos/create", False),
+    ("repos/create", True),
+    ("/preupload/", False),
+    ("PUT /lfs/", False),
+    ("PUT /lfs/", True),
+    ("/commit/", False),
+    ("/tag/", False),
+    ("POST /api/datasets/tester/small/tag/", True),
+    ("/settings", False),
+    ("/settings", True),
+]
+AGAIN = [("/commits/", True), ("/commit/", False), ("/commit/", True), ("DELETE /api/datasets/tester/small/tag/", True)]
+
+
 @pytest.mark.nightly
-def test_killed_at_ten_moments_it_leaves_the_old_build_or_the_new_one(liar: Liar, hub: Hub) -> None:
-    assert publish(liar).code == 0
-    requests, old = len(hub.requests), build(liar)
-    hub.repos.clear()
-    hub.large.clear()
-    assert requests >= 10
-    for number in range(10):
-        before = files(liar)
-        moment = 1 + number * requests // 10
-        killed_at(liar, hub, lambda count, _, moment=moment: count == moment, answered=number % 2 == 1)
+def test_killed_at_many_moments_it_leaves_the_old_build_or_the_new_one(liar: Liar, hub: Hub) -> None:
+    for number, (part, answered) in enumerate([*FRESH, *AGAIN]):
+        old, before = on_the_hub(hub), files(liar)
+        if number < len(FRESH):
+            hub.repos.clear()
+            hub.large.clear()
+            old = {}
+        killed_at(liar, hub, part, answered=answered)
         whole(liar, hub, old, build(liar))
         assert files(liar) == before
         done = publish(liar)
@@ -125,10 +135,7 @@ def test_killed_at_ten_moments_it_leaves_the_old_build_or_the_new_one(liar: Liar
         assert on_the_hub(hub) == build(liar)
         assert hub.repos[REPO].tags[done.json["tag"]] == hub.repos[REPO].head
         assert not hub.repos[REPO].private
-        old = build(liar)
         liar.readme("Words of a person.", f"Words of a person.\n\nThe {number + 1}th.")
-        if number == 4:
-            hub.repos.clear()  # once more from nothing
 
 
 @pytest.mark.nightly
