@@ -67,26 +67,24 @@ def publish(
     if problems or contents is None:
         raise PolicyRefused(problems)
     keyless(repo, contents.kind)
-    taken = False
+    searched, taken = contents.files, False
     if hub_edits != "discard" and (edit := hub_edit(contents, repo)) is not None:
-        contents, taken = (
-            _taken_in(edit, Path(folder), contents, allow, take=hub_edits == "take", dry_run=dry_run),
-            True,
-        )
-    searched = contents.files
+        contents = _taken_in(edit, Path(folder), contents, allow, take=hub_edits == "take", dry_run=dry_run)
+        taken = True
     refused: tuple[Problem, ...] = ()
     if contents.kind == "model":
         contents, refused = scored(contents, trained_stage(Path(folder)).record, map(Path, evaluated), repo)
     with TemporaryDirectory(prefix="bezoar-publish-") as made:
         if with_answers:
             contents = _with_answers(Path(folder), contents, allow, Path(made).resolve())
-        added = {name: file for name, file in contents.files.items() if searched.get(name) is not file}
+        added = {name: file for name, file in contents.files.items() if searched.get(name) != file}
         if found := list(KeySearch().problems(added, allowed=CONCERN in allow)):
             raise PolicyRefused(found)
         # The last that happens to the files: it is what goes up that is signed.
         contents, signature = _signed(contents, key)
         upload = plan_upload(contents, repo)
-        return Published(upload, None if dry_run else send(upload, public=public, gated=gated), refused, signature, taken)
+        address = None if dry_run else send(upload, public=public, gated=gated)
+        return Published(upload, address, refused, signature, taken)
 
 
 def _ready_to_sign(folder: Path, key: str | Path | None) -> Path | None:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from bezoar_data.cards import croissant
 from bezoar_data.cards.claims.evidence import Evidence
-from bezoar_data.cards.front_matter import GENERATED
+from bezoar_data.cards.front_matter import GENERATED, PERSONS
 from bezoar_data.cards.hub.client import RepoType, hub, hub_errors, patiently
 from bezoar_data.cards.hub.upload import BUILD, RepoContents
 from bezoar_data.cards.licences.hub_keys import KEYS
 from bezoar_data.cards.merge import Body, join_body, split_body
 from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.cards.sections.registry import SECTIONS
-from bezoar_data.cards.truth import expected_front, persons_keys
+from bezoar_data.cards.truth import expected_front, persons_keys, true_licence
 from bezoar_data.config.errors import PolicyRefused
 from bezoar_data.config.files.card import Card, load_card, parse_card
 from bezoar_data.config.files.card_text import front_text
@@ -32,12 +32,12 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.runs.folder import RunFolder, replace_folder, write_text
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.signed import SIGNED
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 CARD = "README.md"
-_OWN = ("views", "fields", "terms")
 _SHOWN = 40
 """So many lines of a difference are told."""
 
@@ -120,7 +120,7 @@ def take_in(edit: HubEdit, dataset: Path, *, write: bool) -> dict[str, bytes]:
     if write:
         folder = RunFolder(dataset.parent)
         with folder.locked() as scratch:
-            shutil.copytree(dataset, scratch / "dataset")
+            shutil.copytree(dataset, scratch / "dataset", ignore=lambda *_: SIGNED)  # it is of the card as it was
             for name, content in made.items():
                 write_text(scratch / "dataset" / name, content.decode())
             replace_folder(scratch / "dataset", dataset)
@@ -148,7 +148,7 @@ def _merged(here: Card, before: Card, there: Card) -> Card:
     keys = list(dict.fromkeys(key for front in fronts for key in front))
     front = {key: three(key, "the key", *(one.get(key) for one in fronts)) for key in keys}
     bezoar = {key: three(f"bezoar: {key}", "the key", *(card.bezoar.get(key) for card in (here, before, there)))
-              for key in _OWN}  # fmt: skip
+              for key in PERSONS}  # fmt: skip
     if conflicts:
         raise PolicyRefused(conflicts)
     body = replace(ours, prose=prose)
@@ -179,4 +179,7 @@ def _anew(card: Card, dataset: Path) -> dict[str, bytes]:
     body = split_body(card.body)
     sections = {name: section.make(context).strip() for name, section in SECTIONS.items() if name in body.sections}
     made = _card_of(front, replace(body, sections=sections), card.file)
-    return {CARD: made.text.encode(), croissant.FILE: croissant.croissant_text(lock, front).encode()}
+    return {
+        CARD: made.text.encode(),
+        croissant.FILE: croissant.croissant_text(lock, front, true_licence(card, lock)).encode(),
+    }
