@@ -333,6 +333,7 @@ ONLY_A_SIGNATURE: dict[str, Callable[[Liar], object]] = {
     "terms of a licence that nobody knows": template(
         "bezoar:", "bezoar:\n  terms: {LicenseRef-mine: {commercial: 'no'}}"
     ),
+    "who made it": template("bezoar:", "bezoar:\n  about: {creators: [Famous Lab]}"),
     "its title": template("pretty_name: Small", "pretty_name: Small, audited by three universities"),
     "words of its template": template("Words of a person.", "In the public domain."),
 }
