@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.command import bezoar
+from support.ssh_keys import make_key
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
@@ -74,6 +75,9 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     good = {"Accept": 5, "Reject": 2}
     labels = [{"id": r["id"], "human_rating": good[r["judge_status"]], "human_status": r["judge_status"]} for r in rows]
     lines(folder / "labels.jsonl", labels)
+    if shutil.which("ssh-keygen"):
+        make_key(folder).rename(folder / "anna")
+        (folder / "id_ed25519.pub").rename(folder / "anna.pub")
     (folder / "row_id").write_text(rows[0]["id"])
     return folder
 
@@ -89,6 +93,8 @@ def check(block: Block, ready: Path, folder: Path, monkeypatch: pytest.MonkeyPat
     for line in block.run:
         command, *arguments = shlex.split(line.replace("ROW_ID", (ready / "row_id").read_text()))
         assert command == "bezoar-data", line
+        if "anna" in arguments and not (ready / "anna").exists():
+            pytest.skip("no ssh-keygen (openssh-client)")
         done = bezoar(*arguments, cwd=folder)
         assert done.code == 0, f"{line}\n{done.out}\n{done.err}"
 
