@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
@@ -14,9 +17,10 @@ from typer.exceptions import TyperException
 from bezoar_data._version import __version__
 from bezoar_data.cli.asking import allowed_now
 from bezoar_data.cli.lazy import LazyGroup
+from bezoar_data.cli.this_machine import of_this_machine
 from bezoar_data.config.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError, ProblemsError
-from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.render import in_order, render_problems
+from bezoar_data.config.signals import say_no_more, signals_as_ctrl_c
 from bezoar_data.llms.redact import redact, register_environment
 
 INTERNAL_ERROR = 70
@@ -52,33 +56,70 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # distilabel and its dependencies warn of their own code; a user cannot act on it.
     warnings.simplefilter("default" if os.environ.get("BEZOAR_DEBUG") else "ignore")
     register_environment()
+    as_json = "--json" in arguments
+    _open_output()
+    try:
+        with signals_as_ctrl_c():
+            code = _ended(arguments, as_json)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    _close_output()
+    sys.exit(code)
+
+
+def _ended(arguments: list[str], as_json: bool) -> int:
+    """Run the command and tell its ending; its exit code."""
     try:
         code = _run(arguments, ask=True)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except (typer.Abort, KeyboardInterrupt):
-        code = INTERRUPTED
+        return INTERRUPTED
     except TyperException as error:
         show = getattr(error, "show", None)  # with usage, where it is one of a command's options
-        show() if show is not None else typer.echo(error.format_message(), err=True)
-        code = INPUT_WRONG
+        with suppress(OSError):
+            show() if show is not None else typer.echo(error.format_message(), err=True)
+        return INPUT_WRONG
     except BezoarError as error:
-        code = _report(error, as_json="--json" in arguments)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        return _report(error, as_json=as_json)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            return 0  # `| head` has seen enough
         if os.environ.get("BEZOAR_DEBUG"):
             raise
-        if isinstance(error, OSError) and error.filename is not None:
-            # A file or folder that may not be read or written, wherever that was noticed.
-            problem = Problem("unusable-file", f"cannot be used: {error.strerror}", Place(str(error.filename)))
-            code = _report(InputError(problem), as_json="--json" in arguments)
-        else:
-            message = f"bezoar-data: internal error: {type(error).__name__}: {error}"
-            typer.echo(redact(message), err=True)
-            typer.echo("No answer is lost: all are in the journal. Set BEZOAR_DEBUG=1 for the traceback.", err=True)
-            code = INTERNAL_ERROR
-    sys.exit(code if isinstance(code, int) else 0)
+        problem = of_this_machine(error)
+        if problem is not None:
+            return _report(InputError(problem), as_json=as_json)
+        message = f"bezoar-data: internal error: {type(error).__name__}: {error}"
+        _say(redact(message))
+        _say("No answer is lost: all are in the journal. Set BEZOAR_DEBUG=1 for the traceback.")
+        return INTERNAL_ERROR
+
+
+def _open_output() -> None:
+    """A process may be started without either (`>&-`): the first file opened would take its place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+
+
+def _close_output() -> None:
+    """Leave nothing to be said that would fail as Python ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                say_no_more(stream.fileno())
+
+
+def _reader_is_gone() -> bool:
+    """Whether what we say goes to a pipe that nobody reads any more; not a broken connection to somewhere else."""
+    said = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            said.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in said.poll(0))
 
 
 def _run(arguments: list[str], *, ask: bool = False) -> object:
@@ -93,6 +134,11 @@ def _run(arguments: list[str], *, ask: bool = False) -> object:
         if isinstance(error.__cause__, EOFError):
             raise error.__cause__ from None
         raise
+    except SystemExit as error:
+        # and any broken pipe for the end of who reads what we say.
+        if isinstance(error.__context__, BrokenPipeError):
+            raise error.__context__ from None
+        raise
 
 
 def _report(error: BezoarError, *, as_json: bool) -> int:
@@ -105,10 +151,19 @@ def _report(error: BezoarError, *, as_json: bool) -> int:
             "error": str(error),
             "problems": [p.as_json() for p in in_order(problems)],
         }
-        typer.echo(redact(json.dumps(value, ensure_ascii=False)))
-    else:
-        typer.echo(redact(render_problems(problems) if problems else f"bezoar-data: {error}"), err=True)
+        try:
+            typer.echo(redact(json.dumps(value, ensure_ascii=False)))
+            return error.exit_code
+        except OSError:
+            pass  # it cannot be said there: perhaps this is the error
+    _say(redact(render_problems(problems) if problems else f"bezoar-data: {error}"))
     return error.exit_code
+
+
+def _say(text: str) -> None:
+    """On standard error; where that can no longer be written, the exit code has to do."""
+    with suppress(OSError):
+        typer.echo(text, err=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from bezoar_data.config.signals import handlers_kept, stop_signals, terminal_is_gone
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.observer import Observer
 from bezoar_data.engine.options import Options
@@ -103,34 +104,35 @@ def _window(compiled: Compiled) -> int:
 class StopController:
     """Stops a run from outside: the first time cleanly, the second time at once."""
 
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
     def __init__(self) -> None:
+        self._before: dict[signal.Signals, Any] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._stop: Callable[[], None] | None = None
-        self._handled = False
         self.stopping = False
 
     def take(self, stop: Callable[[], None]) -> None:
-        """From now on `stop` ends the run cleanly. To be called in the run's loop, which then takes Ctrl-C and
-        SIGTERM where it has the main thread."""
+        """From now on `stop` ends the run cleanly. To be called in the run's loop, which then takes Ctrl-C,
+        SIGTERM and a closed terminal where it has the main thread."""
         self._loop, self._task, self._stop = asyncio.get_running_loop(), asyncio.current_task(), stop
         try:
-            for number in self._SIGNALS:
-                self._loop.add_signal_handler(number, self._stop_cleanly)
-            self._handled = True
+            for number in stop_signals():
+                before = signal.getsignal(number)
+                self._loop.add_signal_handler(number, self._on_signal, number)
+                self._before[number] = before
         except (ValueError, RuntimeError, NotImplementedError):
             pass  # not the main thread: its owner takes signals
         if self.stopping:
             self._stop_cleanly()
 
     def release(self) -> None:
-        if self._handled and self._loop is not None:
-            self._handled = False
-            for number in self._SIGNALS:
-                with suppress(ValueError):
-                    self._loop.remove_signal_handler(number)
+        for number, before in self._before.items():
+            with suppress(ValueError):
+                assert self._loop is not None  # noqa: S101 (its handlers were added)
+                self._loop.remove_signal_handler(number)
+                if number != signal.SIGINT:  # whose second one, as Python has it, ends the loop at once
+                    signal.signal(number, before)
+        self._before = {}
         self._stop = None
 
     def stop(self) -> None:
@@ -146,12 +148,18 @@ class StopController:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._stop_cleanly()
+        if number == signal.SIGHUP:
+            terminal_is_gone()
+
     def _stop_cleanly(self) -> None:
         stop = self._stop
         if stop is not None:
             self.release()
-            print("stopping: waiting for answers in flight (again to leave at once)", file=sys.stderr)  # noqa: T201
             stop()
+            with suppress(OSError):  # whoever read it may be gone
+                print("stopping: waiting for answers in flight (again to leave at once)", file=sys.stderr)  # noqa: T201
 
 
 def run_in_event_loop(main: Callable[[StopController], Coroutine[Any, Any, None]]) -> None:
@@ -161,7 +169,8 @@ def run_in_event_loop(main: Callable[[StopController], Coroutine[Any, Any, None]
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(main(controller))
+        with handlers_kept():
+            asyncio.run(main(controller))
         return
     done: Future[None] = Future()
 

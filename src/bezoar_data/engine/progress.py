@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from rich.console import Console
@@ -38,7 +38,7 @@ class Progress:
         self._thread: threading.Thread | None = None
 
     def note(self, text: str) -> None:
-        print(f"note: {clean_text(text)}", file=sys.stderr)  # noqa: T201
+        _say(f"note: {clean_text(text)}")
 
     def on_event(self, what: str, facts: Mapping[str, Any]) -> None:
         """An endpoint went away, came back, or is asked otherwise."""
@@ -59,18 +59,25 @@ class Progress:
     def _run(self, stats: RunStats, save: Callable[[Mapping[str, Any]], None]) -> None:
         terminal = not self._quiet and sys.stderr.isatty()
         saved = shown = time.monotonic()
-        with _live() if terminal else nullcontext() as live:
+        # A full disk or a closed terminal end no run from here: what it makes is not lost with what it shows.
+        with suppress(OSError), _live() if terminal else nullcontext() as live:
             while not self._stop.wait(REDRAW):
                 now = time.monotonic()
                 facts = stats.facts()
                 if now - saved >= SAVES:
                     saved = now
-                    save(facts)
+                    with suppress(OSError):
+                        save(facts)
                 if live is not None:
                     live.update(_table(facts), refresh=True)
                 elif not self._quiet and now - shown >= LINES:
                     shown = now
-                    print(one_line(facts), file=sys.stderr, flush=True)  # noqa: T201
+                    _say(one_line(facts))
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # whoever read it may be gone
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _live() -> Live:

@@ -12,6 +12,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.harness import items_of, means, metrics_of
 from bezoar_data.evaluation.record import EVALUATION, Evaluation, Judged, items_file
+from bezoar_data.runs.parquet import rows_of
 
 _SAMPLES = "samples_*.jsonl"
 
@@ -66,14 +67,12 @@ def read_evaluated(folder: Path) -> Evaluated:
 
 
 def _ours(folder: Path, task: Any) -> TaskItems:
-    import pyarrow.parquet as pq
-
     path = items_file(folder, task.task)
     if not path.is_file():
         message = f"the items of '{task.task}' are not here"
         raise InputError(Problem("no-items", message, Place(str(path)), "evaluate the model again"))
     lower = frozenset(name for name, higher in task.higher_is_better.items() if not higher)
-    return _task(pq.read_table(path).to_pylist(), task.metric, task.facet, lower)
+    return _task(list(rows_of(path, remedy="evaluate the model again")), task.metric, task.facet, lower)
 
 
 def _harness_tasks(files: list[Path]) -> Iterator[tuple[str, TaskItems]]:

@@ -13,6 +13,7 @@ from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.runs.conversations.turns import Unread, read_turns
 from bezoar_data.runs.conversations.turns import as_text as turns_as_text
 from bezoar_data.runs.lock import Lock, LockedStep
+from bezoar_data.runs.parquet import rows_of
 from bezoar_data.runs.published import data_files, dataset_folder
 from bezoar_data.runs.row import RESERVED
 from bezoar_data.steps.catalogue.registry import load_catalogue
@@ -124,9 +125,7 @@ def review_task(
 
 
 def read_rows(run: Path) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    return [row for file in data_files(dataset_folder(run)) for row in pq.read_table(file).to_pylist()]
+    return [row for file in data_files(dataset_folder(run)) for row in rows_of(file)]
 
 
 def as_text(value: Any) -> str:

@@ -16,6 +16,7 @@ from typing import ClassVar
 from bezoar_data.config.errors import InputError
 from bezoar_data.runs.folder import write_json
 from bezoar_data.runs.lock import PeopleAgreement, PeopleMeasures, RatingCalibration
+from bezoar_data.runs.parquet import rows_of
 from bezoar_data.runs.record import Record
 
 
@@ -58,13 +59,10 @@ def add_measured(path: Path, dataset: Path, entry: PeopleAgreement | RatingCalib
 
 
 def _rows(dataset: Path) -> dict[str, str]:
-    import pyarrow.parquet as pq
-
     found = {}
     for file in sorted((dataset / "data").glob("*.parquet")):
         seen = hashlib.sha256()
-        for batch in pq.ParquetFile(file).iter_batches(columns=["id", "content_hash"]):
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                seen.update(" ".join(row).encode())
+        for row in rows_of(file, ["id", "content_hash"]):
+            seen.update(f"{row['id']} {row['content_hash']}".encode())
         found[file.name] = seen.hexdigest()
     return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.parquet import readable
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -53,4 +54,8 @@ def open_rows(folder: Path, split: str | None = None) -> Dataset:
     """The rows of a dataset folder, not read yet. Raises `InputError`."""
     import pyarrow.dataset as ds
 
-    return ds.dataset([str(file) for file in data_files(folder, split)], format="parquet")
+    files = data_files(folder, split)
+    for file in files:
+        with readable(file):
+            ds.dataset(str(file), format="parquet")
+    return ds.dataset([str(file) for file in files], format="parquet")

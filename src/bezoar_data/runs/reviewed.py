@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.runs.parquet import rows_of
 from bezoar_data.runs.row import digest
 
 REVIEW_COLUMNS = (
@@ -77,14 +78,17 @@ def corrected(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, column: [*value[:-1], turn]}
 
 
+_NEEDED = (
+    "id", "content_hash", "dataset", "annotator", "response", "status", "verdict", "preference", "column",
+    "corrected_response", "updated_at", "even", "edited",
+)  # fmt: skip
+
+
 def read_answers(path: Path) -> list[dict[str, Any]]:
     """All pulled answers; none where nothing was pulled."""
     if not path.exists():
         return []
-    import pyarrow.parquet as pq
-
-    answers: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return answers
+    return list(rows_of(path, needs=_NEEDED, remedy="move it away, then pull the reviews again"))
 
 
 def answers_hash(answers: Sequence[Mapping[str, Any]]) -> str:

@@ -13,9 +13,11 @@ from itertools import islice
 from pathlib import Path
 
 from bezoar_data.cards.claims.evidence import Evidence
+from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.journal.entry import key_bytes
 from bezoar_data.llms.journal.integrity import reading
+from bezoar_data.runs.parquet import readable, rows_of
 from bezoar_data.runs.row import RESERVED, Lineage
 
 _AT_ONCE = 500
@@ -69,10 +71,10 @@ def _keys(seen: Evidence) -> set[bytes]:
 
 
 def _lineages(path: Path) -> Iterator[Lineage]:
-    import pyarrow.parquet as pq
-
     try:
-        for batch in pq.ParquetFile(path).iter_batches(1000, columns=[RESERVED]):
-            yield from (Lineage.from_json(text) for text in batch.column(0).to_pylist())
-    except (OSError, KeyError, ValueError, TypeError):
+        for row in rows_of(path, [RESERVED]):
+            with readable(path):
+                lineage = Lineage.from_json(row[RESERVED] or "")
+            yield lineage
+    except InputError:
         return  # told where the rows are read

@@ -16,6 +16,7 @@ from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import DataFile, Lock
+from bezoar_data.runs.parquet import readable
 from bezoar_data.runs.published import beside, pipeline_of
 from bezoar_data.runs.reviewed import read_answers
 
@@ -58,10 +59,8 @@ class Evidence:
             return None
         try:
             return DroppedFacts.read(path)
-        except (OSError, KeyError, ValueError) as error:
-            self.problems.append(
-                Problem("dropped-unreadable", f"the dropped rows cannot be read: {error}", Place(str(path)))
-            )
+        except InputError as error:
+            self.problems += error.problems
             return None
 
     @cached_property
@@ -72,9 +71,8 @@ class Evidence:
             return None
         try:
             return read_answers(path)
-        except (OSError, ValueError) as error:
-            message = f"people's answers cannot be read: {error}"
-            self.problems.append(Problem("review-unreadable", message, Place(str(path))))
+        except InputError as error:
+            self.problems += error.problems
             return None
 
     @cached_property
@@ -107,9 +105,10 @@ class Evidence:
         if changed:
             yield Problem("file-changed", "the file is not the one that the lock names: its hash differs", place)
         try:
-            wrong = list(self.rows.read(path, file.path, file.split))
-        except (OSError, ValueError) as error:
-            yield Problem("file-unreadable", f"the rows cannot be read: {error}", place)
+            with readable(path):
+                wrong = list(self.rows.read(path, file.path, file.split))
+        except InputError as error:
+            yield from error.problems
             return
         if wrong:
             yield Problem("rows-changed", f"rows were changed: {some(wrong)}", place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from bezoar_data.measures.agreement import as_label
 from bezoar_data.runs.lengths import LengthCounts
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.parquet import readable, rows_of
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import (
     LINEAGE_COLUMNS,
@@ -262,18 +262,17 @@ class DroppedFacts:
 
     @classmethod
     def read(cls, path: Path) -> DroppedFacts:
-        """Raises `OSError`, `KeyError`, `ValueError`."""
-        import pyarrow.parquet as pq
-
+        """Raises `InputError`."""
         facts = cls()
-        for batch in pq.ParquetFile(path).iter_batches(1000, columns=["id", "step", "reason", RESERVED]):
-            for row in batch.to_pylist():
-                lineage = json.loads(row[RESERVED])
-                mark = lineage.get("drop") or {}
-                facts.marks[row["step"], row["reason"]] += 1
-                facts.sources.update(lineage.get("source", "").split(SOURCES))
-                if (row["id"], row["step"], row["reason"]) != (lineage["id"], mark.get("step"), mark.get("reason")):
-                    facts.wrong.append(str(row["id"]))
+        for row in rows_of(path, ["id", "step", "reason", RESERVED]):
+            with readable(path):
+                lineage = Lineage.from_json(row[RESERVED] or "")
+            mark = lineage.drop
+            facts.marks[row["step"], row["reason"]] += 1
+            facts.sources.update(lineage.source.split(SOURCES))
+            said = (lineage.id, None, None) if mark is None else (lineage.id, mark.step, mark.reason)
+            if (row["id"], row["step"], row["reason"]) != said:
+                facts.wrong.append(str(row["id"]))
         return facts
 
 

@@ -21,6 +21,7 @@ from bezoar_data.measures.personal import OF_PEOPLE, find_personal
 from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.parquet import rows_of
 from bezoar_data.runs.published import pipeline_of
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 
@@ -80,21 +81,11 @@ def _failed_checks(dataset: Path) -> list[Problem]:
 
 def _personal_data(dataset: Path) -> Counter[str]:
     """In how many rows each kind was found, in any text of the published rows."""
-    import pyarrow.parquet as pq
-
     rows: Counter[str] = Counter()
     for file in sorted((dataset / "data").glob("*.parquet")):
-        for batch in pq.ParquetFile(file).iter_batches(1000):
-            for row in batch.to_pylist():
-                texts = (v for k, v in row.items() if k not in LINEAGE_COLUMNS and k != RESERVED)
-                rows.update(
-                    {
-                        found.kind
-                        for value in texts
-                        for text in _texts(value)
-                        for found in find_personal(text, OF_PEOPLE)
-                    }
-                )
+        for row in rows_of(file):
+            texts = [text for k, v in row.items() if k not in LINEAGE_COLUMNS and k != RESERVED for text in _texts(v)]
+            rows.update({found.kind for text in texts for found in find_personal(text, OF_PEOPLE)})
     return rows
 
 

@@ -25,6 +25,7 @@ from bezoar_data.runs.dataset import MOST_GROUP, describe_file, open_data_file, 
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.lock import DataFile, Lock, RenderCard
 from bezoar_data.runs.measured import read_measured
+from bezoar_data.runs.parquet import readable
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import RESERVED, Lineage
 from bezoar_data.runs.signed import SIGNED
@@ -85,7 +86,8 @@ class _FileMerger:
         self.example: dict[str, Any] | None = None
 
     def rewrite(self, source: Path, target: Path, split: str) -> DataFile:
-        file = pq.ParquetFile(source)
+        with readable(source):
+            file = pq.ParquetFile(source)
         self.schema = self._with_review(file.schema_arrow)
         with open_data_file(target, self.schema) as writer:
             for i in range(file.num_row_groups):

@@ -8,12 +8,10 @@ killed goes on when it asks the same again.
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +20,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model, load_models_file
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.config.signals import signals_as_ctrl_c
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.endpoint.health import Stopped
 from bezoar_data.llms.gateway.fallbacks import address_notes
@@ -108,8 +107,8 @@ class OpenModels:
         """An answer or a refusal for each question, in their order. `step` is what the journal and the costs know them
         by; `sampling` are values in place of the model's own.
 
-        Raises `BudgetStop`, `ProviderAway`, `InputError`, or `Stopped` after Ctrl-C or SIGTERM; what was answered by
-        then is in the journal, and nothing can be asked here any more.
+        Raises `BudgetStop`, `ProviderAway`, `InputError`, or `Stopped` after Ctrl-C or another signal to stop; what was
+        answered by then is in the journal, and nothing can be asked here any more.
         """
         asked = self._with(role, sampling or {})
         done = [0]
@@ -129,7 +128,7 @@ class OpenModels:
                 await gateway.stop(CLOSE_WITHIN)  # what is on its way is paid for
                 raise
 
-        with _ctrl_c():
+        with signals_as_ctrl_c():
             future = self._thread.start(together)
             try:
                 return self._awaited(future, lambda: f"{step}: {done[0]:,} of {len(asks):,}, {self.told()}")
@@ -199,19 +198,6 @@ def _sampled(model: Model, sampling: Mapping[str, Any]) -> Model:
     return model.model_copy(update={"sampling": drawn, "fallbacks": fallbacks})
 
 
-@contextmanager
-def _ctrl_c() -> Iterator[None]:
-    """SIGTERM is as Ctrl-C, which is Python's own also where somebody else has taken it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {n: signal.signal(n, signal.default_int_handler) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _to_stderr(text: str) -> None:
-    print(clean_text(text), file=sys.stderr, flush=True)  # noqa: T201
+    with suppress(OSError):  # whoever read it may be gone
+        print(clean_text(text), file=sys.stderr, flush=True)  # noqa: T201

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from bezoar_data.llms.journal.places import run_folders
+from bezoar_data.runs.parquet import readable, rows_of
 from bezoar_data.runs.row import RESERVED, Lineage
 
 
@@ -27,13 +27,7 @@ def keys_of_rows(journal: Path, ids: Iterable[str]) -> dict[str, tuple[str, ...]
 
 
 def _lineages(file: Path) -> Iterator[Lineage]:
-    import pyarrow.parquet as pq  # heavy, and needed by one command only
-
-    with pq.ParquetFile(file) as parquet:
-        if RESERVED not in parquet.schema_arrow.names:
-            return
-        batches: Iterable[Any] = parquet.iter_batches(columns=[RESERVED])
-        for batch in batches:
-            for text in batch.column(0).to_pylist():
-                if text:
-                    yield Lineage.from_json(text)
+    for row in rows_of(file, [RESERVED], remedy="mend it, or remove it and make it anew: its rows may be meant"):
+        if row[RESERVED]:
+            with readable(file):
+                yield Lineage.from_json(row[RESERVED])

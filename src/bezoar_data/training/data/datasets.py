@@ -23,6 +23,7 @@ from bezoar_data.pipeline.builders import builder_of
 from bezoar_data.runs.accepted import accepted_rows
 from bezoar_data.runs.gate import unmet
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.parquet import readable
 from bezoar_data.runs.published import data_files
 from bezoar_data.runs.reviewed import corrected
 from bezoar_data.runs.splits import SplitPlan
@@ -217,7 +218,11 @@ def _table(folder: Path, *splits: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pa.concat_tables(pq.read_table(file) for split in splits for file in data_files(folder, split))
+    tables = []
+    for file in (file for split in splits for file in data_files(folder, split)):
+        with readable(file):
+            tables.append(pq.read_table(file))
+    return pa.concat_tables(tables)
 
 
 def _check_columns(card: StageCard, view: Mapping[str, str], table: pa.Table) -> None:
