@@ -331,3 +331,20 @@ def test_a_view_of_a_column_that_is_gone_and_a_folder_without_a_dataset(tmp_path
     assert (done.code, "README.md:4:" in done.err, "did you mean 'say'?" in done.err) == (2, True, True)
     done = Project(tmp_path).bezoar("export", "nothing", "--format", "jsonl")
     assert (done.code, "there is no dataset in this folder" in done.err) == (2, True)
+
+
+def test_a_damaged_file_is_told_with_its_name_and_nothing_is_written(tmp_path: Path):
+    """Whether it is noticed as it is opened, or with the first rows of a page."""
+    project = run(tmp_path, rows=[{**ROWS[0], "say": f"{i} {'word ' * 50}"} for i in range(400)])
+    file = tmp_path / "runs" / "t" / "dataset" / "data" / "train-00000-of-00001.parquet"
+    sound = file.read_bytes()
+    for content in (sound + b"x", sound[:-9], b"", sound[:200] + bytes(600) + sound[800:]):
+        file.write_bytes(content)
+        for source in ("runs/t", str(file.relative_to(tmp_path))):
+            done = project.bezoar("export", source, "--format", "jsonl", "--all")
+            assert done.code == 2, done.err
+            assert "damaged" in done.err or "no Parquet file" in done.err
+            assert "hint:" in done.err
+            assert "train-00000-of-00001.parquet" in done.err or "runs/t" in done.err
+            assert not list(tmp_path.glob("*.jsonl"))
+            assert not list(tmp_path.glob(".*.new"))

@@ -19,6 +19,7 @@ from bezoar_data.evaluation.record import Contaminated, Contamination
 from bezoar_data.measures.contamination import ItemIndex
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.parquet import each_of
 from bezoar_data.runs.published import data_files, open_rows
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.runs.stage_record import StageData
@@ -91,7 +92,7 @@ def _texts(dataset: Path, data: StageData) -> Iterator[str]:
         rows = open_rows(dataset, split)
         columns = [name for name in rows.schema.names if name not in (*LINEAGE_COLUMNS, RESERVED)]
         where = Where.parse(data.where).arrow(rows.schema) if data.where is not None else None
-        for batch in rows.to_batches(columns=columns, filter=where, batch_size=1000):
+        for batch in each_of(rows.to_batches(columns=columns, filter=where, batch_size=1000), dataset):
             for row in batch.to_pylist():
                 texts = [text for text in map(text_of, row.values()) if text]
                 yield "\n".join(texts)

@@ -14,6 +14,7 @@ from bezoar_data.config.where import Where
 from bezoar_data.engine.judge_stats import judges_in
 from bezoar_data.measures.agreement import as_label
 from bezoar_data.runs.hashing import sha256_of
+from bezoar_data.runs.parquet import readable
 from bezoar_data.runs.published import data_files, dataset_folder, open_rows
 from bezoar_data.steps.sources.readers import BadRows, find_files, read_records
 
@@ -68,7 +69,8 @@ def read_labelled(
     if problems:
         raise InputError(problems)
     here = [n for n in dict.fromkeys((*wanted, "id", "seed_ids")) if n in rows.schema.names]
-    table = rows.to_table(columns=here, filter=chosen)
+    with readable(folder):
+        table = rows.to_table(columns=here, filter=chosen)
     hashes = {f.relative_to(folder).as_posix(): sha256_of(f) for f in data_files(folder)}
     judged = frozenset(column for judge in judges_in(rows.schema.names, "") for column in judge.columns)
     if labels is None:

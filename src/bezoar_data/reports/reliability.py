@@ -21,6 +21,7 @@ from bezoar_data.measures.calibration import calibrate
 from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED
 from bezoar_data.reports.labels import Labelled, read_labelled
 from bezoar_data.runs.lock import AcceptCounts, Lock, LockedJudging, PeopleAgreement, RatingCalibration
+from bezoar_data.runs.parquet import each_of
 from bezoar_data.runs.published import dataset_folder, open_rows
 from bezoar_data.runs.record import parse
 
@@ -189,7 +190,7 @@ def known_reliability(run: Path) -> tuple[tuple[AcceptCounts, ...], LockedJudgin
     judging = Judging(judges)
     looked_at = {"seed_ids", *(column for judge in judges for column in judge.columns)}
     wanted = [name for name in rows.schema.names if name in looked_at]
-    for batch in rows.to_batches(columns=wanted):
+    for batch in each_of(rows.to_batches(columns=wanted), folder):
         for row in batch.to_pylist():
             judging.add(row, row.get("seed_ids") or ())
     return parse(tuple[AcceptCounts, ...], judging.judges()), parse(LockedJudging, judging.measured())

@@ -41,6 +41,11 @@ def batches_of(
         if missing := [name for name in (*(columns or ()), *needs) if name not in file.schema_arrow.names]:
             raise ValueError(f"it has no column '{missing[0]}'")
         batches = file.iter_batches(_BATCH, columns=columns)
+    yield from each_of(batches, path, remedy)
+
+
+def each_of(batches: Iterator[pa.RecordBatch], path: Path, remedy: str = AGAIN) -> Iterator[pa.RecordBatch]:
+    """The batches of rows that are read while they are asked for. Raises `InputError`."""
     while True:
         with readable(path, remedy):
             batch = next(batches, None)

@@ -28,6 +28,7 @@ from bezoar_data.runs.accepted import accepted_rows
 from bezoar_data.runs.conversations.turns import Unread
 from bezoar_data.runs.conversations.views import read_view
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.parquet import each_of
 from bezoar_data.runs.published import data_files, dataset_folder, open_rows
 from bezoar_data.runs.reviewed import corrected
 from bezoar_data.runs.row import RESERVED
@@ -77,7 +78,7 @@ def export_rows(source: Path, form: str, out: Path | None = None, choice: Choice
     writing = _Writing(format_, view, choice.original, done)
     with written_together(paths, folder, data.path) as (files, add_text):
         for split, rows in data.splits.items():
-            for row in _chosen_rows(rows, taken, accepted, done):
+            for row in _chosen_rows(data.path, rows, taken, accepted, done):
                 value = writing.value(row)
                 if value is not None:
                     files[split].add(value)
@@ -157,7 +158,7 @@ def _accepted(schema: pa.Schema, view: ChosenView, lock: Lock | None, choice: Ch
 
 
 def _chosen_rows(
-    rows: Dataset, taken: Where | None, accepted: Where | None, done: Exported
+    path: Path, rows: Dataset, taken: Where | None, accepted: Where | None, done: Exported
 ) -> Iterator[dict[str, Any]]:
     """The rows that are taken; all others are counted."""
     import pyarrow.compute as pc
@@ -169,7 +170,7 @@ def _chosen_rows(
     columns = {name: ds.field(name) for name in rows.schema.names}
     columns |= {_TAKEN: decided(taken), _ACCEPTED: decided(accepted)}
     few = {"batch_size": _CHUNK, "batch_readahead": 1, "fragment_readahead": 1}
-    for batch in rows.scanner(columns=columns, **few).to_batches():
+    for batch in each_of(rows.scanner(columns=columns, **few).to_batches(), path):
         is_taken = pc.fill_null(batch.column(_TAKEN), False)
         kept = batch.filter(is_taken)
         looked_at = (kept if done.by_person else batch).column(_ACCEPTED)
