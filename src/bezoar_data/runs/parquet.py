@@ -37,11 +37,13 @@ def batches_of(
     `needs`."""
     import pyarrow.parquet as pq
 
-    with readable(path, remedy), pq.ParquetFile(path) as file:
+    with readable(path, remedy):
+        file = pq.ParquetFile(path)
+    with file:
         if missing := [name for name in (*(columns or ()), *needs) if name not in file.schema_arrow.names]:
-            raise ValueError(f"it has no column '{missing[0]}'")
-        batches = file.iter_batches(_BATCH, columns=columns)
-    yield from each_of(batches, path, remedy)
+            said = f"{path.name} is damaged: it has no column '{missing[0]}'"
+            raise InputError(Problem("damaged-file", said, Place(str(path)), remedy))
+        yield from each_of(file.iter_batches(_BATCH, columns=columns), path, remedy)
 
 
 def each_of(batches: Iterator[pa.RecordBatch], path: Path, remedy: str = AGAIN) -> Iterator[pa.RecordBatch]:

@@ -92,6 +92,7 @@ class Gateway:
     async def close(self) -> None:
         """End what is still underway and let go of all connections. The journal stays open: it is the caller's."""
         await self.stop(0.0)
+        self._inflight.close()
         for endpoint in self._endpoints.values():
             await endpoint.close()
 

@@ -17,7 +17,11 @@ from bezoar_data.llms.endpoint.usage import UsageTracker, cost_of
 from bezoar_data.llms.gateway.question import Question
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.entry import Entry
+from bezoar_data.llms.journal.leases import Leases
 from bezoar_data.llms.providers.base import Completion, Request
+
+_FIRST_LOOK, _LOOKS = 0.02, 0.25
+"""Seconds after which a question that another process asks is looked for, at first and in the end."""
 
 
 class InflightRequests:
@@ -31,6 +35,14 @@ class InflightRequests:
         self._by_key: dict[str, tuple[InflightRequest, int | None]] = {}
         self._requests: set[InflightRequest] = set()
         self._ended: BezoarError | None = None
+        self._leases: Leases | None = None
+        self._others_answer = True
+        """Whether other processes do what they hold leases for. One that was halted (Ctrl-Z) is not waited for."""
+
+    def close(self) -> None:
+        if self._leases is not None:
+            self._leases.close()
+            self._leases = None
 
     async def fill(self, question: Question, *, patient: bool, shielded: bool) -> None:
         """Bring a question's missing samples: from requests in flight, and from a new one for the rest.
@@ -115,6 +127,42 @@ class InflightRequests:
         self, inflight: InflightRequest, question: Question, samples: tuple[int, ...], patient: bool
     ) -> dict[str, Entry]:
         got: dict[str, Entry] = {}
+        # Batches know by themselves what is at a provider, and a model in this process costs nobody anything.
+        if not question.to.needs_network or not isinstance(question.to.endpoint, Endpoint):
+            await self._ask(inflight, question, samples, patient, got)
+            return got
+        leases, started, pause = self._leases_of_journal(), time.monotonic(), _FIRST_LOOK
+        while left := {question.keys[i]: i for i in samples if question.keys[i] not in got}:
+            mine = leases.take(left)
+            try:
+                asked = mine if self._others_answer else list(left)
+                if not leases.alone:
+                    # Looked for before the lease was had: who had it may have answered in between.
+                    question.usage.shared += self._look_again(question, [left[key] for key in asked], got)
+                if unanswered := tuple([left[key] for key in asked if key not in got]):
+                    await self._ask(inflight, question, unanswered, patient, got)
+            finally:
+                leases.give_back(mine)
+            if not asked:
+                self._others_answer = time.monotonic() - started < question.to.model.limits.total_timeout
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LOOKS)
+        return got
+
+    def _leases_of_journal(self) -> Leases:
+        if self._leases is None:
+            self._leases = Leases(self._journal.path)
+        return self._leases
+
+    async def _ask(
+        self,
+        inflight: InflightRequest,
+        question: Question,
+        samples: tuple[int, ...],
+        patient: bool,
+        got: dict[str, Entry],
+    ) -> None:
+        """Ask until all of the samples are in `got`."""
         ask, to = question.ask, question.to
         left = samples
         while left:
@@ -131,16 +179,17 @@ class InflightRequests:
                 self._look_again(question, left, got)
             left = tuple([i for i in left if question.keys[i] not in got])
             inflight.busy = False
-        return got
 
-    def _look_again(self, question: Question, samples: tuple[int, ...], got: dict[str, Entry]) -> None:
-        """Another run that waits for the same batch may have written some of its answers down."""
+    def _look_again(self, question: Question, samples: Sequence[int], got: dict[str, Entry]) -> int:
+        """Another run that waits for the same may have written some of its answers down: how many."""
+        before = len(got)
         for i in samples:
             key = question.keys[i]
             if key not in got:
                 entry = self._journal.find(key, question.to.max_tokens, retry_failed=self._retry_failed)
                 if entry is not None:
                     got[key] = entry
+        return len(got) - before
 
     async def _keep(
         self,
