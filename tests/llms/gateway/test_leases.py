@@ -25,7 +25,9 @@ HOLDER = """\
 import sys
 from pathlib import Path
 from bezoar_data.llms.journal.leases import Leases
-print(*Leases(Path(sys.argv[1])).take(sys.argv[2:]), flush=True)
+leases = Leases(Path(sys.argv[1]))
+leases.speak(sys.argv[2:])
+print(*sys.argv[2:], flush=True)
 sys.stdin.read()
 """
 
@@ -94,19 +96,26 @@ async def test_who_waits_for_another_can_be_stopped(server: FaultServer, journal
     assert server.stats()["requests"] == 0
 
 
-def test_a_lease_ends_with_its_owner_and_not_with_another(tmp_path: Path) -> None:
-    a, b = Leases(tmp_path / "j"), Leases(tmp_path / "j")
-    keys = ["0" * 64, "f" * 64]
-    assert (a.alone, b.alone) == (False, False)
-    assert a.take(keys) == keys
-    assert b.take(keys) == []
-    a.give_back(keys[:1])
-    assert b.take(keys) == keys[:1]
-    b.close()
-    b.close()
-    assert a.alone
-    assert a.take(keys) == keys
-    a.close()
+def test_who_is_alone_takes_no_lease_until_another_comes(tmp_path: Path) -> None:
+    keys = ["0" * 64, "8" * 64, "f" * 64]
+    first = Leases(tmp_path / "j")
+    assert first.silent
+    assert first.take(keys) == keys
+    first.give_back(keys[2:])
+    second = Leases(tmp_path / "j")
+    assert not second.silent
+    assert second.others_are_silent
+    assert not first.alone
+    first.speak(keys[:2])
+    assert not second.others_are_silent
+    assert second.take(keys) == keys[2:]
+    first.give_back(keys[:1])
+    assert second.take(keys[:2]) == keys[:1]
+    second.close()
+    second.close()
+    assert first.alone
+    assert first.take(keys) == keys
+    first.close()
 
 
 @pytest.mark.nightly

@@ -22,6 +22,8 @@ from bezoar_data.llms.providers.base import Completion, Request
 
 _FIRST_LOOK, _LOOKS = 0.02, 0.25
 """Seconds after which a question that another process asks is looked for, at first and in the end."""
+_SEES_OTHERS, _SEEN_WITHIN = 0.1, 5.0
+"""Seconds after which whoever is alone looks for others; those they wait for that, if it was halted (Ctrl-Z)."""
 
 
 class InflightRequests:
@@ -36,13 +38,19 @@ class InflightRequests:
         self._requests: set[InflightRequest] = set()
         self._ended: BezoarError | None = None
         self._leases: Leases | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
+        self._asked: set[str] = set()
+        """The questions that are sent or about to be."""
         self._others_answer = True
         """Whether other processes do what they hold leases for. One that was halted (Ctrl-Z) is not waited for."""
 
     def close(self) -> None:
+        """Let go of everything that others may wait for."""
+        if self._watching is not None:
+            self._watching.cancel()
         if self._leases is not None:
             self._leases.close()
-            self._leases = None
 
     async def fill(self, question: Question, *, patient: bool, shielded: bool) -> None:
         """Bring a question's missing samples: from requests in flight, and from a new one for the rest.
@@ -131,17 +139,19 @@ class InflightRequests:
         if not question.to.needs_network or not isinstance(question.to.endpoint, Endpoint):
             await self._ask(inflight, question, samples, patient, got)
             return got
-        leases, started, pause = self._leases_of_journal(), time.monotonic(), _FIRST_LOOK
+        leases, started, pause = await self._open_leases(), time.monotonic(), _FIRST_LOOK
         while left := {question.keys[i]: i for i in samples if question.keys[i] not in got}:
             mine = leases.take(left)
+            self._asked.update(mine)
             try:
                 asked = mine if self._others_answer else list(left)
-                if not leases.alone:
+                if not leases.silent:
                     # Looked for before the lease was had: who had it may have answered in between.
                     question.usage.shared += self._look_again(question, [left[key] for key in asked], got)
                 if unanswered := tuple([left[key] for key in asked if key not in got]):
                     await self._ask(inflight, question, unanswered, patient, got)
             finally:
+                self._asked.difference_update(mine)
                 leases.give_back(mine)
             if not asked:
                 self._others_answer = time.monotonic() - started < question.to.model.limits.total_timeout
@@ -149,10 +159,24 @@ class InflightRequests:
                 pause = min(pause * 2, _LOOKS)
         return got
 
-    def _leases_of_journal(self) -> Leases:
+    async def _open_leases(self) -> Leases:
         if self._leases is None:
             self._leases = Leases(self._journal.path)
+            self._watching = asyncio.create_task(self._watch(self._leases))
+        if not self._settled.is_set():
+            await self._settled.wait()
         return self._leases
+
+    async def _watch(self, leases: Leases) -> None:
+        """Wait until whoever was alone has seen us; while we are alone, see who comes."""
+        until = time.monotonic() + _SEEN_WITHIN
+        while leases.others_are_silent and time.monotonic() < until:  # noqa: ASYNC110 (another process sets it)
+            await asyncio.sleep(_FIRST_LOOK)
+        self._settled.set()
+        while leases.silent:
+            await asyncio.sleep(_SEES_OTHERS)
+            if not leases.alone:
+                leases.speak(self._asked)
 
     async def _ask(
         self,
