@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,6 +78,7 @@ def written_together(
     is made for them. Also gives a function that adds a text file. Raises `InputError`."""
     for path in paths.values():
         _check_place(path, source)
+        _clear_away_killed(path)
     beside: dict[Path, Path] = {}
 
     def reserve(path: Path) -> Path:
@@ -106,6 +108,18 @@ def written_together(
             new.unlink(missing_ok=True)
         if made and folder is not None and folder.is_dir():
             folder.rmdir()
+
+
+def _clear_away_killed(path: Path) -> None:
+    """Remove what exports that were killed have left beside their place."""
+    for new in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        pid = new.name.removesuffix(".new").rpartition(".")[2]
+        try:
+            os.kill(int(pid), 0)
+        except (ValueError, PermissionError):
+            continue  # not ours, or somebody else's that is at it
+        except ProcessLookupError:
+            new.unlink(missing_ok=True)
 
 
 def _check_place(path: Path, source: Path) -> None:
