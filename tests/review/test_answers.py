@@ -131,6 +131,8 @@ def test_kappas_are_those_of_scikit_learn():
         wanted = cohen_kappa_score([judge for judge, _, _ in pairs], [people for _, people, _ in pairs])
         assert (told.rows, told.kappa.value) == (len(pairs), pytest.approx(wanted, abs=1e-4))
     assert [what for what, _ in found.by_draw] == ["drawn evenly", "all reviewed, unsure ones drawn more often"]
+    (cut,) = review.calibration()
+    assert cut.rows == found.even.rows
     summary = review.summary()
     assert summary is not None
     assert summary.between_people is not None

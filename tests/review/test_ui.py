@@ -78,7 +78,7 @@ def sign_in(
 ) -> None:
     page.open(f"{server.url}/sign-in")
     page.type("input[name=Username]", person)
-    page.type("input[name=Password]", server.secrets["annotators"][person])
+    page.type("input[name=Password]", server.password(person))
     page.click("button[type=submit]:not([disabled])")
     page.wait(lambda: page.run("return !location.pathname.includes('sign-in')"))
     to_pending(page, server, dataset, form)
@@ -143,9 +143,9 @@ def answer(page: Browser, intent: Intent) -> dict[str, Any]:
 STATUS = {"submit": "submitted", "draft": "draft", "discard": "discarded"}
 
 
-def review(page: Browser, server: ReviewServer, plan: dict[str, Intent], left: int) -> None:
+def review(page: Browser, server: ReviewServer, plan: dict[str, Intent], left: int = 0, dataset: str = "test") -> None:
     """Answer as planned whatever the page shows, until only `left` of the plan are; the posted bodies are asserted."""
-    records = server.records()
+    records = server.records(dataset)
     while len(plan) > left:
         row = shown(page, records)
         intent = plan.pop(row)
@@ -401,6 +401,19 @@ def test_what_is_clicked_in_the_pages_reaches_the_dataset_the_card_and_the_gate(
     assert server.review(gated, "push", RUN, *options).json == {
         "ok": True, "dataset": "test", "added": 0, "updated": 0, "same": 10, "asked_again": 0,
     }  # fmt: skip
+
+    # The row on which they are divided goes to a third person, who decides.
+    server.add("carla")
+    given = server.review(gated, "push", RUN, "--ties", "--to", "carla", "--json").json
+    assert [(tie["id"], tie["said"]) for tie in given["ties"]] == [(divided, {"anna": "accept", "ben": "reject"})]
+    with browser() as page:
+        sign_in(page, server, "carla", "test-ties")
+        review(page, server, {divided: reject}, dataset="test-ties")
+    told = server.review(gated, "pull", RUN, "--json").json
+    assert (told["review"]["divided"], told["review"]["people"], told["submitted"]) == (0, 3, 17)
+    (row,) = [row for row in gated.kept() if row["id"] == divided]
+    assert (row["review_status"], row["review_people"], row["final_status"]) == ("Reject", 3, "Reject")
+    assert gated.bezoar("card", "check", RUN).code == 0
     assert server.stop() == 0
 
 

@@ -94,7 +94,7 @@ class ReviewServer:
             headers = {"X-Argilla-Api-Key": secrets["owner"]["api_key"]}
         else:
             if person not in self._tokens:  # the server takes its time over a password
-                data = {"username": person, "password": secrets["annotators"][person]}
+                data = {"username": person, "password": self.password(person)}
                 token = requests.post(f"{self.url}/api/v1/token", data=data, timeout=PATIENCE).json()["access_token"]
                 self._tokens[person] = token
             headers = {"Authorization": f"Bearer {self._tokens[person]}"}
@@ -102,15 +102,14 @@ class ReviewServer:
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
+    def password(self, person: str) -> str:
+        return str(self.secrets["annotators"].get(person, f"the-password-of-{person}"))
+
     def add(self, person: str) -> None:
-        """An annotator who may not see any dataset yet."""
-        password = f"the-password-of-{person}"
+        """An annotator whom `review serve` does not know, and who may not see any dataset yet."""
+        password = self.password(person)
         user = {"username": person, "first_name": person, "password": password, "role": "annotator"}
         self.api("POST", "users", json=user)
-        data = {"username": person, "password": password}
-        self._tokens[person] = requests.post(f"{self.url}/api/v1/token", data=data, timeout=PATIENCE).json()[
-            "access_token"
-        ]
 
     def dataset(self, name: str = "test") -> str:
         found = self.api("GET", "me/datasets")["items"]

@@ -14,7 +14,7 @@ from bezoar_data.cards.claims.rows import PeopleSaid
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.agreement import agreement as measured
 from bezoar_data.measures.agreement import as_number, pairs_of_people
-from bezoar_data.runs.lock import ContaminationSearch, LockedStep, PeopleAgreement, RaterAgreement
+from bezoar_data.runs.lock import ContaminationSearch, LockedStep, PeopleAgreement, RaterAgreement, RatingCalibration
 from bezoar_data.runs.reviewed import Reviewed, answers_hash, by_row, licences_of, verdicts_of
 from bezoar_data.runs.row import SOURCES
 
@@ -107,12 +107,7 @@ def agreement(seen: Evidence) -> Iterator[Problem]:
     yield from _between(seen)
     for cut in seen.lock.judging.people.calibration:
         if cut.good_if == _GOOD and cut.where is None and cut.labelled_by is None:
-            # A row without a rating can stand on no side of a cut.
-            rated = [one.row["review_status"] == "Accept" for one in there if _rated(one.row, cut.rating)]
-            if (cut.good, cut.rows) != (sum(rated), len(rated)):
-                message = f"the lock counts {cut.good} good of {cut.rows} rows by people's verdict; "
-                message += f"there are {sum(rated)} of {len(rated)}"
-                yield Problem("agreement-differs", message, seen.lock_place)
+            yield from _cut(cut, seen)
     columns = [one.columns for one in seen.lock.judging.people.agreement if one.columns[1].startswith("review_")]
     for told in seen.lock.judging.people.agreement:
         if told.columns[1].startswith("review_") and told.where is None and told.labelled_by is None:
@@ -126,6 +121,28 @@ def agreement(seen: Evidence) -> Iterator[Problem]:
                     f"people and the judge {judge.name} decided on {len(both)} rows, and the lock measures nothing"
                 )
                 yield Problem("agreement-differs", message, seen.lock_place)
+
+
+def _cut(cut: RatingCalibration, seen: Evidence) -> Iterator[Problem]:
+    """The rows of a calibration: those drawn evenly that have a rating and a verdict, or all such where none was."""
+    rated = {
+        one.identity: one.row["review_status"] == "Accept" for one in seen.rows.people if _rated(one.row, cut.rating)
+    }
+    told = seen.lock.review
+    unknown = seen.answers is None and told is not None and 0 < told.even < told.rows
+    if unknown and cut.rows <= len(rated) and cut.good <= sum(rated.values()):
+        return  # which of them were drawn evenly stands in the answers alone
+    if seen.answers is not None:
+        shown = {one.identity: one.row["content_hash"] for one in seen.rows.people}
+        drawn = (
+            row for (row, content), said in by_row(seen.answers).items() if said.even and shown.get(row) == content
+        )
+        even = rated.keys() & drawn
+        rated = {row: good for row, good in rated.items() if row in even or not even}
+    if (cut.good, cut.rows) != (sum(rated.values()), len(rated)):
+        message = f"the lock counts {cut.good} good of {cut.rows} rows by people's verdict; "
+        message += f"there are {sum(rated.values())} of {len(rated)}"
+        yield Problem("agreement-differs", message, seen.lock_place)
 
 
 def _rated(row: Mapping[str, Any], rating: str) -> bool:

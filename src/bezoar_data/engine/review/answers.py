@@ -127,14 +127,16 @@ class ReviewMerger:
             yield parse(PeopleAgreement, {**found, "even": _of(even) if even else None})
 
     def calibration(self) -> Iterator[RatingCalibration]:
-        """The rating from which enough rows are good, as people see them."""
+        """The rating from which enough rows are good, as people see them: on the rows that were drawn evenly, where
+        there are any, as exact intervals ask for."""
         for judge in self._accepts:
             name = judge.column("rating")
-            rated = [
-                (rating, one.status == "Accept")
+            every = [
+                (rating, one.status == "Accept", one.even)
                 for one, about in self._seen.values()
                 if one.status and (rating := as_number(about[name])) is not None
             ]
+            rated = [(rating, good) for rating, good, even in every if even or not any(one[2] for one in every)]
             if rated:
                 made = calibrate([r for r, _ in rated], [good for _, good in rated], _WANTED).as_json()
                 given = {"rating": name, "good_if": 'review_status == "Accept"', "where": None}
