@@ -125,7 +125,10 @@ def test_a_review_goes_on_as_it_was_begun_and_ties_go_to_a_third_person(project:
     filters = {
         person: {one["name"] for one in server.api("GET", properties, person)["items"]} for person in ("owner", "anna")
     }
-    assert filters == {"owner": {"source", "judge_verdict", "judge_rating", "outdated"}, "anna": {"source", "outdated"}}
+    assert filters == {
+        "owner": {"source", "judge_verdict", "judge_rating", "outdated", "divided"},
+        "anna": {"source", "outdated"},
+    }
 
     # People are divided on two of three rows.
     records = server.records("again")
@@ -138,6 +141,9 @@ def test_a_review_goes_on_as_it_was_begun_and_ties_go_to_a_third_person(project:
     assert [(one["id"], one["said"]) for one in listed["ties"]] == [
         (row, {"anna": "accept", "ben": "reject"}) for row in rows[:2]
     ]
+    marked = {row for row, record in server.records("again").items() if "divided" in record["metadata"]}
+    assert marked == set(rows[:2])
+    assert server.review(project, "push", RUN, "--dataset", "again", "--json").json["updated"] == 0
     assert "evenly divided on 2 rows" in server.review(project, "status", RUN, "--dataset", "again").out
     for person, why in (("ben", "ben is one of those who are divided"), ("carla", "no user 'carla'")):
         refused = server.review(project, *ties, "--to", person)
@@ -150,6 +156,7 @@ def test_a_review_goes_on_as_it_was_begun_and_ties_go_to_a_third_person(project:
     for row, record in server.records("again-ties").items():
         server.answer("carla", record["id"], verdict="accept" if row == rows[0] else "reject")
     assert server.review(project, *ties, "--json").json["ties"] == []
+    assert not any("divided" in record["metadata"] for record in server.records("again").values())
     assert server.review(project, "pull", RUN, "--dataset", "again").code == 0
     merged = {row["id"]: row for row in project.kept()}
     assert [(merged[row]["review_status"], merged[row]["review_people"]) for row in rows] == [
@@ -175,6 +182,10 @@ def test_a_review_goes_on_as_it_was_begun_and_ties_go_to_a_third_person(project:
     assert {row["id"]: row["review_status"] for row in project.kept() if row["review_people"]} == {rows[0]: "Reject"}
     last = server.review(project, "push", RUN, "--dataset", "again", "--json").json
     assert (last["added"], last["updated"], last["asked_again"]) == (0, 0, 0)
+    # Made anew in an empty folder, it is known by its rows.
+    (project.folder / RUN / "review.json").unlink()
+    assert server.review(project, "push", RUN, "--dataset", "again", "--json").json["same"] == last["same"]
+    assert (project.folder / RUN / "review.json").is_file()
 
 
 @pytest.mark.nightly

@@ -8,7 +8,7 @@ from typing import Any
 from bezoar_data.measures.agreement import as_label
 from bezoar_data.review.client import argilla_sdk
 from bezoar_data.review.guidelines import guidelines
-from bezoar_data.review.records import OUTDATED
+from bezoar_data.review.records import DIVIDED, OUTDATED
 from bezoar_data.review.task import ReviewTask, as_text, source_of
 from bezoar_data.runs.row import digest
 
@@ -47,11 +47,12 @@ def _fields(task: ReviewTask) -> dict[str, str]:
 
 
 def _filters(task: ReviewTask, rg: Any) -> list[Any]:
-    """What the judge said is no filter for annotators who are not to see it."""
+    """What the judge said is no filter for annotators who are not to see it, nor what others are divided on."""
     judged = {"judge_verdict": "Judge's verdict", "judge_rating": "Judge's rating"} if task.judge else {}
-    titles = {"source": "Source", **judged, OUTDATED: "Row has changed since"}
+    titles = {"source": "Source", **judged, OUTDATED: "Row has changed since", DIVIDED: "People are divided"}
+    hidden = {DIVIDED, *(judged if task.blind else ())}
     return [
-        rg.TermsMetadataProperty(name, title=title, visible_for_annotators=name not in judged or not task.blind)
+        rg.TermsMetadataProperty(name, title=title, visible_for_annotators=name not in hidden)
         for name, title in titles.items()
     ]
 

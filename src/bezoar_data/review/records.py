@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ Record = Mapping[str, Any]
 
 OUTDATED = "outdated"
 """Marks, in a record's metadata, one that people answered and whose row has changed since."""
+DIVIDED = "divided"
+"""Marks, in a record's metadata, one on which people were evenly divided when ties were last listed."""
 _ROW = "row"
 """Names, in a record's metadata, the row that is asked about again: the record's own id is another."""
 
@@ -70,9 +72,7 @@ def send(argilla: ArgillaClient, workspace: str, name: str, form: Form, wanted: 
         there[row_of(old)].append(old)
     plans = [_plan(record, there[identity]) for identity, record in wanted.items()]
     sent = [record for plan in plans for record in plan.records]
-    if sent:
-        with argilla.errors():
-            dataset.records.log([_argilla_record(record) for record in sent], batch_size=min(BATCH, len(sent)))
+    _log(argilla, dataset, sent)
     if form.overlap is not None and dataset.distribution.min_submitted != form.overlap:
         with argilla.errors():
             dataset.distribution = argilla_sdk().TaskDistribution(min_submitted=form.overlap)
@@ -81,9 +81,34 @@ def send(argilla: ArgillaClient, workspace: str, name: str, form: Form, wanted: 
     return Pushed(name, argilla.url, count("added"), count("updated"), count("same"), count("asked_again"))
 
 
+def mark_divided(argilla: ArgillaClient, dataset: str, records: Sequence[Record], divided: Collection[str]) -> None:
+    """Mark the records with these ids of Argilla's, and no others. Raises `InputError`, `ProviderAway`."""
+    sent = []
+    for one in records:
+        now = {name: value for name, value in _metadata(one).items() if name != DIVIDED}
+        now |= {DIVIDED: "yes"} if one["id"] in divided else {}
+        if now != _metadata(one):
+            sent.append({"id": one["external_id"], "fields": one["fields"], "metadata": now})
+    with argilla.errors():
+        found = argilla.sdk.datasets(id=dataset)
+        found.settings.get()
+    _log(argilla, found, sent)
+
+
+def _metadata(record: Record) -> Metadata:
+    found: Metadata = record["metadata"] or {}
+    return found
+
+
+def _log(argilla: ArgillaClient, dataset: Any, records: Sequence[Record]) -> None:
+    if records:
+        with argilla.errors():
+            dataset.records.log([_argilla_record(one) for one in records], batch_size=min(BATCH, len(records)))
+
+
 def row_of(record: Record) -> str:
     """The id of the row that a record shows."""
-    return str((record["metadata"] or {}).get(_ROW) or record["external_id"])
+    return str(_metadata(record).get(_ROW) or record["external_id"])
 
 
 class _Plan(NamedTuple):
@@ -97,9 +122,9 @@ def _plan(record: Record, there: Sequence[Record]) -> _Plan:
     unanswered = next((old for old in there if not old["responses"]), None)
     marks = [_sent(old, {OUTDATED: "yes"}) for old in there if old is not shown and _needs_mark(old)]
     if old := shown or unanswered:
-        again = {_ROW: old["metadata"][_ROW]} if _ROW in (old["metadata"] or {}) else {}
-        now = {**record, "id": old["external_id"], "metadata": {**record["metadata"], **again}}
-        same = shown is not None and (old["metadata"] or {}) == now["metadata"]
+        kept = {name: value for name, value in _metadata(old).items() if name in (_ROW, DIVIDED)}
+        now = {**record, "id": old["external_id"], "metadata": {**record["metadata"], **kept}}
+        same = shown is not None and _metadata(old) == now["metadata"]
         return _Plan("same", marks) if same else _Plan("updated", [*marks, now])
     if not there:
         return _Plan("added", [record])
@@ -109,11 +134,11 @@ def _plan(record: Record, there: Sequence[Record]) -> _Plan:
 
 
 def _needs_mark(old: Record) -> bool:
-    return bool(old["responses"]) and OUTDATED not in (old["metadata"] or {})
+    return bool(old["responses"]) and OUTDATED not in _metadata(old)
 
 
 def _sent(old: Record, more: Metadata) -> Record:
-    return {"id": old["external_id"], "fields": old["fields"], "metadata": {**(old["metadata"] or {}), **more}}
+    return {"id": old["external_id"], "fields": old["fields"], "metadata": {**_metadata(old), **more}}
 
 
 def _dataset(argilla: ArgillaClient, workspace: str, name: str, form: Form) -> tuple[Any, dict[str, Any]]:

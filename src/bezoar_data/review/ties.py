@@ -17,7 +17,7 @@ from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.review import questions as form
 from bezoar_data.review.client import ArgillaClient
 from bezoar_data.review.pull import TIES_OF, fetch, with_ties
-from bezoar_data.review.records import Form, Pushed, row_of, send
+from bezoar_data.review.records import DIVIDED, Form, Pushed, mark_divided, row_of, send
 from bezoar_data.review.task import ReviewTask, read_rows
 from bezoar_data.runs.reviewed import by_row
 
@@ -80,6 +80,7 @@ def push_ties(
         for row in sorted(divided)
         if row in records
     )
+    mark_divided(argilla, dataset["id"], fetched[0].records, {one["id"] for one in records.values()})
     if person is None or not ties:
         return Ties(ties, None)
     _refuse_no_third(person, users.values(), ties)
@@ -114,5 +115,5 @@ def _check(found: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
 
 def _record(shown: Mapping[str, Any], row: str) -> dict[str, Any]:
     """The same record for another person."""
-    hidden = {name: value for name, value in shown["metadata"].items() if name != "row"}
+    hidden = {name: value for name, value in shown["metadata"].items() if name not in ("row", DIVIDED)}
     return {"id": row, "fields": shown["fields"], "metadata": hidden}

@@ -15,7 +15,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.review.client import ArgillaClient
-from bezoar_data.review.records import row_of
+from bezoar_data.review.records import OUTDATED, row_of
 from bezoar_data.review.task import read_rows
 from bezoar_data.runs.folder import RunFolder, write_json
 
@@ -60,5 +60,6 @@ def _read(run: Path) -> str | None:
 def _same_rows(argilla: ArgillaClient, dataset: Mapping[str, Any], run: Path) -> bool:
     """Whether every record shows a row of this run as it stands: the run was made again, or its folder was copied."""
     hashes = {row["id"]: row["content_hash"] for row in read_rows(run)}
-    records = [one for one in argilla.records(dataset["id"]) if "content_hash" in (one["metadata"] or {})]
-    return bool(records) and all(hashes.get(row_of(one)) == one["metadata"]["content_hash"] for one in records)
+    about = ((row_of(one), one["metadata"] or {}) for one in argilla.records(dataset["id"]))
+    shown = [(row, said["content_hash"]) for row, said in about if "content_hash" in said and OUTDATED not in said]
+    return bool(shown) and all(hashes.get(row) == seen for row, seen in shown)
