@@ -149,10 +149,14 @@ def test_the_gate_asks_for_rows_and_for_agreement():
         between_people=None,
     )  # fmt: skip
 
-    def measured(column: str, kappa: float) -> PeopleAgreement:
-        one = {"value": kappa, "low": 0.0, "high": 1.0}
+    def measured(column: str, kappa: float, even: float | None = None) -> PeopleAgreement:
+        all_of, drawn = (
+            {"rows": rows, "agreement": one, "kappa": one}
+            for rows, one in ((9, {**_ONE, "value": kappa}), (5, {**_ONE, "value": even}))
+        )
         columns = [column, "review_" + column.rpartition("_")[2]]
-        return parse(PeopleAgreement, {"columns": columns, "where": None, "rows": 9, "agreement": one, "kappa": one})
+        more = {"even": drawn} if even is not None else {}
+        return parse(PeopleAgreement, {"columns": columns, "where": None, **all_of, **more})
 
     def says(*agreement: PeopleAgreement, pairs: bool = False, **changes: Any) -> list[str]:
         comparisons = (parse(ComparisonCounts, PAIRS),) if pairs else ()
@@ -164,6 +168,9 @@ def test_the_gate_asks_for_rows_and_for_agreement():
         "the pipeline asks for a kappa of 0.6 between the judge judge and people; it is 0.50"
     ]
     assert says(measured("judge_status", 0.7)) == []
+    # What holds for the dataset are the figures of the rows that were drawn evenly.
+    assert says(measured("judge_status", 0.7, even=0.5)) == says(measured("judge_status", 0.5))
+    assert says(measured("judge_status", 0.5, even=0.6)) == []
     assert says(pipeline=SAMPLE.pipeline, review=None) == []
     (message,) = says(measured("judge_status", 0.7), pairs=True)
     assert message.endswith("the judge pairs and people; it is not known")

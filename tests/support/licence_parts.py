@@ -7,6 +7,7 @@ from typing import Any
 
 from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.files.models import OutputLicence
+from bezoar_data.config.files.pipeline import ReviewGate
 from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
 
 OPENAI = {"id": "LicenseRef-OpenAI-terms", "commercial": "unknown"}
@@ -40,6 +41,11 @@ def lock(*parts: LockedSource | LockedModel, corrected: int = 0, told: str = "un
         counts=replace(SAMPLE.counts, kept=sum(part.kept for part in sources)),
         review=review if corrected else None,
     )
+
+
+def by_pipeline(made: Lock, licence: str) -> Lock:
+    """The same of a pipeline that says under what corrections may be used."""
+    return replace(made, pipeline=replace(made.pipeline, review=ReviewGate(licence=licence)))
 
 
 def sources(*licences: str | None) -> Lock:

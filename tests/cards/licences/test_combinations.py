@@ -8,7 +8,7 @@ import pytest
 
 from bezoar_data.cards.licences.hub_keys import hub_keys, stated_names
 from bezoar_data.cards.licences.lineage import licence_of
-from support.licence_parts import APACHE, HUB, NOBODY, OPENAI, lock, model, source, sources
+from support.licence_parts import APACHE, HUB, NOBODY, OPENAI, by_pipeline, lock, model, source, sources
 
 MINE = "LicenseRef-mine"
 NC_TERMS = {"CC-BY-NC-4.0": {"commercial": "yes"}}
@@ -285,6 +285,10 @@ PARTS: dict[str, Case] = {
     "corrections under what people were told": (
         lock(source("MIT"), corrected=3, told="CC-BY-4.0"), None,
         "CC-BY-4.0 AND MIT", "yes", "other", "People corrected 3 answers, under CC-BY-4.0, as they were told",
+    ),
+    "corrections under what the pipeline says": (
+        by_pipeline(lock(source("MIT"), corrected=2), "CC-BY-4.0"), None,
+        "CC-BY-4.0 AND MIT", "yes", "other", "People corrected 2 answers, under CC-BY-4.0, as the pipeline says",
     ),
     "corrections that are not for sale": (
         lock(source("MIT"), corrected=1, told="CC-BY-NC-4.0"), None,
