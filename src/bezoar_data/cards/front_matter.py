@@ -152,10 +152,10 @@ def facts_of(own: Mapping[str, Any], lock: Lock, licence: Licence) -> dict[str, 
 
 
 def reliability(lock: Lock, name: str) -> list[dict[str, Any]] | str:
-    """How far a judge agrees with people, as far as that was measured."""
+    """How far a judge agrees with people, as far as that was measured: on the rows that hold for the dataset."""
     shown = ("columns", "rows", "agreement", "kappa", "weighted_kappa")
-    measures = map(as_json, lock.judging.people.of_judge(name))
-    return [{key: one[key] for key in shown if one[key] is not None} for one in measures] or "not measured"
+    measured = [{**as_json(one), **as_json(one.by_draw[0][1])} for one in lock.judging.people.of_judge(name)]
+    return [{key: one[key] for key in shown if one[key] is not None} for one in measured] or "not measured"
 
 
 def clean_value(value: Any) -> Any:

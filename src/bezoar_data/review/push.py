@@ -6,7 +6,7 @@ its record's. Annotators see neither.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.measures.agreement import as_label, scale_of
 from bezoar_data.review import questions as form
 from bezoar_data.review.client import ArgillaClient
-from bezoar_data.review.records import Form, Pushed, send
+from bezoar_data.review.records import Form, Pushed, row_of, send
 from bezoar_data.review.sample import Drawn, SampleRow, draw
 from bezoar_data.review.task import UNSTATED, ReviewTask, read_lock, read_rows, review_task, source_of
 from bezoar_data.review.whose import KNOWN_AS, known_as, refuse_another_run, remember
@@ -68,6 +68,8 @@ def push(argilla: ArgillaClient, run: Path, wanted: Wanted, *, workspace: str, n
     )
     rows = {row["id"]: row for row in read_rows(run)}
     drawn = draw(_rows_to_sample(task, rows), size, even, seed)
+    if dataset and before:
+        drawn += _drawn_before(argilla, dataset, {one.id for one in drawn}, rows)
     sampling = {"sample": size, "even": even, "seed": seed}
     about = {"format": FORMAT, KNOWN_AS: ours, "lock": lock.hash, **sampling, **task.as_json()}
     records = {one.id: _record(task, rows[one.id], one) for one in drawn}
@@ -89,6 +91,19 @@ def _task(run: Path, wanted: Wanted, before: Mapping[str, Any], gate: ReviewGate
         licence=_first_of(wanted.licence, before.get("licence"), (gate.licence if gate else None) or ""),
         contact=_first_of(wanted.contact, before.get("contact"), (gate.contact if gate else None) or ""),
     )
+
+
+def _drawn_before(
+    argilla: ArgillaClient, dataset: Mapping[str, Any], drawn: Collection[str], rows: Collection[str]
+) -> list[Drawn]:
+    """The rows that an earlier push drew and this one does not, as where verdicts have changed: they stay in the review,
+    as they stand now."""
+    about = {row_of(one): one["metadata"] or {} for one in argilla.records(dataset["id"])}
+    return [
+        Drawn(row, said.get("weight", 1.0), said.get("even", False), ())
+        for row, said in about.items()
+        if row in rows and row not in drawn
+    ]
 
 
 def _first_of(*values: Any) -> Any:
