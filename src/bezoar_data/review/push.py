@@ -96,8 +96,8 @@ def _task(run: Path, wanted: Wanted, before: Mapping[str, Any], gate: ReviewGate
 def _drawn_before(
     argilla: ArgillaClient, dataset: Mapping[str, Any], drawn: Collection[str], rows: Collection[str]
 ) -> list[Drawn]:
-    """The rows that an earlier push drew and this one does not, as where verdicts have changed: they stay in the review,
-    as they stand now."""
+    """The rows that an earlier push drew and this one does not, as where verdicts have changed: they stay in the
+    review, as they stand now."""
     about = {row_of(one): one["metadata"] or {} for one in argilla.records(dataset["id"])}
     return [
         Drawn(row, said.get("weight", 1.0), said.get("even", False), ())
