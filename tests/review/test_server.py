@@ -221,7 +221,8 @@ def test_two_thousand_records_are_pushed_within_half_a_minute(server: ReviewServ
     project = Project(tmp_path / "project")
     rows = [{"inputs": f"Question {i}?", "targets": f"Answer {i}. " * 40, "task_name": "t"} for i in range(2000)]
     (project.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    project.pipeline("  - use: load_flan\n    with: {path: rows.jsonl}\n")
+    steps = "steps:\n  - use: load_flan\n    with: {path: rows.jsonl}\n"
+    (project.folder / "pipeline.yaml").write_text(f"name: test\nversion: 1\n{steps}")
     assert project.run().code == 0
     options = ("--sample", "2000", "--instruction", "inputs", "--response", "targets", "--licence", "CC0-1.0")
     begun = time.monotonic()

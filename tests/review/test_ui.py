@@ -424,7 +424,8 @@ def test_forty_nasty_texts_are_seen_as_they_are_and_no_script_of_theirs_runs(ser
     project = Project(tmp_path / "project")
     rows = [{"inputs": f"Row {i}.", "targets": text, "task_name": "t"} for i, text in enumerate(NASTY)]
     (project.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    project.pipeline("  - use: load_flan\n    with: {path: rows.jsonl}\n")
+    steps = "steps:\n  - use: load_flan\n    with: {path: rows.jsonl}\n"
+    (project.folder / "pipeline.yaml").write_text(f"name: test\nversion: 1\n{steps}")
     assert project.run().code == 0
     columns = ("--instruction", "inputs", "--response", "targets", "--licence", "CC0-1.0")
     assert server.review(project, "push", RUN, "--dataset", "nasty", *columns, "--json").json["added"] == len(NASTY)
