@@ -6,6 +6,7 @@ import base64
 import json
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +21,7 @@ from bezoar_data.llms.redact import encodings
 from support.batch_server import KEY as BATCH_KEY
 from support.batch_server import BatchServer
 from support.hub_server import TOKEN, hub_server
-from support.projects import JUDGED, Project
+from support.projects import JUDGED, STEPS, Project
 from support.quirk_server import QuirkServer
 from support.quirks.base import USAGE, VERDICT, Made, chat, failed, text_for
 
@@ -193,14 +194,13 @@ class Echo(RowStep):
         return Kept({"seen": os.environ["ECHO_API_KEY"]})
         yield
 '''
-FILES = ("SOURCE", "CARD", "DESCRIPTION", "SYSTEM", "TEMPLATE", "FILE", "ECHO")
+FILES = ("SOURCE", "CARD", "SYSTEM", "ECHO")
 
 
 def test_a_key_in_a_file_of_the_project_is_not_published(project: Project, quirks: QuirkServer) -> None:
     keys = {f"{name}_API_KEY": f"pl4nted-{name.lower()}-0123456789abcdef" for name in FILES}
     told = {name.removesuffix("_API_KEY"): key for name, key in keys.items()}
     project.rows(2, mark={1: told["SOURCE"]})
-    (project.folder / "rows.jsonl").rename(project.folder / f"{told['FILE']}.jsonl")
     (project.folder / "my_steps.py").write_text(STEP)
     (project.folder / "card.md").write_text(
         f"---\nlicense: mit\n---\n\nAsk with {told['CARD']}.\n\n{{{{ sections.licence }}}}\n"
@@ -210,13 +210,11 @@ def test_a_key_in_a_file_of_the_project_is_not_published(project: Project, quirk
     (project.folder / "messages.yaml").write_text(
         json.dumps({"version": 1, "messages": messages, "assignment": assignment})
     )
-    body = {"chat_template": f"{{{{ messages[-1].content }}}}{{# {told['TEMPLATE']} #}}"}
-    project.models(quirks.url("good"), provider="openai-completions", extra_body=body)
+    project.models(quirks.url("good"))
     project.pipeline(
-        f"  - use: load_flan\n    with: {{path: {told['FILE']}.jsonl}}\n"
+        "  - use: load_flan\n    with: {path: rows.jsonl}\n"
         "  - use: orca.system_message\n    with: {messages: messages.yaml}\n"
         "  - use: orca.explain\n    with: {model: teacher}\n  - use: my_steps:Echo\n",
-        description=f"Made with {told['DESCRIPTION']}.",
         card="card.md",
         tolerate=1.0,
     )
@@ -230,3 +228,16 @@ def test_a_key_in_a_file_of_the_project_is_not_published(project: Project, quirk
         journalled = [place for place in traces(project.folder / "runs", key) if "journal" in place]
         assert journalled == [], name
         assert f"{name}_API_KEY" in said or traces(project.folder / "runs" / "test" / "dataset", key) == [], name
+
+
+def test_a_key_in_a_pipeline_or_models_file_ends_the_command(project: Project) -> None:
+    project.rows(1)
+    body = {"chat_template": f"{{{{ messages[-1].content }}}}{{# {KEY} #}}"}
+    project.models("http://localhost:1/v1", provider="openai-completions", extra_body=body, extra_headers={"X-A": KEY})
+    project.pipeline(STEPS.replace("rows.jsonl", f"{KEY}.jsonl"), description=f"Made with {KEY}.")
+    done = project.run("--json", env={VARIABLE: KEY})
+    assert done.code == 2
+    told = Counter(p["file"] for p in done.json["problems"] if p["code"] == "key-in-file")
+    assert told == {"pipeline.yaml": 2, "models.yaml": 4}
+    assert not any(form in done.out + done.err for form in encodings(KEY))
+    assert not (project.folder / "runs").exists()

@@ -16,9 +16,10 @@ from bezoar_data.config.files.endpoints import address_problems, header_problems
 from bezoar_data.config.files.named_model import with_named
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles, missing_answers
 from bezoar_data.config.files.supports import Supports
+from bezoar_data.config.keys_in_files import keys_in
 from bezoar_data.config.paths import expand_home, normalized
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.config.sanitize import looks_like_key, printable
+from bezoar_data.config.sanitize import printable
 from bezoar_data.config.validation import check
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 
@@ -316,7 +317,7 @@ def load_models_file(
     for at, model in written_models(document.value):
         problems += _check_model(document, at, model, providers)
     taken = {p.place for p in problems}
-    problems += [p for p in _check_keys(document, document.value, ()) if p.place not in taken]
+    problems += [p for p in keys_in(document, shapes=True) if p.place not in taken]
     if file is None or problems:
         raise InputError(problems)
     loaded = LoadedModels(file, document, Path(path) if path is not None else None)
@@ -360,13 +361,3 @@ def _check_model(
         yield document.problem("not-local", message, (*at, "local"), hint=hint)
     yield from address_problems(document, at, model)
     yield from header_problems(document, at, model)
-
-
-def _check_keys(document: Document, value: Any, at: YamlPath) -> Iterator[Problem]:
-    """Values anywhere in the file that look like keys themselves."""
-    if isinstance(value, dict | list):
-        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _check_keys(document, inner, (*at, part))
-    elif isinstance(value, str) and looks_like_key(value):
-        hint = "put it into an environment variable and write its name in 'api_key_env'; then change the key"
-        yield Problem("key-in-file", "this looks like a key itself", document.place(at), hint, secret=True)

@@ -19,6 +19,7 @@ from bezoar_data.config.files.left_out import leave_out
 from bezoar_data.config.files.overrides import apply_overrides
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles
 from bezoar_data.config.files.step_graph import check_graph, default_id
+from bezoar_data.config.keys_in_files import keys_in
 from bezoar_data.config.paths import expand_home, normalized
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.validation import check
@@ -200,6 +201,7 @@ def read_pipeline_file(path: Path | str, overrides: Sequence[str] = (), without:
     graph = check_graph(document)
     problems += graph
     problems += _check_splits(document)
+    problems += keys_in(document, shapes=False)
     left = file or _without_mistakes(document.value)
     sound = left is not None and left.steps != _NO_STEPS and not graph
     return ReadPipeline(left, document, overridden, tuple(problems), sound)
