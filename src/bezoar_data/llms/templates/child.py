@@ -15,6 +15,7 @@ import resource
 import signal
 import struct
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -128,7 +129,8 @@ def rendered(template: jinja2.Template, values: dict[str, Any]) -> dict[str, Any
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
     for bound, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
-        resource.setrlimit(bound, (most, most))
+        with suppress(ValueError, OSError):  # a stricter bound stands already, or the system has none
+            resource.setrlimit(bound, (most, most))
     known: dict[tuple[str, str], jinja2.Template] = {}
     while head := sys.stdin.buffer.read(LENGTH.size):
         source, kind, values = pickle.loads(sys.stdin.buffer.read(*LENGTH.unpack(head)))  # noqa: S301 - ours
