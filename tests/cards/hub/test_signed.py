@@ -102,6 +102,11 @@ def test_a_folders_own_signature_goes_up_while_it_holds(liar: Liar, hub: Hub, ss
     assert told(refused) == ["signed-changed"]
     assert "--sign KEY" in refused.json["problems"][0]["hint"]
     assert publish(liar, "--sign", ssh_key).json["changed"] == ["README.md", *SIGNED]
+    liar.readme("Words put better.", "Words of a person.")
+    (liar.dataset / SIGNED[1]).write_text("none")
+    assert told(publish(liar)) == ["signature-wrong"]
+    (liar.dataset / SIGNED[1]).unlink()
+    assert told(publish(liar)) == ["not-signed"]
 
 
 def test_what_cannot_be_signed_is_told_before_anything_else(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bezoar_data.cards.signing import ssh
@@ -86,14 +86,20 @@ def check_signature(dataset: Path, signers: Signers | None = None) -> SignatureC
 
 
 def unsound(files: Mapping[str, Path | bytes]) -> list[Problem]:
-    """Where the signature among files that are to be published is not of these files."""
-    sums = files.get(SUMS)
-    if sums is None:
+    """Why the signature among files that are to be published is none of these files."""
+    there = {
+        name: file if isinstance(file, bytes) else file.read_bytes() for name in SIGNED if (file := files.get(name))
+    }
+    if not there:
         return []
-    data = sums if isinstance(sums, bytes) else sums.read_bytes()
-    hint = "sign what goes up with --sign KEY, or take SHA256SUMS and SHA256SUMS.sig out of the folder"
-    found = _differences(data, hashes_of(files), {name: name for name in files}, Path())
-    return [Problem(one.code, one.message, one.place, hint) for one in found]
+    hint = f"sign what goes up with --sign KEY, or take {SUMS} and {SIGNATURE} out of the folder"
+    if missing := [name for name in SIGNED if name not in there]:
+        return [Problem("not-signed", f"there is no {missing[0]} beside {next(iter(there))}", Place(missing[0]), hint)]
+    sums, signature = there[SUMS], there[SIGNATURE]
+    found = _signer(Path(), sums, signature, None)
+    wrong = [found] if isinstance(found, Problem) else []
+    wrong += _differences(sums, hashes_of(files), {name: name for name in files}, Path())
+    return [replace(one, hint=hint) for one in wrong]
 
 
 def _signer(dataset: Path, sums: bytes, signature: bytes, signers: Signers | None) -> Signature | Problem:
