@@ -310,6 +310,7 @@ def _resolved(checked: Checked) -> str:
     file = checked.loaded.file
     value = file.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     value = {"name": file.name, "version": file.version, **value, "seed": file.seed}
+    value |= {key: shareable(value[key]) for key in ("card", "models", "answers") if key in value}
     for step, entry in zip(value["steps"], checked.entries, strict=True):
         if "with" in step:
             step["with"] = _shareable(step["with"], entry)
