@@ -90,6 +90,13 @@ def test_strangers_are_named_and_refused_whatever_is_allowed(
     assert set(files_of(liar.run)) <= BELONG | SPLITS
 
 
+def test_rows_that_cannot_be_read_are_refused_whatever_is_allowed(liar: Liar) -> None:
+    file = liar.dataset / "data" / "train-00000-of-00001.parquet"
+    file.write_bytes(file.read_bytes() + b"x")
+    everything = ("failed-checks", "keys", "review", "unknown-licence")
+    assert [problem.code for problem in refusals(liar.dataset, everything)] == ["refused-unreadable"]
+
+
 def test_all_that_belongs_is_sent_and_nothing_else(liar: Liar, hub: Hub, tmp_path: Path) -> None:
     project = Project(tmp_path)
     (liar.run / "notes.txt").write_text("beside the dataset, not in it")

@@ -15,6 +15,7 @@ from bezoar_data.cards.hub.refusal import refusal
 from bezoar_data.cards.hub.secrets import CONCERN, KeySearch
 from bezoar_data.cards.licences.lineage import UNKNOWN
 from bezoar_data.cards.truth import truth_of
+from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import load_card
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.personal import OF_PEOPLE, find_personal
@@ -83,9 +84,12 @@ def _personal_data(dataset: Path) -> Counter[str]:
     """In how many rows each kind was found, in any text of the published rows."""
     rows: Counter[str] = Counter()
     for file in sorted((dataset / "data").glob("*.parquet")):
-        for row in rows_of(file):
-            texts = [text for k, v in row.items() if k not in LINEAGE_COLUMNS and k != RESERVED for text in _texts(v)]
-            rows.update({found.kind for text in texts for found in find_personal(text, OF_PEOPLE)})
+        try:
+            for row in rows_of(file):
+                texts = [t for k, v in row.items() if k not in LINEAGE_COLUMNS and k != RESERVED for t in _texts(v)]
+                rows.update({found.kind for text in texts for found in find_personal(text, OF_PEOPLE)})
+        except InputError:
+            continue  # the search for keys says that it cannot be read
     return rows
 
 
