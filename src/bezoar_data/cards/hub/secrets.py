@@ -26,6 +26,7 @@ from bezoar_data.config.sanitize import looks_like_key, printable
 from bezoar_data.config.secret_patterns import BEFORE, FLAGS, IN_ROWS, NARROW, STARTS
 from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.llms.redact import SHORTEST_SECRET, Redactor, encodings
+from bezoar_data.runs.parquet import readable
 
 CONCERN = "keys"
 
@@ -66,7 +67,7 @@ class KeySearch:
             place = Place(self._redact(printable(str(file if isinstance(file, Path) else name), 300)))
             try:
                 found = self._found(name, file)
-            except (OSError, ValueError, EOFError, zlib.error) as error:
+            except (InputError, OSError, ValueError, EOFError, zlib.error) as error:
                 message = f"it cannot be read, so nobody knows what stands in it: {self._redact(str(error))}"
                 yield Problem("refused-unreadable", message, place)
                 continue
@@ -104,10 +105,10 @@ def _every(hint: str, text: str, shift: int) -> Iterator[int]:
 
 def texts_of(name: str, file: Path | bytes) -> Iterator[tuple[str, str]]:
     """Every text of a file, with where it stands; empty: the text is the file's own. Many short ones come together.
-    Raises `OSError`, `ValueError`, `EOFError` and `zlib.error` for a file that is damaged."""
+    Raises `InputError`, `OSError`, `ValueError`, `EOFError` and `zlib.error` for a file that is damaged."""
     with io.BytesIO(file) if isinstance(file, bytes) else file.open("rb") as opened:
         if name.endswith(".parquet"):
-            yield from _parquet(opened)
+            yield from _parquet(name, opened)
             return
         if name.endswith(".gz"):
             with gzip.open(opened) as inside:
@@ -155,16 +156,18 @@ def _yaml(name: str, text: str) -> Iterator[tuple[str, str]]:
     yield "a value of it", "\n".join(_inside(value))
 
 
-def _parquet(opened: BinaryIO) -> Iterator[tuple[str, str]]:
+def _parquet(name: str, opened: BinaryIO) -> Iterator[tuple[str, str]]:
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(opened)
-    schema = file.schema_arrow
-    kept = {**(schema.metadata or {}), **(file.metadata.metadata or {})}
-    yield "its schema", "\n".join([*schema.names, *(value.decode("latin-1") for value in kept.values()), str(schema)])
-    for batch in file.iter_batches(1000):
-        for column, values in zip(batch.schema.names, batch.columns, strict=True):
-            yield f"the column {printable(column)}", "\n".join(_inside(values.to_pylist()))
+    with readable(Path(name)):
+        file = pq.ParquetFile(opened)
+        schema = file.schema_arrow
+        kept = {**(schema.metadata or {}), **(file.metadata.metadata or {})}
+        kept_texts = [value.decode("latin-1") for value in kept.values()]
+        yield "its schema", "\n".join([*schema.names, *kept_texts, str(schema)])
+        for batch in file.iter_batches(1000):
+            for column, values in zip(batch.schema.names, batch.columns, strict=True):
+                yield f"the column {printable(column)}", "\n".join(_inside(values.to_pylist()))
 
 
 def _inside(value: object) -> Iterator[str]:
