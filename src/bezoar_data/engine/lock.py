@@ -51,6 +51,10 @@ class RowTotals(Observer):
     def __init__(self, compiled: Compiled) -> None:
         self.sources: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
+        self.demo_sources: set[str] = set()
+        """Sources of rows that are known for demo rows by what they hold."""
+        chains = (model.fallback_chain() for model in compiled.roles.values())
+        self._demo_models = {model.model for chain in chains for model in chain if _is_demo(model)}
         self.judges = [
             judge
             for node in compiled.nodes
@@ -66,6 +70,8 @@ class RowTotals(Observer):
     def __call__(self, row: Row) -> None:
         sources = row.lineage.source.split(SOURCES)
         self.sources.update(sources)
+        if row.lineage.demo and not self._demo_models.intersection(row.lineage.models.values()):
+            self.demo_sources.update(sources)
         if row.lineage.drop is None:
             self.kept.update(sources)
             self.judging.kept(row.columns, row.lineage.seed_ids, row.lineage.order)
@@ -186,7 +192,7 @@ def _sources(compiled: Compiled, seen: RowTotals) -> Iterator[LockedSource]:
                 sha256=fact.sha256,
                 url=fact.url,
                 licence=fact.licence,
-                demo=fact.demo,
+                demo=fact.demo or fact.name in seen.demo_sources,
                 as_text=fact.as_text,
                 rows=seen.sources[fact.name],
                 kept=seen.kept[fact.name],
@@ -205,11 +211,15 @@ def _models(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[LockedM
             extra_body=dict(model.extra_body),
             output_licence=model.output_licence,
             carbon=model.carbon,
-            demo=model.demo or provider_class(model.provider).demo,
+            demo=_is_demo(model),
             rules=provider_class(model.provider).rules,
             thinking=model.thinking,
             steps=tuple(steps),
         )
+
+
+def _is_demo(model: Model) -> bool:
+    return model.demo or provider_class(model.provider).demo
 
 
 def _answering(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[tuple[str, Model, bool, list[str]]]:

@@ -25,6 +25,7 @@ from distilabel.steps.base import GeneratorStep, GlobalStep, Step, StepInput
 from pydantic import Field, PrivateAttr
 
 from bezoar_data.llms.ask import Ask
+from bezoar_data.runs.demo_mark import is_shipped
 from bezoar_data.runs.row import SOURCE_SPAN, Columns, Lineage, Row, row_random, seed_id
 from bezoar_data.steps.columns import fill_columns
 from bezoar_data.steps.distilabel_driver import encode_for, process_batch, process_rows, process_waves
@@ -298,8 +299,10 @@ class Source(_Declared, GeneratorStep):
                 return
             identity = seed_id(name, revision, index)
             order = (first + position,)
-            lineage = Lineage(identity, order, seed_ids=(identity,), source=name, demo=name in demo)
-            row = Row({} if isinstance(found, Dropped) else found, lineage)
+            columns = {} if isinstance(found, Dropped) else found
+            is_demo = name in demo or is_shipped(columns)
+            lineage = Lineage(identity, order, seed_ids=(identity,), source=name, demo=is_demo)
+            row = Row(columns, lineage)
             outcome = apply_verdict(row, found if isinstance(found, Dropped) else self.decide(found), self.name)
             yield (outcome.kept or outcome.dropped)[0]
 

@@ -35,7 +35,7 @@ def reviewed(found: HumanReview, kept: int, annotators: str | None) -> Iterator[
     if found.divided:
         yield f"On {md.rows(found.divided)} they were evenly divided: there the judge's verdict stands."
     if found.discarded or found.drafts:
-        yield f"{md.number(found.discarded)} answers were discarded and {md.number(found.drafts)} left as drafts."
+        yield f"Answers discarded: {md.number(found.discarded)}; left as drafts: {md.number(found.drafts)}."
     if found.corrected:
         yield (
             f"They corrected {md.rows(found.corrected)}: the corrected response is in "
