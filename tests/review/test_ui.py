@@ -50,7 +50,9 @@ if (!window.posted) {
 }
 """
 TEXTS = """
-return [...document.querySelectorAll('.text_field_component')].map(field => {
+return [...document.querySelectorAll('.text_field_component')].map(shown => {
+  const field = shown.cloneNode(true);
+  field.querySelectorAll('style').forEach(own => own.remove());  // the page's, for what is searched
   const title = field.querySelector('.text_field_component__title-content') || field.firstElementChild;
   return field.textContent.trim().slice(title.textContent.trim().length).trim();
 })

@@ -83,6 +83,11 @@ class ReviewServer:
                 continue
         return found
 
+    def seconds(self) -> float:
+        """The processor time that the server's processes have taken: what it worked, however busy the machine is."""
+        stats = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in self.processes()]
+        return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+
     @property
     def secrets(self) -> dict[str, Any]:
         value: dict[str, Any] = json.loads((self.home / "secrets.json").read_text())
