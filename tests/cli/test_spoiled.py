@@ -39,7 +39,7 @@ def is_told(project: Path, number: int) -> None:
 
 
 def test_spoiled_files_are_told(project: Path) -> None:
-    for number in range(30):
+    for number in range(20):
         is_told(project, number)
 
 

@@ -16,6 +16,7 @@ _FULL = {
     errno.EFBIG: "a file may not become so large here (ulimit -f, or the file system's own limit)",
 }
 _UNSAID = "the disk is full, at a limit, or broken: it takes no more"
+_LOOP = "Symlink loop from"
 _MANY = (errno.EMFILE, errno.ENFILE)
 
 
@@ -36,6 +37,9 @@ def of_this_machine(error: Exception) -> Problem | None:
     if place is not None:
         assert isinstance(error, OSError)  # noqa: S101 (a place comes of nothing else)
         return Problem("unusable-file", f"cannot be used: {error.strerror}", place)
+    if isinstance(error, RuntimeError) and str(error).startswith(_LOOP):  # what `Path.resolve` raises
+        link = str(error).removeprefix(_LOOP).strip("'\" ")
+        return Problem("unusable-file", "cannot be used: a link that leads back to itself", Place(link))
     if _of_arrow(error):
         hint = "bezoar-data card check RUN names the file; run the pipeline again, or copy or pull the dataset anew"
         return Problem("damaged-file", f"a Parquet file is damaged: {_first_line(error)}", hint=hint)

@@ -7,6 +7,7 @@ before and in it: which answers of a demo model were dropped says nothing of ano
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -65,7 +66,7 @@ def read_past(compiled: Compiled, runs: Iterable[Path]) -> Past:
 
 
 def _locks(runs: Iterable[Path]) -> Iterator[Lock]:
-    for path in sorted({(run / "dataset" / "lock.json").resolve() for run in runs}):
+    for path in sorted({Path(os.path.realpath(run / "dataset" / "lock.json")) for run in runs}):
         if not path.exists():
             continue
         with suppress(InputError):  # of another version, or half a folder: nothing to learn here

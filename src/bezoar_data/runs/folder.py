@@ -152,8 +152,12 @@ def _made(mark: Path) -> bool:
 def write_text(path: Path, text: str) -> None:
     """Write beside, then rename: the file is the old one or the new one, never half of either."""
     beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

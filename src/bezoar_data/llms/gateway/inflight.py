@@ -139,7 +139,8 @@ class InflightRequests:
         if not question.to.needs_network or not isinstance(question.to.endpoint, Endpoint):
             await self._ask(inflight, question, samples, patient, got)
             return got
-        leases, started, pause = await self._open_leases(), time.monotonic(), _FIRST_LOOK
+        leases = self._leases if self._settled.is_set() else None
+        leases, started, pause = leases or await self._open_leases(), time.monotonic(), _FIRST_LOOK
         while left := {question.keys[i]: i for i in samples if question.keys[i] not in got}:
             mine = leases.take(left)
             self._asked.update(mine)
@@ -163,8 +164,7 @@ class InflightRequests:
         if self._leases is None:
             self._leases = Leases(self._journal.path)
             self._watching = asyncio.create_task(self._watch(self._leases))
-        if not self._settled.is_set():
-            await self._settled.wait()
+        await self._settled.wait()
         return self._leases
 
     async def _watch(self, leases: Leases) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 from bezoar_data.config.errors import InputError
@@ -153,6 +155,10 @@ def journal_error(error: Exception, path: Path) -> JournalError:
             f"the disk is full: the journal {path} takes no more answers. It is whole, with all answers up to now. "
             f"Make room on that disk; {again}"
         )
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+        return JournalError(
+            f"the disk of the journal {path} is full, at a limit, or broken ({error}). Make room on it; {again}"
+        )
     if is_busy(error):
         return JournalError(f"the journal {path} has been locked by another program for too long. End it; {again}")
     if is_damage(error):
@@ -189,4 +195,33 @@ def committed_frames(wal: bytes) -> int:
     step = 24 + int.from_bytes(wal[8:12], "big")
     heads = [wal[at : at + 16] for at in range(32, len(wal) - 23, step)]
     ends = [n for n, head in enumerate(heads, 1) if head[8:16] == wal[16:24] and head[4:8] != bytes(4)]
-    return ends[-1] if ends else len(heads)
+    if ends:
+        return ends[-1]
+    return 0 if _is_unfinished(wal, step, heads) else len(heads)
+
+
+def _is_unfinished(wal: bytes, step: int, heads: Sequence[bytes]) -> bool:
+    """Whether a log without a commit is a transaction that was killed, and not one whose end was damaged: then all its
+    pages have their checksums, but perhaps the last one (https://www.sqlite.org/fileformat2.html#the_wal_file_format).
+    Pages of another salt are from before the log was started afresh."""
+    order = ">" if wal[3:4] == b"\x83" else "<"
+    sums = _wal_sums((0, 0), wal[:24], order)
+    if wal[24:32] != struct.pack(">II", *sums):
+        return False
+    pages = list(takewhile(lambda head: head[8:16] == wal[16:24], heads))
+    whole = 0
+    for at in range(32, 32 + step * len(pages), step):
+        sums = _wal_sums(sums, wal[at : at + 8] + wal[at + 24 : at + step], order)
+        if wal[at + 16 : at + 24] != struct.pack(">II", *sums):
+            break
+        whole += 1
+    return not pages or whole >= max(1, len(pages) - 1)
+
+
+def _wal_sums(sums: tuple[int, int], content: bytes, order: str) -> tuple[int, int]:
+    first, second = sums
+    words = struct.unpack(f"{order}{len(content) // 8 * 2}I", content[: len(content) // 8 * 8])
+    for one, other in zip(words[::2], words[1::2], strict=True):
+        first = (first + one + second) & 0xFFFFFFFF
+        second = (second + other + first) & 0xFFFFFFFF
+    return first, second

@@ -108,7 +108,8 @@ class Journal:
             raise _unusable(path, error.strerror or str(error)) from None
         except sqlite3.Error as error:
             lock.release()
-            if integrity.is_damage(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            of_the_disk = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+            if integrity.is_damage(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF in of_the_disk:
                 raise integrity.journal_error(error, path) from None
             raise _unusable(path, str(error)) from None
         except BaseException:
