@@ -44,7 +44,9 @@ def serve(
 
 @app.command("password")
 def password(name: Annotated[str, typer.Argument(help="The account, e.g. anna.", metavar="NAME")]) -> None:
-    """Show the password of one account of `review serve`, which shows it once itself, when it makes the account.
+    """Show the password of one account of `review serve`.
+
+    The server shows it once by itself, when it makes the account.
 
     Example: bezoar-data review password anna
     """

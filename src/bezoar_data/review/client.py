@@ -11,12 +11,15 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.redact import redact, register_secret
 from bezoar_data.review.data_dir import DataDir, default_data_dir
+
+if TYPE_CHECKING:
+    import httpx
 
 BATCH = 250
 """Records sent at once; Argilla takes 500."""
@@ -48,8 +51,9 @@ class ArgillaClient:
         direct = {"all://127.0.0.1": None, "all://localhost": None}
         with self.errors():
             self.sdk = rg.Argilla(
-                api_url=self.url, api_key=key, timeout=_TIMEOUT, retries=0, mounts=direct, follow_redirects=True
-            )
+                api_url=self.url, api_key=key, timeout=_TIMEOUT, retries=0, mounts=direct, follow_redirects=True,
+                event_hooks={"response": [_stay]},
+            )  # fmt: skip
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -145,3 +149,11 @@ def connect(data: DataDir | None = None) -> ArgillaClient:
         hint = "start it in another terminal, or set ARGILLA_API_URL and ARGILLA_API_KEY"
         raise InputError(Problem("no-review-server", "no review server runs (bezoar-data review serve)", hint=hint))
     return ArgillaClient(address, data.read_secrets()["owner"]["api_key"])
+
+
+def _stay(response: httpx.Response) -> None:
+    """Refuse to be sent to another host: httpx would take Argilla's key along, which is no `Authorization`."""
+    to = response.url.join(response.headers.get("location", ""))
+    if response.has_redirect_location and to.host != response.url.host:
+        said = f"{response.url.host} sends on to {to.scheme}://{to.netloc.decode()}"
+        raise InputError(Problem("argilla-elsewhere", said, hint="if that is Argilla, let ARGILLA_API_URL name it"))
