@@ -256,7 +256,7 @@ def test_pull_leaves_a_persons_own_folder_as_it_is(project: Project, hub: Hub) -
         "pull", REPO, "--out", "mine", "--json", process=True, env=hub.environment(project.folder / "hf")
     )
     assert done.code == 2
-    assert "would write over" in done.out
+    assert "no run made this folder" in done.out
     assert theirs.read_text() == "precious"
 
 
