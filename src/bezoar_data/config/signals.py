@@ -36,23 +36,42 @@ def handlers_kept() -> Iterator[None]:
 @contextmanager
 def signals_as_ctrl_c() -> Iterator[None]:
     """All of them are as Ctrl-C, which is Python's own also where somebody else has taken it. In a thread other than
-    the main one nothing happens: its owner takes signals."""
-    own = os.getpid()
-
-    def as_ctrl_c(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != own:  # a child that came of a fork ends as it would have
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-            return
-        if number == signal.SIGHUP:
-            terminal_is_gone()
-        signal.default_int_handler(number, frame)
-
+    the main one nothing happens: its owner takes signals. Children that come of a fork end as they would have."""
     with handlers_kept():
         if threading.current_thread() is threading.main_thread():
             for number in stop_signals():
-                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else as_ctrl_c)
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _as_ctrl_c)
         yield
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGHUP:
+        terminal_is_gone()
+    signal.default_int_handler(number, frame)
+
+
+_fork = threading.local()
+_NOT_INHERITED = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _before_fork() -> None:
+    _fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_INHERITED)
+
+
+def _after_fork() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _fork.mask)
+
+
+def _after_fork_in_child() -> None:
+    # Whoever forks ends its children by SIGTERM (a pool does), and a handler of Python's may never come to run in one
+    # that waits for a semaphore. What was sent to it since the fork has been kept waiting until here.
+    for number in _NOT_INHERITED:
+        if signal.getsignal(number) is _as_ctrl_c:
+            signal.signal(number, signal.SIG_DFL)
+    _after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
 def terminal_is_gone() -> None:
