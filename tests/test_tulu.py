@@ -16,7 +16,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from bezoar_data.cards.licences.lineage import licence_of
-from bezoar_data.config.files.card import load_card
+from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.yaml.document import load_yaml
 from bezoar_data.runs.lock import Lock
 from support.command import bezoar
@@ -141,7 +141,7 @@ class Built:
         return lock
 
     def licence(self) -> dict[str, Any]:
-        licence: dict[str, Any] = load_card(self.folder / "dataset" / "README.md").front["bezoar"]["licence"]
+        licence: dict[str, Any] = truth_of(self.folder / "dataset").own["licence"]
         return licence
 
 

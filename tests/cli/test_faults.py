@@ -96,8 +96,8 @@ def test_a_closed_terminal_ends_a_run_as_sigterm_does(project: Project, server: 
     )
     os.close(theirs)
     wait_until(lambda: server.stats()["requests"] >= 6)
-    os.close(ours)
     process.send_signal(signal.SIGHUP)
+    os.close(ours)
     process.send_signal(signal.SIGHUP)
     assert process.wait(60) == 130
     assert server.stats()["now"] == 0

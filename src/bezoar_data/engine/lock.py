@@ -54,7 +54,8 @@ class RowTotals(Observer):
         self.demo_sources: set[str] = set()
         """Sources of rows that are known for demo rows by what they hold."""
         chains = (model.fallback_chain() for model in compiled.roles.values())
-        self._demo_models = {model.model for chain in chains for model in chain if _is_demo(model)}
+        asked = (provider_class(model.provider).as_asked(model) for chain in chains for model in chain)
+        self._demo_models = {model.model for model in asked if _is_demo(model)}
         self.judges = [
             judge
             for node in compiled.nodes

@@ -69,7 +69,7 @@ def test_what_was_pulled_is_made_anew_with_the_same_bytes(made: Project, pulled:
         if path.is_file() and path.name != "README.md":
             assert (here / path.relative_to(there)).read_bytes() == path.read_bytes()
     assert not list(pulled.folder.rglob("*.sqlite"))
-    done = pulled.bezoar("card", "check", "got", "--rebuild", "--json")
+    done = pulled.bezoar("card", "check", "got", "--rebuild", "--trust-code", "--json")
     assert done.code == 0, done.out + done.err
     assert {"README.md", "croissant.json", "lock.json"} < set(done.json["rebuilt"]["files"])
     lock = json.loads((here / "lock.json").read_text())
@@ -80,7 +80,7 @@ def test_what_was_pulled_is_made_anew_with_the_same_bytes(made: Project, pulled:
     assert "recorded answers behind these rows stand beside them" in readme
     assert "Words of ours." in readme
     # Where it was made it is made anew from the journal.
-    assert made.bezoar("card", "check", "runs/test", "--rebuild").code == 0
+    assert made.bezoar("card", "check", "runs/test", "--rebuild", "--trust-code").code == 0
 
 
 def test_only_what_others_need_is_published(made: Project, pulled: Project) -> None:
@@ -113,7 +113,7 @@ def test_a_missing_or_a_changed_answer_is_told(pulled: Project) -> None:
     assert changed.json["problems"][0]["file"].endswith("answers.jsonl.gz")
     renew_hashes(pulled.folder / "got/dataset")
     assert pulled.bezoar("card", "check", "got").code == 0
-    done = pulled.bezoar("card", "check", "got", "--rebuild", "--json")
+    done = pulled.bezoar("card", "check", "got", "--rebuild", "--trust-code", "--json")
     assert done.code == 4
     codes = [problem["code"] for problem in done.json["problems"]]
     assert codes[0] == "answers-missing"
@@ -131,7 +131,7 @@ def test_answers_are_signed_with_all_else(made: Project, published: Hub, tmp_pat
     assert done.code == 0, done.out + done.err
     trusted = ("--signed-by", str(public(key)))
     assert project.bezoar("pull", "tester/signed", "--out", "got", *trusted).code == 0
-    assert project.bezoar("card", "check", "got", "--rebuild", *trusted).code == 0
+    assert project.bezoar("card", "check", "got", "--rebuild", "--trust-code", *trusted).code == 0
     dataset = project.folder / "got/dataset"
     answers = dataset / "answers/answers.jsonl.gz"
     answers.write_bytes(gzip.compress(gzip.decompress(answers.read_bytes()).replace(b"http_400", b"http_401")))
@@ -212,6 +212,6 @@ def test_a_run_of_before_says_what_to_do(made: Project, tmp_path: Path) -> None:
     project = Project(tmp_path / "copy")
     shutil.copytree(made.folder, project.folder, dirs_exist_ok=True)
     (project.folder / "runs/test/made_from.json").unlink()
-    done = project.bezoar("card", "check", "runs/test", "--rebuild")
+    done = project.bezoar("card", "check", "runs/test", "--rebuild", "--trust-code")
     assert done.code == 2
     assert "run the same pipeline again" in done.err

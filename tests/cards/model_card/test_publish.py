@@ -198,7 +198,9 @@ def test_a_model_that_was_trained_here_is_loaded_from_the_hub(project: Project, 
     from bezoar_data import load_pipeline, load_recipe
 
     # Rows of one's own: those of the shipped seeds are a demo's, and no recipe may train on them for others.
-    rows = (ROOT / "pipelines" / "seeds" / "conversations.jsonl").read_text()
+    rows = (
+        (ROOT / "pipelines" / "seeds" / "conversations.jsonl").read_text().replace('"content": "', '"content": "Ours: ')
+    )
     (project.folder / "conversations.jsonl").write_text(rows)
     shipped = (ROOT / "pipelines" / "ultrachat.yaml").read_text()
     file = project.folder / "ultrachat.yaml"
