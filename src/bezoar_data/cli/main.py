@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -20,7 +21,7 @@ from bezoar_data.cli.lazy import LazyGroup
 from bezoar_data.cli.this_machine import of_this_machine
 from bezoar_data.config.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError, ProblemsError
 from bezoar_data.config.render import in_order, render_problems
-from bezoar_data.config.signals import say_no_more, signals_as_ctrl_c
+from bezoar_data.config.signals import lost_terminals, say_no_more, signals_as_ctrl_c
 from bezoar_data.llms.redact import redact, register_environment
 
 INTERNAL_ERROR = 70
@@ -85,6 +86,8 @@ def _ended(arguments: list[str], as_json: bool) -> int:
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             return 0  # `| head` has seen enough
+        if isinstance(error, OSError) and error.errno == errno.EIO and lost_terminals():
+            return INTERRUPTED  # its signal may come later than the first word that is lost
         if os.environ.get("BEZOAR_DEBUG"):
             raise
         problem = of_this_machine(error)

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 
@@ -79,11 +80,21 @@ def terminal_is_gone() -> None:
     second must not cut short what the first began to end. What is said to the terminal is lost from now on, rather than
     an error in the midst of that."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in lost_terminals():
+        say_no_more(number)
+
+
+def lost_terminals() -> list[int]:
+    """Those of our two outputs, as file descriptors, that go to a terminal which is there no more."""
+    found = []
+    nowhere = Path(os.devnull).stat()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             number = stream.fileno()
-            if stat.S_ISCHR(os.fstat(number).st_mode) and not os.isatty(number):
-                say_no_more(number)
+            which = os.fstat(number)
+            if stat.S_ISCHR(which.st_mode) and not os.isatty(number) and not os.path.samestat(which, nowhere):
+                found.append(number)
+    return found
 
 
 def say_no_more(number: int) -> None:
