@@ -128,9 +128,10 @@ class StopController:
     def release(self) -> None:
         for number, before in self._before.items():
             with suppress(ValueError):
-                assert self._loop is not None  # noqa: S101 (its handlers were added)
-                self._loop.remove_signal_handler(number)
-                if number != signal.SIGINT:  # whose second one, as Python has it, ends the loop at once
+                if number == signal.SIGINT:  # whose second one, as Python has it, ends the loop at once
+                    assert self._loop is not None  # noqa: S101 (its handlers were added)
+                    self._loop.remove_signal_handler(number)
+                else:  # the loop would let them kill the process in between, and removes its own as it closes
                     signal.signal(number, before)
         self._before = {}
         self._stop = None
@@ -149,9 +150,10 @@ class StopController:
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _on_signal(self, number: signal.Signals) -> None:
-        self._stop_cleanly()
-        if number == signal.SIGHUP:
+        if number == signal.SIGHUP and number in self._before:
+            self._before[number] = signal.SIG_IGN  # the second one must not come to who had it before
             terminal_is_gone()
+        self._stop_cleanly()
 
     def _stop_cleanly(self) -> None:
         stop = self._stop
