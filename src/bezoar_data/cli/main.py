@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _ended(arguments: list[str], as_json: bool) -> int:
     """Run the command and tell its ending; its exit code."""
     try:
-        code = _run(arguments, ask=True)
+        code = _run(arguments)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except (typer.Abort, KeyboardInterrupt):
@@ -125,13 +125,13 @@ def _reader_is_gone() -> bool:
     return any(event & select.POLLERR for _, event in said.poll(0))
 
 
-def _run(arguments: list[str], *, ask: bool = False) -> object:
+def _run(arguments: list[str]) -> object:
     try:
         return app(arguments, standalone_mode=False)
     except InputError as error:
-        if not ask or not allowed_now(error.problems):
+        if not allowed_now(error.problems):
             raise
-        return _run(arguments, ask=True)
+        return _run(arguments)
     except typer.Abort as error:
         # typer takes any EOFError for the end of what a person types; those of libraries are of files cut short.
         if isinstance(error.__cause__, EOFError):

@@ -53,8 +53,7 @@ class RowTotals(Observer):
         self.kept: Counter[str] = Counter()
         self.demo_sources: set[str] = set()
         """Sources of rows that are known for demo rows by what they hold."""
-        chains = (model.fallback_chain() for model in compiled.roles.values())
-        asked = (provider_class(model.provider).as_asked(model) for chain in chains for model in chain)
+        asked = (model for first in compiled.roles.values() for model in _as_asked(first))
         self._demo_models = {model.model for model in asked if _is_demo(model)}
         self.judges = [
             judge
@@ -223,12 +222,17 @@ def _is_demo(model: Model) -> bool:
     return model.demo or provider_class(model.provider).demo
 
 
+def _as_asked(first: Model) -> Iterator[Model]:
+    """A role's model and its fallbacks, as their providers ask them."""
+    return (provider_class(model.provider).as_asked(model) for model in first.fallback_chain())
+
+
 def _answering(compiled: Compiled, usage: Sequence[ModelUsage]) -> Iterator[tuple[str, Model, bool, list[str]]]:
     """The model of each role with the steps that ask it, and those of its fallbacks (True) that answered: their terms
     hold for these answers."""
     answered = {(u.step, u.model) for u in usage}
     for role, first in compiled.roles.items():
-        asked, *fallbacks = (provider_class(model.provider).as_asked(model) for model in first.fallback_chain())
+        asked, *fallbacks = _as_asked(first)
         asking = [
             (node.id, answer_name(node.id, to)) for node in compiled.nodes for to, r in node.roles.items() if r == role
         ]

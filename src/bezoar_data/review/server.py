@@ -23,7 +23,6 @@ import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
 from bezoar_data.config.errors import TOO_MANY_FAILED, BezoarError, InputError
@@ -56,12 +55,11 @@ class Server:
 
 
 def serve(annotators: Sequence[str], port: int, open_page: bool, progress: Report, show: Report) -> int:
-    """`review serve`: run the server until Ctrl-C or a signal; the exit code. Raises `InputError`."""
+    """`review serve`: run the server until Ctrl-C, as signals are to the command line; the exit code. Raises
+    `InputError`."""
     if wrong := [name for name in annotators if not name.strip() or name == OWNER]:
         raise InputError(Problem("bad-annotator", f"'{wrong[0]}' is no name for an annotator"))
     argilla_sdk()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _as_ctrl_c)
     data = DataDir(default_data_dir())
     try:
         shown = data.read_secrets() if data.secrets.exists() else None
@@ -117,10 +115,6 @@ def password_of(data: DataDir, name: str) -> str:
         hint = did_you_mean(name, list(accounts)) or f"bezoar-data review serve --annotator {name} makes one"
         raise InputError(Problem("unknown-person", f"there is no account '{name}'", Place(str(data.path)), hint))
     return str(accounts[name])
-
-
-def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,25 +12,13 @@ from bezoar_data.cards.hub.client import check_repo
 from bezoar_data.cards.hub.gate import refusals
 from bezoar_data.cards.hub.publish import files_of
 from bezoar_data.config.errors import InputError
-from support.hub_server import Hub, hub_server
-from support.lies import Liar, copied
+from support.hub_server import Hub
+from support.lies import Liar
 from support.projects import Project
 
 REPO = "tester/small"
 BELONG = {"README.md", "croissant.json", "lock.json", "pipeline.yaml", "contamination.jsonl"}
 SPLITS = {"data/train-00000-of-00001.parquet", "data/validation-00000-of-00001.parquet"}
-
-
-@pytest.fixture
-def liar(honest: Path, tmp_path: Path) -> Liar:
-    (tmp_path / "runs").mkdir()
-    return copied(honest, tmp_path / "runs")
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with hub_server() as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
 
 
 def linked(liar: Liar) -> None:

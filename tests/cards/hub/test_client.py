@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import email.utils
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,16 +11,10 @@ from bezoar_data.cards.hub import client
 from bezoar_data.cards.hub.client import hub_errors, keyless
 from bezoar_data.cards.hub.upload import RepoContents, plan_upload, send
 from bezoar_data.config.errors import InputError, ProviderAway
-from support.hub_server import JOB, Hub, hub_server
+from support.hub_server import JOB, Hub
 
 REPO = "tester/small"
 CONTENTS = RepoContents("dataset", {"README.md": b"Mine.\n"}, "0123456789abcdef", "", lambda path: False)
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with hub_server() as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
 
 
 @pytest.fixture

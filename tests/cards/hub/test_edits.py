@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from bezoar_data.config.files.card import load_card
 from support.command import Outcome
-from support.hub_server import Hub, Repo, hub_server
-from support.lies import Liar, copied
+from support.hub_server import Hub, Repo
+from support.lies import Liar
 from support.projects import Project
 
 REPO = "tester/small"
 PROSE, NEW = b"Words of a person.", b"Words of a reader, on the Hub."
-
-
-@pytest.fixture
-def liar(honest: Path, tmp_path: Path) -> Liar:
-    (tmp_path / "runs").mkdir()
-    return copied(honest, tmp_path / "runs")
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with hub_server() as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
 
 
 def publish(liar: Liar, *more: str) -> Outcome:

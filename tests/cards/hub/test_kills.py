@@ -6,14 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from support.command import BEZOAR, Outcome
-from support.hub_server import Hub, hub_server
-from support.lies import Liar, copied
+from support.hub_server import Hub
+from support.lies import Liar
 from support.projects import Project
 
 REPO = "tester/small"
@@ -32,18 +30,6 @@ def replace(self, target):
 Path.replace = replace
 main(sys.argv[1:])
 """
-
-
-@pytest.fixture
-def liar(honest: Path, tmp_path: Path) -> Liar:
-    (tmp_path / "runs").mkdir()
-    return copied(honest, tmp_path / "runs")
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with hub_server() as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
 
 
 def publish(liar: Liar, *more: str) -> Outcome:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.command import Outcome, bezoar
-from support.hub_server import Hub, hub_server
+from support.hub_server import Hub
 from support.lies import Liar, copied
 from support.ssh_keys import ALONE, needs_ssh_keygen, public
 
 pytestmark = needs_ssh_keygen
 REPO = "tester/small"
 SIGNED = ("SHA256SUMS", "SHA256SUMS.sig")
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with hub_server() as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
 
 
 @pytest.fixture

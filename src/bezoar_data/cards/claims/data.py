@@ -148,8 +148,8 @@ def splits(seen: Evidence) -> Iterator[Problem]:
     """Each row stands in the split that the lock's seed and fractions give it."""
     locked, groups = seen.lock.pipeline, seen.rows.groups
     plan = SplitPlan((seeds for _, seeds in groups), locked.splits, locked.seed) if locked.splits else None
-    if plan is not None and any(plan.split_of(seeds) != split for split, seeds in groups):
-        wrong = sum(plan.split_of(seeds) != split for split, seeds in groups)
+    wrong = sum(plan.split_of(seeds) != split for split, seeds in groups) if plan is not None else 0
+    if wrong:
         message = f"{wrong} rows stand in another split than the lock's seed ({locked.seed}) and fractions give them"
         yield Problem("splits-differ", message, seen.lock_place)
     known = {"train", *locked.splits}
