@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.runs.values import texts_in
+
 MARK = "demo.txt"
 _LEAST = 60
 """Characters from which a text is one row's own: other people ask for the plural of octopus, too."""
@@ -48,14 +50,6 @@ def _shipped_rows() -> Iterator[Any]:
             yield from map(json.loads, file.read_text("utf-8").splitlines())
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """The texts of a row that are long enough to be its own, also those inside lists and records."""
-    if isinstance(value, str):
-        if len(text := value.strip()) >= _LEAST:
-            yield text
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
+def _texts(row: Any) -> Iterator[str]:
+    """The texts of a row that are long enough to be its own."""
+    return (text for one in texts_in(row) if len(text := one.strip()) >= _LEAST)

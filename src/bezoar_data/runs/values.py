@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -43,3 +43,15 @@ def as_json_text(value: Any) -> Any:
     if value is None or type(value) is str:
         return value
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text of a value, also those inside lists and records."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from texts_in(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts_in(one)

@@ -25,6 +25,7 @@ from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.parquet import rows_of
 from bezoar_data.runs.published import pipeline_of
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
+from bezoar_data.runs.values import texts_in
 
 
 def refusals(dataset: Path, allowed: Collection[str] = ()) -> list[Problem]:
@@ -86,16 +87,8 @@ def _personal_data(dataset: Path) -> Counter[str]:
     for file in sorted((dataset / "data").glob("*.parquet")):
         try:
             for row in rows_of(file):
-                texts = [t for k, v in row.items() if k not in LINEAGE_COLUMNS and k != RESERVED for t in _texts(v)]
+                texts = [t for k, v in row.items() if k not in LINEAGE_COLUMNS and k != RESERVED for t in texts_in(v)]
                 rows.update({found.kind for text in texts for found in find_personal(text, OF_PEOPLE)})
         except InputError:
             continue  # the search for keys says that it cannot be read
     return rows
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for v in value.values() for text in _texts(v)]
-    return [text for v in value for text in _texts(v)] if isinstance(value, list) else []
