@@ -150,7 +150,7 @@ def test_a_review_goes_on_as_it_was_begun_and_ties_go_to_a_third_person(project:
         assert (refused.code, why in refused.err) == (2, True), refused.err
     server.add("carla")
     given = server.review(project, *ties, "--to", "carla", "--json").json
-    assert (given["pushed"]["added"], given["workspace"]) == (2, "review-carla")
+    assert [(one["added"], one["workspace"]) for one in given["given"]] == [(2, "review-carla")]
     assert [one["name"] for one in server.api("GET", "me/datasets", "carla")["items"]] == ["again-ties"]
     assert "again-ties" not in [one["name"] for one in server.api("GET", "me/datasets", "anna")["items"]]
     for row, record in server.records("again-ties").items():

@@ -39,6 +39,7 @@ def push_review(
     seed: int | None = None,
     licence: str | None = None,
     contact: str | None = None,
+    protocol: str | None = None,
     dataset: str | None = None,
     workspace: str = "review",
 ) -> Pushed:
@@ -50,7 +51,8 @@ def push_review(
     how many people answer each (1). `blind` hides the judge's verdict (True); `judge` names the judge whose rows are
     reviewed, `instruction`, `response` and `other` the columns to show in place of its own. `attributes` are rated from
     0 to 4. `licence` is what corrected responses may be used under and `contact` whom annotators are to ask (default:
-    the pipeline's `review`). `dataset` is the name in Argilla (default: the pipeline's). Raises `InputError`,
+    the pipeline's `review`). `protocol` ("helpsteer2") lets three people rate each response on five scales, in place of
+    a verdict; `sample` then counts prompts. `dataset` is the name in Argilla (default: the pipeline's). Raises `InputError`,
     `ProviderAway`.
     """
     given = {"instruction": instruction, "response": response, "other": other}
@@ -65,17 +67,26 @@ def push_review(
         columns={name: column for name, column in given.items() if column},
         licence=licence,
         contact=contact,
+        protocol=protocol,
     )
     return push(connect(), Path(run), wanted, workspace=workspace, name=dataset)
 
 
-def push_ties(run: str | Path, *, to: str | None = None, dataset: str | None = None, workspace: str = "review") -> Ties:
+def push_ties(
+    run: str | Path,
+    *,
+    to: str | Sequence[str] | None = None,
+    dataset: str | None = None,
+    workspace: str = "review",
+) -> Ties:
     """The rows on which people are evenly divided; given to the person `to`, who must have answered none of them, in a
-    dataset and a workspace of that person's own. `pull_review` fetches what they say. Raises `InputError`,
-    `ProviderAway`."""
+    dataset and a workspace of that person's own. By a protocol, the rows whose helpfulness is too far apart; given to
+    several, each of whom gets those that they have not answered. `pull_review` fetches what they say. Raises
+    `InputError`, `ProviderAway`."""
     argilla = connect()
     found = _of_run(argilla, Path(run), dataset, workspace)
-    return ties.push_ties(argilla, Path(run), found, workspace=workspace, person=to)
+    people = (to,) if isinstance(to, str) else tuple(dict.fromkeys(to or ()))
+    return ties.push_ties(argilla, Path(run), found, workspace=workspace, people=people)
 
 
 def review_status(run: str | Path, *, dataset: str | None = None, workspace: str = "review") -> ReviewStatus:

@@ -105,9 +105,12 @@ def push(
     contact: Annotated[
         str | None, typer.Option("--contact", help="Whom annotators are to ask. Default: the pipeline's.")
     ] = None,
-    ties: Annotated[bool, typer.Option("--ties", help="List the rows on which people are evenly divided.")] = False,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="helpsteer2: three people rate on five scales.", metavar="NAME")
+    ] = None,
+    ties: Annotated[bool, typer.Option("--ties", help="List the rows on which people are divided.")] = False,
     to: Annotated[
-        str | None, typer.Option("--to", help="With --ties: give them to this person, who has answered none.")
+        list[str] | None, typer.Option("--to", help="With --ties: give them to this person, who has answered none.")
     ] = None,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: the pipeline's.")
@@ -122,9 +125,12 @@ def push(
     --suggest. Pushed again, settings stay as they were unless they are given, and rows that have changed since people
     answered are asked again.
 
+    With --protocol helpsteer2, three people rate each response on five scales in place of a verdict, a fourth and a
+    fifth (--ties --to) where helpfulness spreads by more than 2; --sample counts prompts.
+
     Example: bezoar-data review push runs/orca --sample 200 --overlap 2
     """
-    if to is not None and not ties:
+    if to and not ties:
         raise typer.BadParameter("it goes with --ties", param_hint="--to")
     if ties:
         found = bezoar_data.push_ties(run, to=to, dataset=dataset, workspace=workspace)
@@ -144,6 +150,7 @@ def push(
         seed=seed,
         licence=licence,
         contact=contact,
+        protocol=protocol,
         dataset=dataset,
         workspace=workspace,
     )

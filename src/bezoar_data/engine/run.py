@@ -214,7 +214,7 @@ def _finish(
         seed=file.seed,
         expected=compiled.expected_columns,
         on_row=seen,
-        review=reviewing.columns if reviewing.answers else None,
+        review=reviewing if reviewing.answers else None,
         worth_showing=reviewing.is_accepted,
     )
     dropped = scratch / "dropped.parquet"

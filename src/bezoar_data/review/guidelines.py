@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bezoar_data.config.errors import InputError
+from bezoar_data.review.protocol import scales
 from bezoar_data.review.task import UNSTATED, ReviewTask
 from bezoar_data.steps.judges.rubric import ComparisonRubric, Rubric, load_rubric
 
@@ -19,6 +22,19 @@ _BETTER = """**The answer**
 
 - **First**, **Second**: it is the better answer
 - **Equally good**: you would not mind which of the two you get"""
+_RATE = "Read the instruction and the response, then rate the response on five scales, each by itself."
+_RATE_BOTH = (
+    "Read the instruction and both answers. Rate the first on five scales, each by itself, then the second in the same "
+    "way, and say at last which is better. Which answer stands first was drawn by lot."
+)
+_PROMPTS = """**The same instruction again**
+
+Where two responses to one instruction follow each other, compare them while you rate: equal levels are to mean the
+same."""
+_SKIP = """**What to discard**
+
+Discard a row that shows private facts of a person, is not in a language that you read well, or asks for something that
+you cannot check: somebody else rates it."""
 _VERDICT = """**The answer**
 
 - **Accept**: it does what was asked, and can be used as it is
@@ -52,9 +68,12 @@ _SOMEBODY = "the person who gave you this to review"
 def guidelines(task: ReviewTask, *, deciding: bool = False) -> str:
     """The guidelines; `deciding` is for whoever is given what others are divided on. What counts is the judge's rubric,
     so that people and judge answer the same question: it is cut first where all is too long for Argilla."""
-    opening = _CHOOSE if task.compares else _ACCEPT
-    parts = [f"{opening} {_DECIDE}" if deciding else opening, *_form(task), _SUBMIT, _KEYS]
-    parts.append(_ASK.format(contact=task.contact or _SOMEBODY))
+    if task.protocol:  # whoever is asked as the fourth or fifth reads what the others read
+        parts = [_RATE_BOTH if task.compares else _RATE, *_scales(), *([] if task.compares else [_PROMPTS]), _SKIP]
+    else:
+        opening = _CHOOSE if task.compares else _ACCEPT
+        parts = [f"{opening} {_DECIDE}" if deciding else opening, *_form(task)]
+    parts += [_SUBMIT, _KEYS, _ASK.format(contact=task.contact or _SOMEBODY)]
     left = _MOST - len("\n\n".join(parts)) - 2
     return "\n\n".join([parts[0], *(part[:left] for part in _rubric(task)), *parts[1:]])[:_MOST]
 
@@ -68,8 +87,15 @@ def _form(task: ReviewTask) -> list[str]:
     return [_VERDICT, *([f"{_RATINGS}\n\n{scales}"] if scales else []), _CORRECT + told]
 
 
+def _scales() -> Iterator[str]:
+    """The protocol's scales, with what each level means."""
+    for name, scale in scales():
+        levels = "\n".join(f"- **{level}**: {words}" for level, words in enumerate(scale.levels))
+        yield f"**{name.capitalize()}**\n\n{scale.question}\n\n{levels}"
+
+
 def _rubric(task: ReviewTask) -> list[str]:
-    if not task.rubric:
+    if not task.rubric or task.protocol:
         return []
     try:
         criteria = (

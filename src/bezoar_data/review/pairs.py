@@ -15,8 +15,9 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.measures.words import is_blank
 from bezoar_data.review.client import ArgillaClient, argilla_sdk
-from bezoar_data.review.questions import FIRST, SECOND, shown
+from bezoar_data.review.questions import shown
 from bezoar_data.review.records import Form, Pushed, send
+from bezoar_data.review.task import FIRST, SECOND
 from bezoar_data.runs.reviewed import by_row
 from bezoar_data.runs.row import digest
 

@@ -15,9 +15,10 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.review.client import ArgillaClient
-from bezoar_data.review.questions import FIRST, SECOND, swapped, typed
+from bezoar_data.review.protocol import answered
+from bezoar_data.review.questions import swapped, typed
 from bezoar_data.review.records import row_of
-from bezoar_data.review.task import UNSTATED
+from bezoar_data.review.task import FIRST, SECOND, UNSTATED
 from bezoar_data.runs.reviewed import read_answers, write_answers
 from bezoar_data.runs.row import digest
 
@@ -127,6 +128,9 @@ def _answer(
     ratings = {name: value for name, value in values.items() if name in rated and name not in _OWN}
     other = {name: value for name, value in values.items() if name not in _OWN and name not in ratings}
     about, task, row = record["metadata"], _about(dataset), row_of(record)
+    preferred = _unswapped(row, values.get("preference"))
+    if protocol := task.get("protocol") or None:
+        ratings, preferred = answered(values, swapped=swapped({"id": row}))
     return {
         "id": row,
         "content_hash": about["content_hash"],
@@ -136,11 +140,13 @@ def _answer(
         "annotator": users.get(str(response["user_id"]), str(response["user_id"])),
         "status": response["status"],
         "verdict": values.get("verdict"),
-        "preference": _unswapped(row, values.get("preference")),
+        "preference": preferred,
         "column": task.get("response"),
         "ratings": json.dumps(ratings, sort_keys=True) if ratings else None,
         "corrected_response": typed(values.get("corrected_response"), record["fields"].get("response")),
         "licence": task.get("licence") if task.get("licence") != UNSTATED else None,
+        "protocol": protocol,
+        "prompt": about.get("prompt"),
         "comment": values.get("comment"),
         "other": json.dumps(other, sort_keys=True, ensure_ascii=False) if other else None,
         "inserted_at": response["inserted_at"],

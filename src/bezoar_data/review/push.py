@@ -6,8 +6,9 @@ its record's. Annotators see neither.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.measures.agreement import as_label, scale_of
 from bezoar_data.review import questions as form
 from bezoar_data.review.client import ArgillaClient
+from bezoar_data.measures.helpsteer import PEOPLE
+from bezoar_data.review.protocol import known_protocol, refuse_other_wishes
 from bezoar_data.review.records import Form, Pushed, row_of, send
 from bezoar_data.review.sample import Drawn, SampleRow, draw
 from bezoar_data.review.task import UNSTATED, ReviewTask, read_lock, read_rows, review_task, source_of
@@ -24,7 +27,7 @@ from bezoar_data.review.whose import KNOWN_AS, known_as, refuse_another_run, rem
 from bezoar_data.runs.row import digest
 
 FORMAT = 1
-_FIXED = ("judge", "instruction", "response", "other", "blind", "attributes", "licence")
+_FIXED = ("judge", "instruction", "response", "other", "blind", "attributes", "licence", "protocol")
 """What may not change once people have begun: they would have answered different questions."""
 
 _NO_LICENCE = Problem(
@@ -50,6 +53,7 @@ class Wanted:
     columns: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
     contact: str | None = None
+    protocol: str | None = None
 
 
 def push(argilla: ArgillaClient, run: Path, wanted: Wanted, *, workspace: str, name: str | None) -> Pushed:
@@ -60,14 +64,14 @@ def push(argilla: ArgillaClient, run: Path, wanted: Wanted, *, workspace: str, n
     before: Mapping[str, Any] = ((dataset or {}).get("metadata") or {}).get("bezoar") or {}
     ours = refuse_another_run(argilla, dataset, run, pipeline) if dataset and before else known_as(run)
     task = _task(run, wanted, before, lock.pipeline.review)
-    if not task.compares and not task.licence:
+    if task.corrects and not task.licence:
         raise InputError(_NO_LICENCE)
     size, even, seed = (
         _first_of(getattr(wanted, key), before.get(key), default)
         for key, default in (("sample", 200), ("even", 0.5), ("seed", 42))
     )
     rows = {row["id"]: row for row in read_rows(run)}
-    drawn = draw(_rows_to_sample(task, rows), size, even, seed)
+    drawn = _drawn(task, rows, size, even, seed)
     if dataset and before:
         drawn += _drawn_before(argilla, dataset, {one.id for one in drawn}, rows)
     sampling = {"sample": size, "even": even, "seed": seed}
@@ -81,16 +85,35 @@ def push(argilla: ArgillaClient, run: Path, wanted: Wanted, *, workspace: str, n
 def _task(run: Path, wanted: Wanted, before: Mapping[str, Any], gate: ReviewGate | None) -> ReviewTask:
     parts = ("instruction", "response", "other")
     columns = {name: column for name in parts if (column := wanted.columns.get(name) or before.get(name))}
+    protocol = known_protocol(wanted.protocol) if wanted.protocol else before.get("protocol") or ""
+    if protocol:
+        refuse_other_wishes(wanted.attributes, wanted.overlap, wanted.blind is False)
     return review_task(
         run,
         judge=wanted.judge or before.get("judge") or None,
         columns=columns,
         attributes=tuple(_first_of(wanted.attributes, before.get("attributes"), ())),
         blind=_first_of(wanted.blind, before.get("blind"), True),
-        overlap=_first_of(wanted.overlap, before.get("overlap"), 1),
+        overlap=_first_of(wanted.overlap, before.get("overlap"), PEOPLE if protocol else 1),
         licence=_first_of(wanted.licence, before.get("licence"), (gate.licence if gate else None) or ""),
         contact=_first_of(wanted.contact, before.get("contact"), (gate.contact if gate else None) or ""),
+        protocol=protocol,
     )
+
+
+def _drawn(
+    task: ReviewTask, rows: Mapping[str, Mapping[str, Any]], size: int, even: float, seed: int
+) -> list[Drawn]:
+    """The sample. By a protocol it is one of prompts, each by its first row and with all others: whoever rates one
+    response is to see the other, and either drops both."""
+    if not task.protocol:
+        return draw(_rows_to_sample(task, rows), size, even, seed)
+    of_prompt: dict[str, list[str]] = defaultdict(list)
+    for identity, row in rows.items():
+        of_prompt[form.prompt_of(task, row)].append(identity)
+    with_first = {members[0]: members for members in of_prompt.values()}
+    drawn = draw(_rows_to_sample(task, {first: rows[first] for first in with_first}), size, even, seed)
+    return [replace(one, id=member) for one in drawn for member in with_first[one.id]]
 
 
 def _drawn_before(
@@ -128,6 +151,7 @@ def _rows_to_sample(task: ReviewTask, rows: Mapping[str, Mapping[str, Any]]) -> 
 
 def _check(about: Mapping[str, Any], name: str, task: ReviewTask) -> None:
     now = task.as_json()
+    about = {"protocol": "", **about}
     for key in _FIXED:
         if key in about and _plain(about[key]) != _plain(now[key]):
             message = f"the dataset '{name}' was pushed with another `{key}`: {about[key]!r}, now {now[key]!r}"
@@ -141,7 +165,7 @@ def _plain(value: Any) -> Any:
 def _record(task: ReviewTask, row: Mapping[str, Any], drawn: Drawn) -> dict[str, Any]:
     """The parts of an `argilla.Record`, which cannot be compared themselves."""
     fields = form.values(task, row)
-    suggested = form.suggestion(task, row)
+    suggested = None if task.protocol else form.suggestion(task, row)
     question = "preference" if task.compares else "verdict"
     return {
         "id": row["id"],
@@ -151,6 +175,7 @@ def _record(task: ReviewTask, row: Mapping[str, Any], drawn: Drawn) -> dict[str,
             "fields_hash": digest("fields", fields),
             "weight": drawn.weight,
             "even": drawn.even,
+            **({"prompt": form.prompt_of(task, row)} if task.protocol else {}),
             **form.filters(task, row),
         },
         "suggestions": [(question, suggested, task.judge)] if suggested else [],

@@ -9,12 +9,12 @@ from bezoar_data.measures.agreement import as_label
 from bezoar_data.review.client import argilla_sdk
 from bezoar_data.review.guidelines import guidelines
 from bezoar_data.review.records import DIVIDED, OUTDATED
-from bezoar_data.review.task import ReviewTask, as_text, source_of
+from bezoar_data.review import protocol
+from bezoar_data.review.task import FIRST, SECOND, ReviewTask, as_text, source_of
 from bezoar_data.runs.row import digest
 
 Shown = Mapping[str, Any]
 
-FIRST, SECOND = "first", "second"
 REQUIRED = ("instruction", "response", FIRST, SECOND)
 
 
@@ -58,7 +58,9 @@ def _filters(task: ReviewTask, rg: Any) -> list[Any]:
 
 
 def _questions(task: ReviewTask, rg: Any) -> list[Any]:
-    """The choice alone is required."""
+    """The choice alone is required, unless a protocol asks."""
+    if task.protocol:
+        return protocol.questions(task, rg)
     comment = rg.TextQuestion("comment", "Comment", required=False)
     if task.compares:
         labels = {FIRST: "First", SECOND: "Second", "tie": "Equally good"}
@@ -119,6 +121,12 @@ def filters(task: ReviewTask, row: Shown) -> dict[str, str]:
 
 def swapped(row: Shown) -> bool:
     return int(digest("review-order", row["id"], length=2), 16) % 2 == 1
+
+
+def prompt_of(task: ReviewTask, row: Shown) -> str:
+    """What responses to the same prompt have in common."""
+    columns = (task.system, task.context, task.instruction)
+    return digest("prompt", *(as_text(row.get(column)) if column else "" for column in columns))
 
 
 def suggestion(task: ReviewTask, row: Shown) -> str | None:

@@ -10,10 +10,13 @@ from itertools import pairwise
 from typing import Any
 
 from bezoar_data.measures.agreement import agreement, pairs_of_people
+from bezoar_data.measures.helpsteer import PEOPLE, still_to_ask
 from bezoar_data.review.client import ArgillaClient
+from bezoar_data.review.protocol import answered
 from bezoar_data.review.records import OUTDATED, row_of
-from bezoar_data.runs.reviewed import most_said
+from bezoar_data.runs.reviewed import SIDES, most_said
 
+_HELPFULNESS = [side + "helpfulness" for side in SIDES]
 _PAUSE = 15 * 60
 """Seconds between two answers of one person after which they were doing something else."""
 
@@ -40,6 +43,8 @@ def status_of(argilla: ArgillaClient, datasets: Sequence[Mapping[str, Any]]) -> 
     times: dict[str, list[float]] = defaultdict(list)
     done = answers_missing = 0
     verdicts: dict[str, dict[str, str]] = defaultdict(dict)
+    rated: dict[str, list[dict[str, int]]] = defaultdict(list)
+    protocol = datasets[0]["metadata"]["bezoar"].get("protocol")
     overlap = datasets[0]["distribution"]["min_submitted"]
     wanted = [
         (one["distribution"]["min_submitted"], record) for one in datasets for record in argilla.records(one["id"])
@@ -52,7 +57,9 @@ def status_of(argilla: ArgillaClient, datasets: Sequence[Mapping[str, Any]]) -> 
             people[name][response["status"]] += 1
             times[name].append(datetime.fromisoformat(response["updated_at"]).timestamp())
             values = {k: v.get("value") for k, v in (response["values"] or {}).items()}
-            if response["status"] == "submitted" and (one := values.get("verdict") or values.get("preference")):
+            if response["status"] == "submitted" and protocol and not outdated:
+                rated[row_of(record)].append(answered(values, swapped=False)[0])
+            elif response["status"] == "submitted" and (one := values.get("verdict") or values.get("preference")):
                 given[name] = str(one)
         submitted = sum(r["status"] == "submitted" for r in record["responses"] or ())
         done += submitted >= overlap_here
@@ -65,6 +72,8 @@ def status_of(argilla: ArgillaClient, datasets: Sequence[Mapping[str, Any]]) -> 
         "completed": done,
         "overlap": overlap,
         "divided": sum(len(said) > 1 and most_said(said.values()) is None for said in verdicts.values()),
+        "protocol": protocol or None,
+        "far_apart": sum(map(_far_apart, rated.values())),
         "people": {
             name: {status: counts[status] for status in ("submitted", "draft", "discarded")}
             for name, counts in sorted(people.items())
@@ -76,6 +85,12 @@ def status_of(argilla: ArgillaClient, datasets: Sequence[Mapping[str, Any]]) -> 
         "seconds_left": round(pace * answers_missing) if pace else None,
     }
     return ReviewStatus(value)
+
+
+def _far_apart(ratings: Sequence[Mapping[str, int]]) -> bool:
+    """Whether a fourth or fifth person is to rate one of a row's responses."""
+    levels = [[one[name] for one in ratings if name in one] for name in _HELPFULNESS]
+    return any(len(given) >= PEOPLE and still_to_ask(given) > 0 for given in levels)
 
 
 def _pace(times: Any) -> float | None:
@@ -99,6 +114,8 @@ def _text(found: Mapping[str, Any]) -> str:
         )
     if divided := found["divided"]:
         lines.append(f"people are evenly divided on {divided:,} rows: `review push RUN --ties` lists them")
+    if far := found["far_apart"]:
+        lines.append(f"helpfulness is too far apart on {far:,} rows: `review push RUN --ties` lists them")
     if found["seconds_left"]:
         lines.append(
             f"about {found['seconds_left'] / 60:.0f} minutes of work left, at {found['seconds_each']:g} s each"

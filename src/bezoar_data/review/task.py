@@ -24,6 +24,8 @@ ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosit
 UNSTATED = "unknown"
 """In the place of a licence: nobody says under which."""
 _JUDGES = ("judge.accept", "judge.compare")
+FIRST, SECOND = "first", "second"
+"""The places of two answers that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class ReviewTask:
     """Under which corrected responses may be used."""
     contact: str = ""
     """Whom annotators are to ask."""
+    protocol: str = ""
+    """By which people rate, in place of a verdict."""
+
+    @property
+    def corrects(self) -> bool:
+        """Whether people may write a better response."""
+        return not self.compares and not self.protocol
 
     @property
     def compares(self) -> bool:
@@ -80,6 +89,7 @@ def review_task(
     overlap: int,
     licence: str = "",
     contact: str = "",
+    protocol: str = "",
 ) -> ReviewTask:
     """The review of a run. `columns` (instruction, response, other, ...) stand before the judge's.
 
@@ -120,6 +130,7 @@ def review_task(
         overlap=overlap,
         licence=licence,
         contact=contact,
+        protocol=protocol,
         **shown,
     )
 

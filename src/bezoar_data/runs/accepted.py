@@ -1,8 +1,9 @@
 """Which rows of a dataset are accepted: those that leave it for training and exports, unless a person asks for others.
 
-People's verdict goes first (`final_status` where they gave one), then what the card's view says (`where`), then the one
-judge's status. A dataset that nobody judged is accepted as a whole. The answer is a `where` expression, so that
-training and exports choose by the same one: true is accepted, false rejected, unknown undecided.
+People's verdict goes first (`final_status` where they gave one; rows that their protocol dropped are rejected), then
+what the card's view says (`where`), then the one judge's status. A dataset that nobody judged is accepted as a whole.
+The answer is a `where` expression, so that training and exports choose by the same one: true is accepted, false
+rejected, unknown undecided.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _STATUS, _BESIDE = "_status", ("_rating", "_reason")
 """How the columns of a judge that accepts and rejects end: `judge_status`, and beside it the others."""
-_PEOPLE, _FINAL = "review_status", "final_status"
+_PEOPLE, _FINAL, _DROPPED = "review_status", "final_status", "review_dropped"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -40,7 +41,9 @@ def accepted_rows(schema: pa.Schema, where: Where | None, lock: Lock | None, pla
     # Where people were divided, or looked at none, what holds without them holds.
     others = f"({chosen})" if chosen else "true"
     people = f'{_PEOPLE} is not null and {_FINAL} == "Accept"'
-    return Where.parse(f"{people} or {_PEOPLE} is null and {others}")
+    accepted = f"{people} or {_PEOPLE} is null and {others}"
+    # Those on which people are too far apart leave with nobody's verdict.
+    return Where.parse(f"{_DROPPED} is null and ({accepted})" if _DROPPED in schema.names else accepted)
 
 
 def judges_of(columns: Collection[str], lock: Lock | None) -> list[str]:

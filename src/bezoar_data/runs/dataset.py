@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.lengths import ColumnLengths, LengthCounts
 from bezoar_data.runs.lock import DataFile
-from bezoar_data.runs.reviewed import REVIEW_COLUMNS
+from bezoar_data.runs.reviewed import REVIEW_COLUMNS, REVIEW_TEXTS
 from bezoar_data.runs.row import RESERVED, Columns, Lineage, Row, content_hash
 from bezoar_data.runs.splits import TRAIN, SplitPlan
 from bezoar_data.runs.spool import Spool
@@ -51,8 +51,14 @@ class Written:
     lengths: Mapping[str, ColumnLengths]
 
 
-Review = Callable[[Mapping[str, Any], Lineage], Mapping[str, Any]]
-"""Gives what people said of a row, as `REVIEW_COLUMNS`, from its id, hash and columns."""
+class Review(Protocol):
+    """What people said of rows."""
+
+    added: Sequence[str]
+    """The columns that it adds to all rows."""
+
+    def columns(self, row: Mapping[str, Any], lineage: Lineage) -> Mapping[str, Any]:
+        """What was said of a row, from its id, hash and columns."""
 
 
 def publishable(lineage: Lineage, columns: Columns, review: Review | None = None) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def publishable(lineage: Lineage, columns: Columns, review: Review | None = None
     identity = {"id": lineage.id, "content_hash": content_hash(columns)}
     return {
         **columns,
-        **(review({**identity, **columns}, lineage) if review is not None else {}),
+        **(review.columns({**identity, **columns}, lineage) if review is not None else {}),
         **identity,
         "seed_ids": list(lineage.seed_ids),
         "parent_ids": list(lineage.parent_ids),
@@ -92,7 +98,7 @@ def write_dataset(
     types = ColumnTypes(expected or {})
     for columns in spool.columns():
         types.see(columns)
-    schema = _schema(types, reviewed=review is not None)
+    schema = _schema(types, review.added if review is not None else ())
     plan = SplitPlan((lineage.seed_ids for lineage in spool.lineages()), splits, seed) if splits else None
     names = plan.names if plan else (TRAIN,)
     first: dict[str, Any] | None = None
@@ -225,9 +231,9 @@ def describe_file(folder: Path, path: Path, split: str) -> DataFile:
     return DataFile(path=where, split=split, rows=rows, bytes=size, memory=memory, sha256=sha256_of(path))
 
 
-def review_fields() -> list[pa.Field]:
-    """The columns that people's answers add, with their types."""
-    return [pa.field(name, pa.int64() if name == "review_people" else pa.string()) for name in REVIEW_COLUMNS]
+def review_fields(names: Iterable[str]) -> list[pa.Field]:
+    """Columns that people's answers add, with their types."""
+    return [pa.field(name, pa.string() if name in REVIEW_TEXTS else pa.int64()) for name in names]
 
 
 def write_dropped(spool: Spool, path: Path, *, on_row: Callable[[Row], None] | None = None) -> int:
@@ -270,9 +276,9 @@ def _dropped_row(row: Row) -> dict[str, Any]:
     }
 
 
-def _schema(types: ColumnTypes, *, reviewed: bool) -> pa.Schema:
+def _schema(types: ColumnTypes, added: Iterable[str]) -> pa.Schema:
     """What rows say comes before their hashes, which another order of rows changes, so that the former lie together."""
-    review = {field.name: field.type for field in review_fields()} if reviewed else {}
+    review = {field.name: field.type for field in review_fields(added)}
     return pa.schema({**types.settle(), **review, **_LINEAGE}.items())
 
 

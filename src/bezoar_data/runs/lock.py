@@ -375,6 +375,39 @@ class Contamination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleKappa:
+    """Quadratic-weighted kappa between two people's ratings of one response."""
+
+    pairs: int
+    kappa: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleAgreement:
+    """How far people agree on one scale: in all that they said, and in what the protocol kept of it."""
+
+    scale: str
+    before: PeopleKappa
+    after: PeopleKappa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolReview:
+    """What people rated by a protocol. Of the `responses`, `settled` were rated by enough people, of these `labelled`
+    have labels, and more people than usual were asked about `more_asked`; `dropped` of the `prompts` are those on which
+    people are too far apart."""
+
+    name: str
+    responses: int
+    settled: int
+    labelled: int
+    more_asked: int
+    prompts: int
+    dropped: int
+    scales: tuple[ScaleAgreement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HumanReview:
     """What people said in review. `even` of the rows were drawn evenly from all; on `divided` people were.
     `answers_sha256` is the hash of what stands in `review.parquet`."""
@@ -393,6 +426,7 @@ class HumanReview:
     licences: Mapping[str, int]
     """The corrected rows by the licence that their correctors were told; `unknown` where they were told none."""
     between_people: RaterAgreement | None
+    protocol: ProtocolReview | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.measures.helpsteer import SCALES
 from bezoar_data.runs.parquet import rows_of
 from bezoar_data.runs.row import digest
 
-REVIEW_COLUMNS = (
+VERDICT_COLUMNS = (
     "review_status",
     "review_preference",
     "review_people",
@@ -19,7 +20,22 @@ REVIEW_COLUMNS = (
     "review_corrects",
     "final_status",
 )
-"""What people's answers add to a dataset. What a row says itself, and its hash, are not changed by it."""
+"""What any review adds to a dataset."""
+SIDES = ("", "a_", "b_")
+"""Of which response a rating is: of a row's only one, or of one of two."""
+DROPPED, STRENGTH = "review_dropped", "review_strength"
+
+
+def level_column(side: str, scale: str) -> str:
+    return f"review_{side}{scale}"
+
+
+REVIEW_COLUMNS = (
+    *VERDICT_COLUMNS, DROPPED, *(level_column(side, scale) for side in SIDES for scale in SCALES), STRENGTH
+)  # fmt: skip
+"""All that people's answers may add to a dataset. What a row says itself, and its hash, are not changed by it."""
+REVIEW_TEXTS = ({*VERDICT_COLUMNS} | {DROPPED}) - {"review_people"}
+"""Those of them that are text; the others are whole numbers."""
 
 _TEXT = ("id", "content_hash", "dataset", "record", "response", "annotator", "status", "verdict", "preference")
 
@@ -42,7 +58,13 @@ class Reviewed:
     @property
     def divided(self) -> bool:
         """Whether several people said as often this as that."""
-        return self.people > 1 and self.status is None and self.preference is None
+        return self.people > 1 and self.undecided
+
+    @property
+    def undecided(self) -> bool:
+        """Whether verdicts or preferences were given, and come to none."""
+        said = any(answer["verdict"] or answer["preference"] for answer in self.answers)
+        return said and self.status is None and self.preference is None
 
 
 def verdicts_of(reviewed: Iterable[Reviewed]) -> list[dict[str, str | None]]:
@@ -115,6 +137,8 @@ def write_answers(path: Path, answers: Sequence[Mapping[str, Any]]) -> bool:
             ("ratings", pa.string()),
             ("corrected_response", pa.string()),
             ("licence", pa.string()),
+            ("protocol", pa.string()),
+            ("prompt", pa.string()),
             ("comment", pa.string()),
             ("other", pa.string()),
             ("inserted_at", pa.string()),

@@ -12,7 +12,7 @@ from bezoar_data.measures.agreement import as_label
 from bezoar_data.runs.lengths import LengthCounts
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.parquet import readable, rows_of
-from bezoar_data.runs.reviewed import REVIEW_COLUMNS
+from bezoar_data.runs.reviewed import DROPPED, REVIEW_COLUMNS
 from bezoar_data.runs.row import (
     LINEAGE_COLUMNS,
     MADE_FROM_MANY,
@@ -162,6 +162,8 @@ class RowFacts:
             self.people.append(PeopleSaid(identity, lineage.seed_ids, lineage.source, _about_people(row, self.said)))
 
     def _accepted(self, row: Mapping[str, Any]) -> bool:
+        if row.get(DROPPED):
+            return False
         if people := row.get("review_status"):
             return bool(people == "Accept")
         return all(judge.of(row, "status") == "Accept" for judge in self.said if judge.kind in ("accept", "panel"))

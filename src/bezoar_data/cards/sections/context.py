@@ -11,7 +11,9 @@ from bezoar_data.cards.licences.hub_keys import stated_names
 from bezoar_data.cards.licences.lineage import HUB, Licence, licence_of
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.files.card_front_matter import RatingView
+from bezoar_data.measures.helpsteer import SCALES
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.reviewed import SIDES, level_column
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 
@@ -29,6 +31,8 @@ _MEANINGS: Mapping[str, str] = {
     "review_response": "The latest response that a person corrected; the original stays in its column",
     "review_corrects": "The column that it corrects",
     "final_status": "People's verdict, else the judge's",
+    "review_dropped": "Why people's protocol dropped the row: spread, where they are too far apart on its prompt",
+    "review_strength": "How much better the second response is to people, from -3 to 3; below 0 the first is better",
 }
 
 
@@ -129,6 +133,11 @@ _SCORED: Mapping[str, str] = {
     "goodness": "The attributes weighted into one number",
     "attributes_reason": "Why the scores were given, in the judge's own words",
 }
+_RATED_MEANINGS: Mapping[str, str] = {
+    level_column(side, scale): f"{_SCORED[scale]}: the label of the three people who agree most{which}"
+    for side, which in zip(SIDES, ("", ", of the first response", ", of the second response"), strict=True)
+    for scale in SCALES
+}
 _COMPARED: Mapping[str, str] = {
     "preference": "Which answer is better: a, b, tie, or inconsistent where the verdict changed with the order",
     "order_ab": "Which answer was called better when a stood first: a, b or tie",
@@ -139,7 +148,7 @@ _COMPARED: Mapping[str, str] = {
 
 def meanings_of(lock: Lock, own: Mapping[str, Any]) -> dict[str, str]:
     """What each column means, as far as anyone said. `own` is a card's `bezoar:`."""
-    return {**_MEANINGS, **_judge_meanings(lock), **(own.get("fields") or {})}
+    return {**_MEANINGS, **_RATED_MEANINGS, **_judge_meanings(lock), **(own.get("fields") or {})}
 
 
 def _judge_meanings(lock: Lock) -> dict[str, str]:

@@ -11,6 +11,7 @@ from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.runs.accepted import judges_of
 from bezoar_data.runs.conversations.turns import Unread, read_turns, said_in
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.reviewed import DROPPED
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 
 EXAMPLE_LIMIT = 800
@@ -74,10 +75,12 @@ def example(context: CardContext) -> str:
 def _which(row: Mapping[str, Any], lock: Lock) -> str:
     """Which row it is: the first that was accepted, where there is one (`claims.rows`)."""
     statuses = [row.get(f"{one.name}_status") for one in lock.judges]
+    if row.get(DROPPED):
+        return "The first row; none was accepted"
     if people := row.get("review_status"):
         return "The first row that people accepted" if people == "Accept" else "The first row; none was accepted"
     if not statuses:
-        return "The first row"
+        return "The first row that people did not drop" if DROPPED in row else "The first row"
     accepted = all(status == "Accept" for status in statuses)
     return "The first row that was accepted" if accepted else "The first row; none was accepted"
 
@@ -147,7 +150,8 @@ def _filter(context: CardContext) -> str | None:
     otherwise, or several judges decide and nobody says whose verdict counts."""
     lock = context.lock
     if lock.review and "final_status" in lock.columns:
-        return 'row["final_status"] == "Accept"' if lock.judges else 'row["final_status"] != "Reject"'
+        dropped = f' and row["{DROPPED}"] is None' if DROPPED in lock.columns else ""
+        return ('row["final_status"] == "Accept"' if lock.judges else 'row["final_status"] != "Reject"') + dropped
     judges = judges_of(tuple(lock.columns), lock)
     if len(judges) != 1 or any("where" in view for view in context.views.values()):
         return None
@@ -165,7 +169,8 @@ def _accepted(context: CardContext) -> str:
     if not context.lock.review:
         return f"Training and exports take the rows for which {which}." if chosen else ""
     others = f"; of those that they did not decide on, the ones for which {which}" if chosen else ""
-    return f"Training and exports leave out what people rejected{others}."
+    dropped = " and dropped" if DROPPED in context.lock.columns else ""
+    return f"Training and exports leave out what people rejected{dropped}{others}."
 
 
 def _shown(value: Any) -> str:

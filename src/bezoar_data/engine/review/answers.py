@@ -11,9 +11,11 @@ from bezoar_data.engine.judge_stats import Judge
 from bezoar_data.measures.agreement import agreement, as_number, pairs_of_people
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.runs.lock import HumanReview, PeopleAgreement, PeopleMeasures, RaterAgreement, RatingCalibration
+from bezoar_data.runs.rated import Rated, protocol_review, rated_columns, rated_rows
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import (
-    REVIEW_COLUMNS,
+    DROPPED,
+    VERDICT_COLUMNS,
     Reviewed,
     answers_hash,
     by_row,
@@ -33,11 +35,14 @@ class ReviewMerger:
     def __init__(self, answers: Sequence[Mapping[str, Any]], judges: Collection[Judge]) -> None:
         self.answers = answers
         self._rows = by_row(answers)
+        self._rated = rated_rows(self._rows)
+        self.added = (*VERDICT_COLUMNS, *rated_columns(self._rated.values()))
         self._accepts = [judge for judge in judges if judge.kind in ("accept", "panel")]
         self._compares = [judge for judge in judges if judge.kind == "compare"]
         self.looked_at = [judge.column(ending) for judge in self._accepts for ending in ("status", "rating")]
         self.looked_at += [judge.column("preference") for judge in self._compares]
         self._seen: dict[str, tuple[Reviewed, dict[str, Any]]] = {}
+        self._seen_rated: dict[str, Rated] = {}
 
     @classmethod
     def of(cls, path: Path, judges: Collection[Judge]) -> ReviewMerger:
@@ -46,10 +51,14 @@ class ReviewMerger:
     def columns(self, row: Mapping[str, Any], lineage: Lineage) -> dict[str, Any]:
         """What the answers add to a row, known by its `id` and `content_hash`. In `final_status` the judge's verdict
         stands where people gave none."""
-        said = self._rows.get((row["id"], row["content_hash"]))
+        key = (row["id"], row["content_hash"])
+        said = self._rows.get(key)
         if said is not None:
             about = {name: row.get(name) for name in self.looked_at}
             self._seen[row["id"]] = (said, {**about, "seeds": lineage.seed_ids, "source": lineage.source})
+        rated = self._rated.get(key)
+        if rated is not None:
+            self._seen_rated[row["id"]] = rated
         judge = self._accepts[-1].column("status") if self._accepts else None
         status = said.status if said else None
         values: dict[str, Any] = {
@@ -59,12 +68,15 @@ class ReviewMerger:
             "review_response": said.response if said else None,
             "review_corrects": said.corrects if said else None,
             "final_status": status or (row.get(judge) if judge else None),
+            **(rated.columns if rated else {}),
         }
-        return {name: values[name] for name in REVIEW_COLUMNS}
+        return {name: values.get(name) for name in self.added}
 
     def is_accepted(self, row: Mapping[str, Any]) -> bool:
         """Whether people accepted the row, or where they decided nothing every judge did, so that a card may show it.
         `row` has the columns of a review, if there was one."""
+        if row.get(DROPPED):
+            return False
         if people := row.get("review_status"):
             return bool(people == "Accept")
         return all(row.get(judge.column("status")) == "Accept" for judge in self._accepts)
@@ -90,10 +102,11 @@ class ReviewMerger:
             drafts=sum(a["status"] == "draft" for a in self.answers),
             status=dict(sorted(Counter(one.status for one in said if one.status).items())),
             preference=dict(sorted(Counter(one.preference for one in said if one.preference).items())),
-            divided=sum(one.status is None and one.preference is None for one in said),
+            divided=sum(one.undecided for one in said),
             corrected=sum(one.response is not None for one in said),
             licences=licences_of(said),
             between_people=parse(RaterAgreement, _measured(first, second, groups)) if first else None,
+            protocol=protocol_review([rated for _, rated in sorted(self._seen_rated.items())]),
         )
 
     def measured(self, known: PeopleMeasures) -> PeopleMeasures:

@@ -98,7 +98,7 @@ class _FileMerger:
     def _with_review(self, schema: pa.Schema) -> pa.Schema:
         own = [pa.field(f.name, _as_written(f.type)) for f in schema if f.name not in REVIEW_COLUMNS]
         place = [field.name for field in own].index(_BEFORE)
-        added = review_fields() if self._reviewing.answers else []
+        added = review_fields(self._reviewing.added) if self._reviewing.answers else []
         return pa.schema([*own[:place], *added, *own[place:]])
 
     def _merged(self, table: pa.Table) -> pa.Table:
