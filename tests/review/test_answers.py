@@ -27,6 +27,7 @@ def given(row: Row, annotator: str, verdict: str | None, **more: Any) -> dict[st
         "id": row.id, "content_hash": content_hash(row.columns), "dataset": "d", "record": f"r{row.id}",
         "response": f"{row.id}{annotator}", "annotator": annotator, "status": "submitted", "verdict": verdict,
         "preference": None, "column": "answer", "licence": None, "ratings": None, "corrected_response": None,
+        "protocol": None, "prompt": None,
         "comment": None, "other": None, "inserted_at": "2026-01-01", "updated_at": "2026-01-01",
         "weight": 1.0, "even": True, "edited": False, "removed": False, **more,
     }  # fmt: skip

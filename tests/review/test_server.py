@@ -25,6 +25,7 @@ from support.fault_server import FaultServer
 from support.plain_argilla import KEY, plain_argilla
 from support.ports import free_port
 from support.projects import STEPS, Project, run_here
+from support.ratings import levels
 from support.review_server import ReviewServer
 
 # The first of these tests on a machine installs the server's environment.
@@ -186,6 +187,56 @@ def test_a_review_goes_on_as_it_was_begun_and_ties_go_to_a_third_person(project:
     (project.folder / RUN / "review.json").unlink()
     assert server.review(project, "push", RUN, "--dataset", "again", "--json").json["same"] == last["same"]
     assert (project.folder / RUN / "review.json").is_file()
+
+
+def test_responses_are_rated_by_helpsteers_protocol(project: Project, server: ReviewServer):
+    rate = ("push", RUN, "--dataset", "rated", "--protocol", "helpsteer2")
+    refused = server.review(project, *rate, "--overlap", "2", "--attribute", "helpfulness", "--suggest")
+    assert (refused.code, refused.err.count("the protocol")) == (2, 3), refused.err
+    pushed = server.review(project, *rate, "--sample", "40", "--json").json
+    assert pushed["added"] == 40
+    assert server.review(project, "push", RUN, "--dataset", "rated", "--json").json["same"] == 40
+    dataset = server.api("GET", f"datasets/{server.dataset('rated')}")
+    assert dataset["distribution"]["min_submitted"] == 3
+    assert "rate the response on five scales" in dataset["guidelines"]
+    argilla = ArgillaClient(server.url, server.secrets["owner"]["api_key"])
+    for person in ("greta", "hugo", "ida"):
+        argilla.add_annotator(argilla.workspace("review" if person == "greta" else person, create=True), person,
+                              server.password(person))  # fmt: skip
+
+    records = server.records("rated")
+    agreed, far, few = sorted(records)[:3]
+    for row, person, level in (
+        (agreed, "anna", 4), (agreed, "ben", 3), (agreed, "greta", 4),
+        (far, "anna", 4), (far, "ben", 0), (far, "greta", 3),
+        (few, "anna", 4), (few, "ben", 0),
+    ):  # fmt: skip
+        server.answer(person, records[row]["id"], **levels(level))
+    ties = ("push", RUN, "--dataset", "rated", "--ties")
+    listed = server.review(project, *ties, "--json").json
+    assert [(one["id"], one["said"]) for one in listed["ties"]] == [(far, {"anna": "4", "ben": "0", "greta": "3"})]
+    assert "too far apart on 1 rows" in server.review(project, "status", RUN, "--dataset", "rated").out
+    nobody = server.review(project, *ties, "--to", "anna", "--to", "ben")
+    assert (nobody.code, "answered or discarded these rows already" in nobody.err) == (2, True), nobody.err
+    before = server.review(project, "pull", RUN, "--dataset", "rated", "--json").json["review"]["protocol"]
+    assert (before["settled"], before["labelled"], before["dropped"]) == (2, 1, 1)
+
+    # A fourth and a fifth are asked; nobody else is while they have not answered.
+    both = server.review(project, *ties, "--to", "anna", "--to", "hugo", "--to", "ida", "--json").json["given"]
+    assert [(one["person"], one["added"]) for one in both] == [("hugo", 1), ("ida", 1)]
+    assert "no row is left for greta" in server.review(project, *ties, "--to", "greta").out
+    for person, level in (("hugo", 4), ("ida", 0)):
+        (given,) = [one for one in server.api("GET", "me/datasets", person)["items"] if one["name"] == "rated-ties"]
+        (record,) = server.api("GET", f"datasets/{given['id']}/records")["items"]
+        server.answer(person, record["id"], **levels(level))
+    assert server.review(project, *ties, "--json").json["ties"] == []
+    pulled_now = server.review(project, "pull", RUN, "--dataset", "rated")
+    assert pulled_now.code == 0, pulled_now.err
+    assert "quadratic kappa" in pulled_now.out
+    rows = {row["id"]: row for row in project.kept()}
+    labels = [(rows[row]["review_helpfulness"], rows[row]["review_dropped"]) for row in (agreed, far, few)]
+    assert labels == [(4, None), (4, None), (None, None)]  # 4 3 4 of 4 0 3 4 0
+    assert project.bezoar("card", "check", RUN).code == 0
 
 
 @pytest.mark.nightly

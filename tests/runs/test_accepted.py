@@ -57,6 +57,16 @@ def test_people_go_before_all_and_where_they_did_not_decide_the_rest_holds():
     assert verdicts(table(**judged("judge"), **nobody), "judge_rating < 3") == [False, True, None]
 
 
+def test_rows_that_peoples_protocol_dropped_leave_with_nobodys_verdict():
+    people = {"review_status": pa.nulls(3, pa.string()), "final_status": ["Accept", "Accept", None]}
+    dropped = {"review_dropped": ["spread", None, None]}
+    statuses = judged("judge", ("Accept", "Accept", None))
+    assert verdicts(table(**statuses, **people, **dropped)) == [False, True, None]
+    assert verdicts(table(text=["a", "b", "c"], **people, **dropped)) == [False, True, True]
+    accepted = {"review_status": ["Accept", "Accept", None], "final_status": ["Accept", "Accept", None]}
+    assert verdicts(table(text=["a", "b", "c"], **accepted, **dropped)) == [False, True, True]
+
+
 def test_several_judges_and_no_where_are_named_with_the_line_to_write():
     rows = table(**judged("gpt4"), **judged("falcon"), **judged("llama2"))
     with pytest.raises(InputError) as error:

@@ -89,7 +89,7 @@ def make(folder: Path) -> Path:
 
 
 def given(row: Mapping[str, Any], annotator: str, verdict: str) -> dict[str, Any]:
-    texts = ("preference", "ratings", "corrected_response", "licence", "comment", "other")
+    texts = ("preference", "ratings", "corrected_response", "licence", "protocol", "prompt", "comment", "other")
     return {
         "id": row["id"], "content_hash": row["content_hash"], "dataset": "d", "record": row["id"],
         "response": row["id"] + annotator, "annotator": annotator, "status": "submitted", "verdict": verdict,

@@ -93,6 +93,13 @@ def review_lines(lock: Lock) -> Iterator[str]:
     )
     if between := found.between_people:
         yield f"  two people agree on {percent(between.agreement)} of {between.rows:,} pairs, {_kappa(between)}"
+    if rated := found.protocol:
+        yield (
+            f"  {rated.responses:,} responses rated by {rated.name}'s protocol ({rated.more_asked:,} by more than three): "
+            f"{rated.labelled:,} have labels; {rated.dropped:,} of {rated.prompts:,} prompts dropped"
+        )
+        yield from (f"    {one.scale}: quadratic kappa {plain(one.before.kappa)} before, {plain(one.after.kappa)} after"
+                    for one in rated.scales)  # fmt: skip
     for one in lock.judging.people.agreement:
         yield f"  {one.columns[0]} against {one.columns[1]}"
         parts = [(rows or "all", part) for rows, part in one.by_draw]

@@ -52,10 +52,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Ties:
-    """All ties of a review, and what was given to whom; to nobody where nobody was named."""
+    """All ties of a review, and what was given to whom of those who were `named`."""
 
     ties: tuple[Tie, ...]
-    given: tuple[Given, ...]
+    given: tuple[Given, ...] = ()
+    named: tuple[str, ...] = ()
     protocol: str = ""
 
     def __str__(self) -> str:
@@ -66,9 +67,11 @@ class Ties:
         for tie in self.ties:
             said = ", ".join(f"{name}: {what}" for name, what in sorted(tie.said.items()))
             lines.append(f"  {tie.id[:12]}  {' '.join(tie.instruction.split())[:_WIDTH]}  ({said})")
-        if not self.given:
+        if not self.named:
             lines.append("name a fourth and a fifth: --to PERSON --to PERSON" if self.protocol
                          else "name who is to decide: --to PERSON")  # fmt: skip
+        with_rows = {one.person for one in self.given}
+        lines += [f"no row is left for {name}: answered, or with others" for name in self.named if name not in with_rows]
         for one in self.given:
             lines += [str(one.pushed), f"they are in the workspace '{one.workspace}'; `review pull` fetches them too"]
         return "\n".join(lines)
@@ -102,7 +105,7 @@ def push_ties(
     )
     mark_divided(argilla, dataset["id"], fetched[0].records, {one["id"] for one in records.values()})
     if not people or not ties:
-        return Ties(ties, (), protocol)
+        return Ties(ties, protocol=protocol)
     _refuse_strangers(people, users.values())
     if protocol:
         shares = _shares(ties, people, *_answered_and_waiting(datasets, fetched, hashes))
@@ -111,10 +114,12 @@ def push_ties(
         shares = {people[0]: [tie.id for tie in ties]}
     given = []
     for person, rows in shares.items():
+        if not rows:
+            continue
         wanted = {row: _record(records[row], row) for row in rows}
         own = f"{workspace}-{person}"
         given.append(Given(person, _give(argilla, dataset, own, person, wanted), own))
-    return Ties(ties, tuple(given), protocol)
+    return Ties(ties, tuple(given), tuple(people), protocol)
 
 
 def _divided(

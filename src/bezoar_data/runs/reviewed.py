@@ -30,9 +30,9 @@ def level_column(side: str, scale: str) -> str:
     return f"review_{side}{scale}"
 
 
-REVIEW_COLUMNS = (
-    *VERDICT_COLUMNS, DROPPED, *(level_column(side, scale) for side in SIDES for scale in SCALES), STRENGTH
-)  # fmt: skip
+RATED_COLUMNS = (DROPPED, *(level_column(side, scale) for side in SIDES for scale in SCALES), STRENGTH)
+"""What ratings by a protocol may add."""
+REVIEW_COLUMNS = (*VERDICT_COLUMNS, *RATED_COLUMNS)
 """All that people's answers may add to a dataset. What a row says itself, and its hash, are not changed by it."""
 REVIEW_TEXTS = ({*VERDICT_COLUMNS} | {DROPPED}) - {"review_people"}
 """Those of them that are text; the others are whole numbers."""

@@ -26,6 +26,7 @@ from bezoar_data.training.policy import enforce_policy
 from bezoar_data.training.stages.registry import load_recipe
 from support.fault_server import FaultServer
 from support.projects import JUDGED, Project, run_here
+from support.ratings import levels, rating
 from training.conftest import HEAD
 
 SHIPPED = Path(__file__).parents[3]
@@ -65,7 +66,7 @@ def merge(project: Project) -> Merged:
 
 
 def given(row: dict[str, Any], annotator: str, verdict: str, **more: Any) -> dict[str, Any]:
-    texts = ("preference", "ratings", "corrected_response", "licence", "comment", "other")
+    texts = ("preference", "ratings", "corrected_response", "licence", "protocol", "prompt", "comment", "other")
     return {
         "id": row["id"], "content_hash": row["content_hash"], "dataset": "d", "record": row["id"],
         "response": row["id"] + annotator, "annotator": annotator, "status": "submitted", "verdict": verdict,
@@ -117,6 +118,49 @@ def test_answers_join_dataset_lock_and_card_as_a_run_would_merge_them(project: P
     # Without answers and measurements the dataset is what it was.
     folder.review.unlink()
     folder.reliability.unlink()
+    assert merge(project).changed
+    assert project.files() == unreviewed
+
+
+def test_ratings_by_a_protocol_join_dataset_lock_and_card_and_can_be_worked_out_anew(project: Project):
+    folder = RunFolder(project.folder / "runs" / "test")
+    unreviewed = project.files()
+    rows = project.kept()[:4]
+    said = {"agreed": (4, 3, 4), "five": (0, 4, 0, 0, 4), "far": (4, 0, 2), "two": (3, 3)}
+    answers = [
+        rating(row, person, levels(level), prompt)
+        for row, (prompt, given) in zip(rows, said.items(), strict=True)
+        for person, level in zip(("anna", "ben", "carla", "dora", "emil"), given, strict=False)
+    ]
+    write_answers(folder.review, answers)
+    lock = merge(project).lock
+    assert lock.review is not None
+    assert lock.review.divided == 0, "nobody was asked for a verdict"
+    found = lock.review.protocol
+    assert found is not None
+    assert (found.responses, found.settled, found.labelled, found.more_asked) == (4, 3, 2, 1)
+    assert (found.prompts, found.dropped) == (4, 1)
+    merged = {row["id"]: row for row in project.kept()}
+    labels = [(merged[row["id"]]["review_helpfulness"], merged[row["id"]]["review_dropped"]) for row in rows]
+    assert labels == [(4, None), (0, None), (None, "spread"), (None, None)]
+    assert "review_strength" not in lock.columns
+    assert [merged[row["id"]]["content_hash"] for row in rows] == [row["content_hash"] for row in rows]
+    assert [problem.message for problem in check_dataset(folder.dataset)] == []
+    card = (folder.dataset / "README.md").read_text()
+    assert "rated 4 responses to 4 prompts by HelpSteer2's protocol" in card
+    assert "| helpfulness | 17 |" in card
+    assert "Training and exports leave out what people rejected and dropped" in card
+
+    files = project.files()
+    run_here(project)
+    assert project.files() == files, "a run merges the same"
+
+    # Answers beside the rows that say something else: the labels are worked out anew.
+    answers[0] = rating(rows[0], "anna", levels(0), "agreed")
+    write_answers(folder.review, answers)
+    codes = {problem.code for problem in check_dataset(folder.dataset)}
+    assert {"review-changed", "review-differs", "agreement-differs"} <= codes
+    folder.review.unlink()
     assert merge(project).changed
     assert project.files() == unreviewed
 

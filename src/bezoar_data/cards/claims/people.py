@@ -14,8 +14,27 @@ from bezoar_data.cards.claims.rows import PeopleSaid
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.agreement import agreement as measured
 from bezoar_data.measures.agreement import as_number, pairs_of_people
-from bezoar_data.runs.lock import ContaminationSearch, LockedStep, PeopleAgreement, RaterAgreement, RatingCalibration
-from bezoar_data.runs.reviewed import Reviewed, answers_hash, by_row, licences_of, verdicts_of
+from bezoar_data.runs.lock import (
+    ContaminationSearch,
+    LockedStep,
+    PeopleAgreement,
+    ProtocolReview,
+    RaterAgreement,
+    RatingCalibration,
+)
+from bezoar_data.runs.rated import Key, protocol_review, rated_rows
+from bezoar_data.runs.record import as_json
+from bezoar_data.runs.reviewed import (
+    DROPPED,
+    RATED_COLUMNS,
+    SIDES,
+    Reviewed,
+    answers_hash,
+    by_row,
+    level_column,
+    licences_of,
+    verdicts_of,
+)
 from bezoar_data.runs.row import SOURCES
 
 _GOOD = 'review_status == "Accept"'
@@ -30,7 +49,7 @@ def review(seen: Evidence) -> Iterator[Problem]:
         "rows": len(people),
         "status": dict(Counter(s for one in people if (s := one.row["review_status"]))),
         "preference": dict(Counter(s for one in people if (s := one.row["review_preference"]))),
-        "divided": sum(one.row["review_status"] is None and one.row["review_preference"] is None for one in people),
+        "divided": sum(_undecided(one.row) for one in people),
         "corrected": sum(one.row["review_response"] is not None for one in people),
     }
     if told is None:
@@ -39,9 +58,12 @@ def review(seen: Evidence) -> Iterator[Problem]:
     else:
         for key, found in there.items():
             said = getattr(told, key)
-            if _plain(said) != found:
+            # Whoever rated by a protocol may have been asked for no verdict at all; which rows, the answers tell.
+            fits = said <= found if key == "divided" and told.protocol else _plain(said) == found
+            if not fits:
                 message = f"the lock says of people's review {key}: {said}; the rows say {found}"
                 yield Problem("review-differs", message, place)
+        yield from _labels(people, told.protocol, place)
         if sum(told.licences.values()) != there["corrected"]:
             message = f"the lock says of people's review licences: {dict(told.licences)}; they corrected "
             yield Problem("review-differs", f"{message}{there['corrected']} rows", place)
@@ -73,12 +95,59 @@ def _answers(seen: Evidence, answers: list[dict[str, Any]]) -> Iterator[Problem]
         "answers": sum(len(said.answers) for said in given.values()),
         "discarded": sum(a["status"] == "discarded" for a in answers),
         "drafts": sum(a["status"] == "draft" for a in answers),
+        "divided": sum(said.undecided for said in given.values()),
         "licences": licences_of(given.values()),
     }
     for key, found in counted.items():
         if _plain(getattr(told, key)) != found:
             message = f"the lock says of people's review {key}: {getattr(told, key)}; their answers say {found}"
             yield Problem("review-differs", message, seen.lock_place)
+    yield from _rated_anew(seen, rows, told.protocol)
+
+
+def _undecided(row: Mapping[str, Any]) -> bool:
+    return row["review_status"] is None and row["review_preference"] is None
+
+
+def _labels(people: Sequence[PeopleSaid], told: ProtocolReview | None, place: Place) -> Iterator[Problem]:
+    """How many labels there are, and whether any prompt was dropped: as much as the rows say without the answers."""
+    there = sum(one.row.get(level_column(side, "helpfulness")) is not None for one in people for side in SIDES)
+    dropped = any(one.row.get(DROPPED) for one in people)
+    if there != (told.labelled if told else 0) or dropped != bool(told and told.dropped):
+        said = f"{told.labelled} labels, {told.dropped} prompts dropped" if told else "nothing"
+        message = f"the lock says of people's ratings: {said}; the rows have {there} labels"
+        message += ", and some are dropped" if dropped else ", and none is dropped"
+        yield Problem("review-differs", message, place)
+
+
+def _rated_anew(seen: Evidence, said: Mapping[Key, Reviewed], told: ProtocolReview | None) -> Iterator[Problem]:
+    """Ratings by a protocol: the rows' labels, what was dropped, and how far people agree, worked out anew."""
+    rated = rated_rows(said)
+    here = {one.identity: (one.row, rated.get((one.identity, one.row["content_hash"]))) for one in seen.rows.people}
+    wrong = [
+        identity
+        for identity, (row, one) in sorted(here.items())
+        if any(row.get(name) != (one.columns if one else {}).get(name) for name in RATED_COLUMNS)
+    ]
+    if wrong:
+        message = f"rows whose labels are not what people's ratings come to: {some(wrong)}"
+        yield Problem("review-differs", message, Place(str(seen.folder)))
+    found = protocol_review([one for _, (_, one) in sorted(here.items()) if one is not None])
+    if _counts(told) != _counts(found):
+        message = f"the lock says of people's ratings {_counts(told)}; their answers say {_counts(found)}"
+        yield Problem("review-differs", message, seen.lock_place)
+    for one, other in zip(told.scales if told else (), found.scales if found else (), strict=False):
+        for when, a, b in (("all", one.before, other.before), ("kept", one.after, other.after)):
+            if a.pairs != b.pairs or not all(_close(*values) for values in _values(a.kappa, b.kappa)):
+                message = f"the lock says that people agree on {one.scale} with kappa {a.kappa.value} on {a.pairs} pairs "
+                message += f"of {when} ratings; measured anew it is {b.kappa.value} on {b.pairs}"
+                yield Problem("agreement-differs", message, seen.lock_place)
+
+
+def _counts(found: ProtocolReview | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {**as_json(found), "scales": [one.scale for one in found.scales]}
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bezoar_data.cards.sections import markdown as md
-from bezoar_data.runs.lock import HumanReview
+from bezoar_data.runs.lock import HumanReview, ProtocolReview
 
 
 def _licences(found: HumanReview) -> str:
@@ -13,6 +13,24 @@ def _licences(found: HumanReview) -> str:
         f"{md.number(rows)} × {'nobody has told them' if name == 'unknown' else md.code(name)}"
         for name, rows in found.licences.items()
     )
+
+
+def _rated(found: ProtocolReview) -> Iterator[str]:
+    yield (
+        f"They rated {md.number(found.responses)} responses to {md.number(found.prompts)} prompts by HelpSteer2's protocol "
+        "(arXiv 2406.08673): five scales from 0 to 4; three people each, two more where helpfulness spread by more than 2 "
+        f"(more than three rated {md.number(found.more_asked)}); of these the three who agree most count, and their mean, "
+        f"rounded, is the label. Enough people rated {md.number(found.settled)}; {md.number(found.labelled)} have labels. "
+        f"Of the prompts, {md.number(found.dropped)} are dropped, as the helpfulness of these three spreads by more than "
+        f"2 on a response: their rows say so in {md.code('review_dropped')}, and leave for no training and no export."
+    )
+    rows = [
+        [one.scale, md.number(one.before.pairs), md.estimate(one.before.kappa),
+         md.number(one.after.pairs), md.estimate(one.after.kappa)]
+        for one in found.scales
+    ]  # fmt: skip
+    yield "How far two people agree, as quadratic-weighted kappa: in all ratings, and in those that count."
+    yield md.table(["scale", "pairs", "kappa, all", "pairs that count", "kappa, those"], rows, "lrrrr")
 
 
 def reviewed(found: HumanReview, kept: int, annotators: str | None) -> Iterator[str]:
@@ -46,6 +64,8 @@ def reviewed(found: HumanReview, kept: int, annotators: str | None) -> Iterator[
             f"Two people agreed on {md.percent(between.agreement)} of {md.number(between.rows)} pairs of answers; "
             f"Cohen's kappa {md.estimate(between.kappa)}."
         )
+    if found.protocol:
+        yield from _rated(found.protocol)
     yield (
         f"In {md.code('final_status')} people's verdict goes before the judge's. How far the judge agrees with people "
         "is in the section on the judge."
