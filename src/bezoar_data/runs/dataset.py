@@ -54,8 +54,9 @@ class Written:
 class Review(Protocol):
     """What people said of rows."""
 
-    added: Sequence[str]
-    """The columns that it adds to all rows."""
+    @property
+    def added(self) -> Sequence[str]:
+        """The columns that it adds to all rows."""
 
     def columns(self, row: Mapping[str, Any], lineage: Lineage) -> Mapping[str, Any]:
         """What was said of a row, from its id, hash and columns."""

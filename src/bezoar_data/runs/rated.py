@@ -98,7 +98,7 @@ def helpfulness_of(answers: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """What each person said of a row's helpfulness: one level, or those of both its responses."""
     found = {}
     for answer in answers:
-        ratings = json.loads(answer["ratings"] or "{}")
+        ratings = _ratings(answer)
         levels = [str(ratings[side + "helpfulness"]) for side in SIDES if side + "helpfulness" in ratings]
         found[answer["annotator"]] = " and ".join(levels)
     return found
@@ -154,17 +154,26 @@ def _kappa(given: Sequence[tuple[str, Sequence[int]]], scale: Sequence[int]) -> 
 
 def _rated(answers: Sequence[Mapping[str, Any]]) -> Rated | None:
     """An answer's place is that of when it was first given: to mend it later moves nobody behind the fifth."""
-    ours = sorted((a for a in answers if a.get("protocol") == NAME), key=lambda a: (a["inserted_at"], a["response"]))
+    ours = [answer for answer in answers if answer.get("protocol") == NAME]
+    ours.sort(key=lambda answer: (str(answer.get("inserted_at")), answer["response"]))
     if not ours:
         return None
-    said = [json.loads(answer["ratings"] or "{}") for answer in ours]
+    said = [_ratings(answer) for answer in ours]
     given = {side: tuple(one for ratings in said if (one := _of_response(ratings, side))) for side in SIDES}
     return Rated(
-        prompt=ours[-1]["prompt"] or ours[-1]["id"],
+        prompt=ours[-1].get("prompt") or ours[-1]["id"],
         given={side: ratings for side, ratings in given.items() if ratings},
         preferences=tuple(one[PREFERENCE] for one in said if one.get(PREFERENCE) in PREFERENCES),
         last=max(answer["updated_at"] for answer in ours),
     )
+
+
+def _ratings(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        found = json.loads(answer.get("ratings") or "{}")
+    except ValueError:  # a file that somebody has changed
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _of_response(ratings: Mapping[str, Any], side: str) -> Ratings | None:

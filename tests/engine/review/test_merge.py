@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,26 @@ def test_ratings_by_a_protocol_join_dataset_lock_and_card_and_can_be_worked_out_
     files = project.files()
     run_here(project)
     assert project.files() == files, "a run merges the same"
+
+    # A lock that tells more of it, with answers beside it and without.
+    true = (folder.dataset / "lock.json").read_text()
+
+    def codes_of(lie: Callable[[dict[str, Any]], None]) -> set[str]:
+        told = json.loads(true)
+        lie(told["review"]["protocol"])
+        (folder.dataset / "lock.json").write_text(json.dumps(told))
+        found = {problem.code for problem in check_dataset(folder.dataset)}
+        (folder.dataset / "lock.json").write_text(true)
+        return found
+
+    assert "agreement-differs" in codes_of(lambda rated: rated["scales"][0]["after"]["kappa"].update(value=0.99))
+    assert "agreement-differs" in codes_of(lambda rated: rated["scales"][3]["before"].update(pairs=170))
+    assert "review-differs" in codes_of(lambda rated: rated.update(more_asked=0))
+    answers_file = folder.review.rename(project.folder / "elsewhere.parquet")
+    assert "review-differs" in codes_of(lambda rated: rated.update(dropped=0))
+    assert "review-differs" in codes_of(lambda rated: rated.update(labelled=3))
+    assert not codes_of(lambda rated: None) & {"review-differs", "agreement-differs"}
+    answers_file.rename(folder.review)
 
     # Answers beside the rows that say something else: the labels are worked out anew.
     answers[0] = rating(rows[0], "anna", levels(0), "agreed")
