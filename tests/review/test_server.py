@@ -19,6 +19,7 @@ import pytest
 
 from bezoar_data import pull_review, push_review, review_status
 from bezoar_data.config.errors import InputError, ProviderAway
+from bezoar_data.measures.helpsteer import SCALES
 from bezoar_data.review.client import ArgillaClient
 from support.command import BEZOAR
 from support.fault_server import FaultServer
@@ -199,6 +200,11 @@ def test_responses_are_rated_by_helpsteers_protocol(project: Project, server: Re
     dataset = server.api("GET", f"datasets/{server.dataset('rated')}")
     assert dataset["distribution"]["min_submitted"] == 3
     assert "rate the response on five scales" in dataset["guidelines"]
+    asked = {one["name"]: one for one in server.api("GET", f"datasets/{dataset['id']}/questions")["items"]}
+    assert list(asked) == [*SCALES, "comment"]
+    assert [one["required"] for one in asked.values()] == [True] * 5 + [False]
+    assert [one["value"] for one in asked["coherence"]["settings"]["options"]] == [0, 1, 2, 3, 4]
+    assert [line[:2] for line in asked["coherence"]["description"].splitlines()[1:]] == ["0:", "1:", "2:", "3:", "4:"]
     argilla = ArgillaClient(server.url, server.secrets["owner"]["api_key"])
     for person in ("greta", "hugo", "ida"):
         argilla.add_annotator(argilla.workspace("review" if person == "greta" else person, create=True), person,
@@ -237,6 +243,26 @@ def test_responses_are_rated_by_helpsteers_protocol(project: Project, server: Re
     labels = [(rows[row]["review_helpfulness"], rows[row]["review_dropped"]) for row in (agreed, far, few)]
     assert labels == [(4, None), (4, None), (None, None)]  # 4 3 4 of 4 0 3 4 0
     assert project.bezoar("card", "check", RUN).code == 0
+
+    # Two responses of a row: each is rated, and then the better one is said, wherever it stood.
+    both = ("--instruction", "inputs", "--response", "explained_targets", "--other", "targets", "--sample", "40")
+    pushed = server.review(project, "push", RUN, "--dataset", "two", "--protocol", "helpsteer2", *both, "--json").json
+    assert pushed["added"] == 40
+    asked = {one["name"]: one for one in server.api("GET", f"datasets/{server.dataset('two')}/questions")["items"]}
+    places = [f"{place}_{scale}" for place in ("first", "second") for scale in SCALES]
+    assert list(asked) == [*places, "preference", "comment"]
+    assert len(asked["preference"]["settings"]["options"]) == 7
+    for row, record in list(server.records("two").items())[:6]:
+        own = unescape(record["fields"]["first"]) == rows[row]["explained_targets"]
+        better, worse = ("first", "second") if own else ("second", "first")
+        said = {**levels(4, f"{better}_"), **levels(1, f"{worse}_")}
+        for person in ("anna", "ben", "greta"):
+            server.answer(person, record["id"], **said, preference=f"{better}_much")
+    assert server.review(project, "pull", RUN, "--dataset", "two").code == 0
+    compared = [row for row in project.kept() if row["review_strength"] is not None]
+    names = ("review_preference", "review_strength", "review_a_helpfulness", "review_b_helpfulness", "review_dropped")
+    assert [[row[name] for name in names] for row in compared] == [["a", -3, 4, 1, None]] * 6
+    assert {row["id"]: row["review_helpfulness"] for row in project.kept()}[far] == 4, "what was rated before stays"
 
 
 @pytest.mark.nightly

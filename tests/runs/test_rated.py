@@ -18,8 +18,7 @@ Answers = list[dict[str, Any]]
 
 def rated(row: dict[str, str], *helpfulness: int, prompt: str = "p", **more: Any) -> Answers:
     return [
-        rating(row, person, levels(level), prompt, **more)
-        for person, level in zip(PEOPLE, helpfulness, strict=False)
+        rating(row, person, levels(level), prompt, **more) for person, level in zip(PEOPLE, helpfulness, strict=False)
     ]
 
 
@@ -126,8 +125,9 @@ def test_the_lock_counts_and_kappa_rises_with_what_is_kept():
         "helpfulness", "correctness", "coherence", "complexity", "verbosity",
     ]  # fmt: skip
     assert (helpfulness.before.pairs, helpfulness.after.pairs) == (16, 6)
-    # Before, both ways round, 32 levels. TWO: each of 5 answers stands in 4 pairs: 0 twelve times, 4 eight times; ONE: 4 six times; OTHER: 0, 2, 4 twice
-    # each. So 0: 14, 2: 2, 4: 16 of 32. Seen: TWO 3 * 2 = 6 pairs apart by 4, OTHER one by 4, two by 2:
+    # Before, both ways round, 32 levels. TWO: each of 5 answers stands in 4 pairs: 0 twelve times, 4 eight times;
+    # ONE: 4 six times; OTHER: 0, 2, 4 twice each. So 0: 14, 2: 2, 4: 16 of 32. Seen: TWO 3 * 2 = 6 pairs apart by 4,
+    # OTHER one by 4, two by 2:
     # (7 * 16 + 2 * 4) / 16 = 7.5. By chance: 2 * (14 * 16 * 16 + 14 * 2 * 4 + 2 * 16 * 4) / 32 / 32 = 7.46875.
     assert helpfulness.before.kappa.value == pytest.approx(1 - 7.5 / 7.46875, abs=1e-4)
     assert helpfulness.after.kappa.value == 1.0

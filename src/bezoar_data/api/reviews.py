@@ -52,8 +52,8 @@ def push_review(
     reviewed, `instruction`, `response` and `other` the columns to show in place of its own. `attributes` are rated from
     0 to 4. `licence` is what corrected responses may be used under and `contact` whom annotators are to ask (default:
     the pipeline's `review`). `protocol` ("helpsteer2") lets three people rate each response on five scales, in place of
-    a verdict; `sample` then counts prompts. `dataset` is the name in Argilla (default: the pipeline's). Raises `InputError`,
-    `ProviderAway`.
+    a verdict; `sample` then counts prompts. `dataset` is the name in Argilla (default: the pipeline's). Raises
+    `InputError`, `ProviderAway`.
     """
     given = {"instruction": instruction, "response": response, "other": other}
     wanted = Wanted(

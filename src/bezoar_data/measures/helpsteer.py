@@ -1,4 +1,4 @@
-"""HelpSteer2's protocol of annotation: whom to ask, whose ratings count, which prompts stay (arXiv 2406.08673, 3.1, 3.2).
+"""HelpSteer2's protocol of annotation: whom to ask, whose ratings count, which prompts stay (arXiv 2406.08673).
 
 Three people rate each response on five scales from 0 to 4. Where their helpfulness spreads by more than 2, two more are
 asked. Of up to five the three that agree most are kept, and a prompt stays only where the helpfulness of these spreads
@@ -113,7 +113,9 @@ def kappa_between(
     return len(codes) // 2, bootstrap(codes, k * k, lambda c: kappa(c, k, [float(v) for v in scale]), groups=of)
 
 
-def hand_out(wanting: Mapping[str, int], seen: Mapping[str, Sequence[str]], people: Sequence[str]) -> dict[str, list[str]]:
+def hand_out(
+    wanting: Mapping[str, int], seen: Mapping[str, Sequence[str]], people: Sequence[str]
+) -> dict[str, list[str]]:
     """The rows for each of these people: `wanting` says how many more a row wants, `seen` who has it already."""
     left = dict(wanting)
     found: dict[str, list[str]] = {person: [] for person in people}

@@ -16,9 +16,9 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.pipeline import ReviewGate
 from bezoar_data.config.problems import Problem
 from bezoar_data.measures.agreement import as_label, scale_of
+from bezoar_data.measures.helpsteer import PEOPLE
 from bezoar_data.review import questions as form
 from bezoar_data.review.client import ArgillaClient
-from bezoar_data.measures.helpsteer import PEOPLE
 from bezoar_data.review.protocol import known_protocol, refuse_other_wishes
 from bezoar_data.review.records import Form, Pushed, row_of, send
 from bezoar_data.review.sample import Drawn, SampleRow, draw
@@ -101,9 +101,7 @@ def _task(run: Path, wanted: Wanted, before: Mapping[str, Any], gate: ReviewGate
     )
 
 
-def _drawn(
-    task: ReviewTask, rows: Mapping[str, Mapping[str, Any]], size: int, even: float, seed: int
-) -> list[Drawn]:
+def _drawn(task: ReviewTask, rows: Mapping[str, Mapping[str, Any]], size: int, even: float, seed: int) -> list[Drawn]:
     """The sample. By a protocol it is one of prompts, each by its first row and with all others: whoever rates one
     response is to see the other, and either drops both."""
     if not task.protocol:

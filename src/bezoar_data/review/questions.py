@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bezoar_data.measures.agreement import as_label
+from bezoar_data.review import protocol
 from bezoar_data.review.client import argilla_sdk
 from bezoar_data.review.guidelines import guidelines
 from bezoar_data.review.records import DIVIDED, OUTDATED
-from bezoar_data.review import protocol
 from bezoar_data.review.task import FIRST, SECOND, ReviewTask, as_text, source_of
 from bezoar_data.runs.row import digest
 

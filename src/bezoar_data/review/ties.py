@@ -65,13 +65,14 @@ class Ties:
             return f"{what} on no row"
         lines = [f"{what} on {len(self.ties):,} rows:"]
         for tie in self.ties:
-            said = ", ".join(f"{name}: {what}" for name, what in sorted(tie.said.items()))
+            said = ", ".join(f"{name}: {level}" for name, level in sorted(tie.said.items()))
             lines.append(f"  {tie.id[:12]}  {' '.join(tie.instruction.split())[:_WIDTH]}  ({said})")
         if not self.named:
             lines.append("name a fourth and a fifth: --to PERSON --to PERSON" if self.protocol
                          else "name who is to decide: --to PERSON")  # fmt: skip
         with_rows = {one.person for one in self.given}
-        lines += [f"no row is left for {name}: answered, or with others" for name in self.named if name not in with_rows]
+        without = [name for name in self.named if name not in with_rows]
+        lines += [f"no row is left for {name}: answered, or with others" for name in without]
         for one in self.given:
             lines += [str(one.pushed), f"they are in the workspace '{one.workspace}'; `review pull` fetches them too"]
         return "\n".join(lines)
@@ -133,7 +134,9 @@ def _divided(
             for key, one in rated_rows(rows).items()
             if one.far_apart and hashes.get(key[0]) == key[1]
         }
-    return {row: (_said(one.answers), 1) for (row, seen), one in rows.items() if one.divided and hashes.get(row) == seen}
+    return {
+        row: (_said(one.answers), 1) for (row, seen), one in rows.items() if one.divided and hashes.get(row) == seen
+    }
 
 
 def _said(answers: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Ratings that people gave by HelpSteer2's protocol: what they come to for each row, and how far people agree.
 
-Which person rated what stands in `review.parquet`, whose ratings count follows from `measures.helpsteer`: so whoever has
-the answers can work out labels, drops and kappas anew.
+Which person rated what stands in `review.parquet`, whose ratings count follows from `measures.helpsteer`: so whoever
+has the answers can work out labels, drops and kappas anew.
 """
 
 from __future__ import annotations

@@ -139,8 +139,8 @@ def _rated_anew(seen: Evidence, said: Mapping[Key, Reviewed], told: ProtocolRevi
     for one, other in zip(told.scales if told else (), found.scales if found else (), strict=False):
         for when, a, b in (("all", one.before, other.before), ("kept", one.after, other.after)):
             if a.pairs != b.pairs or not all(_close(*values) for values in _values(a.kappa, b.kappa)):
-                message = f"the lock says that people agree on {one.scale} with kappa {a.kappa.value} on {a.pairs} pairs "
-                message += f"of {when} ratings; measured anew it is {b.kappa.value} on {b.pairs}"
+                message = f"the lock says that people agree on {one.scale} with kappa {a.kappa.value} on {a.pairs} "
+                message += f"pairs of {when} ratings; measured anew it is {b.kappa.value} on {b.pairs}"
                 yield Problem("agreement-differs", message, seen.lock_place)
 
 

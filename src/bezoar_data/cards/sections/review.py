@@ -17,12 +17,13 @@ def _licences(found: HumanReview) -> str:
 
 def _rated(found: ProtocolReview) -> Iterator[str]:
     yield (
-        f"They rated {md.number(found.responses)} responses to {md.number(found.prompts)} prompts by HelpSteer2's protocol "
-        "(arXiv 2406.08673): five scales from 0 to 4; three people each, two more where helpfulness spread by more than 2 "
-        f"(more than three rated {md.number(found.more_asked)}); of these the three who agree most count, and their mean, "
-        f"rounded, is the label. Enough people rated {md.number(found.settled)}; {md.number(found.labelled)} have labels. "
-        f"Of the prompts, {md.number(found.dropped)} are dropped, as the helpfulness of these three spreads by more than "
-        f"2 on a response: their rows say so in {md.code('review_dropped')}, and leave for no training and no export."
+        f"They rated {md.number(found.responses)} responses to {md.number(found.prompts)} prompts by HelpSteer2's "
+        "protocol (arXiv 2406.08673): five scales from 0 to 4; three people each, two more where helpfulness spread by "
+        f"more than 2 (more than three rated {md.number(found.more_asked)}); of these the three who agree most count, "
+        f"and their mean, rounded, is the label. Enough people rated {md.number(found.settled)}; "
+        f"{md.number(found.labelled)} have labels. Of the prompts, {md.number(found.dropped)} are dropped, as the "
+        "helpfulness of these three spreads by more than 2 on a response: their rows say so in "
+        f"{md.code('review_dropped')}, and leave for no training and no export."
     )
     rows = [
         [one.scale, md.number(one.before.pairs), md.estimate(one.before.kappa),
