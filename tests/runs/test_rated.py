@@ -101,6 +101,18 @@ def test_two_responses_are_rated_and_compared():
     assert (far.columns["review_dropped"], far.columns["review_strength"]) == ("spread", None)
 
 
+def test_a_row_rated_alone_and_in_a_pair_has_both():
+    alone = rated(ONE, 4, 4, 3)
+    pair = [
+        rating(ONE, person, {**levels(2, "a_"), **levels(1, "b_"), "preference": -1}, dataset="pairs")
+        for person in PEOPLE[:3]
+    ]
+    (one,) = rated_rows(by_row([*alone, *pair])).values()
+    assert list(one.columns) == list(RATED_COLUMNS)
+    found = [one.columns[f"review_{name}"] for name in ("helpfulness", "a_helpfulness", "b_helpfulness", "strength")]
+    assert found == [4, 2, 1, -1]
+
+
 def test_answers_without_the_protocol_or_with_levels_missing_rate_nothing():
     plain = rating(ONE, "anna", levels(4), protocol=None)
     assert rated_rows(by_row([plain])) == {}

@@ -96,7 +96,8 @@ def review_lines(lock: Lock) -> Iterator[str]:
     if rated := found.protocol:
         yield (
             f"  {rated.responses:,} responses rated by {rated.name}'s protocol "
-            f"({rated.more_asked:,} by more than three): {rated.labelled:,} have labels; {rated.dropped:,} of {rated.prompts:,} prompts dropped"
+            f"({rated.more_asked:,} by more than three): {rated.labelled:,} have labels; "
+            f"{rated.dropped:,} of {rated.prompts:,} prompts dropped"
         )
         yield from (f"    {one.scale}: quadratic kappa {plain(one.before.kappa)} before, {plain(one.after.kappa)} after"
                     for one in rated.scales)  # fmt: skip

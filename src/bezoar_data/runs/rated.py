@@ -27,7 +27,7 @@ from bezoar_data.measures.helpsteer import (
 )
 from bezoar_data.runs.lock import ProtocolReview
 from bezoar_data.runs.record import parse
-from bezoar_data.runs.reviewed import DROPPED, SIDES, STRENGTH, Reviewed, level_column
+from bezoar_data.runs.reviewed import DROPPED, RATED_COLUMNS, SIDES, STRENGTH, Reviewed, level_column
 
 PREFERENCE = "preference"
 """Names, among an answer's ratings, how much better the second response is."""
@@ -76,7 +76,7 @@ class Rated:
         for side in self.given:
             settled = None if self.dropped else self.settled.get(side)
             found |= {level_column(side, scale): settled.labels[scale] if settled else None for scale in SCALES}
-        if _compares(self):
+        if self.preferences:
             found[STRENGTH] = None if self.dropped else settle_preference(self.preferences)[1]
         return found
 
@@ -106,7 +106,8 @@ def helpfulness_of(answers: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def rated_columns(rated: Iterable[Rated]) -> tuple[str, ...]:
     """The columns that these add, in their order."""
-    return tuple(dict.fromkeys(name for one in sorted(rated, key=_compares) for name in one.columns))
+    added = {name for one in rated for name in one.columns}
+    return tuple(name for name in RATED_COLUMNS if name in added)
 
 
 def protocol_review(rated: Sequence[Rated]) -> ProtocolReview | None:
@@ -179,7 +180,3 @@ def _ratings(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 def _of_response(ratings: Mapping[str, Any], side: str) -> Ratings | None:
     levels = {scale: ratings.get(side + scale) for scale in SCALES}
     return {scale: int(level) for scale, level in levels.items()} if all(v in LEVELS for v in levels.values()) else None
-
-
-def _compares(one: Rated) -> bool:
-    return "" not in one.given
