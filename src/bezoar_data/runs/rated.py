@@ -178,5 +178,5 @@ def _ratings(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _of_response(ratings: Mapping[str, Any], side: str) -> Ratings | None:
-    levels = {scale: ratings.get(side + scale) for scale in SCALES}
+    levels: dict[str, Any] = {scale: ratings.get(side + scale) for scale in SCALES}
     return {scale: int(level) for scale, level in levels.items()} if all(v in LEVELS for v in levels.values()) else None
