@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bezoar_data.runs.dataset import write_dataset
-from bezoar_data.runs.lock import LockedJudging
+from bezoar_data.runs.judged import LockedJudging
 from bezoar_data.runs.record import as_json
 from bezoar_data.runs.row import Lineage, Row, seed_id
 from bezoar_data.runs.spool import Spool

@@ -16,7 +16,7 @@ from bezoar_data.engine.judge_stats import Judge
 from bezoar_data.engine.review.answers import ReviewMerger
 from bezoar_data.runs.dataset import publishable
 from bezoar_data.runs.gate import unmet
-from bezoar_data.runs.lock import ComparisonCounts, HumanReview, LockedJudging, PeopleAgreement, PeopleMeasures
+from bezoar_data.runs.judged import ComparisonCounts, HumanReview, LockedJudging, PeopleAgreement, PeopleMeasures
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import by_row, read_answers, write_answers
 from bezoar_data.runs.row import Lineage, Row, content_hash

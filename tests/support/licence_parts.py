@@ -8,7 +8,8 @@ from typing import Any
 from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.files.models import OutputLicence
 from bezoar_data.config.files.pipeline import ReviewGate
-from bezoar_data.runs.lock import HumanReview, Lock, LockedModel, LockedSource
+from bezoar_data.runs.judged import HumanReview
+from bezoar_data.runs.lock import Lock, LockedModel, LockedSource
 
 OPENAI = {"id": "LicenseRef-OpenAI-terms", "commercial": "unknown"}
 APACHE = {"id": "Apache-2.0", "commercial": "yes"}

@@ -9,11 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from bezoar_data.config.files.models import OutputLicence
+from bezoar_data.runs.judged import AcceptCounts, LockedJudging
 from bezoar_data.runs.lock import (
-    AcceptCounts,
     DataFile,
     Lock,
-    LockedJudging,
     LockedModel,
     LockedPipeline,
     LockedSource,

@@ -20,7 +20,7 @@ from bezoar_data.reports.mt_bench import annotated_text
 from bezoar_data.reports.reliability import calibrate_cut, compare_columns, known_reliability
 from bezoar_data.runs import record
 from bezoar_data.runs.folder import RunFolder
-from bezoar_data.runs.lock import PeopleAgreement, RatingCalibration
+from bezoar_data.runs.judged import PeopleAgreement, RatingCalibration
 from bezoar_data.runs.measured import add_measured
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 

@@ -19,19 +19,16 @@ from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.dataset import Written
 from bezoar_data.runs.folder import RunFolder, replace_folder, write_json, write_text
 from bezoar_data.runs.hashing import sha256_of
+from bezoar_data.runs.judged import AcceptCounts, HumanReview, LockedJudging, PeopleMeasures
 from bezoar_data.runs.lock import (
-    AcceptCounts,
     Contamination,
-    HumanReview,
     Lock,
     LockedFile,
-    LockedJudging,
     LockedModel,
     LockedPipeline,
     LockedSource,
     LockedStep,
     ModelUsage,
-    PeopleMeasures,
     RenderCard,
     RowCounts,
 )

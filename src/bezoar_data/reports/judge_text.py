@@ -7,7 +7,7 @@ from typing import Any
 
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.measures.intervals import Estimate
-from bezoar_data.runs.lock import (
+from bezoar_data.runs.judged import (
     AcceptCounts,
     AgreementSlice,
     LockedJudging,

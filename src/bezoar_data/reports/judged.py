@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bezoar_data.config.sanitize import clean_text
-from bezoar_data.runs.lock import AcceptCounts, JudgeCounts, Lock
+from bezoar_data.runs.judged import AcceptCounts, JudgeCounts
+from bezoar_data.runs.lock import Lock
 
 _LONGEST = 120
 """Characters of a reason that are shown."""

@@ -20,7 +20,8 @@ from bezoar_data.measures.bias import length_effect, longer_chosen
 from bezoar_data.measures.calibration import calibrate
 from bezoar_data.measures.intervals import LEVEL, RESAMPLES, SEED
 from bezoar_data.reports.labels import Labelled, read_labelled
-from bezoar_data.runs.lock import AcceptCounts, Lock, LockedJudging, PeopleAgreement, RatingCalibration
+from bezoar_data.runs.judged import AcceptCounts, LockedJudging, PeopleAgreement, RatingCalibration
+from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.parquet import each_of
 from bezoar_data.runs.published import dataset_folder, open_rows
 from bezoar_data.runs.record import parse

@@ -11,7 +11,8 @@ from bezoar_data.engine.review.merge import Merged
 from bezoar_data.reports.judge_text import percent, plain
 from bezoar_data.reports.page import element, piece
 from bezoar_data.runs.folder import RunFolder
-from bezoar_data.runs.lock import Lock, RaterAgreement
+from bezoar_data.runs.judged import RaterAgreement
+from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.record import as_json
 
 Value = Mapping[str, Any]

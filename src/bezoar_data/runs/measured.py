@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.runs.folder import write_json
-from bezoar_data.runs.lock import PeopleAgreement, PeopleMeasures, RatingCalibration
+from bezoar_data.runs.judged import PeopleAgreement, PeopleMeasures, RatingCalibration
 from bezoar_data.runs.parquet import rows_of
 from bezoar_data.runs.record import Record
 

@@ -25,7 +25,7 @@ from bezoar_data.measures.helpsteer import (
     settle_preference,
     still_to_ask,
 )
-from bezoar_data.runs.lock import ProtocolReview
+from bezoar_data.runs.judged import ProtocolReview
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import DROPPED, RATED_COLUMNS, SIDES, STRENGTH, Reviewed, level_column
 

@@ -18,7 +18,7 @@ from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.engine.review.merge import Merged, merge_review
 from bezoar_data.runs.folder import RunFolder
-from bezoar_data.runs.lock import PeopleAgreement
+from bezoar_data.runs.judged import PeopleAgreement
 from bezoar_data.runs.measured import add_measured
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import write_answers

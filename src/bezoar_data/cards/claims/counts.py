@@ -11,7 +11,8 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.providers.base import builtin_class
 from bezoar_data.measures.agreement import agreement
-from bezoar_data.runs.lock import AcceptCounts, AlikeVerdicts, AttributeScores, ComparisonCounts, Lock
+from bezoar_data.runs.judged import AcceptCounts, AlikeVerdicts, AttributeScores, ComparisonCounts
+from bezoar_data.runs.lock import Lock
 
 _JUDGES = ("judge.accept", "judge.panel", "judge.attributes", "judge.compare")
 

@@ -14,14 +14,8 @@ from bezoar_data.cards.claims.rows import PeopleSaid
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.agreement import agreement as measured
 from bezoar_data.measures.agreement import as_number, pairs_of_people
-from bezoar_data.runs.lock import (
-    ContaminationSearch,
-    LockedStep,
-    PeopleAgreement,
-    ProtocolReview,
-    RaterAgreement,
-    RatingCalibration,
-)
+from bezoar_data.runs.judged import PeopleAgreement, ProtocolReview, RaterAgreement, RatingCalibration
+from bezoar_data.runs.lock import ContaminationSearch, LockedStep
 from bezoar_data.runs.rated import Key, protocol_review, rated_rows
 from bezoar_data.runs.record import as_json
 from bezoar_data.runs.reviewed import (

@@ -6,14 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
-from bezoar_data.runs.lock import (
-    ColumnAgreement,
-    JudgeCounts,
-    Lock,
-    PeopleAgreement,
-    PeopleMeasures,
-    RaterAgreement,
-)
+from bezoar_data.runs.judged import ColumnAgreement, JudgeCounts, PeopleAgreement, PeopleMeasures, RaterAgreement
+from bezoar_data.runs.lock import Lock
 
 _BASED_ON = "Intervals hold 95 % of the time; rows that come of the same seeds are resampled together."
 

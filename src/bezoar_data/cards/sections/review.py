@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bezoar_data.cards.sections import markdown as md
-from bezoar_data.runs.lock import HumanReview, ProtocolReview
+from bezoar_data.runs.judged import HumanReview, ProtocolReview
 
 
 def _licences(found: HumanReview) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from bezoar_data.cards.sections import markdown as md
 from bezoar_data.cards.sections.context import CardContext
 from bezoar_data.config.files.licence_terms import Permission
-from bezoar_data.runs.lock import AcceptCounts, Lock, LockedModel, PeopleAgreement
+from bezoar_data.runs.judged import AcceptCounts, PeopleAgreement
+from bezoar_data.runs.lock import Lock, LockedModel
 
 _MAY: dict[Permission, str] = {
     "yes": "yes",

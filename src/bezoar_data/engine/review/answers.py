@@ -10,7 +10,7 @@ from typing import Any
 from bezoar_data.engine.judge_stats import Judge
 from bezoar_data.measures.agreement import agreement, as_number, pairs_of_people
 from bezoar_data.measures.calibration import calibrate
-from bezoar_data.runs.lock import HumanReview, PeopleAgreement, PeopleMeasures, RaterAgreement, RatingCalibration
+from bezoar_data.runs.judged import HumanReview, PeopleAgreement, PeopleMeasures, RaterAgreement, RatingCalibration
 from bezoar_data.runs.rated import Rated, protocol_review, rated_columns, rated_rows
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import (
