@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 AGAIN = "make it anew: run its pipeline again (answers come from the journal), or pull the dataset again"
 _BATCH = 1000
+_MANY = 50_000
+"""Rows read at once of a column or two."""
 
 
 @contextmanager
@@ -31,7 +33,12 @@ def readable(path: Path, remedy: str = AGAIN) -> Iterator[None]:
 
 
 def batches_of(
-    path: Path, columns: Sequence[str] | None = None, *, needs: Sequence[str] = (), remedy: str = AGAIN
+    path: Path,
+    columns: Sequence[str] | None = None,
+    *,
+    needs: Sequence[str] = (),
+    remedy: str = AGAIN,
+    at_once: int = _BATCH,
 ) -> Iterator[pa.RecordBatch]:
     """The file's rows, of these columns or of all. Raises `InputError`, also where it lacks one of them or of those it
     `needs`."""
@@ -43,7 +50,7 @@ def batches_of(
         if missing := [name for name in (*(columns or ()), *needs) if name not in file.schema_arrow.names]:
             said = f"{path.name} is damaged: it has no column '{missing[0]}'"
             raise InputError(Problem("damaged-file", said, Place(str(path)), remedy))
-        yield from each_of(file.iter_batches(_BATCH, columns=columns), path, remedy)
+        yield from each_of(file.iter_batches(at_once, columns=columns), path, remedy)
 
 
 def each_of(batches: Iterator[pa.RecordBatch], path: Path, remedy: str = AGAIN) -> Iterator[pa.RecordBatch]:
@@ -64,3 +71,50 @@ def rows_of(
         with readable(path, remedy):
             rows = batch.to_pylist()
         yield from rows
+
+
+def numbers_where(
+    path: Path, columns: Sequence[str], chosen: Callable[[pa.RecordBatch], pa.Array], remedy: str = AGAIN
+) -> Iterator[int]:
+    """The numbers, from 0, of the rows that are `chosen` by these columns: it is given some rows, and says of each
+    whether it is. Raises `InputError`."""
+    import pyarrow.compute as pc
+
+    first = 0
+    for batch in batches_of(path, columns, remedy=remedy, at_once=_MANY):
+        with readable(path, remedy):
+            found = pc.indices_nonzero(chosen(batch)).to_pylist()
+        yield from (first + number for number in found)
+        first += batch.num_rows
+
+
+def rows_at(path: Path, numbers: Collection[int], remedy: str = AGAIN) -> Iterator[dict[str, Any]]:
+    """The rows of these numbers, in the file's order; of the file only what lies before them in their row groups is
+    read. Raises `InputError`."""
+    import pyarrow.parquet as pq
+
+    with readable(path, remedy):
+        file = pq.ParquetFile(path)
+    with file:
+        first, left = 0, sorted(set(numbers))
+        for group in range(file.num_row_groups):
+            end = first + file.metadata.row_group(group).num_rows
+            here = [number for number in left if number < end]
+            left = left[len(here) :]
+            at = first
+            for batch in each_of(file.iter_batches(_BATCH, row_groups=[group]), path, remedy) if here else ():
+                with readable(path, remedy):
+                    rows = [batch.slice(n - at, 1).to_pylist()[0] for n in here if at <= n < at + batch.num_rows]
+                yield from rows
+                at += batch.num_rows
+                if at > here[-1]:
+                    break
+            first = end
+
+
+def count_of(path: Path, remedy: str = AGAIN) -> int:
+    """How many rows the file says it holds. Raises `InputError`."""
+    import pyarrow.parquet as pq
+
+    with readable(path, remedy), pq.ParquetFile(path) as file:
+        return int(file.metadata.num_rows)

@@ -8,18 +8,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, expand, key_bytes, unpack
+from bezoar_data.llms.journal.entry import REDACTED, Entry
 from bezoar_data.llms.journal.integrity import reading
 from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.lookup import as_read
+from bezoar_data.llms.journal.reader import entries_of
 from bezoar_data.llms.providers.common.dialect import SENT_WITHOUT
 from bezoar_data.llms.reading.answer import REASONING
 from bezoar_data.llms.redact import redact
-
-_SELECT = (
-    f"SELECT {', '.join(f'a.{name}' for name in (*COLUMNS, 'checksum'))}, r.messages "  # noqa: S608
-    "FROM answers a LEFT JOIN requests r ON r.hash = a.request WHERE a.key = ? ORDER BY a.id"
-)
 
 
 def write_shared(journal: Journal, keys: Iterable[str], to: Path, thinking: Collection[tuple[str, str]] = ()) -> int:
@@ -44,10 +40,8 @@ def _entries(journal: Journal, keys: Iterable[str]) -> Iterator[Entry]:
     with reading(journal.path) as connection:
         for key in sorted(keys):
             answered = False
-            for *row, stored in connection.execute(_SELECT, (key_bytes(key),)):
-                if (entry := unpack(row)) is not None:
-                    answered = answered or entry.error in (None, REDACTED)
-                    messages = None if stored is None else expand(stored, row[1])
-                    yield entry if messages is None else replace(entry, messages=messages)
+            for entry in entries_of(connection, key):
+                answered = answered or entry.error in (None, REDACTED)
+                yield entry
             if not answered and journal.recorded is not None:
                 yield from journal.recorded.whole(key)
