@@ -39,3 +39,4 @@ SignedBy = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Full = Annotated[bool, typer.Option("--full", help="Do not cut long texts.")]

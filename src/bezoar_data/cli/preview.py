@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import bezoar_data
 from bezoar_data.cli.options import (
     AsJson,
+    Full,
     Journal,
     Judge,
     Limit,
@@ -24,6 +24,7 @@ from bezoar_data.cli.options import (
     Teacher,
 )
 from bezoar_data.cli.pages import write_page
+from bezoar_data.cli.terminal import console
 from bezoar_data.llms.redact import redact
 
 
@@ -39,7 +40,7 @@ def preview(
     journal: Journal = None,
     max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,
-    full: Annotated[bool, typer.Option("--full", help="Do not cut long texts.")] = False,
+    full: Full = False,
     html: Annotated[Path | None, typer.Option(help="Write a page for a browser to this file.", metavar="FILE")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -66,10 +67,7 @@ def preview(
     if as_json:
         typer.echo(redact(json.dumps(report.as_json(), ensure_ascii=False, default=str)))
     else:
-        console = Console()
-        if not console.is_terminal:
-            console.width = 120
-        report.show(console, full=full)
+        report.show(console(), full=full)
         if html is not None:
             typer.echo(f"page: {html}")
     raise typer.Exit(report.exit_code)

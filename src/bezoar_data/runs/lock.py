@@ -237,6 +237,11 @@ class Lock(Record):
         """Whether every row that left the step is in the dataset, itself and no others."""
         return any(one.id == step and one.rows_out == self.counts.kept for one in self.steps)
 
+    def step_of(self, name: str) -> str:
+        """The step that answers of this name belong to: `step`, or `step.field` of one that asks several models."""
+        steps = [step.id for step in self.steps]
+        return name if name in steps else next((step for step in steps if name.startswith(f"{step}.")), name)
+
     def by_rules(self, step: str) -> bool:
         """Whether rules gave the answers of a step, and no model."""
         asked = [model for model in self.models if step in model.steps]

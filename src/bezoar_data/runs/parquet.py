@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 AGAIN = "make it anew: run its pipeline again (answers come from the journal), or pull the dataset again"
 _BATCH = 1000
-_MANY = 50_000
+MANY = 50_000
 """Rows read at once of a column or two."""
 
 
@@ -81,7 +81,7 @@ def numbers_where(
     import pyarrow.compute as pc
 
     first = 0
-    for batch in batches_of(path, columns, remedy=remedy, at_once=_MANY):
+    for batch in batches_of(path, columns, remedy=remedy, at_once=MANY):
         with readable(path, remedy):
             found = pc.indices_nonzero(chosen(batch)).to_pylist()
         yield from (first + number for number in found)
@@ -116,5 +116,13 @@ def count_of(path: Path, remedy: str = AGAIN) -> int:
     """How many rows the file says it holds. Raises `InputError`."""
     import pyarrow.parquet as pq
 
-    with readable(path, remedy), pq.ParquetFile(path) as file:
-        return int(file.metadata.num_rows)
+    with readable(path, remedy):
+        return int(pq.read_metadata(path).num_rows)
+
+
+def schema_of(path: Path, remedy: str = AGAIN) -> pa.Schema:
+    """The file's columns with their types. Raises `InputError`."""
+    import pyarrow.parquet as pq
+
+    with readable(path, remedy):
+        return pq.read_schema(path)

@@ -7,18 +7,8 @@ from collections.abc import Iterable
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
 from bezoar_data.engine.preview.recorder import StepTrace
 from bezoar_data.reports.page import Html, element, page, piece, table
-from bezoar_data.reports.preview.words import (
-    ENDS,
-    Part,
-    as_text,
-    calls,
-    columns,
-    counts,
-    headline,
-    spent,
-    title,
-    verdict,
-)
+from bezoar_data.reports.preview.words import ENDS, calls, columns, counts, headline, spent, title, verdict
+from bezoar_data.reports.texts import Part, as_text
 
 LONG = 1_500
 """A text of more characters than this is folded away behind its first line."""

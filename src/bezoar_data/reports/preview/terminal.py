@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
 from bezoar_data.engine.preview.recorder import StepTrace
-from bezoar_data.llms.redact import redact
-from bezoar_data.reports.preview.words import (
-    ENDS,
-    Part,
-    as_text,
-    calls,
-    columns,
-    counts,
-    headline,
-    spent,
-    title,
-    verdict,
-)
+from bezoar_data.reports.preview.words import ENDS, calls, columns, counts, headline, spent, title, verdict
+from bezoar_data.reports.texts import SHOWN, Part, as_text, parts, safe
 
 WIDE = 100
 """From so many columns on, prompt, answer and columns stand side by side; below that, under each other."""
-
-SHOWN = 400
-"""Characters shown of a long text."""
 
 _AGAIN = 160
 """A message of more characters than this that was shown before is not shown again: system messages say the same for
@@ -48,9 +31,9 @@ def show_preview(preview: Preview, console: Console, *, full: bool = False) -> N
     console.print(Rule(style="dim"))
     console.print(_counts(preview))
     for note in preview.notes:
-        console.print(_safe(f"note: {note}"), style="yellow")
-    console.print(_safe(headline(preview)), style="bold")
-    console.print(_safe(spent(preview)))
+        console.print(safe(f"note: {note}"), style="yellow")
+    console.print(safe(headline(preview)), style="bold")
+    console.print(safe(spent(preview)))
     if preview.demo:
         console.print("demo: shipped rows, or models that only show the flow", style="dim")
 
@@ -67,13 +50,13 @@ class _Show:
         """The row in which a long message was shown, by its text."""
 
     def row(self, row: PreviewedRow) -> None:
-        console, name = self._console, _safe(title(self._preview, row))
+        console, name = self._console, safe(title(self._preview, row))
         where = name.plain.split(" · ")[0]
         name.append(f" · {ENDS.get(row.ends, row.ends)}", style=f"bold {_COLOURS.get(row.ends, '')}")
         console.print(Rule(name, align="left", style="dim"))
         if row.columns:
             came = [(name, as_text(value)) for name, value in row.columns.items()]
-            console.print(Padding(_parts(came, self._most and self._most // 2), (0, 2)))
+            console.print(Padding(parts(came, self._most and self._most // 2), (0, 2)))
         if console.width < WIDE:
             for step in row.steps:
                 console.print(Padding(self._stacked(step, where), (0, 0, 0, 2)))
@@ -83,11 +66,11 @@ class _Show:
         for heading in ("asked", "answered", "columns"):
             table.add_column(heading, ratio=1, overflow="fold")
         for step in row.steps:
-            first: list[RenderableType] = [Group(_safe(step.step, style="bold"), _verdict(step))]
-            last: list[RenderableType] = [_parts(columns(step), self._most)]
+            first: list[RenderableType] = [Group(safe(step.step, style="bold"), _verdict(step))]
+            last: list[RenderableType] = [parts(columns(step), self._most)]
             said = calls(step) or [([], [])]
             for i, (asked, answered) in enumerate(said):
-                cells = (_parts(self._once(asked, where), self._most), _parts(answered, self._most))
+                cells = (parts(self._once(asked, where), self._most), parts(answered, self._most))
                 table.add_row(*(first if i == 0 else [""]), *cells, *(last if i == 0 else [""]))
             table.add_section()
         console.print(table)
@@ -101,33 +84,16 @@ class _Show:
         return [(label, text if before == where else f"as in {before}") for (label, text), before in pairs]
 
     def _stacked(self, step: StepTrace, where: str) -> RenderableType:
-        parts: list[RenderableType] = [Text.assemble(_safe(step.step, style="bold"), "  ", _verdict(step))]
+        lines: list[RenderableType] = [Text.assemble(safe(step.step, style="bold"), "  ", _verdict(step))]
         groups = [g for asked, back in calls(step) for g in (("asked", self._once(asked, where)), ("answered", back))]
         for heading, said in (*groups, ("columns", columns(step))):
             if said:
-                parts.append(Padding(Group(Text(heading, style="dim italic"), _parts(said, self._most)), (0, 0, 0, 2)))
-        return Group(*parts)
+                lines.append(Padding(Group(Text(heading, style="dim italic"), parts(said, self._most)), (0, 0, 0, 2)))
+        return Group(*lines)
 
 
 def _verdict(step: StepTrace) -> Text:
-    return _safe(verdict(step), style=_COLOURS.get(step.verdict, ""))
-
-
-def _parts(parts: Iterable[Part], most: int | None) -> Group:
-    """Labels and texts, one under the other; a short text stands beside its label."""
-    lines = []
-    for label, text in parts:
-        beside = "\n" not in text and len(text) <= 60
-        lines.append(Text.assemble((_plain(label), "dim"), "  " if beside else "\n", _plain(_cut(text, most))))
-    return Group(*lines)
-
-
-def _cut(text: str, most: int | None) -> str:
-    text = text.rstrip()
-    if most is None or len(text) <= most * 5 // 4:  # not for the sake of a few words
-        return text
-    end = most * 2 // 5  # what a prompt is about often stands at its end
-    return f"{text[: most - end].rstrip()} … ({len(text) - most:,} characters left out) … {text[-end:].lstrip()}"
+    return safe(verdict(step), style=_COLOURS.get(step.verdict, ""))
 
 
 def _counts(preview: Preview) -> Table:
@@ -135,13 +101,5 @@ def _counts(preview: Preview) -> Table:
     for heading in ("step", "role", "in", "out", "dropped"):
         table.add_column(heading, justify="right" if heading in ("in", "out") else "left", overflow="fold")
     for cells in counts(preview):
-        table.add_row(*(_safe(cell) for cell in cells))
+        table.add_row(*(safe(cell) for cell in cells))
     return table
-
-
-def _plain(text: str) -> str:
-    return clean_text(mask_keys(redact(text)))
-
-
-def _safe(text: str, style: str = "") -> Text:
-    return Text(_plain(text), style=style)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
 from bezoar_data.engine.preview.recorder import ModelCall, StepTrace
-
-Part = tuple[str, str]
-"""A label and a text; either may be empty."""
-
+from bezoar_data.reports.texts import Part, as_text
 
 _SHORT = 40
 """A column of no more characters is shown though it holds what was answered."""
@@ -92,21 +87,6 @@ def verdict(step: StepTrace) -> str:
     said = ": ".join(x for x in (step.reason, step.detail) if x)
     ends = ENDS.get(step.verdict, step.verdict)
     return f"{ends} · {said}" if said else ends
-
-
-def as_text(value: Any) -> str:
-    """A value of a row as text: text as it is, all else as JSON."""
-    if isinstance(value, str):
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False, default=_plain)
-    except (TypeError, ValueError):
-        return repr(value)
-
-
-def _plain(value: Any) -> Any:
-    tolist = getattr(value, "tolist", None)
-    return tolist() if tolist is not None else str(value)
 
 
 def counts(preview: Preview) -> Iterator[Sequence[str]]:

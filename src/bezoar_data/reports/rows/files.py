@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.runs.folder import RunFolder
-from bezoar_data.runs.parquet import count_of, numbers_where, readable, rows_at, rows_of
+from bezoar_data.runs.parquet import count_of, numbers_where, readable, rows_at, rows_of, schema_of
 from bezoar_data.runs.published import beside, data_files, dataset_folder
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns, Lineage
@@ -216,10 +216,7 @@ def _is_in(text: str, row: FoundRow) -> bool:
 
 def _texts_of(file: Path) -> list[str]:
     """The columns that may hold texts: all but those of the lineage."""
-    import pyarrow.parquet as pq
-
-    with readable(file), pq.ParquetFile(file) as opened:
-        return [name for name in opened.schema_arrow.names if name not in (*LINEAGE_COLUMNS, RESERVED)]
+    return [name for name in schema_of(file).names if name not in (*LINEAGE_COLUMNS, RESERVED)]
 
 
 def _holds(batch: pa.RecordBatch, text: str) -> pa.Array:

@@ -12,7 +12,7 @@ that one row of a million is told as quickly as one of ten, and all rows are tol
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -191,7 +191,7 @@ class Stories:
         begins = made_by or next((self._read_by[name] for name in sources if name in self._read_by), None)
         asked: dict[str, list[str]] = {}
         for name in lineage.keys:
-            asked.setdefault(self._step_of(name), []).append(name)
+            asked.setdefault(self.lock.step_of(name), []).append(name)
         passed = self._passed(begins, lineage.drop)
         said = {drop.step for drop in (*lineage.flags, *lineage.soft_failures, *filter(None, [lineage.drop]))}
         for step in sorted({*passed, *asked, *said}, key=lambda name: self._places.get(name, len(self._places))):
@@ -215,7 +215,9 @@ class Stories:
             flags=tuple(flag for flag in lineage.flags if flag.step == step),
             soft_failures=tuple(failure for failure in lineage.soft_failures if failure.step == step),
             calls=tuple(
-                self._call(key, step, name, lineage.models.get(name, "")) for name in asked for key in lineage.keys[name]
+                self._call(key, step, name, lineage.models.get(name, ""))
+                for name in asked
+                for key in lineage.keys[name]
             ),
         )
 
@@ -225,10 +227,6 @@ class Stories:
         if entry is None:
             return Call(key=key, field=field, model=model, known="missing")
         return _call_of(entry, field)
-
-    def _step_of(self, name: str) -> str:
-        """The step that an answer's name belongs to: `step`, or `step.field`."""
-        return name if name in self._steps else next((s for s in self._steps if name.startswith(f"{s}.")), name)
 
     def _passed(self, begins: str | None, drop: Drop | None) -> list[str]:
         """The steps from the first on, as far as there is one way alone."""
@@ -296,9 +294,8 @@ def _call_of(entry: Entry, field: str) -> Call:
 
 def _step_json(step: StepStory) -> dict[str, Any]:
     return {
-        **asdict(replace(step, calls=(), flags=(), soft_failures=())),
+        **{name: getattr(step, name) for name in ("step", "use", "ends", "reason", "detail", "raw")},
         "flags": [flag.to_json() for flag in step.flags],
         "soft_failures": [failure.to_json() for failure in step.soft_failures],
-        "calls": [asdict(call) for call in step.calls],
+        "calls": [{name: getattr(call, name) for name in call.__dataclass_fields__} for call in step.calls],
     }
-
