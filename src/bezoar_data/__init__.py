@@ -11,9 +11,12 @@ if TYPE_CHECKING:
         Pipeline,
         Recipe,
         chat,
+        diff,
         evaluate,
         export,
+        find,
         generate,
+        head,
         load_ablation,
         load_pipeline,
         load_recipe,
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
         push_review,
         push_ties,
         review_status,
+        sample,
+        show,
+        trace,
     )
 
 __all__ = [
@@ -35,9 +41,12 @@ __all__ = [
     "Recipe",
     "__version__",
     "chat",
+    "diff",
     "evaluate",
     "export",
+    "find",
     "generate",
+    "head",
     "load_ablation",
     "load_pipeline",
     "load_recipe",
@@ -51,6 +60,9 @@ __all__ = [
     "push_review",
     "push_ties",
     "review_status",
+    "sample",
+    "show",
+    "trace",
 ]
 
 

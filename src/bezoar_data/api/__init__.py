@@ -8,6 +8,8 @@
     pipeline.preview(5)         # a few rows through the whole pipeline
     run = pipeline.run()        # the dataset and its card
     run.load_dataset()
+    print(head(run.folder, 3))  # rows; trace(id, run.folder) tells all that happened to one
+    print(diff(run.folder, "runs/earlier"))
     export(run.folder, "llama-factory")     # its accepted rows, as a trainer reads them
 
     push_review(run.folder, sample=200)     # people check a sample, in Argilla
@@ -34,8 +36,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .ablations import Ablation, load_ablation
+    from .differences import diff
     from .evaluating import evaluate, plan_evaluation
     from .exports import export
+    from .looking import find, head, sample, show, trace
     from .people import people_status, pull_people, push_judged, push_people
     from .pipelines import Pipeline, load_pipeline
     from .publishing import Published, publish
@@ -50,9 +54,12 @@ __all__ = [
     "Published",
     "Recipe",
     "chat",
+    "diff",
     "evaluate",
     "export",
+    "find",
     "generate",
+    "head",
     "load_ablation",
     "load_pipeline",
     "load_recipe",
@@ -66,6 +73,9 @@ __all__ = [
     "push_review",
     "push_ties",
     "review_status",
+    "sample",
+    "show",
+    "trace",
 ]
 
 _MODULES = {
@@ -75,9 +85,12 @@ _MODULES = {
     "Published": "publishing",
     "Recipe": "recipes",
     "chat": "talking",
+    "diff": "differences",
     "evaluate": "evaluating",
     "export": "exports",
+    "find": "looking",
     "generate": "talking",
+    "head": "looking",
     "load_ablation": "ablations",
     "load_pipeline": "pipelines",
     "load_recipe": "recipes",
@@ -91,6 +104,9 @@ _MODULES = {
     "push_review": "reviews",
     "push_ties": "reviews",
     "review_status": "reviews",
+    "sample": "looking",
+    "show": "looking",
+    "trace": "looking",
 }
 
 

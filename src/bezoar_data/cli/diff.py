@@ -8,15 +8,13 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.api.differences import diff as compared
 from bezoar_data.cli.options import AsJson
 from bezoar_data.cli.pages import write_page
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.redact import redact
 from bezoar_data.reports.diff.diff import ASPECTS
-from bezoar_data.reports.diff.diff import diff as compared
-from bezoar_data.reports.diff.html import diff_page
-from bezoar_data.reports.diff.text import diff_text
 
 DIFFERENT = 1
 
@@ -41,14 +39,14 @@ def diff(
     """
     wanted = _wanted(fail_on)
     found = compared(first, second)
-    failed = found.differs_in(wanted)
+    failed = found.diff.differs_in(wanted)
     if html is not None:
-        write_page(html, diff_page(found))
+        write_page(html, found.page())
     if as_json:
         value = {"ok": not failed, "exit_code": DIFFERENT if failed else 0, "failed_on": list(failed)}
         typer.echo(redact(json.dumps({**value, **found.as_json()}, ensure_ascii=False)))
     else:
-        typer.echo(redact(diff_text(found, full=full)))
+        typer.echo(redact(found.text(full=full)))
         if html is not None:
             typer.echo(f"page: {html}")
     raise typer.Exit(DIFFERENT if failed else 0)

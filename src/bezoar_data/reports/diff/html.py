@@ -9,7 +9,7 @@ from bezoar_data.reports.diff.diff import ASPECTS, Diff
 from bezoar_data.reports.diff.facts import NOTHING, Change
 from bezoar_data.reports.diff.rows import KINDS
 from bezoar_data.reports.diff.text import figures_table, prompt_lines
-from bezoar_data.reports.page import Html, element, page, table
+from bezoar_data.reports.page import Html, element, page, piece, table
 from bezoar_data.reports.texts import as_text
 
 _STYLE = """
@@ -22,6 +22,11 @@ _MOST = 10_000
 
 def diff_page(diff: Diff) -> str:
     return page(f"{diff.first} and {diff.second}", *_content(diff), style=_STYLE)
+
+
+def diff_piece(diff: Diff) -> str:
+    """The same for a notebook."""
+    return piece(*_content(diff), style=_STYLE)
 
 
 def _content(diff: Diff) -> list[Html]:

@@ -26,7 +26,8 @@ def diff_text(diff: Diff, *, full: bool = False) -> str:
     most = None if full else _LINES
     differ = diff.differs_in()
     lines = [
-        f"{diff.first} ({diff.names[0]}, {diff.kept[0]:,} rows) and {diff.second} ({diff.names[1]}, {diff.kept[1]:,} rows)",
+        f"before: {diff.first}, build {diff.names[0]}, {diff.kept[0]:,} rows",
+        f"after:  {diff.second}, build {diff.names[1]}, {diff.kept[1]:,} rows",
         f"they differ in {', '.join(differ)}" if differ else "they are the same",
     ]
     if differ and (same := [name for name in ASPECTS if name not in differ]):

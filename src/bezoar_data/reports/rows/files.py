@@ -1,4 +1,4 @@
-"""The rows of a finished run or a pulled dataset, kept and dropped, where they lie: found by id or text, read one by one.
+"""The rows of a finished run or a pulled dataset, kept and dropped: found by id or text, read one by one.
 
 Finding reads the columns that are looked into and no others; a row is then read by its place.
 """

@@ -62,7 +62,8 @@ def find_row(runs: Iterable[Path], start: str) -> tuple[Path, FoundRow]:
             return run, found[0]
         if found:
             ids = ", ".join(row.id[: len(start) + 6] for row in found[:MOST])
-            message = f"{'more than ' if len(found) > MOST else ''}{min(len(found), MOST)} rows begin with '{printable(start)}': {ids}"
+            count = f"more than {MOST}" if len(found) > MOST else len(found)
+            message = f"{count} rows begin with '{printable(start)}': {ids}"
             raise InputError(Problem("several-rows", message, Place(str(run)), "give more letters of the one you mean"))
     raise _unknown(runs, f"has an id that begins with '{printable(start)}'", "--find looks for a text")
 

@@ -1,4 +1,4 @@
-"""A row's whole story: where it came from, what was asked and answered for it at each step, what was decided, what it took.
+"""A row's whole story: where it came from, what was asked and answered for it, what was decided, what it took.
 
 Nothing was written down for it: the lineage of a row names the journal's keys of its answers, the lock the steps and
 their settings, and the journal holds what was sent and said. Each story reads what it needs of them and no more, so
@@ -214,12 +214,13 @@ class Stories:
             raw=drop.raw if drop else None,
             flags=tuple(flag for flag in lineage.flags if flag.step == step),
             soft_failures=tuple(failure for failure in lineage.soft_failures if failure.step == step),
-            calls=tuple(
-                self._call(key, step, name, lineage.models.get(name, ""))
-                for name in asked
-                for key in lineage.keys[name]
-            ),
+            calls=tuple(self._calls(step, asked, lineage)),
         )
+
+    def _calls(self, step: str, asked: Sequence[str], lineage: Lineage) -> Iterator[Call]:
+        for name in asked:
+            model = lineage.models.get(name, "")
+            yield from (self._call(key, step, name, model) for key in lineage.keys[name])
 
     def _call(self, key: str, step: str, name: str, model: str) -> Call:
         field = name.removeprefix(step).removeprefix(".")
