@@ -197,9 +197,11 @@ def test_the_journal_is_only_read_and_by_its_index(copy: Project) -> None:
 def test_a_file_that_is_no_journal_is_refused(copy: Project) -> None:
     (copy.folder / "notes.txt").write_text("no journal" * 100)
     done = copy.bezoar("trace", copy.kept()[0]["id"], "--run", "runs/test", "--journal", "notes.txt")
-    assert done.code in (1, 2)
-    assert "notes.txt" in done.err
-    assert "internal error" not in done.err
+    assert done.code == 2
+    assert "notes.txt is not a journal" in done.err
+    done = copy.bezoar("trace", copy.kept()[0]["id"], "--run", "runs/test", "--journal", "nowhere.sqlite")
+    assert done.code == 2
+    assert "there is no journal at nowhere.sqlite" in done.err
 
 
 def test_all_stories_of_a_run_are_those_of_each_row(judged: Project) -> None:

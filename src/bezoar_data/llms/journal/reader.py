@@ -17,7 +17,7 @@ from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, Entry, expand, key
 from bezoar_data.llms.journal.integrity import journal_error, reading
 from bezoar_data.llms.journal.lookup import choose, fullest
 from bezoar_data.llms.journal.recorded import RecordedAnswers
-from bezoar_data.llms.journal.schema import check_identity
+from bezoar_data.llms.journal.schema import check_identity, not_a_journal
 
 _SELECT = (
     f"SELECT {', '.join(f'a.{name}' for name in (*COLUMNS, 'checksum'))}, r.messages "  # noqa: S608
@@ -33,6 +33,15 @@ def entries_of(connection: sqlite3.Connection, key: str) -> Iterator[Entry]:
             yield entry if messages is None else replace(entry, messages=messages)
 
 
+def _check(connection: sqlite3.Connection, journal: Path) -> None:
+    try:
+        check_identity(connection, journal)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
+            raise not_a_journal(journal) from None
+        raise
+
+
 class JournalReader:
     """Answers of a journal, if it is there, and of files of recorded ones, which are read when the journal has none."""
 
@@ -45,7 +54,7 @@ class JournalReader:
         with self._open as opening:
             if journal is not None and journal.is_file():
                 self._connection = opening.enter_context(reading(journal))
-                check_identity(self._connection, journal)
+                _check(self._connection, journal)
             if self._recorded is not None:
                 opening.callback(self._recorded.close)
             self._open = opening.pop_all()

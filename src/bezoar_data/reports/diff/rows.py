@@ -42,7 +42,7 @@ class RowChange:
 @dataclass(slots=True)
 class RunRows:
     """The rows of a run by id: their content's hash, None for a dropped one, and their lineage as text. `said` holds
-    the columns of judges' verdicts, `seeds` the first seed of each kept row."""
+    the columns of judges' verdicts, of the kept rows in the order of `ids`."""
 
     places: dict[str, tuple[str | None, str]] = field(default_factory=dict)
     said: dict[str, list[Any]] = field(default_factory=dict)
@@ -86,7 +86,7 @@ def _of_second(first: RunRows, second: RunRows, since: _Since) -> Iterator[RowCh
         if before == (content, lineage):
             continue
         kind = _kind(before[0], content)
-        step, other = since.first(before[1], lineage, known=kind not in ("asked anew", "dropped otherwise"))
+        step, other = since.first(before[1], lineage)
         # A lineage may be told otherwise and mean the same: another place among the rows, a flag in other words.
         if kind not in ("asked anew", "dropped otherwise") or other:
             yield RowChange(row, kind, step, since.reason(lineage))
@@ -113,7 +113,7 @@ class _Since:
         self._places = {step: i for i, step in enumerate(steps)}
         self._locks = locks
 
-    def first(self, before: str, after: str, *, known: bool) -> tuple[str | None, bool]:
+    def first(self, before: str, after: str) -> tuple[str | None, bool]:
         """The step, and whether answers or drop marks differ at all."""
         one, other = orjson.loads(before or "{}"), orjson.loads(after or "{}")
         parted = [*self._asked(one, other), *self._dropped(one, other)]

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.journal.entry import REDACTED, Entry
 from bezoar_data.llms.journal.reader import JournalReader
@@ -26,7 +27,7 @@ from bezoar_data.reports.rows.files import FoundRow, RowFiles
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import Lock
-from bezoar_data.runs.published import dataset_folder
+from bezoar_data.runs.published import beside, dataset_folder
 from bezoar_data.runs.row import MADE_FROM_MANY, SOURCES, Drop, Lineage, digest, made_id
 
 Known = Literal["answered", "refused", "redacted", "missing"]
@@ -157,6 +158,11 @@ class Stories:
         """The stories of a run's folder or a pulled dataset, with the answers of its journal, of `journal` if one is
         named, else those that were published with it. Raises `InputError`."""
         dataset = dataset_folder(run)
+        if journal is not None and not journal.is_file():
+            message = f"there is no journal at {journal}"
+            raise InputError(
+                Problem("no-journal", message, Place(str(journal)), "name one that is there with --journal")
+            )
         found = _ingredients(dataset)
         answers = found.answers if found is not None else ()
         journal = journal or (found.journal if found is not None else None)
@@ -262,11 +268,14 @@ class Stories:
 
 
 def _ingredients(dataset: Path) -> Ingredients | None:
+    """Where its answers are; None where no word of that can be read: its rows are then told without them."""
     try:
-        published = Ingredients.published(dataset)
-        return published if published is not None else Ingredients.of_run(RunFolder(dataset.parent))
-    except InputError:
-        return None  # a dataset without a word of its answers: its rows are told without them
+        if (published := Ingredients.published(dataset)) is not None:
+            return published
+        note = beside(dataset, RunFolder(dataset).made_from.name)
+        return Ingredients.of_run(RunFolder(note.parent)) if note is not None else None
+    except (InputError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _call_of(entry: Entry, field: str) -> Call:
