@@ -27,7 +27,7 @@ def show_rows(
     for name, row in rows:
         console.print(Rule(_title(name, row), align="left", style="dim"))
         shown = {c: v for c, v in {**row.columns, **row.people}.items() if columns is None or c in columns}
-        console.print(Padding(parts(_columns(shown), None if full else SHOWN), (0, 2)))
+        console.print(Padding(parts(_columns(shown), None if full else SHOWN), (0, 2), expand=False))
 
 
 def show_story(story: Story, console: Console, *, full: bool) -> None:
@@ -35,14 +35,14 @@ def show_story(story: Story, console: Console, *, full: bool) -> None:
     most = None if full else SHOWN
     row = story.row
     console.print(Rule(_title("row", row), align="left", style="dim"))
-    console.print(Padding(parts(_identity(story), most), (0, 2)))
+    console.print(Padding(parts(_identity(story), most), (0, 2), expand=False))
     console.print(_heading("the row as it is"))
-    console.print(Padding(parts(_columns({**row.columns, **row.people}), most), (0, 2)))
+    console.print(Padding(parts(_columns({**row.columns, **row.people}), most), (0, 2), expand=False))
     for step in story.steps:
-        console.print(Padding(_step(step, row, most), (1, 0, 0, 0)))
+        console.print(Padding(_step(step, row, most), (1, 0, 0, 0), expand=False))
     for parent in story.known_parents:
-        console.print(Padding(_heading(f"made of the row {parent.id}"), (1, 0, 0, 0)))
-        console.print(Padding(parts(_columns(parent.columns), most and most // 2), (0, 2)))
+        console.print(Padding(_heading(f"made of the row {parent.id}"), (1, 0, 0, 0), expand=False))
+        console.print(Padding(parts(_columns(parent.columns), most and most // 2), (0, 2), expand=False))
 
 
 def verdicts(row: FoundRow) -> list[tuple[str, str]]:
@@ -155,4 +155,4 @@ def _mark(what: str, mark: Drop) -> Part:
 
 
 def _indented(what: RenderableType) -> Padding:
-    return Padding(what, (0, 0, 0, 2))
+    return Padding(what, (0, 0, 0, 2), expand=False)
