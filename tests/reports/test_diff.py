@@ -90,7 +90,8 @@ def test_the_text_shows_the_lines_of_a_prompt_and_the_rows(project: Project) -> 
     assert any(line.strip().startswith("+") and "Be strict." in line for line in done.out.splitlines())
     assert "since judge-accept, 21: " in done.out
     assert "and 13 more" in done.out
-    assert all(row["id"][:12] in diff(project, "a", "judged", "--full").out for row in project.kept("a"))
+    every = diff(project, "a", "judged", "--full").out
+    assert all(row["id"][:12] in every for row in project.kept("a"))
 
 
 def test_rows_that_a_filter_lets_through_are_kept_now(project: Project) -> None:

@@ -19,6 +19,7 @@ from bezoar_data.llms.journal.lookup import choose, fullest
 from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.llms.journal.schema import check_identity, not_a_journal
 
+_HEADER = b"SQLite format 3\0"
 _SELECT = (
     f"SELECT {', '.join(f'a.{name}' for name in (*COLUMNS, 'checksum'))}, r.messages "  # noqa: S608
     "FROM answers a LEFT JOIN requests r ON r.hash = a.request WHERE a.key = ? ORDER BY a.id"
@@ -33,15 +34,6 @@ def entries_of(connection: sqlite3.Connection, key: str) -> Iterator[Entry]:
             yield entry if messages is None else replace(entry, messages=messages)
 
 
-def _check(connection: sqlite3.Connection, journal: Path) -> None:
-    try:
-        check_identity(connection, journal)
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
-            raise not_a_journal(journal) from None
-        raise
-
-
 class JournalReader:
     """Answers of a journal, if it is there, and of files of recorded ones, which are read when the journal has none."""
 
@@ -53,8 +45,11 @@ class JournalReader:
         self._recorded = RecordedAnswers(answers) if answers else None
         with self._open as opening:
             if journal is not None and journal.is_file():
+                with journal.open("rb") as file:
+                    if file.read(len(_HEADER)) != _HEADER:
+                        raise not_a_journal(journal)
                 self._connection = opening.enter_context(reading(journal))
-                _check(self._connection, journal)
+                check_identity(self._connection, journal)
             if self._recorded is not None:
                 opening.callback(self._recorded.close)
             self._open = opening.pop_all()

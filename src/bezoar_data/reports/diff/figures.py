@@ -13,6 +13,9 @@ from bezoar_data.runs.parquet import MANY, batches_of, readable, schema_of
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 
+_FEW = 10
+"""Of fewer rows, scores may all be different by chance."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnFigures:
@@ -32,13 +35,22 @@ class ColumnFigures:
 
 
 def scores(first: RowFiles, second: RowFiles) -> tuple[ColumnFigures, ...]:
-    """Of the columns of numbers that both have."""
-    return _compared(_numbers(first), _numbers(second))
+    """Of the columns of numbers that both have. What is another number in every row tells rows apart, and is no
+    score."""
+    one, other = _numbers(first), _numbers(second)
+    return _compared({name: figures for name, figures in one.items() if not _tells_apart(figures)}, other)
 
 
 def lengths(first: RowFiles, second: RowFiles) -> tuple[ColumnFigures, ...]:
     """Characters of the columns of texts that both have, and of each message of conversations."""
     return _compared(_characters(first), _characters(second))
+
+
+def _tells_apart(figures: Any) -> bool:
+    import numpy as np
+
+    whole = bool((figures == np.floor(figures)).all())
+    return whole and len(figures) >= _FEW and len(np.unique(figures)) == len(figures)
 
 
 def _compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[ColumnFigures, ...]:
