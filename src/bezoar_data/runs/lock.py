@@ -16,6 +16,7 @@ from bezoar_data.config.files.pipeline import ReviewGate
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.judged import AcceptCounts, HumanReview, LockedJudging
 from bezoar_data.runs.lengths import ColumnLengths
+from bezoar_data.runs.outline import LOCK_FORMAT, step_of
 from bezoar_data.runs.record import Record
 from bezoar_data.runs.row import digest
 
@@ -199,7 +200,7 @@ class DataFile:
 class Lock(Record):
     """A finished dataset's lock."""
 
-    FORMAT: ClassVar[int] = 5
+    FORMAT: ClassVar[int] = LOCK_FORMAT
     KIND: ClassVar[str] = "lock"
     IF_MISSING: ClassVar[str] = "name a run's folder (runs/orca), or its dataset folder"
     IF_OLDER: ClassVar[str] = (
@@ -238,9 +239,8 @@ class Lock(Record):
         return any(one.id == step and one.rows_out == self.counts.kept for one in self.steps)
 
     def step_of(self, name: str) -> str:
-        """The step that answers of this name belong to: `step`, or `step.field` of one that asks several models."""
-        steps = [step.id for step in self.steps]
-        return name if name in steps else next((step for step in steps if name.startswith(f"{step}.")), name)
+        """The step that answers of this name belong to."""
+        return step_of(name, [step.id for step in self.steps])
 
     def by_rules(self, step: str) -> bool:
         """Whether rules gave the answers of a step, and no model."""

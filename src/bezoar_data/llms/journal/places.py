@@ -10,10 +10,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bezoar_data.llms.journal.integrity import journal_error, reading
-from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.schema import connect
+
+if TYPE_CHECKING:
+    from bezoar_data.llms.journal.journal import Journal
 
 ModelAt = tuple[str, str, str, str]
 """Provider, model, revision (empty: none) and address."""

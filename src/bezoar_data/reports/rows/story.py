@@ -26,7 +26,7 @@ from bezoar_data.llms.reading.answer import REASONING
 from bezoar_data.reports.rows.files import FoundRow, RowFiles
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.ingredients import Ingredients
-from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.outline import Outline, step_of
 from bezoar_data.runs.published import beside, dataset_folder
 from bezoar_data.runs.row import MADE_FROM_MANY, SOURCES, Drop, Lineage, digest, made_id
 
@@ -135,22 +135,18 @@ class Stories:
     """Tells the stories of one run's rows. `files` finds rows; `journal` is where answers are looked up, None where a
     run left no word of one."""
 
-    def __init__(self, files: RowFiles, lock: Lock, answers: JournalReader, journal: Path | None) -> None:
+    def __init__(self, files: RowFiles, outline: Outline, answers: JournalReader, journal: Path | None) -> None:
         self.files = files
-        self.lock = lock
+        self.outline = outline
         self.journal = journal
         self._answers = answers
-        self._steps = {step.id: step for step in lock.steps}
-        self._places = {step.id: i for i, step in enumerate(lock.steps)}
-        self._read_by = {source.name: source.step for source in lock.sources}
-        self._after: dict[str, list[str]] = {step.id: [] for step in lock.steps}
-        for step in lock.steps:
+        self._steps = {step.id: step for step in outline.steps}
+        self._places = {step.id: i for i, step in enumerate(outline.steps)}
+        self._after: dict[str, list[str]] = {step.id: [] for step in outline.steps}
+        for step in outline.steps:
             for name in step.after:
                 self._after.setdefault(name, []).append(step.id)
-        self._many = {MADE_FROM_MANY + int(digest(step.id, length=6), 16): step.id for step in lock.steps}
-        self._limits = {
-            (step, model.model): model.sampling.get("max_tokens") for model in lock.models for step in model.steps
-        }
+        self._many = {MADE_FROM_MANY + int(digest(step.id, length=6), 16): step.id for step in outline.steps}
         self._guess = ""
 
     @classmethod
@@ -166,8 +162,8 @@ class Stories:
         found = _ingredients(dataset)
         answers = found.answers if found is not None else ()
         journal = journal or (found.journal if found is not None else None)
-        lock = Lock.read(dataset / "lock.json")
-        return cls(RowFiles.of(run), lock, JournalReader(journal, answers), journal)
+        outline = Outline.read(dataset / "lock.json")
+        return cls(RowFiles.of(run), outline, JournalReader(journal, answers), journal)
 
     def all(self) -> Iterator[Story]:
         """Every row's story, kept rows first. Parents are named by their ids alone."""
@@ -194,10 +190,11 @@ class Stories:
         self.close()
 
     def _told(self, lineage: Lineage, made_by: str | None, sources: Sequence[str]) -> Iterator[StepStory]:
-        begins = made_by or next((self._read_by[name] for name in sources if name in self._read_by), None)
+        read_by = self.outline.read_by
+        begins = made_by or next((read_by[name] for name in sources if name in read_by), None)
         asked: dict[str, list[str]] = {}
         for name in lineage.keys:
-            asked.setdefault(self.lock.step_of(name), []).append(name)
+            asked.setdefault(step_of(name, self._steps), []).append(name)
         passed = self._passed(begins, lineage.drop)
         said = {drop.step for drop in (*lineage.flags, *lineage.soft_failures, *filter(None, [lineage.drop]))}
         for step in sorted({*passed, *asked, *said}, key=lambda name: self._places.get(name, len(self._places))):
@@ -230,7 +227,7 @@ class Stories:
 
     def _call(self, key: str, step: str, name: str, model: str) -> Call:
         field = name.removeprefix(step).removeprefix(".")
-        entry = self._answers.find(key, self._limits.get((step, model))) if key else None
+        entry = self._answers.find(key, self.outline.limits.get((step, model))) if key else None
         if entry is None:
             return Call(key=key, field=field, model=model, known="missing")
         return _call_of(entry, field)
