@@ -96,8 +96,9 @@ class Story:
     def cost(self) -> float | None:
         """Of all answers behind the row, those that it shares with others as a whole. None where a price was not
         known."""
-        costs = [call.cost for call in self.calls if call.known == "answered"]
-        return None if None in costs else sum((c or 0.0 for c in costs), 0.0)
+        if any(call.cost is None and call.known == "answered" for call in self.calls):
+            return None
+        return sum((call.cost or 0.0 for call in self.calls), 0.0)  # some refusals are paid for, too
 
     @property
     def tokens(self) -> tuple[int, int]:
