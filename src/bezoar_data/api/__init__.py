@@ -39,13 +39,14 @@ if TYPE_CHECKING:
     from .differences import diff
     from .evaluating import evaluate, plan_evaluation
     from .exports import export
-    from .looking import find, head, sample, show, trace
+    from .looking import head, sample, show
     from .people import people_status, pull_people, push_judged, push_people
     from .pipelines import Pipeline, load_pipeline
     from .publishing import Published, publish
     from .recipes import Recipe, load_recipe
     from .reviews import pull_review, push_review, push_ties, review_status
     from .talking import Chat, chat, generate
+    from .tracing import find, trace
 
 __all__ = [
     "Ablation",
@@ -88,7 +89,7 @@ _MODULES = {
     "diff": "differences",
     "evaluate": "evaluating",
     "export": "exports",
-    "find": "looking",
+    "find": "tracing",
     "generate": "talking",
     "head": "looking",
     "load_ablation": "ablations",
@@ -106,7 +107,7 @@ _MODULES = {
     "review_status": "reviews",
     "sample": "looking",
     "show": "looking",
-    "trace": "looking",
+    "trace": "tracing",
 }
 
 

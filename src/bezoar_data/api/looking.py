@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -16,33 +15,16 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.where import Where
-from bezoar_data.llms.journal.places import run_folders
 from bezoar_data.reports.rows.files import FoundRow, RowFiles
-from bezoar_data.reports.rows.search import Search, find_row, find_text, newest_first
-from bezoar_data.reports.rows.story import Stories, Story
-from bezoar_data.reports.rows.terminal import show_rows, show_story
+from bezoar_data.reports.rows.search import find_row
+from bezoar_data.reports.rows.terminal import printed, show_rows
 from bezoar_data.runs.parquet import count_of, numbers_where, schema_of
-from bezoar_data.runs.project import find_journal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NUMBER = 7
 """A word of so many digits at most is a row's number; a longer one an id."""
-
-
-@dataclass(frozen=True, slots=True)
-class TracedRow:
-    """A row with all that happened to it. `print` it."""
-
-    run: Path
-    story: Story
-
-    def as_json(self) -> dict[str, Any]:
-        return {"run": str(self.run), **self.story.as_json()}
-
-    def show(self, console: Console, *, full: bool = False) -> None:
-        show_story(self.story, console, full=full)
-
-    def __str__(self) -> str:
-        return _printed(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +50,7 @@ class ShownRows:
         return {"number": number, **value}
 
     def __str__(self) -> str:
-        return _printed(self)
-
-
-def trace(row: str, run: str | Path | None = None, *, journal: str | Path | None = None) -> TracedRow:
-    """The whole story of a row, kept or dropped, by its id or the first letters of it.
-
-    Without `run`, of the newest run of the project that holds it; `journal` is looked into in the place of that run's.
-    Raises `InputError` where there is no such row, or several.
-    """
-    named = None if journal is None else expand_home(journal)
-    where, found = find_row(_runs(run, named), row)
-    with Stories.open(where, named) as stories:
-        return TracedRow(where, stories.of(found, with_parents=True))
-
-
-def find(text: str, run: str | Path | None = None, *, journal: str | Path | None = None) -> Search:
-    """The rows of a run, or of the newest of the project that holds some, in which a text stands. Raises
-    `InputError` where there is none."""
-    return find_text(_runs(run, None if journal is None else expand_home(journal)), text)
+        return printed(self.show)
 
 
 def head(
@@ -148,17 +112,6 @@ def show(
     return ShownRows(folder, tuple(found), total, _known([row for _, row in found], columns, folder))
 
 
-def _runs(run: str | Path | None, journal: Path | None) -> list[Path]:
-    if run is not None:
-        return [expand_home(run)]
-    at = find_journal(journal)
-    found = newest_first(run_folders(at))
-    if not found:
-        message = f"no finished run is known to the journal {at}"
-        raise InputError(Problem("no-run", message, Place(str(at)), "name the run's folder with --run"))
-    return found
-
-
 def _chosen(run: Path, split: str | None, dropped: bool, where: str | None) -> tuple[RowFiles, Iterator[int], int]:
     """The files, the numbers of the rows that are asked for, and how many rows there are in all."""
     files = RowFiles.of(run, split)
@@ -173,10 +126,8 @@ def _chosen(run: Path, split: str | None, dropped: bool, where: str | None) -> t
 
 
 def _kept_where(files: RowFiles, where: Where) -> Iterator[int]:
-    import pyarrow as pa
-
-    def chosen(batch: pa.RecordBatch) -> pa.Array:
-        return pa.array([where.matches(row) for row in batch.to_pylist()], pa.bool_())
+    def chosen(batch: pa.RecordBatch) -> list[int]:
+        return [number for number, row in enumerate(batch.to_pylist()) if where.matches(row)]
 
     first = 0
     for file, _ in files.kept:
@@ -215,9 +166,3 @@ def _known(rows: Sequence[FoundRow], columns: Sequence[str] | None, run: Path) -
     if problems and rows:
         raise InputError(problems)
     return tuple(columns)
-
-
-def _printed(shown: TracedRow | ShownRows) -> str:
-    text = StringIO()
-    shown.show(Console(file=text, width=120, color_system=None, force_terminal=False))
-    return text.getvalue().rstrip()

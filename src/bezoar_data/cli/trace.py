@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api import looking
+from bezoar_data.api import tracing
 from bezoar_data.cli.options import AsJson, Full, Journal
 from bezoar_data.cli.terminal import console
 from bezoar_data.config.errors import InputError
@@ -44,12 +44,12 @@ def trace(
     if (row is None) == (find is None):
         raise InputError(Problem("bad-option", "name one row", hint="by its id, or by a text in it with --find"))
     if find is not None:
-        found = looking.find(find, run, journal=journal)
+        found = tracing.find(find, run, journal=journal)
         if len(found.matches) > 1:
             _say_found(found, as_json)
             return
         row, run = found.matches[0].row.id, found.run
-    traced = looking.trace(row or "", run, journal=journal)
+    traced = tracing.trace(row or "", run, journal=journal)
     if as_json:
         typer.echo(redact(json.dumps({"ok": True, **traced.as_json()}, ensure_ascii=False, default=str)))
     else:

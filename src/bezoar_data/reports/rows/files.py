@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bezoar_data.runs.folder import RunFolder
-from bezoar_data.runs.parquet import count_of, numbers_where, readable, rows_at, rows_of, schema_of
+from bezoar_data.runs.parquet import count_of, numbers_where, readable, rows_at, rows_of, schema_of, starting, true_at
 from bezoar_data.runs.published import beside, data_files, dataset_folder
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns, Lineage
@@ -135,9 +135,7 @@ class RowFiles:
 
     def by_id(self, start: str, most: int) -> list[FoundRow]:
         """The rows whose ids are these letters or begin with them, `most` at most: kept ones first."""
-        import pyarrow.compute as pc
-
-        return self._where(("id",), lambda batch: pc.starts_with(batch.column("id"), pattern=start.lower()), most)
+        return self._where(("id",), lambda batch: starting(batch.column("id"), start.lower()), most)
 
     def by_ids(self, ids: Sequence[str]) -> list[FoundRow]:
         """The rows of these ids that are there, in the order of `ids`."""
@@ -145,7 +143,7 @@ class RowFiles:
         import pyarrow.compute as pc
 
         wanted = pa.array(list(dict.fromkeys(ids)), pa.string())
-        found = self._where(("id",), lambda batch: pc.is_in(batch.column("id"), value_set=wanted), len(wanted))
+        found = self._where(("id",), lambda batch: true_at(pc.is_in(batch.column("id"), value_set=wanted)), len(wanted))
         by = {row.id: row for row in found}
         return [by[i] for i in dict.fromkeys(ids) if i in by]
 
@@ -163,7 +161,7 @@ class RowFiles:
             numbers_there = numbers_where(
                 self.dropped,
                 columns,
-                lambda batch: _any([_has(batch.column(c), escaped if c == "row" else text) for c in columns]),
+                lambda batch: true_at(_any([_has(batch.column(c), escaped if c == "row" else text) for c in columns])),
             )
             there = (row for n in numbers_there for row in self.dropped_at([n]) if _is_in(text, row))
             found += islice(there, most - len(found))
@@ -219,8 +217,8 @@ def _texts_of(file: Path) -> list[str]:
     return [name for name in schema_of(file).names if name not in (*LINEAGE_COLUMNS, RESERVED)]
 
 
-def _holds(batch: pa.RecordBatch, text: str) -> pa.Array:
-    return _any([_nowhere(batch.num_rows), *(_has(column, text) for column in batch.columns)])
+def _holds(batch: pa.RecordBatch, text: str) -> list[int]:
+    return true_at(_any([_nowhere(batch.num_rows), *(_has(column, text) for column in batch.columns)]))
 
 
 def _has(values: Any, text: str) -> Any:

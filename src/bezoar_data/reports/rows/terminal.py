@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from io import StringIO
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -43,6 +44,13 @@ def show_story(story: Story, console: Console, *, full: bool) -> None:
     for parent in story.known_parents:
         console.print(Padding(_heading(f"made of the row {parent.id}"), (1, 0, 0, 0), expand=False))
         console.print(Padding(parts(_columns(parent.columns), most and most // 2), (0, 2), expand=False))
+
+
+def printed(show: Callable[[Console], None]) -> str:
+    """What is shown, as plain text."""
+    text = StringIO()
+    show(Console(file=text, width=120, color_system=None, force_terminal=False))
+    return text.getvalue().rstrip()
 
 
 def verdicts(row: FoundRow) -> list[tuple[str, str]]:
