@@ -37,6 +37,8 @@ def test_every_stage_learns(tiny: dict[str, Any]):
         assert tiny[name]["metrics"]["last_loss"] < tiny[name]["metrics"]["first_loss"], name
     assert tiny["pairs"]["metrics"]["steps"] == 10
     assert 1 <= tiny["steerlm2"]["metrics"]["steerlm2"]["effective_replies"] <= 3
+    drawn = tiny["iterative_dpo"]["metrics"]["iterative_dpo"]
+    assert drawn["chosen"] > drawn["rejected"]
     assert {"first_reward", "last_reward", "last_kl"} <= tiny["drpo"]["metrics"].keys()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bezoar_data.config.problems import Place
@@ -30,6 +32,18 @@ def with_frozen(start: Start, template: Template, place: Place, use: Callable[[A
     finally:
         del model
         gc.collect()
+
+
+def drawn_once(file: Path, draw: Callable[[], Sequence[T]]) -> list[T]:
+    """What is drawn before training, one line each: what goes on after an interruption finds it in `file`."""
+    if file.is_file():
+        return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    found = list(draw())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    half = file.with_name(f"{file.name}.half")
+    half.write_text("".join(json.dumps(one) + "\n" for one in found), "utf-8")
+    half.replace(file)
+    return found
 
 
 def sample_replies(

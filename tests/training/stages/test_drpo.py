@@ -56,9 +56,9 @@ def test_prefixes_are_of_one_to_all_but_one_token_evenly():
 
 
 def test_the_probability_of_a_reset_goes_evenly_to_its_end():
-    stage = {"use": "drpo", "card": "card.md", "reset": 0.8, "reset_end": 0.2}
+    stage = {"use": "drpo", "card": "card.md", "reward": "r", "reset": 0.8, "reset_end": 0.2}
     assert [DrpoStage(**stage).reset_at(done) for done in (0, 0.5, 1)] == pytest.approx([0.8, 0.5, 0.2])
-    assert DrpoStage(use="drpo", card="card.md").reset_at(0.7) == 1
+    assert DrpoStage(use="drpo", card="card.md", reward="r").reset_at(0.7) == 1
 
 
 def test_without_resets_it_is_trls_rloo_loss_for_loss(small: Any, rows: Path, tmp_path: Path):

@@ -11,23 +11,14 @@ Draws hang on the seed, the step and the prompt, and on no generator: with proba
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import ConfigDict, Field
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.pipeline import STEP_ID
-from bezoar_data.config.files.recipe import BASE, TrainingStage
-from bezoar_data.config.paths import normalized, relative_to_cwd
+from bezoar_data.config.files.recipe import BASE
 from bezoar_data.config.problems import Problem
-from bezoar_data.llms.reward.model import RewardModel, TooLong
-from bezoar_data.runs.conversations.turns import Turns
-from bezoar_data.runs.reward_head import REWARD_FILE
 from bezoar_data.runs.row import digest
 from bezoar_data.training.data.examples import Counted, MakeExample, StageRows
 from bezoar_data.training.data.packing import Example
@@ -35,42 +26,25 @@ from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import Template, Unusable
 from bezoar_data.training.ends import set_ends
 from bezoar_data.training.stages.base import TrainingJob, TrainingKind
+from bezoar_data.training.stages.rewarded import Reward, RewardedStage, as_conversation, asked_of, reward_of
 from bezoar_data.training.stages.trainer import configuration, dataset, policy_model
 
-Reward = Callable[[Sequence[Turns]], Sequence[float | None]]
-"""Conversations that end in a reply, as numbers; None where one cannot be scored."""
-_REWARDS = ("reward", "reward_model", "reward_function")
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class DrpoStage(TrainingStage):
+class DrpoStage(RewardedStage):
     """Reinforcement learning with TRL's RLOO whose answers begin after a part of the card's own (DR-PO)."""
 
     model_config = ConfigDict(title="DR-PO stage")
     trainer: ClassVar[str] = "RLOOConfig"
     views: ClassVar[tuple[str, ...]] = ("preference", "sft", "messages")
     has_reference: ClassVar[bool] = True
-    needs: ClassVar[Mapping[str, Literal["language", "scores"]]] = {"reward": "scores"}
 
     use: Literal["drpo"] = Field(description="What the stage does.", examples=["drpo"])
     view: Literal["preference", "sft", "messages"] | None = Field(
         default=None,
         description="The card's view to train on: its prompts, and its answers (of a pair, the chosen one).",
         examples=["preference"],
-    )
-    reward: Annotated[str, Field(pattern=STEP_ID)] | None = Field(
-        default=None, description="The earlier stage whose model scores answers.", examples=["reward"]
-    )
-    reward_model: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None,
-        description="In its place: the folder of such a model, relative to this file.",
-        examples=["../trained/helpsteer2-reward/pairs"],
-    )
-    reward_function: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None = Field(
-        default=None,
-        description="In its place: a Python function, which is given conversations and returns a number for each. Its "
-        "module is imported, which runs its code.",
-        examples=["my_rewards:brevity"],
     )
     reset: _Share = Field(
         default=1.0,
@@ -101,16 +75,6 @@ class DrpoStage(TrainingStage):
     def reset_at(self, done: float) -> float:
         """The probability of a reset when this share of all steps is done."""
         return self.reset if self.reset_end is None else self.reset + (self.reset_end - self.reset) * done
-
-    def reads(self, recipe: Path) -> tuple[Path, ...]:
-        """The reward model's files, or the reward function's."""
-        if self.reward_model is not None:
-            folder = normalized(recipe.parent / self.reward_model)
-            return tuple(sorted(p for name in ("*.safetensors", REWARD_FILE, "*.jinja") for p in folder.glob(name)))
-        if self.reward_function is not None:
-            spec = _spec(self.reward_function)
-            return (Path(spec.origin),) if spec is not None and spec.origin else ()
-        return ()
 
 
 def reset_length(reply: Sequence[int], longest: int, probability: float, *of: Any) -> int:
@@ -174,7 +138,7 @@ def make_trainer(job: TrainingJob) -> Any:
     try:
         return Trainer(
             model=model,
-            reward_funcs=_scored(job, _reward(job)),
+            reward_funcs=_scored(job, reward_of(job)),
             args=configuration(job, RLOOConfig, remove_unused_columns=False, **options),
             train_dataset=dataset(job.examples.train),
             eval_dataset=dataset(job.examples.held_out),
@@ -194,67 +158,12 @@ def _scored(job: TrainingJob, reward: Reward) -> Callable[..., list[float | None
         for given, ids, turns in zip(given_ids, completion_ids, asked, strict=True):
             ended.append(ids[-1] in ends)
             said = [*given, *(ids[:-1] if ended[-1] else ids)]
-            text = tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-            conversations.append([*json.loads(turns), {"role": "assistant", "content": text.strip()}])
+            conversations.append(as_conversation(turns, said, tokenizer))
         found = reward(conversations)
         return [one if end or unfinished is None else unfinished for one, end in zip(found, ended, strict=True)]
 
     scored.__name__ = "reward"
     return scored
-
-
-def _reward(job: TrainingJob) -> Reward:
-    """What scores answers. Raises `InputError` where it is not there."""
-    stage = cast(DrpoStage, job.stage)
-    if stage.reward_function is not None:
-        return _function(job, stage.reward_function)
-    if stage.reward_model is not None:
-        folder = job.recipe.resolve(stage.reward_model)
-        if not (folder / REWARD_FILE).is_file():
-            message = f"there is no reward model in {relative_to_cwd(folder)}"
-            raise InputError(Problem("no-reward", message, job.place, "train one with a 'reward' stage"))
-    else:
-        start = job.others["reward"]
-        folder = start.adapter or Path(start.weights)
-    if job.tried:  # what is tried has no tokenizer beside it yet
-        return lambda conversations: [0.0] * len(conversations)
-    model = RewardModel(folder)
-
-    def rewards(conversations: Sequence[Turns]) -> list[float | None]:
-        texts = [_encoded(job, model, one) for one in conversations]
-        scores = iter(model.score([ids for ids in texts if ids is not None]))
-        return [None if ids is None else model.head.reward(next(scores)) for ids in texts]
-
-    return rewards
-
-
-def _encoded(job: TrainingJob, model: RewardModel, conversation: Turns) -> list[int] | None:
-    try:
-        return model.encode(conversation)
-    except TooLong:
-        return None
-    except ValueError as error:
-        message = f"the reward model cannot read a conversation of the card: {error}"
-        hint = "train it with this recipe's template"
-        raise InputError(Problem("no-reward", message, job.place, hint)) from error
-
-
-def _function(job: TrainingJob, name: str) -> Reward:
-    if _spec(name) is None:
-        message, hint = f"there is no module '{name.partition(':')[0]}'", "install it, or name its folder in PYTHONPATH"
-        raise InputError(Problem("no-reward", message, job.place, hint))
-    module, _, function = name.partition(":")
-    found = getattr(import_module(module), function, None)
-    if not callable(found):
-        raise InputError(Problem("no-reward", f"the module '{module}' has no function '{function}'", job.place))
-    return cast(Reward, found)
-
-
-def _spec(name: str) -> Any:
-    try:
-        return find_spec(name.partition(":")[0])
-    except (ImportError, ValueError):
-        return None
 
 
 def _need_reference(job: TrainingJob) -> None:
@@ -267,9 +176,6 @@ def _need_reference(job: TrainingJob) -> None:
 
 def _examples(rows: StageRows, template: Template, settings: Mapping[str, Any]) -> MakeExample:
     stage = cast(DrpoStage, rows.stage)
-    if sum(getattr(stage, name) is not None for name in _REWARDS) != 1:
-        message = f"the stage '{stage.id}' takes one of {', '.join(map(repr, _REWARDS))}"
-        raise InputError(Problem("bad-value", message))
     longest, most = stage.max_prompt_length, settings["max_completion_length"]
 
     def make(row: Mapping[str, Any], counted: Counted) -> Example:
@@ -282,7 +188,7 @@ def _examples(rows: StageRows, template: Template, settings: Mapping[str, Any]) 
             "prompt": template.tokenizer.decode(prompt),
             "prompt_ids": prompt,
             "reply_ids": reply,
-            "asked": json.dumps(answer.messages[:-1], ensure_ascii=False),
+            "asked": asked_of(answer.messages),
             "longest": len(prompt) + most,
         }
 

@@ -13,7 +13,6 @@ another round, let another such stage go on from this one.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Mapping, Sequence
@@ -33,6 +32,7 @@ from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.steered import attribute_line, steered
 from bezoar_data.training.data.template import Template, Unusable
 from bezoar_data.training.sampled import (
+    drawn_once,
     in_groups,
     log_probabilities,
     padded,
@@ -171,14 +171,8 @@ def make_trainer(job: TrainingJob) -> Any:
 def _groups(job: TrainingJob) -> tuple[list[Example], list[Example]]:
     """The prompts to train on, and those held out, each with its replies and their weights. They are drawn once: what
     goes on after an interruption finds them."""
-    kept = job.work / GROUPS
     train = len(job.examples.train)
-    if kept.is_file():
-        found = [json.loads(line) for line in kept.read_text("utf-8").splitlines()]
-    else:
-        found = _draw(job, [*job.examples.train, *job.examples.held_out])
-        job.work.mkdir(parents=True, exist_ok=True)
-        kept.write_text("".join(json.dumps(one) + "\n" for one in found), "utf-8")
+    found = drawn_once(job.work / GROUPS, lambda: _draw(job, [*job.examples.train, *job.examples.held_out]))
     return found[:train], found[train:]
 
 
