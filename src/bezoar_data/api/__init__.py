@@ -10,6 +10,7 @@
     run.load_dataset()
     print(head(run.folder, 3))  # rows; trace(id, run.folder) tells all that happened to one
     print(diff(run.folder, "runs/earlier"))
+    view(run.folder)            # its page: every row with its story, in a browser
     export(run.folder, "llama-factory")     # its accepted rows, as a trainer reads them
 
     push_review(run.folder, sample=200)     # people check a sample, in Argilla
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .pipelines import Pipeline, load_pipeline
     from .publishing import Published, publish
     from .recipes import Recipe, load_recipe
+    from .reports import report, view
     from .reviews import pull_review, push_review, push_ties, review_status
     from .talking import Chat, chat, generate
     from .tracing import find, trace
@@ -73,10 +75,12 @@ __all__ = [
     "push_people",
     "push_review",
     "push_ties",
+    "report",
     "review_status",
     "sample",
     "show",
     "trace",
+    "view",
 ]
 
 _MODULES = {
@@ -104,10 +108,12 @@ _MODULES = {
     "push_people": "people",
     "push_review": "reviews",
     "push_ties": "reviews",
+    "report": "reports",
     "review_status": "reviews",
     "sample": "looking",
     "show": "looking",
     "trace": "tracing",
+    "view": "reports",
 }
 
 

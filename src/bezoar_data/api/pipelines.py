@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bezoar_data.api.reports import report_of_run
 from bezoar_data.cards.cross_check import check_pipeline_card
 from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError
@@ -158,7 +159,8 @@ class Pipeline:
         progress = Progress(quiet=quiet)
         for note in (*(w.in_a_line() for w in checked.warnings), *checked.notes()):
             progress.note(note)
-        return RunReport(run(compiled, folder, options, render=render, progress=progress))
+        result = run(compiled, folder, options, render=render, progress=progress)
+        return RunReport(result, *report_of_run(folder, result.lock.counts.kept + result.lock.counts.dropped))
 
     def _load(self, *, to_run: bool) -> Checked:
         return load(

@@ -15,6 +15,8 @@ COMMANDS = {
     "plan": ("plan:plan", "Show what a run would ask, cost and write. Sends nothing."),
     "preview": ("preview:preview", "Take a few rows through the whole pipeline and show each step."),
     "run": ("run:run", "Run a pipeline: make rows, judge them, write dataset and card."),
+    "view": ("report:view", "Open the page of a run: its rows, their stories, pictures."),
+    "report": ("report:report", "Write the page of a run anew: one file, opens offline."),
     "status": ("status:status", "Show the state of a run: rows, rates, requests, cost."),
     "head": ("look:head", "Show the first rows of a run, kept or dropped."),
     "sample": ("look:sample", "Show rows of a run drawn evenly."),

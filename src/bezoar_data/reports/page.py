@@ -1,7 +1,8 @@
 """Pages for a browser, and pieces of them for a notebook: self-contained, and foreign text in them never obeyed.
 
-A page loads nothing and runs nothing: its content security policy allows its own style and drawings and no more.
-Whatever comes from rows, models or files enters through `text`.
+A page loads nothing and runs nothing but scripts of ours: its content security policy names its own style and scripts
+by their hashes, and no more. Whatever comes from rows, models or files enters through `text`, or as data through
+`plain_text`.
 """
 
 from __future__ import annotations
@@ -39,9 +40,14 @@ class Html(str):
     __slots__ = ()
 
 
+def plain_text(value: object) -> str:
+    """A value as text that a script of ours puts into a page: nothing in it steers the page or is a key."""
+    return clean_text(mask_keys(redact(str(value))))
+
+
 def text(value: object) -> Html:
     """A value as text: nothing in it is markup, steers the page or is a key."""
-    return Html(html.escape(clean_text(mask_keys(redact(str(value))))))
+    return Html(html.escape(plain_text(value)))
 
 
 def element(name: str, *content: str, classes: str = "", **attributes: str) -> Html:
@@ -78,16 +84,30 @@ def picture(svg: bytes, shows: str) -> Html:
 _SVG = "data:image/svg+xml;base64,"
 
 
-def page(title: str, *content: str, style: str = "") -> str:
-    """A whole page. `style` is put behind the common one."""
+def data(name: str, content: str, kind: str = "text/plain") -> Html:
+    """Data for a script of the page, which finds it by its name. It holds no `<`, and no browser runs it."""
+    return Html(f'<script type="{kind}" id="{name}">{content}</script>')
+
+
+def page(title: str, *content: str, style: str = "", script: str = "", more: Sequence[str] = ()) -> str:
+    """A whole page. `style` is put behind the common one, `script` runs at its end. `more` are sources that it may run
+    scripts from, as its content security policy names them."""
     styles = STYLE + ".bezoar.page { margin: 0; padding: 1.5em; }" + style
-    allowed = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
     images = "img-src data:; " if any(_SVG in one for one in content) else ""
-    policy = f"default-src 'none'; {images}style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
+    scripts = " ".join([*([_allowed(script)] if script else []), *more])
+    policy = (
+        f"default-src 'none'; {images}{f'script-src {scripts}; ' if scripts else ''}style-src {_allowed(styles)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    body = element("body", *content, *([Html(f"<script>{script}</script>")] if script else []), classes="bezoar page")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" '
-        f'content="light dark">\n<title>{text(title)}</title>\n<style>{styles}</style>\n</head>\n'
-        f"{element('body', *content, classes='bezoar page')}\n</html>\n"
+        f'content="light dark">\n<title>{text(title)}</title>\n<style>{styles}</style>\n</head>\n{body}\n</html>\n'
     )
+
+
+def _allowed(code: str) -> str:
+    """How a content security policy names a style or script that stands in the page."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"

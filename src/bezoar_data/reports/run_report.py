@@ -29,6 +29,9 @@ class RunReport:
     """A finished run. `print` it for a summary; a notebook shows it by itself."""
 
     result: Result
+    page: Path | None = None
+    no_page: str = ""
+    """Why there is none."""
 
     @property
     def exit_code(self) -> int:
@@ -72,6 +75,7 @@ class RunReport:
             "exit_code": result.exit_code,
             "run": str(result.folder.path),
             "dataset": str(result.folder.dataset),
+            "page": str(self.page) if self.page is not None else None,
             "lock": lock.hash,
             "seconds": round(result.seconds, 3),
             "counts": as_json(lock.counts),
@@ -115,6 +119,8 @@ class RunReport:
         if lock.demo:
             lines.append(f"  {_demo(lock)}")
         lines.append(f"  dataset and card: {result.folder.dataset}")
+        if self.page is not None or self.no_page:
+            lines.append(f"  every row and its story: {self.page}" if self.page is not None else f"  {self.no_page}")
         if result.unsigned:
             lines.append(f"  {UNSIGNED}")
         if counts.dropped:

@@ -69,6 +69,11 @@ class RunFolder:
         return self.path / "made_from.json"
 
     @property
+    def report(self) -> Path:
+        """The page of its rows; never published."""
+        return self.path / "report.html"
+
+    @property
     def run_json(self) -> Path:
         return self.path / "run.json"
 

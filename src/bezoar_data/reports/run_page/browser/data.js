@@ -1,0 +1,118 @@
+"use strict";
+// Reading what is packed in the page. Everything of rows enters it as text of nodes, never as markup.
+const index = JSON.parse(document.getElementById("index").textContent);
+const ROW = "\x1e", FIELD = "\x1f", NOTHING = "\x1d";
+const ID = " id", DETAIL = " detail", RAW = " raw";
+const starts = [0];
+for (const rows of index.blocks) starts.push(starts.at(-1) + rows);
+
+function fromBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return bytes;
+}
+
+function unpack(base64) {
+  const stream = new Blob([fromBase64(base64)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+const held = (name) => unpack(document.getElementById(name).textContent);
+const textOf = (buffer) => new TextDecoder().decode(buffer);
+
+// A block of rows, unpacked once: `ready` holds those that a drawing may use without waiting.
+const asked = new Map(), ready = new Map();
+
+function block(number) {
+  if (!asked.has(number)) {
+    asked.set(number, held(`rows-${number}`).then((buffer) => {
+      const text = textOf(buffer), lines = text.split(ROW), names = lines.shift().split(FIELD);
+      const one = {names, lines, text, low: null, ends: null};
+      ready.set(number, one);
+      return one;
+    }));
+  }
+  return asked.get(number);
+}
+
+function blockOf(row) {
+  let low = 0, high = index.blocks.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (starts[middle] <= row) low = middle; else high = middle - 1;
+  }
+  return low;
+}
+
+// A row's fields by name; null while its block is not there yet.
+function fieldsOf(row) {
+  const number = blockOf(row), one = ready.get(number);
+  if (!one) return null;
+  const said = one.lines[row - starts[number]].split(FIELD), fields = new Map();
+  one.names.forEach((name, i) => { if (said[i] !== NOTHING) fields.set(name, said[i]); });
+  return fields;
+}
+
+// Which rows hold the words, whatever their case: 1 for each that does; null where another search took over.
+async function search(words, isStale, progress) {
+  const found = new Uint8Array(index.rows), wanted = words.toLowerCase(), ahead = 4;
+  for (let number = 0; number < index.blocks.length; number++) {
+    for (let next = number; next <= Math.min(number + ahead, index.blocks.length - 1); next++) block(next);
+    if (!ready.has(number)) {
+      await block(number);
+      if (isStale()) return null;
+      progress(number / index.blocks.length);
+    }
+    mark(ready.get(number), wanted, found, starts[number]);
+  }
+  return found;
+}
+
+function mark(one, wanted, found, start) {
+  if (one.low === null) {
+    one.low = one.text.toLowerCase();
+    one.ends = [];
+    for (let at = one.low.indexOf(ROW); at >= 0; at = one.low.indexOf(ROW, at + 1)) one.ends.push(at);
+    one.ends.push(one.low.length);
+  }
+  // The first end is that of the names.
+  let row = 0, at = one.low.indexOf(wanted, one.ends[0]);
+  while (at >= 0) {
+    while (one.ends[row + 1] <= at) row++;
+    found[start + row] = 1;
+    at = one.low.indexOf(wanted, one.ends[row + 1]);
+  }
+}
+
+// Stories of a block: in the page, or in a file of the folder beside it, which calls `told`.
+const stories = new Map(), waiting = new Map();
+
+function told(number, base64) {
+  waiting.get(number)?.(base64);
+}
+
+function packedStories(number) {
+  if (!index.stories) return Promise.resolve(document.getElementById(`stories-${number}`).textContent);
+  return new Promise((resolve, reject) => {
+    waiting.set(number, resolve);
+    const script = document.createElement("script");
+    script.src = `${index.stories}/${String(number).padStart(5, "0")}.js`;
+    script.onerror = () => reject(new Error(`its story lies in the folder ${index.stories}, which is not beside this page`));
+    document.head.append(script);
+  });
+}
+
+async function storyOf(row) {
+  const number = blockOf(row);
+  if (!stories.has(number)) stories.set(number, packedStories(number).then(unpack).then((b) => textOf(b).split(ROW)));
+  return JSON.parse((await stories.get(number))[row - starts[number]]);
+}
+
+function node(name, attributes = {}, ...content) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...content);
+  return made;
+}
+const count = (number) => number.toLocaleString("en");

@@ -1,0 +1,86 @@
+"""By what the rows of a page can be chosen: each filter is a name, its values, and for each row the number of one."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bezoar_data.reports.page import plain_text
+from bezoar_data.reports.run_page.rows import ShownRow
+from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.reviewed import REVIEW_COLUMNS
+from bezoar_data.runs.row import SOURCES
+
+MOST_VALUES = 200
+"""A filter of more values helps nobody to choose, and is left out."""
+_BY_PEOPLE = tuple(name for name in REVIEW_COLUMNS if name in ("review_status", "review_preference", "final_status"))
+
+Value = str | None
+FATE = "fate"
+
+
+class Filter:
+    """One filter while rows pass. The first of its values is that of rows that have none."""
+
+    def __init__(self, name: str, of: Callable[[ShownRow], Value]) -> None:
+        self.name = name
+        self.codes = array("H")
+        self._of = of
+        self._known: dict[Value, int] = {None: 0}
+
+    def see(self, row: ShownRow) -> None:
+        value = self._of(row)
+        code = self._known.get(value)
+        if code is None:
+            code = self._known[value] = min(len(self._known), MOST_VALUES + 1)
+        self.codes.append(code)
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether rows differ in it, and not too much."""
+        values = len(self._known) - (0 not in self.codes)
+        return 1 < values <= MOST_VALUES
+
+    @property
+    def values(self) -> list[str | None]:
+        return [None if value is None else plain_text(value) for value in self._known]
+
+
+def filters_of(lock: Lock) -> list[Filter]:
+    """Those of a run: what became of a row, where it came from, whose answers are in it, and every column that holds
+    but few values, such as verdicts, ratings and categories."""
+    columns = [name for name in (*lock.values, *_BY_PEOPLE) if name in lock.columns]
+    return [
+        Filter(FATE, lambda row: "dropped" if row.lineage.drop else "kept"),
+        Filter("dropped by", lambda row: row.lineage.drop.step if row.lineage.drop else None),
+        Filter("reason", lambda row: row.lineage.drop.reason if row.lineage.drop else None),
+        *(Filter(name, _column(name)) for name in dict.fromkeys(columns)),
+        Filter("marked", lambda row: _several(f"{one.step}: {one.reason}" for one in row.lineage.flags)),
+        Filter("not done", lambda row: _several(f"{one.step}: {one.reason}" for one in row.lineage.soft_failures)),
+        Filter("source", lambda row: row.lineage.source.replace(SOURCES, " + ") or None),
+        Filter("answered by", lambda row: _several(_models(row.lineage.models))),
+        Filter("split", lambda row: row.split),
+    ]
+
+
+def _column(name: str) -> Callable[[ShownRow], Value]:
+    def of(row: ShownRow) -> Value:
+        value: Any = row.columns.get(name)
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    return of
+
+
+def _models(models: Mapping[str, str]) -> Iterator[str]:
+    return (f"{step}: {model}" for step, model in models.items())
+
+
+def _several(said: Iterable[str]) -> Value:
+    return " + ".join(dict.fromkeys(said)) or None
+
+
+def useful(filters: Sequence[Filter]) -> list[Filter]:
+    """What became of the rows is always told, also where all were kept."""
+    return [one for one in filters if one.name == FATE or one.is_useful]

@@ -1,0 +1,168 @@
+"""Putting the page of a run together, and writing it.
+
+Up to `MOST_INSIDE` rows their stories stand in the page. Those of more lie in a folder beside it, a file for each block
+of rows, and are read when a row is opened.
+"""
+
+from __future__ import annotations
+
+import shutil
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+from bezoar_data.reports.judged import judged_lines
+from bezoar_data.reports.page import Html, data, element, page, plain_text
+from bezoar_data.reports.review_report import review_lines
+from bezoar_data.reports.run_page.filters import Filter, filters_of, useful
+from bezoar_data.reports.run_page.packed import ROW, RowBlock, json_text, packed, packed_numbers
+from bezoar_data.reports.run_page.rows import ShownRow, shown_rows, shown_value
+from bezoar_data.reports.run_page.stories import Answers, answers_of, story_of
+from bezoar_data.runs.folder import replace_folder, write_text
+from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.published import dataset_folder
+
+MOST_INSIDE = 20_000
+NAME = "report.html"
+ID, DETAIL, RAW = " id", " detail", " raw"
+"""Fields of a row that are no columns: no column's name begins with a space."""
+_SCRIPTS = ("data", "choose", "table", "story", "main")
+
+
+@dataclass
+class _Rows:
+    """The rows as they stand in the page."""
+
+    filters: Sequence[Filter]
+    blocks: list[str] = field(default_factory=list)
+    stories: list[str] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    columns: dict[str, None] = field(default_factory=dict)
+    lengths: array[int] = field(default_factory=lambda: array("I"))
+
+    def take(self, rows: Iterator[ShownRow], answers: Answers | None) -> None:
+        block, told = RowBlock(), list[str]()
+        for row in rows:
+            for one in self.filters:
+                one.see(row)
+            fields = _fields(row)
+            block.add(fields)
+            self.columns.update(dict.fromkeys(name for name in fields if name[:1] != " "))
+            self.lengths.append(sum(len(said) for name, said in fields.items() if name != ID))
+            told.append(json_text(story_of(row.lineage, fields, block.names, answers)))
+            if block.is_full:
+                self._end(block, told)
+                block, told = RowBlock(), []
+        if len(block):
+            self._end(block, told)
+
+    def _end(self, block: RowBlock, told: Sequence[str]) -> None:
+        self.counts.append(len(block))
+        self.blocks.append(packed(block.text()))
+        self.stories.append(packed(ROW.join(told)))
+
+
+def _fields(row: ShownRow) -> dict[str, str]:
+    drop = row.lineage.drop
+    found = {ID: row.lineage.id}
+    found |= {plain_text(name): shown_value(name, value) for name, value in row.columns.items() if value is not None}
+    if drop is not None and drop.detail:
+        found[DETAIL] = plain_text(drop.detail)
+    if drop is not None and drop.raw:
+        found[RAW] = plain_text(drop.raw)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A page, and the files of stories that lie in a folder of this name beside it, if any."""
+
+    html: str
+    folder: str
+    stories: tuple[str, ...]
+
+    def write(self, path: Path) -> None:
+        """Write both, never half of either. Raises `OSError`."""
+        beside = path.with_name(self.folder)
+        if self.stories:
+            new = path.with_name(f".{self.folder}.new")
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(parents=True)
+            for number, content in enumerate(self.stories):
+                (new / f"{number:05d}.js").write_text(f'told({number}, "{content}")\n', "utf-8")
+            replace_folder(new, beside)
+        write_text(path, self.html)
+
+
+def run_page(run: Path, path: Path | None = None) -> RunPage:
+    """The page of a finished run, or of a dataset that was pulled, to be written to `path` (default: beside it). Raises
+    `InputError` where there is none, or where its files are damaged."""
+    dataset = dataset_folder(run)
+    lock = Lock.read(dataset / "lock.json")
+    rows = _Rows(filters_of(lock))
+    with answers_of(dataset) as answers:
+        rows.take(shown_rows(dataset), answers)
+    apart = len(rows.lengths) > MOST_INSIDE
+    folder = f"{(path or Path(NAME)).stem}-stories"
+    chosen = useful(rows.filters)
+    index = {
+        "rows": len(rows.lengths),
+        "blocks": rows.counts,
+        "columns": list(rows.columns),
+        "shown": _shown(lock, list(rows.columns)),
+        "filters": [{"name": plain_text(one.name), "values": one.values} for one in chosen],
+        "steps": [plain_text(step.id) for step in lock.steps],
+        "stories": folder if apart else "",
+        "answers": answers is not None,
+    }
+    content = [
+        data("index", json_text(index), "application/json"),
+        *(data(f"codes-{number}", packed_numbers(one.codes)) for number, one in enumerate(chosen)),
+        data("lengths", packed_numbers(rows.lengths)),
+        *(data(f"rows-{number}", block) for number, block in enumerate(rows.blocks)),
+        *(data(f"stories-{number}", block) for number, block in enumerate(() if apart else rows.stories)),
+    ]
+    html = page(
+        lock.pipeline.name,
+        *_head(lock),
+        Html(_file("page.html")),
+        *content,
+        style=_file("page.css"),
+        script="\n".join(_file(f"{name}.js") for name in _SCRIPTS),
+        more=("'self'", "file:") if apart else (),
+    )
+    return RunPage(html, folder, tuple(rows.stories) if apart else ())
+
+
+def _file(name: str) -> str:
+    return (files(__package__) / "browser" / name).read_text("utf-8")
+
+
+def _head(lock: Lock) -> Iterator[Html]:
+    counts = lock.counts
+    yield Html('<a class="skip" href="#rows">To the rows</a>')
+    lines = [
+        f"{counts.kept:,} rows kept, {counts.dropped:,} dropped, of {counts.source:,} that its sources gave",
+        *judged_lines(lock),
+        *review_lines(lock),
+        "cost unknown: no price given" if lock.cost is None else f"cost of all answers: ${lock.cost:,.4f}",
+    ]
+    demo = "demo: made of shipped rows or by models that only show the flow; not for training"
+    yield element(
+        "header",
+        element("h1", lock.pipeline.name),
+        *([element("p", lock.pipeline.description)] if lock.pipeline.description else []),
+        *(element("p", line.strip(), classes="dim") for line in lines),
+        *([element("p", demo, classes="bad")] if lock.demo else []),
+    )
+
+
+def _shown(lock: Lock, columns: Sequence[str]) -> list[str]:
+    """The columns that the table begins with: the two of the longest texts, but for judges' reasons, and verdicts."""
+    texts = [name for name in lock.lengths if not name.endswith("_reason")]
+    texts.sort(key=lambda name: (-lock.lengths[name].characters.median, name))
+    verdicts = [name for judge in lock.judges for name in (f"{judge.name}_status", f"{judge.name}_rating")]
+    wanted = {plain_text(name) for name in (*texts[:2], *verdicts)}
+    return [name for name in columns if name in wanted] or list(columns[:3])
