@@ -29,10 +29,12 @@ if TYPE_CHECKING:
         push_people,
         push_review,
         push_ties,
+        report,
         review_status,
         sample,
         show,
         trace,
+        view,
     )
 
 __all__ = [
@@ -59,10 +61,12 @@ __all__ = [
     "push_people",
     "push_review",
     "push_ties",
+    "report",
     "review_status",
     "sample",
     "show",
     "trace",
+    "view",
 ]
 
 

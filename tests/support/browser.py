@@ -17,6 +17,7 @@ from support.ports import free_port
 from support.waiting import PATIENCE
 
 T = TypeVar("T")
+KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004", "Down": "\ue015", "End": "\ue010", "Right": "\ue014"}
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -45,6 +46,10 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         return self._ask("POST", "execute/sync", script=script, args=list(arguments))
 
+    def run_to_end(self, script: str, *arguments: Any) -> Any:
+        """A script that calls its last argument when it is done, with what comes of it."""
+        return self._ask("POST", "execute/async", script=script, args=list(arguments))
+
     def find(self, css: str) -> str:
         """An element that is there, waited for."""
         return str(self.wait(lambda: self._ask("POST", "element", using="css selector", value=css))[_ELEMENT])
@@ -54,6 +59,20 @@ class Browser:
 
     def type(self, css: str, text: str) -> None:
         self._ask("POST", f"element/{self.find(css)}/value", text=text)
+
+    def press(self, *keys: str) -> None:
+        """Keys of the keyboard, one after the other, to whatever has the focus. See `KEYS` for those without a letter."""
+        acts = [{"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")]
+        self._ask("POST", "actions", actions=[{"type": "key", "id": "keyboard", "actions": acts}])
+
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """A command of Chromium's own, such as `Emulation.setEmulatedMedia`."""
+        return self._ask("POST", "goog/cdp/execute", cmd=command, params=parameters)
+
+    def complaints(self) -> list[str]:
+        """What stands in the console since it was last asked for: errors, and what the page's policy forbade."""
+        said = self._ask("POST", "se/log", type="browser")
+        return [one["message"] for one in said if one["level"] in ("SEVERE", "WARNING")]
 
     def wait(self, what: Callable[[], T], within: float = PATIENCE) -> T:
         """What it gives once it gives something."""
@@ -87,7 +106,8 @@ def browser() -> Iterator[Browser]:
 
 def _window(driver: str) -> Browser:
     options = {"args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1500,1000"]}
-    wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+    always = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+    wanted = {"capabilities": {"alwaysMatch": always}}
     end = time.monotonic() + PATIENCE
     while True:
         try:

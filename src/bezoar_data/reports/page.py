@@ -94,9 +94,9 @@ def page(title: str, *content: str, style: str = "", script: str = "", more: Seq
     scripts from, as its content security policy names them."""
     styles = STYLE + ".bezoar.page { margin: 0; padding: 1.5em; }" + style
     images = "img-src data:; " if any(_SVG in one for one in content) else ""
-    scripts = " ".join([*([_allowed(script)] if script else []), *more])
+    scripts = " ".join([*([allowed(script)] if script else []), *more])
     policy = (
-        f"default-src 'none'; {images}{f'script-src {scripts}; ' if scripts else ''}style-src {_allowed(styles)}; "
+        f"default-src 'none'; {images}{f'script-src {scripts}; ' if scripts else ''}style-src {allowed(styles)}; "
         "base-uri 'none'; form-action 'none'"
     )
     body = element("body", *content, *([Html(f"<script>{script}</script>")] if script else []), classes="bezoar page")
@@ -108,6 +108,6 @@ def page(title: str, *content: str, style: str = "", script: str = "", more: Seq
     )
 
 
-def _allowed(code: str) -> str:
-    """How a content security policy names a style or script that stands in the page."""
+def allowed(code: str) -> str:
+    """How a content security policy names a style or script that stands in the page, or is put there by another."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"

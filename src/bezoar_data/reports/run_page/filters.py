@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bezoar_data.reports.page import plain_text
-from bezoar_data.reports.run_page.rows import ShownRow
+from bezoar_data.reports.rows.files import FoundRow
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import SOURCES
@@ -24,13 +24,13 @@ FATE = "fate"
 class Filter:
     """One filter while rows pass. The first of its values is that of rows that have none."""
 
-    def __init__(self, name: str, of: Callable[[ShownRow], Value]) -> None:
+    def __init__(self, name: str, of: Callable[[FoundRow], Value]) -> None:
         self.name = name
         self.codes = array("H")
         self._of = of
         self._known: dict[Value, int] = {None: 0}
 
-    def see(self, row: ShownRow) -> None:
+    def see(self, row: FoundRow) -> None:
         value = self._of(row)
         code = self._known.get(value)
         if code is None:
@@ -65,9 +65,9 @@ def filters_of(lock: Lock) -> list[Filter]:
     ]
 
 
-def _column(name: str) -> Callable[[ShownRow], Value]:
-    def of(row: ShownRow) -> Value:
-        value: Any = row.columns.get(name)
+def _column(name: str) -> Callable[[FoundRow], Value]:
+    def of(row: FoundRow) -> Value:
+        value: Any = row.columns.get(name, row.people.get(name))
         return value if value is None or isinstance(value, str) else json.dumps(value)
 
     return of

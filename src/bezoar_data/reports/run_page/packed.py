@@ -15,8 +15,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bezoar_data.reports.page import plain_text
-
 ROW, FIELD, NOTHING = "\x1e", "\x1f", "\x1d"
 """What stands between rows, between the fields of a row, and in the place of a field that a row has not."""
 BLOCK_ROWS, BLOCK_LETTERS = 1_000, 500_000
@@ -67,7 +65,7 @@ class RowBlock:
         self._rows.append(fields)
 
     def text(self) -> str:
-        lines = [FIELD.join(map(plain_text, self._names))]
+        lines = [FIELD.join(self._names)]
         lines += [FIELD.join([row.get(name, NOTHING) for name in self._names]) for row in self._rows]
         return ROW.join(lines)
 

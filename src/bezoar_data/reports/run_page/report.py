@@ -9,26 +9,25 @@ from __future__ import annotations
 import shutil
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 from bezoar_data.reports.judged import judged_lines
-from bezoar_data.reports.page import Html, data, element, page, plain_text
+from bezoar_data.reports.page import Html, allowed, data, element, page, plain_text, table, text
 from bezoar_data.reports.review_report import review_lines
+from bezoar_data.reports.rows.story import Stories
 from bezoar_data.reports.run_page.filters import Filter, filters_of, useful
 from bezoar_data.reports.run_page.packed import ROW, RowBlock, json_text, packed, packed_numbers
-from bezoar_data.reports.run_page.rows import ShownRow, shown_rows, shown_value
-from bezoar_data.reports.run_page.stories import Answers, answers_of, story_of
+from bezoar_data.reports.run_page.pictures import Picture, Tally, pictures_of
+from bezoar_data.reports.run_page.told import ID, fields_of, story_json
 from bezoar_data.runs.folder import replace_folder, write_text
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.published import dataset_folder
 
 MOST_INSIDE = 20_000
 NAME = "report.html"
-ID, DETAIL, RAW = " id", " detail", " raw"
-"""Fields of a row that are no columns: no column's name begins with a space."""
-_SCRIPTS = ("data", "choose", "table", "story", "main")
+_SCRIPTS = ("data", "choose", "table", "story", "pictures", "main")
 
 
 @dataclass
@@ -36,22 +35,24 @@ class _Rows:
     """The rows as they stand in the page."""
 
     filters: Sequence[Filter]
+    tally: Tally = field(default_factory=Tally)
     blocks: list[str] = field(default_factory=list)
     stories: list[str] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
     lengths: array[int] = field(default_factory=lambda: array("I"))
 
-    def take(self, rows: Iterator[ShownRow], answers: Answers | None) -> None:
+    def take(self, stories: Stories) -> None:
         block, told = RowBlock(), list[str]()
-        for row in rows:
+        for story in stories.all():
             for one in self.filters:
-                one.see(row)
-            fields = _fields(row)
+                one.see(story.row)
+            self.tally.see(story)
+            fields = fields_of(story.row)
             block.add(fields)
             self.columns.update(dict.fromkeys(name for name in fields if name[:1] != " "))
             self.lengths.append(sum(len(said) for name, said in fields.items() if name != ID))
-            told.append(json_text(story_of(row.lineage, fields, block.names, answers)))
+            told.append(json_text(story_json(story, fields, block.names)))
             if block.is_full:
                 self._end(block, told)
                 block, told = RowBlock(), []
@@ -62,17 +63,6 @@ class _Rows:
         self.counts.append(len(block))
         self.blocks.append(packed(block.text()))
         self.stories.append(packed(ROW.join(told)))
-
-
-def _fields(row: ShownRow) -> dict[str, str]:
-    drop = row.lineage.drop
-    found = {ID: row.lineage.id}
-    found |= {plain_text(name): shown_value(name, value) for name, value in row.columns.items() if value is not None}
-    if drop is not None and drop.detail:
-        found[DETAIL] = plain_text(drop.detail)
-    if drop is not None and drop.raw:
-        found[RAW] = plain_text(drop.raw)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +89,21 @@ class RunPage:
 def run_page(run: Path, path: Path | None = None) -> RunPage:
     """The page of a finished run, or of a dataset that was pulled, to be written to `path` (default: beside it). Raises
     `InputError` where there is none, or where its files are damaged."""
-    dataset = dataset_folder(run)
-    lock = Lock.read(dataset / "lock.json")
-    rows = _Rows(filters_of(lock))
-    with answers_of(dataset) as answers:
-        rows.take(shown_rows(dataset), answers)
+    with Stories.open(run) as stories:
+        lock = stories.lock
+        rows = _Rows(filters_of(lock))
+        rows.take(stories)
     apart = len(rows.lengths) > MOST_INSIDE
     folder = f"{(path or Path(NAME)).stem}-stories"
-    chosen = useful(rows.filters)
+    chosen, charts = useful(rows.filters), _file("echarts/echarts.min.js")
+    pictures = pictures_of(lock, dataset_folder(run), rows.tally)
     index = {
         "rows": len(rows.lengths),
         "blocks": rows.counts,
         "columns": list(rows.columns),
         "shown": _shown(lock, list(rows.columns)),
         "filters": [{"name": plain_text(one.name), "values": one.values} for one in chosen],
-        "steps": [plain_text(step.id) for step in lock.steps],
         "stories": folder if apart else "",
-        "answers": answers is not None,
     }
     content = [
         data("index", json_text(index), "application/json"),
@@ -123,15 +111,17 @@ def run_page(run: Path, path: Path | None = None) -> RunPage:
         data("lengths", packed_numbers(rows.lengths)),
         *(data(f"rows-{number}", block) for number, block in enumerate(rows.blocks)),
         *(data(f"stories-{number}", block) for number, block in enumerate(() if apart else rows.stories)),
+        data("pictures", json_text([asdict(one) for one in pictures]), "application/json"),
+        data("charts", packed(charts)),
     ]
     html = page(
         lock.pipeline.name,
         *_head(lock),
-        Html(_file("page.html")),
+        element("main", Html(_file("page.html")), *_pictures(pictures)),
         *content,
         style=_file("page.css"),
         script="\n".join(_file(f"{name}.js") for name in _SCRIPTS),
-        more=("'self'", "file:") if apart else (),
+        more=(allowed(charts), *(("'self'", "file:") if apart else ())),
     )
     return RunPage(html, folder, tuple(rows.stories) if apart else ())
 
@@ -166,3 +156,21 @@ def _shown(lock: Lock, columns: Sequence[str]) -> list[str]:
     verdicts = [name for judge in lock.judges for name in (f"{judge.name}_status", f"{judge.name}_rating")]
     wanted = {plain_text(name) for name in (*texts[:2], *verdicts)}
     return [name for name in columns if name in wanted] or list(columns[:3])
+
+
+def _pictures(pictures: Sequence[Picture]) -> Iterator[Html]:
+    """A place for each picture, and the table it is drawn of."""
+    yield element("h2", "Pictures", id="pictures-head")
+    for number, one in enumerate(pictures):
+        figures = frozenset(i for i, cell in enumerate(one.rows[0]) if not isinstance(cell, str))
+        lines = [[_cell(cell) for cell in row] for row in one.rows]
+        place = Html(f'<div class="picture" data-picture="{number}" role="img" aria-label="{text(one.title)}"></div>')
+        note = [element("p", one.note, classes="dim")] if one.note else []
+        as_table = element("details", element("summary", "as a table"), table(one.head, lines, figures))
+        yield element("section", element("h3", one.title), *note, place, as_table, classes="figure")
+
+
+def _cell(cell: str | int | float | None) -> str:
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return "" if cell is None else f"{cell:,.4f}" if isinstance(cell, float) else cell

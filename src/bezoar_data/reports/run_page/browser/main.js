@@ -102,5 +102,7 @@ readFilters().then(async () => {
   drawHead();
   if (index.blocks.length) await block(0);
   changed();
+  performance.mark("rows");
+  watchPictures();
   document.body.dataset.ready = "";
 });

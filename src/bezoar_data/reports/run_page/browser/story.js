@@ -30,25 +30,37 @@ function valueNode(said) {
 const written = (said, names, fields) =>
   [].concat(said).map((part) => typeof part === "number" ? fields.get(names[part]) ?? "" : part).join("");
 
+function figures(one) {
+  const said = [];
+  if (one.tokens) said.push(`${count(one.tokens[0] ?? 0)} + ${count(one.tokens[1])} tokens`);
+  if (one.cost !== undefined) said.push(one.cost ? `$${one.cost.toPrecision(3)}` : "no cost");
+  if (one.seconds !== undefined) said.push(`${one.seconds} s`);
+  return said;
+}
+
+const labelled = (label, said) => [node("div", {class: "label"}, label), longText(said)];
+
 function askedNode(one, names, fields) {
-  if (!one.model) return node("p", {class: "dim"}, "The answer is not in the journal any more.");
-  const figures = [one.model];
-  if (one.tokens) figures.push(`${count(one.tokens[0] ?? 0)} + ${count(one.tokens[1])} tokens`);
-  if (one.cost !== undefined) figures.push(`$${one.cost.toFixed(6)}`);
-  const asked = one.messages.map(([role, said]) => [node("div", {class: "label"}, role), longText(written(said, names, fields))]);
-  const made = node("div", {class: "asked"}, node("p", {class: "dim"}, figures.join(" · ")),
-    node("details", {}, node("summary", {}, "asked"), ...asked.flat()));
-  if (one.answer !== undefined) made.append(node("div", {class: "label"}, "answered"), longText(written(one.answer, names, fields)));
+  const made = node("div", {class: "asked"}), head = [one.field, one.model, ...figures(one)].filter((said) => said);
+  made.append(node("p", {class: "dim"}, head.join(" · ")));
+  if (one.known === "missing") made.append(node("p", {class: "dim"}, "no journal at hand holds this answer"));
+  if (one.known === "redacted") made.append(node("p", {class: "dim"}, "what was said was taken out of the journal"));
+  if (one.messages) {
+    const asked = one.messages.flatMap(([role, said]) => labelled(role, written(said, names, fields)));
+    made.append(node("details", {}, node("summary", {}, "what was asked"), ...asked));
+  }
+  if (one.thinking) made.append(node("details", {}, node("summary", {}, "thinking"), longText(written(one.thinking, names, fields))));
+  if (one.answer !== undefined) made.append(...labelled("answered", written(one.answer, names, fields)));
   if (one.error) made.append(node("p", {class: "bad"}, one.error));
   return made;
 }
 
 function stepNode(step, names, fields) {
-  const made = node("section", {}, node("h4", {}, step.step));
+  const made = node("section", {}, node("h4", {}, step.step, " ", node("span", {class: step.ends === "dropped" ? "bad" : "dim"}, step.ends)));
   for (const one of step.asked ?? []) made.append(askedNode(one, names, fields));
-  for (const [kind, reason, detail] of step.found ?? []) {
-    made.append(node("p", {class: kind === "dropped" ? "bad" : "dim"}, [`${kind}: ${reason}`, detail].filter((s) => s).join(": ")));
-  }
+  const said = (parts) => parts.filter((part) => part).join(": ");
+  if (step.reason) made.append(node("p", {class: "bad"}, said([step.reason, step.detail])));
+  for (const [kind, reason, detail] of step.found ?? []) made.append(node("p", {class: "dim"}, `${kind}: ${said([reason, detail])}`));
   return made;
 }
 
@@ -96,14 +108,12 @@ async function openRow(row) {
 }
 
 function storyNodes(its, names, fields) {
-  const made = [];
-  if (its.source) made.push(node("p", {}, `from ${its.source.replaceAll("\n", ", ")}`));
+  const made = [], sum = figures(its);
+  if (its.from) made.push(node("p", {}, `from ${its.from.join(", ")}`));
   if (its.seeds) made.push(kinNode("seeds", its.seeds));
   if (its.parents) made.push(kinNode("made from", its.parents));
-  const order = (step) => index.steps.indexOf(step.step);
-  const steps = (its.steps ?? []).sort((a, b) => order(a) - order(b));
-  made.push(...steps.map((step) => stepNode(step, names, fields)));
-  if (!index.answers) made.push(node("p", {class: "dim"}, "The answers are not on the machine that wrote this page."));
+  if (sum.length) made.push(node("p", {class: "dim"}, `all its answers: ${sum.join(" · ")}`));
+  made.push(...(its.steps ?? []).map((step) => stepNode(step, names, fields)));
   return made;
 }
 
