@@ -33,7 +33,12 @@ def rows(count: int) -> Iterator[Columns]:
     weights = [1 / (place + 1) for place in range(len(words))]
     for _ in range(count):
         text = " ".join(draw.choices(words, weights, k=150))[:LETTERS]
-        yield {"instruction": text[:150], "response": text[150:], "judge_rating": draw.randint(1, 5), "task": words[draw.randint(0, 9)]}
+        yield {
+            "instruction": text[:150],
+            "response": text[150:],
+            "judge_rating": draw.randint(1, 5),
+            "task": words[draw.randint(0, 9)],
+        }
 
 
 TIMED = """

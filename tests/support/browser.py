@@ -61,7 +61,7 @@ class Browser:
         self._ask("POST", f"element/{self.find(css)}/value", text=text)
 
     def press(self, *keys: str) -> None:
-        """Keys of the keyboard, one after the other, to whatever has the focus. See `KEYS` for those without a letter."""
+        """Keys, one after the other, to whatever has the focus: letters, or names of `KEYS`."""
         acts = [{"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")]
         self._ask("POST", "actions", actions=[{"type": "key", "id": "keyboard", "actions": acts}])
 

@@ -49,7 +49,9 @@ def lines(window: Browser) -> list[str]:
 
 def story(window: Browser) -> str:
     said: str = window.wait(
-        lambda: window.run("return document.querySelector('#story section, #story .bad') && document.getElementById('row').innerText")
+        lambda: window.run(
+            "return document.querySelector('#story section, #story .bad') && document.getElementById('row').innerText"
+        )
     )
     return said
 

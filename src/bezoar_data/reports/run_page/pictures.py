@@ -105,11 +105,11 @@ def _flow(lock: Lock) -> Picture:
 def _ratings(lock: Lock) -> Iterator[Picture]:
     for judge in lock.judges:
         rows = sorted(judge.ratings.items(), key=lambda one: (_number(one[0]), one[0]))
-        said = f"{judge.accepted:,} accepted, {judge.rejected:,} rejected, {sum(judge.unjudged.values()):,} without verdict"
+        said = f"{judge.accepted:,} accepted, {judge.rejected:,} rejected"
+        if unjudged := sum(judge.unjudged.values()):
+            said += f", {unjudged:,} without verdict"
         column = f"{judge.name}_rating"
-        yield Picture(
-            f"Ratings of {judge.name}", "bars", ("rating", "rows"), _shown(rows), said, chooses=column
-        )
+        yield Picture(f"Ratings of {judge.name}", "bars", ("rating", "rows"), _shown(rows), said, chooses=column)
 
 
 def _number(label: str) -> float:
@@ -178,7 +178,9 @@ def _latency(tally: Tally) -> Picture:
 
 
 def _failures(tally: Tally) -> Picture:
-    rows = [(f"{step}: {reason}", n) for (step, reason), n in sorted(tally.failures.items(), key=lambda o: (-o[1], o[0]))]
+    rows = [
+        (f"{step}: {reason}", n) for (step, reason), n in sorted(tally.failures.items(), key=lambda o: (-o[1], o[0]))
+    ]
     return Picture("What failed", "bars", ("step and cause", "rows"), _shown(rows))
 
 
@@ -201,7 +203,11 @@ def _licences(lock: Lock, dataset: Path) -> Picture:
 
 
 def _contamination(lock: Lock) -> Picture:
-    found = [(one.name, one.rows_found) for step in (lock.contamination.steps if lock.contamination else ()) for one in step.sets]
+    found = [
+        (one.name, one.rows_found)
+        for step in (lock.contamination.steps if lock.contamination else ())
+        for one in step.sets
+    ]
     return Picture("Rows that hold items of evaluation sets", "bars", ("evaluation set", "rows"), _shown(found))
 
 

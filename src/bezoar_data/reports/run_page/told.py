@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bezoar_data.reports.page import plain_text
-from bezoar_data.reports.run_page.packed import LEAST_SHARED, referring
 from bezoar_data.reports.rows.files import FoundRow
 from bezoar_data.reports.rows.story import Call, StepStory, Story
+from bezoar_data.reports.run_page.packed import LEAST_SHARED, referring
 from bezoar_data.runs.row import Drop
 from bezoar_data.runs.values import plain
 
