@@ -36,7 +36,6 @@ def made_run(folder: Path, rows: Iterable[Columns], dropped: Dropping = lambda _
     written = write_dataset(spool, dataset, splits={}, seed=0)
     lost = write_dropped(spool, folder / "dropped.parquet")
     spool.close()
-    (folder / "spool.sqlite").unlink()
     lock = replace(
         SAMPLE, columns=dict(written.columns), values=written.values, lengths=written.lengths, data=written.files,
         counts=RowCounts(source=written.rows + lost, kept=written.rows, dropped=lost), mixed_columns=written.mixed,

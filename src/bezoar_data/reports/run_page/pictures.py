@@ -82,7 +82,7 @@ def pictures_of(lock: Lock, dataset: Path, tally: Tally) -> list[Picture]:
         *_agreement(lock),
         _copies(tally),
         *_spent(lock),
-        _latency(tally),
+        _latency(lock, tally),
         _failures(tally),
         _licences(lock, dataset),
         _contamination(lock),
@@ -120,7 +120,7 @@ def _number(label: str) -> float:
 
 
 def _lengths(lock: Lock, tally: Tally) -> Picture:
-    names = [name for name in lock.lengths if tally.lengths.get(name)][:_MOST_SERIES]
+    names = [name for name in longest_texts(lock) if tally.lengths.get(name)][:_MOST_SERIES]
     found = [tally.lengths[name] for name in names]
     low, high = min((min(one) for one in found), default=0), max((max(one) for one in found), default=-1)
     rows = [(_range(bits), *(one[bits] for one in found)) for bits in range(low, high + 1)]
@@ -128,6 +128,12 @@ def _lengths(lock: Lock, tally: Tally) -> Picture:
 
 
 _MOST_SERIES = 4
+
+
+def longest_texts(lock: Lock) -> list[str]:
+    """The columns of texts, the longest first, but for those of few values and judges' reasons."""
+    names = [name for name in lock.lengths if name not in lock.values and not name.endswith("_reason")]
+    return sorted(names, key=lambda name: (-lock.lengths[name].characters.median, name))
 
 
 def _range(bits: int, unit: float = 1) -> str:
@@ -161,15 +167,16 @@ def _copies(tally: Tally) -> Picture:
 
 def _spent(lock: Lock) -> Iterator[Picture]:
     used = [(f"{use.step}: {use.model}", use) for use in lock.usage]
-    tokens = [(name, use.prompt_tokens, use.completion_tokens) for name, use in used]
+    tokens = [(name, use.prompt_tokens, use.completion_tokens) for name, use in used if use.completion_tokens]
     note = "of the distinct answers behind the rows"
     yield Picture("Tokens", "bars", ("step and model", "sent", "answered"), _shown(tokens), note, stacked=True)
     money = [(name, use.cost) for name, use in used if use.cost]
     yield Picture("Money", "bars", ("step and model", "US dollars"), _shown(money), note)
 
 
-def _latency(tally: Tally) -> Picture:
-    names = sorted(tally.seconds)[:_MOST_SERIES]
+def _latency(lock: Lock, tally: Tally) -> Picture:
+    rules = {model.model for model in lock.models if model.rules}
+    names = [name for name in sorted(tally.seconds) if name not in rules][:_MOST_SERIES]
     found = [tally.seconds[name] for name in names]
     low, high = min((min(one) for one in found), default=0), max((max(one) for one in found), default=-1)
     rows = [(_range(bits, 0.1), *(one[bits] for one in found)) for bits in range(low, high + 1)]

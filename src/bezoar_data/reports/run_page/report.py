@@ -6,6 +6,7 @@ of rows, and are read when a row is opened.
 
 from __future__ import annotations
 
+import re
 import shutil
 from array import array
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from bezoar_data.reports.review_report import review_lines
 from bezoar_data.reports.rows.story import Stories
 from bezoar_data.reports.run_page.filters import Filter, filters_of, useful
 from bezoar_data.reports.run_page.packed import ROW, RowBlock, json_text, packed, packed_numbers
-from bezoar_data.reports.run_page.pictures import Picture, Tally, pictures_of
+from bezoar_data.reports.run_page.pictures import Picture, Tally, longest_texts, pictures_of
 from bezoar_data.reports.run_page.told import ID, fields_of, story_json
 from bezoar_data.runs.folder import replace_folder, write_text
 from bezoar_data.runs.lock import Lock
@@ -27,6 +28,7 @@ from bezoar_data.runs.published import dataset_folder
 
 MOST_INSIDE = 20_000
 NAME = "report.html"
+_STORIES = re.compile(r"\d{5}\.js")
 _SCRIPTS = ("data", "choose", "table", "story", "pictures", "main")
 
 
@@ -83,6 +85,8 @@ class RunPage:
             for number, content in enumerate(self.stories):
                 (new / f"{number:05d}.js").write_text(f'told({number}, "{content}")\n', "utf-8")
             replace_folder(new, beside)
+        elif beside.is_dir() and all(_STORIES.fullmatch(one.name) for one in beside.iterdir()):
+            shutil.rmtree(beside)  # of a run that had more rows
         write_text(path, self.html)
 
 
@@ -133,8 +137,9 @@ def _file(name: str) -> str:
 def _head(lock: Lock) -> Iterator[Html]:
     counts = lock.counts
     yield Html('<a class="skip" href="#rows">To the rows</a>')
+    of = "of" if counts.kept + counts.dropped == counts.source else "made from"
     lines = [
-        f"{counts.kept:,} rows kept, {counts.dropped:,} dropped, of {counts.source:,} that its sources gave",
+        f"{counts.kept:,} rows kept, {counts.dropped:,} dropped, {of} {counts.source:,}",
         *judged_lines(lock),
         *review_lines(lock),
         "cost unknown: no price given" if lock.cost is None else f"cost of all answers: ${lock.cost:,.4f}",
@@ -151,8 +156,7 @@ def _head(lock: Lock) -> Iterator[Html]:
 
 def _shown(lock: Lock, columns: Sequence[str]) -> list[str]:
     """The columns that the table begins with: the two of the longest texts, but for judges' reasons, and verdicts."""
-    texts = [name for name in lock.lengths if not name.endswith("_reason")]
-    texts.sort(key=lambda name: (-lock.lengths[name].characters.median, name))
+    texts = longest_texts(lock)
     verdicts = [name for judge in lock.judges for name in (f"{judge.name}_status", f"{judge.name}_rating")]
     wanted = {plain_text(name) for name in (*texts[:2], *verdicts)}
     return [name for name in columns if name in wanted] or list(columns[:3])

@@ -27,13 +27,13 @@ function palette(paper) {
 
 const short = (said, most = 34) => said.length > most ? `${said.slice(0, most - 1)}…` : said;
 
-function optionOf(picture, paper) {
+function optionOf(picture, paper, width) {
   const hue = palette(paper), text = {color: hue.text, fontFamily: "system-ui, sans-serif"};
   const common = {
     animation: false, color: hue.series, textStyle: text,
     tooltip: {renderMode: "richText", confine: true, backgroundColor: hue.paper, borderColor: hue.line, textStyle: text},
   };
-  return {...common, ...{bars, flow, grid}[picture.kind](picture, hue, text)};
+  return {...common, ...{bars, flow, grid}[picture.kind](picture, hue, text, width)};
 }
 
 function axis(kind, hue, text, more) {
@@ -56,14 +56,25 @@ function bars(picture, hue, text) {
   };
 }
 
-function flow(picture, hue, text) {
+// How many nodes follow each other at most: there is room for so wide a label.
+function longestWay(links) {
+  const after = new Map();
+  for (const {source, target} of links) after.set(source, [...after.get(source) ?? [], target]);
+  const way = (name) => 1 + Math.max(0, ...(after.get(name) ?? []).map(way));
+  return Math.max(1, ...links.map((link) => way(link.source)));
+}
+
+function flow(picture, hue, text, width) {
   const links = picture.rows.filter((row) => row[2] > 0).map(([source, target, value]) => ({source, target, value}));
   const from = new Set(links.map((link) => link.source)), names = new Set(links.flatMap((link) => [link.source, link.target]));
   const colour = (name) => from.has(name) ? hue.series[0] : name === "kept" || !picture.chooses ? hue.good : hue.bad;
+  const right = Math.min(200, width / 3), room = (width - right) / Math.max(1, longestWay(links) - 1);
   return {series: [{
-    type: "sankey", left: 4, right: innerWidth < 600 ? 110 : 210, top: 8, bottom: 8, nodeGap: 14, nodeWidth: 12, draggable: false, links,
-    data: [...names].map((name) => ({name, itemStyle: {color: colour(name)}})),
-    label: {...text, formatter: ({name}) => short(name, innerWidth < 600 ? 18 : 34)}, lineStyle: {color: "source", opacity: .25},
+    type: "sankey", left: 4, right, top: 8, bottom: 8, nodeGap: 14, nodeWidth: 12, draggable: false, links,
+    data: [...names].map((name) => ({
+      name, itemStyle: {color: colour(name)}, label: {width: (from.has(name) ? room : right) - 22, overflow: "break"},
+    })),
+    label: text, lineStyle: {color: "source", opacity: .25},
   }]};
 }
 
@@ -104,7 +115,7 @@ async function drawPicture(place, number) {
   const lines = picture.kind === "flow" ? new Set(picture.rows.map((row) => row[1])).size : picture.rows.length;
   place.style.height = `${Math.max(200, Math.min(640, 90 + lines * 34))}px`;
   const chart = echarts.init(place, null, {renderer: "canvas"});
-  chart.setOption(optionOf(picture));
+  chart.setOption(optionOf(picture, false, chart.getWidth()));
   chart.on("click", (event) => chooseBy(picture, event.name));
   drawn.set(place, [chart, picture]);
 }
@@ -112,7 +123,7 @@ async function drawPicture(place, number) {
 function drawAgain(paper = false) {
   for (const [chart, picture] of drawn.values()) {
     chart.resize();
-    chart.setOption(optionOf(picture, paper), true);
+    chart.setOption(optionOf(picture, paper, chart.getWidth()), true);
   }
 }
 

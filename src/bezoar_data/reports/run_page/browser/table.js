@@ -21,7 +21,7 @@ function fateOf(row) {
 function drawHead() {
   const names = ["row", "fate", ...index.columns.filter((name) => shown.has(name))];
   head.replaceChildren(node("tr", {role: "row", "aria-rowindex": "1"},
-    ...names.map((name) => node("th", {role: "columnheader"}, name))));
+    ...names.map((name) => node("th", {role: "columnheader", class: filters.some((one) => one.name === name) ? "few" : ""}, name))));
   box.setAttribute("aria-colcount", names.length);
   box.style.setProperty("--columns", String(names.length));
 }
