@@ -98,6 +98,11 @@ def test_a_run_leaves_its_page_and_every_row_tells_its_story(
     assert kept["judge_reason"] in said
     assert "answered" in said
     window.click("#close")
+    window.click("#clear")
+    window.run("document.getElementById('pictures-head').scrollIntoView()")
+    window.wait(lambda: window.run("return document.querySelector('.picture canvas') !== null"))
+    window.run("document.querySelector('.figure tbody button').click()")
+    found(window, "1 of 30 rows")  # the refused one, from the table under the picture of the flow
     calm(window)
 
 

@@ -123,9 +123,7 @@ def _lengths(lock: Lock, tally: Tally) -> Picture:
     names = [name for name in longest_texts(lock) if tally.lengths.get(name)][:_MOST_SERIES]
     found = [tally.lengths[name] for name in names]
     low, high = min((min(one) for one in found), default=0), max((max(one) for one in found), default=-1)
-    rows: list[tuple[Cell, ...]] = [
-        (_range(bits), *(one[bits] for one in found)) for bits in range(low, high + 1)
-    ]
+    rows: list[tuple[Cell, ...]] = [(_range(bits), *(one[bits] for one in found)) for bits in range(low, high + 1)]
     return Picture("Lengths of the kept rows' texts", "bars", ("characters", *map(plain_text, names)), _shown(rows))
 
 
@@ -181,9 +179,7 @@ def _latency(lock: Lock, tally: Tally) -> Picture:
     names = [name for name in sorted(tally.seconds) if name not in rules][:_MOST_SERIES]
     found = [tally.seconds[name] for name in names]
     low, high = min((min(one) for one in found), default=0), max((max(one) for one in found), default=-1)
-    rows: list[tuple[Cell, ...]] = [
-        (_range(bits, 0.1), *(one[bits] for one in found)) for bits in range(low, high + 1)
-    ]
+    rows: list[tuple[Cell, ...]] = [(_range(bits, 0.1), *(one[bits] for one in found)) for bits in range(low, high + 1)]
     note = "from asking to answer, standing in line included"
     return Picture("How long answers took", "bars", ("seconds", *map(plain_text, names)), _shown(rows), note)
 

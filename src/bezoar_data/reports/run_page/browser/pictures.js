@@ -43,7 +43,7 @@ function axis(kind, hue, text, more) {
 
 function bars(picture, hue, text) {
   const labels = picture.rows.map((row) => String(row[0])), lying = labels.some((label) => label.length > 14);
-  const values = axis("value", hue, text, {name: lying ? "" : picture.head.length === 2 ? picture.head[1] : "", minInterval: 0});
+  const values = axis("value", hue, text, {name: lying ? "" : picture.head.length === 2 ? picture.head[1] : "", minInterval: picture.rows.every((row) => row.slice(1).every(Number.isInteger)) ? 1 : 0});
   const names = axis("category", hue, text, {data: labels, inverse: lying, axisTick: {show: false}});
   if (lying) names.axisLabel = {color: hue.text, formatter: (label) => short(label, innerWidth < 600 ? 18 : 40)};
   const series = picture.head.slice(1).map((name, i) => ({
@@ -51,7 +51,7 @@ function bars(picture, hue, text) {
   }));
   return {
     legend: series.length > 1 ? {top: 0, textStyle: text} : undefined, series, xAxis: lying ? values : names, yAxis: lying ? names : values,
-    grid: {left: 8, right: 16, top: series.length > 1 ? 34 : 24, bottom: 8, containLabel: true},
+    grid: {left: 8, right: 16, top: series.length > 1 ? 34 : 24, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel"},
     tooltip: {renderMode: "richText", confine: true, trigger: "axis", axisPointer: {type: "shadow"}, backgroundColor: hue.paper, borderColor: hue.line, textStyle: text},
   };
 }
@@ -68,13 +68,12 @@ function flow(picture, hue, text, width) {
   const links = picture.rows.filter((row) => row[2] > 0).map(([source, target, value]) => ({source, target, value}));
   const from = new Set(links.map((link) => link.source)), names = new Set(links.flatMap((link) => [link.source, link.target]));
   const colour = (name) => from.has(name) ? hue.series[0] : name === "kept" || !picture.chooses ? hue.good : hue.bad;
-  const right = Math.min(200, width / 3), room = (width - right) / Math.max(1, longestWay(links) - 1);
+  const room = width / (longestWay(links) + .4) - 24, lying = room > 70;
+  const label = {...text, overflow: "break", lineHeight: 15, ...lying ? {width: room} : {width: width / 2, position: "insideLeft", color: hue.paper}};
   return {series: [{
-    type: "sankey", left: 4, right, top: 8, bottom: 8, nodeGap: 14, nodeWidth: 12, draggable: false, links,
-    data: [...names].map((name) => ({
-      name, itemStyle: {color: colour(name)}, label: {width: (from.has(name) ? room : right) - 22, overflow: "break"},
-    })),
-    label: text, lineStyle: {color: "source", opacity: .25},
+    type: "sankey", orient: lying ? "horizontal" : "vertical", left: 4, right: lying ? room + 20 : 4, top: 8, bottom: lying ? 8 : 24,
+    nodeGap: 14, nodeWidth: lying ? 12 : 18, draggable: false, links, lineStyle: {color: "source", opacity: .25},
+    data: [...names].map((name) => ({name, itemStyle: {color: colour(name)}, label})),
   }]};
 }
 
@@ -85,7 +84,7 @@ function grid(picture, hue, text) {
     xAxis: axis("category", hue, text, {data: labels, name: theirs, nameLocation: "middle", nameGap: 26, splitLine: {show: false}}),
     yAxis: axis("category", hue, text, {data: labels, name: mine, inverse: true, splitLine: {show: false}}),
     visualMap: {show: false, min: 0, max: most, inRange: {color: [hue.faint, hue.series[0]]}},
-    grid: {left: 8, right: 16, top: 30, bottom: 36, containLabel: true},
+    grid: {left: 8, right: 16, top: 30, bottom: 36, outerBoundsMode: "same", outerBoundsContain: "axisLabel"},
     series: [{type: "heatmap", data: picture.rows.map(([y, x, value]) => ({
       value: [String(x), String(y), value], label: {show: true, color: value > most / 2 ? hue.paper : hue.text},
     }))}],
