@@ -93,14 +93,15 @@ class RunPage:
 def run_page(run: Path, path: Path | None = None) -> RunPage:
     """The page of a finished run, or of a dataset that was pulled, to be written to `path` (default: beside it). Raises
     `InputError` where there is none, or where its files are damaged."""
+    dataset = dataset_folder(run)
+    lock = Lock.read(dataset / "lock.json")
     with Stories.open(run) as stories:
-        lock = stories.lock
         rows = _Rows(filters_of(lock))
         rows.take(stories)
     apart = len(rows.lengths) > MOST_INSIDE
     folder = f"{(path or Path(NAME)).stem}-stories"
     chosen, charts = useful(rows.filters), _file("echarts/echarts.min.js")
-    pictures = pictures_of(lock, dataset_folder(run), rows.tally)
+    pictures = pictures_of(lock, dataset, rows.tally)
     index = {
         "rows": len(rows.lengths),
         "blocks": rows.counts,
