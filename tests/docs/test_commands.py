@@ -2,7 +2,8 @@
 
 A block that is not run here says so in a comment before it: `<!-- not run here: WORDS: why -->`, where WORDS are `all`
 or words of the lines that are left out. In the fresh folder recorded answers stand in for the models of `local.yaml`,
-which would be fetched; CI runs the README's own command with the real one.
+which would be fetched; CI runs the README's own command with the real one. The blocks of a tutorial run one after
+the other in one folder, with the files that it says to write (`<!-- file: PATH -->`).
 """
 
 from __future__ import annotations
@@ -26,8 +27,18 @@ PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").g
 BLOCK = re.compile(r"(?:^<!-- ([^\n]*) -->\n)?^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"not run here: ([^:]+): (.+)")
 BY_CI = ("run command", "test command")
-AT_NIGHT = ("docs/evol-instruct.md", "docs/lamini.md", "docs/offline-models.md", "docs/preference.md")
-"""Pages that run many pipelines; tests of the engine run these too."""
+PAGES_AT_NIGHT = (
+    "evol-instruct",
+    "lamini",
+    "offline-models",
+    "preference",
+    "tutorial-openbezoar",
+    "tutorial-small-model",
+)
+AT_NIGHT = tuple(f"docs/{name}.md" for name in PAGES_AT_NIGHT)
+"""Pages that run many pipelines, which tests of the engine run too, or that train."""
+FILE = re.compile(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MODELS_FILE = re.compile(r"^```yaml\n(version: 1\nroles:\n.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Block:
     run: tuple[str, ...]
     left_out: tuple[str, ...]
     why: str
+    files: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return self.page
@@ -53,7 +65,16 @@ def blocks() -> list[Block]:
             assert not words or out, f"{page}: the comment leaves nothing out: {comment}"
             run = tuple(line for line in lines if line not in out)
             found.append(Block(page, run, tuple(out), mark[2] if mark else comment))
-    return found
+    return [one for page in PAGES for one in joined_blocks(page, [block for block in found if block.page == page])]
+
+
+def joined_blocks(page: str, found: list[Block]) -> list[Block]:
+    """The blocks of a tutorial as one, with its files; those of any other page as they are."""
+    if not page.startswith("docs/tutorial-"):
+        return found
+    run = tuple(line for block in found for line in block.run)
+    out = tuple(line for block in found for line in block.left_out)
+    return [Block(page, run, out, "", tuple(FILE.findall((ROOT / page).read_text("utf-8"))))]
 
 
 BLOCKS = blocks()
@@ -92,6 +113,11 @@ def check(block: Block, ready: Path, folder: Path, monkeypatch: pytest.MonkeyPat
     shutil.copytree(ready, folder, dirs_exist_ok=True)
     for line in block.run:
         command, *arguments = shlex.split(line.replace("ROW_ID", (ready / "row_id").read_text()))
+        if command == "cd":
+            folder /= arguments[0]
+            for name, text in block.files:
+                (folder / name).write_text(text)
+            continue
         assert command == "bezoar-data", line
         if "anna" in arguments and not (ready / "anna").exists():
             pytest.skip("no ssh-keygen (openssh-client)")
@@ -108,6 +134,14 @@ def test_a_command_runs_as_it_stands(block: Block, ready: Path, tmp_path: Path, 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.run and b.page in AT_NIGHT], ids=str)
 def test_a_pages_pipelines_run(block: Block, ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     check(block, ready, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("text", MODELS_FILE.findall((ROOT / "docs/models.md").read_text("utf-8")))
+def test_a_models_file_of_the_docs_holds(text: str, tmp_path: Path):
+    (tmp_path / "pipelines" / "models").mkdir(parents=True)
+    (tmp_path / "pipelines" / "models" / "mine.yaml").write_text(text)
+    done = bezoar("validate", cwd=tmp_path)
+    assert (done.code, "1 models file" in done.out) == (0, True), done.out + done.err
 
 
 def test_what_is_not_run_is_few_and_known_to_the_command_line():
