@@ -91,7 +91,7 @@ def test_one_word_makes_another_model_the_judge(project: Project, server: FaultS
     words = ("--teacher", f"openai:tester@{server.url}", "--judge", f"openai:gpt-4o@{server.url}")
     planned = project.bezoar("plan", "pipeline.yaml", "--json", *words)
     assert planned.code == 0, planned.err
-    done = project.run("--json", "--limit", "2", *words)
+    done = project.run("--json", "--limit", "2", "--out", "runs/test", *words)
     assert done.code == 0, done.err
     lock = json.loads((project.folder / "runs/test/dataset/lock.json").read_text())
     assert {model["role"]: model["model"] for model in lock["models"]} == {"teacher": "tester", "judge": "gpt-4o"}

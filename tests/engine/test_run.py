@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_sample(tmp_
 
 def test_a_dataset_is_read_by_datasets_and_its_card_by_the_hub_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     project = Project(tmp_path)
-    assert project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "20").code == 0
+    assert project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "20", "--out", "runs/orca").code == 0
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "runs" / "orca" / "dataset"
     loaded = load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))

@@ -22,6 +22,7 @@ from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.reports.plan.report import PlanReport
 from bezoar_data.reports.validation import Validation
 from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.previous import refuse_another
 from bezoar_data.runs.project import find_journal, journals_near
 from bezoar_data.steps.distilabel_import import import_distilabel
 
@@ -51,8 +52,8 @@ def load_pipeline(
     for these roles, such as "openai:gpt-4o-mini" or "ollama:qwen2.5:7b". `set` changes settings: a mapping such as
     `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `without` names
     steps that are left out: those after them take their rows. `limit` is the most rows taken from each source,
-    `out` the run folder (default `runs/NAME`), `journal` the journal of answers (default: the project's),
-    `max_cost` the most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as
+    `out` the run folder (default `runs/NAME`, with a limit `runs/NAME-limitN`), `journal` the journal of answers
+    (default: the project's), `max_cost` the most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as
     code do so.
     """
     if isinstance(set, Mapping):
@@ -126,7 +127,8 @@ class Pipeline:
     def preview(self, rows: int = 5, *, retry_failed: bool = False, quiet: bool = False) -> PreviewReport:
         """Take a few rows of each source through the whole pipeline, and show what was asked, answered, parsed and
         decided. Writes nothing but the journal, where the run then finds the answers. Raises what `run` raises."""
-        checked, compiled = self._compile(quiet)
+        checked = self._load(to_run=True)
+        compiled = self._compile(checked, quiet)
         from bezoar_data.engine.preview.preview import preview
         from bezoar_data.reports.preview.report import PreviewReport
 
@@ -142,14 +144,17 @@ class Pipeline:
         quiet: bool = False,
     ) -> RunReport:
         """Make the rows, judge them, write the dataset and its card. The same call again goes on after an
-        interruption, and pays for nothing twice.
+        interruption, and pays for nothing twice. Another build of the same pipeline's dataset is kept as the previous
+        one; another pipeline's is refused.
 
         `engine="local"` takes distilabel's own runner. `retry_failed` sends requests again that a provider refused for
         good. `quiet` shows no progress. Raises `InputError`, `BudgetStop`, `ProviderAway`, or `Interrupted` after
         Ctrl-C, which waits for answers in flight.
         """
-        checked, compiled = self._compile(quiet)
+        checked = self._load(to_run=True)
         folder = self._folder(checked)
+        refuse_another(folder.path, checked.loaded.file.name, self.path)
+        compiled = self._compile(checked, quiet)
         from bezoar_data.engine.run import run
         from bezoar_data.reports.run_report import RunReport
 
@@ -174,11 +179,10 @@ class Pipeline:
             trust_code=self.trust_code,
         )
 
-    def _compile(self, quiet: bool) -> tuple[Checked, Compiled]:
-        checked = self._load(to_run=True)
+    def _compile(self, checked: Checked, quiet: bool) -> Compiled:
         compiled = compile_pipeline(checked, self._journal(checked))
         prepare_models(compiled.roles.values(), quiet=quiet)
-        return checked, compiled
+        return compiled
 
     def _journal(self, checked: Checked) -> Path:
         return find_journal(self.journal, pipeline=self.path, out=self._folder(checked).path)
@@ -187,7 +191,9 @@ class Pipeline:
         return journals_near(journal, pipeline=self.path, out=self._folder(checked).path)
 
     def _folder(self, checked: Checked) -> RunFolder:
-        return RunFolder(self.out or Path("runs") / checked.loaded.file.name)
+        name = checked.loaded.file.name
+        # A few rows to try take no whole dataset's place.
+        return RunFolder(self.out or Path("runs") / (name if self.limit is None else f"{name}-limit{self.limit}"))
 
     def _budget(self, checked: Checked) -> float | None:
         return self.max_cost if self.max_cost is not None else checked.loaded.file.max_cost

@@ -18,6 +18,7 @@ COMMANDS = {
     "view": ("report:view", "Open the page of a run: its rows, their stories, pictures."),
     "report": ("report:report", "Write the page of a run anew: one file, opens offline."),
     "status": ("status:status", "Show the state of a run: rows, rates, requests, cost."),
+    "undo": ("undo:undo", "Bring back the dataset that a run or pull replaced."),
     "head": ("look:head", "Show the first rows of a run, kept or dropped."),
     "sample": ("look:sample", "Show rows of a run drawn evenly."),
     "show": ("look:show", "Show rows of a run whole, by number or id."),

@@ -19,7 +19,7 @@ Overrides = Annotated[
     typer.Option("--set", help="Change a setting, e.g. steps.load_flan.path=rows.tsv or seed=7.", metavar="KEY=VALUE"),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many rows from each source.")]
-Out = Annotated[Path | None, typer.Option(help="Run folder, new or a run's. Default: runs/NAME.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder. Default: runs/NAME, or runs/NAME-limitN.")]
 Journal = Annotated[
     Path | None,
     typer.Option("--journal", help="The journal of answers. Default: the project's.", metavar="PATH"),

@@ -156,9 +156,12 @@ def pull(
     if as_json:
         value = {"ok": True, "folder": str(pulled.folder), "commit": pulled.commit, "lock": pulled.lock}
         signature = pulled.signature.as_json() if pulled.signature else None
-        typer.echo(json.dumps({**value, "rows": pulled.rows, "signature": signature}))
+        replaced = pulled.replaced.as_json() if pulled.replaced else None
+        typer.echo(json.dumps({**value, "rows": pulled.rows, "signature": signature, "replaced": replaced}))
     else:
         what = f"{pulled.rows:,} rows of build {pulled.lock}"
         typer.echo(f"{pulled.folder}: {what}, every claim of its card that can be proved holds")
         if pulled.signature:
             typer.echo(str(pulled.signature))
+        if pulled.replaced:
+            typer.echo(pulled.replaced.replaced_in(pulled.folder.parent))

@@ -40,6 +40,7 @@ from bezoar_data.runs.folder import RunFolder, write_json, write_text
 from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import Lock, ModelUsage, RenderCard
 from bezoar_data.runs.measured import read_measured
+from bezoar_data.runs.previous import Build, keeping, set_record_aside
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.run_record import RunRecord
 from bezoar_data.runs.spool import Spool, Took
@@ -59,6 +60,8 @@ class Result:
     endings: Endings
     unsigned: bool
     """Whether the dataset that was there had a signature, which is not of this one."""
+    replaced: Build | None
+    """The dataset that was there, if it was another build."""
 
 
 def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: RenderCard, progress: Progress) -> Result:
@@ -72,6 +75,7 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
     counts = Counts(node.id for node in compiled.nodes)
     seen = RowTotals(compiled)
     with _calm_collector(), _nothing_half_written(folder), folder.locked() as scratch:
+        set_record_aside(folder.path, scratch)
         record = RunRecorder(folder, compiled.loaded.file.name, options.engine)
         spool = Spool(scratch / "spool.sqlite")
         compiled.pipeline.save(scratch / "distilabel.yaml", dump=compiled.dump(), format="yaml")
@@ -233,20 +237,22 @@ def _finish(
         review=reviewing.summary(),
     )
     endings = Endings.of(spool.endings(compiled.journal))
-    unsigned = put_in_place(building, folder, lock, written.example, render)
-    dropped.replace(folder.dropped)
-    (scratch / "distilabel.yaml").replace(folder.distilabel)
-    write_text(folder.pipeline, compiled.resolved)
     checked = compiled.checked
-    Ingredients(compiled.journal, checked.answers, input_file_names(checked), None).note(folder)
-    if compiled.checked.card is not None:
-        write_text(folder.card, compiled.checked.card.read_text("utf-8"))
-    else:
-        folder.card.unlink(missing_ok=True)
+    with keeping(folder.path, scratch, lock.hash) as replaced:
+        unsigned = put_in_place(building, folder, lock, written.example, render)
+        dropped.replace(folder.dropped)
+        (scratch / "distilabel.yaml").replace(folder.distilabel)
+        write_text(folder.pipeline, compiled.resolved)
+        ingredients = Ingredients(compiled.journal, checked.answers, input_file_names(checked), None)
+        ingredients.note(folder, compiled.loaded.path)
+        if checked.card is not None:
+            write_text(folder.card, checked.card.read_text("utf-8"))
+        else:
+            folder.card.unlink(missing_ok=True)
     # Rows that the sources gave, and candidates that steps made: each of them may fail.
     total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
     nothing_left = total > 0 and lock.counts.kept == 0
     exit_code = TOO_MANY_FAILED if nothing_left or counts.failed > file.tolerate * total else DONE
     facts = stats.facts()
     record.done(facts, exit_code, lock.hash)
-    return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code, endings, unsigned)
+    return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code, endings, unsigned, replaced)

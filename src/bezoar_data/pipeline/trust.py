@@ -20,7 +20,7 @@ from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import Document, YamlPath
 from bezoar_data.pipeline.check import input_files
 from bezoar_data.pipeline.resolve import entry_of
-from bezoar_data.runs.folder import PULLED
+from bezoar_data.runs.previous import PULLED
 from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.steps.external.entry import PREFIX

@@ -35,6 +35,7 @@ from bezoar_data.plan.replay import Replay
 from bezoar_data.plan.result import Basis, BudgetCheck, ModelUse, Plan, PlannedFile, PlannedStep
 from bezoar_data.plan.token_count import Tokens
 from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.previous import refuse_another
 from bezoar_data.runs.splits import TRAIN
 from bezoar_data.steps.base import GlobalModelStep
 from bezoar_data.steps.curation.tokenizer import load_tokenizer
@@ -243,6 +244,10 @@ class _Planner:
         yield from (w.in_a_line() for w in self.compiled.checked.warnings if w.code in OF_THIS_MACHINE)
         if self.folder.is_locked():
             yield f"another run is writing to {self.folder.path} now"
+        try:
+            refuse_another(self.folder.path, self.compiled.loaded.file.name, self.compiled.loaded.path)
+        except InputError as error:
+            yield from (f"{problem.place}: {problem.in_a_line()}" for problem in error.problems)
 
 
 def _order(node: Node, longest: int) -> Iterator[str]:

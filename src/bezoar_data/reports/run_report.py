@@ -89,6 +89,7 @@ class RunReport:
             "asked": dict(result.usage),
             "demo": lock.demo,
             "unsigned": result.unsigned,
+            "replaced": result.replaced.as_json() if result.replaced else None,
         }
 
     def __str__(self) -> str:
@@ -121,6 +122,8 @@ class RunReport:
         lines.append(f"  dataset and card: {result.folder.dataset}")
         if self.page is not None or self.no_page:
             lines.append(f"  every row and its story: {self.page}" if self.page is not None else f"  {self.no_page}")
+        if result.replaced:
+            lines.append(f"  {result.replaced.replaced_in(self.folder)}")
         if result.unsigned:
             lines.append(f"  {UNSIGNED}")
         if counts.dropped:
@@ -152,6 +155,8 @@ class RunReport:
             content.append(element("pre", "\n".join(people)))
         if lock.demo:
             content.append(element("p", _demo(lock), classes="dim"))
+        if replaced := self.result.replaced:
+            content.append(element("p", replaced.replaced_in(self.folder)))
         if self.exit_code:
             content.append(element("p", self._too_many(), classes="bad"))
         content.append(element("p", "dataset and card: ", element("code", str(self.dataset))))

@@ -14,11 +14,10 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
+from bezoar_data.runs.previous import DATASET, MADE_FROM, PULLED, RUN_JSON, is_unsettled, settle
 
-PULLED = "pulled.json"
-"""Stands in a folder that was fetched from the Hub, and says from where."""
 _LOCK = ".lock"
-_MARKS = (_LOCK, "run.json", PULLED, "dataset/lock.json", "journal.sqlite")
+_MARKS = (_LOCK, RUN_JSON, PULLED, f"{DATASET}/lock.json", "journal.sqlite")
 """By any of these a folder is known to be a run's, or to have been pulled."""
 
 
@@ -30,7 +29,7 @@ class RunFolder:
 
     @property
     def dataset(self) -> Path:
-        return self.path / "dataset"
+        return self.path / DATASET
 
     @property
     def dropped(self) -> Path:
@@ -66,7 +65,7 @@ class RunFolder:
     @property
     def made_from(self) -> Path:
         """Where answers and the files that steps read lie on this machine; never published."""
-        return self.path / "made_from.json"
+        return self.path / MADE_FROM
 
     @property
     def report(self) -> Path:
@@ -75,7 +74,7 @@ class RunFolder:
 
     @property
     def run_json(self) -> Path:
-        return self.path / "run.json"
+        return self.path / RUN_JSON
 
     @property
     def scratch(self) -> Path:
@@ -84,7 +83,7 @@ class RunFolder:
 
     def restore(self) -> None:
         """Bring back a dataset that a killed command was about to replace."""
-        if not self.dataset.exists() and _aside(self.dataset).exists():
+        if is_unsettled(self.path) or (not self.dataset.exists() and _aside(self.dataset).exists()):
             with self.locked():
                 pass
 
@@ -123,6 +122,7 @@ class RunFolder:
                     )
                 ) from error
             restore_folder(self.dataset)
+            settle(self.path)
             shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch.mkdir()
             try:

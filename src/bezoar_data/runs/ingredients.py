@@ -75,13 +75,14 @@ class Ingredients:
         journal = normalized(folder.path / noted["journal"])
         return cls(journal, answers, inputs, folder.card if folder.card.exists() else None)
 
-    def note(self, folder: RunFolder) -> None:
-        """Write down where they are, for this machine alone."""
+    def note(self, folder: RunFolder, pipeline: Path) -> None:
+        """Write down where they are, and the pipeline file, for this machine alone."""
 
         def from_there(path: Path) -> str:
             return os.path.relpath(path, folder.path)
 
         value = {
+            "pipeline": from_there(pipeline),
             "journal": from_there(self.journal) if self.journal else None,
             "answers": [from_there(path) for path in self.answers],
             "inputs": {name: from_there(path) for name, path in self.inputs.items()},

@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
         steps = JUDGED.replace("rows.jsonl}", "../rows.jsonl, licence: CC0-1.0}")
         text = project.pipeline(steps, tolerate=0.5, card="../card.md", splits={"validation": 0.3}).read_text()
         (project.folder / "pipelines/test.yaml").write_text(text.replace("models.yaml", "../models.yaml"))
-        done = project.bezoar("run", "pipelines/test.yaml", "--limit", "10", "--json")
+        done = project.bezoar("run", "pipelines/test.yaml", "--limit", "10", "--out", "runs/test", "--json")
         assert done.code == 0, done.err
     return project
 
@@ -167,7 +167,7 @@ def test_what_a_person_redacted_stays_out(made: Project, published: Hub, tmp_pat
     assert stale.code == 4
     assert "rebuilt, it is not the same" in stale.out
     assert "tester/redacted" not in published.repos
-    assert project.bezoar("run", "pipelines/test.yaml", "--limit", "10").code == 0
+    assert project.bezoar("run", "pipelines/test.yaml", "--limit", "10", "--out", "runs/test").code == 0
     assert publish(project, "tester/redacted").code == 0
     content = gzip.decompress(published.repos["tester/redacted"].files["answers/answers.jsonl.gz"])
     assert row["explained_targets"].encode() not in content
@@ -179,7 +179,7 @@ def test_personal_data_that_no_row_holds_is_refused_too(made: Project, published
     shutil.copytree(made.folder, project.folder, dirs_exist_ok=True)
     rows = project.folder / "rows.jsonl"
     rows.write_text(rows.read_text() + rows.read_text().splitlines()[0].replace("What", "jane.doe@example.org: What"))
-    assert project.bezoar("run", "pipelines/test.yaml", "--limit", "10").code == 0
+    assert project.bezoar("run", "pipelines/test.yaml", "--limit", "10", "--out", "runs/test").code == 0
     refused = publish(project, "tester/personal")
     assert refused.code == 4, refused.out + refused.err
     assert [problem["code"] for problem in refused.json["problems"]] == ["refused-personal-data"]

@@ -33,7 +33,7 @@ def hub() -> Iterator[Hub]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One real run of the shipped Orca pipeline."""
     project = Project(tmp_path_factory.mktemp("made"))
-    assert project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "30").code == 0
+    assert project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "30", "--out", "runs/orca").code == 0
     return project.folder / "runs" / "orca"
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,9 +19,10 @@ from bezoar_data.cards.signing.signature import Signature
 from bezoar_data.cards.signing.signers import Signers
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.runs.folder import PULLED, refuse_foreign_folder, replace_folder, write_json
+from bezoar_data.runs.folder import RunFolder, replace_folder, write_json
 from bezoar_data.runs.ingredients import MANIFEST, AnswersManifest
 from bezoar_data.runs.lock import Lock
+from bezoar_data.runs.previous import PULLED, Build, keeping, pulled_from
 from bezoar_data.runs.signed import SIGNED
 
 _ALWAYS = ("lock.json", "README.md", "croissant.json")
@@ -32,13 +34,15 @@ _LOCK_NAME = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What was fetched: where it lies, the commit, the lock's hash, and who signed it."""
+    """What was fetched: where it lies, the commit, the lock's hash, who signed it, and another build of it that was
+    there."""
 
     folder: Path
     commit: str
     lock: str
     rows: int
     signature: Signature | None
+    replaced: Build | None
 
 
 def pull(repo: str, revision: str | None, out: Path, signed_by: Path | None = None) -> Pulled:
@@ -49,18 +53,44 @@ def pull(repo: str, revision: str | None, out: Path, signed_by: Path | None = No
     """
     check_repo(repo)
     signers = Signers.read(signed_by) if signed_by is not None else None
-    refuse_foreign_folder(out)
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".pulling-") as scratch:
-        building = Path(scratch) / "dataset"
+    folder = RunFolder(out)
+    with _not_left_empty(out), folder.locked() as scratch:
+        _refuse_another(out, repo)
+        building = scratch / "dataset"
         commit = _fetch(repo, revision, building)
         lock, signature = _verify(repo, revision, building, signers)
         pipeline = building / _SOMETIMES[0]
-        if pipeline.exists():
-            shutil.move(pipeline, out / pipeline.name)
-        replace_folder(building, out / "dataset")
-    write_json(out / PULLED, {"repo": repo, "revision": revision, "commit": commit, "lock": lock.hash})
-    return Pulled(out / "dataset", commit, lock.hash, lock.counts.kept, signature)
+        with keeping(out, scratch, lock.hash) as replaced:
+            # First of all: by it the pipeline is known for somebody else's.
+            write_json(out / PULLED, {"repo": repo, "revision": revision, "commit": commit, "lock": lock.hash})
+            if pipeline.exists():
+                shutil.move(pipeline, folder.pipeline)
+            else:
+                folder.pipeline.unlink(missing_ok=True)
+            replace_folder(building, folder.dataset)
+    return Pulled(folder.dataset, commit, lock.hash, lock.counts.kept, signature, replaced)
+
+
+@contextmanager
+def _not_left_empty(out: Path) -> Iterator[None]:
+    """Where nothing was fetched, a folder made only now goes again."""
+    was_there = out.exists()
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def _refuse_another(out: Path, repo: str) -> None:
+    """Refuse the folder of a dataset that was made here, or pulled from elsewhere."""
+    build = Build.of(out)
+    there = pulled_from(out)
+    if build is None or there == repo:
+        return
+    message = "a dataset that was made here stands here" if there is None else f"a dataset pulled from {there} stands here"
+    raise InputError(Problem("out-taken", f"{message}: {build}", Place(str(out)), "name another folder with --out"))
 
 
 def _fetch(repo: str, revision: str | None, building: Path) -> str:
