@@ -49,14 +49,14 @@ OTHER = {"question": "Count to four."}
         ("r.jsonl", lines(*[OTHER] * (HEAD + 9)), "", f"none of the {HEAD + 9} rows", "the row has question", 1),
         ("r.jsonl", lines("{oops", "{oops"), "", "2 not_json", "", 1),
         ("r.jsonl", "", "", "there is no instruction in it", "", None),
-        ("r.json", json.dumps([OTHER]), "", "none of the 1 rows can be used", "instruction: question", None),
+        ("r.json", json.dumps([OTHER]), "", "the only row cannot be used", "instruction: question", None),
         ("r.json", '[{"instruction": "a"},\n {"instru', "", "this is no whole JSON list", "", None),
-        ("r.csv", "question\nCount\n", "", "none of the 1 rows", "instruction: question", 2),
+        ("r.csv", "question\nCount\n", "", "the only row cannot be used", "instruction: question", 2),
         ("r.csv", "a,a\n1,2\n", "", "two columns are called 'a'", "", 1),
         ("r.xlsx", "x", "", "cannot tell what 'r.xlsx' holds", "known: .jsonl", None),
         ("r.parquet", "x", "", "not a readable Parquet file", "", None),
         ("r.jsonl", lines(GOOD, "{oops", GOOD, OTHER), "on_bad_row: stop", "not JSON", "", 2),
-        ("r.jsonl", lines(GOOD), "columns: {instruction: query}", "none of the 1 rows", "the row has instruction", 1),
+        ("r.jsonl", lines(GOOD), "columns: {instruction: query}", "the only row cannot be used", "the row has instruction", 1),
     ],
 )
 def test_files_that_cannot_work_are_told_by_validate(

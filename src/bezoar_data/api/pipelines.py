@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +19,7 @@ from bezoar_data.config.render import in_order
 from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.llms.gateway.prepare import prepare_models
+from bezoar_data.pipeline.check_models import at_the_model
 from bezoar_data.pipeline.compile import Compiled, compile_pipeline
 from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.reports.plan.report import PlanReport
@@ -134,7 +137,8 @@ class Pipeline:
 
         near = self._near(checked, compiled.journal)
         options = Options("stream", self.limit, self._budget(checked), retry_failed, near)
-        return PreviewReport(preview(compiled, rows, options, progress=Progress(quiet=quiet)))
+        with _at_the_models(checked):
+            return PreviewReport(preview(compiled, rows, options, progress=Progress(quiet=quiet)))
 
     def run(
         self,
@@ -151,6 +155,7 @@ class Pipeline:
         good. `quiet` shows no progress. Raises `InputError`, `BudgetStop`, `ProviderAway`, or `Interrupted` after
         Ctrl-C, which waits for answers in flight.
         """
+        began = time.monotonic()
         checked = self._load(to_run=True)
         folder = self._folder(checked)
         refuse_another(folder.path, checked.loaded.file.name, self.path)
@@ -164,8 +169,10 @@ class Pipeline:
         progress = Progress(quiet=quiet)
         for note in (*(w.in_a_line() for w in checked.warnings), *checked.notes()):
             progress.note(note)
-        result = run(compiled, folder, options, render=render, progress=progress)
-        return RunReport(result, *report_of_run(folder, result.lock.counts.kept + result.lock.counts.dropped))
+        with _at_the_models(checked):
+            result = run(compiled, folder, options, render=render, progress=progress)
+        page, no_page = report_of_run(folder, result.lock.counts.kept + result.lock.counts.dropped)
+        return RunReport(result, time.monotonic() - began, page, no_page)
 
     def _load(self, *, to_run: bool) -> Checked:
         return load(
@@ -197,3 +204,15 @@ class Pipeline:
 
     def _budget(self, checked: Checked) -> float | None:
         return self.max_cost if self.max_cost is not None else checked.loaded.file.max_cost
+
+
+@contextmanager
+def _at_the_models(checked: Checked) -> Iterator[None]:
+    """What is wrong with a model shows when it is asked, far from the file: it is told at the model's line."""
+    try:
+        yield
+    except InputError as error:
+        placed = at_the_model(error.problems, checked.models, checked.roles)
+        if placed == list(error.problems):
+            raise
+        raise InputError(placed) from None

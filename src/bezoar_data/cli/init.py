@@ -11,6 +11,7 @@ from bezoar_data.cli.options import AsJson
 from bezoar_data.cli.shipped import report_files
 from bezoar_data.project.files import write_files
 from bezoar_data.project.new import project_files
+from bezoar_data.runs.project import project_around
 
 
 def init(
@@ -22,7 +23,10 @@ def init(
     Overwrites nothing. Example: bezoar-data init my-data
     """
     done = write_files(folder, project_files(), hint="init overwrites nothing; name another folder")
+    around = project_around(folder)
     report_files(done.written, done.kept, as_json=as_json, first=folder / "pipelines" / "first.yaml")
     if not as_json:
         go = "" if folder == Path() else f"cd {folder} && "
+        if around is not None:
+            typer.echo(f"it lies in the project {around}, and has a journal of its own: neither finds the other's answers")
         typer.echo(f"next: {go}bezoar-data preview pipelines/first.yaml -n 3")

@@ -66,7 +66,7 @@ def reliability(
     if columns is None:
         given = {"--slice": slices, "--text": text, "--labels": labels, "--where": where, "--save": save}
         if wrong := [name for name, value in given.items() if value]:
-            hint = "e.g. --columns judge_rating human_rating"
+            hint = f"a judge's column and people's; `bezoar-data judge reliability {run}` alone tells of its judges"
             raise InputError(Problem("missing-option", f"{wrong[0]} needs --columns", hint=hint))
         judges, judging = known_reliability(run)
         known = {"judges": [record.as_json(judge) for judge in judges], **record.as_json(judging)}

@@ -14,7 +14,7 @@ from bezoar_data.cli.options import AsJson, Judge, ModelsFile, Teacher
 from bezoar_data.config.allowed_keys import KeyNotAllowed, allowed_pairs, recipient_of, remember
 from bezoar_data.config.errors import INPUT_WRONG, InputError
 from bezoar_data.config.files.discovery import find_files
-from bezoar_data.config.files.models import KEY_VARIABLE, load_models_file
+from bezoar_data.config.files.models import KEY_VARIABLE, load_models_file, models_by_name
 from bezoar_data.config.files.named_model import services
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
@@ -129,6 +129,7 @@ def _answering(file: Path | None, models: Path | None, named: dict[str, str] | N
     path = models or file
     if path is None and not named:
         raise _nothing()
+    path = models_by_name(path) if path is not None else None
     found = load_models_file(path, known_providers(), named)
     return answering(found.file.roles)
 

@@ -41,7 +41,9 @@ def preview(
     max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,
     full: Full = False,
-    html: Annotated[Path | None, typer.Option(help="Write a page for a browser to this file.", metavar="FILE")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page for a browser, in place of all this.", metavar="FILE")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a few rows through the whole pipeline; show prompts, raw answers, columns and verdicts side by side.
@@ -66,8 +68,8 @@ def preview(
         write_page(html, report.page())
     if as_json:
         typer.echo(redact(json.dumps(report.as_json(), ensure_ascii=False, default=str)))
+    elif html is not None:
+        typer.echo(f"{report.headline}\npage: {html}")
     else:
         report.show(console(), full=full)
-        if html is not None:
-            typer.echo(f"page: {html}")
     raise typer.Exit(report.exit_code)

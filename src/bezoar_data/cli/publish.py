@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 import bezoar_data
+from bezoar_data.config.words import many
 from bezoar_data.cards.hub.pull import pull as fetch
 from bezoar_data.cli.options import AsJson, SignedBy
 
@@ -126,7 +127,8 @@ def publish(
     if upload.is_unchanged:
         typer.echo(f"nothing changed: {len(upload.same)} files are there already")
     else:
-        typer.echo(f"{len(upload.new) + len(upload.changed)} files {would}sent, {len(upload.same)} are there already")
+        sent = many(len(upload.new) + len(upload.changed), "file")
+        typer.echo(f"{sent} {would}sent, {len(upload.same)} are there already")
     if published.signature:
         typer.echo(f"signed with the key {published.signature.key}")
     elif published.unsigned:
@@ -159,7 +161,7 @@ def pull(
         replaced = pulled.replaced.as_json() if pulled.replaced else None
         typer.echo(json.dumps({**value, "rows": pulled.rows, "signature": signature, "replaced": replaced}))
     else:
-        what = f"{pulled.rows:,} rows of build {pulled.lock}"
+        what = f"{many(pulled.rows, 'row')} of build {pulled.lock}"
         typer.echo(f"{pulled.folder}: {what}, every claim of its card that can be proved holds")
         if pulled.signature:
             typer.echo(str(pulled.signature))

@@ -37,10 +37,16 @@ class ProblemsError(BezoarError):
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("\n".join(p.message for p in self.problems))
+        super().__init__("\n".join(_in_a_line(p) for p in self.problems))
 
     def _render_traceback_(self) -> list[str]:
         return render_problems(self.problems).split("\n")
+
+
+def _in_a_line(problem: Problem) -> str:
+    """A problem with place and remedy, for who catches the error in a script."""
+    at = f"{problem.place}: " if problem.place is not None and not problem.secret else ""
+    return f"{at}{problem.in_a_line()}"
 
 
 class InputError(ProblemsError):

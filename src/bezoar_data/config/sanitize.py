@@ -6,7 +6,9 @@ line read as another, and keys. Everything that prints goes through here; nothin
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from bezoar_data.config.secret_patterns import FLAGS, WIDE
 
@@ -48,6 +50,12 @@ def looks_like_key(text: str) -> bool:
 def mask_keys(text: str) -> str:
     """The text with everything shaped like a key replaced. The key's *name* stays, so that a message makes sense."""
     return _USERINFO.sub(HIDDEN, re.sub(WIDE, HIDDEN, text, flags=FLAGS))
+
+
+def json_line(value: Any) -> str:
+    """A value as one line of JSON, letters as they are. What `clean_text` would show as an escape is one of JSON's own:
+    no terminal is steered by it, no line ends early, and what UTF-8 cannot hold can be written."""
+    return _UNSAFE.sub(lambda match: json.dumps(match.group())[1:-1], json.dumps(value, ensure_ascii=False))
 
 
 def printable(value: str, limit: int = 60) -> str:

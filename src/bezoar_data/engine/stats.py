@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bezoar_data.config.words import many
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.pace import Pace, in_words
@@ -80,7 +81,7 @@ def one_line(facts: Mapping[str, Any]) -> str:
     """The facts in a line, for a log or under a table."""
     asked = facts["asked"]
     total = facts["rows_expected"]
-    parts = [f"{facts['rows']:,}{f' of {total:,}' if total else ''} rows"]
+    parts = [f"{facts['rows']:,} of {many(total, 'row')}" if total else many(facts["rows"], "row")]
     if facts["rows_per_second"]:
         parts.append(in_words(facts["rows_per_second"]))
     if asked:

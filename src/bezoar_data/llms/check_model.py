@@ -7,15 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import aiohttp
-
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.endpoint.usage import cost_of
 from bezoar_data.llms.providers.base import Completion, Provider, ProviderError, Request, provider_class
 from bezoar_data.llms.providers.common.received import received
-from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.llms.redact import redact, register_environment
 from bezoar_data.llms.refusals import REFUSALS
 from bezoar_data.llms.retry_policy import Refusal
@@ -23,7 +20,6 @@ from bezoar_data.llms.retry_policy import Refusal
 QUESTION = ({"role": "user", "content": "Reply with the one word: ready"},)
 PATIENCE = 60.0
 """Seconds for one small answer. A model on this machine is loaded first, which counts too."""
-_LIST_WITHIN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ async def _check(model: Model) -> ModelCheck:
         why = f"{provider.address} did not answer within {min(PATIENCE, model.limits.timeout):g} seconds"
         return ModelCheck(model, (Problem("no-answer", why),), seconds=time.monotonic() - began)
     except ProviderError as error:
-        known = await _listed(provider) if isinstance(error, Refusal) else ()
+        known = await provider.known() if isinstance(error, Refusal) else ()
         hint = did_you_mean(model.model, known) if known and model.model not in known else ""
         problem = Problem("no-answer", redact(f"{provider.address}: {error}"), hint=hint)
         return ModelCheck(model, (problem,), seconds=time.monotonic() - began, known=known)
@@ -106,13 +102,3 @@ async def _ask(provider: Provider) -> Completion:
                     raise
     finally:
         await provider.close()
-
-
-async def _listed(provider: Provider) -> tuple[str, ...]:
-    """The ids that an OpenAI-compatible server lists, or nothing."""
-    if not isinstance(provider, OpenAI):
-        return ()
-    try:
-        return await provider.listed(_LIST_WITHIN)
-    except (aiohttp.ClientError, ProviderError, TimeoutError, ValueError):
-        return ()

@@ -25,6 +25,7 @@ from bezoar_data.pipeline.peek import peek
 from bezoar_data.pipeline.resolve import check_external, entry_of, find_entry, unknown_step
 from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED
 from bezoar_data.steps.catalogue import StepEntry
+from bezoar_data.steps.catalogue.entry import Setting
 from bezoar_data.steps.external import ExternalEntry
 
 _TEMPLATE, _COLUMNS = "template", "columns"
@@ -76,6 +77,14 @@ def check_steps(
     found = _Pass(loaded, catalogue, models, models_wanted, reads)
     problems = tuple(found.problems())
     return CheckedSteps(problems, found.columns)
+
+
+def _not_there(setting: Setting | None, path: Path) -> tuple[str, str]:
+    """Message and remedy for a file that a setting names. A word without a suffix may be a name of what comes along."""
+    if setting is not None and setting.names and not path.suffix:
+        hint = did_you_mean(path.name, setting.names)
+        return f"there is no {setting.name} '{printable(path.name)}'", f"{hint}; one of your own is named by its file"
+    return f"there is no file '{printable(relative_to_cwd(path), 200)}'", similar_file_hint(path)
 
 
 def check_written(document: Document, catalogue: Mapping[str, StepEntry], models: LoadedModels | None) -> list[Problem]:
@@ -160,11 +169,12 @@ class _Pass:
 
     def _check_files(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
         for name, path in input_files(self._loaded, i, entry) if self._reads else ():
+            setting = entry.setting(name)
             if not path.exists() and not any(c in str(path) for c in "*?["):
                 at = self._loaded.setting_path(use.id, name)
-                message = f"there is no file '{printable(relative_to_cwd(path), 200)}'"
-                yield self._document.problem("missing-file", message, at, hint=similar_file_hint(path))
-            elif (setting := entry.setting(name)) is not None and path.is_file():
+                message, hint = _not_there(setting, path)
+                yield self._document.problem("missing-file", message, at, hint=hint)
+            elif setting is not None and path.is_file():
                 try:
                     setting.read(Path(relative_to_cwd(path)))
                 except InputError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bezoar_data.config.files.models import LOCAL_PROVIDER, LoadedModels, Model
+from bezoar_data.config.files.models import LOCAL_PROVIDER, LoadedModels, Model, ModelProblem
 from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
@@ -42,6 +42,33 @@ def check_models(roles: Sequence[str], models: LoadedModels, *, budget: bool, to
                 place = p.place or models.document.place(at, key=at == path)
                 problems.append(replace(p, place=place, level="warning" if warning else p.level))
     return problems
+
+
+def at_the_model(problems: Sequence[Problem], models: LoadedModels | None, roles: Sequence[str]) -> list[Problem]:
+    """The problems, those that showed when a model was asked at the model's line, with the roles that it has."""
+    return [
+        _at_the_model(p, models, roles) if models is not None and isinstance(p, ModelProblem) and p.place is None else p
+        for p in problems
+    ]
+
+
+def _at_the_model(problem: ModelProblem, models: LoadedModels, roles: Sequence[str]) -> Problem:
+    found = {
+        role: path
+        for role in roles
+        for path, model in _line(("roles", role), models.file.roles[role])
+        if (model.model, model.base_url) == (problem.model, problem.base_url)
+    }
+    if not found:
+        return problem
+    who = " and ".join(f"'{role}'" for role in found)
+    path = next(iter(found.values()))
+    place = models.document.place((*path, _AT.get(problem.code, "model")), key=True)
+    return replace(problem, message=f"the role{'s' if len(found) > 1 else ''} {who}: {problem.message}", place=place)
+
+
+_AT = {"unauthorised": "api_key_env", "no-answer": "base_url", "no-usable-answer": "base_url"}
+"""The key at which a problem of a model is shown."""
 
 
 def check_named(named: Mapping[str, str], roles: Sequence[str]) -> Iterator[Problem]:

@@ -98,6 +98,7 @@ def load(
     be there. Raises `InputError` with every problem found if one of them is an error.
     """
     catalogue = load_catalogue()
+    models = models_by_name(models, path.parent / "models") if models is not None else None
     read = read_pipeline_file(path, overrides, without)
     problems = list(read.problems)
     if read.file is None:

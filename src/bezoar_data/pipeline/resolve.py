@@ -50,7 +50,7 @@ def check_external(document: Document, i: int, use: StepUse, entry: StepEntry) -
     if not isinstance(entry, ExternalEntry):
         for key, given in (("columns", use.columns), ("writes", use.writes)):
             if given:
-                hint = f"the settings of '{use.use}' name its columns: see bezoar-data steps show {use.use}"
+                hint = _columns_of(entry) if key == "columns" else "leave it out: what this step writes is known"
                 message = f"'{key}' is for steps that are not ours"
                 yield document.problem("external-only", message, (*at, key), hint=hint, key=True)
         return
@@ -60,6 +60,16 @@ def check_external(document: Document, i: int, use: StepUse, entry: StepEntry) -
         yield document.problem("external-only", message, (*at, "writes"), hint=hint, key=True)
     for keys, code, message, hint in entry.check_columns(use.settings):
         yield document.problem(code, message, (*at, "columns", *keys), hint=hint, key=True)
+
+
+def _columns_of(entry: StepEntry) -> str:
+    """How a step of ours is told which columns it reads and writes."""
+    if entry.setting("columns") is not None:
+        return "write it under 'with:': it is a setting of this step"
+    named = [s.name for s in entry.settings if any(f"{{{s.field}}}" in c for c in (*entry.reads, *entry.writes))]
+    if named:
+        return f"under 'with:', {', '.join(f"'{name}'" for name in named)} says which columns it takes"
+    return f"it reads {' and '.join(entry.reads) or 'no column'}, always by this name: have an earlier step write that"
 
 
 def check_trust(document: Document, file: PipelineFile, trust_code: bool) -> Iterator[Problem]:

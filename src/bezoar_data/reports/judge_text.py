@@ -139,7 +139,16 @@ def _known(judges: Sequence[AcceptCounts], judging: LockedJudging) -> Iterator[s
         yield f"{scored.name or 'attributes'}: {_rows(scored.rows)}, {means}"
     if not (judging.agreement or judging.repeated or judging.comparisons):
         yield "One judge, asked once: its own verdicts do not tell how reliable they are. Name people's labels:"
-        yield "  --columns judge_rating human_rating --labels labels.jsonl"
+        yield f"  --columns {_rated(judges, judging)} human_rating --labels labels.jsonl"
+
+
+def _rated(judges: Sequence[AcceptCounts], judging: LockedJudging) -> str:
+    """A column of ratings that the dataset has."""
+    if judges:
+        return f"{judges[0].name}_rating"
+    scored = judging.attributes[0]
+    measured = next(iter(scored.means), "helpfulness")
+    return f"{scored.name}_{measured}" if scored.name else measured
 
 
 def percent(estimate: Estimate) -> str:

@@ -93,7 +93,8 @@ def calibrate_cut(
     said = rows.texts(rating)
     numbers = ratings_of(sorted({r for r in said if r is not None}))
     if not numbers:
-        hint = "name a column of ratings, such as judge_rating"
+        rated = [name for name in open_rows(dataset_folder(run)).schema.names if name.endswith("_rating")]
+        hint = f"name a judge's ratings: {', '.join(rated) or 'this dataset has none'}"
         raise InputError(Problem("not-a-rating", f"'{rating}' holds no numbers", Place(str(run)), hint))
     judged = rows.table.select(list(is_good.columns)).to_pylist()
     verdicts = [None if said[i] is None else is_good.value(row) for i, row in enumerate(judged)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.config.words import many
 from bezoar_data.engine.review.merge import Merged
 from bezoar_data.reports.judge_text import percent, plain
 from bezoar_data.reports.page import element, piece
@@ -89,7 +90,7 @@ def review_lines(lock: Lock) -> Iterator[str]:
         return
     people = "1 person" if found.people == 1 else f"{found.people:,} people"
     yield (
-        f"{people} reviewed {found.rows:,} of {lock.counts.kept:,} rows ({found.even:,} drawn evenly): "
+        f"{people} reviewed {found.rows:,} of {many(lock.counts.kept, 'row')} ({found.even:,} drawn evenly): "
         f"{found.corrected:,} corrected, {found.divided:,} evenly divided"
     )
     if between := found.between_people:
@@ -107,7 +108,7 @@ def review_lines(lock: Lock) -> Iterator[str]:
         parts = [(rows or "all", part) for rows, part in one.by_draw]
         parts += [(f"{part.column} = {part.value}", part) for part in one.slices]
         yield from (
-            f"    {name}: {part.rows:,} rows, equal {percent(part.agreement)}, {_kappa(part)}" for name, part in parts
+            f"    {name}: {many(part.rows, 'row')}, equal {percent(part.agreement)}, {_kappa(part)}" for name, part in parts
         )
     for cut in lock.judging.people.calibration:
         if chosen := cut.chosen:

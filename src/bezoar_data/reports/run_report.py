@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.files.models import LOCAL_PROVIDER
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.config.words import many
 from bezoar_data.engine.run import Result
 from bezoar_data.llms.redact import redact
 from bezoar_data.llms.refusals import REFUSALS, refusal_rule
@@ -29,6 +30,8 @@ class RunReport:
     """A finished run. `print` it for a summary; a notebook shows it by itself."""
 
     result: Result
+    seconds: float
+    """What it took in all, with checking files and loading libraries and models; `result.seconds` is for the rows."""
     page: Path | None = None
     no_page: str = ""
     """Why there is none."""
@@ -78,6 +81,7 @@ class RunReport:
             "page": str(self.page) if self.page is not None else None,
             "lock": lock.hash,
             "seconds": round(result.seconds, 3),
+            "seconds_in_all": round(self.seconds, 3),
             "counts": as_json(lock.counts),
             "steps": [{k: getattr(s, k) for k in ("id", "rows_in", "rows_out", "dropped")} for s in lock.steps],
             "said": {step: dict(count.words) for step, count in result.counts.steps.items() if count.words},
@@ -168,8 +172,8 @@ class RunReport:
         # Steps that make rows let more come out than went in: "of" would be wrong then.
         of = "of" if counts.kept + counts.dropped == counts.source else "made from"
         return (
-            f"{lock.pipeline.name}: {counts.kept:,} rows kept, {counts.dropped:,} dropped, "
-            f"{of} {counts.source:,}, in {self.result.seconds:.1f} s"
+            f"{lock.pipeline.name}: {many(counts.kept, 'row')} kept, {counts.dropped:,} dropped, "
+            f"{of} {counts.source:,}, in {self.seconds:.1f} s"
         )
 
     def _why(self, step: str, reason: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bezoar_data.config.words import many
+
 if TYPE_CHECKING:
     from bezoar_data.training.data.datasets import StageCard
     from bezoar_data.training.data.examples import StageRows
@@ -68,15 +70,15 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_training(stage: Mapping[str, Any]) -> Iterator[str]:
     train, held_out = (side.get("examples", side["rows"]) for side in stage["rows"].values())
-    yield f"  {stage['card']} build {stage['lock']}: {train:,} rows, {held_out:,} held out"
+    yield f"  {stage['card']} build {stage['lock']}: {many(train, 'row')}, {held_out:,} held out"
     if stage["passed_over"]:
         which = f"; taken are those for which {stage['where']}" if stage["where"] else ""
-        yield f"  {stage['passed_over']:,} rows of its split passed over{which}"
+        yield f"  {many(stage['passed_over'], 'row')} of its split passed over{which}"
     if "steps" in stage:
         train = stage["rows"]["train"]
         yield (
             f"  {train['tokens']:,} tokens an epoch, {train['learnt_tokens']:,} of them learnt; "
-            f"{stage['steps']:,} steps of {stage['rows_per_step']} rows, {stage['epochs']:.1f} epochs"
+            f"{stage['steps']:,} steps of {many(stage['rows_per_step'], 'row')}, {stage['epochs']:.1f} epochs"
         )
         yield f"  {stage['computed']}"
         yield from _estimates(stage["estimate"])

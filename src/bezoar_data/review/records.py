@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from bezoar_data.config.words import many
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.review.client import BATCH, ArgillaClient, argilla_sdk
@@ -37,10 +38,12 @@ class Pushed:
     asked_again: int
 
     def __str__(self) -> str:
-        counts = f"{self.added:,} records added, {self.updated:,} updated, {self.same:,} same"
+        counts = f"{many(self.added, 'record')} added, {self.updated:,} updated, {self.same:,} same"
         text = f"{self.dataset} at {self.url}: {counts}"
         if self.asked_again:
-            text += f"\n{self.asked_again:,} rows have changed since people answered; they are asked again"
+            one = self.asked_again == 1
+            rows = f"{many(self.asked_again, 'row')} {'has' if one else 'have'} changed since people answered"
+            text += f"\n{rows}; {'it is' if one else 'they are'} asked again"
         return text
 
     def as_json(self) -> dict[str, Any]:

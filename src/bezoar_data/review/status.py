@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from bezoar_data.config.words import many
 from bezoar_data.measures.agreement import agreement, pairs_of_people
 from bezoar_data.measures.helpsteer import PEOPLE, still_to_ask
 from bezoar_data.review.client import ArgillaClient
@@ -113,9 +114,9 @@ def _text(found: Mapping[str, Any]) -> str:
             f"two people agree on {100 * agreed['agreement']['value']:.0f} % of {agreed['rows']:,} pairs; {text}"
         )
     if divided := found["divided"]:
-        lines.append(f"people are evenly divided on {divided:,} rows: `review push RUN --ties` lists them")
+        lines.append(f"people are evenly divided on {many(divided, 'row')}: `review push RUN --ties` lists them")
     if far := found["far_apart"]:
-        lines.append(f"helpfulness is too far apart on {far:,} rows: `review push RUN --ties` lists them")
+        lines.append(f"helpfulness is too far apart on {many(far, 'row')}: `review push RUN --ties` lists them")
     if found["seconds_left"]:
         lines.append(
             f"about {found['seconds_left'] / 60:.0f} minutes of work left, at {found['seconds_each']:g} s each"

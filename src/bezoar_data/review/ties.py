@@ -18,6 +18,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.words import many
 from bezoar_data.measures.helpsteer import hand_out
 from bezoar_data.review import questions as form
 from bezoar_data.review.client import ArgillaClient
@@ -63,7 +64,7 @@ class Ties:
         what = "helpfulness is too far apart" if self.protocol else "people are evenly divided"
         if not self.ties:
             return f"{what} on no row"
-        lines = [f"{what} on {len(self.ties):,} rows:"]
+        lines = [f"{what} on {many(len(self.ties), 'row')}:"]
         for tie in self.ties:
             said = ", ".join(f"{name}: {level}" for name, level in sorted(tie.said.items()))
             lines.append(f"  {tie.id[:12]}  {' '.join(tie.instruction.split())[:_WIDTH]}  ({said})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bezoar_data.config.words import many, the_judge
 from bezoar_data.runs.lock import Lock
 
 
@@ -14,7 +15,7 @@ def unmet(lock: Lock) -> Iterator[str]:
         return
     rows = lock.review.rows if lock.review else 0
     if rows < wanted.rows:
-        yield f"the pipeline asks for {wanted.rows:,} reviewed rows; there are {rows:,}"
+        yield f"the pipeline asks for {many(wanted.rows, 'reviewed row')}; there are {rows:,}"
     if wanted.kappa is None:
         return
     for name in [judge.name for judge in (*lock.judges, *lock.judging.comparisons)]:
@@ -22,4 +23,4 @@ def unmet(lock: Lock) -> Iterator[str]:
         value = of_review[-1].by_draw[0][1].kappa.value if of_review else None
         if value is None or value < wanted.kappa:
             found = "is not known" if value is None else f"is {value:.2f}"
-            yield f"the pipeline asks for a kappa of {wanted.kappa:g} between the judge {name} and people; it {found}"
+            yield f"the pipeline asks for a kappa of {wanted.kappa:g} between {the_judge(name)} and people; it {found}"

@@ -39,6 +39,12 @@ def find_journal(named: Path | None = None, *, pipeline: Path | None = None, out
     return _as_written(ours)
 
 
+def project_around(folder: Path) -> Path | None:
+    """The project that a folder lies in, by its pipelines or its journal."""
+    found = _above(_real(folder).parent)
+    return found if found is not None and any((found / sign).exists() for sign in _SIGNS[:2]) else None
+
+
 def journals_near(journal: Path, *, pipeline: Path | None = None, out: Path | None = None) -> tuple[Path, ...]:
     """Other journals that there are: those of the pipeline's folders, the current folder's, and one beside the run's
     folder."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bezoar_data.config.words import many, the_judge
 from bezoar_data.cards.claims.evidence import Evidence, some
 from bezoar_data.cards.claims.rows import PeopleSaid
 from bezoar_data.config.problems import Place, Problem
@@ -180,9 +181,8 @@ def agreement(seen: Evidence) -> Iterator[Problem]:
             pair = (judge.column(ending), f"review_{ending}")
             both = [one for one in there if one.row.get(pair[0]) is not None and one.row[pair[1]] is not None]
             if both and pair not in columns and judge.kind != "attributes":
-                message = (
-                    f"people and the judge {judge.name} decided on {len(both)} rows, and the lock measures nothing"
-                )
+                who, rows = the_judge(judge.name), many(len(both), "row")
+                message = f"people and {who} decided on {rows}, and the lock measures nothing"
                 yield Problem("agreement-differs", message, seen.lock_place)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bezoar_data.config.words import the_judge
 from bezoar_data.cards.licences.hub_keys import stated_names
 from bezoar_data.cards.licences.lineage import HUB, Licence, licence_of
 from bezoar_data.config.files.card import Card
@@ -155,7 +156,7 @@ def _judge_meanings(lock: Lock) -> dict[str, str]:
     meanings = {}
     for judge in lock.judges:
         name = judge.name
-        who = "the judge" if name == "judge" else f"the judge {name}"
+        who = the_judge(name)
         meanings[f"{name}_status"] = f"Verdict of {who}: Accept or Reject"
         meanings[f"{name}_rating"] = f"Rating by {who}"
         meanings[f"{name}_reason"] = f"Why {who} decided so, in its own words"

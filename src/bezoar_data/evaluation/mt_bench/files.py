@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.config.errors import InputError
+from bezoar_data.config.network import is_unreached
+from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.config.files.suite import JudgedQuestions, LoadedSuite, SuiteTask, hub_file
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.hashing import sha256_of
@@ -128,6 +129,8 @@ def _here(suite: LoadedSuite, index: int, key: str, written: str) -> Path:
     except Exception as error:  # of the Hub's client and of the HTTP library under it, which it changes
         first = (str(error).strip() or type(error).__name__).split("\n")[0]
         message = f"{written} cannot be had from the Hub: {first}"
+        if is_unreached(error):
+            raise ProviderAway(f"{place}: {message}. The same command goes on; a file on this machine needs no network")
         raise InputError(Problem("not-fetched", message, place, "name a file on this machine")) from error
 
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from bezoar_data.config.errors import INTERRUPTED, BezoarError, InputError, ProviderAway
-from bezoar_data.config.problems import Problem
+from bezoar_data.config.files.models import ModelProblem
+from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.ask import Refused
 from bezoar_data.llms.endpoint.first_answer import FirstAnswer
 from bezoar_data.llms.error_signs import CAUSES
@@ -50,6 +51,7 @@ class EndpointHealth:
         self._on_event = on_event
         self._trouble_since: float | None = None
         self._not_found = 0
+        self._asks_for_list = False
         self._ways: dict[tuple[int, bool], FirstAnswer] = {}
         self._over = asyncio.Event()
 
@@ -103,7 +105,7 @@ class EndpointHealth:
         if refusal.status in WRONG_ADDRESS and not self.answers:
             self._not_found += 1
             if self._not_found >= self.policy.not_found:
-                return self._unknown_model(refusal)
+                return await self._unknown_model(refusal)
         means = next((signs.means for cause, signs in CAUSES.items() if cause == refusal.reason), "")
         if refusal.reason != "content_filter":
             kind = way.refused(refusal.detail) if means != "row" else ""
@@ -128,21 +130,27 @@ class EndpointHealth:
         if self.ended is not None:
             raise self.ended
 
-    def _unknown_model(self, refusal: Refusal) -> InputError:
-        model = self._provider.model.model
+    async def _unknown_model(self, refusal: Refusal) -> BezoarError:
+        """Ends the run: three in a row were not found. The server's own list says which models there are."""
+        if self._asks_for_list:
+            await self._over.wait()
+            assert self.ended is not None  # noqa: S101
+            return self.ended
+        self._asks_for_list = True
+        model, known = self._provider.model.model, await self._provider.known()
         message = f"{self._provider.address} does not know the model '{model}', or is not the right address"
-        wrong = InputError(Problem("not-found", message, hint=f"it says: {refusal.detail}{self._missing_version}"))
-        self.end(wrong)
-        return wrong
+        hint = f"it says: {refusal.detail}{self._missing_version}"
+        if known and model not in known:
+            message = f"{self._provider.address} does not know the model '{model}'"
+            hint = f"{did_you_mean(model, known)} (it says: {refusal.detail})"
+        return self._ends(ModelProblem.of(self._provider.model, "not-found", message, hint))
 
     def _wrongly_asked(self, refusal: Refusal) -> InputError:
         """Ends the run: no request that is made like this will be answered."""
         model = self._provider.model.model
         message = f"{self._provider.address} refuses what '{model}' is asked, each time in the same words: {refusal}"
         hint = "correct the model's entry in the models file: its sampling, extra_body, or what it `supports`"
-        wrong = InputError(Problem("refused", message, hint=hint))
-        self.end(wrong)
-        return wrong
+        return self._ends(ModelProblem.of(self._provider.model, "refused", message, hint))
 
     def unauthorised(self, failure: Unauthorised) -> BezoarError:
         """Ends the run: no request will be answered with this key."""
@@ -151,14 +159,14 @@ class EndpointHealth:
             hint = "the same command goes on once there is credit again"
         else:
             hint = f"check the key in the environment variable {variable}" if variable else "name the key: api_key_env"
-        denied = InputError(Problem("unauthorised", f"{self._provider.address}: {failure}", hint=hint))
-        self.end(denied)
-        return denied
+        message = f"{self._provider.address}: {failure}"
+        return self._ends(ModelProblem.of(self._provider.model, "unauthorised", message, hint))
 
     def no_answer(self, failure: Transient) -> NoAnswer:
         """Ends the run: the endpoint never said anything."""
         message = f"no answer from {self._provider.address}: {failure.detail or failure.cause}"
-        wrong = NoAnswer(Problem("no-answer", message, hint="is the address right, and does the server run?"))
+        hint = "is the address right, and does the server run?"
+        wrong = NoAnswer(ModelProblem.of(self._provider.model, "no-answer", message, hint))
         self.end(wrong)
         return wrong
 
@@ -167,7 +175,12 @@ class EndpointHealth:
         address = self._provider.address
         message = f"no usable answer from {address}: {failure.detail or failure.cause}"
         hint = f"is base_url the address of an API, as its server's documentation has it?{self._missing_version}"
-        wrong = NoAnswer(Problem("no-usable-answer", message, hint=hint))
+        wrong = NoAnswer(ModelProblem.of(self._provider.model, "no-usable-answer", message, hint))
+        self.end(wrong)
+        return wrong
+
+    def _ends(self, problem: Problem) -> InputError:
+        wrong = InputError(problem)
         self.end(wrong)
         return wrong
 

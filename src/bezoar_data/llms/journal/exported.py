@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import orjson
 
+from bezoar_data.config.sanitize import json_line
 from bezoar_data.llms.journal.entry import Entry
 
 _Types = tuple[type, ...]
@@ -45,7 +46,7 @@ def write_entries(entries: Iterable[Entry], to: IO[str]) -> int:
     """Write each entry as a line; return how many."""
     count = 0
     for entry in entries:
-        to.write(json.dumps(entry.as_json(), ensure_ascii=True) + "\n")
+        to.write(json_line(entry.as_json()) + "\n")
         count += 1
     return count
 

@@ -170,6 +170,10 @@ class Provider(ABC):
         cure: the request is then sent again at once. Empty where that was told before; None where there is none."""
         return None
 
+    async def known(self) -> tuple[str, ...]:
+        """The ids of the models that the endpoint lists; none where it lists none, or not to us."""
+        return ()
+
     def gave_fewer(self, request: Request, given: int) -> str | None:
         """Called when fewer answers came than were wanted: what is asked otherwise from now on, if anything is."""
         return None

@@ -33,9 +33,11 @@ from bezoar_data.llms.providers.common.http import (
     read_body,
     words,
 )
-from bezoar_data.llms.retry_policy import Refusal, Transient
+from bezoar_data.llms.retry_policy import ProviderError, Refusal, Transient
 
 OPENAI = "https://api.openai.com/v1"
+_LIST_WITHIN = 10.0
+"""Seconds for the list of models."""
 
 
 class OpenAI(Provider):
@@ -114,6 +116,12 @@ class OpenAI(Provider):
     def _read(self, value: dict[str, Any], request: Request, headers: Mapping[str, str]) -> Sequence[Completion]:
         """The completions of an answer."""
         return read_completions(value, request.n, headers)
+
+    async def known(self) -> tuple[str, ...]:
+        try:
+            return await self.listed(_LIST_WITHIN)
+        except (aiohttp.ClientError, ProviderError, TimeoutError, ValueError):
+            return ()
 
     async def listed(self, within: float) -> tuple[str, ...]:
         """The ids of the models that the server lists, asked in a connection of its own, within so many seconds.

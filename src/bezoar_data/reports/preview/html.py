@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
 from bezoar_data.engine.preview.recorder import StepTrace
 from bezoar_data.reports.page import Html, element, page, piece, table
-from bezoar_data.reports.preview.words import ENDS, calls, columns, counts, headline, spent, title, verdict
+from bezoar_data.reports.preview.words import (
+    calls,
+    columns,
+    counts,
+    ending,
+    headline,
+    shown_as,
+    spent,
+    title,
+    verdict,
+)
 from bezoar_data.reports.texts import Part, as_text
 
 LONG = 1_500
@@ -43,7 +53,8 @@ def _content(preview: Preview) -> list[Html]:
 
 
 def _row(preview: Preview, row: PreviewedRow) -> Html:
-    ends = element("span", ENDS.get(row.ends, row.ends), classes=_class(row.ends))
+    said, shown = ending(row)
+    ends = element("span", said, classes=_class(shown))
     head = element("h2", title(preview, row), Html(" · "), ends)
     came = element("dl", *(_came(name, as_text(value)) for name, value in row.columns.items()))
     heads = element("tr", *(element("th", name) for name in ("step", "asked", "answered", "columns")))
@@ -54,7 +65,7 @@ def _row(preview: Preview, row: PreviewedRow) -> Html:
 
 def _step(step: StepTrace) -> Html:
     said = calls(step) or [([], [])]
-    ends = element("div", verdict(step), classes=_class(step.verdict))
+    ends = element("div", verdict(step), classes=_class(shown_as(step)))
     first = element("td", element("strong", step.step), ends, rowspan=str(len(said)))
     last = element("td", *_cell(columns(step)), rowspan=str(len(said)))
     lines = []
@@ -80,4 +91,4 @@ def _text(said: str) -> Html:
 
 
 def _class(verdict: str) -> str:
-    return {"kept": "good", "dropped": "bad"}.get(verdict, "dim")
+    return {"kept": "good", "rejected": "bad", "dropped": "bad"}.get(verdict, "dim")

@@ -12,9 +12,12 @@ from typing import Any
 
 from rich.console import Console
 
+from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
+from bezoar_data.llms.redact import redact
 from bezoar_data.reports.preview.html import preview_page, preview_piece
 from bezoar_data.reports.preview.terminal import show_preview
+from bezoar_data.reports.preview.words import headline
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class PreviewReport:
     @property
     def exit_code(self) -> int:
         return self.preview.exit_code
+
+    @property
+    def headline(self) -> str:
+        """What became of the rows, in a line."""
+        return clean_text(redact(headline(self.preview)), one_line=True)
 
     def as_json(self) -> dict[str, Any]:
         preview = self.preview

@@ -10,7 +10,17 @@ from rich.text import Text
 
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
 from bezoar_data.engine.preview.recorder import StepTrace
-from bezoar_data.reports.preview.words import ENDS, calls, columns, counts, headline, spent, title, verdict
+from bezoar_data.reports.preview.words import (
+    calls,
+    columns,
+    counts,
+    ending,
+    headline,
+    shown_as,
+    spent,
+    title,
+    verdict,
+)
 from bezoar_data.reports.texts import SHOWN, Part, as_text, parts, safe
 
 WIDE = 100
@@ -20,7 +30,7 @@ _AGAIN = 160
 """A message of more characters than this that was shown before is not shown again: system messages say the same for
 every row."""
 
-_COLOURS = {"kept": "green", "dropped": "red", "made": "cyan"}
+_COLOURS = {"kept": "green", "rejected": "yellow", "dropped": "red", "made": "cyan"}
 
 
 def show_preview(preview: Preview, console: Console, *, full: bool = False) -> None:
@@ -52,7 +62,8 @@ class _Show:
     def row(self, row: PreviewedRow) -> None:
         console, name = self._console, safe(title(self._preview, row))
         where = name.plain.split(" · ")[0]
-        name.append(f" · {ENDS.get(row.ends, row.ends)}", style=f"bold {_COLOURS.get(row.ends, '')}")
+        ends, shown = ending(row)
+        name.append(f" · {ends}", style=f"bold {_COLOURS.get(shown, '')}")
         console.print(Rule(name, align="left", style="dim"))
         if row.columns:
             came = [(name, as_text(value)) for name, value in row.columns.items()]
@@ -93,7 +104,7 @@ class _Show:
 
 
 def _verdict(step: StepTrace) -> Text:
-    return safe(verdict(step), style=_COLOURS.get(step.verdict, ""))
+    return safe(verdict(step), style=_COLOURS.get(shown_as(step), ""))
 
 
 def _counts(preview: Preview) -> Table:

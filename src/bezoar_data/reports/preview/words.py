@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from bezoar_data.config.words import the_judge
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
 from bezoar_data.engine.preview.recorder import ModelCall, StepTrace
 from bezoar_data.reports.texts import Part, as_text
+
+_STATUS = "_status"
+"""How the column of a judge's verdict ends."""
 
 _SHORT = 40
 """A column of no more characters is shown though it holds what was answered."""
@@ -17,10 +21,36 @@ ENDS = {"made": "material"}
 """What is said of a row that was made into others."""
 
 
+def rejected_by(steps: Sequence[StepTrace]) -> str | None:
+    """The judge whose verdict came last, by the name of its columns, if it rejected the row: that stays all the same."""
+    said = [
+        (name.removesuffix(_STATUS), value)
+        for step in steps
+        for name, value in step.columns.items()
+        if name.endswith(_STATUS) and value in ("Accept", "Reject")
+    ]
+    return said[-1][0] if said and said[-1][1] == "Reject" else None
+
+
+def ending(row: PreviewedRow) -> tuple[str, str]:
+    """How a row ends, in words and as what it is shown: `kept`, `rejected`, `dropped` or `made`."""
+    judge = rejected_by(row.steps) if row.ends == "kept" else None
+    return (
+        (ENDS.get(row.ends, row.ends), row.ends) if judge is None else (f"rejected by {the_judge(judge)}", "rejected")
+    )
+
+
+def shown_as(step: StepTrace) -> str:
+    """The same of a step."""
+    return "rejected" if step.verdict == "kept" and rejected_by([step]) is not None else step.verdict
+
+
 def headline(preview: Preview) -> str:
     rows = len(preview.rows)
     ends = Counter(ENDS.get(row.ends, row.ends) for row in preview.rows)
     counts = ", ".join(f"{ends[end]} {end}" for end in ("material", "kept", "dropped") if ends[end]) or "none left"
+    if rejected := sum(ending(row)[1] == "rejected" for row in preview.rows):
+        counts += f" ({rejected} of them rejected)"
     return f"{preview.pipeline}: a preview of {rows} row{'' if rows == 1 else 's'}: {counts}"
 
 
@@ -85,7 +115,7 @@ def columns(step: StepTrace) -> list[Part]:
 
 def verdict(step: StepTrace) -> str:
     said = ": ".join(x for x in (step.reason, step.detail) if x)
-    ends = ENDS.get(step.verdict, step.verdict)
+    ends = ENDS.get(step.verdict, step.verdict) + (" · rejected" if shown_as(step) == "rejected" else "")
     return f"{ends} · {said}" if said else ends
 
 

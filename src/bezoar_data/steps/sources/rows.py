@@ -130,7 +130,8 @@ class Faults:
             self._bad.raise_if_any()
         first = self._bad.problems[0]
         counted = ", ".join(f"{n:,} {reason}" for reason, n in self._reasons.most_common())
-        message = f"none of the {self.rows:,} rows can be used ({counted}); the first: {first.message}"
+        which = "the only row cannot" if self.rows == 1 else f"none of the {self.rows:,} rows can"
+        message = f"{which} be used ({counted}); the first: {first.message}"
         raise InputError(replace(first, code="empty-source", message=message))
 
     def _hint(self, row: SourceRow, found: Dropped) -> str:
