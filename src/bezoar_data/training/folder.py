@@ -22,6 +22,7 @@ from pathlib import Path
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.sanitize import printable
 from bezoar_data.runs.folder import refuse_foreign_folder, replace_folder, restore_folder, write_json
 from bezoar_data.runs.record import NewerFormat
 from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
@@ -47,6 +48,18 @@ class TrainingFolder:
 
     def work(self, name: str) -> Path:
         return self.path / ".work" / name
+
+    def refuse_another(self, recipe: str) -> None:
+        """Refuse the folder of another recipe: its stages would be trained over. Raises `InputError`."""
+        for file in sorted(self.path.glob(f"*/{STAGE_FILE}")):
+            try:
+                theirs = json.loads(file.read_text("utf-8"))["recipe"]["name"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # of another version, or half a file: nobody knows whose
+            if theirs != recipe:
+                message = f"stages of another recipe stand here, of '{printable(str(theirs))}'"
+                hint = "name another folder with --out, or move this one away"
+                raise InputError(Problem("out-taken", message, Place(str(self.path)), hint))
 
     def finished(self, name: str, key: str) -> StageRecord | None:
         """The record of a finished stage, if it was made from what `key` stands for. Raises `NewerFormat`."""

@@ -94,10 +94,12 @@ def read_recipe(
     """Check a recipe, its policy and its data. Raises `InputError` and `PolicyRefused`."""
     instead = instead or Instead()
     recipe = instead.of(load_recipe(path))
+    folder = TrainingFolder(out or Path("trained") / recipe.file.name)
+    folder.refuse_another(recipe.file.name)
     cards = find_cards(recipe, runs, truth_of, instead.built)
     enforce_policy(recipe, cards.values(), commercial)
     rows = {i: read_rows(recipe, card) for i, card in cards.items()}
-    return ReadRecipe(recipe, TrainingFolder(out or Path("trained") / recipe.file.name), cards, rows)
+    return ReadRecipe(recipe, folder, cards, rows)
 
 
 def missing_libraries() -> list[str]:
