@@ -89,20 +89,32 @@ def _unescape(text: str) -> str:
     return text
 
 
+LEASES = ("-leases", "-askers")
+"""The files of those who ask: what their names end in (`leases.py`)."""
+
+
 class JournalLock:
-    """This process's lock on a journal: shared while it is used, exclusive while it is checked or pruned."""
+    """This process's lock on a journal: shared while it is used, exclusive while it is checked or pruned.
+
+    Whoever is the last to leave takes the files away that only those who use the journal need, this one among them. So
+    a lock counts only if its file is still the one that others find under this name."""
 
     def __init__(self, journal: Path) -> None:
         self.path = journal.with_name(journal.name + ".lock")
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._needed_by_users = (*(journal.with_name(journal.name + suffix) for suffix in LEASES), self.path)
+        self._file = -1
+        self._open()
 
     def try_exclusive(self) -> bool:
         """Lock the file, if no other process has it. On False no lock is held any more: `share` comes next."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+            if self._is_there():
+                return True
+            self._open()
 
     def share(self) -> None:
         """Lock the file together with others, waiting for one that has it exclusively."""
@@ -110,7 +122,9 @@ class JournalLock:
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return
+                if self._is_there():
+                    return
+                self._open()
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise JournalError(
@@ -120,9 +134,30 @@ class JournalLock:
                 time.sleep(0.02)
 
     def release(self) -> None:
+        if self._file < 0:
+            return
+        try:
+            if self.try_exclusive():
+                for path in self._needed_by_users:
+                    path.unlink(missing_ok=True)
+        except OSError:
+            pass  # they are empty, and do no harm
+        self._close()
+
+    def _close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _open(self) -> None:
+        self._close()
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), self.path.stat())
+        except FileNotFoundError:
+            return False
 
 
 def damage_of(connection: sqlite3.Connection, *, thorough: bool) -> str | None:

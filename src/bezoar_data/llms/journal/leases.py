@@ -19,6 +19,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from bezoar_data.llms.journal.integrity import LEASES
+
 _PRESENT, _SILENT = 0, 1
 """Bytes of the other file on which have shared locks: everybody who asks; who takes no leases. The kernel looks through
 all locks of a file, so these are not among the leases."""
@@ -33,8 +35,8 @@ class Leases:
     """One gateway's leases. Not for several threads at once."""
 
     def __init__(self, journal: Path) -> None:
-        self._leases = _open(journal, "-leases")
-        self._askers = _open(journal, "-askers")
+        self._leases = _open(journal, LEASES[0])
+        self._askers = _open(journal, LEASES[1])
         self.silent = False
         """Whether it takes no leases, being alone."""
         _lock(self._askers, _PRESENT, fcntl.F_RDLCK)
