@@ -25,7 +25,10 @@ LOOSE = "steps.near_duplicates.column=targets"  # so that some rows are dropped
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One real run of the shipped Orca pipeline."""
     project = Project(tmp_path_factory.mktemp("honest"))
-    assert project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "30", "--set", LOOSE, "--out", "runs/orca").code == 0
+    assert (
+        project.bezoar("run", ORCA, "--models", OFFLINE, "--limit", "30", "--set", LOOSE, "--out", "runs/orca").code
+        == 0
+    )
     return project.folder / "runs" / "orca"
 
 

@@ -67,11 +67,12 @@ def test_models_without_roles_say_where_they_belong(project: Project) -> None:
 @pytest.mark.parametrize(
     ("steps", "said", "hint"),
     [
-        (JUDGED.replace("{model: judge}", "{model: judge, rubric: anser-quality}"), "there is no rubric 'anser-quality'",
+        (JUDGED.replace("{model: judge}", "{model: judge, rubric: anser-quality}"), "no rubric 'anser-quality'",
          "did you mean 'answer-quality'?"),
         (STEPS.replace("{path: rows.jsonl}", "{path: rows.jsonl}\n    columns: {inputs: question}"), "'columns'",
          "write it under 'with:'"),
-        (STEPS + "  - use: length\n    with: {column: inputs}\n    columns: {inputs: question}\n", "'columns'", "'column'"),
+        (STEPS + "  - use: length\n    with: {column: inputs}\n    columns: {inputs: question}\n", "'columns'",
+         "'column'"),
     ],
 )  # fmt: skip
 def test_a_hint_names_what_is_there(project: Project, steps: str, said: str, hint: str) -> None:

@@ -56,7 +56,14 @@ OTHER = {"question": "Count to four."}
         ("r.xlsx", "x", "", "cannot tell what 'r.xlsx' holds", "known: .jsonl", None),
         ("r.parquet", "x", "", "not a readable Parquet file", "", None),
         ("r.jsonl", lines(GOOD, "{oops", GOOD, OTHER), "on_bad_row: stop", "not JSON", "", 2),
-        ("r.jsonl", lines(GOOD), "columns: {instruction: query}", "the only row cannot be used", "the row has instruction", 1),
+        (
+            "r.jsonl",
+            lines(GOOD),
+            "columns: {instruction: query}",
+            "the only row cannot be used",
+            "the row has instruction",
+            1,
+        ),
     ],
 )
 def test_files_that_cannot_work_are_told_by_validate(

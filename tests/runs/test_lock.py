@@ -32,7 +32,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def orca(project: Project) -> Path:
-    assert project.bezoar("run", "pipelines/orca.yaml", "--models", OFFLINE, "--limit", "8", "--out", "runs/orca").code == 0
+    assert (
+        project.bezoar("run", "pipelines/orca.yaml", "--models", OFFLINE, "--limit", "8", "--out", "runs/orca").code
+        == 0
+    )
     return project.folder / "runs" / "orca"
 
 

@@ -27,7 +27,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose dataset has five rows and a second build of three, which keeps the first."""
     project = Project(tmp_path_factory.mktemp("shared") / "project")
     project.rows(5)
-    project.pipeline(ROWS)
+    path = project.pipeline(ROWS)
+    path.write_text(path.read_text().replace("models: models.yaml\n", ""))
     first = project.run("--json")
     assert first.code == 0, first.err
     assert first.json["replaced"] is None
@@ -95,7 +96,9 @@ def test_another_pipelines_dataset_is_refused_before_anything_is_asked(mine: Pro
     assert "before it can run" in planned.out
     assert "of another pipeline stands here" in planned.out
     # A copy of the file whose name was left as it was.
-    other.write_text((mine.folder / "pipeline.yaml").read_text() + "  - use: exact_duplicates\n    with: {column: inputs}\n")
+    other.write_text(
+        (mine.folder / "pipeline.yaml").read_text() + "  - use: exact_duplicates\n    with: {column: inputs}\n"
+    )
     same_name = mine.bezoar("run", "other.yaml", "--json")
     assert same_name.code == 2
     assert "that is called 'test' too" in same_name.json["problems"][0]["message"]
@@ -202,6 +205,7 @@ def test_killed_at_any_moment_a_replaced_dataset_is_there(tmp_path: Path, monkey
         folder = RunFolder(path)
         with folder.locked() as scratch:
             new = build(scratch / "new", 3)
+            (scratch / "run.json").write_text("2")
             with keeping(path, scratch, "new"):
                 replace_folder(new / "dataset", folder.dataset)
                 for name in BESIDE[:-1]:

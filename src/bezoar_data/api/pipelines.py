@@ -56,8 +56,8 @@ def load_pipeline(
     `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `without` names
     steps that are left out: those after them take their rows. `limit` is the most rows taken from each source,
     `out` the run folder (default `runs/NAME`, with a limit `runs/NAME-limitN`), `journal` the journal of answers
-    (default: the project's), `max_cost` the most a run may spend in US dollars. `trust_code` lets steps that run text of rows or answers as
-    code do so.
+    (default: the project's), `max_cost` the most a run may spend in US dollars. `trust_code` lets steps that
+    run text of rows or answers as code do so.
     """
     if isinstance(set, Mapping):
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in set.items())

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import typer
 
 import bezoar_data
-from bezoar_data.config.words import many
 from bezoar_data.cards.hub.pull import pull as fetch
 from bezoar_data.cli.options import AsJson, SignedBy
+from bezoar_data.config.words import many
 
 
 class Concern(StrEnum):

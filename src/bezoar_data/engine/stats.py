@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bezoar_data.config.words import many
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.config.words import many
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.pace import Pace, in_words
 

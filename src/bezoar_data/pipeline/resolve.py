@@ -68,7 +68,8 @@ def _columns_of(entry: StepEntry) -> str:
         return "write it under 'with:': it is a setting of this step"
     named = [s.name for s in entry.settings if any(f"{{{s.field}}}" in c for c in (*entry.reads, *entry.writes))]
     if named:
-        return f"under 'with:', {', '.join(f"'{name}'" for name in named)} says which columns it takes"
+        names = ", ".join(f"'{name}'" for name in named)
+        return f"under 'with:', {names} says which columns it takes"
     return f"it reads {' and '.join(entry.reads) or 'no column'}, always by this name: have an earlier step write that"
 
 

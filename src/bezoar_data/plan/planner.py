@@ -16,6 +16,7 @@ from types import ModuleType
 
 from huggingface_hub import constants
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers, address_notes
 from bezoar_data.llms.journal import Journal
 from bezoar_data.llms.journal.history import past_answers

@@ -108,7 +108,8 @@ def review_lines(lock: Lock) -> Iterator[str]:
         parts = [(rows or "all", part) for rows, part in one.by_draw]
         parts += [(f"{part.column} = {part.value}", part) for part in one.slices]
         yield from (
-            f"    {name}: {many(part.rows, 'row')}, equal {percent(part.agreement)}, {_kappa(part)}" for name, part in parts
+            f"    {name}: {many(part.rows, 'row')}, equal {percent(part.agreement)}, {_kappa(part)}"
+            for name, part in parts
         )
     for cut in lock.judging.people.calibration:
         if chosen := cut.chosen:

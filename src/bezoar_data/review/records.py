@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bezoar_data.config.words import many
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
+from bezoar_data.config.words import many
 from bezoar_data.review.client import BATCH, ArgillaClient, argilla_sdk
 from bezoar_data.runs.row import digest
 

@@ -121,7 +121,7 @@ def _made_by(folder: Path) -> Path | None:
 
 @contextmanager
 def keeping(folder: Path, scratch: Path, new: str) -> Iterator[Build | None]:
-    """While the build `new` is put into place: keep the one that stands there as the previous dataset. Gives it, or None
+    """While the build `new` is put into place, keep the one that stands there as the previous dataset. Gives it; None
     where there is nothing to keep: no dataset, the same build, or one without rows, which would take the place of a
     previous one that has some. The folder must be locked.
     """
@@ -162,7 +162,6 @@ def settle(folder: Path) -> None:
     if not copy.exists():
         return
     if _same(copy, folder):
-        put_beside(copy, folder)
         shutil.rmtree(copy)
         return
     if _same(folder / PREVIOUS, folder):  # an `undo` has put the dataset into place, and perhaps not what is beside it

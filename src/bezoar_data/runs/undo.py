@@ -1,4 +1,4 @@
-"""Bringing back the dataset that a run or a pull has replaced. The two change places, so that this can be undone too."""
+"""Bringing back the dataset that a run or a pull has replaced. The two change places, so this can be undone too."""
 
 from __future__ import annotations
 

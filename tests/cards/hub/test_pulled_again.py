@@ -65,7 +65,8 @@ def test_another_build_is_kept_and_what_is_not_of_the_repository_is_refused(
         assert "--out" in problem["hint"]
     mine = Project(tmp_path / "mine")
     mine.rows(2)
-    mine.pipeline("  - use: load_flan\n    with: {path: rows.jsonl}\n")
+    path = mine.pipeline("  - use: load_flan\n    with: {path: rows.jsonl}\n")
+    path.write_text(path.read_text().replace("models: models.yaml\n", ""))
     over = mine.run("--out", str(got), "--json")
     assert over.code == 2
     assert "pulled from tester/rows stands here" in over.json["problems"][0]["message"]

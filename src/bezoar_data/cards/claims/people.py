@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bezoar_data.config.words import many, the_judge
 from bezoar_data.cards.claims.evidence import Evidence, some
 from bezoar_data.cards.claims.rows import PeopleSaid
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.words import many, the_judge
 from bezoar_data.measures.agreement import agreement as measured
 from bezoar_data.measures.agreement import as_number, pairs_of_people
 from bezoar_data.runs.judged import PeopleAgreement, ProtocolReview, RaterAgreement, RatingCalibration

@@ -89,7 +89,9 @@ def _refuse_another(out: Path, repo: str) -> None:
     there = pulled_from(out)
     if build is None or there == repo:
         return
-    message = "a dataset that was made here stands here" if there is None else f"a dataset pulled from {there} stands here"
+    message = (
+        "a dataset that was made here stands here" if there is None else f"a dataset pulled from {there} stands here"
+    )
     raise InputError(Problem("out-taken", f"{message}: {build}", Place(str(out)), "name another folder with --out"))
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bezoar_data.config.words import the_judge
 from bezoar_data.cards.licences.hub_keys import stated_names
 from bezoar_data.cards.licences.lineage import HUB, Licence, licence_of
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.files.card_front_matter import RatingView
+from bezoar_data.config.words import the_judge
 from bezoar_data.measures.helpsteer import SCALES
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.reviewed import SIDES, level_column

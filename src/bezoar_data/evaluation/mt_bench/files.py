@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.config.network import is_unreached
 from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.config.files.suite import JudgedQuestions, LoadedSuite, SuiteTask, hub_file
+from bezoar_data.config.network import is_unreached
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.hashing import sha256_of
 
@@ -130,7 +130,8 @@ def _here(suite: LoadedSuite, index: int, key: str, written: str) -> Path:
         first = (str(error).strip() or type(error).__name__).split("\n")[0]
         message = f"{written} cannot be had from the Hub: {first}"
         if is_unreached(error):
-            raise ProviderAway(f"{place}: {message}. The same command goes on; a file on this machine needs no network")
+            away = f"{place}: {message}. The same command goes on; a file on this machine needs no network"
+            raise ProviderAway(away) from None
         raise InputError(Problem("not-fetched", message, place, "name a file on this machine")) from error
 
 

@@ -151,7 +151,11 @@ def export(journal: Journal, to: str | Path | IO[str]) -> int:
     target = Path(to)
     partial = target.with_name(target.name + ".partial")
     try:
-        with gzip.open(partial, "wt", encoding="utf-8") if target.suffix == ".gz" else partial.open("w", encoding="utf-8") as file:
+        with (
+            gzip.open(partial, "wt", encoding="utf-8")
+            if target.suffix == ".gz"
+            else partial.open("w", encoding="utf-8") as file
+        ):
             count = export(journal, file)
         partial.replace(target)
     except OSError as error:

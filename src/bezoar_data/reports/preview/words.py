@@ -22,7 +22,7 @@ ENDS = {"made": "material"}
 
 
 def rejected_by(steps: Sequence[StepTrace]) -> str | None:
-    """The judge whose verdict came last, by the name of its columns, if it rejected the row: that stays all the same."""
+    """The judge that came last, by the name of its columns, if it rejected the row, which stays all the same."""
     said = [
         (name.removesuffix(_STATUS), value)
         for step in steps

@@ -17,9 +17,7 @@ _BRANCHES = Reason(
     "it pairs the rows of several branches by their position",
     "let the branches meet with 'join: join', which matches rows by id, then use distilabel:MergeColumns",
 )
-_ASKS_FIRST = Reason(
-    "it starts rows by asking a model", "start from a source of seeds, such as load_instructions"
-)
+_ASKS_FIRST = Reason("it starts rows by asking a model", "start from a source of seeds, such as load_instructions")
 _LOADS = Reason(
     "the revision, hash and licence of its rows would stand on no card",
     "use load_instructions, which takes files and datasets of the Hub",

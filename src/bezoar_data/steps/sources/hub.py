@@ -13,17 +13,17 @@ from typing import Any
 from datasets import load_dataset
 from huggingface_hub import HfApi
 
-from bezoar_data.config.network import is_unreached
 from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.config.files.licence_names import licence_on_the_hub
+from bezoar_data.config.network import is_unreached
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.steps.base import SourceFacts
 from bezoar_data.steps.sources.formats import FileRow
 
 
 def hub_facts(dataset: str, revision: str | None, licence: str | None) -> SourceFacts:
-    """The dataset's commit, address and licence (as given, else as its card says). Raises `InputError`, and `ProviderAway`
-    where the Hub cannot be reached."""
+    """The dataset's commit, address and licence (as given, else as its card says). Raises `InputError`, and
+    `ProviderAway` where the Hub cannot be reached."""
     commit, stated = _resolve(dataset, revision)
     return SourceFacts(
         name=dataset,
