@@ -123,13 +123,13 @@ def _recipient(written: str) -> str:
 
 def _answering(file: Path | None, models: Path | None, named: dict[str, str] | None) -> list[Answering]:
     """The roles of a models file, or those that a pipeline's steps ask, with the models that answer for them."""
+    file, models = (models_by_name(one) if one is not None else None for one in (file, models))
     if file is not None and next(find_files([file]))[1] == "pipeline":
         loaded = load(file, models=models, named=named)
         return answering({r: loaded.models.file.roles[r] for r in loaded.roles} if loaded.models else {})
     path = models or file
     if path is None and not named:
         raise _nothing()
-    path = models_by_name(path) if path is not None else None
     found = load_models_file(path, known_providers(), named)
     return answering(found.file.roles)
 
