@@ -166,7 +166,7 @@ def test_the_gate_asks_for_rows_and_for_agreement():
 
     assert [message.split(";")[1] for message in says(review=None)] == [" there are 0", " it is not known"]
     assert says(measured("judge_status", 0.5)) == [
-        "the pipeline asks for a kappa of 0.6 between the judge judge and people; it is 0.50"
+        "the pipeline asks for a kappa of 0.6 between the judge and people; it is 0.50"
     ]
     assert says(measured("judge_status", 0.7)) == []
     # What holds for the dataset are the figures of the rows that were drawn evenly.

@@ -206,7 +206,7 @@ def test_a_recipe_trains_on_data_once_people_have_done_what_pipeline_and_policy_
     asks = "the pipeline asks for"
     assert refused() == [
         f"{asks} 7 reviewed rows; there are 0",
-        f"{asks} a kappa of 0.4 between the judge judge and people; it is not known",
+        f"{asks} a kappa of 0.4 between the judge and people; it is not known",
     ]
     assert refused(review=False) == []
     # They agree with the judge on six of eight, three of each: kappa 0.5.
