@@ -123,7 +123,7 @@ class CircuitBreaker(EndpointHealth):
 
         Raises `ProviderAway` when the endpoint stays away, at once for who is not `patient`.
         """
-        if way.in_doubt:
+        if way.in_doubt or self.ending:
             await self.until_known(way)
         while True:
             if self.ended is not None:

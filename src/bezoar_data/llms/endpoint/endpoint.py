@@ -150,7 +150,7 @@ class Endpoint:
                 guess = likely
             if self.health.ended is not None:
                 raise self.health.ended
-            if (self.health.is_open and not probe) or way.in_doubt:
+            if (self.health.is_open and not probe) or way.in_doubt or self.health.ending:
                 return None
             if self._budget is not None and inflight.worst:
                 await self._budget.reserve(inflight.worst)

@@ -51,7 +51,8 @@ class EndpointHealth:
         self._on_event = on_event
         self._trouble_since: float | None = None
         self._not_found = 0
-        self._asks_for_list = False
+        self.ending = False
+        """Whether it will be `ended` as soon as the server's list of models is there."""
         self._ways: dict[tuple[int, bool], FirstAnswer] = {}
         self._over = asyncio.Event()
 
@@ -124,6 +125,8 @@ class EndpointHealth:
 
     async def until_known(self, way: FirstAnswer) -> None:
         """Wait until those that are on their way tell whether others are worth sending."""
+        if self.ending:
+            await self._over.wait()
         while way.in_doubt and self.ended is None:
             if not await way.news(2 * self.policy.quiet) and not way.pending:
                 way.forget()  # whoever was refused has gone
@@ -132,11 +135,11 @@ class EndpointHealth:
 
     async def _unknown_model(self, refusal: Refusal) -> BezoarError:
         """Ends the run: three in a row were not found. The server's own list says which models there are."""
-        if self._asks_for_list:
+        if self.ending:
             await self._over.wait()
             assert self.ended is not None  # noqa: S101
             return self.ended
-        self._asks_for_list = True
+        self.ending = True
         model, known = self._provider.model.model, await self._provider.known()
         message = f"{self._provider.address} does not know the model '{model}', or is not the right address"
         hint = f"it says: {refusal.detail}{self._missing_version}"
