@@ -166,6 +166,7 @@ def test_an_exported_journal_is_readable_and_steers_no_terminal(project: Project
     project.models(server.url)
     assert project.run().code == 0
     line = project.bezoar("journal", "export").out
+    assert {path.name for path in (project.folder / "runs").iterdir()} == {"journal.sqlite", "test"}, "nothing is left"
     assert "\u201cQuoted\u201d \u00e4 \\u2028 \\u202e \\u009b \U0001f600" in line
     assert row["inputs"] in json.loads(line)["messages"][-1]["content"]
     assert project.bezoar("journal", "import", "a.jsonl").code == 2
