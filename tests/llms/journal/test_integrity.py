@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from multiprocessing import get_context
 from pathlib import Path
 
 from bezoar_data.llms.journal.integrity import JournalLock
@@ -49,3 +52,44 @@ def test_a_folder_that_is_gone_is_let_go_of(tmp_path: Path) -> None:
     (tmp_path / "runs").rmdir()
     lock.release()
     assert names(tmp_path) == []
+
+
+def test_a_file_taken_away_that_a_child_keeps_locked_holds_nobody_up(tmp_path: Path) -> None:
+    leaving = JournalLock(tmp_path / "j")
+    late = JournalLock(tmp_path / "j")
+    kept = os.open(tmp_path / "j.lock", os.O_RDWR)
+    leaving.release()
+    fcntl.flock(kept, fcntl.LOCK_EX)
+    late.share()
+    assert names(tmp_path) == ["j.lock"]
+    late.release()
+    os.close(kept)
+
+
+def test_whoever_has_it_alone_is_alone_however_many_come_and_go(tmp_path: Path) -> None:
+    fork = get_context("fork")
+    several = [fork.Process(target=_come_and_go, args=(tmp_path, name)) for name in "abcd"]
+    for process in several:
+        process.start()
+    for process in several:
+        process.join()
+    assert [process.exitcode for process in several] == [0] * 4
+    assert names(tmp_path) == []
+
+
+def _come_and_go(folder: Path, name: str) -> None:
+    """Each says by a file that it is there, alone or with others, and looks whether another says what cannot be."""
+    for _ in range(300):
+        lock = JournalLock(folder / "j")
+        if lock.try_exclusive():
+            _say(folder / f"alone-{name}", ("alone-*", "with-*"))
+        lock.share()
+        _say(folder / f"with-{name}", ("alone-*",))
+        lock.release()
+
+
+def _say(file: Path, never_together: tuple[str, ...]) -> None:
+    file.touch()
+    others = [other.name for pattern in never_together for other in file.parent.glob(pattern) if other != file]
+    file.unlink()
+    assert others == []

@@ -131,6 +131,8 @@ class JournalLock:
                         f"another process has been checking or pruning the journal beside {self.path} for "
                         f"{WAIT_SECONDS:.0f} s: wait for it, or end it, then run the same command again"
                     ) from None
+                if not self._is_there():  # whoever has it has taken it away, and a child of that process keeps it open
+                    self._open()
                 time.sleep(0.02)
 
     def release(self) -> None:
