@@ -92,6 +92,9 @@ def test_a_dataset_that_is_not_built_is_told_with_the_command_that_builds_it(rec
     assert problem.code == "no-dataset"
     assert "bezoar-data run" in problem.hint
     assert problem.hint.endswith("pipelines/lamini.yaml")
+    (tmp_path / "runs" / "lamini-limit20").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"a few rows, such as those of lamini-limit20, add --limit N --out .*/lamini"):
+        find_cards(loaded, tmp_path / "runs", truth_of)
 
 
 @pytest.mark.slow

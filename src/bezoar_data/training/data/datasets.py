@@ -119,8 +119,16 @@ def _dataset_of(
     if (folder / "lock.json").is_file():
         return folder
     message = f"the dataset of this card is not built: there is no {relative_to_cwd(folder)}"
-    hint = f"run its pipeline first: bezoar-data run {relative_to_cwd(pipeline.loaded.path)}" if pipeline else ""
+    hint = _how_to_build(relative_to_cwd(pipeline.loaded.path), folder.parent) if pipeline else ""
     raise InputError(Problem("no-dataset", message, place, hint))
+
+
+def _how_to_build(pipeline: str, run: Path) -> str:
+    hint = f"run its pipeline first: bezoar-data run {pipeline}"
+    tried = next((one.name for one in sorted(run.parent.glob(f"{run.name}-limit*"))), None)
+    if tried is None:
+        return hint
+    return f"{hint}; to train on a few rows, such as those of {tried}, add --limit N --out {relative_to_cwd(run)}"
 
 
 def _lock_of(folder: Path, own: Mapping[str, Any], place: Place) -> tuple[str, tuple[str, ...]]:
