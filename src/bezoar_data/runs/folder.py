@@ -14,7 +14,7 @@ from typing import Any
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
-from bezoar_data.runs.previous import DATASET, MADE_FROM, PULLED, RUN_JSON, is_unsettled, settle
+from bezoar_data.runs.previous import DATASET, MADE_FROM, PULLED, REPORT, RUN_JSON, is_unsettled, settle
 
 _LOCK = ".lock"
 _MARKS = (_LOCK, RUN_JSON, PULLED, f"{DATASET}/lock.json", "journal.sqlite")
@@ -70,7 +70,7 @@ class RunFolder:
     @property
     def report(self) -> Path:
         """The page of its rows; never published."""
-        return self.path / "report.html"
+        return self.path / REPORT
 
     @property
     def run_json(self) -> Path:

@@ -31,8 +31,8 @@ PREVIOUS = ".previous"
 _COPY = ".previous.new"
 PULLED = "pulled.json"
 """Stands in a folder that was fetched from the Hub, and says from where."""
-MADE_FROM, RUN_JSON = "made_from.json", "run.json"
-BESIDE = ("dropped.parquet", "pipeline.yaml", "distilabel.yaml", "card.md", MADE_FROM, RUN_JSON, PULLED)
+MADE_FROM, RUN_JSON, REPORT = "made_from.json", "run.json", "report.html"
+BESIDE = ("dropped.parquet", "pipeline.yaml", "distilabel.yaml", "card.md", MADE_FROM, RUN_JSON, REPORT, PULLED)
 """The files beside a dataset that are of its build."""
 
 
