@@ -53,11 +53,14 @@ def rows(project: Project, run: str = "test") -> int:
 def test_what_was_replaced_comes_back_and_that_can_be_undone_too(mine: Project):
     before = mine.files()
     record = json.loads((mine.folder / "runs/test/run.json").read_text())
+    page = mine.folder / "runs/test/report.html"
+    assert page.is_file()
     done = mine.bezoar("undo", "runs/test")
     assert done.code == 0, done.err
     assert done.out.startswith("runs/test: 5 rows, build ")
     assert "kept instead: 3 rows, build " in done.out
     assert rows(mine) == 5
+    assert not page.exists(), "it is of the other build"
     status = mine.bezoar("status", "runs/test", "--json").json
     assert (status["rows"], status["state"]) == (5, "done")
     assert mine.bezoar("card", "check", "runs/test").code == 0

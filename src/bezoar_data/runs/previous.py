@@ -32,7 +32,7 @@ _COPY = ".previous.new"
 PULLED = "pulled.json"
 """Stands in a folder that was fetched from the Hub, and says from where."""
 MADE_FROM, RUN_JSON, REPORT = "made_from.json", "run.json", "report.html"
-BESIDE = ("dropped.parquet", "pipeline.yaml", "distilabel.yaml", "card.md", MADE_FROM, RUN_JSON, REPORT, PULLED)
+BESIDE = ("dropped.parquet", "pipeline.yaml", "distilabel.yaml", "card.md", MADE_FROM, RUN_JSON, PULLED)
 """The files beside a dataset that are of its build."""
 
 
@@ -186,7 +186,9 @@ def copy_build(source: Path, target: Path, record: Path | None = None) -> None:
 
 
 def put_beside(source: Path, folder: Path) -> None:
-    """Put the files of a build beside a dataset, in the place of those that are there."""
+    """Put the files of a build beside a dataset, in the place of those that are there. The page is of the other build, and
+    goes: `view` and `report` write it anew."""
+    (folder / REPORT).unlink(missing_ok=True)
     for name in BESIDE:
         if (source / name).is_file():
             new = folder / f".{name}.new"
