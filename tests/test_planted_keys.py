@@ -21,6 +21,7 @@ from bezoar_data.llms.redact import encodings
 from support.batch_server import KEY as BATCH_KEY
 from support.batch_server import BatchServer
 from support.hub_server import TOKEN, hub_server
+from support.pages import packed_texts
 from support.projects import JUDGED, STEPS, Project
 from support.quirk_server import QuirkServer
 from support.quirks.base import USAGE, VERDICT, Made, chat, failed, text_for
@@ -93,6 +94,8 @@ def traces(folder: Path, key: str = KEY) -> list[str]:
         texts = [str(path.relative_to(folder)), path.read_bytes().decode("latin-1")]
         if ".sqlite" in path.name:
             texts += packed(path)
+        elif path.suffix == ".html":
+            texts += packed_texts(path)
         elif path.suffix in (".parquet", ".json", ".yaml", ".md", ".jsonl"):
             texts += [text for _, text in texts_of(path.name, path)]
         found += [str(path.relative_to(folder)) for text in texts if any(form in text for form in forms)]

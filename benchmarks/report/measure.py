@@ -1,9 +1,9 @@
 """How quick the page of a run is: written, opened from the disk, filtered, searched. Alone on the machine.
 
-    python benchmarks/report/measure.py [ROWS]
+    python benchmarks/report/measure.py [ROWS] [FILE...]
 
-Rows are 700 letters of words, every tenth is dropped; Chromium is headless, seconds are those of the page's own clock
-from when the file was opened, but for writing.
+Rows are 700 letters, every tenth is dropped: pieces of the files, or made-up words.
+Chromium is headless; seconds are those of the page's own clock from when the file was opened, but for writing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
@@ -27,18 +28,31 @@ LETTERS = 700
 DROP = Drop("near-duplicates", "near_duplicate", "of another row")
 
 
-def rows(count: int) -> Iterator[Columns]:
+def rows(count: int, files: Sequence[Path]) -> Iterator[Columns]:
     draw = random.Random(7)
-    words = ["".join(draw.choices("etaoinshrdlucmfw", k=draw.randint(2, 9))) for _ in range(4_000)]
-    weights = [1 / (place + 1) for place in range(len(words))]
-    for _ in range(count):
-        text = " ".join(draw.choices(words, weights, k=150))[:LETTERS]
+    texts = of_files(draw, files) if files else of_words(draw)
+    for text in islice(texts, count):
         yield {
             "instruction": text[:150],
             "response": text[150:],
             "judge_rating": draw.randint(1, 5),
-            "task": words[draw.randint(0, 9)],
+            "task": f"task {draw.randint(0, 9)}",
         }
+
+
+def of_words(draw: random.Random) -> Iterator[str]:
+    words = ["".join(draw.choices("etaoinshrdlucmfw", k=draw.randint(2, 9))) for _ in range(4_000)]
+    weights = [1 / (place + 1) for place in range(len(words))]
+    while True:
+        yield " ".join(draw.choices(words, weights, k=150))[:LETTERS]
+
+
+def of_files(draw: random.Random, files: Sequence[Path]) -> Iterator[str]:
+    """Pieces of the files as they stand there, mixed; every one once before one stands twice."""
+    texts = [file.read_text("utf-8", "replace").replace("\n", " ") for file in files]
+    pieces = [text[at : at + LETTERS] for text in texts for at in range(0, len(text) - LETTERS, LETTERS)]
+    while True:
+        yield from draw.sample(pieces, len(pieces))
 
 
 TIMED = """
@@ -54,9 +68,10 @@ def timed(window: Browser, script: str) -> float:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    files = [Path(name) for name in sys.argv[2:]]
     with tempfile.TemporaryDirectory() as place, browser() as window:
         run = Path(place) / "run"
-        made_run(run, rows(count), lambda n: DROP if n % 10 == 9 else None)
+        made_run(run, rows(count, files), lambda n: DROP if n % 10 == 9 else None)
         began = time.perf_counter()
         page = report(run)
         found = {"rows": count, "written_s": time.perf_counter() - began, "page_mb": page.stat().st_size / 1e6}
@@ -71,6 +86,7 @@ def main() -> None:
         found["filter_s"] = timed(window, f"{code}.chosen = new Set([1, 2]); changed();")
         found["first_search_s"] = timed(window, "searchBox.value = 'qq not there'; await searched();")
         found["next_search_s"] = timed(window, "searchBox.value = 'the '; await searched();")
+        found["nth_search_s"] = timed(window, "searchBox.value = 'and '; await searched();")
         found["open_row_s"] = timed(window, "await openRow(77);")
         found["heap_mb"] = window.run("return performance.memory.usedJSHeapSize") / 1e6
     print(json.dumps({name: round(value, 3) for name, value in found.items()}, indent=2))

@@ -89,9 +89,16 @@ def data(name: str, content: str, kind: str = "text/plain") -> Html:
     return Html(f'<script type="{kind}" id="{name}">{content}</script>')
 
 
-def page(title: str, *content: str, style: str = "", script: str = "", more: Sequence[str] = ()) -> str:
-    """A whole page. `style` is put behind the common one, `script` runs at its end. `more` are sources that it may run
-    scripts from, as its content security policy names them."""
+def page(
+    title: str,
+    *content: str,
+    style: str = "",
+    script: str = "",
+    more: Sequence[str] = (),
+    behind: Sequence[str] = (),
+) -> str:
+    """A whole page. `style` is put behind the common one, `script` runs once the content is there, before what stands
+    `behind` it. `more` are sources that it may run scripts from, as its content security policy names them."""
     styles = STYLE + ".bezoar.page { margin: 0; padding: 1.5em; }" + style
     images = "img-src data:; " if any(_SVG in one for one in content) else ""
     scripts = " ".join([*([allowed(script)] if script else []), *more])
@@ -99,7 +106,8 @@ def page(title: str, *content: str, style: str = "", script: str = "", more: Seq
         f"default-src 'none'; {images}{f'script-src {scripts}; ' if scripts else ''}style-src {allowed(styles)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    body = element("body", *content, *([Html(f"<script>{script}</script>")] if script else []), classes="bezoar page")
+    run = [Html(f"<script>{script}</script>")] if script else []
+    body = element("body", *content, *run, *behind, classes="bezoar page")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'

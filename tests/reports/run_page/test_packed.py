@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
+import os
+
+import pytest
 
 from bezoar_data.reports.page import plain_text
-from bezoar_data.reports.run_page.packed import FIELD, NOTHING, ROW, RowBlock, json_text, packed, referring
+from bezoar_data.reports.run_page.packed import FIELD, NOTHING, ROW, RowBlock, Texts, json_text, packed, referring
+from support.pages import text_of, unpacked
 from support.shown_texts import NASTY
 
 
-def unpacked(text: str) -> str:
-    return zlib.decompress(base64.b64decode(text)).decode()
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 7, 8, 100_000])
+def test_bytes_come_out_as_they_went_in(length: int) -> None:
+    for raw in (os.urandom(length), bytes(length), b"\x79" * length):
+        letters = packed(raw)
+        assert unpacked(letters) == raw
+        assert not {"\0", "\r", "<"} & set(letters)
 
 
 def test_rows_of_any_text_come_out_as_they_went_in() -> None:
@@ -19,7 +25,12 @@ def test_rows_of_any_text_come_out_as_they_went_in() -> None:
     texts = [plain_text(text) for text in (*NASTY, "\x1e\x1f\x1d\x00", "", "\ud800 half a letter")]
     for text in texts:
         block.add({"a": text} if len(text) % 2 else {"b": text, "a": "x"})
-    names, *lines = unpacked(packed(block.text())).split(ROW)
+    together = Texts()
+    numbers = [together.add(block.text()), together.add(f"{block.text()} once more"), together.add("")]
+    words, packed_texts = together.packed()
+    assert text_of(packed_texts[numbers[1]], words) == f"{block.text()} once more"
+    assert text_of(packed_texts[numbers[2]], words) == ""
+    names, *lines = text_of(packed_texts[numbers[0]], words).split(ROW)
     assert len(lines) == len(block) == len(texts)
     for text, line in zip(texts, lines, strict=True):
         found = dict(zip(names.split(FIELD), line.split(FIELD), strict=True))

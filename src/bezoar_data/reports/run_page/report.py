@@ -19,7 +19,7 @@ from bezoar_data.reports.page import Html, allowed, data, element, page, plain_t
 from bezoar_data.reports.review_report import review_lines
 from bezoar_data.reports.rows.story import Stories
 from bezoar_data.reports.run_page.filters import Filter, filters_of, useful
-from bezoar_data.reports.run_page.packed import ROW, RowBlock, json_text, packed, packed_numbers
+from bezoar_data.reports.run_page.packed import ROW, RowBlock, Texts, json_text, packed, packed_numbers
 from bezoar_data.reports.run_page.pictures import Picture, Tally, longest_texts, pictures_of
 from bezoar_data.reports.run_page.told import ID, fields_of, story_json
 from bezoar_data.runs.folder import replace_folder, write_text
@@ -38,8 +38,9 @@ class _Rows:
 
     filters: Sequence[Filter]
     tally: Tally = field(default_factory=Tally)
-    blocks: list[str] = field(default_factory=list)
-    stories: list[str] = field(default_factory=list)
+    texts: Texts = field(default_factory=Texts)
+    blocks: list[int] = field(default_factory=list)
+    stories: list[int] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     columns: dict[str, None] = field(default_factory=dict)
     lengths: array[int] = field(default_factory=lambda: array("I"))
@@ -63,8 +64,8 @@ class _Rows:
 
     def _end(self, block: RowBlock, told: Sequence[str]) -> None:
         self.counts.append(len(block))
-        self.blocks.append(packed(block.text()))
-        self.stories.append(packed(ROW.join(told)))
+        self.blocks.append(self.texts.add(block.text()))
+        self.stories.append(self.texts.add(ROW.join(told)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ class RunPage:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
             for number, content in enumerate(self.stories):
-                (new / f"{number:05d}.js").write_text(f'told({number}, "{content}")\n', "utf-8")
+                said = content.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+                (new / f"{number:05d}.js").write_text(f'told({number}, "{said}")\n', "utf-8")
             replace_folder(new, beside)
         elif beside.is_dir() and all(_STORIES.fullmatch(one.name) for one in beside.iterdir()):
             shutil.rmtree(beside)  # of a run that had more rows
@@ -110,25 +112,29 @@ def run_page(run: Path, path: Path | None = None) -> RunPage:
         "filters": [{"name": plain_text(one.name), "values": one.values} for one in chosen],
         "stories": folder if apart else "",
     }
-    content = [
-        data("index", json_text(index), "application/json"),
-        *(data(f"codes-{number}", packed_numbers(one.codes)) for number, one in enumerate(chosen)),
-        data("lengths", packed_numbers(rows.lengths)),
-        *(data(f"rows-{number}", block) for number, block in enumerate(rows.blocks)),
-        *(data(f"stories-{number}", block) for number, block in enumerate(() if apart else rows.stories)),
-        data("pictures", json_text([asdict(one) for one in pictures]), "application/json"),
-        data("charts", packed(charts)),
-    ]
+    words, texts = rows.texts.packed()
+    blocks, told = ([texts[number] for number in numbers] for numbers in (rows.blocks, rows.stories))
+    rows_data = [data(f"rows-{number}", block) for number, block in enumerate(blocks)]
     html = page(
         lock.pipeline.name,
         *_head(lock),
         element("main", Html(_file("page.html")), *_pictures(pictures)),
-        *content,
+        data("index", json_text(index), "application/json"),
+        data("pictures", json_text([asdict(one) for one in pictures]), "application/json"),
+        *(data(f"codes-{number}", packed_numbers(one.codes)) for number, one in enumerate(chosen)),
+        data("lengths", packed_numbers(rows.lengths)),
+        data("words", words),
+        *rows_data[:1],  # the first rows are drawn while the others are still being read
         style=_file("page.css"),
         script="\n".join(_file(f"{name}.js") for name in _SCRIPTS),
         more=(allowed(charts), *(("'self'", "file:") if apart else ())),
+        behind=(
+            *rows_data[1:],
+            *(data(f"stories-{number}", block) for number, block in enumerate(() if apart else told)),
+            data("charts", packed(charts)),
+        ),
     )
-    return RunPage(html, folder, tuple(rows.stories) if apart else ())
+    return RunPage(html, folder, tuple(told) if apart else ())
 
 
 def _file(name: str) -> str:

@@ -6,28 +6,84 @@ const ID = " id", DETAIL = " detail", RAW = " raw";
 const starts = [0];
 for (const rows of index.blocks) starts.push(starts.at(-1) + rows);
 
-function fromBase64(text) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-  const raw = atob(text), bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-  return bytes;
+// What stands behind this script is read by the browser while the first rows are drawn already.
+const early = new Set([...document.scripts].map((one) => one.id));
+const whole = new Promise((resolve) => {
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", resolve); else resolve();
+});
+
+// Letters hold seven bits each. Those that no page can hold are a letter together with the seven bits behind them.
+const AWAY = [0, 13, 60];
+
+function bytesOf(letters) {
+  const bytes = new Uint8Array(letters.length * 2);
+  let held = 0, bits = 0, size = 0;
+  const take = (seven) => {
+    held = (held << 7 | seven) & 0x7fff;
+    bits += 7;
+    if (bits >= 8) { bits -= 8; bytes[size++] = held >> bits; }
+  };
+  for (let i = 0; i < letters.length; i++) {
+    const letter = letters.charCodeAt(i);
+    if (letter < 128) take(letter);
+    else if (letter < 512) { take(AWAY[(letter >> 7) - 1]); take(letter & 127); }
+    else take(AWAY[letter & 127]);
+  }
+  return bytes.subarray(0, size);
 }
 
-function unpack(base64) {
-  const stream = new Blob([fromBase64(base64)]).stream().pipeThrough(new DecompressionStream("deflate"));
+function unpack(letters) {
+  const stream = new Blob([bytesOf(letters)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(stream).arrayBuffer();
 }
 
-const held = (name) => unpack(document.getElementById(name).textContent);
+async function lettersOf(name) {
+  if (!early.has(name)) await whole;
+  return document.getElementById(name).textContent;
+}
+
+const held = (name) => lettersOf(name).then(unpack);
 const textOf = (buffer) => new TextDecoder().decode(buffer);
+
+// The words that the page's texts are made of, the most frequent first: their bytes, and where each begins and ends.
+const words = held("words").then((buffer) => {
+  const bytes = new Uint8Array(buffer), from = [], to = [];
+  for (let start = 0; start < bytes.length; start = to.at(-1) + 1) {
+    from.push(start);
+    to.push(bytes.indexOf(0, start));
+  }
+  return {bytes, from: Uint32Array.from(from), to: Uint32Array.from(to)};
+});
+
+// A word is one byte below 160, two bytes of which the first is below 248, or three.
+const ONE = 160, TWO = 248;
+
+async function textOfWords(letters) {
+  const [buffer, {bytes, from, to}] = await Promise.all([unpack(letters), words]);
+  const coded = new Uint8Array(buffer), places = new Uint32Array(coded.length);
+  let count = 0, size = 0;
+  for (let i = 0; i < coded.length; count++) {
+    let place = coded[i++];
+    if (place >= TWO) place = ONE + (TWO - ONE) * 256 + ((place - TWO) << 16 | coded[i++] << 8 | coded[i++]);
+    else if (place >= ONE) place = ONE + ((place - ONE) << 8 | coded[i++]);
+    places[count] = place;
+    size += to[place] - from[place];
+  }
+  const said = new Uint8Array(size);
+  size = 0;
+  for (let i = 0; i < count; i++) {
+    for (let at = from[places[i]], end = to[places[i]]; at < end; at++) said[size++] = bytes[at];
+  }
+  return textOf(said);
+}
 
 // A block of rows, unpacked once: `ready` holds those that a drawing may use without waiting.
 const asked = new Map(), ready = new Map();
 
 function block(number) {
   if (!asked.has(number)) {
-    asked.set(number, held(`rows-${number}`).then((buffer) => {
-      const text = textOf(buffer), lines = text.split(ROW), names = lines.shift().split(FIELD);
+    asked.set(number, lettersOf(`rows-${number}`).then(textOfWords).then((text) => {
+      const lines = text.split(ROW), names = lines.shift().split(FIELD);
       const one = {names, lines, text, low: null, ends: null};
       ready.set(number, one);
       return one;
@@ -88,12 +144,12 @@ function mark(one, wanted, found, start) {
 // Stories of a block: in the page, or in a file of the folder beside it, which calls `told`.
 const stories = new Map(), waiting = new Map();
 
-function told(number, base64) {
-  waiting.get(number)?.(base64);
+function told(number, letters) {
+  waiting.get(number)?.(letters);
 }
 
 function packedStories(number) {
-  if (!index.stories) return Promise.resolve(document.getElementById(`stories-${number}`).textContent);
+  if (!index.stories) return lettersOf(`stories-${number}`);
   return new Promise((resolve, reject) => {
     waiting.set(number, resolve);
     const script = document.createElement("script");
@@ -105,7 +161,7 @@ function packedStories(number) {
 
 async function storyOf(row) {
   const number = blockOf(row);
-  if (!stories.has(number)) stories.set(number, packedStories(number).then(unpack).then((b) => textOf(b).split(ROW)));
+  if (!stories.has(number)) stories.set(number, packedStories(number).then(textOfWords).then((text) => text.split(ROW)));
   return JSON.parse((await stories.get(number))[row - starts[number]]);
 }
 
