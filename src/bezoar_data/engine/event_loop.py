@@ -96,7 +96,7 @@ def show_notes(journal: Journal, progress: Progress) -> None:
 def _window(compiled: Compiled) -> int:
     """Rows in flight: enough to keep every endpoint busy while some rows are slow, and no more. A role asked in
     batches needs all the rows of a batch at once."""
-    rows = 128 + 2 * sum(model.limits.concurrency for model in compiled.roles.values())
+    rows = 128 + 2 * sum(model.in_flight for model in compiled.roles.values())
     models = [m for model in compiled.roles.values() for m in (model, *model.fallbacks)]
     return max(rows, 50_000) if any(m.mode == "batch" for m in models) else rows
 

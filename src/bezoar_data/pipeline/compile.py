@@ -131,7 +131,7 @@ class Compiled:
         line runs it there, and no path of this machine stands in it."""
         files = {str(path) for n in self.nodes for _, path in n.files}
         for llm in (getattr(n.step, field) for n in self.nodes for field in n.roles):
-            files |= {llm.journal, *llm.answers}
+            files |= {llm.journal, *llm.answers, *([of] if isinstance(of := llm.spec.endpoints, str) else ())}
         dumped: dict[str, Any] = _from_here(self.pipeline.dump(), files)
         return dumped
 

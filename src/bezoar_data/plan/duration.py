@@ -69,14 +69,15 @@ def _per_answer(demand: ModelDemand, tokens: float) -> Interval | None:
 
 def _busy(uses: Sequence[tuple[ModelDemand, Numbers, Interval]]) -> Interval:
     """How long an endpoint is busy with these."""
-    limits = uses[0][0].model.limits
+    model = uses[0][0].model
+    limits, endpoints = model.limits, len(model.at_each())
     requests = total(numbers.requests for _, numbers, _ in uses)
     tokens = total(numbers.prompt_tokens + numbers.completion_tokens for _, numbers, _ in uses)
-    least = [total(numbers.requests * speed for _, numbers, speed in uses) * (1 / limits.concurrency)]
+    least = [total(numbers.requests * speed for _, numbers, speed in uses) * (1 / model.in_flight)]
     if limits.requests_per_minute:
-        least.append((requests + Interval.exactly(-1)) * (60 / limits.requests_per_minute))
+        least.append((requests + Interval.exactly(-1)) * (60 / limits.requests_per_minute / endpoints))
     if limits.tokens_per_minute:
-        least.append(tokens * (60 / limits.tokens_per_minute))
+        least.append(tokens * (60 / limits.tokens_per_minute / endpoints))
     return _longest(least)
 
 
@@ -99,4 +100,4 @@ def _stages(compiled: Compiled) -> dict[str, int]:
 
 def _endpoint(model: Model) -> str:
     """Roles with one endpoint share its limits."""
-    return model.model_dump_json(include={"provider", "model", "base_url", "api_key_env", "limits"})
+    return model.model_dump_json(include={"provider", "model", "base_url", "endpoints", "api_key_env", "limits"})

@@ -34,11 +34,12 @@ class Answering:
 
 
 def answering(roles: Mapping[str, Model]) -> list[Answering]:
-    """Each role with its model and its fallbacks, in the order of the file."""
+    """Each role with its model and its fallbacks, at each of their endpoints, in the order of the file."""
     return [
-        Answering(role if i == 0 else f"{role}, fallback {i}", _as_asked(model))
+        Answering(role if i == 0 else f"{role}, fallback {i}", _as_asked(there))
         for role, first in roles.items()
         for i, model in enumerate(first.fallback_chain())
+        for there in model.at_each()
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +13,7 @@ from pydantic import ConfigDict, Field
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError, raise_errors
-from bezoar_data.config.files.endpoints import address_problems, header_problems
+from bezoar_data.config.files.endpoints import address_problems, at_endpoints, header_problems, place_endpoints
 from bezoar_data.config.files.named_model import with_named
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles, missing_answers
 from bezoar_data.config.files.supports import Supports
@@ -190,6 +191,13 @@ class Model(Strict):
         description="The endpoint's address: http(s)://host/v1.",
         examples=["https://api.openai.com/v1", "http://localhost:8000/v1"],
     )
+    endpoints: Annotated[tuple[str, ...], Field(min_length=1)] | str | None = Field(
+        default=None,
+        description="Several addresses of the same model in place of `base_url`: a list, or a file with one in each "
+        "line, which is read again while a run goes on. `limits` holds for each of them. Requests go to whichever has "
+        "room; one that is away gets none until it is back.",
+        examples=[["http://gpu-1:8000/v1", "http://gpu-2:8000/v1"], "endpoints.txt"],
+    )
     api_key_env: Annotated[str, Field(pattern=KEY_VARIABLE)] | None = Field(
         default=None,
         description="the *name* of the environment variable that holds the key, such as OPENAI_API_KEY or HF_TOKEN; "
@@ -264,6 +272,20 @@ class Model(Strict):
         """This model, its fallbacks and theirs, in the order they are tried."""
         return [self, *(m for fallback in self.fallbacks for m in fallback.fallback_chain())]
 
+    def at_each(self) -> list[Model]:
+        """The model at each of its endpoints; itself where it has one. Raises `InputError` for a file that cannot be
+        read."""
+        return [self] if self.endpoints is None else [self.at(address) for address in at_endpoints(self.endpoints)]
+
+    def at(self, address: str) -> Model:
+        """The model at one address."""
+        return self.model_copy(update={"base_url": address, "endpoints": None})
+
+    @property
+    def in_flight(self) -> int:
+        """The most requests in flight at once, at all of its endpoints."""
+        return self.limits.concurrency * len(self.at_each())
+
 
 @dataclass(frozen=True, slots=True)
 class ModelProblem(Problem):
@@ -327,6 +349,8 @@ def load_models_file(
         raise_errors(list(_without_roles(document)))
     if named or document is None:
         document = with_named(document, named or {}, providers)
+    document = document.with_value(copy.deepcopy(document.value), {})
+    place_endpoints((m for _, m in written_models(document.value)), Path(path).parent if path is not None else Path())
     file, problems = check(document, ModelsFile)
     for at, model in written_models(document.value):
         problems += _check_model(document, at, model, providers)

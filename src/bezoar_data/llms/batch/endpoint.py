@@ -151,6 +151,10 @@ class BatchEndpoint:
             await self.provider.close()
             self._opening = None
 
+    @property
+    def parts(self) -> tuple[BatchEndpoint, ...]:
+        return (self,)
+
     def state(self) -> dict[str, Any]:
         """What it is doing, for progress displays."""
         under = self._manager.state() if self._manager is not None else {}

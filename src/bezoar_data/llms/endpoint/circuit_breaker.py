@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Refused
@@ -38,8 +38,25 @@ class RequestState:
     """Seconds that count against its total time-out: sending and backing off, not waiting for its turn."""
     started: float = 0.0
     first_failure: float = 0.0
-    answers_before: int = 0
-    """Answers of the endpoint when it first failed."""
+    at: dict[EndpointHealth, FailedAt] = field(default_factory=dict)
+    """Where it failed: several endpoints where a model has them."""
+
+    def others_answered(self) -> int:
+        """How many others were answered since by the endpoints at which it failed."""
+        return sum(health.answers - failed.answers_before for health, failed in self.at.items())
+
+    def tries_beside_others(self) -> int:
+        """Its failures at endpoints that answered others since: the rest may be the endpoints' fault."""
+        return sum(failed.tries for health, failed in self.at.items() if health.answers > failed.answers_before)
+
+
+@dataclass(slots=True)
+class FailedAt:
+    """A request's failures at one endpoint."""
+
+    answers_before: int
+    """Answers of the endpoint when it first failed there."""
+    tries: int = 0
 
 
 class CircuitBreaker(EndpointHealth):
@@ -75,6 +92,19 @@ class CircuitBreaker(EndpointHealth):
     def is_open(self) -> bool:
         """Whether nobody but a probe may send right now."""
         return self._closing is not None or self._paused_until > time.monotonic()
+
+    @property
+    def may_be_tried(self) -> bool:
+        """Whether a request that is sent now would not have to wait: it is closed, or a probe is due."""
+        now = time.monotonic()
+        if self._closing is None:
+            return self._paused_until <= now
+        return not self._probing and self._next_probe <= now
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether requests failed, and none was answered since."""
+        return bool(self._failing)
 
     @property
     def away_for(self) -> float:
@@ -199,6 +229,8 @@ class CircuitBreaker(EndpointHealth):
     def next_try(self, state: RequestState, failure: Transient, patient: bool) -> float:
         """Seconds until a failed request is tried again. Raises when it is not to be."""
         now = time.monotonic()
+        if self.ended is not None:
+            raise self.ended from failure
         if self.trouble >= self.max_outage:
             raise self.away(str(failure)) from failure
         if not failure.rule.is_try:
@@ -206,8 +238,9 @@ class CircuitBreaker(EndpointHealth):
         if self._closing is not None:
             return 0.0  # what fails while the endpoint is away says nothing of the request
         if not state.tries:
-            state.first_failure, state.answers_before = now, self.answers
+            state.first_failure = now
         state.tries += 1
+        state.at.setdefault(self, FailedAt(self.answers)).tries += 1
         state.used += now - state.started
         if self._is_the_requests_fault(state, failure, now):
             self._given_up += 1
@@ -238,7 +271,8 @@ class CircuitBreaker(EndpointHealth):
         policy = self.policy
         if state.tries < policy.tries and state.used < self._limits.total_timeout:
             return False
-        if self.answers - state.answers_before >= policy.others_answered:
+        worn_out = state.tries_beside_others() >= policy.tries or state.used >= self._limits.total_timeout
+        if worn_out and state.others_answered() >= policy.others_answered:
             return True
         # No other request tells: the last rows of a run. An endpoint that has answered others and fails this one for
         # a whole minute is taken at its word, a few times in a row.

@@ -30,6 +30,14 @@ Keep = Callable[[Sequence[Completion]], Awaitable[None]]
 """Puts completions where they are safe."""
 
 
+class Elsewhere(Exception):
+    """A try failed that is better made at another endpoint. Here it may be made again `after` so many seconds."""
+
+    def __init__(self, after: float) -> None:
+        super().__init__()
+        self.after = after
+
+
 class Endpoint:
     """Sends requests to one provider within one model's limits. Belongs to one event loop."""
 
@@ -56,6 +64,10 @@ class Endpoint:
             await self.provider.close()
             self._opening = None
 
+    @property
+    def parts(self) -> tuple[Endpoint, ...]:
+        return (self,)
+
     def state(self) -> dict[str, Any]:
         """What it is doing, for progress displays."""
         return {
@@ -68,12 +80,20 @@ class Endpoint:
         }
 
     async def complete(
-        self, request: Request, inflight: InflightRequest, usage: Usage, keep: Keep, *, patient: bool
+        self,
+        request: Request,
+        inflight: InflightRequest,
+        usage: Usage,
+        keep: Keep,
+        *,
+        patient: bool,
+        state: RequestState | None = None,
     ) -> Sequence[Completion]:
         """Completions for the request, sooner or later: at least one, at most `request.n`.
 
         `keep` is awaited with them before their place among those in flight is given to another request: so no more
-        answers than the limit are ever out without being in the journal, and a kill repeats no more than that.
+        answers than the limit are ever out without being in the journal, and a kill repeats no more than that. `state`
+        is what other endpoints of the model know of the request: then a failed try raises `Elsewhere` at once.
 
         Raises `Refused` when this request gets none, `ProviderAway` when none will (at once if not `patient`),
         `InputError` when nothing will ever be answered here, `BudgetStop`, `Stopped`.
@@ -84,7 +104,8 @@ class Endpoint:
         if not self._opened:
             await asyncio.shield(self._opening)
             self._opened = True
-        state, health = RequestState(), self.health
+        roving, health = state is not None, self.health
+        state = state or RequestState()
         way = health.way(request)
         failure: Transient | Refusal
         while True:
@@ -106,9 +127,10 @@ class Endpoint:
                 continue
             usage.failures[failure.cause] += 1
             health.failed(state, failure, probe=probe)
-            if health.ended is not None:
-                raise health.ended from failure
-            await health.sleep(health.next_try(state, failure, patient))
+            wait = health.next_try(state, failure, patient)
+            if roving:
+                raise Elsewhere(wait) from failure
+            await health.sleep(wait)
 
     async def _refused(self, refusal: Refusal, request: Request, way: FirstAnswer) -> None:
         """Returns where the request is to be made again in another way; raises what the refusal means."""

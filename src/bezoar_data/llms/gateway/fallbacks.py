@@ -33,7 +33,8 @@ def addresses_of(models: Iterable[Model]) -> list[ModelAt]:
     found = []
     for model in models:
         kind = builtin_class(model.provider)
-        if kind is not None and kind.needs_network:
+        # Of several endpoints of one model the file itself says that they are one; they come and go.
+        if kind is not None and kind.needs_network and model.endpoints is None:
             found.append((model.provider, model.model, as_asked(model, kind).revision or "", kind(model).address))
     return found
 

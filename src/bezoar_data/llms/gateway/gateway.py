@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, cast
 
-from bezoar_data.config.errors import BezoarError, InputError, ProviderAway
+from bezoar_data.config.errors import BezoarError, InputError, ProviderAway, raise_errors
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.batch.endpoint import APIS, BatchEndpoint
 from bezoar_data.llms.endpoint.budget import Budget, budget_problems
 from bezoar_data.llms.endpoint.endpoint import Endpoint
+from bezoar_data.llms.endpoint.fleet import Fleet
 from bezoar_data.llms.endpoint.health import NoAnswer, OnEvent, Stopped
 from bezoar_data.llms.endpoint.usage import UsageTracker
 from bezoar_data.llms.gateway.fallbacks import as_asked
@@ -38,7 +39,8 @@ from bezoar_data.llms.retry_policy import RetryPolicy
 _LOOK_AGAIN = 1.0
 """Seconds between two rounds through a fallback chain whose models are all away."""
 _OF_AN_ENDPOINT = {
-    "provider", "model", "base_url", "api_key_env", "extra_headers", "limits", "supports", "mode", "batch", "local",
+    "provider", "model", "base_url", "endpoints", "api_key_env", "extra_headers", "limits", "supports", "mode", "batch",
+    "local",
 }  # fmt: skip
 
 
@@ -65,7 +67,7 @@ class Gateway:
         self._budget = None if max_cost is None else Budget(max_cost)
         self._retry = retry or RetryPolicy()
         self._on_event = on_event
-        self._endpoints: dict[str, Endpoint | BatchEndpoint] = {}
+        self._endpoints: dict[str, Endpoint | BatchEndpoint | Fleet] = {}
         self._inflight = InflightRequests(journal, self.usage, self._budget, retry_failed=retry_failed)
         self._ended: BezoarError | None = None
         register_environment()  # libraries and steps may read keys that no model names
@@ -136,16 +138,19 @@ class Gateway:
 
     def snapshot(self) -> dict[str, Any]:
         """Usage, with each endpoint's state: what progress displays and `status` show."""
-        endpoints = [endpoint.state() for endpoint in self._endpoints.values()]
+        endpoints = [part.state() for endpoint in self._endpoints.values() for part in endpoint.parts]
         budget = self._budget and {"cap": self._budget.cap, "spent": self._budget.spent, "held": self._budget.reserved}
         return {**self.usage.snapshot(), "endpoints": endpoints, "budget": budget}
 
     def answered_at(self) -> set[ModelAt]:
         """Which models answered so far, and at which address."""
-        candidates = (
-            c for chain in self._chains.values() for c in chain if c.needs_network and c.endpoint.health.answers
-        )
-        return {(c.model.provider, c.model.model, c.model.revision or "", c.address) for c in candidates}
+        candidates = (c for chain in self._chains.values() for c in chain if c.needs_network)
+        return {
+            (c.model.provider, c.model.model, c.model.revision or "", part.provider.address)
+            for c in candidates
+            for part in c.endpoint.parts
+            if part.health.answers
+        }
 
     def _candidate(self, role: str, model: Model, problems: list[Problem]) -> Candidate | None:
         if model.mode == "batch" and model.provider not in APIS:
@@ -156,29 +161,41 @@ class Gateway:
         try:
             kind = provider_class(model.provider)
             model = as_asked(model, kind)
-            provider = kind(model)
+            provider = kind(model.at_each()[0])
         except InputError as error:
             problems.extend(error.problems)
             return None
-        problems.extend(provider.problems())
-        if self._budget is not None and provider.needs_network:
-            problems.extend(budget_problems(role, model))
         # Two roles with one endpoint share its limits: to the provider they are one customer.
         name = model.model_dump_json(include=_OF_AN_ENDPOINT)
         endpoint = self._endpoints.get(name)
+        try:
+            endpoint = endpoint or self._endpoint(model, provider)
+        except InputError as error:
+            problems.extend(error.problems)
+        if self._budget is not None and provider.needs_network:
+            problems.extend(budget_problems(role, model))
         if endpoint is None:
-            endpoint = self._endpoint(name, provider)
-        return Candidate(model, KeyMaker(model), endpoint, provider.is_demo, provider.needs_network, provider.address)
+            return None
+        self._endpoints[name] = endpoint
+        return Candidate(model, KeyMaker(model), endpoint, provider.is_demo, provider.needs_network)
 
-    def _endpoint(self, name: str, provider: Provider) -> Endpoint | BatchEndpoint:
-        made: Endpoint | BatchEndpoint
-        how: dict[str, Any] = {"budget": self._budget, "retry": self._retry, "on_event": self._on_event}
-        if provider.model.mode == "batch":
-            made = BatchEndpoint(cast(OpenAI, provider), self._journal, retry_failed=self._retry_failed, **how)
-        else:
-            made = Endpoint(provider, **how)
-        self._endpoints[name] = made
-        return made
+    def _endpoint(self, model: Model, provider: Provider) -> Endpoint | BatchEndpoint | Fleet:
+        """What drives a model's endpoint. Raises `InputError` with what is wrong with it."""
+        if model.endpoints is not None:
+            return Fleet(model, self._one_of_many, self._retry, self._on_event)
+        raise_errors(provider.problems())
+        if model.mode == "batch":
+            how: dict[str, Any] = {"budget": self._budget, "retry": self._retry, "on_event": self._on_event}
+            return BatchEndpoint(cast(OpenAI, provider), self._journal, retry_failed=self._retry_failed, **how)
+        return Endpoint(provider, budget=self._budget, retry=self._retry, on_event=self._on_event)
+
+    def _one_of_many(self, model: Model, retry: RetryPolicy) -> Endpoint:
+        provider = provider_class(model.provider)(model)
+        if not provider.needs_network:
+            message = f"provider '{model.provider}' has no endpoints: its model runs in this process"
+            raise InputError(Problem("no-endpoints", message, hint="leave 'endpoints' out"))
+        raise_errors(provider.problems())
+        return Endpoint(provider, budget=self._budget, retry=retry, on_event=self._on_event)
 
     def _look_up(self, candidate: Candidate, ask: Ask, step: str) -> Question:
         keys = candidate.keys.keys(ask)

@@ -9,8 +9,8 @@ from functools import partial
 
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Refused
+from bezoar_data.llms.batch.endpoint import BatchEndpoint
 from bezoar_data.llms.endpoint.budget import Budget, most_prompt_tokens
-from bezoar_data.llms.endpoint.endpoint import Endpoint
 from bezoar_data.llms.endpoint.health import Stopped
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.usage import UsageTracker, cost_of
@@ -136,7 +136,7 @@ class InflightRequests:
     ) -> dict[str, Entry]:
         got: dict[str, Entry] = {}
         # Batches know by themselves what is at a provider, and a model in this process costs nobody anything.
-        if not question.to.needs_network or not isinstance(question.to.endpoint, Endpoint):
+        if not question.to.needs_network or isinstance(question.to.endpoint, BatchEndpoint):
             await self._ask(inflight, question, samples, patient, got)
             return got
         leases = self._leases if self._settled.is_set() else None
@@ -199,7 +199,7 @@ class InflightRequests:
                 inflight.busy = True
                 await self._journal_refusal(refusal, question, left, asked_at)
                 raise
-            if not isinstance(to.endpoint, Endpoint):
+            if isinstance(to.endpoint, BatchEndpoint):
                 self._look_again(question, left, got)
             left = tuple([i for i in left if question.keys[i] not in got])
             inflight.busy = False

@@ -10,6 +10,7 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.batch.endpoint import BatchEndpoint
 from bezoar_data.llms.endpoint.endpoint import Endpoint
+from bezoar_data.llms.endpoint.fleet import Fleet
 from bezoar_data.llms.endpoint.usage import Usage, cost_of
 from bezoar_data.llms.gateway.outcome import answer_of, refusal_in
 from bezoar_data.llms.journal.entry import Entry
@@ -23,10 +24,9 @@ class Candidate:
 
     model: Model
     keys: KeyMaker
-    endpoint: Endpoint | BatchEndpoint
+    endpoint: Endpoint | BatchEndpoint | Fleet
     demo: bool
     needs_network: bool
-    address: str
 
     @property
     def max_tokens(self) -> int | None:
