@@ -4,8 +4,8 @@ throughput that they had to give is used, and whether a row is lost.
     python benchmarks/fleet/measure.py [--rows 16000] [--latency 0.5] [--concurrency 16]
 
 Ideal is what the endpoints give while they are up, from the first request to the last answer: each was measured just
-before, asked by a gateway of its own, all four at the same time. Servers are processes of their own (`tests/support/fault_server.py`); the outage is a
-killed process whose port stays. Prints a line of JSON.
+before, asked by a gateway of its own, all four at the same time. Servers are processes of their own
+(`tests/support/fault_server.py`); the outage is a killed process whose port stays. Prints a line of JSON.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def _at_the_model(problem: ModelProblem, models: LoadedModels, roles: Sequence[s
         role: path
         for role in roles
         for path, model in _line(("roles", role), models.file.roles[role])
-        if (model.model, model.base_url) == (problem.model, problem.base_url)
+        if model.model == problem.model and (model.endpoints is not None or model.base_url == problem.base_url)
     }
     if not found:
         return problem
@@ -130,7 +130,8 @@ def _problems(role: str, model: Model, *, budget: bool, to_run: bool) -> list[Pr
     found: type[Provider] | None = provider_class(model.provider) if known else None
     if elsewhere := _weights_elsewhere(model):
         return [elsewhere]
-    problems = found(model).problems() if found is not None else key_problems(model)
+    each = model.at_each()
+    problems = [p for there in each for p in (found(there).problems() if found is not None else key_problems(there))]
     if budget and (found is None or found.needs_network):
         problems = [*problems, *budget_problems(role, model)]
     return problems
@@ -140,7 +141,7 @@ def _weights_elsewhere(model: Model) -> Problem | None:
     """Weights for llama.cpp under a provider that cannot read them. A server may call its model as it likes."""
     known = is_gguf(model.model) or model.model in known_weights()
     others = model.provider in builtin_providers() and model.provider != LOCAL_PROVIDER
-    if not known or not others or model.base_url is not None:
+    if not known or not others or model.base_url is not None or model.endpoints is not None:
         return None
     message = f"'{printable(model.model, 200)}' is a GGUF, for llama.cpp: provider '{model.provider}' does not read it"
     hint = f"provider: {LOCAL_PROVIDER} runs it in this process; a server that holds it has a base_url"

@@ -186,8 +186,8 @@ def copy_build(source: Path, target: Path, record: Path | None = None) -> None:
 
 
 def put_beside(source: Path, folder: Path) -> None:
-    """Put the files of a build beside a dataset, in the place of those that are there. The page is of the other build and
-    goes: `view` and `report` write it anew."""
+    """Put the files of a build beside a dataset, in the place of those that are there. The page is of the other build
+    and goes: `view` and `report` write it anew."""
     (folder / REPORT).unlink(missing_ok=True)
     for name in BESIDE:
         if (source / name).is_file():

@@ -18,6 +18,8 @@ from bezoar_data.llms.ask import Answer, Refused
 from bezoar_data.llms.endpoint import fleet
 from bezoar_data.llms.gateway import Gateway
 from bezoar_data.llms.journal import Journal
+from bezoar_data.pipeline.check_models import check_models
+from bezoar_data.reports.models import answering
 from support.fault_server import FaultServer
 from support.gateways import CURT, QUICK, ask_all, model
 from support.ports import free_port
@@ -205,3 +207,14 @@ def test_a_key_goes_to_no_endpoint_that_nobody_allowed(journal: Journal, monkeyp
     with pytest.raises(InputError) as caught:
         Gateway({"teacher": mine}, journal)
     assert [p.code for p in caught.value.problems] == ["key-not-allowed"]
+
+
+def test_each_of_them_is_listed_checked_and_planned_with(tmp_path: Path) -> None:
+    models = tmp_path / "models.yaml"
+    models.write_text(
+        "version: 1\nroles:\n  teacher: {provider: openai, model: m, endpoints: [http://a/v1, http://b/v1]}\n"
+    )
+    loaded = load_models_file(models, ["openai"])
+    assert [one.as_json()["address"] for one in answering(loaded.file.roles)] == ["http://a/v1", "http://b/v1"]
+    assert check_models(("teacher",), loaded, budget=False, to_run=True) == []
+    assert loaded.file.roles["teacher"].in_flight == 64
