@@ -362,7 +362,7 @@ def test_the_closing_line_says_what_was_proved_and_what_was_not_at_hand(honest: 
     liar = copied(honest, tmp_path)
     (liar.run / "dropped.parquet").unlink()
     said = str(checked(liar.dataset))
-    assert "not at hand, so not held against: dropped.parquet, journal" in said
+    assert "missing, so not checked against: dropped.parquet, journal" in said
     assert "prose" in said
 
 

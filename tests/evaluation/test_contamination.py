@@ -134,7 +134,7 @@ def test_the_card_tells_what_is_left_without_the_leak(leak: Path, told: str) -> 
     assert isinstance(card, bytes)
     row = f"| `riddle` | {PLANTED} of {ITEMS} (5.0%) | mine.md ({PLANTED}) | {score:.3f} | {clean:.3f} | 1.000 |"
     assert row in card.decode()
-    assert "**Not searched for the items**, as they were not at hand: gone.md." in card.decode()
+    assert "**Not searched for the items**, as they were not here: gone.md." in card.decode()
 
 
 @pytest.mark.parametrize(

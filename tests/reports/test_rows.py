@@ -167,7 +167,7 @@ def test_without_its_journal_a_row_is_told_all_the_same(copy: Project) -> None:
     row = copy.kept()[0]
     story = traced(copy, row["id"], "--run", "runs/test")
     assert (story["answers"], story["missing"], story["id"]) == (2, 2, row["id"])
-    assert "no journal at hand holds this answer" in copy.bezoar("trace", row["id"], "--run", "runs/test").out
+    assert "no journal here holds this answer" in copy.bezoar("trace", row["id"], "--run", "runs/test").out
     assert not list(copy.folder.glob("runs/journal.sqlite*"))
 
 

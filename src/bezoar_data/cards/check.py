@@ -36,7 +36,7 @@ class CheckedCard:
     """Where there is one, and it holds."""
 
     def __str__(self) -> str:
-        missing = f"; not at hand, so not held against: {', '.join(self.absent)}" if self.absent else ""
+        missing = f"; missing, so not checked against: {', '.join(self.absent)}" if self.absent else ""
         proved = f"proved: {', '.join(self.proved)}{missing}. Not checked: prose outside of the sections, which is "
         if self.signature is not None and self.signature.who is not None:
             return f"{proved}the word of who signed it. It is {self.signature}"

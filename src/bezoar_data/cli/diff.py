@@ -32,7 +32,7 @@ def diff(
 ) -> None:
     """Tell how two runs differ: settings, prompts, models, versions, counts, verdicts, scores, lengths, cost, rows.
 
-    Rows are known by where they came from, and each that differs is told with the first step at which it does. Exit
+    Rows are known by where they came from, and each that differs is shown with the first step at which it does. Exit
     code 1 where the runs differ; scores and lengths do where a test shows it.
 
     Example: bezoar-data diff runs/orca runs/orca-2 --fail-on rows,verdicts

@@ -76,7 +76,7 @@ def import_(
 ) -> None:
     """Bring in exported entries, a colleague's or your own.
 
-    Nothing that is there is overwritten, an entry that is there already is passed over, and every line is checked
+    Nothing that is there is overwritten, an entry that is there already is skipped, and every line is checked
     before the first is written. To use a file's answers without copying them, name it under `answers:` in a pipeline
     or models file.
 

@@ -34,7 +34,7 @@ File = Annotated[
 
 @app.command("list")
 def list_models(file: File = None, as_json: AsJson = False) -> None:
-    """List who answers for which role, at what price, under which terms. Sends nothing.
+    """List the model of each role, with price and terms. Sends nothing.
 
     Examples: bezoar-data models list; bezoar-data models list pipelines/models/openai.yaml
     """

@@ -11,7 +11,9 @@ PipelineFile = Annotated[Path, typer.Argument(help="The pipeline file.", metavar
 ModelsFile = Annotated[Path | None, typer.Option(help="Models file to use instead of the one the pipeline names.")]
 Teacher = Annotated[
     str | None,
-    typer.Option(help="Who answers: openai:MODEL, ollama:MODEL, llamacpp:NAME...", metavar="SERVICE:MODEL[@URL]"),
+    typer.Option(
+        help="The model that answers: openai:MODEL, ollama:MODEL, llamacpp:NAME...", metavar="SERVICE:MODEL[@URL]"
+    ),
 ]
 Judge = Annotated[str | None, typer.Option(help="Who judges, in the same way.", metavar="SERVICE:MODEL[@URL]")]
 Overrides = Annotated[

@@ -73,7 +73,7 @@ def _of_training(stage: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {stage['card']} build {stage['lock']}: {many(train, 'row')}, {held_out:,} held out"
     if stage["passed_over"]:
         which = f"; taken are those for which {stage['where']}" if stage["where"] else ""
-        yield f"  {many(stage['passed_over'], 'row')} of its split passed over{which}"
+        yield f"  {many(stage['passed_over'], 'row')} of its split skipped{which}"
     if "steps" in stage:
         train = stage["rows"]["train"]
         yield (

@@ -232,7 +232,7 @@ def test_a_file_that_vanished_is_given_back_from_its_log(killed: Path, path: Pat
 def test_an_empty_file_is_used_and_said(path: Path) -> None:
     path.touch()
     with Journal.open(path) as journal:
-        assert journal.notes == ["the journal was empty and starts afresh"]
+        assert journal.notes == ["the journal was empty and starts again"]
         put_all(journal, [entry_of(0)])
 
 

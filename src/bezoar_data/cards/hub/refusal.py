@@ -7,4 +7,4 @@ from bezoar_data.config.problems import Place, Problem
 
 def refusal(concern: str, message: str, place: Place) -> Problem:
     """One that whoever publishes can let through."""
-    return Problem(f"refused-{concern}", message, place, f"publish it all the same with --allow {concern}")
+    return Problem(f"refused-{concern}", message, place, f"publish it anyway with --allow {concern}")

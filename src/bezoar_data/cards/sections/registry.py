@@ -109,7 +109,7 @@ def sources(context: CardContext) -> str:
     )
     if not context.lock.sources:
         return "No source is recorded."
-    notes = ["Counted are the rows that come of each source, those that steps made among them."]
+    notes = ["These are the rows that come of each source, those that steps made among them."]
     if ours := [md.code(source.name) for source in context.lock.sources if source.demo]:
         notes.append(
             f"The rows of {', '.join(ours)} were written to show the flow: they are of no other data set, whatever "
@@ -179,7 +179,7 @@ def cost(context: CardContext) -> str:
     total = _money(lock.cost)
     why = ": the price of at least one model is not known" if lock.cost is None else ""
     return (
-        f"{table}\n\nTotal: {total}{why}. Counted are the answers behind these rows and behind the dropped ones, each "
+        f"{table}\n\nTotal: {total}{why}. These are the answers behind these rows and behind the dropped ones, each "
         f"once, however often the pipeline was run.\n\n{carbon.describe(lock)}"
     )
 
@@ -192,7 +192,7 @@ def limitations(context: CardContext) -> str:
     if any(source.demo for source in lock.sources):
         points.append("Its source rows are few, and were written to show the flow.")
     if lock.models:
-        points.append("Model answers can be wrong, biased or made up, and read well all the same.")
+        points.append("Model answers can be wrong, biased or made up, and still read well.")
     if lock.judges:
         known = all(lock.judging.people.of_judge(one.name) for one in lock.judges)
         where = "is in the section on the judge" if known else "is not known"

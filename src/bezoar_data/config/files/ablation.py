@@ -48,7 +48,7 @@ class Variant(Strict):
         examples=["../pipelines/models/openai.yaml"],
     )
     teacher: _Path | None = Field(
-        default=None, description="Who answers, as in `run --teacher`.", examples=["ollama:qwen2.5:7b"]
+        default=None, description="The model that answers, as in `run --teacher`.", examples=["ollama:qwen2.5:7b"]
     )
     judge: _Path | None = Field(default=None, description="Who judges, in the same way.", examples=["openai:gpt-4o"])
 

@@ -209,7 +209,7 @@ class Journal:
         entries = [entry for row in rows if (entry := unpack(row)) is not None]
         if len(entries) < len(rows):
             self._damaged += len(rows) - len(entries)
-            self._note("holds damaged answers: they are passed over and asked again")
+            self._note("holds damaged answers: they are skipped and asked again")
         entries.extend(waiting)
         return entries
 
@@ -258,7 +258,7 @@ def _prepare(path: Path) -> list[str]:
         # SQLite would delete a log without its file.
         path.touch()
     if path.stat().st_size == 0:
-        return [repair(path, "it was empty", log)] if log else ["the journal was empty and starts afresh"]
+        return [repair(path, "it was empty", log)] if log else ["the journal was empty and starts again"]
     reason = _damage(path, log)
     return [repair(path, reason, log)] if reason else []
 

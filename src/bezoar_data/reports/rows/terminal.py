@@ -95,7 +95,7 @@ def took(story: Story) -> str:
     cost = story.cost
     money = "cost unknown (no price given)" if cost is None else f"${cost:,.6f}"
     answers = f"{len(calls)} answer{'' if len(calls) == 1 else 's'}, {sum(story.tokens):,} tokens, {money}"
-    missing = f"; {story.missing} of them in no journal at hand" if story.missing else ""
+    missing = f"; {story.missing} of them in no journal here" if story.missing else ""
     return answers + missing
 
 
@@ -135,7 +135,7 @@ def _call(call: Call, row: FoundRow, most: int | None) -> RenderableType:
 def _answered(call: Call, row: FoundRow) -> Iterator[Part]:
     who = " · ".join(part for part in (call.field, call.model) if part)
     if call.known == "missing":
-        yield f"answered · {who}", f"no journal at hand holds this answer ({call.key[:12]})"
+        yield f"answered · {who}", f"no journal here holds this answer ({call.key[:12]})"
         return
     if call.known == "redacted":
         yield f"answered · {who}", call.detail or "redacted"

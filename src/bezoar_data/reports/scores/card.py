@@ -142,7 +142,7 @@ def _contamination(chain: Chain) -> Iterator[str]:
         others = "No other item was" if found.tasks else "None of the items was"
         yield f"{others} found in {_cards(found.checked)}."
     if found.unchecked:
-        yield f"**Not searched for the items**, as they were not at hand: {_cards(found.unchecked)}."
+        yield f"**Not searched for the items**, as they were not here: {_cards(found.unchecked)}."
 
 
 def _cards(names: Sequence[str]) -> str:
@@ -177,7 +177,7 @@ def _items_from(task: TaskResult) -> str:
     version = f"version {md.text(task.version)}, " if task.version is not None else ""
     if task.data:
         files = ", ".join(f"{md.text(split)} {md.code(sha[:_HASH])}" for split, sha in task.data.items())
-        return f"{version}files of one's own in place of the task's dataset, SHA-256 of {files}"
+        return f"{version}local files in place of the task's dataset, SHA-256 of {files}"
     if task.dataset is None:
         return f"{version}items of no dataset of the Hub that is known"
     one = task.dataset

@@ -31,7 +31,7 @@ def model_index(name: str, chains: Sequence[Chain]) -> list[dict[str, Any]]:
 
 def result_entries(chains: Sequence[Chain], source: str) -> dict[str, bytes]:
     """The files of `.eval_results/` by path: a score on all items of a dataset of the Hub. One on fewer items, or on
-    files of one's own, is none of that dataset. `source` is where all of the figures are published."""
+    local files, is none of that dataset. `source` is where all of the figures are published."""
     from huggingface_hub import eval_result_entries_to_yaml
     from huggingface_hub.utils import yaml_dump
 
@@ -105,7 +105,7 @@ def _note(chain: Chain, row: Row, task: TaskResult) -> str:
     if own.low is not None:
         said.append(f"95 % interval {_scaled(row, own.low)} to {_scaled(row, own.high)}")
     if task.data:
-        said.append("files of one's own, not the dataset that the task is named after")
+        said.append("local files, not the dataset that the task is named after")
     elif task.dataset is not None and task.items != task.dataset.items:
         said.append(f"of {task.dataset.items:,} rows of the dataset")
     if task.judged is not None:

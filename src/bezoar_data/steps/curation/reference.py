@@ -15,7 +15,7 @@ from bezoar_data.steps.curation.filter_step import FilterStep
 class Reference(FilterStep):
     """Drop answers whose number, option, yes or no, date or few words are not those of the reference.
 
-    Read is what the answer settles on: "The answer is (B).", "#### 18", its last claim, else its beginning or its
+    It reads what the answer settles on: "The answer is (B).", "#### 18", its last claim, else its beginning or its
     conclusion. References are as public data has them: FLAN's `targets`, GSM8K's worked answers with `####`, options by
     letter or by text. 1,000 and 1000, 1/2 and 0.5, 50% and 0.5, six and 6 are equal; units are not compared. The
     reasons are `other_answer`, and `no_answer` where none is stated. A reference of more than four words is a text of

@@ -68,7 +68,7 @@ class LaminiGenerate(GlobalModelStep):
     `max_requests` were made. Those rows are material: what leaves are the new instructions, with the shown rows as
     parents and `source` saying how each came about (`example_guided` or `topic_guided`).
 
-    Of an answer, everything is accounted for. Dropped are candidates that are `unclosed`, `unopened`, `unclear`,
+    Of an answer, everything is accounted for. It drops candidates that are `unclosed`, `unopened`, `unclear`,
     `empty`, `too_long`, that hold an answer (`holds_answer`), repeat the prompt (`placeholder`), an example shown
     (`copied_example`), the same answer (`duplicate`) or any seed or instruction of an earlier request (`seen_before`),
     and those of the last wave beyond the target (`over_target`). A request that gives nothing to read is asked again,

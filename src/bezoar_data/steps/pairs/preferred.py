@@ -19,7 +19,7 @@ class Preferred(RowStep):
     HelpSteer2's preference set says so, from -3 to 3; `words` says what words mean, as `judge.compare` and arenas write
     them. `margin` is the strength, the number without its sign. The pair's parent is the row that held both answers.
 
-    Dropped are `tie` (no preference either way), `no_preference` (no number, or a word that `words` does not know),
+    Drop reasons: `tie` (no preference either way), `no_preference` (no number, or a word that `words` does not know),
     `small_margin`, `empty`, `identical`, and answers that are no one dialogue with the prompt (`prompts_differ`,
     `history`, `no_reply`).
     """

@@ -29,7 +29,7 @@ class Ranked(RowStep):
     `best_worst` (one of each row), `adjacent` (each answer over the next one), `all` (each over every later one, as
     InstructGPT has it). `margin` is the difference of the ranks. A pair's parent is the row.
 
-    Dropped are `tie` (equal ranks), `bad_ranking` (fewer than two answers with a rank, or not a rank for each),
+    Drop reasons: `tie` (equal ranks), `bad_ranking` (fewer than two answers with a rank, or not a rank for each),
     `empty`, `identical`, and answers that are no one dialogue with the prompt (`prompts_differ`, `history`,
     `no_reply`).
     """

@@ -23,7 +23,7 @@ class LoadHelpsteer2(FileSource):
     stand next to each other; `prompt_index` numbers the prompts, so that `pairs.best_worst` with `by: [prompt_index]`
     finds the two again, and an answer whose neighbour is missing is alone there.
 
-    Dropped are rows whose conversation does not end with the user (`even`), does not alternate (`roles`, as is a marker
+    It drops rows whose conversation does not end with the user (`even`), does not alternate (`roles`, as is a marker
     that begins no turn, in the response too), has an empty turn, or an empty response (`empty`), and those with a
     rating that is not one of 0 to 4 (`rating`).
     """

@@ -24,7 +24,7 @@ class LoadHelpsteer2Preference(FileSource):
     pairs with `pairs.preferred`. `prompt` becomes a list of messages, as in `load_helpsteer2`. On the Hub the set is
     `data_dir: preference`, all in one split; its own column `split` says which rows are for training (`part`).
 
-    Dropped are rows of the other part (`other_part`), rows whose conversation does not end with the user (`even`), does
+    It drops rows of the other part (`other_part`), rows whose conversation does not end with the user (`even`), does
     not alternate (`roles`, as is a marker that begins no turn, in a response too), has an empty turn, or an empty
     response (`empty`), and those whose strength is not a whole number from -3 to 3 (`strength`).
     """
