@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from bezoar_data.cli.lazy import COMMANDS
+from bezoar_data.cli.lazy import COMMANDS, GROUPS, LazyGroup
 from support.command import bezoar, bezoar_process
 
-GROUPS = [name for name, (place, _) in COMMANDS.items() if place.endswith(("app", "pipelines", "recipes"))]
+LINES = [name for name, (place, _) in COMMANDS.items() if place.endswith(("app", "pipelines", "recipes", "suites"))]
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command with what it is called by, those of groups too."""
+    group = LazyGroup(name="bezoar-data")
+    for name in COMMANDS:
+        found = group.get_command(None, name)
+        inner = getattr(found, "commands", None)
+        yield from [(name, found)] if inner is None else [(f"{name} {one}", c) for one, c in inner.items()]
+
+
+ALL = dict(commands())
 
 
 def test_the_command_line_starts_as_a_process():
@@ -25,18 +40,49 @@ def test_every_command_is_loaded_by_its_name_and_explains_itself(command: str):
     assert f" {command} [OPTIONS]" in done.out
 
 
-@pytest.mark.parametrize("group", [None, *GROUPS])
+def test_the_commands_stand_in_groups_in_the_order_of_work():
+    text = bezoar("--help").out
+    places = [text.index(f"\n{title}:\n") for title in ("Start", "Make", "Look", "Use and share")]
+    assert places == sorted(places)
+    assert [*GROUPS] == ["Start", "Make", "Look", "Use and share"]
+    for name, (_, line) in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(line)}$", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("group", [None, *LINES])
 def test_each_command_has_one_whole_line_of_help(group: str | None):
     text = bezoar(*([group] if group else []), "--help").out
-    listed = text.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
-    assert listed
+    listed = [line for line in text.partition("\n\nOptions:")[2].splitlines() if re.match(r"  [a-z][\w-]*  +\S", line)]
+    assert len(listed) == (len(COMMANDS) if group is None else sum(name.startswith(f"{group} ") for name in ALL))
     for line in listed:
-        assert re.match(r"  \S+  +\S", line), line
+        assert line.endswith("."), line
         assert not line.endswith("..."), line
-        assert len(line) <= 80
+        assert len(line) < 60, line
 
 
-def test_a_mistyped_command_is_answered_with_the_nearest():
-    done = bezoar("jornal")
+@pytest.mark.parametrize("command", ALL)
+def test_each_command_shows_examples_that_it_takes(command: str):
+    text = ALL[command].help or ""
+    examples = [m[1] for m in re.finditer(rf"bezoar-data {command}((?: [^\n;`]*)?)(?=[\n;]|$)", text)]
+    examples = [e for e in examples if not re.search(r"[a-z]{2,}: ", e)]
+    assert examples, text
+    for example in examples:
+        words = shlex.split(example.split("   #")[0].split(" > ")[0].rstrip("."), comments=True)
+        with ALL[command].make_context(command, words, resilient_parsing=True) as context:
+            assert not context.args, example
+        for option in (word.partition("=")[0] for word in words if word.startswith("-")):
+            assert option in {name for p in ALL[command].params for name in (*p.opts, *p.secondary_opts)}, example
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "meant", "among"),
+    [
+        (["jornal"], "journal", "Make           validate, plan, preview, run\n"),
+        (["journal", "sats"], "stats", "Commands: stats, export, import, prune, redact\n"),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_nearest_and_with_all(mistyped: list[str], meant: str, among: str):
+    done = bezoar(*mistyped)
     assert done.code == 2
-    assert "Did you mean 'journal'?" in done.err
+    assert f"Did you mean '{meant}'?" in done.err
+    assert among in done.err

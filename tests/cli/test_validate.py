@@ -119,7 +119,10 @@ def test_a_missing_key_is_a_warning_and_only_strictly_a_mistake(here: Path, caps
     judged()
     assert end() == 0
     said = capsys.readouterr()
-    assert said.out == "1 pipeline, 1 models file: no mistakes found, 1 warning\n"
+    assert said.out == (
+        "1 pipeline, 1 models file: no mistakes found, 1 warning\n"
+        "not checked: whether the models answer: bezoar-data models check pipelines/p.yaml\n"
+    )
     assert (
         "m.yaml:3:11: warning: the environment variable UNSET_API_KEY is not set" in said.err or "m.yaml:3:" in said.err
     )
@@ -164,7 +167,7 @@ def test_mistaken_steps_are_looked_at_with_what_the_file_names(here: Path, capsy
 
 
 def test_validating_imports_neither_distilabel_nor_a_step_that_a_file_names(here: Path) -> None:
-    Path("evil.py").write_text("open('was_here', 'w').close()\n")
+    Path("evil.py").write_text("open('was_here', 'w').close()\nclass Step: pass\n")
     steps = "  - use: evil:Step\n    writes: [a]\n  - use: distilabel:KeepColumns\n    with: {columns: [b]}\n"
     Path("pipelines/evil.yaml").write_text(f"name: p\nversion: 1\nsteps:\n{steps}")
     probe = (

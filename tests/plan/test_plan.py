@@ -191,7 +191,7 @@ def test_a_budget_without_prices_is_refused_as_a_run_would(project: Project, ans
 
 def test_a_step_of_a_persons_module_is_not_imported_and_what_follows_is_unknown(project: Project):
     project.rows(5)
-    (project.folder / "evil.py").write_text("open('was_here', 'w').close()\n")
+    (project.folder / "evil.py").write_text("open('was_here', 'w').close()\nclass Step: pass\n")
     sys.path.insert(0, str(project.folder))
     try:
         steps = STEPS + "  - {id: theirs, use: 'evil:Step', writes: [said]}\n" + JUDGED.removeprefix(STEPS)

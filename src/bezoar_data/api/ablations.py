@@ -10,6 +10,7 @@ from bezoar_data.api.ablation_run import AblationRun, Places
 from bezoar_data.api.evaluating import plan_evaluation
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.render import in_order
+from bezoar_data.config.shipped import file_meant
 from bezoar_data.evaluation.ablated import ABLATION
 from bezoar_data.plan.asked import Asked
 from bezoar_data.reports.ablation import MARKDOWN, PAGE, AblationReport
@@ -27,14 +28,14 @@ def load_ablation(
     journal: str | Path | None = None,
     max_cost: float | None = None,
 ) -> Ablation:
-    """An ablation file. Nothing is read or checked yet.
+    """An ablation file, or the name of one. Nothing is read or checked yet.
 
     `runs`, `trained` and `out` are the folders that hold data, models and evaluations, in each one of the ablation's
     name; `journal` is the journal of answers (default: the project's), `max_cost` the most that may be spent on all
     variants together, in US dollars.
     """
     places = Places(Path(runs), Path(trained), Path(out), Path(journal) if journal is not None else None, max_cost)
-    return Ablation(Path(path), places)
+    return Ablation(file_meant("ablations", path), places)
 
 
 @dataclass(frozen=True, slots=True)

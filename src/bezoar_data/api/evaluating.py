@@ -13,6 +13,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model
 from bezoar_data.config.files.suite import LoadedSuite, load_suite
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.shipped import file_meant
 from bezoar_data.evaluation.harness import say
 from bezoar_data.evaluation.mt_bench.judges import Judge, judge_sampling
 from bezoar_data.evaluation.mt_bench.run import Judging
@@ -66,7 +67,7 @@ def evaluate(
     Returns the evaluations and the folder that holds one for each model, `out`/NAME/SUITE. What is done already is not
     done again. Raises `InputError`, `BudgetStop` or `ProviderAway`.
     """
-    loaded = load_suite(Path(suite))
+    loaded = load_suite(file_meant("suites", suite))
     found = models_found([str(model) for model in models], trained=Path(trained), stages=stages, revision=revision)
     folder = Path(out) / group_of(found) / loaded.file.name
     asked = {
@@ -129,7 +130,7 @@ def plan_evaluation(
     Raises `InputError`."""
     found, loaded = (
         [asked for model in models if (asked := asked_model(str(model))) is not None],
-        load_suite(Path(suite)),
+        load_suite(file_meant("suites", suite)),
     )
     planned, questions = plan(loaded, only=tasks, asked=bool(found))
     judging = _judges(loaded, judges, models_file, against)

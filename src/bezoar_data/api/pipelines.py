@@ -16,6 +16,7 @@ from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.render import in_order
+from bezoar_data.config.shipped import file_meant, in_package, said_of_shipped
 from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.llms.gateway.prepare import prepare_models
@@ -51,6 +52,7 @@ def load_pipeline(
 ) -> Pipeline:
     """A pipeline file and options for it. Nothing is read or checked yet.
 
+    `path` is a file, or a name: of one in `pipelines` here, else of one that comes with the package.
     `models` is a models file instead of the one the pipeline names. `teacher` and `judge` are models in one word
     for these roles, such as "openai:gpt-4o-mini" or "ollama:qwen2.5:7b". `set` changes settings: a mapping such as
     `{"steps.load_flan.path": "rows.jsonl", "seed": 7}`, or texts as the command line takes them. `without` names
@@ -64,7 +66,7 @@ def load_pipeline(
     else:
         overrides = (set,) if isinstance(set, str) else tuple(set)
     return Pipeline(
-        path=expand_home(path),
+        path=file_meant("pipelines", path),
         models=expand_home(models) if models is not None else None,
         named={role: word for role, word in (("teacher", teacher), ("judge", judge)) if word},
         overrides=overrides,
@@ -99,7 +101,8 @@ class Pipeline:
             checked = self._load(to_run=False)
         except InputError as error:
             return Validation((self.path,), in_order(error.problems))
-        return Validation((self.path,), in_order([*checked.warnings, *check_pipeline_card(checked)]))
+        problems = in_order([*checked.warnings, *check_pipeline_card(checked)])
+        return Validation((self.path,), problems, tuple(checked.unchecked()))
 
     def plan(
         self, *, retry_failed: bool = False, tokenizer: str | None = None, asked: Asked | None = None
@@ -167,7 +170,8 @@ class Pipeline:
         options = Options(engine, self.limit, self._budget(checked), retry_failed, near)
         render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
         progress = Progress(quiet=quiet)
-        for note in (*(w.in_a_line() for w in checked.warnings), *checked.notes()):
+        told = said_of_shipped("pipelines", self.path)
+        for note in (*told, *(w.in_a_line() for w in checked.warnings), *checked.notes()):
             progress.note(note)
         with _at_the_models(checked):
             result = run(compiled, folder, options, render=render, progress=progress)
@@ -192,10 +196,15 @@ class Pipeline:
         return compiled
 
     def _journal(self, checked: Checked) -> Path:
-        return find_journal(self.journal, pipeline=self.path, out=self._folder(checked).path)
+        return find_journal(self.journal, pipeline=self._of_project, out=self._folder(checked).path)
 
     def _near(self, checked: Checked, journal: Path) -> tuple[Path, ...]:
-        return journals_near(journal, pipeline=self.path, out=self._folder(checked).path)
+        return journals_near(journal, pipeline=self._of_project, out=self._folder(checked).path)
+
+    @property
+    def _of_project(self) -> Path | None:
+        """The file, where it can lie in a project: those of the package are of none."""
+        return None if in_package(self.path) else self.path
 
     def _folder(self, checked: Checked) -> RunFolder:
         name = checked.loaded.file.name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.cards.model_card.card import model_card
 from bezoar_data.cards.truth import truth_of
+from bezoar_data.config.shipped import file_meant, said_of_shipped
 from bezoar_data.reports.training_plan import plan_as_json, rows_as_json
 from bezoar_data.training.progress import Progress
 
@@ -27,13 +28,14 @@ def load_recipe(
     keep: Sequence[str] = (),
     instead: Instead | None = None,
 ) -> Recipe:
-    """A recipe file. Nothing is read or checked yet.
+    """A recipe file, or the name of one that is in `recipes` here or comes with the package. Nothing is read or checked
+    yet.
 
     `runs` is the folder that holds the runs whose datasets the recipe's cards name, `out` where the stages are left
     (default `trained/NAME`). `keep` names finished stages that stay, with all before them, whatever has changed;
     `instead` what is otherwise than in the file.
     """
-    return Recipe(Path(path), Path(runs), Path(out) if out is not None else None, tuple(keep), instead)
+    return Recipe(file_meant("recipes", path), Path(runs), Path(out) if out is not None else None, tuple(keep), instead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,6 @@ class Recipe:
         prepared, progress = prepared or self.prepare(), Progress(quiet=quiet)
         if trial:
             prepared = self.tried(prepared, elsewhere=False)
-        for warning in prepared.warnings:
-            progress.note(warning)
+        for note in (*said_of_shipped("recipes", self.path), *prepared.warnings):
+            progress.note(note)
         return train(prepared, progress, model_card)

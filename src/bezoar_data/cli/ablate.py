@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bezoar_data.api.ablations import load_ablation
-from bezoar_data.cli.options import AsJson, Journal
+from bezoar_data.cli.options import AsJson, Journal, named
 
 EXAMPLES = """
 Examples:
@@ -28,7 +28,12 @@ refuses the card; 5 the provider did not answer for too long; 130 interrupted.
 
 
 def ablate(
-    file: Annotated[Path, typer.Argument(help="The ablation file.", metavar="FILE")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A file, or the name of one here or of a shipped one.", metavar="FILE", callback=named("ablations")
+        ),
+    ],
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what it would ask, cost, train and can show; do nothing.")
     ] = False,

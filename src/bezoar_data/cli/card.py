@@ -78,7 +78,9 @@ def check(
     signed_by: SignedBy = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold every claim of the card against the rows and the lock. Exit code 4 if one is not so.
+    """Check the card's claims against rows and lock.
+
+    Exit code 4 if one is not so.
 
     With --rebuild its pipeline is run with the answers published beside it, else with those of the run's journal. No
     model is asked and no key is needed; every file must come out the same, byte for byte.
@@ -136,7 +138,9 @@ def sign(
 
 @app.command()
 def show(run: _Run, as_json: AsJson = False) -> None:
-    """Show what the card promises: rows, sources, models, licence.
+    """Show what the card says of its dataset.
+
+    Rows, sources, models, licence.
 
     Example: bezoar-data card show runs/orca
     """

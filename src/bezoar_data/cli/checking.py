@@ -17,6 +17,7 @@ from bezoar_data.config.files.models import load_models_file
 from bezoar_data.config.files.suite import load_suite
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.render import in_order
+from bezoar_data.config.shipped import as_named
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.builders import pipelines_beside
 from bezoar_data.pipeline.load import Checked, load
@@ -30,6 +31,8 @@ class Findings:
 
     files: list[tuple[Path, Kind]] = field(default_factory=list)
     problems: tuple[Problem, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    """What no look at files can tell."""
 
     @property
     def errors(self) -> int:
@@ -43,6 +46,7 @@ def check_files(paths: Sequence[Path], *, overrides: Sequence[str] = (), models:
     """
     found = Findings()
     problems: list[Problem] = []
+    unchecked: list[str] = []
     built = _Built()
     seen: set[str] = set()
     """Cards that were checked with their pipeline."""
@@ -50,23 +54,31 @@ def check_files(paths: Sequence[Path], *, overrides: Sequence[str] = (), models:
         for path, kind in find_files(paths):
             found.files.append((path, kind))
             try:
-                problems += _check(path, kind, built, seen, overrides, models)
+                problems += _check(path, kind, built, seen, unchecked, overrides, models)
             except InputError as error:
                 problems += error.problems
     except InputError as error:
         problems += error.problems
     found.problems = in_order(problems)
+    found.unchecked = tuple(dict.fromkeys(unchecked))
     return found
 
 
 def _check(
-    path: Path, kind: Kind, built: _Built, seen: set[str], overrides: Sequence[str], models: Path | None
+    path: Path,
+    kind: Kind,
+    built: _Built,
+    seen: set[str],
+    unchecked: list[str],
+    overrides: Sequence[str],
+    models: Path | None,
 ) -> Sequence[Problem]:
-    """The warnings of one file. Raises `InputError` with its mistakes."""
+    """The warnings of one file; what was not checked goes to `unchecked`. Raises `InputError` with its mistakes."""
     match kind:
         case "pipeline":
             checked = load(path, overrides=overrides, models=models)
             built.add(checked)
+            unchecked += checked.unchecked()
             if checked.card is not None:
                 seen.add(os.path.realpath(checked.card))
             return [*checked.warnings, *check_pipeline_card(checked)]
@@ -75,6 +87,7 @@ def _check(
         case "card":
             return _check_card(path) if os.path.realpath(path) not in seen else ()
         case "recipe":
+            unchecked.append(f"whether base and rows fit: bezoar-data train {as_named(path)} --plan")
             return load_recipe(path, built.columns).warnings
         case "suite":
             return load_suite(path).warnings

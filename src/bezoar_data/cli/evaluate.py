@@ -11,10 +11,10 @@ import typer
 from bezoar_data.api.evaluating import evaluate as evaluated
 from bezoar_data.api.evaluating import plan_evaluation
 from bezoar_data.api.scores import scores_page
-from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed, Trained
+from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed, Trained, named
 from bezoar_data.cli.pages import write_page
+from bezoar_data.config.shipped import named_file
 from bezoar_data.evaluation.mt_bench.record import judged_results
-from bezoar_data.project.shipped import find_shipped
 from bezoar_data.reports.evaluation import evaluation_text, suite_text
 from bezoar_data.reports.mt_bench import judged_texts
 
@@ -40,9 +40,6 @@ interrupted.
 """
 
 
-_LOCAL = Path("suites/local.yaml")
-
-
 def evaluate(
     models: Annotated[
         list[str],
@@ -53,7 +50,12 @@ def evaluate(
         ),
     ],
     suite: Annotated[
-        Path | None, typer.Option("--suite", help="The suite file. Default: suites/local.yaml, or the shipped one.")
+        Path | None,
+        typer.Option(
+            "--suite",
+            help="A file, or the name of one here or of a shipped one. Default: local.",
+            callback=named("suites"),
+        ),
     ] = None,
     task: Annotated[list[str] | None, typer.Option("--task", help="Only this task of the suite.")] = None,
     allow_code: Annotated[
@@ -102,7 +104,7 @@ def evaluate(
 ) -> None:
     """Evaluate models on a suite of tasks."""
     if suite is None:
-        suite = _LOCAL if _LOCAL.is_file() else find_shipped("suites", "local").path
+        suite = named_file("suites", "local")
     if plan:
         planned = plan_evaluation(
             suite,

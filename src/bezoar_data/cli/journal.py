@@ -35,7 +35,7 @@ At = Annotated[
 
 @app.command("stats")
 def stats(journal: At = None, as_json: AsJson = False) -> None:
-    """Count answers, refusals, tokens and cost by model and step.
+    """Count answers, tokens and cost by model and step.
 
     Example: bezoar-data journal stats
     """
@@ -52,7 +52,7 @@ def export(
     journal: At = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the count as JSON; needs --to.")] = False,
 ) -> None:
-    """Write every entry, with what was sent, as a line of JSON.
+    """Write every entry as a line of JSON, with what was sent.
 
     Example: bezoar-data journal export --to answers.jsonl
     """
@@ -74,7 +74,7 @@ def import_(
     journal: At = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring in exported entries, a colleague's or your own.
+    """Take in entries that were exported.
 
     Nothing that is there is overwritten, an entry that is there already is skipped, and every line is checked
     before the first is written. To use a file's answers without copying them, name it under `answers:` in a pipeline
@@ -107,7 +107,7 @@ def prune(
     journal: At = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete entries that meet all the conditions given. Runs that need them again will ask, and pay, again.
+    """Delete entries that meet all conditions. Runs that need them again will ask, and pay, again.
 
     Example: bezoar-data journal prune --older-than 90d --model gpt-4
     """

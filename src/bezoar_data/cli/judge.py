@@ -55,7 +55,7 @@ def reliability(
     save: Save = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how far a judge agrees with people and other judges.
+    """Compare a judge with people and other judges.
 
     Without --columns: what the run itself shows of its judges (agreement among several, with themselves over repeated
     samples, and whether comparisons change with the order). With two label columns: share of equal labels, Cohen's
@@ -97,7 +97,7 @@ def calibrate(
     save: Save = False,
     as_json: AsJson = False,
 ) -> None:
-    """Choose the rating from which enough rows are good.
+    """Choose the rating that is good enough.
 
     Measured on rows that people have labelled.
 
@@ -120,7 +120,7 @@ def win_rate(
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Work out win rates from annotations of AlpacaEval.
+    """Work out win rates of AlpacaEval.
 
     Each row has a preference from 1 (the baseline's answer) to 2 (the model's), the model's name (generator_2 or
     model), and both answers (output_1, output_2) or their lengths (chars_baseline, chars_model). Rate and standard

@@ -18,11 +18,11 @@ from bezoar_data.config.files.models import KEY_VARIABLE, load_models_file, mode
 from bezoar_data.config.files.named_model import services
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
+from bezoar_data.config.shipped import file_meant, shipped_folder
 from bezoar_data.llms.check_model import check_models
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.llms.redact import redact
 from bezoar_data.pipeline.load import load
-from bezoar_data.project.shipped import shipped_folder
 from bezoar_data.reports.models import Answering, answering, checked, listed
 
 app = typer.Typer(help="List models and ask each one small question.", no_args_is_help=True, rich_markup_mode=None)
@@ -94,7 +94,9 @@ def allow(
     ] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Allow it no more.")] = False,
 ) -> None:
-    """Allow a key to be sent to a host, for every project of yours. Without VARIABLE, list what is allowed.
+    """Allow a key to be sent to a host.
+
+    It holds for every project of yours. Without VARIABLE, list what is allowed.
 
     The variables and hosts of known providers, and this machine, need no allowing.
 
@@ -123,7 +125,8 @@ def _recipient(written: str) -> str:
 
 def _answering(file: Path | None, models: Path | None, named: dict[str, str] | None) -> list[Answering]:
     """The roles of a models file, or those that a pipeline's steps ask, with the models that answer for them."""
-    file, models = (models_by_name(one) if one is not None else None for one in (file, models))
+    file = None if file is None else models_by_name(file_meant("pipelines", file))
+    models = None if models is None else models_by_name(models)
     if file is not None and next(find_files([file]))[1] == "pipeline":
         loaded = load(file, models=models, named=named)
         return answering({r: loaded.models.file.roles[r] for r in loaded.roles} if loaded.models else {})

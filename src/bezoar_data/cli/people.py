@@ -59,7 +59,7 @@ def push(
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
     as_json: AsJson = False,
 ) -> None:
-    """Push both models' answers to prompts, side by side.
+    """Push both models' answers, side by side.
 
     People are asked whether each answer is acceptable, and which is better, in five levels. Which model gave which
     answer stands nowhere in Argilla; which stands first is drawn. Answers are made once and kept in the folder;
@@ -111,7 +111,7 @@ def pull(
     markdown: Annotated[bool, typer.Option("--markdown", help="The tables as Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch what people said, and show what it comes to.
+    """Fetch what people said, and what it comes to.
 
     FOLDER/review.parquet gets every answer, FOLDER/people.json what was submitted, by model, with all figures. Pulling
     twice changes nothing.

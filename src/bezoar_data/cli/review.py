@@ -28,7 +28,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port on 127.0.0.1.")] = 6900,
     open_page: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Run Argilla's server on this machine until Ctrl-C.
+    """Run Argilla's server here until Ctrl-C.
 
     It needs neither Docker nor Elasticsearch.
 
@@ -44,7 +44,7 @@ def serve(
 
 @app.command("password")
 def password(name: Annotated[str, typer.Argument(help="The account, e.g. anna.", metavar="NAME")]) -> None:
-    """Show the password of one account of `review serve`.
+    """Show an account's password.
 
     The server shows it once by itself, when it makes the account.
 
@@ -57,7 +57,9 @@ def password(name: Annotated[str, typer.Argument(help="The account, e.g. anna.",
 def backup(
     to: Annotated[Path, typer.Argument(help="The file to write, e.g. review.tar.gz.", metavar="FILE")],
 ) -> None:
-    """Write the review server's data and passwords to one file. The server may be running.
+    """Write the server's data and passwords to a file.
+
+    It may be running.
 
     Example: bezoar-data review backup review-2026-05.tar.gz
     """
@@ -69,7 +71,9 @@ def backup(
 def restore(
     archive: Annotated[Path, typer.Argument(help="A file that `review backup` wrote.", metavar="FILE")],
 ) -> None:
-    """Put a backup in place of the review server's data. The server must be stopped; the old data stay beside it.
+    """Put a backup in place of the server's data.
+
+    The server must be stopped; the old data stay beside it.
 
     Example: bezoar-data review restore review-2026-05.tar.gz
     """
@@ -166,7 +170,7 @@ def status(
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
     as_json: AsJson = False,
 ) -> None:
-    """Show annotators' progress, agreement and time left.
+    """Show annotators' progress and agreement.
 
     Example: bezoar-data review status runs/orca
     """
@@ -183,7 +187,7 @@ def pull(
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
     as_json: AsJson = False,
 ) -> None:
-    """Fetch all answers and merge them into dataset, lock and card.
+    """Fetch all answers and merge them.
 
     RUN/review.parquet gets every answer: submitted, draft and discarded, with annotator and time. No step runs and no
     model is called; pulling twice changes nothing.

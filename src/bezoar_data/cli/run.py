@@ -34,6 +34,8 @@ Examples:
 
   bezoar-data run pipelines/orca.yaml
 
+  bezoar-data run orca --limit 20   # pipelines/orca.yaml here, else the shipped one of this name
+
   bezoar-data run pipelines/orca.yaml --models pipelines/models/openai.yaml --limit 20
 
   bezoar-data run pipelines/orca.yaml --set steps.load_flan.path=my_rows.jsonl --out runs/mine

@@ -17,7 +17,9 @@ app = typer.Typer(help="List the steps and show how each is used.", no_args_is_h
 def list_steps(
     as_json: AsJson = False,
 ) -> None:
-    """List all steps, with a line on each: ours, then distilabel's.
+    """List all steps, with a line on each.
+
+    Ours come first, then distilabel's.
 
     Example: bezoar-data steps list
     """

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson
+from bezoar_data.cli.options import AsJson, named
 from bezoar_data.reports.training_plan import plan_text
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.launcher import write_launcher
@@ -22,6 +22,8 @@ Examples:
   bezoar-data train recipes/tiny.yaml --plan
 
   bezoar-data train recipes/tiny.yaml
+
+  bezoar-data train openbezoar --plan   # a shipped recipe, by its name
 
   bezoar-data train recipes/tiny.yaml --keep orca   # go on from what stands, whatever has changed before it
 
@@ -43,7 +45,12 @@ class Launcher(StrEnum):
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="The recipe file.", metavar="RECIPE")],
+    recipe: Annotated[
+        Path,
+        typer.Argument(
+            help="A file, or the name of one here or of a shipped one.", metavar="RECIPE", callback=named("recipes")
+        ),
+    ],
     out: Annotated[Path | None, typer.Option(help="Where the stages are left. Default: trained/NAME.")] = None,
     runs: Annotated[Path, typer.Option(help="The folder that holds the runs.")] = Path("runs"),
     plan: Annotated[

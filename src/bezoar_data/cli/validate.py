@@ -11,10 +11,11 @@ import typer
 
 from bezoar_data.cli.checking import Findings, check_files
 from bezoar_data.cli.options import AsJson
-from bezoar_data.config.errors import InputError
+from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.discovery import FOLDERS, Kind
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.render import render_problems
+from bezoar_data.config.shipped import named_files
 
 _ONE_AND_MANY: dict[Kind, tuple[str, str]] = {
     "pipeline": ("pipeline", "pipelines"),
@@ -30,7 +31,7 @@ def validate(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files, or folders to search through. Default: the folders of a project that are here.",
+            help="Files, names, or folders to search through. Default: the folders of a project here.",
             metavar="PATH",
         ),
     ] = None,
@@ -49,17 +50,33 @@ def validate(
 
     Example: bezoar-data validate pipelines/orca.yaml
     """
-    found = check_files(paths or _folders(), overrides=overrides or (), models=models)
+    found = check_files(_meant(paths), overrides=overrides or (), models=models)
     if found.errors or (strict and found.problems):
         raise InputError(found.problems)
     if as_json:
         files = [{"file": str(path), "kind": kind} for path, kind in found.files]
         problems = [p.as_json() for p in found.problems]
-        typer.echo(json.dumps({"ok": True, "files": files, "problems": problems}, ensure_ascii=False))
+        value = {"ok": True, "files": files, "problems": problems, "unchecked": found.unchecked}
+        typer.echo(json.dumps(value, ensure_ascii=False))
         return
     if found.problems:
         typer.echo(render_problems(found.problems), err=True)
     typer.echo(_summary(found))
+    for line in found.unchecked:
+        typer.echo(f"not checked: {line}")
+
+
+def _meant(written: list[Path] | None) -> list[Path]:
+    """What is to be checked. Raises `InputError` with every name that names nothing."""
+    found: list[Path] = []
+    problems: list[Problem] = []
+    for name in written or ():
+        try:
+            found += named_files(name)
+        except InputError as error:
+            problems += error.problems
+    raise_errors(problems)
+    return found or _folders()
 
 
 def _folders() -> list[Path]:

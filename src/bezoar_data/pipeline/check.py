@@ -156,7 +156,7 @@ class _Pass:
             yield self._document.problem("no-rows", message, ("steps", i, "use"), hint=hint)
 
     def _check_roles(self, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
-        if isinstance(entry, ExternalEntry) and not entry.seen:
+        if isinstance(entry, ExternalEntry) and not entry.settings_known:
             return  # whether its `model` names a role is known when a run imports it
         for name in entry.role_settings:
             path = ("steps", i, "with", name)

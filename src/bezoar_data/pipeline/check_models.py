@@ -100,6 +100,12 @@ def check_answering(
             yield loaded.document.problem("cannot-answer", message, ("steps", i, "with", name), hint=hint)
 
 
+def reaches_out(models: LoadedModels | None, role: str) -> bool:
+    """Whether a role's model or a fallback of it is somewhere else."""
+    chain = models.file.roles[role].fallback_chain() if models is not None else []
+    return any(m.provider not in builtin_providers() or provider_class(m.provider).needs_network for m in chain)
+
+
 def _answers(model: Model, use: str) -> bool:
     if use in _ALONE and model.provider in builtin_providers():
         return model.provider == _ALONE[use]

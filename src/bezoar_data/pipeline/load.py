@@ -16,15 +16,18 @@ from bezoar_data.config.files.pipeline import LoadedPipeline, read_pipeline_file
 from bezoar_data.config.files.recorded import missing_answers
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
+from bezoar_data.config.sanitize import printable
+from bezoar_data.config.shipped import as_named
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
 from bezoar_data.pipeline.check_judges import check_judge_names
-from bezoar_data.pipeline.check_models import check_answering, check_models, check_named, old_prices, used_roles
+from bezoar_data.pipeline.check_models import check_answering, check_models, check_named, old_prices, reaches_out, used_roles
 from bezoar_data.pipeline.columns import RowColumns
-from bezoar_data.pipeline.resolve import check_trust, entry_of
+from bezoar_data.pipeline.resolve import check_modules, check_trust, entry_of
 from bezoar_data.pipeline.trust import PulledFolder
 from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
+from bezoar_data.steps.external import ExternalEntry
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,16 @@ class Checked:
     def roles(self) -> tuple[str, ...]:
         """The roles that steps use and the models file has."""
         return () if self.models is None else used_roles(self.loaded.file, self.entries, self.models)
+
+    def unchecked(self) -> Iterator[str]:
+        """What only a run can find out."""
+        for use, entry in zip(self.loaded.file.steps, self.entries, strict=True):
+            if isinstance(entry, ExternalEntry) and not entry.settings_known:
+                yield f"settings and columns of '{printable(use.use)}', which only a run imports"
+            if isinstance(hub := use.settings.get("hub"), str) and entry.setting("hub") is not None:
+                yield f"the dataset '{printable(hub)}' on the Hub, which only a run fetches"
+        if any(reaches_out(self.models, role) for role in self.roles):
+            yield f"whether the models answer: bezoar-data models check {as_named(self.loaded.path)}"
 
     def notes(self) -> Iterator[str]:
         """What a person should know before a run beside `warnings`."""
@@ -136,6 +149,8 @@ def load(
             problems += check_models(roles, read_models, budget=budget, to_run=to_run)
         problems += check_answering(loaded, found, read_models)
         problems += check_judge_names(loaded, found, read_models)
+    if not to_run and recorded is None and not foreign:
+        problems += check_modules(loaded.document, loaded.file)
     if to_run or recorded is not None:
         problems += check_trust(loaded.document, loaded.file, trust_code)
     problems += foreign if to_run or recorded is not None else (replace(p, level="warning") for p in foreign)

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.pipeline import PipelineFile, StepUse
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml import Document
 from bezoar_data.steps.catalogue import StepEntry
 from bezoar_data.steps.external.entry import PREFIX, ExternalEntry
+from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.steps.external.registry import distilabel_steps, module_step, unknown_distilabel_step
+from bezoar_data.steps.external.source_text import NO_MODULE, read_step
 
 
 def find_entry(
@@ -23,8 +26,33 @@ def find_entry(
     if use.startswith(PREFIX):
         return distilabel_steps().get(use)
     if ":" in use and use not in catalogue:
-        return module_step(use, settings, starts=starts)
+        return _as_written(module_step(use, settings, starts=starts))
     return catalogue.get(use)
+
+
+def _as_written(entry: ExternalEntry) -> ExternalEntry:
+    """A module's step with what its text says; what is wrong in that, `check_modules` tells."""
+    try:
+        read = read_step(entry.use).entry
+    except InputError:
+        read = None
+    return entry if read is None else entry.as_read(read)
+
+
+def check_modules(document: Document, file: PipelineFile) -> Iterator[Problem]:
+    """What is wrong with the modules of a person's steps, as far as their text shows it. That one is not found is a
+    warning: it may be where the pipeline will run."""
+    for i, use in enumerate(file.steps):
+        if ":" not in use.use or use.use.startswith(PREFIX) or use.use in load_catalogue():
+            continue
+        place = document.place(("steps", i, "use"))
+        try:
+            if read_step(use.use).unread == NO_MODULE:
+                message = f"there is no module '{printable(use.use.partition(':')[0])}' here"
+                hint = "modules are looked for in the current folder and among the installed packages"
+                yield Problem("unknown-step", message, place, hint, "warning")
+        except InputError as error:
+            yield from (replace(p, place=p.place or place) for p in error.problems)
 
 
 def entry_of(catalogue: Mapping[str, StepEntry], file: PipelineFile, i: int) -> StepEntry | None:
@@ -47,7 +75,7 @@ def unknown_step(document: Document, i: int, use: str, catalogue: Mapping[str, S
 def check_external(document: Document, i: int, use: StepUse, entry: StepEntry) -> Iterator[Problem]:
     """What is wrong with what a file says only of steps that are not ours: `columns:` and `writes:`."""
     at = ("steps", i)
-    if not isinstance(entry, ExternalEntry):
+    if not isinstance(entry, ExternalEntry) or entry.read is not None:
         for key, given in (("columns", use.columns), ("writes", use.writes)):
             if given:
                 hint = _columns_of(entry) if key == "columns" else "leave it out: what this step writes is known"

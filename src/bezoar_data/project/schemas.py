@@ -18,6 +18,7 @@ from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.llms.providers.base import builtin_providers
 from bezoar_data.steps.catalogue.entry import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
+from bezoar_data.steps.external.registry import distilabel_steps
 from bezoar_data.training.stages.registry import stage_configs
 
 
@@ -25,7 +26,7 @@ def schema_texts() -> Mapping[str, str]:
     """The text of each schema file, by its name."""
     steps = {name: _settings(entry) for name, entry in load_catalogue().items()}
     schemas = {
-        "pipeline.schema.json": pipeline_schema(steps),
+        "pipeline.schema.json": pipeline_schema(steps, distilabel_steps()),
         "models.schema.json": models_schema(sorted(builtin_providers())),
         "recipe.schema.json": recipe_schema(stage_configs()),
         "suite.schema.json": suite_schema(),

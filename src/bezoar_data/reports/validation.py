@@ -17,6 +17,8 @@ class Validation:
 
     files: tuple[Path, ...]
     problems: tuple[Problem, ...]
+    unchecked: tuple[str, ...] = ()
+    """What no look at the files can tell."""
 
     def __bool__(self) -> bool:
         return self.ok
@@ -26,12 +28,13 @@ class Validation:
         return not any(p.level == "error" for p in self.problems)
 
     def as_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, "problems": [p.as_json() for p in self.problems]}
+        return {"ok": self.ok, "problems": [p.as_json() for p in self.problems], "unchecked": list(self.unchecked)}
 
     def __str__(self) -> str:
         if self.problems:
             return render_problems(self.problems)
-        return f"{len(self.files)} pipeline{'s' if len(self.files) > 1 else ''} checked: no mistakes found"
+        said = f"{len(self.files)} pipeline{'s' if len(self.files) > 1 else ''} checked: no mistakes found"
+        return "\n".join([said, *(f"not checked: {line}" for line in self.unchecked)])
 
     def _repr_html_(self) -> str:
 

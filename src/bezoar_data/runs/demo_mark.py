@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bezoar_data.config.shipped import shipped_folder
 from bezoar_data.runs.values import texts_in
 
 MARK = "demo.txt"
@@ -42,10 +43,8 @@ def _shipped_texts() -> frozenset[str]:
 
 
 def _shipped_rows() -> Iterator[Any]:
-    package = Path(__file__).parents[1]
-    inside = package / "shipped"
-    shipped = inside if inside.is_dir() else package.parents[1]
-    for folder in (shipped / "pipelines" / "seeds", package / "project" / "template" / "pipelines" / "seeds"):
+    template = Path(__file__).parents[1] / "project" / "template"
+    for folder in (shipped_folder() / "pipelines" / "seeds", template / "pipelines" / "seeds"):
         for file in sorted(folder.glob("*.jsonl")):
             yield from map(json.loads, file.read_text("utf-8").splitlines())
 

@@ -141,11 +141,29 @@ def test_each_shipped_file_names_its_schema_and_keeps_to_it(path: Path) -> None:
     assert accepts(json.loads(named.read_text("utf-8")), parse_yaml(text, "f").value)
 
 
+@pytest.mark.parametrize(
+    ("use", "right"),
+    [
+        ("orca.explain", True),
+        ("orca.explian", False),
+        ("no_step", False),
+        ("distilabel:UltraFeedback", True),
+        ("distilabel:UltraFedback", False),
+        ("my_steps.mine:Mine", True),
+        ("my steps:Mine", False),
+    ],
+)
+def test_an_editor_underlines_the_name_of_a_step_that_is_not_there(use: str, right: bool) -> None:
+    step = SCHEMAS["pipeline.schema.json"]["$defs"]["StepUse"]["properties"]["use"]
+    assert accepts(step, use) is right
+
+
 def test_settings_of_known_steps_are_checked_and_foreign_steps_stay_allowed() -> None:
     settings = {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": False}
-    schema = pipeline_schema({"orca.explain": settings})
+    schema = pipeline_schema({"orca.explain": settings}, ["distilabel:X"])
     base = {"name": "a", "version": 1}
     assert accepts(schema, {**base, "steps": [{"use": "orca.explain", "with": {"n": 1}}]})
     assert not accepts(schema, {**base, "steps": [{"use": "orca.explain", "with": {"m": 1}}]})
     assert accepts(schema, {**base, "steps": [{"use": "distilabel:X", "with": {"m": 1}}]})
+    assert accepts(schema, {**base, "steps": [{"use": "my.steps:Mine", "with": {"m": 1}}]})
     assert not accepts(schema, {**base, "steps": [{"use": "no step"}]})

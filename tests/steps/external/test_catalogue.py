@@ -69,7 +69,9 @@ def told(tmp_path: Path, steps: str) -> list[str]:
     path = tmp_path / "p.yaml"
     path.write_text(f"name: p\nversion: 1\nmodels: models.yaml\nsteps:\n{steps}")
     return [
-        f"{p.place.line}: {p.code}: {p.message} ({p.hint})" for p in load_pipeline(path).validate().problems if p.place
+        f"{p.place.line}: {p.code}: {p.message} ({p.hint})"
+        for p in load_pipeline(path).validate().problems
+        if p.place and p.level == "error"
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from bezoar_data.config.files.ablation import AblationFile
 from bezoar_data.config.files.card_front_matter import CardFront
 from bezoar_data.config.files.models import ModelsFile
-from bezoar_data.config.files.pipeline import PipelineFile
+from bezoar_data.config.files.pipeline import MODULE_STEP, PipelineFile
 from bezoar_data.config.files.recipe import Stage, TrainingStage, recipe_model
 from bezoar_data.config.files.suite import SuiteFile
 from bezoar_data.config.files.trainer_settings import LORA, QUANTISATION, shared_settings, trainer_settings
@@ -18,19 +18,22 @@ from bezoar_data.config.files.trainer_settings import LORA, QUANTISATION, shared
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def pipeline_schema(steps: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
+def pipeline_schema(
+    steps: Mapping[str, Mapping[str, Any]] | None = None, others: Collection[str] = ()
+) -> dict[str, Any]:
     """The JSON schema of pipeline files.
 
     `steps` maps the name of each registered step to the JSON schema of its settings (self-contained: without `$ref`
-    to definitions of its own); an editor then offers the names, and the settings of the step that is used.
+    to definitions of its own); an editor then offers the names, and the settings of the step that is used. `others` are
+    names without settings. With either, any other name must be that of a class in a module.
     """
     schema = _schema(PipelineFile)
     if steps:
         step = schema["$defs"]["StepUse"]
         use = step["properties"]["use"]
-        pattern = {"type": use.pop("type"), "pattern": use.pop("pattern")}
-        # Names of others' steps stay allowed beside the known ones.
-        step["properties"]["use"] = {**use, "anyOf": [{"enum": sorted(steps)}, pattern]}
+        module = {"type": use.pop("type"), "pattern": MODULE_STEP}
+        use.pop("pattern")
+        step["properties"]["use"] = {**use, "anyOf": [{"enum": [*sorted(steps), *sorted(others)]}, module]}
         step["allOf"] = [
             {
                 "if": {"properties": {"use": {"const": name}}, "required": ["use"]},

@@ -26,6 +26,7 @@ from bezoar_data.config.validation import check
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 
 STEP_ID = r"^[a-zA-Z0-9_-]+$"
+MODULE_STEP = r"^(?!distilabel:)[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 USE = r"^([a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*|distilabel:[A-Za-z_][A-Za-z0-9_]*|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$"
 
 _Fraction = Annotated[float, Field(gt=0, lt=1)]

@@ -65,6 +65,8 @@ class ExternalEntry(StepEntry):
     """Whether its class was looked at. Of a step of a module nothing is known before a run."""
     trusts: bool = False
     """Whether it runs text of data or of models as code."""
+    read: StepEntry | None = None
+    """What the text of its module says, where its class keeps our contract (`source_text`)."""
     code: str = ""
     """What stands for the code of a module's step."""
     renamed: Mapping[str, str] = field(default_factory=dict)
@@ -73,18 +75,31 @@ class ExternalEntry(StepEntry):
     @property
     def leaves_known(self) -> bool:
         """Whether the columns of the rows that leave it are known."""
-        return self.seen or self.declared is not None
+        return self.seen or self.read is not None or self.declared is not None
+
+    @property
+    def settings_known(self) -> bool:
+        """Whether it is known what it takes."""
+        return self.seen or self.read is not None
+
+    def as_read(self, read: StepEntry) -> ExternalEntry:
+        """The entry of a module's step with what its text says."""
+        way = {"source": "source", "model": "task", "global": "global", "row": "row"}[read.kind]
+        known = {name: getattr(read, name) for name in ("settings", "schema", "makes", "carries", "types")}
+        return replace(with_way(self, way), read=read, **known)
 
     def used_with(self, columns: Mapping[str, str], writes: Sequence[str] | None) -> ExternalEntry:
         """The entry for one use, with its `columns:` and `writes:`."""
         return replace(self, renamed=dict(columns), declared=None if writes is None else tuple(writes))
 
     def check_settings(self, settings: Mapping[str, Any]) -> list[SettingProblem]:
-        return super().check_settings(settings) if self.seen else []
+        if not self.seen:
+            return self.read.check_settings(settings) if self.read is not None else []
+        return super().check_settings(settings)
 
     def columns(self, settings: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         if not self.seen:
-            return [], list(self.declared or ())
+            return self.read.columns(settings) if self.read is not None else ([], list(self.declared or ()))
         variant, values = self._variant(settings)
         writes = self._named((*variant.writes, *({MODEL_NAME} & set(self.renamed))), values)
         writes += [c for c in self.declared or () if c not in writes]
@@ -94,7 +109,7 @@ class ExternalEntry(StepEntry):
 
     def optional_columns(self, settings: Mapping[str, Any]) -> list[str]:
         if not self.seen:
-            return []
+            return self.read.optional_columns(settings) if self.read is not None else []
         variant, values = self._variant(settings)
         return self._named(variant.may_write, values)
 
@@ -131,7 +146,7 @@ class ExternalEntry(StepEntry):
 
     def as_json(self) -> dict[str, Any]:
         # Not what only one use of it says.
-        unsaid = ("seen", "code", "renamed", "declared")
+        unsaid = ("seen", "read", "code", "renamed", "declared")
         return {k: v for k, v in super().as_json().items() if k not in unsaid}
 
     def adapter_fields(self, settings: Mapping[str, Any]) -> dict[str, Any]:

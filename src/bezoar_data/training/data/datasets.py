@@ -18,6 +18,7 @@ from bezoar_data.config.files.card_front_matter import View, Views
 from bezoar_data.config.files.recipe import LoadedRecipe, Split, TrainingStage
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.shipped import as_named
 from bezoar_data.config.where import Where
 from bezoar_data.pipeline.builders import builder_of
 from bezoar_data.runs.accepted import accepted_rows
@@ -119,7 +120,7 @@ def _dataset_of(
     if (folder / "lock.json").is_file():
         return folder
     message = f"the dataset of this card is not built: there is no {relative_to_cwd(folder)}"
-    hint = _how_to_build(relative_to_cwd(pipeline.loaded.path), folder.parent) if pipeline else ""
+    hint = _how_to_build(as_named(pipeline.loaded.path), folder.parent) if pipeline else ""
     raise InputError(Problem("no-dataset", message, place, hint))
 
 

@@ -18,6 +18,7 @@ from bezoar_data.config.files.recipe import BASE
 from bezoar_data.config.paths import expand_home, relative_to_cwd, similar_file_hint
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
+from bezoar_data.config.shipped import as_named
 from bezoar_data.llms.weights.named import is_gguf, known_weights
 from bezoar_data.runs.reward_head import reward_head
 from bezoar_data.runs.stage_record import ADAPTER, STAGE_FILE, TrainedStage, is_trained, trained_stage
@@ -128,7 +129,7 @@ def _of_recipe(text: str, path: Path, stage: str | None, trained: Path) -> Named
 def _where(path: Path, stages: Sequence[str], trained: Path, name: str) -> str:
     """What to do about a stage that is not where it was looked for."""
     if not any((trained / one / STAGE_FILE).is_file() for one in stages):
-        return f"train it: bezoar-data train {path}"
+        return f"train it: bezoar-data train {as_named(path)}"
     if trained.resolve().name == name:
         return f"--trained names the folder that holds {name}: --trained {relative_to_cwd(trained.resolve().parent)}"
     return f"stages of it lie in {relative_to_cwd(trained)} itself: name one by its folder"
