@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bezoar_data import load_pipeline
-from bezoar_data.project.schemas import schema_texts
 from bezoar_data.config.shipped import shipped
+from bezoar_data.project.schemas import schema_texts
 from support.command import bezoar
 from support.projects import Project
 

@@ -52,7 +52,9 @@ def export(
     journal: At = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the count as JSON; needs --to.")] = False,
 ) -> None:
-    """Write every entry as a line of JSON, with what was sent.
+    """Write every entry as a line of JSON.
+
+    What was sent stands in it.
 
     Example: bezoar-data journal export --to answers.jsonl
     """

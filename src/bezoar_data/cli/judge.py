@@ -55,7 +55,7 @@ def reliability(
     save: Save = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a judge with people and other judges.
+    """Compare a judge with people and other ones.
 
     Without --columns: what the run itself shows of its judges (agreement among several, with themselves over repeated
     samples, and whether comparisons change with the order). With two label columns: share of equal labels, Cohen's

@@ -57,9 +57,9 @@ def password(name: Annotated[str, typer.Argument(help="The account, e.g. anna.",
 def backup(
     to: Annotated[Path, typer.Argument(help="The file to write, e.g. review.tar.gz.", metavar="FILE")],
 ) -> None:
-    """Write the server's data and passwords to a file.
+    """Write the server's data and accounts to a file.
 
-    It may be running.
+    Passwords too. The server may be running.
 
     Example: bezoar-data review backup review-2026-05.tar.gz
     """

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from bezoar_data.cli.options import AsJson
+from bezoar_data.config.shipped import ShippedKind, find_shipped, shipped
 from bezoar_data.project.copying import files_of
 from bezoar_data.project.files import write_files
-from bezoar_data.config.shipped import ShippedKind, find_shipped, shipped
 
 
 def group(kind: ShippedKind) -> typer.Typer:
@@ -42,7 +42,8 @@ def group(kind: ShippedKind) -> typer.Typer:
     @app.command(
         "copy",
         help=f"Copy a shipped {one} and what it names.\n\n"
-        f"The files go into a project; none is overwritten unless --force is given. Example: bezoar-data {kind} copy NAME --as mine",
+        "The files go into a project; none is overwritten unless --force is given.\n\n"
+        f"Example: bezoar-data {kind} copy NAME --as mine",
     )
     def copy(
         name: Annotated[str, typer.Argument(help=f"The {one}'s name.", metavar="NAME")],

@@ -41,6 +41,8 @@ def show(
 ) -> None:
     """Show a step's columns, settings and an example.
 
+    A step of a module of yours is shown as its text says; nothing is imported.
+
     Examples: bezoar-data steps show judge.accept; bezoar-data steps show distilabel:UltraFeedback
     """
     entry = find_step(name)

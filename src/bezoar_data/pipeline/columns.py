@@ -81,6 +81,8 @@ def after(
             why = f"`{setting}: {settings[setting]}` of '{step}' makes it {kind}" if settings.get(setting) else ""
             carried[name] = Column(step, kind, why)
     more = before.more and not (entry.makes and not entry.carries)
+    # What a source of a person's module takes along from its files, a run alone knows.
+    more = more or (isinstance(entry, ExternalEntry) and entry.read is not None and entry.kind == "source")
     if read is not None:
         carried = {**read.known, **carried, **{n: c for n, c in read.known.items() if c.type and n not in said}}
         more = more or read.more

@@ -21,7 +21,14 @@ from bezoar_data.config.shipped import as_named
 from bezoar_data.llms.providers.base import known_providers
 from bezoar_data.pipeline.check import check_steps, check_written, topological
 from bezoar_data.pipeline.check_judges import check_judge_names
-from bezoar_data.pipeline.check_models import check_answering, check_models, check_named, old_prices, reaches_out, used_roles
+from bezoar_data.pipeline.check_models import (
+    check_answering,
+    check_models,
+    check_named,
+    old_prices,
+    reaches_out,
+    used_roles,
+)
 from bezoar_data.pipeline.columns import RowColumns
 from bezoar_data.pipeline.resolve import check_modules, check_trust, entry_of
 from bezoar_data.pipeline.trust import PulledFolder
@@ -149,15 +156,21 @@ def load(
             problems += check_models(roles, read_models, budget=budget, to_run=to_run)
         problems += check_answering(loaded, found, read_models)
         problems += check_judge_names(loaded, found, read_models)
-    if not to_run and recorded is None and not foreign:
-        problems += check_modules(loaded.document, loaded.file)
-    if to_run or recorded is not None:
-        problems += check_trust(loaded.document, loaded.file, trust_code)
-    problems += foreign if to_run or recorded is not None else (replace(p, level="warning") for p in foreign)
+    problems += _of_code(loaded, foreign, runs=to_run or recorded is not None, trust_code=trust_code)
     raise_errors(problems)
     entries = tuple(entry for entry in found if entry is not None)
     order = topological(loaded.file)
     return Checked(loaded, read_models, card, order, entries, steps.columns, tuple(problems), tuple(recorded or ()))
+
+
+def _of_code(loaded: LoadedPipeline, foreign: list[Problem], *, runs: bool, trust_code: bool) -> Iterator[Problem]:
+    """What is wrong with the code that the steps are, and with what a pulled pipeline takes of this machine."""
+    if runs:  # modules are then imported, and checked by that
+        yield from (*check_trust(loaded.document, loaded.file, trust_code), *foreign)
+    elif foreign:
+        yield from (replace(p, level="warning") for p in foreign)
+    else:
+        yield from check_modules(loaded.document, loaded.file)
 
 
 def _missing_card(loaded: LoadedPipeline, card: Path | None) -> Iterator[Problem]:

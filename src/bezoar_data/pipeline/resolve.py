@@ -12,8 +12,8 @@ from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml import Document
 from bezoar_data.steps.catalogue import StepEntry
-from bezoar_data.steps.external.entry import PREFIX, ExternalEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
+from bezoar_data.steps.external.entry import PREFIX, ExternalEntry
 from bezoar_data.steps.external.registry import distilabel_steps, module_step, unknown_distilabel_step
 from bezoar_data.steps.external.source_text import NO_MODULE, read_step
 

@@ -1,5 +1,5 @@
-"""What a coding agent has to know to write the files of a project, on one page: made from the schemas and the catalogue,
-so that it is never older than the code."""
+"""What a coding agent has to know to write the files of a project, on one page: made from the schemas and the
+catalogue, so that it is never older than the code."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ _COMMON = frozenset({"seed", "action", "mark", "retries", "keep_truncated", "str
 
 
 _PLAIN = frozenset(
-    {"name", "version", "description", "use", "with", "seed", "model", "revision", "base_url", "carbon", "demo", "batch", "id",
-     "extra_headers", "extra_body", "local", "mode", "policy", "quantisation", "add_tokens", "thinking", "training", "samples", "steps", "stages", "reasoning", "eos_token", "end_of_turn", "supports", "answers"}
+    {
+        "add_tokens", "answers", "base_url", "batch", "carbon", "demo", "description", "end_of_turn", "eos_token",
+        "extra_body", "extra_headers", "id", "local", "mode", "model", "name", "policy", "quantisation", "reasoning",
+        "revision", "samples", "seed", "stages", "steps", "supports", "thinking", "training", "use", "version", "with",
+    }
 )  # fmt: skip
 """Keys that say themselves what they are, or that few people need."""
 
@@ -99,7 +102,11 @@ def _step(entry: StepEntry, common: Collection[str]) -> str:
     reads, writes = entry.columns({s.name: f"{{{s.name}}}" for s in entry.settings if s.required})
     flow = f"{','.join(reads)} → {','.join(writes)}".strip() if writes else ",".join(reads)
     settings = [_setting(s) for s in entry.settings if s.name not in common and not s.role]
-    parts = (f"- {entry.use}: {_FROM.sub('', _clause(entry.summary))}.", flow, f"[{' '.join(settings)}]" if settings else "")
+    parts = (
+        f"- {entry.use}: {_FROM.sub('', _clause(entry.summary))}.",
+        flow,
+        f"[{' '.join(settings)}]" if settings else "",
+    )
     return " ".join(part for part in parts if part)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
+from bezoar_data.config.shipped import Shipped, shipped_folder
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
 from bezoar_data.project.files import NewFile
 from bezoar_data.project.schemas import schema_texts
-from bezoar_data.config.shipped import Shipped, shipped_folder
 from bezoar_data.runs.demo_mark import MARK, is_demo
 
 _LONGEST_PATH = 255

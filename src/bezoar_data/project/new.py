@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from bezoar_data.config.shipped import shipped_folder
 from bezoar_data.project.copying import schema_files
 from bezoar_data.project.files import NewFile
-from bezoar_data.config.shipped import shipped_folder
 
 _TEMPLATE = Path(__file__).parent / "template"
 _NAMES = {"gitignore": ".gitignore"}

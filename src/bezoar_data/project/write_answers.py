@@ -11,9 +11,9 @@ from pathlib import Path
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.generated import keep_current, parser
+from bezoar_data.config.shipped import shipped_folder
 from bezoar_data.llms.journal.entry import Entry
 from bezoar_data.plan.by_hand import entries_by_hand
-from bezoar_data.config.shipped import shipped_folder
 
 _FIELDS = ("key", "text", "finish_reason", "provider", "model", "step", "prompt_tokens", "completion_tokens", "cost")
 """What a line tells of an entry. Nothing was sent, so there are no messages and no times."""

@@ -30,6 +30,7 @@ class ReadField:
     role: bool = False
     where: bool = False
     path: Literal["input", "output"] | None = None
+    names: tuple[str, ...] = ()
 
 
 def field_of(line: ast.AnnAssign) -> ReadField:
@@ -68,7 +69,7 @@ def _take_call(call: ast.Call, found: ReadField) -> None:
     more = literal(given["json_schema_extra"], {}) if "json_schema_extra" in given else {}
     if isinstance(more, dict):
         found.role, found.where = bool(more.get("role")), bool(more.get("where"))
-        found.path = more.get("path")
+        found.path, found.names = more.get("path"), tuple(more.get("names", ()))
 
 
 def _take_default(node: ast.expr, found: ReadField) -> None:
@@ -80,8 +81,8 @@ def _take_default(node: ast.expr, found: ReadField) -> None:
 
 
 def _bounds(given: Mapping[str, ast.expr], schema: Mapping[str, Any]) -> dict[str, Any]:
-    bounds = {_BOUNDS[name]: value for name, node in given.items() if name in _BOUNDS if (value := literal(node, None))
-              is not None}
+    written = {_BOUNDS[name]: literal(node, None) for name, node in given.items() if name in _BOUNDS}
+    bounds = {keyword: value for keyword, value in written.items() if value is not None}
     lengths = ("minItems", "maxItems") if schema.get("type") == "array" else ("minLength", "maxLength")
     for name, keyword in zip(("min_length", "max_length"), lengths, strict=True):
         if name in given and (value := literal(given[name], None)) is not None:

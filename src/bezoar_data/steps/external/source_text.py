@@ -1,7 +1,7 @@
 """What a step of a person's module takes, reads and writes, as the text of its module says: parsed, never imported.
 
-A class that keeps our contract declares its columns and settings (`steps.base`), so its text and those of its bases tell
-all that the catalogue knows of a step of ours. Of any other class only that it is there.
+A class that keeps our contract declares its columns and settings (`steps.base`), so its text and those of its bases
+tell all that the catalogue knows of a step of ours. Of any other class only that it is there.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ def _entry(use: str, found: _Class) -> SourceText:
             required=read.required,
             default=read.default,
             path=read.path,
+            names=read.names,
             role=read.role,
             where=read.where,
         )
@@ -164,7 +165,7 @@ def _class(module: str, name: str, depth: int) -> _Class | None:
         found.fields |= inherited.fields if inherited.kinds else {}
     if module == _CONTRACT and name in _KINDS:
         found.kinds.add(_KINDS[name])
-    _take_body(node, found)
+    _take_body(module, node, found)
     return found
 
 
@@ -184,16 +185,44 @@ def _base(module: str, base: ast.expr, depth: int) -> _Class | None:
     return None
 
 
-def _take_body(node: ast.ClassDef, found: _Class) -> None:
+def _take_body(module: str, node: ast.ClassDef, found: _Class) -> None:
     for line in node.body:
         if isinstance(line, ast.Assign) and len(line.targets) == 1 and isinstance(line.targets[0], ast.Name):
-            found.facts[line.targets[0].id] = literal(line.value, _UNREAD)
+            found.facts[line.targets[0].id] = _value(module, line.value, 0)
         elif isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
             name = line.target.id
             if "ClassVar" in ast.unparse(line.annotation):
-                found.facts[name] = literal(line.value, _UNREAD) if line.value is not None else _UNREAD
+                found.facts[name] = _value(module, line.value, 0) if line.value is not None else _UNREAD
             elif not name.startswith("_"):
                 found.fields[name] = line
+
+
+def _value(module: str, node: ast.expr, depth: int) -> Any:
+    """What a class fact is, where it is written out: names of constants, here or in other modules, are followed."""
+    if isinstance(node, ast.Name):
+        return _constant(module, node.id, depth)
+    if isinstance(node, ast.Tuple | ast.List):
+        parts: list[Any] = []
+        for element in node.elts:
+            spread = isinstance(element, ast.Starred)
+            value = _value(module, element.value if isinstance(element, ast.Starred) else element, depth)
+            if value is _UNREAD or (spread and not isinstance(value, tuple | list | dict)):
+                return _UNREAD
+            parts += value if spread else [value]
+        return tuple(parts)
+    return literal(node, _UNREAD)
+
+
+def _constant(module: str, name: str, depth: int) -> Any:
+    path = _file_of(module)
+    node = _defined(_parsed(path), name) if path is not None and depth < _DEEPEST else None
+    if isinstance(node, ast.ImportFrom):
+        imported = next(a.name for a in node.names if (a.asname or a.name) == name)
+        return _constant(_absolute(module, path, node), imported, depth + 1)
+    plain = isinstance(node, ast.AnnAssign) or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name))
+    if plain and isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+        return _value(module, node.value, depth + 1)
+    return _UNREAD
 
 
 def _defined(tree: ast.Module, name: str) -> ast.stmt | None:
@@ -245,7 +274,7 @@ def _file_of(module: str) -> Path | None:
     if found is None and (spec := _known_to_python(top)) is not None:
         found = spec
     for part in rest:
-        if found is None or found.suffix == ".py" and found.name != "__init__.py":
+        if found is None or (found.suffix == ".py" and found.name != "__init__.py"):
             return None
         found = _within([found if found.is_dir() else found.parent], part)
     return found if found is not None and found.is_file() else None
