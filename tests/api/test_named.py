@@ -10,6 +10,7 @@ import pytest
 
 from bezoar_data.api.named import behind_gateway, group_of, models_found, target_of
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.shipped import as_named
 from support.trained import GOOD, leave, stage
 
 TINY = str(Path(__file__).parents[2] / "recipes" / "tiny.yaml")
@@ -42,7 +43,7 @@ def test_a_recipe_is_its_base_and_stages_and_a_stage_of_it_is_itself(trained: Pa
     with pytest.raises(InputError) as error:  # every stage that is not there, at once
         models_found([TINY], trained=trained)
     assert len(error.value.problems) > 1
-    assert {problem.hint for problem in error.value.problems} == {f"train it: bezoar-data train {TINY}"}
+    assert {problem.hint for problem in error.value.problems} == {f"train it: bezoar-data train {as_named(Path(TINY))}"}
 
 
 def test_models_behind_the_gateway_are_told_by_their_words(tmp_path: Path) -> None:
