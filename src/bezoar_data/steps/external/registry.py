@@ -1,7 +1,8 @@
 """External steps by the names pipeline files use, without importing them or distilabel.
 
-distilabel's stand in `distilabel.json`, made from its classes (`describe`). Of a step of a module nothing is known
-before a run imports it: what it takes is not checked, and what it writes is what the file says under `writes:`.
+distilabel's stand in `distilabel.json`, made from its classes (`describe`). Of a step of a module no more
+is known before a run imports it than its text says (`source_text`): where that says nothing, what it takes is not
+checked, and what it writes is what the file says under `writes:`.
 """
 
 from __future__ import annotations
