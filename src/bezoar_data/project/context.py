@@ -21,8 +21,6 @@ _PAGE = Path(__file__).parent / "context.md"
 _MARK = re.compile(r"<!-- ([a-z]+)(?: ([a-z]+))? -->")
 _COMMON = frozenset({"seed", "action", "mark", "retries", "keep_truncated", "structured", "prompts"})
 """Settings that many steps have, or that few people change: the page names them once, or not at all."""
-
-
 _PLAIN = frozenset(
     {
         "add_tokens", "answers", "base_url", "batch", "carbon", "demo", "description", "end_of_turn", "eos_token",
@@ -31,10 +29,10 @@ _PLAIN = frozenset(
     }
 )  # fmt: skip
 """Keys that say themselves what they are, or that few people need."""
-
-
 _FROM = re.compile(r",? from local files or (?:the Hub|a Hub dataset)")
 """What the page says of all sources at once."""
+_INNER: Mapping[str, Mapping[str, str]] = {"pipeline": {"A step": "StepUse"}, "models": {"A role": "Model"}}
+"""Of a kind of file, what stands in it that a person writes too."""
 
 
 def context_text() -> str:
@@ -60,10 +58,6 @@ def _version(_: str) -> str:
 
 def _providers(_: str) -> str:
     return f"`provider`: {', '.join(sorted(builtin_providers()))}."
-
-
-_INNER: Mapping[str, Mapping[str, str]] = {"pipeline": {"A step": "StepUse"}, "models": {"A role": "Model"}}
-"""Of a kind of file, what stands in it that a person writes too."""
 
 
 def _keys(kind: str) -> str:

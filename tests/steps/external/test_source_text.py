@@ -49,6 +49,10 @@ class Worked(RowStep):
     writes: ClassVar[tuple[str, ...]] = tuple(f"part_{i}" for i in range(3))
 
 
+class Unclosed(RowStep):
+    writes = ("{part",)
+
+
 try:
     from distilabel.steps.tasks import Task
 except ImportError:
@@ -106,6 +110,7 @@ def test_a_class_of_a_module_is_read_with_its_bases(here: Path):
     assert (asks.kind, asks.role_settings) == ("model", ("model",))
     assert asks.columns({"also": "mood"}) == (["instruction"], ["title", "mood"])
     assert read_step("steps_of_mine.few:Worked").unread == ONLY_A_RUN
+    assert read_step("steps_of_mine.few:Unclosed").unread == ONLY_A_RUN
     assert read_step("steps_of_mine.few:Headline").unread == ONLY_A_RUN
     assert read_step("steps_of_mine.none:Mine").unread == NO_MODULE
     assert (

@@ -101,7 +101,7 @@ def _entry(use: str, found: _Class) -> SourceText:
     )
     reads, writes, optional = (_texts(facts.get(name, ())) for name in ("reads", "writes", "optional_writes"))
     known = {name for name in found.fields if fields[names.get(name, name)].default_known}
-    if reads is None or writes is None or optional is None or not _named(((*reads, *writes, *optional)), known):
+    if reads is None or writes is None or optional is None or not _named((*reads, *writes, *optional), known):
         return SourceText(unread=ONLY_A_RUN)
     schema = {
         "type": "object",
@@ -137,7 +137,10 @@ def _texts(value: Any) -> tuple[str, ...] | None:
 
 def _named(columns: Iterable[str], fields: set[str]) -> bool:
     """Whether all settings that name columns are fields whose defaults are known."""
-    return all(setting in fields for name in columns for _, setting, _, _ in Formatter().parse(name) if setting)
+    try:
+        return all(setting in fields for name in columns for _, setting, _, _ in Formatter().parse(name) if setting)
+    except ValueError:  # a brace without its other one
+        return False
 
 
 def _class(module: str, name: str, depth: int) -> _Class | None:
