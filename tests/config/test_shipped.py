@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_what_a_shipped_recipe_lacks_is_told_by_name(here: Path):
     told = bezoar("train", "tiny", "--plan")
     assert told.code == 2
     assert re.search(r"hint: run its pipeline first: bezoar-data run [\w-]+$", told.err, re.MULTILINE), told.err
+
+
+def test_the_wheel_holds_the_folders_that_names_lead_to():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    folders = (*shipped.KINDS, "cards", "schemas", "skills")
+    assert included == {folder: f"bezoar_data/shipped/{folder}" for folder in folders}
+    assert all((shipped_folder() / folder).is_dir() for folder in folders)
 
 
 def test_files_of_the_package_belong_to_no_project(here: Path, monkeypatch: pytest.MonkeyPatch):
