@@ -60,7 +60,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(command: list[str], here: 
 
 
 def test_all_kinds_are_found_by_name_from_any_folder(here: Path):
-    assert bezoar("validate", "orca", "openbezoar", "local").out.startswith("1 pipeline, 1 recipe, 1 suite: no mistakes")
+    told = bezoar("validate", "orca", "openbezoar", "local").out
+    assert told.startswith("1 pipeline, 1 recipe, 1 suite: no mistakes")
     assert bezoar("plan", "orca", "--json").json["requests"] is not None
     assert load_pipeline("orca").path == shipped_folder() / "pipelines" / "orca.yaml"
     assert load_recipe("openbezoar").path == shipped_folder() / "recipes" / "openbezoar.yaml"

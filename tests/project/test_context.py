@@ -32,7 +32,7 @@ KEYS = {"OPENAI_API_KEY": "a-key-of-a-test", "ANTHROPIC_API_KEY": "another-key-o
 
 def test_the_page_is_short_and_names_every_step_and_stage():
     text = context_text()
-    assert len(text) < 14_500  # 3.6 characters a token with SmolLM2's tokenizer, of few words: below 4,000 with others
+    assert len(text) < 14_300  # 3.6 characters a token with SmolLM2's tokenizer, of few words: below 4,000 with others
     assert "<!--" not in text
     for name in load_catalogue():
         assert f"\n- {name}: " in text
