@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from logging import ERROR, getLogger
 from typing import Any
 
 from bezoar_data.config.files.models import Sampling
@@ -85,6 +86,7 @@ class LocalModel:
         bound_templates()
         # It would write over a run's own progress. The Hub's, for what takes long, stays.
         logging.disable_progress_bar()
+        getLogger("bitsandbytes").setLevel(ERROR)  # it tells of kernels that this machine does without
         self._torch = torch
         common = {"revision": revision or "main", "token": token, "trust_remote_code": False}
         cuda = torch.cuda.is_available()
