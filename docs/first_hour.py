@@ -129,7 +129,8 @@ def borrowed() -> str:
     if any(find_spec(name) is None for name in ("xllamacpp", "trl", "lm_eval")):
         return EXTRAS
     ours = sysconfig.get_path("purelib")
-    return f'echo {shlex.quote(ours)} > "$(python -c \'import sysconfig; print(sysconfig.get_path("purelib"))\')/extras.pth"'
+    theirs = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return f'echo {shlex.quote(ours)} > "$(python -c {shlex.quote(theirs)})/extras.pth"'
 
 
 def page(transcript: list[Said]) -> str:
