@@ -219,6 +219,7 @@ class _Planner:
                 for split in (TRAIN, *(name for name in splits if name != TRAIN))
             },
             folder.dropped: "the dropped rows, each with its reason",
+            folder.report: "every row and its story, for a browser",
             folder.pipeline: "the pipeline as run",
             **({folder.card: "the card's template"} if self.compiled.checked.card else {}),
             folder.distilabel: "the same as distilabel writes its pipelines",
