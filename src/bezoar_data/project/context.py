@@ -19,7 +19,10 @@ from bezoar_data.steps.catalogue.registry import load_catalogue
 
 _PAGE = Path(__file__).parent / "context.md"
 _MARK = re.compile(r"<!-- ([a-z]+)(?: ([a-z]+))? -->")
-_COMMON = frozenset({"seed", "action", "mark", "retries", "keep_truncated", "structured", "prompts"})
+_COMMON = frozenset(
+    {"seed", "action", "mark", "retries", "keep_truncated", "structured", "prompts",
+     "num_perm", "loops", "lines", "runs", "run_words", "least_words", "slices", "wave"}
+)  # fmt: skip
 """Settings that many steps have, or that few people change: the page names them once, or not at all."""
 _PLAIN = frozenset(
     {
