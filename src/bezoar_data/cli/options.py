@@ -29,7 +29,7 @@ Teacher = Annotated[
         help="The model that answers: openai:MODEL, ollama:MODEL, llamacpp:NAME...", metavar="SERVICE:MODEL[@URL]"
     ),
 ]
-Judge = Annotated[str | None, typer.Option(help="Who judges, in the same way.", metavar="SERVICE:MODEL[@URL]")]
+Judge = Annotated[str | None, typer.Option(help="The judge, in the same way.", metavar="SERVICE:MODEL[@URL]")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a setting, e.g. steps.load_flan.path=rows.tsv or seed=7.", metavar="KEY=VALUE"),
