@@ -17,20 +17,23 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.render import in_order
 from bezoar_data.config.shipped import file_meant, in_package, said_of_shipped
-from bezoar_data.engine.options import Options
+from bezoar_data.engine.options import Engine, Options
 from bezoar_data.engine.progress import Progress
+from bezoar_data.engine.shard import Shard
 from bezoar_data.llms.gateway.prepare import prepare_models
 from bezoar_data.pipeline.check_models import at_the_model
 from bezoar_data.pipeline.compile import Compiled, compile_pipeline
 from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.reports.plan.report import PlanReport
+from bezoar_data.reports.shards import PhaseReport, ShardReport
 from bezoar_data.reports.validation import Validation
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.previous import refuse_another
-from bezoar_data.runs.project import find_journal, journals_near
+from bezoar_data.runs.project import JOURNAL, find_journal, journals_near
 from bezoar_data.steps.distilabel_import import import_distilabel
 
 if TYPE_CHECKING:
+    from bezoar_data.engine.run import Result
     from bezoar_data.plan.asked import Asked
     from bezoar_data.reports.preview.report import PreviewReport
     from bezoar_data.reports.run_report import RunReport
@@ -138,8 +141,7 @@ class Pipeline:
         from bezoar_data.engine.preview.preview import preview
         from bezoar_data.reports.preview.report import PreviewReport
 
-        near = self._near(checked, compiled.journal)
-        options = Options("stream", self.limit, self._budget(checked), retry_failed, near)
+        options = self._options("stream", checked, compiled, retry_failed)
         with _at_the_models(checked):
             return PreviewReport(preview(compiled, rows, options, progress=Progress(quiet=quiet)))
 
@@ -164,19 +166,76 @@ class Pipeline:
         refuse_another(folder.path, checked.loaded.file.name, self.path)
         compiled = self._compile(checked, quiet)
         from bezoar_data.engine.run import run
-        from bezoar_data.reports.run_report import RunReport
 
-        near = self._near(checked, compiled.journal)
-        options = Options(engine, self.limit, self._budget(checked), retry_failed, near)
+        options = self._options(engine, checked, compiled, retry_failed)
         render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
+        with _at_the_models(checked):
+            result = run(compiled, folder, options, render=render, progress=self._progress(checked, quiet))
+        return _run_report(result, began)
+
+    def run_shard(
+        self,
+        shard: str,
+        *,
+        phase: int = 1,
+        collect: str | None = None,
+        retry_failed: bool = False,
+        quiet: bool = False,
+    ) -> ShardReport:
+        """Run one shard, "0/7" to "6/7": its share of the rows, up to the first step that needs all of them. Its
+        answers go to `collect`, a folder or any address that fsspec knows (default: `shards/collected` in the run's
+        folder), every few minutes and at the end; they come back from there where it starts anew. `phase` is 1, or a
+        later one that `merge_shards` has begun. Raises what `run` raises."""
+        from bezoar_data.engine.shards.run_shard import run_shard
+        from bezoar_data.engine.shards.store import Store
+
+        which = Shard.named(shard, phase)
+        checked = self._load(to_run=True)
+        folder = self._folder(checked)
+        store = Store(collect or str(folder.collected))
+        own = folder.of_shard(which.folder)
+        journal = self.journal if self.journal is not None else own.path / JOURNAL.name
+        compiled = compile_pipeline(checked, journal)
+        prepare_models(compiled.roles.values(), quiet=quiet)
+        options = Options("stream", self.limit, self._budget(checked), retry_failed)
+        with _at_the_models(checked):
+            done = run_shard(compiled, own, options, which, store, progress=self._progress(checked, quiet))
+        return ShardReport(done, own.path)
+
+    def merge_shards(
+        self, *, collect: str | None = None, retry_failed: bool = False, quiet: bool = False
+    ) -> RunReport | PhaseReport:
+        """Merge the shards whose answers lie at `collect` (see `run_shard`), and go on with the steps that need all
+        rows: to the finished dataset, or to the phase that the shards are then to run. Bytes, lock and card are those
+        of a run without shards. Raises what `run` raises."""
+        began = time.monotonic()
+        checked = self._load(to_run=True)
+        folder = self._folder(checked)
+        refuse_another(folder.path, checked.loaded.file.name, self.path)
+        compiled = self._compile(checked, quiet)
+        from bezoar_data.engine.shards.merge import PhaseBegun, merge_shards
+        from bezoar_data.engine.shards.store import Store
+
+        store = Store(collect or str(folder.collected))
+        options = self._options("stream", checked, compiled, retry_failed)
+        render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
+        with _at_the_models(checked):
+            result = merge_shards(
+                compiled, folder, options, store, render=render, progress=self._progress(checked, quiet)
+            )
+        if isinstance(result, PhaseBegun):
+            return PhaseReport(result)
+        return _run_report(result, began)
+
+    def _options(self, engine: Engine, checked: Checked, compiled: Compiled, retry_failed: bool) -> Options:
+        return Options(engine, self.limit, self._budget(checked), retry_failed, self._near(checked, compiled.journal))
+
+    def _progress(self, checked: Checked, quiet: bool) -> Progress:
         progress = Progress(quiet=quiet)
         told = said_of_shipped("pipelines", self.path)
         for note in (*told, *(w.in_a_line() for w in checked.warnings), *checked.notes()):
             progress.note(note)
-        with _at_the_models(checked):
-            result = run(compiled, folder, options, render=render, progress=progress)
-        page, no_page = report_of_run(folder, result.lock.counts.kept + result.lock.counts.dropped)
-        return RunReport(result, time.monotonic() - began, page, no_page)
+        return progress
 
     def _load(self, *, to_run: bool) -> Checked:
         return load(
@@ -213,6 +272,13 @@ class Pipeline:
 
     def _budget(self, checked: Checked) -> float | None:
         return self.max_cost if self.max_cost is not None else checked.loaded.file.max_cost
+
+
+def _run_report(result: Result, began: float) -> RunReport:
+    from bezoar_data.reports.run_report import RunReport
+
+    page, no_page = report_of_run(result.folder, result.lock.counts.kept + result.lock.counts.dropped)
+    return RunReport(result, time.monotonic() - began, page, no_page)
 
 
 @contextmanager

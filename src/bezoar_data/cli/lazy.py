@@ -28,6 +28,7 @@ GROUPS = {
         "plan": ("plan:plan", "Show what a run would ask, cost and write."),
         "preview": ("preview:preview", "Take a few rows through the whole pipeline."),
         "run": ("run:run", "Make and judge rows; write dataset and card."),
+        "merge-shards": ("merge_shards:merge_shards", "Merge a run's shards: data, or a next phase."),
         "undo": ("undo:undo", "Bring back the dataset that was replaced."),
     },
     "Look": {

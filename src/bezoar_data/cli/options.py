@@ -54,5 +54,12 @@ SignedBy = Annotated[
         "--signed-by", help="Who must have signed it: a public key (.pub), or an allowed signers file.", metavar="FILE"
     ),
 ]
+Collect = Annotated[
+    str | None,
+    typer.Option(
+        help="Where shards collect their answers: a folder, s3://..., any address of fsspec. Default: in the run.",
+        metavar="URL",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Full = Annotated[bool, typer.Option("--full", help="Do not cut long texts.")]

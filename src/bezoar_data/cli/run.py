@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import bezoar_data
 from bezoar_data.cli.options import (
     AsJson,
+    Collect,
     Journal,
     Judge,
     Limit,
@@ -22,6 +24,12 @@ from bezoar_data.cli.options import (
     RetryFailed,
     Teacher,
 )
+from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.problems import Problem
+
+if TYPE_CHECKING:
+    from bezoar_data.reports.run_report import RunReport
+    from bezoar_data.reports.shards import ShardReport
 
 
 class EngineName(StrEnum):
@@ -61,6 +69,11 @@ def run(
     engine: Annotated[
         EngineName, typer.Option(help="stream: row by row. local: distilabel's own runner, for comparison.")
     ] = EngineName.stream,
+    shard: Annotated[
+        str | None, typer.Option(help="Run one of N shards alone, 0/N to N-1/N; then: merge-shards.", metavar="I/N")
+    ] = None,
+    phase: Annotated[int, typer.Option(min=1, help="Of a run in shards, the phase to run.")] = 1,
+    collect: Collect = None,
     max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,
     trust_code: Annotated[
@@ -85,9 +98,22 @@ def run(
         max_cost=max_cost,
         trust_code=trust_code,
     )
-    report = file.run(engine=engine.value, retry_failed=retry_failed, quiet=as_json)
+    report: RunReport | ShardReport
+    if shard is None:
+        raise_errors(_of_shards_alone(phase, collect))
+        report = file.run(engine=engine.value, retry_failed=retry_failed, quiet=as_json)
+    else:
+        if engine != EngineName.stream:
+            raise InputError(Problem("bad-shard", "shards have the engine stream alone", hint="leave --engine out"))
+        report = file.run_shard(shard, phase=phase, collect=collect, retry_failed=retry_failed, quiet=as_json)
     typer.echo(json.dumps(report.as_json(), ensure_ascii=False) if as_json else str(report))
     raise typer.Exit(report.exit_code)
+
+
+def _of_shards_alone(phase: int, collect: str | None) -> Iterator[Problem]:
+    for option, given in (("--phase", phase != 1), ("--collect", collect is not None)):
+        if given:
+            yield Problem("no-shard", f"{option} is for shards alone", hint="name one: --shard 0/7")
 
 
 run.__doc__ = f"{run.__doc__}\n{EXAMPLES}"

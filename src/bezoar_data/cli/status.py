@@ -24,12 +24,21 @@ def status(
     Example: bezoar-data status runs/orca
     """
     folder = RunFolder(run)
-    record = RunRecord.read(folder.run_json)
-    state = "killed" if record.state == "running" and not folder.is_locked() else record.state
+    shards = [RunFolder(path.parent) for path in sorted(folder.path.glob("shards/*/*/run.json"))]
+    whole = folder if folder.run_json.exists() or not shards else None
+    found = {one.path: (RunRecord.read(one.run_json), one) for one in (*([whole] if whole else []), *shards)}
+    states = {path: _state(record, one) for path, (record, one) in found.items()}
     if as_json:
-        typer.echo(json.dumps({"ok": True, **record.as_json(), "state": state}, ensure_ascii=False))
+        values = [{**record.as_json(), "state": states[path]} for path, (record, _) in found.items()]
+        first = values[0] if whole else {}
+        said = {"ok": True, **first, **({"shards": values[1 if whole else 0 :]} if shards else {})}
+        typer.echo(json.dumps(said, ensure_ascii=False))
     else:
-        typer.echo(_text(record, state))
+        typer.echo("\n".join(_text(record, states[path]) for path, (record, _) in found.items()))
+
+
+def _state(record: RunRecord, folder: RunFolder) -> str:
+    return "killed" if record.state == "running" and not folder.is_locked() else record.state
 
 
 def _text(record: RunRecord, state: str) -> str:
@@ -40,7 +49,9 @@ def _text(record: RunRecord, state: str) -> str:
         "stopped": f"stopped: {str(record.reason).removeprefix('stopped; ')}",
         "killed": "killed; the same command goes on",
     }
-    lines = [f"{record.name}: {says[state]}, started {record.started}"]
+    part = f" shard {record.shard}," if record.shard else ""
+    part += f" phase {record.phase}" if record.phase else ""
+    lines = [f"{record.name}{part}: {says[state]}, started {record.started}"]
     if record.steps:
         lines.append(f"  {one_line(record.as_json())} · {clock(record.seconds)} so far")
         width = max(map(len, record.steps))

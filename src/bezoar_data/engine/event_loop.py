@@ -60,7 +60,10 @@ def run_engine(
             async with gateway:
                 stats.asked = gateway.snapshot
                 window, limit = _window(compiled), options.limit
-                engine = StreamEngine(compiled, gateway, spool, counts, window=window, limit=limit, observer=observer)
+                engine = StreamEngine(
+                    compiled, gateway, spool, counts,
+                    window=window, limit=limit, observer=observer, cut=options.cut,
+                )  # fmt: skip
                 progress.follow(stats, save)
                 controller.take(engine.stop)
                 try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from bezoar_data.engine.cut import Cut
     from bezoar_data.llms.gateway.recorded import LookUps
 
 Engine = Literal["stream", "local"]
@@ -24,3 +25,5 @@ class Options:
     near: tuple[Path, ...] = ()
     lookups: LookUps | None = None
     """Where they are noted, in a run that takes recorded answers alone and asks nobody."""
+    cut: Cut | None = None
+    """How much of the pipeline is run, where that is not all of it."""

@@ -11,8 +11,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,12 @@ from typing import Any
 from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, BezoarError, InputError
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.cut import Cut
 from bezoar_data.engine.endings import Endings
 from bezoar_data.engine.event_loop import run_engine, show_notes
 from bezoar_data.engine.local import refuse_for_local, run_local
 from bezoar_data.engine.lock import RowTotals, build_lock, put_in_place
+from bezoar_data.engine.observer import Observer
 from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.review.answers import ReviewMerger
@@ -70,28 +72,51 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
     Raises `InputError` (exit 2), `BudgetStop` (3), `ProviderAway` (5) or `Interrupted` (130); after each but the
     first, the same call goes on from the journal.
     """
+    seen = RowTotals(compiled)
+    with driven(compiled, folder, options, seen, progress=progress) as done:
+        return _finish(compiled, folder, done, seen, options, render)
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """A run whose rows are all at their end, in the spool, and are not written yet."""
+
+    scratch: Path
+    spool: Spool
+    counts: Counts
+    stats: RunStats
+    record: RunRecorder
+
+
+def _nothing_around(_: Path) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@contextmanager
+def driven(
+    compiled: Compiled,
+    folder: RunFolder,
+    options: Options,
+    seen: Observer,
+    *,
+    progress: Progress,
+    around: Callable[[Path], AbstractContextManager[None]] = _nothing_around,
+) -> Iterator[Driven]:
+    """Take every row to its end, as far as `options.cut` lets it, in the folder's scratch; what is made of them is the
+    caller's. `around` is given the scratch folder, and entered while rows are on their way. Raises as `run` does."""
     if options.engine == "local":
         refuse_for_local(compiled, options)
     counts = Counts(node.id for node in compiled.nodes)
-    seen = RowTotals(compiled)
     with _calm_collector(), _nothing_half_written(folder), folder.locked() as scratch:
         set_record_aside(folder.path, scratch)
-        record = RunRecorder(folder, compiled.loaded.file.name, options.engine)
+        record = RunRecorder(folder, compiled.loaded.file.name, options.engine, options.cut)
         spool = Spool(scratch / "spool.sqlite")
         compiled.pipeline.save(scratch / "distilabel.yaml", dump=compiled.dump(), format="yaml")
         slow = [node.id for node in compiled.nodes if node.role is not None]
         stats = RunStats(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
         try:
-            if options.engine == "local":
-                with Journal.open(compiled.journal) as journal:
-                    show_notes(journal, progress)
-                progress.follow(stats, record.running)
-                run_local(compiled, spool, counts, seen.judging, scratch, limit=options.limit)
-            else:
-                run_engine(
-                    compiled, spool, counts, options,
-                    progress=progress, stats=stats, save=record.running, observer=seen,
-                )  # fmt: skip
+            with around(scratch):
+                _drive(compiled, spool, counts, options, seen, scratch, stats, record, progress)
             if options.lookups is None:
                 note_run(compiled.journal, folder.path)
         except BaseException as error:
@@ -99,18 +124,42 @@ def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: Rend
             raise
         finally:
             progress.close()
-        result = _finish(compiled, folder, spool, counts, seen, options, render, scratch, stats, record)
+        yield Driven(scratch, spool, counts, stats, record)
         spool.close()
-    return result
+
+
+def _drive(
+    compiled: Compiled,
+    spool: Spool,
+    counts: Counts,
+    options: Options,
+    seen: Observer,
+    scratch: Path,
+    stats: RunStats,
+    record: RunRecorder,
+    progress: Progress,
+) -> None:
+    if options.engine == "local":
+        assert isinstance(seen, RowTotals)  # noqa: S101 (shards have the streaming engine)
+        with Journal.open(compiled.journal) as journal:
+            show_notes(journal, progress)
+        progress.follow(stats, record.running)
+        run_local(compiled, spool, counts, seen.judging, scratch, limit=options.limit)
+    else:
+        run_engine(compiled, spool, counts, options, progress=progress, stats=stats, save=record.running, observer=seen)
 
 
 class RunRecorder:
     """Writes a run's `run.json`, from its start to how it ended."""
 
-    def __init__(self, folder: RunFolder, name: str, engine: str) -> None:
+    def __init__(self, folder: RunFolder, name: str, engine: str, cut: Cut | None = None) -> None:
         self._path = folder.run_json
         started = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
         self._head = {"name": name, "engine": engine, "pid": os.getpid(), "started": started}
+        if cut is not None:
+            shard = cut.shard
+            phase = f"{cut.upto if shard is None else shard.phase} of {cut.phases.last}"
+            self._head |= {"phase": phase, "shard": None if shard is None else str(shard)}
         self._write("running", {})
 
     def running(self, facts: Mapping[str, Any]) -> None:
@@ -122,7 +171,7 @@ class RunRecorder:
         reason = redact(str(error) or type(error).__name__)
         self._write("stopped", {**facts, "exit_code": code, "reason": reason})
 
-    def done(self, facts: Mapping[str, Any], exit_code: int, lock: str) -> None:
+    def done(self, facts: Mapping[str, Any], exit_code: int, lock: str | None = None) -> None:
         self._write("done", {**facts, "exit_code": exit_code, "lock": lock})
 
     def _write(self, state: str, facts: Mapping[str, Any]) -> None:
@@ -196,18 +245,10 @@ def _usage(compiled: Compiled, spool: Spool) -> tuple[ModelUsage, ...]:
 
 
 def _finish(
-    compiled: Compiled,
-    folder: RunFolder,
-    spool: Spool,
-    counts: Counts,
-    seen: RowTotals,
-    options: Options,
-    render: RenderCard,
-    scratch: Path,
-    stats: RunStats,
-    record: RunRecorder,
+    compiled: Compiled, folder: RunFolder, done: Driven, seen: RowTotals, options: Options, render: RenderCard
 ) -> Result:
     """Build the dataset, its lock and its card in the scratch folder, then move everything into place."""
+    scratch, spool, counts = done.scratch, done.spool, done.counts
     file = compiled.loaded.file
     building = scratch / "dataset"
     reviewing = ReviewMerger.of(folder.review, seen.judges)
@@ -253,6 +294,6 @@ def _finish(
     total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
     nothing_left = total > 0 and lock.counts.kept == 0
     exit_code = TOO_MANY_FAILED if nothing_left or counts.failed > file.tolerate * total else DONE
-    facts = stats.facts()
-    record.done(facts, exit_code, lock.hash)
+    facts = done.stats.facts()
+    done.record.done(facts, exit_code, lock.hash)
     return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code, endings, unsigned, replaced)

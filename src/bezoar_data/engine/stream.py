@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 
 from bezoar_data.config.errors import BezoarError
 from bezoar_data.engine.counts import Counts
+from bezoar_data.engine.cut import Cut
 from bezoar_data.engine.observer import NOT_SAMPLED, Observer
 from bezoar_data.engine.worker_pool import WorkerPool
 from bezoar_data.llms.ask import Answer, Ask, Refused
@@ -59,7 +60,9 @@ class StreamEngine:
         window: int,
         limit: int | None = None,
         observer: Observer | None = None,
+        cut: Cut | None = None,
     ) -> None:
+        self._cut = cut
         self._compiled = compiled
         self._gateway = gateway
         self._spool = spool
@@ -80,11 +83,14 @@ class StreamEngine:
         """Take every row of every source to its end. Raises what ended the run early, if anything did."""
         try:
             self._load()
-            for node in self._compiled.sources:
-                await self._read(node)
-            await self._drain()
-            for node in self._compiled.barriers:
-                await (self._join(node) if node.kind == "join" else self._decide_all(node))
+            cut = self._cut
+            if cut is not None and cut.begun is not None:
+                await asyncio.to_thread(cut.read, self._spool)
+            else:
+                await self._from_sources()
+            if cut is not None and cut.shard is not None:
+                for row, before, node in cut.own_rows(self._spool):
+                    await self._pool.start(self._enter(row, before, node))
                 await self._drain()
         except BaseException as error:
             self._end(error)
@@ -95,6 +101,15 @@ class StreamEngine:
             raise self._ending
         await self._pool.stop()
         self._spool.flush()
+
+    async def _from_sources(self) -> None:
+        for node in self._compiled.sources:
+            await self._read(node)
+        await self._drain()
+        for node in self._compiled.barriers:
+            if self._cut is None or self._cut.runs(node):
+                await (self._join(node) if node.kind == "join" else self._decide_all(node))
+                await self._drain()
 
     def _end(self, error: BaseException) -> None:
         if self._ending is None:
@@ -204,6 +219,8 @@ class StreamEngine:
             await asyncio.gather(*(self._enter(row, node, self._compiled.node(name)) for name in node.following))
 
     async def _enter(self, row: Row, before: Node, node: Node) -> None:
+        if self._cut is not None and self._cut.holds(self._spool, row, before, node):
+            return
         if node.is_barrier:
             self._counts.wait(node.id)
             self._spool.keep(row, node.id, node.after.index(before.id))

@@ -17,7 +17,7 @@ from bezoar_data.config.sanitize import printable
 from bezoar_data.runs.previous import DATASET, MADE_FROM, PULLED, REPORT, RUN_JSON, is_unsettled, settle
 
 _LOCK = ".lock"
-_MARKS = (_LOCK, RUN_JSON, PULLED, f"{DATASET}/lock.json", "journal.sqlite")
+_MARKS = (_LOCK, RUN_JSON, f"shards/*/*/{RUN_JSON}", PULLED, f"{DATASET}/lock.json", "journal.sqlite")
 """By any of these a folder is known to be a run's, or to have been pulled."""
 
 
@@ -80,6 +80,15 @@ class RunFolder:
     def scratch(self) -> Path:
         """What a run in progress is building; never left behind by one that ended."""
         return self.path / ".building"
+
+    def of_shard(self, name: str) -> RunFolder:
+        """The folder of one of its shards."""
+        return RunFolder(self.path / "shards" / name)
+
+    @property
+    def collected(self) -> Path:
+        """Where shards collect their answers if no other address is named."""
+        return self.path / "shards" / "collected"
 
     def restore(self) -> None:
         """Bring back a dataset that a killed command was about to replace."""

@@ -38,6 +38,10 @@ class RunRecord(Record):
     exit_code: int | None = None
     reason: str | None = None
     """Why it stopped."""
+    shard: str | None = None
+    """Of a run in shards, which one: `0/7`."""
+    phase: str | None = None
+    """Of a run in shards, its phase: `1 of 2`."""
     lock: str | None = None
     """The hash of the lock that it wrote."""
     seconds: float = 0.0

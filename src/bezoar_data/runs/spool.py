@@ -123,6 +123,24 @@ class Spool:
         """The rows at a place, in the source's order. Rows may be stored elsewhere meanwhile."""
         return (Row(_decoded(columns), Lineage.from_json(lineage)) for columns, lineage in self._stored(place))
 
+    def piece(self, place: str, begin: int, count: int) -> Iterator[tuple[int, Row]]:
+        """Some of the rows at a place, in the source's order, each with the branch that it came from."""
+        self.flush()
+        query = """SELECT sort, branch, columns, lineage FROM rows
+                   WHERE place = ? ORDER BY sort, branch LIMIT 1 OFFSET ?"""
+        first = self._db.execute(query, (place, begin)).fetchone()
+        if first is None or not count:
+            return
+        query = """SELECT sort, branch, columns, lineage FROM rows
+                   WHERE place = ? AND (sort, branch) >= (?, ?) ORDER BY sort, branch LIMIT ?"""
+        last, left = first[:2], count
+        while left and (chunk := self._db.execute(query, (place, *last, min(left, _GROUP))).fetchall()):
+            for _, branch, columns, lineage in chunk:
+                yield branch, Row(_decoded(columns), Lineage.from_json(lineage))
+            left -= len(chunk)
+            query = query.replace(">=", ">")
+            last = chunk[-1][:2]
+
     def columns(self) -> Iterator[Columns]:
         """The columns of the finished rows, in the source's order."""
         return (_decoded(columns) for columns, _ in self._stored(KEPT))

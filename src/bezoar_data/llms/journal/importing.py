@@ -34,9 +34,10 @@ class Imported:
     redacted_there: int = 0
 
 
-def import_entries(journal: Journal, files: Sequence[Path]) -> Imported:
+def import_entries(journal: Journal, files: Sequence[Path], *, new_after: int | None = None) -> Imported:
     """Append the entries of exported files, and of other journals, that the journal does not hold, cleaned of secrets.
-    Nothing is overwritten, and what is there stays the first answer of its question.
+    Nothing is overwritten, and what is there stays the first answer of its question. With `new_after`, the number of an
+    entry, so does it stay the only one where it was there by then.
 
     Raises `InputError` with the wrong lines before anything is written.
     """
@@ -48,7 +49,7 @@ def import_entries(journal: Journal, files: Sequence[Path]) -> Imported:
         try:
             with closing(connect(journal.path)) as connection:
                 while group := list(islice(entries, _GROUP)):
-                    _add(connection, group, done)
+                    _add(connection, group, done, new_after)
         except sqlite3.Error as error:
             raise journal_error(error, journal.path) from None
     return done
@@ -62,14 +63,15 @@ def _is_sqlite(path: Path) -> bool:
         return False
 
 
-def _add(connection: sqlite3.Connection, group: Sequence[Entry], done: Imported) -> None:
+def _add(connection: sqlite3.Connection, group: Sequence[Entry], done: Imported, new_after: int | None) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for entry in group:
             packed = pack(entry)
             row = packed.row
-            there = fetch(connection, f"SELECT {STORED} FROM answers WHERE key = ?", row[:1])  # noqa: S608
-            if row in there:
+            found = fetch(connection, f"SELECT id, {STORED} FROM answers WHERE key = ?", row[:1])  # noqa: S608
+            there = [one[1:] for one in found]
+            if row in there or (new_after is not None and any(one[0] <= new_after for one in found)):
                 done.known += 1
             elif any(one[_ERROR] == REDACTED for one in there):
                 done.withheld += 1

@@ -132,16 +132,29 @@ def stats(journal: Journal) -> Stats:
 
 def entries(journal: Journal) -> Iterator[Entry]:
     """Every whole entry with its messages, in the order written: a consistent view, whatever is written meanwhile."""
+    return (entry for _, entry in numbered_entries(journal.path))
+
+
+def numbered_entries(journal: Path, after: int = 0) -> Iterator[tuple[int, Entry]]:
+    """The same with the number of each, from behind a number on."""
     columns = ", ".join(f"a.{name}" for name in (*COLUMNS, "checksum"))
-    with reading(journal.path) as connection:
+    with reading(journal) as connection:
         rows = connection.execute(
-            f"SELECT {columns}, r.messages FROM answers a LEFT JOIN requests r ON r.hash = a.request ORDER BY a.id"  # noqa: S608
+            f"""SELECT a.id, {columns}, r.messages FROM answers a LEFT JOIN requests r ON r.hash = a.request
+                WHERE a.id > ? ORDER BY a.id""",  # noqa: S608
+            (after,),
         )
-        for *row, stored in rows:
+        for number, *row, stored in rows:
             entry = unpack(row)
             if entry is not None:
                 messages = None if stored is None else expand(stored, row[1])
-                yield entry if messages is None else replace(entry, messages=messages)
+                yield number, entry if messages is None else replace(entry, messages=messages)
+
+
+def last_number(journal: Journal) -> int:
+    """The number of the last entry; 0 where there is none."""
+    with reading(journal.path) as connection:
+        return int(connection.execute("SELECT coalesce(max(id), 0) FROM answers").fetchone()[0])
 
 
 def export(journal: Journal, to: str | Path | IO[str]) -> int:
