@@ -25,6 +25,7 @@ from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.pipeline.check_models import OF_THIS_MACHINE
 from bezoar_data.pipeline.compile import Compiled, Node, compile_pipeline
 from bezoar_data.pipeline.load import Checked
+from bezoar_data.pipeline.phases import Phases
 from bezoar_data.plan.asked import Asked
 from bezoar_data.plan.duration import seconds
 from bezoar_data.plan.estimate import Numbers, estimate
@@ -132,13 +133,14 @@ class _Planner:
         unpriced_models = tuple(dict.fromkeys(unpriced))
         cost = None if unpriced_models or unclear else whole.cost
         end = flows[self.compiled.last.id]
+        phases = Phases.of_pipeline(self.compiled)
         return Plan(
             name=self.compiled.loaded.file.name,
             description=self.compiled.loaded.file.description,
             file=str(self.compiled.loaded.path),
             out=str(self.folder.path),
             journal=str(self.compiled.journal),
-            steps=tuple(self._step(node, uses) for node in self.compiled.nodes),
+            steps=tuple(self._step(node, uses, phases.of[node.id]) for node in self.compiled.nodes),
             requests=None if unclear else whole.requests.whole(),
             prompt_tokens=None if unclear else whole.prompt_tokens.whole(),
             completion_tokens=None if unclear else whole.completion_tokens.whole(),
@@ -155,7 +157,7 @@ class _Planner:
             warnings=tuple(self._warnings()),
         )
 
-    def _step(self, node: Node, uses: Mapping[Key, ModelUse]) -> PlannedStep:
+    def _step(self, node: Node, uses: Mapping[Key, ModelUse], phase: int) -> PlannedStep:
         flow = self.replay.flows[node.id]
         basis: Basis = "exact"
         if flow.opaque:
@@ -173,6 +175,7 @@ class _Planner:
             waits=node.is_barrier,
             models=tuple(use for key, use in uses.items() if key[0] == node.id),
             notes=(*_order(node, flow.longest), *flow.notes),
+            phase=phase,
         )
 
     def _use(self, demand: ModelDemand, numbers: Numbers) -> ModelUse:

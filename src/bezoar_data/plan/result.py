@@ -56,6 +56,8 @@ class PlannedStep:
     """Whether it needs all rows before it can decide any."""
     models: tuple[ModelUse, ...]
     notes: tuple[str, ...]
+    phase: int
+    """Where it is done in a run of shards (`pipeline.phases`)."""
 
 
 @dataclass(frozen=True, slots=True)

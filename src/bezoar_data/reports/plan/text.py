@@ -130,6 +130,10 @@ def _totals(plan: Plan) -> Iterator[str]:
         yield f"  cost      unknown: {why}"
     yield f"  time      {'unknown' if plan.seconds is None else f'{times(plan.seconds)} at the given limits'}"
     yield f"  rows      {number(plan.rows, 'in the dataset')}"
+    asking = [step for step in plan.steps if step.models and not step.waits]
+    if phases := sorted({step.phase for step in asking}):
+        named = "; ".join(f"{n} {', '.join(s.id for s in asking if s.phase == n)}" for n in phases)
+        yield f"  shards    phase {named}"
     if plan.budget is not None:
         needed = f" (${plan.budget.needed:,.4g} covers it)" if plan.budget.needed is not None else ""
         yield f"  budget    ${plan.budget.cap:,.4g}: {_VERDICTS[plan.budget.verdict]}{needed}"
