@@ -77,7 +77,7 @@ def test_each_command_shows_examples_that_it_takes(command: str):
 @pytest.mark.parametrize(
     ("mistyped", "meant", "among"),
     [
-        (["jornal"], "journal", "Make           validate, plan, preview, run, undo\n"),
+        (["jornal"], "journal", "Make           validate, plan, preview, run, merge-shards, undo\n"),
         (["journal", "sats"], "stats", "Commands: stats, export, import, prune, redact\n"),
     ],
 )
