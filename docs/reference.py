@@ -25,6 +25,7 @@ FILES = {
     "recipe": "what to train",
     "suite": "what to evaluate",
     "ablation": "which steps to leave out",
+    "expectations": "what a dataset must keep to",
 }
 OF_TRL = 30
 """A part with more keys is a class of TRL or PEFT, whose own reference says more of it."""

@@ -84,7 +84,7 @@ BLOCKS = blocks()
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with the shipped files, where `pipelines/orca.yaml` has run; rows and labels of one's own."""
     folder = tmp_path_factory.mktemp("ready")
-    for name in ("pipelines", "cards", "recipes", "suites", "ablations", "schemas"):
+    for name in ("pipelines", "cards", "recipes", "suites", "ablations", "expectations", "schemas"):
         shutil.copytree(ROOT / name, folder / name)
     models = folder / "pipelines" / "models"
     shutil.copy(models / "offline.yaml", models / "local.yaml")

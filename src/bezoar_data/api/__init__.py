@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .ablations import Ablation, load_ablation
     from .differences import diff
     from .evaluating import evaluate, plan_evaluation
+    from .expectations import expect
     from .exports import export
     from .looking import head, sample, show
     from .people import people_status, pull_people, push_judged, push_people
@@ -59,6 +60,7 @@ __all__ = [
     "chat",
     "diff",
     "evaluate",
+    "expect",
     "export",
     "find",
     "generate",
@@ -92,6 +94,7 @@ _MODULES = {
     "chat": "talking",
     "diff": "differences",
     "evaluate": "evaluating",
+    "expect": "expectations",
     "export": "exports",
     "find": "tracing",
     "generate": "talking",

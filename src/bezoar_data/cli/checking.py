@@ -13,6 +13,7 @@ from bezoar_data.cards.render import check_card
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import check_front, load_card
 from bezoar_data.config.files.discovery import Kind, find_files
+from bezoar_data.config.files.expectations import load_expectations
 from bezoar_data.config.files.models import load_models_file
 from bezoar_data.config.files.suite import load_suite
 from bezoar_data.config.problems import Problem
@@ -93,6 +94,8 @@ def _check(
             return load_suite(path).warnings
         case "ablation":
             return check_ablation(path).warnings
+        case "expectations":
+            load_expectations(path)
     return ()
 
 

@@ -40,6 +40,7 @@ GROUPS = {
         "show": ("look:show", "Show rows whole, by number or id."),
         "trace": ("trace:trace", "Tell all that happened to a row."),
         "diff": ("diff:diff", "Tell how two runs differ."),
+        "expect": ("expect:expect", "Hold a dataset to what you expect of it."),
         "card": ("card:app", "Show a dataset's card and check its claims."),
         "review": ("review:app", "Let people review a sample of the rows."),
         "judge": ("judge:app", "Measure judges against people, each other."),

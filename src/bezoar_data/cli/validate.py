@@ -23,6 +23,7 @@ _ONE_AND_MANY: dict[Kind, tuple[str, str]] = {
     "recipe": ("recipe", "recipes"),
     "suite": ("suite", "suites"),
     "ablation": ("ablation", "ablations"),
+    "expectations": ("file of expectations", "files of expectations"),
     "card": ("card", "cards"),
 }
 
@@ -43,8 +44,8 @@ def validate(
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as mistakes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check pipelines, models files, recipes, suites, ablations and cards, and what they name. Runs nothing, imports no
-    step, sends nothing. Ends with 2 if there are mistakes.
+    """Check pipelines, models files, recipes, suites, ablations, expectations and cards, and what they name. Runs
+    nothing, imports no step, sends nothing. Ends with 2 if there are mistakes.
 
     What only this machine lacks, such as a key in the environment, is a warning: CI has no keys.
 

@@ -9,6 +9,7 @@ from typing import Any
 from bezoar_data.config.files.json_schema import (
     ablation_schema,
     card_schema,
+    expectations_schema,
     models_schema,
     pipeline_schema,
     recipe_schema,
@@ -31,6 +32,7 @@ def schema_texts() -> Mapping[str, str]:
         "recipe.schema.json": recipe_schema(stage_configs()),
         "suite.schema.json": suite_schema(),
         "ablation.schema.json": ablation_schema(),
+        "expectations.schema.json": expectations_schema(),
         "card.schema.json": card_schema(),
     }
     return {name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for name, schema in schemas.items()}

@@ -13,7 +13,7 @@ from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import read_text
 
-Kind = Literal["pipeline", "models", "recipe", "suite", "ablation", "card"]
+Kind = Literal["pipeline", "models", "recipe", "suite", "ablation", "expectations", "card"]
 
 FOLDERS: dict[str, Kind] = {
     "pipelines": "pipeline",
@@ -21,6 +21,7 @@ FOLDERS: dict[str, Kind] = {
     "recipes": "recipe",
     "suites": "suite",
     "ablations": "ablation",
+    "expectations": "expectations",
     "cards": "card",
 }
 """The folders of a project, and what stands in each."""
@@ -31,6 +32,7 @@ _MARKS: dict[str, Kind] = {
     "stages": "recipe",
     "tasks": "suite",
     "variants": "ablation",
+    "expect": "expectations",
 }
 """The key that only files of one kind have."""
 
@@ -40,6 +42,7 @@ _OTHER_KEYS: dict[Kind, frozenset[str]] = {
     "recipe": frozenset({"base", "quantisation", "adapter", "policy"}),
     "suite": frozenset({"batch_size", "chat_template"}),
     "ablation": frozenset({"pipeline", "recipe", "data_seeds"}),
+    "expectations": frozenset({"dataset"}),
 }
 """Keys that no file of another kind has, beside the mark."""
 
@@ -70,7 +73,7 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:
                     seen.add(real)
                     yield file, kind
         if not found:
-            kinds = "pipeline, models file, recipe, suite, ablation or card"
+            kinds = "pipeline, models file, recipe, suite, ablation, expectations or card"
             message = f"the folder '{printable(str(path), 200)}' holds no {kinds}"
             problems.append(Problem("nothing-to-check", message, Place(str(path))))
     if problems:
@@ -104,7 +107,7 @@ def _kind(path: Path, *, named: bool) -> Kind | None:
         if _resembles(keys, kind):
             return kind
     keys_of = "a pipeline has the key 'steps:', a models file 'roles:', a recipe 'stages:', a suite 'tasks:'"
-    keys_of += ", an ablation 'variants:'"
+    keys_of += ", an ablation 'variants:', expectations 'expect:'"
     hint = f"{keys_of}, a card's name ends in .md"
     raise InputError(Problem("unknown-kind", "it cannot be seen what kind of file this is", Place(str(path)), hint))
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from bezoar_data.config.files.ablation import AblationFile
 from bezoar_data.config.files.card_front_matter import CardFront
+from bezoar_data.config.files.expectations import ExpectationsFile
 from bezoar_data.config.files.models import ModelsFile
 from bezoar_data.config.files.pipeline import MODULE_STEP, PipelineFile
 from bezoar_data.config.files.recipe import Stage, TrainingStage, recipe_model
@@ -66,6 +67,11 @@ def suite_schema() -> dict[str, Any]:
 def ablation_schema() -> dict[str, Any]:
     """The JSON schema of ablations."""
     return _schema(AblationFile)
+
+
+def expectations_schema() -> dict[str, Any]:
+    """The JSON schema of expectations."""
+    return _schema(ExpectationsFile)
 
 
 def recipe_schema(stages: Sequence[type[Stage]]) -> dict[str, Any]:
