@@ -7,15 +7,19 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bezoar_data.measures.checks.reference import compare
 from bezoar_data.reports.page import plain_text
 from bezoar_data.reports.rows.files import FoundRow
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.reviewed import REVIEW_COLUMNS
 from bezoar_data.runs.row import SOURCES
+from bezoar_data.steps.catalogue.registry import load_catalogue
 
 MOST_VALUES = 200
 """A filter of more values helps nobody to choose, and is left out."""
 _BY_PEOPLE = tuple(name for name in REVIEW_COLUMNS if name in ("review_status", "review_preference", "final_status"))
+
+_OUTCOMES = {"agrees": "gives its answer", "differs": "gives another", "unstated": "gives none"}
 
 Value = str | None
 FATE = "fate"
@@ -57,6 +61,7 @@ def filters_of(lock: Lock) -> list[Filter]:
         Filter("dropped by", lambda row: row.lineage.drop.step if row.lineage.drop else None),
         Filter("reason", lambda row: row.lineage.drop.reason if row.lineage.drop else None),
         *(Filter(name, _column(name)) for name in dict.fromkeys(columns)),
+        *_against_references(lock),
         Filter("marked", lambda row: _several(f"{one.step}: {one.reason}" for one in row.lineage.flags)),
         Filter("not done", lambda row: _several(f"{one.step}: {one.reason}" for one in row.lineage.soft_failures)),
         Filter("source", lambda row: row.lineage.source.replace(SOURCES, " + ") or None),
@@ -69,6 +74,36 @@ def _column(name: str) -> Callable[[FoundRow], Value]:
     def of(row: FoundRow) -> Value:
         value: Any = row.columns.get(name, row.people.get(name))
         return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    return of
+
+
+def _against_references(lock: Lock) -> Iterator[Filter]:
+    """For each judge that accepts and rejects, the verdict, and whether the answer gives the reference's: an accepted
+    answer that does not is what a person looks at first. Of answers that cannot be compared by rules, nothing."""
+    judges = {judge.step: judge.name for judge in lock.judges}
+    for step in lock.steps:
+        if step.use != "judge.accept" or step.id not in judges:
+            continue
+        settings = {**_defaults(step.use), **step.settings}
+        asked, said, wanted = (settings.get(name, "") for name in ("instruction", "response", "reference"))
+        if wanted in lock.columns and said in lock.columns:
+            name = judges[step.id]
+            yield Filter(f"{name} and reference", _against(f"{name}_status", asked, said, wanted))
+
+
+def _defaults(use: str) -> dict[str, Any]:
+    properties = load_catalogue()[use].schema["properties"]
+    return {name: field["default"] for name, field in properties.items() if "default" in field}
+
+
+def _against(verdict: str, asked: str, said: str, wanted: str) -> Callable[[FoundRow], Value]:
+    def of(row: FoundRow) -> Value:
+        texts = [row.columns.get(name) for name in (said, wanted, asked)]
+        if row.columns.get(verdict) is None or not all(isinstance(text, str) and text for text in texts[:2]):
+            return None
+        outcome = compare(str(texts[0]), str(texts[1]), str(texts[2] or "")).outcome
+        return None if outcome == "not_comparable" else f"{row.columns[verdict]}, {_OUTCOMES[outcome]}"
 
     return of
 
