@@ -26,6 +26,7 @@ FILES = {
     "suite": "what to evaluate",
     "ablation": "which steps to leave out",
     "expectations": "what a dataset must keep to",
+    "events": "what `--events` writes, a line of JSON for each",
 }
 OF_TRL = 30
 """A part with more keys is a class of TRL or PEFT, whose own reference says more of it."""

@@ -115,8 +115,22 @@ def test_the_command_line_evaluates_and_compares(
 ) -> None:
     folder, _ = evaluated
     suite = write_suite(tmp_path / "suite.yaml", tasks)
-    told = bezoar("evaluate", models["base"], models["adapter"], "--suite", suite, "--out", folder.parents[1])
+    told = bezoar(
+        "evaluate",
+        models["base"],
+        models["adapter"],
+        "--suite",
+        suite,
+        "--out",
+        folder.parents[1],
+        "--events",
+        tmp_path / "events.jsonl",
+    )
     assert told.code == 0
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    done = {line["part"]: (line["done"], line["expected"]) for line in events if line["event"] == "progress"}
+    assert done == dict.fromkeys(("base", "adapter"), (len(TASKS), len(TASKS)))
+    assert (events[-1]["outcome"], events[-1]["result"]["models"]) == ("done", ["base", "adapter"])
     assert told.err == "base: done already\nadapter: done already\n"
     assert [line.split()[0] for line in told.out.splitlines()[3:11]] == list(TASKS)
     assert f"bezoar-data compare {folder / 'base'} {folder / 'adapter'}" in told.out

@@ -19,6 +19,10 @@ from training.conftest import ROOT, Recipe, card, prepared, trained
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 
+LEARNT = ("lamini", "orca", "evol-instruct", "hh-rlhf-sft", "hh-rlhf-dpo")
+"""The stages of the tiny recipe that train."""
+
+
 def bezoar(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*BEZOAR, *arguments], cwd=cwd, capture_output=True, text=True, timeout=2500)
 
@@ -27,10 +31,21 @@ def bezoar(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def tiny(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the shipped recipe leaves, trained by the real command."""
     folder = tmp_path_factory.mktemp("tiny")
-    done = bezoar("train", str(ROOT / "recipes" / "tiny.yaml"), "--runs", str(runs), "--json", cwd=folder)
+    done = bezoar(
+        "train", str(ROOT / "recipes" / "tiny.yaml"), "--runs", str(runs), "--json", "--events", "e.jsonl", cwd=folder
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] is True
     return folder / "trained" / "tiny"
+
+
+def test_its_events_tell_the_steps_of_every_stage(tiny: Path):
+    lines = [json.loads(line) for line in (tiny.parents[1] / "e.jsonl").read_text().splitlines()]
+    last = {line["part"]: (line["done"], line["expected"]) for line in lines if line["event"] == "progress"}
+    assert last == dict.fromkeys(LEARNT, (20, 20))
+    end = lines[-1]
+    assert (lines[0]["event"], end["event"], end["outcome"]) == ("start", "end", "done")
+    assert set(LEARNT) < set(end["result"]["stages"])
 
 
 def stage(tiny: Path, name: str) -> dict[str, Any]:

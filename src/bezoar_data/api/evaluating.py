@@ -27,6 +27,7 @@ from bezoar_data.llms.gateway.asking import OpenModels, models_for
 from bezoar_data.llms.gateway.fallbacks import CachedAnswers
 from bezoar_data.llms.journal import Journal
 from bezoar_data.plan.token_count import Tokens
+from bezoar_data.runs.events import Events
 from bezoar_data.runs.project import find_journal
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def evaluate(
     max_cost: float | None = None,
     retry_failed: bool = False,
     quiet: bool = False,
+    events: Events | None = None,
 ) -> tuple[list[Evaluation], Path]:
     """Evaluate models on a suite: of a recipe its base and every stage, or those named in `stages`; RECIPE:STAGE; a
     folder; an id of the Hub; and, asked through the gateway, a GGUF, SERVICE:MODEL[@URL], or FILE:ROLE of a models
@@ -63,6 +65,8 @@ def evaluate(
     `models_file`, whose role `judge` it is by default. `journal`, `max_cost` in US dollars and `retry_failed` are for
     all models that the gateway asks together, judges among them, as in a run. With `against`, the name of one of the
     models, every other one's answers are compared with its in pairs.
+
+    `events` is told of tasks that are done, and of what was asked and paid.
 
     Returns the evaluations and the folder that holds one for each model, `out`/NAME/SUITE. What is done already is not
     done again. Raises `InputError`, `BudgetStop` or `ProviderAway`.
@@ -78,12 +82,23 @@ def evaluate(
     judging = _judges(loaded, judges, models_file, against)
     with gateway_to(found, judging.roles, judging.answers, quiet=quiet, **asked) as gateway:
         targets = [target_of(one, gateway) for one in found]
-        tell = (lambda text: None) if quiet else say
+
+        def tell(text: str) -> None:
+            if not quiet:
+                say(text)
+            if events is not None and gateway is not None:
+                events.asked(gateway.usage())
+
         data = (Path(runs), Path("pulled"))
         reading = Judging([Judge(gateway, role) for role in judging.roles] if gateway is not None else (), against)
-        done = run(loaded, targets, folder, data, tell, only=tasks, allow_code=allow_code, judging=reading)
-        if gateway is not None:
-            tell(f"asked: {gateway.told()}")
+        try:
+            done = run(
+                loaded, targets, folder, data, tell,
+                only=tasks, allow_code=allow_code, judging=reading, events=events,
+            )  # fmt: skip
+        finally:
+            if gateway is not None:
+                tell(f"asked: {gateway.told()}")
     return done, folder
 
 

@@ -27,6 +27,7 @@ from bezoar_data.pipeline.load import Checked, load
 from bezoar_data.reports.plan.report import PlanReport
 from bezoar_data.reports.shards import PhaseReport, ShardReport
 from bezoar_data.reports.validation import Validation
+from bezoar_data.runs.events import Events
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.previous import refuse_another
 from bezoar_data.runs.project import JOURNAL, find_journal, journals_near
@@ -151,14 +152,15 @@ class Pipeline:
         engine: Literal["stream", "local"] = "stream",
         retry_failed: bool = False,
         quiet: bool = False,
+        events: Events | None = None,
     ) -> RunReport:
         """Make the rows, judge them, write the dataset and its card. The same call again goes on after an
         interruption, and pays for nothing twice. Another build of the same pipeline's dataset is kept as the previous
         one; another pipeline's is refused.
 
         `engine="local"` takes distilabel's own runner. `retry_failed` sends requests again that a provider refused for
-        good. `quiet` shows no progress. Raises `InputError`, `BudgetStop`, `ProviderAway`, or `Interrupted` after
-        Ctrl-C, which waits for answers in flight.
+        good. `quiet` shows no progress; `events` is told of it. Raises `InputError`, `BudgetStop`, `ProviderAway`, or
+        `Interrupted` after Ctrl-C, which waits for answers in flight.
         """
         began = time.monotonic()
         checked = self._load(to_run=True)
@@ -170,7 +172,8 @@ class Pipeline:
         options = self._options(engine, checked, compiled, retry_failed)
         render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
         with _at_the_models(checked):
-            result = run(compiled, folder, options, render=render, progress=self._progress(checked, quiet))
+            progress = self._progress(checked, quiet, events)
+            result = run(compiled, folder, options, render=render, progress=progress)
         return _run_report(result, began)
 
     def run_shard(
@@ -181,6 +184,7 @@ class Pipeline:
         collect: str | None = None,
         retry_failed: bool = False,
         quiet: bool = False,
+        events: Events | None = None,
     ) -> ShardReport:
         """Run one shard, "0/7" to "6/7": its share of the rows, up to the first step that needs all of them. Its
         answers go to `collect`, a folder or any address that fsspec knows (default: `shards/collected` in the run's
@@ -199,7 +203,8 @@ class Pipeline:
         prepare_models(compiled.roles.values(), quiet=quiet)
         options = Options("stream", self.limit, self._budget(checked), retry_failed)
         with _at_the_models(checked):
-            done = run_shard(compiled, own, options, which, store, progress=self._progress(checked, quiet))
+            progress = self._progress(checked, quiet, events)
+            done = run_shard(compiled, own, options, which, store, progress=progress)
         return ShardReport(done, own.path)
 
     def merge_shards(
@@ -230,8 +235,8 @@ class Pipeline:
     def _options(self, engine: Engine, checked: Checked, compiled: Compiled, retry_failed: bool) -> Options:
         return Options(engine, self.limit, self._budget(checked), retry_failed, self._near(checked, compiled.journal))
 
-    def _progress(self, checked: Checked, quiet: bool) -> Progress:
-        progress = Progress(quiet=quiet)
+    def _progress(self, checked: Checked, quiet: bool, events: Events | None = None) -> Progress:
+        progress = Progress(quiet=quiet, events=events, name=checked.loaded.file.name)
         told = said_of_shipped("pipelines", self.path)
         for note in (*told, *(w.in_a_line() for w in checked.warnings), *checked.notes()):
             progress.note(note)

@@ -12,6 +12,7 @@ from bezoar_data.cards.model_card.card import model_card
 from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.shipped import file_meant, said_of_shipped
 from bezoar_data.reports.training_plan import plan_as_json, rows_as_json
+from bezoar_data.runs.events import Events
 from bezoar_data.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -90,13 +91,21 @@ class Recipe:
         warnings = (*prepared.warnings, *([f"not checked: {unchecked}"] if unchecked else []))
         return replace(prepared, warnings=warnings)
 
-    def train(self, *, quiet: bool = False, prepared: Prepared | None = None, trial: bool = True) -> Trained:
+    def train(
+        self,
+        *,
+        quiet: bool = False,
+        prepared: Prepared | None = None,
+        trial: bool = True,
+        events: Events | None = None,
+    ) -> Trained:
         """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
         and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings; `prepared` is
-        what `prepare` gave, where that was called already; without `trial` the trainers are not tried out first."""
+        what `prepare` gave, where that was called already; without `trial` the trainers are not tried out first.
+        `events` is told how far it is."""
         from bezoar_data.training.train import train
 
-        prepared, progress = prepared or self.prepare(), Progress(quiet=quiet)
+        prepared, progress = prepared or self.prepare(), Progress(quiet=quiet, events=events)
         if trial:
             prepared = self.tried(prepared, elsewhere=False)
         for note in (*said_of_shipped("recipes", self.path), *prepared.warnings):

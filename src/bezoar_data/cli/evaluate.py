@@ -11,7 +11,16 @@ import typer
 from bezoar_data.api.evaluating import evaluate as evaluated
 from bezoar_data.api.evaluating import plan_evaluation
 from bezoar_data.api.scores import scores_page
-from bezoar_data.cli.options import AsJson, Journal, MaxCost, RetryFailed, Trained, named
+from bezoar_data.cli.options import (
+    AsJson,
+    EventsFile,
+    Journal,
+    MaxCost,
+    RetryFailed,
+    Trained,
+    events_of,
+    named,
+)
 from bezoar_data.cli.pages import write_page
 from bezoar_data.config.shipped import named_file
 from bezoar_data.evaluation.mt_bench.record import judged_results
@@ -41,6 +50,7 @@ interrupted.
 
 
 def evaluate(
+    context: typer.Context,
     models: Annotated[
         list[str],
         typer.Argument(
@@ -100,6 +110,7 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(help="Write a page with tables and pictures to this file.", metavar="FILE")
     ] = None,
+    events: EventsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate models on a suite of tasks."""
@@ -134,7 +145,9 @@ def evaluate(
         max_cost=max_cost,
         retry_failed=retry_failed,
         quiet=as_json,
+        events=events_of(context),
     )
+    events_of(context).left(folder=str(folder), models=[one.model.name for one in done])
     if html is not None:
         write_page(html, scores_page(folder / one.model.name for one in done))
     grades, pairs = judged_results(folder, done)

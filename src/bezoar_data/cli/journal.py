@@ -34,15 +34,27 @@ At = Annotated[
 
 
 @app.command("stats")
-def stats(journal: At = None, as_json: AsJson = False) -> None:
+def stats(
+    by: Annotated[
+        str, typer.Option(help="What to count by: some of month, pipeline, step, model.", metavar="NAME,NAME")
+    ] = "step,model",
+    journal: At = None,
+    as_json: AsJson = False,
+) -> None:
     """Count answers, tokens and cost by model and step.
 
-    Example: bezoar-data journal stats
+    Or by month and pipeline. A pipeline is one that has a row of the answer, kept or dropped, in a run folder that the
+    journal knows.
+
+    Examples: bezoar-data journal stats; bezoar-data journal stats --by month,pipeline
     """
     from bezoar_data.llms.journal import maintenance
 
+    names = [name.strip() for name in by.split(",")]
+    if unknown := [name for name in names if name not in maintenance.BY]:
+        raise _wrong(f"--by does not know '{unknown[0]}'", f"write some of {', '.join(maintenance.BY)}")
     with _opened(journal) as opened:
-        counted = maintenance.stats(opened)
+        counted = maintenance.stats(opened, list(dict.fromkeys(names)))
     _say(counted.as_json(), _table(counted), as_json=as_json)
 
 
@@ -215,15 +227,18 @@ def _table(stats: Stats) -> str:
         first, last = (datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%d %H:%M") for t in (stats.first, stats.last))
         lines.append(f"from {first} to {last} UTC")
     if stats.groups:
-        head = ("step", "model", "answers", "refusals", "redacted", "tokens in", "tokens out", "cost")
+        named = tuple(stats.groups[0].by)
+        head = (*named, "answers", "refusals", "redacted", "tokens in", "tokens out", "cost")
         body = [
-            (g.step, g.model, f"{g.answers:,}", f"{g.refusals:,}", f"{g.redacted:,}", f"{g.prompt_tokens:,}",
+            (*g.by.values(), f"{g.answers:,}", f"{g.refusals:,}", f"{g.redacted:,}", f"{g.prompt_tokens:,}",
              f"{g.completion_tokens:,}", money(g.cost)) for g in stats.groups
         ]  # fmt: skip
         widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
         lines.append("")
         for row in (head, *body):
-            cells = [c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+            cells = [
+                c.ljust(w) if i < len(named) else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            ]
             lines.append("  ".join(cells).rstrip())
     if stats.refusals_by_reason:
         lines += ["", *(f"{reason}: {count:,}" for reason, count in stats.refusals_by_reason.items())]

@@ -23,6 +23,7 @@ from bezoar_data.config.errors import INPUT_WRONG, INTERRUPTED, BezoarError, Inp
 from bezoar_data.config.render import in_order, render_problems
 from bezoar_data.config.signals import lost_terminals, say_no_more, signals_as_ctrl_c
 from bezoar_data.llms.redact import redact, register_environment
+from bezoar_data.runs.events import Events
 
 INTERNAL_ERROR = 70
 
@@ -58,31 +59,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.simplefilter("default" if os.environ.get("BEZOAR_DEBUG") else "ignore")
     register_environment()
     as_json = "--json" in arguments
+    events = Events(arguments, redact)
     _open_output()
     try:
         with signals_as_ctrl_c():
-            code = _ended(arguments, as_json)
+            code = _ended(arguments, events, as_json)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    events.end(code)
     _close_output()
     sys.exit(code)
 
 
-def _ended(arguments: list[str], as_json: bool) -> int:
+def _ended(arguments: list[str], events: Events, as_json: bool) -> int:
     """Run the command and tell its ending; its exit code."""
     try:
-        code = _run(arguments)
+        code = _run(arguments, events)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except TyperException as error:
+        events.because(error.format_message())
         show = getattr(error, "show", None)  # with usage, where it is one of a command's options
         with suppress(OSError):
             show() if show is not None else typer.echo(error.format_message(), err=True)
         return INPUT_WRONG
     except BezoarError as error:
-        return _report(error, as_json=as_json)
+        return _report(error, events, as_json=as_json)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             return 0  # `| head` has seen enough
@@ -92,8 +96,9 @@ def _ended(arguments: list[str], as_json: bool) -> int:
             raise
         problem = of_this_machine(error)
         if problem is not None:
-            return _report(InputError(problem), as_json=as_json)
+            return _report(InputError(problem), events, as_json=as_json)
         message = f"bezoar-data: internal error: {type(error).__name__}: {error}"
+        events.because(message)
         _say(redact(message))
         _say("No answer is lost: all are in the journal. Set BEZOAR_DEBUG=1 for the traceback.")
         return INTERNAL_ERROR
@@ -125,13 +130,13 @@ def _reader_is_gone() -> bool:
     return any(event & select.POLLERR for _, event in said.poll(0))
 
 
-def _run(arguments: list[str]) -> object:
+def _run(arguments: list[str], events: Events) -> object:
     try:
-        return app(arguments, standalone_mode=False)
+        return app(arguments, standalone_mode=False, obj=events)
     except InputError as error:
         if not allowed_now(error.problems):
             raise
-        return _run(arguments)
+        return _run(arguments, events)
     except typer.Abort as error:
         # typer takes any EOFError for the end of what a person types; those of libraries are of files cut short.
         if isinstance(error.__cause__, EOFError):
@@ -144,9 +149,10 @@ def _run(arguments: list[str]) -> object:
         raise
 
 
-def _report(error: BezoarError, *, as_json: bool) -> int:
+def _report(error: BezoarError, events: Events, *, as_json: bool) -> int:
     """Show an error; its exit code."""
     problems = error.problems if isinstance(error, ProblemsError) else ()
+    events.because(str(error), [p.as_json() for p in in_order(problems)])
     if as_json:
         value = {
             "ok": False,

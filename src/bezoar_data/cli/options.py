@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from bezoar_data.config.paths import expand_home
 from bezoar_data.config.shipped import ShippedKind, named_file
+from bezoar_data.runs.events import Events
+from bezoar_data.training.distributed import is_first
 
 
 def named(kind: ShippedKind) -> Callable[[Path | None], Path | None]:
@@ -59,6 +62,29 @@ Collect = Annotated[
     typer.Option(
         help="Where shards collect their answers: a folder, s3://..., any address of fsspec. Default: in the run.",
         metavar="URL",
+    ),
+]
+
+
+def events_of(context: typer.Context) -> Events:
+    """What `--events` has opened, or nothing that is written."""
+    return context.obj if isinstance(context.obj, Events) else Events()
+
+
+def _open_events(context: typer.Context, written: Path | None) -> Path | None:
+    if written is not None and not context.resilient_parsing and is_first():
+        events_of(context).open(expand_home(written), context.info_name or "")
+    return written
+
+
+EventsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--events",
+        help="Append a line of JSON for start, progress, failures, spending and end to this file.",
+        metavar="FILE",
+        callback=_open_events,
+        is_eager=True,  # before the other options, whose mistakes it tells of
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

@@ -13,6 +13,7 @@ import bezoar_data
 from bezoar_data.cli.options import (
     AsJson,
     Collect,
+    EventsFile,
     Journal,
     Judge,
     Limit,
@@ -23,6 +24,7 @@ from bezoar_data.cli.options import (
     PipelineFile,
     RetryFailed,
     Teacher,
+    events_of,
 )
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.problems import Problem
@@ -58,6 +60,7 @@ Exit codes: 0 done; 1 more rows failed than the pipeline tolerates; 2 the input 
 
 
 def run(
+    context: typer.Context,
     pipeline: PipelineFile,
     models: ModelsFile = None,
     teacher: Teacher = None,
@@ -83,6 +86,7 @@ def run(
             help="Allow steps that run text of rows or answers as code, and what a pulled pipeline names.",
         ),
     ] = False,
+    events: EventsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a pipeline: make the rows, judge them, write the dataset and its card."""
@@ -98,14 +102,19 @@ def run(
         max_cost=max_cost,
         trust_code=trust_code,
     )
+    told = events_of(context)
     report: RunReport | ShardReport
     if shard is None:
         raise_errors(_of_shards_alone(phase, collect))
-        report = file.run(engine=engine.value, retry_failed=retry_failed, quiet=as_json)
+        report = file.run(engine=engine.value, retry_failed=retry_failed, quiet=as_json, events=told)
     else:
         if engine != EngineName.stream:
             raise InputError(Problem("bad-shard", "shards have the engine stream alone", hint="leave --engine out"))
-        report = file.run_shard(shard, phase=phase, collect=collect, retry_failed=retry_failed, quiet=as_json)
+        report = file.run_shard(
+            shard, phase=phase, collect=collect, retry_failed=retry_failed, quiet=as_json, events=told
+        )
+    told.left(**report.leaves())
+    told.because(report.failure)
     typer.echo(json.dumps(report.as_json(), ensure_ascii=False) if as_json else str(report))
     raise typer.Exit(report.exit_code)
 

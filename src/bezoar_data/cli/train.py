@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson, named
+from bezoar_data.cli.options import AsJson, EventsFile, events_of, named
 from bezoar_data.reports.training_plan import plan_text
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.launcher import write_launcher
@@ -45,6 +45,7 @@ class Launcher(StrEnum):
 
 
 def train(
+    context: typer.Context,
     recipe: Annotated[
         Path,
         typer.Argument(
@@ -65,6 +66,7 @@ def train(
         typer.Option(help="Write settings for several processes, and say how to start them; train nothing."),
     ] = None,
     processes: Annotated[int, typer.Option(min=2, help="With --launcher: how many, one for each GPU.")] = 2,
+    events: EventsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Train from a recipe: its stages in order, each from the card it names."""
@@ -76,9 +78,11 @@ def train(
         found = loaded.plan()
         typer.echo(json.dumps(found, ensure_ascii=False) if as_json else plan_text(found))
         return
-    trained = loaded.train(quiet=as_json)
+    told = events_of(context)
+    trained = loaded.train(quiet=as_json, events=told)
     if not is_first():
         return
+    told.left(folder=str(trained.folder), stages=[stage.stage for stage in trained.stages])
     if as_json:
         value = {
             "ok": True,

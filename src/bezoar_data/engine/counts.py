@@ -23,13 +23,14 @@ class StepCount:
     """Rows that went on although the step failed at them, by reason."""
     flags: Counter[str] = field(default_factory=Counter)
     """Rows that went on although the step found something in them, by reason."""
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """Rows that the step failed at, dropped or not, by reason."""
     words: dict[str, str] = field(default_factory=dict)
     """What was said of the first row that failed for a reason: mostly the words of a model's endpoint."""
 
     def fail(self, mark: Drop) -> None:
         if mark.failed:
-            self.failed += 1
+            self.failed[mark.reason] += 1
             if mark.detail:
                 self.words.setdefault(mark.reason, mark.detail)
 
@@ -101,4 +102,4 @@ class Counts:
 
     @property
     def failed(self) -> int:
-        return sum(c.failed for c in self.steps.values())
+        return sum(c.failed.total() for c in self.steps.values())

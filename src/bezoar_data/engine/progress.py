@@ -17,11 +17,14 @@ from rich.text import Text
 
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.stats import RunStats, one_line
+from bezoar_data.runs.events import Events
 
 REDRAW = 0.25
 """Seconds between two pictures in a terminal."""
 LINES = 5.0
 """Seconds between two plain lines."""
+AWAY = ("not answering", "away")
+"""What is said of an endpoint that gives no answer."""
 SAVES = 1.0
 """Seconds between two writings of the run's state."""
 
@@ -29,11 +32,13 @@ SAVES = 1.0
 class Progress:
     """Follows a run from a thread of its own, so that a busy run is not held up by drawing.
 
-    `quiet` shows nothing (for `--json`); notes are always shown.
+    `quiet` shows nothing (for `--json`); notes are always shown. `events` is told what is seen, of the pipeline `name`.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, events: Events | None = None, name: str = "") -> None:
         self._quiet = quiet
+        self._events, self._name = events or Events(), name
+        self._stats: RunStats | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -44,9 +49,12 @@ class Progress:
         """An endpoint went away, came back, or is asked otherwise."""
         rest = ", ".join(f"{v}" for k, v in facts.items() if k != "address" and v)
         self.note(f"{facts.get('address')} is {what}{f': {rest}' if rest else ''}")
+        if what in AWAY:
+            self._events.away(str(facts.get("address")), str(facts.get("why", "")))
 
     def follow(self, stats: RunStats, save: Callable[[Mapping[str, Any]], None]) -> None:
         """Show what `stats` sees, and `save` it, until `close`."""
+        self._stats = stats
         self._thread = threading.Thread(target=self._run, args=(stats, save), daemon=True)
         self._thread.start()
 
@@ -55,6 +63,9 @@ class Progress:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        if self._stats is not None:
+            self._tell(self._stats.facts())
+            self._stats = None
 
     def _run(self, stats: RunStats, save: Callable[[Mapping[str, Any]], None]) -> None:
         terminal = not self._quiet and sys.stderr.isatty()
@@ -68,11 +79,21 @@ class Progress:
                     saved = now
                     with suppress(OSError):
                         save(facts)
+                if self._events.due():
+                    self._tell(facts)
                 if live is not None:
                     live.update(_table(facts), refresh=True)
                 elif not self._quiet and now - shown >= LINES:
                     shown = now
                     _say(one_line(facts))
+
+    def _tell(self, facts: Mapping[str, Any]) -> None:
+        assert self._stats is not None  # noqa: S101 (it is followed)
+        events, left = self._events, facts["seconds_left"]
+        events.progress(self._name, "rows", facts["rows"], facts["rows_expected"], left)
+        for step, failed in self._stats.failed().items():
+            events.failed_rows(step, failed)
+        events.asked(facts["asked"])
 
 
 def _say(text: str) -> None:

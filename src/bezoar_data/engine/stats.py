@@ -67,6 +67,10 @@ class RunStats:
             "asked": asked,
         }
 
+    def failed(self) -> dict[str, dict[str, int]]:
+        """Rows that steps failed at, by step and reason."""
+        return {name: dict(count.failed) for name, count in self._counts.steps.items() if count.failed}
+
     def _work(self) -> int:
         """Rows that are through each slow step, those dropped before it counted as through."""
         work = dropped = 0

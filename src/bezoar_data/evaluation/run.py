@@ -32,6 +32,7 @@ from bezoar_data.evaluation.record import (
 from bezoar_data.evaluation.targets import Target, has_template, load
 from bezoar_data.evaluation.task_index import check_names, harness_version, runs_code, task_manager
 from bezoar_data.measures.paired import DISCORDANT, smallest_difference
+from bezoar_data.runs.events import Events
 from bezoar_data.runs.hashing import sha256_of
 
 if TYPE_CHECKING:
@@ -125,12 +126,14 @@ def evaluate(
     only: Sequence[str] = (),
     allow_code: bool = False,
     judging: Judging | None = None,
+    events: Events | None = None,
 ) -> list[Evaluation]:
     """Evaluate every target on every task of the suite that is not done, into `out`/TARGET.
 
     `data` are the folders that hold the datasets the targets were trained on: their rows are searched for the items.
     `only` names the tasks to take. Tasks that run code which a model has written are left out, unless `allow_code`.
-    `judging` reads the answers to judged questions; without it they are only made.
+    `judging` reads the answers to judged questions; without it they are only made. `events` is told of each task that
+    is done.
 
     Raises `InputError` for what cannot be loaded or run; what is done by then stays, and the same call goes on.
     """
@@ -144,7 +147,7 @@ def evaluate(
     for work in works:
         folder, learnt = work.model.folder, work.model.target.learnt
         before = _before(folder)
-        evaluation = _evaluate_one(tasks, work, judging, say, allow_code=allow_code)
+        evaluation = _evaluate_one(tasks, work, judging, say, events or Events(), allow_code=allow_code)
         if learnt:
             known = before is not None and _searched(before, evaluation)
             found = before.contamination if before and known else builds.search(learnt, read_evaluated(folder).tasks)
@@ -206,7 +209,9 @@ def _work(tasks: _Tasks, target: Target, folder: Path) -> _Work:
     )
 
 
-def _evaluate_one(tasks: _Tasks, work: _Work, judging: Judging, say: Say, *, allow_code: bool) -> Evaluation:
+def _evaluate_one(
+    tasks: _Tasks, work: _Work, judging: Judging, say: Say, events: Events, *, allow_code: bool
+) -> Evaluation:
     suite, target, done = tasks.suite, work.model.target, work.done
     evaluation = Evaluation(
         model=target.described(),
@@ -220,6 +225,8 @@ def _evaluate_one(tasks: _Tasks, work: _Work, judging: Judging, say: Say, *, all
     if left := [task.name for key, task in work.todo.items() if key not in todo]:
         names = ", ".join(left)
         say(f"{target.name}: left out, as it runs code that the model writes, here: {names} (--allow-code takes it)")
+    expected = len(work.tasks) + len(tasks.judged)
+    events.progress(target.name, "tasks", len(done), expected)
     if not todo and not tasks.judged:
         say(f"{target.name}: done already")
         return evaluation
@@ -232,10 +239,12 @@ def _evaluate_one(tasks: _Tasks, work: _Work, judging: Judging, say: Say, *, all
         say(f"{target.name}, {len(done)} of {len(work.tasks)}: {_line(done[key])}")
         evaluation = replace(evaluation, tasks=tuple(done[k] for k in work.tasks if k in done))
         evaluation.write(work.model.folder)
-    for judged in tasks.judged:
+        events.progress(target.name, "tasks", len(done), expected)
+    for number, judged in enumerate(tasks.judged, len(done) + 1):
         found = judging.grade(judged, work.model, work.known, model, say, wanted=judged.name in tasks.named)
         evaluation = replace(evaluation, tasks=(*evaluation.tasks, *found))
         evaluation.write(work.model.folder)
+        events.progress(target.name, "tasks", number, expected)
     return evaluation
 
 

@@ -1,4 +1,5 @@
-"""The JSON schemas of the files people write, for their editors: made from the code, with every step's settings."""
+"""The JSON schemas of the files people write, for their editors, with every step's settings, and of the lines that
+`--events` writes: made from the code."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ from bezoar_data.config.files.json_schema import (
     models_schema,
     pipeline_schema,
     recipe_schema,
+    schema_of,
     suite_schema,
 )
 from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.llms.providers.base import builtin_providers
+from bezoar_data.runs.events import Line
 from bezoar_data.steps.catalogue.entry import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.steps.external.registry import distilabel_steps
@@ -34,6 +37,7 @@ def schema_texts() -> Mapping[str, str]:
         "ablation.schema.json": ablation_schema(),
         "expectations.schema.json": expectations_schema(),
         "card.schema.json": card_schema(),
+        "events.schema.json": schema_of(Line),
     }
     return {name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
 

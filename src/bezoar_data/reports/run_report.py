@@ -71,6 +71,11 @@ class RunReport:
 
         return load_dataset(str(self.dataset))
 
+    def leaves(self) -> dict[str, Any]:
+        """What it leaves, for the last of its events."""
+        counts = self.lock.counts
+        return {"folder": str(self.folder), "lock": self.lock.hash, "kept": counts.kept, "dropped": counts.dropped}
+
     def as_json(self) -> dict[str, Any]:
         result, lock = self.result, self.result.lock
         return {

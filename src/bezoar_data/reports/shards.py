@@ -23,6 +23,16 @@ class ShardReport:
         """0, or 1 when more of its rows failed than the pipeline tolerates."""
         return self.done.exit_code
 
+    @property
+    def failure(self) -> str:
+        """Why the exit code is not 0."""
+        return f"{self.done.failed:,} rows failed" if self.exit_code else ""
+
+    def leaves(self) -> dict[str, Any]:
+        """What it leaves, for the last of its events."""
+        done = self.done
+        return {"folder": str(self.folder), "shard": str(done.shard), "phase": done.shard.phase, "rows": done.rows}
+
     def as_json(self) -> dict[str, Any]:
         done = self.done
         return {

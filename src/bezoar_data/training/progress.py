@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.runs.events import Events
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.estimate.machine import peak_memory
 
@@ -16,10 +17,11 @@ LINES = 5.0
 
 
 class Progress:
-    """`quiet` says nothing but notes (for `--json`)."""
+    """`quiet` says nothing but notes (for `--json`). `events` is told of the steps of every stage."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, events: Events | None = None) -> None:
         self._quiet = quiet
+        self._events = events or Events()
 
     def say(self, text: str) -> None:
         if not self._quiet and is_first():
@@ -76,3 +78,29 @@ class Progress:
                 say(", ".join(parts))
 
         return Tell()
+
+    def counting(self, stage: str) -> Any:
+        """A callback for a trainer that tells `events` of its steps."""
+        from transformers import TrainerCallback
+
+        events = self._events
+
+        class Count(TrainerCallback):
+            began, first = 0.0, 0
+
+            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                self.began, self.first = time.monotonic(), state.global_step
+                self.tell(state, None)
+
+            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                if events.due():
+                    pace = (time.monotonic() - self.began) / (state.global_step - self.first)
+                    self.tell(state, round(pace * (state.max_steps - state.global_step), 1))
+
+            def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                self.tell(state, 0.0)
+
+            def tell(self, state: Any, left: float | None) -> None:
+                events.progress(stage, "steps", state.global_step, state.max_steps, left)
+
+        return Count()

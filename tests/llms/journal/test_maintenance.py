@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from bezoar_data.llms.journal import Journal, maintenance
 from bezoar_data.llms.journal.request_key import KeyMaker
 from bezoar_data.runs.row import Lineage
 from support.command import Outcome, bezoar
+from support.fault_server import FaultServer
 from support.journal_entries import entry_of, key_of, put_all
+from support.projects import Project
 
 NAME = "Philomena Featherstonehaugh"
 BODY = f"{NAME} lives at 12 Quince Lane. " * 8
@@ -50,10 +53,32 @@ def test_stats_count_by_model_and_step(path: Path) -> None:
     assert stats.cost == pytest.approx(5 * 0.0000285 + 1.0)
     assert (stats.first, stats.last) == (1_700_000_001.0, 1_700_000_008.0)
     assert stats.refusals_by_reason == {"http_400": 1}
-    assert [(g.step, g.model, g.answers, g.refusals) for g in stats.groups] == [
+    assert [(g.by["step"], g.by["model"], g.answers, g.refusals) for g in stats.groups] == [
         ("explain", "some-model", 5, 0),
         ("judge", "gpt-4", 2, 1),
     ]
+
+
+def test_stats_count_by_month_and_by_the_pipelines_whose_rows_are_made_of_the_answers(
+    project: Project, server: FaultServer
+):
+    project.models(server.url)
+    for name, rows in (("first", 4), ("second", 6)):
+        project.rows(rows)
+        path = project.pipeline()
+        path.write_text(path.read_text().replace("name: test", f"name: {name}"))
+        assert project.run("--out", f"runs/{name}").code == 0
+    with Journal.open(project.folder / "runs" / "journal.sqlite") as journal:
+        put_all(journal, [entry_of(1), refusal(2)])
+    told = project.bezoar("journal", "stats", "--by", "month,pipeline", "--json")
+    assert told.code == 0, told.err
+    groups = [(g["month"], g["pipeline"], g["answers"], g["refusals"]) for g in told.json["groups"]]
+    now = datetime.now(UTC).strftime("%Y-%m")
+    assert groups == [("2023-11", "(no row here)", 1, 1), (now, "first, second", 4, 0), (now, "second", 2, 0)]
+    table = project.bezoar("journal", "stats", "--by", "pipeline").out
+    assert re.search(r"^pipeline +answers +refusals ", table, re.MULTILINE)
+    wrong = project.bezoar("journal", "stats", "--by", "week")
+    assert (wrong.code, "--by does not know 'week'" in wrong.err) == (2, True)
 
 
 def test_stats_of_an_empty_journal(path: Path) -> None:

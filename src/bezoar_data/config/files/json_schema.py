@@ -28,7 +28,7 @@ def pipeline_schema(
     to definitions of its own); an editor then offers the names, and the settings of the step that is used. `others` are
     names without settings. With either, any other name must be that of a class in a module.
     """
-    schema = _schema(PipelineFile)
+    schema = schema_of(PipelineFile)
     if steps:
         step = schema["$defs"]["StepUse"]
         use = step["properties"]["use"]
@@ -47,7 +47,7 @@ def pipeline_schema(
 
 def models_schema(providers: Sequence[str] = ()) -> dict[str, Any]:
     """The JSON schema of models files. An editor offers the kinds of `providers`; others stay allowed beside them."""
-    schema = _schema(ModelsFile)
+    schema = schema_of(ModelsFile)
     if providers:
         kind = schema["$defs"]["Model"]["properties"]["provider"]
         kind["anyOf"] = [{"enum": list(providers)}, {"type": kind.pop("type"), "minLength": kind.pop("minLength")}]
@@ -56,17 +56,17 @@ def models_schema(providers: Sequence[str] = ()) -> dict[str, Any]:
 
 def card_schema() -> dict[str, Any]:
     """The JSON schema of the front matter of cards."""
-    return _schema(CardFront)
+    return schema_of(CardFront)
 
 
 def suite_schema() -> dict[str, Any]:
     """The JSON schema of suites."""
-    return _schema(SuiteFile)
+    return schema_of(SuiteFile)
 
 
 def ablation_schema() -> dict[str, Any]:
     """The JSON schema of ablations."""
-    return _schema(AblationFile)
+    return schema_of(AblationFile)
 
 
 def expectations_schema() -> dict[str, Any]:
@@ -76,7 +76,7 @@ def expectations_schema() -> dict[str, Any]:
 
 def recipe_schema(stages: Sequence[type[Stage]]) -> dict[str, Any]:
     """The JSON schema of recipes with these kinds of stages, and with the settings of the training libraries."""
-    schema = _schema(recipe_model(tuple(stages)))
+    schema = schema_of(recipe_model(tuple(stages)))
     definitions = schema["$defs"]
     trainers = {stage.__name__: stage.trainer for stage in stages if issubclass(stage, TrainingStage)}
     shared = {"SharedSettings": shared_settings(tuple(trainers.values()))}
@@ -102,7 +102,8 @@ def with_examples(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "properties": properties}
 
 
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model of ours."""
     schema = {"$schema": DIALECT, **model.model_json_schema(by_alias=True)}
     for definition in (schema, *schema.get("$defs", {}).values()):
         for field in definition.get("properties", {}).values():

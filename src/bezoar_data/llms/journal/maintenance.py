@@ -36,13 +36,23 @@ from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.schema import connect, lenient
 from bezoar_data.llms.journal.writer import insert
 
+NO_PIPELINE = "(no row here)"
+"""Of answers that no row of a run here is made of: evaluations, judges of models, runs that are gone."""
+BY = {
+    "month": "strftime('%Y-%m', answered_at, 'unixepoch')",
+    "pipeline": "pipeline_of(key)",
+    "step": "step",
+    "model": "model",
+}
+"""What entries are counted by → its expression. A pipeline is one with a row here that is made of the answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Counts of one model in one step. `cost` is US dollars, None where no answer had a price."""
+    """Counts of the entries that have the values `by`, such as `{"step": "explain", "model": "gpt-4o"}`. `cost` is US
+    dollars, None where no answer had a price."""
 
-    model: str
-    step: str
+    by: dict[str, str]
     answers: int
     refusals: int
     redacted: int
@@ -70,7 +80,8 @@ class Stats:
     groups: tuple[Group, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        value = asdict(self)
+        return value | {"groups": [{**group.pop("by"), **group} for group in value["groups"]]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +101,22 @@ def open_journal(path: Path, *, create: bool = False) -> Journal:
     return Journal.open(path, create=create)
 
 
-def stats(journal: Journal) -> Stats:
-    """Count entries, tokens and money, in all and for each model in each step."""
+def stats(journal: Journal, by: Sequence[str] = ("step", "model")) -> Stats:
+    """Count entries, tokens and money, in all and for each group of entries that have these values of `BY` in common.
+    Months are those of UTC. An answer that several pipelines have rows of counts once, under all their names."""
+    from bezoar_data.llms.journal.rows import pipelines_of_answers
+
+    named = pipelines_of_answers(journal.path) if "pipeline" in by else {}
+    columns = ", ".join(str(place) for place in range(1, len(by) + 1))
     with reading(journal.path) as connection:
+        connection.create_function("pipeline_of", 1, lambda key: named.get(key, NO_PIPELINE), deterministic=True)
         groups = tuple(
-            Group(*row)
+            Group(dict(zip(by, row, strict=False)), *row[len(by) :])
             for row in connection.execute(
-                """SELECT model, step, sum(error IS NULL), sum(error IS NOT NULL AND error <> ?1), sum(error IS ?1),
+                f"""SELECT {", ".join(BY[one] for one in by)},
+                   sum(error IS NULL), sum(error IS NOT NULL AND error <> ?1), sum(error IS ?1),
                    coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0), sum(cost)
-                   FROM answers GROUP BY model, step ORDER BY step, model""",
+                   FROM answers GROUP BY {columns} ORDER BY {columns}""",  # noqa: S608
                 (REDACTED,),
             )
         )

@@ -85,6 +85,7 @@ def run_trainer(job: TrainingJob, kind: TrainingKind) -> Done:
     checkpoint = last_checkpoint(job.work, world_size())
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(job.progress.callback(job.stage.id, checkpoint))
+    trainer.add_callback(job.progress.counting(job.stage.id))
     if job.watch is not None and not trainer.is_fsdp_enabled:
         trainer.add_callback(job.watch.callback(job.stage.id, job.template, job.work, job.progress))
     for callback in trainer.callback_handler.callbacks:
