@@ -71,7 +71,7 @@ def ablation_schema() -> dict[str, Any]:
 
 def expectations_schema() -> dict[str, Any]:
     """The JSON schema of expectations."""
-    return _schema(ExpectationsFile)
+    return schema_of(ExpectationsFile)
 
 
 def recipe_schema(stages: Sequence[type[Stage]]) -> dict[str, Any]:
