@@ -148,7 +148,7 @@ def test_what_is_not_run_is_few_and_known_to_the_command_line():
     """A line that cannot run here is read by the command line all the same: its commands and options are there."""
     assert sum(len(b.run) for b in BLOCKS) >= 35
     left_out = [line for block in BLOCKS for line in block.left_out]
-    assert len(left_out) <= 100
+    assert len(left_out) <= 125
     for line in left_out:
         words = shlex.split(line.rpartition("&&")[2])
         if words[0] == "bezoar-data":

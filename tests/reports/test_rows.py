@@ -6,6 +6,7 @@ import json
 import shutil
 import unicodedata
 from contextlib import closing
+from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bezoar_data import load_pipeline
+from bezoar_data import head, load_pipeline, trace
 from bezoar_data.llms.journal import reader
 from bezoar_data.llms.journal.schema import connect
 from bezoar_data.reports.rows.story import Stories, Story
@@ -271,3 +272,61 @@ def test_show_takes_numbers_and_ids_and_tells_every_wrong_one(judged: Project) -
     done = judged.bezoar("head", "runs/test", "--where", 'judge == "x"')
     assert done.code == 2
     assert "there is no column 'judge'" in done.err
+
+
+class Seen(HTMLParser):
+    """The elements of a piece, and what a reader reads of it."""
+
+    def __init__(self, piece: str) -> None:
+        super().__init__()
+        self.elements: set[str] = set()
+        self.text = ""
+        self.feed(piece)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        assert not [name for name, _ in attrs if name not in ("class", "colspan", "rowspan")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+OURS = {
+    "style",
+    "div",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "pre",
+    "details",
+    "summary",
+    "dl",
+    "dt",
+    "dd",
+    "h2",
+}
+
+
+def test_in_a_notebook_rows_and_stories_show_themselves_and_obey_nothing(judged: Project) -> None:
+    run = judged.folder / "runs" / "test"
+    (dropped,) = judged.dropped()
+    rows = Seen(head(run, 40)._repr_html_())
+    assert rows.elements <= OURS
+    assert "What is special about the number 7?" in rows.text
+    only = Seen(head(run, 3, columns=["judge_rating"])._repr_html_()).text
+    assert "judge_rating" in only
+    assert "What is special" not in only
+    for row in (*judged.kept(), dropped):
+        story = Seen(trace(row["id"], run)._repr_html_())
+        assert story.elements <= {*OURS, "h3", "span", "section"}
+        assert row["id"] in story.text
+    assert f"dropped · {dropped['reason']}" in story.text
+
+
+def test_in_a_notebook_a_run_shows_its_first_rows(judged: Project) -> None:
+    shown = load_pipeline(judged.folder / "pipeline.yaml").run()._repr_html_()
+    assert "The first rows" in shown
+    assert judged.kept()[0]["inputs"] in Seen(shown).text

@@ -16,6 +16,7 @@ from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.where import Where
 from bezoar_data.reports.rows.files import FoundRow, RowFiles
+from bezoar_data.reports.rows.html import rows_piece
 from bezoar_data.reports.rows.search import find_row
 from bezoar_data.reports.rows.terminal import printed, show_rows
 from bezoar_data.runs.parquet import count_of, numbers_where, schema_of
@@ -29,7 +30,8 @@ _NUMBER = 7
 
 @dataclass(frozen=True, slots=True)
 class ShownRows:
-    """Some rows of a run, each with its number among `total`, counted from 1. `print` them."""
+    """Some rows of a run, each with its number among `total`, counted from 1. `print` them; a notebook shows
+    them by itself."""
 
     run: Path
     rows: tuple[tuple[int | None, FoundRow], ...]
@@ -40,8 +42,7 @@ class ShownRows:
         return {"run": str(self.run), "total": self.total, "rows": [self._row(n, row) for n, row in self.rows]}
 
     def show(self, console: Console, *, full: bool = False) -> None:
-        named = [("row" if n is None else f"row {n:,} of {self.total:,}", row) for n, row in self.rows]
-        show_rows(named, console, columns=self.columns, full=full)
+        show_rows(self._named(), console, columns=self.columns, full=full)
 
     def _row(self, number: int | None, row: FoundRow) -> dict[str, Any]:
         value = row.as_json()
@@ -49,8 +50,14 @@ class ShownRows:
             value["columns"] = {name: row.columns[name] for name in self.columns if name in row.columns}
         return {"number": number, **value}
 
+    def _named(self) -> list[tuple[str, FoundRow]]:
+        return [("row" if n is None else f"row {n:,} of {self.total:,}", row) for n, row in self.rows]
+
     def __str__(self) -> str:
         return printed(self.show)
+
+    def _repr_html_(self) -> str:
+        return rows_piece(self._named(), self.columns)
 
 
 def head(

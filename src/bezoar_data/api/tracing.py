@@ -12,6 +12,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.journal.places import run_folders
+from bezoar_data.reports.rows.html import story_piece
 from bezoar_data.reports.rows.search import Search, find_row, find_text, newest_first
 from bezoar_data.reports.rows.story import Stories, Story
 from bezoar_data.reports.rows.terminal import printed, show_story
@@ -20,7 +21,7 @@ from bezoar_data.runs.project import find_journal
 
 @dataclass(frozen=True, slots=True)
 class TracedRow:
-    """A row with all that happened to it. `print` it."""
+    """A row with all that happened to it. `print` it; a notebook shows it by itself."""
 
     run: Path
     story: Story
@@ -33,6 +34,9 @@ class TracedRow:
 
     def __str__(self) -> str:
         return printed(self.show)
+
+    def _repr_html_(self) -> str:
+        return story_piece(self.story)
 
 
 def trace(row: str, run: str | Path | None = None, *, journal: str | Path | None = None) -> TracedRow:

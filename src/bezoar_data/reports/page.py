@@ -70,6 +70,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset
     return element("table", element("thead", line("th", head)), element("tbody", body))
 
 
+LONG = 1_500
+"""A text of more characters than this is folded away behind its beginning."""
+
+
+def long_text(said: str) -> Html:
+    """A text as it is, folded away if it is long."""
+    if len(said) <= LONG:
+        return element("pre", said)
+    start = f"{said[:160].rstrip()} … ({len(said):,} characters)"
+    return element("details", element("summary", start), element("pre", said))
+
+
 def piece(*content: str, style: str = "") -> Html:
     """A piece of HTML for a notebook, with its style; `style` is put behind the common one."""
     return Html(f"<style>{STYLE}{style}</style>{element('div', *content, classes='bezoar')}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from bezoar_data.llms.weights.named import known_weights
 from bezoar_data.reports.judged import judged_lines
 from bezoar_data.reports.page import element, piece, table
 from bezoar_data.reports.review_report import UNSIGNED, review_lines
+from bezoar_data.reports.rows.files import RowFiles
+from bezoar_data.reports.rows.html import ROWS_STYLE, rows_table
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.record import as_json
 
@@ -169,7 +172,11 @@ class RunReport:
         if self.exit_code:
             content.append(element("p", self._too_many(), classes="bad"))
         content.append(element("p", "dataset and card: ", element("code", str(self.dataset))))
-        return piece(*content)
+        if self.dataset.is_dir():
+            first = list(islice(RowFiles.of(self.dataset).all_kept(), _SHOWN))
+            content.append(element("h2", "The first rows"))
+            content.append(rows_table((f"row {n}", row) for n, row in enumerate(first, 1)))
+        return piece(*content, style=ROWS_STYLE)
 
     def _headline(self) -> str:
         lock = self.result.lock
@@ -210,6 +217,8 @@ class RunReport:
         )
 
 
+_SHOWN = 5
+"""Rows that a notebook shows of a run; `head` and `sample` show others, `trace` their stories."""
 SMALL = 1_000_000_000
 """Parameters of a model too small to be trusted with more than short answers."""
 LARGER = "qwen2.5-1.5b-instruct"

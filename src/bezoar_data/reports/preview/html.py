@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bezoar_data.engine.preview.preview import Preview, PreviewedRow
 from bezoar_data.engine.preview.recorder import StepTrace
-from bezoar_data.reports.page import Html, element, page, piece, table
+from bezoar_data.reports.page import Html, element, long_text, page, piece, table
 from bezoar_data.reports.preview.words import (
     calls,
     columns,
@@ -19,9 +19,6 @@ from bezoar_data.reports.preview.words import (
     verdict,
 )
 from bezoar_data.reports.texts import Part, as_text
-
-LONG = 1_500
-"""A text of more characters than this is folded away behind its first line."""
 
 _STYLE = """
 .bezoar table.row { width: 100%; table-layout: fixed; } .bezoar table.row th:first-child { width: 13%; }
@@ -76,18 +73,11 @@ def _step(step: StepTrace) -> Html:
 
 
 def _cell(parts: Iterable[Part]) -> list[Html]:
-    return [Html(element("div", label, classes="label") + _text(said)) for label, said in parts]
+    return [Html(element("div", label, classes="label") + long_text(said)) for label, said in parts]
 
 
 def _came(name: str, said: str) -> Html:
-    return Html(element("dt", name) + element("dd", _text(said)))
-
-
-def _text(said: str) -> Html:
-    if len(said) <= LONG:
-        return element("pre", said)
-    start = f"{said[:160].rstrip()} … ({len(said):,} characters)"
-    return element("details", element("summary", start), element("pre", said))
+    return Html(element("dt", name) + element("dd", long_text(said)))
 
 
 def _class(verdict: str) -> str:
