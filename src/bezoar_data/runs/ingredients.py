@@ -16,7 +16,7 @@ from bezoar_data.config.paths import normalized
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.runs.folder import RunFolder, write_json
 from bezoar_data.runs.hashing import sha256_of
-from bezoar_data.runs.record import Record
+from bezoar_data.runs.record import Record, as_json, parse
 
 FOLDER = "answers"
 """Where they stand in a dataset that was published with them."""
@@ -41,6 +41,16 @@ class AnswersManifest(Record):
     """The files that steps read: by the path the pipeline knows them under, the path here."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Noted:
+    """A run's note: paths from its folder."""
+
+    pipeline: str
+    journal: str | None
+    answers: tuple[str, ...]
+    inputs: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Ingredients:
     """`journal` is None where the recorded `answers` are all there is. `inputs` is by the paths that the pipeline file
@@ -63,16 +73,23 @@ class Ingredients:
     @classmethod
     def of_run(cls, folder: RunFolder) -> Ingredients:
         """Those that a run noted. Raises `InputError` where none did."""
+        place = Place(str(folder.made_from))
         try:
-            noted: dict[str, Any] = json.loads(folder.made_from.read_text("utf-8"))
+            noted = parse(_Noted, json.loads(folder.made_from.read_text("utf-8")))
         except FileNotFoundError:
             message = "neither answers beside the dataset nor a run's note say what it was made from"
             hint = "run the same pipeline again, every answer comes from the journal; or pull one with answers"
             raise InputError(Problem("no-answers", message, Place(str(folder.path)), hint)) from None
-        # A project that was moved as a whole still finds them.
-        inputs = {name: normalized(folder.path / path) for name, path in noted["inputs"].items()}
-        answers = tuple(normalized(folder.path / path) for path in noted["answers"])
-        journal = normalized(folder.path / noted["journal"])
+        except (OSError, ValueError, RecursionError):
+            message, hint = "this note of what the run was made from cannot be read", "run the same pipeline again"
+            raise InputError(Problem("note-malformed", message, place, hint)) from None
+
+        def from_here(path: str) -> Path:  # a project that was moved as a whole still finds them
+            return normalized(folder.path / path)
+
+        inputs = {name: from_here(path) for name, path in noted.inputs.items()}
+        answers = tuple(from_here(path) for path in noted.answers)
+        journal = None if noted.journal is None else from_here(noted.journal)
         return cls(journal, answers, inputs, folder.card if folder.card.exists() else None)
 
     def note(self, folder: RunFolder, pipeline: Path) -> None:
@@ -81,13 +98,13 @@ class Ingredients:
         def from_there(path: Path) -> str:
             return os.path.relpath(path, folder.path)
 
-        value = {
-            "pipeline": from_there(pipeline),
-            "journal": from_there(self.journal) if self.journal else None,
-            "answers": [from_there(path) for path in self.answers],
-            "inputs": {name: from_there(path) for name, path in self.inputs.items()},
-        }
-        write_json(folder.made_from, value)
+        noted = _Noted(
+            pipeline=from_there(pipeline),
+            journal=from_there(self.journal) if self.journal else None,
+            answers=tuple(from_there(path) for path in self.answers),
+            inputs={name: from_there(path) for name, path in self.inputs.items()},
+        )
+        write_json(folder.made_from, as_json(noted))
 
 
 def check_published(dataset: Path, stated: Mapping[str, Any]) -> Iterator[Problem]:

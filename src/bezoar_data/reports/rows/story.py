@@ -272,7 +272,7 @@ def _ingredients(dataset: Path) -> Ingredients | None:
             return published
         note = beside(dataset, RunFolder(dataset).made_from.name)
         return Ingredients.of_run(RunFolder(note.parent)) if note is not None else None
-    except (InputError, ValueError, KeyError, TypeError):
+    except InputError:
         return None
 
 
