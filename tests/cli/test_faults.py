@@ -82,7 +82,7 @@ def test_a_full_disk_ends_a_run_with_a_remedy_and_the_last_dataset_stays(project
 @pytest.mark.server(latency=0.3)
 def test_a_closed_terminal_ends_a_run_as_sigterm_does(project: Project, server: FaultServer):
     """The kernel sends SIGHUP, and the shell does so again; what was asked by then is waited for."""
-    project.rows(40)
+    project.rows(400)
     project.models(server.url, limits={"concurrency": 4})
     project.pipeline()
     ours, theirs = pty.openpty()
@@ -101,7 +101,7 @@ def test_a_closed_terminal_ends_a_run_as_sigterm_does(project: Project, server: 
     process.send_signal(signal.SIGHUP)
     assert process.wait(60) == 130
     assert server.stats()["now"] == 0
-    assert project.journalled() == server.stats()["requests"] < 40
+    assert project.journalled() == server.stats()["requests"] < 400
 
 
 @pytest.mark.nightly

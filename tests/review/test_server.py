@@ -213,7 +213,7 @@ def test_responses_are_rated_by_helpsteers_protocol(project: Project, server: Re
     ties = ("push", RUN, "--dataset", "rated", "--ties")
     listed = server.review(project, *ties, "--json").json
     assert [(one["id"], one["said"]) for one in listed["ties"]] == [(far, {"anna": "4", "ben": "0", "greta": "3"})]
-    assert "too far apart on 1 rows" in server.review(project, "status", RUN, "--dataset", "rated").out
+    assert "too far apart on 1 row" in server.review(project, "status", RUN, "--dataset", "rated").out
     nobody = server.review(project, *ties, "--to", "anna", "--to", "ben")
     assert (nobody.code, "answered or discarded these rows already" in nobody.err) == (2, True), nobody.err
     before = server.review(project, "pull", RUN, "--dataset", "rated", "--json").json["review"]["protocol"]

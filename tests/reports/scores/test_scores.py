@@ -117,7 +117,7 @@ def test_the_hub_reads_every_score_in_the_model_index(files: dict[str, bytes]) -
     assert "lm_eval 0.4.13, gsm8k version 1.0, exact_match,strict-match, 0-shot; 100 items" in gsm8k.metric_args["note"]
     assert found["gsm8k-half"].metric_args["note"].endswith("of 100 rows of the dataset")
     assert {found[name].dataset_type for name in ("qasc", "ecqa", "mt-bench")} == {"no-dataset-of-the-Hub"}
-    assert "files of one's own" in found["qasc"].metric_args["note"]
+    assert "local files" in found["qasc"].metric_args["note"]
     assert "10 items stand in its training data" in found["qasc"].metric_args["note"]
     rating = found["mt-bench"]
     assert 5 <= rating.metric_value <= 10

@@ -150,7 +150,8 @@ def _measure(job: TrainingJob, trainer: Any) -> dict[str, Any]:
     """How many prompts gave a pair, and the mean scores of the best and the worst answers."""
     train, _ = _pairs(job)
     means = {
-        side: round(sum(pair[f"{side}_score"] for pair in train) / len(train), 4) for side in ("chosen", "rejected")
+        name: round(sum(pair[score] for pair in train) / len(train), 4)
+        for name, score in (("chosen", "chosen_score"), ("rejected", "rejected_score"))
     }
     return {"iterative_dpo": {"prompts": len(job.examples.train), "pairs": len(train), **means}}
 

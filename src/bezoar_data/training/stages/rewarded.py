@@ -57,7 +57,7 @@ class RewardedStage(TrainingStage):
         return ()
 
     @model_validator(mode="after")
-    def _one_reward(self) -> Self:
+    def takes_one_reward(self) -> Self:
         if sum(getattr(self, name) is not None for name in _REWARDS) != 1:
             raise ValueError(f"takes one of {', '.join(map(repr, _REWARDS))}")
         return self
