@@ -110,5 +110,6 @@ def test_two_runs_give_the_same_bytes_and_another_seed_another_sample(curated: P
     assert found[0][data] != found[1][data]
 
 
+@pytest.mark.nightly
 def test_distilabels_own_runner_keeps_the_same_rows(curated: Project):
     both_engines_agree(curated)

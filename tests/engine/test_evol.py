@@ -171,6 +171,7 @@ def test_a_refused_request_costs_one_evolution_and_no_other(project: Project, se
     assert all(row["parent_ids"] == row["seed_ids"] for row in refused)
 
 
+@pytest.mark.nightly
 def test_distilabels_own_runner_makes_the_same_rows_and_counts(project: Project, server: FaultServer):
     prepare(project, server, 12, mark={3: "[[400]]"})
     both_engines_agree(project)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, ttest_rel
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
@@ -33,6 +33,7 @@ def test_mcnemar_is_that_of_statsmodels_and_its_mid_p_is_the_formula(b: int, c: 
         assert mcnemar(b, c) == mcnemar(b, c, exact=True) == 1.0
 
 
+@settings(max_examples=10)  # statsmodels takes a fifth of a second for each
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_is_that_of_statsmodels(ps: list[float]) -> None:
     named = {str(i): p for i, p in enumerate(ps)}
