@@ -28,11 +28,21 @@ def relative_to_cwd(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
+_FOLDERS = ("pipelines", "pipelines/*", "recipes", "suites", "ablations", "cards", "..")
+
+
 def similar_file_hint(path: Path) -> str:
-    """A hint naming a file of the same folder that may be meant."""
+    """A hint naming a file that may be meant: one of the same folder called nearly so, or one of that name in another
+    folder of the project."""
     try:
         names = [p.name for p in islice(path.parent.iterdir(), 200)]
     except (OSError, ValueError):
-        return ""
+        names = []
     hint = did_you_mean(path.name, names)
-    return hint if hint.startswith("did you mean") else ""
+    if hint.startswith("did you mean"):
+        return hint
+    try:
+        elsewhere = [p for pattern in _FOLDERS for p in islice(Path().glob(f"{pattern}/{path.name}"), 1) if p != path]
+    except (OSError, ValueError, NotImplementedError):
+        elsewhere = []
+    return f"did you mean '{elsewhere[0]}'?" if elsewhere else ""

@@ -214,7 +214,11 @@ def _bad_value(
     elif kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
         message = _wrong_length(name, value, kind, context)
     elif kind == "string_pattern_mismatch":
-        message = f"what stands under {name} may not stand there" if secret else f"{name} may not be {describe(value)}"
+        message = (
+            f"what stands under {name} may not stand there: is it a key itself?"
+            if secret
+            else f"{name} may not be {describe(value)}"
+        )
         hint = _description(model, path)
     elif kind.startswith("date"):
         message = f"{name} should be a date such as 2026-01-31{quoted}"

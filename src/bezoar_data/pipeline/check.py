@@ -84,7 +84,10 @@ def _not_there(setting: Setting | None, path: Path) -> tuple[str, str]:
     if setting is not None and setting.names and not path.suffix:
         hint = did_you_mean(path.name, setting.names)
         return f"there is no {setting.name} '{printable(path.name)}'", f"{hint}; one of your own is named by its file"
-    return f"there is no file '{printable(relative_to_cwd(path), 200)}'", similar_file_hint(path)
+    hint = similar_file_hint(path)
+    if not hint and not path.suffix and setting is not None and setting.name == "path":
+        hint = "a dataset of the Hub is named with 'hub:' instead of 'path:'"
+    return f"there is no file '{printable(relative_to_cwd(path), 200)}'", hint or "a path is relative to this file"
 
 
 def check_written(document: Document, catalogue: Mapping[str, StepEntry], models: LoadedModels | None) -> list[Problem]:

@@ -52,7 +52,7 @@ class Record:
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             message = f"{path.name} cannot be read: {error}"
-            raise InputError(Problem(f"{cls.KIND}-malformed", message, place, cls.IF_MISSING)) from None
+            raise InputError(Problem(f"{cls.KIND}-malformed", message, place, cls.IF_OLDER)) from None
         found = value.pop("format", None) if isinstance(value, dict) else None
         if found != cls.FORMAT:
             written = "no format" if found is None else f"format {found}"

@@ -14,8 +14,9 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from bezoar_data.config.errors import InputError
+from bezoar_data.config.errors import InputError, ProviderAway
 from bezoar_data.config.files.recipe import LoadedRecipe
+from bezoar_data.config.network import is_unreached
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.templates.in_transformers import bound_templates
 from bezoar_data.runs.reward_head import RewardHead
@@ -135,6 +136,10 @@ def quantisation_of(recipe: LoadedRecipe) -> Any:
     return BitsAndBytesConfig(**recipe.file.quantisation)
 
 
-def _not_loadable(what: str, start: Start, place: Place, error: Exception) -> InputError:
+def _not_loadable(what: str, start: Start, place: Place, error: Exception) -> InputError | ProviderAway:
     first = str(error).strip().split("\n")[0]
-    return InputError(Problem("no-base", f"the {what} of {start.weights} cannot be loaded: {first}", place))
+    message = f"the {what} of {start.weights} cannot be loaded: {first}"
+    if is_unreached(error):
+        return ProviderAway(f"{place}: {message} The same command goes on; a model's folder here needs no network")
+    hint = "`base: {model: ...}` names a model of the Hub (OWNER/NAME) or a folder with its files"
+    return InputError(Problem("no-base", message, place, hint))

@@ -7,7 +7,7 @@ that take their places when all of them are whole. What was not written is count
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ from bezoar_data.config.where import Where
 from bezoar_data.runs.accepted import accepted_rows
 from bezoar_data.runs.conversations.turns import Unread
 from bezoar_data.runs.conversations.views import read_view
+from bezoar_data.runs.folder import RunFolder
+from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.parquet import each_of
 from bezoar_data.runs.published import data_files, dataset_folder, open_rows
@@ -75,6 +77,7 @@ def export_rows(source: Path, form: str, out: Path | None = None, choice: Choice
     demo = data.lock is not None and data.lock.demo
     done = Exported(form, view, accepted.text if accepted else None, by_person, demo)
     paths, folder = targets(out, data.name, form, list(data.splits), folder=format_.beside is not None)
+    _refuse_inputs(paths.values(), data)
     writing = _Writing(format_, view, choice.original, done)
     with written_together(paths, folder, data.path) as (files, add_text):
         for split, rows in data.splits.items():
@@ -90,6 +93,19 @@ def export_rows(source: Path, form: str, out: Path | None = None, choice: Choice
                 add_text(folder / name, text)
                 done.beside.append(folder / name)
     return done
+
+
+def _refuse_inputs(paths: Iterable[Path], data: _Source) -> None:
+    """Refuse to write over the files that the dataset was made from."""
+    try:
+        made_of = Ingredients.of_run(RunFolder(data.path.resolve().parent))
+    except (InputError, ValueError, KeyError, TypeError):
+        return  # nothing says what it was made from
+    inputs = {one.resolve() for one in made_of.inputs.values()}
+    for path in paths:
+        if path.resolve() in inputs:
+            message = "the dataset was made from this file"
+            raise InputError(Problem("bad-out", message, Place(str(path)), "name another file with --out"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +135,10 @@ class _Source:
         raise_errors(check_front(self.card, tuple(self.lock.columns)))
         problems = list(lies(self.card, self.lock))
         if changed := self.lock.changed_files(self.path):
-            problems.append(Problem("data-differs", f"not the rows of its lock: {changed[0]}", Place(str(self.path))))
+            hint = "make it anew: run its pipeline again (answers come from the journal), or pull the dataset again"
+            problems.append(
+                Problem("data-differs", f"not the rows of its lock: {changed[0]}", Place(str(self.path)), hint)
+            )
         if problems:
             raise PolicyRefused(problems)
 

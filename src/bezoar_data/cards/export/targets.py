@@ -14,7 +14,11 @@ import orjson
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.sanitize import printable
 
+_LONGEST = 64 << 20
+_TURNS = {"messages", "conversations"}
+"""Columns that say by themselves that rows are those of an export."""
 LINES, LIST = ".jsonl", ".json"
 """JSON Lines, and one JSON list."""
 
@@ -53,6 +57,8 @@ class Rows:
         self._file = file
         self._listed = path.suffix.lower() == LIST
         self.count = 0
+        self.columns: frozenset[str] = frozenset()
+        """Those of the first row."""
         self._file.write(b"[\n" if self._listed else b"")
 
     def add(self, value: Mapping[str, Any]) -> None:
@@ -60,6 +66,7 @@ class Rows:
             line = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
         except TypeError:  # integers beyond 64 bits
             line = json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":")).encode()
+        self.columns = self.columns or frozenset(map(str, value))
         self._file.write((b",\n" if self.count else b"") + line if self._listed else line + b"\n")
         self.count += 1
 
@@ -95,8 +102,9 @@ def written_together(
             files = {split: stack.enter_context(reserve(path).open("wb")) for split, path in paths.items()}
             rows = {split: Rows(file, paths[split]) for split, file in files.items()}
             yield rows, add_text
-            for one in rows.values():
+            for split, one in rows.items():
                 one.end()
+                _refuse_other_rows(paths[split], one.columns)
         for path, new in beside.items():
             new.replace(path)
         made = False
@@ -120,6 +128,34 @@ def _clear_away_killed(path: Path) -> None:
             continue  # not ours, or somebody else's that is at it
         except ProcessLookupError:
             new.unlink(missing_ok=True)
+
+
+def _refuse_other_rows(path: Path, columns: frozenset[str]) -> None:
+    """Refuse to write over rows that no export like this one has written: a person may have them nowhere else."""
+    there = _first_columns(path)
+    shared = columns.intersection(there or ())
+    if there is not None and columns and not ({*there} == columns or len(shared) > 1 or shared & _TURNS):
+        said = "other rows stand here" if there else "no rows of an export stand here"
+        message = f"{said}, with {', '.join(map(printable, there))}" if there else said
+        raise InputError(
+            Problem("bad-out", message, Place(str(path)), "name another file with --out, or remove this one")
+        )
+
+
+def _first_columns(path: Path) -> list[str] | None:
+    """The columns of the first row of a file; none where it holds no rows, None where nothing would be lost."""
+    try:
+        with path.open("rb") as file:
+            lines = [file.readline(_LONGEST).strip() for _ in range(2)]
+    except FileNotFoundError:
+        return None
+    if not any(lines):
+        return None
+    try:
+        first = orjson.loads((lines[1] if lines[0] == b"[" else lines[0]).rstrip(b","))
+    except orjson.JSONDecodeError:
+        return None if lines == [b"[", b"]"] else []
+    return list(first) if isinstance(first, dict) else []
 
 
 def _check_place(path: Path, source: Path) -> None:

@@ -100,16 +100,21 @@ def hub_errors(repo: str) -> Iterator[None]:
     except HFValidationError as error:
         raise _wrong(repo, "repo-name", redact(str(error)), "name it as ORGANISATION/NAME") from None
     except LocalEntryNotFoundError as error:
-        raise ProviderAway(f"the Hub cannot be reached: {redact(str(error))}. The same command goes on") from None
+        raise _away(error) from None
     except HfHubHTTPError as error:
         status, headers = (0, {}) if error.response is None else (error.response.status_code, error.response.headers)
         raise _of_status(repo, status, redact(str(error)), _asked_to_wait(status, headers)) from None
     except OSError as error:
-        raise ProviderAway(f"the Hub cannot be reached: {redact(str(error))}. The same command goes on") from None
+        raise _away(error) from None
     except Exception as error:
         if not _of_transport(error) and not _of_transport(error.__cause__):
             raise
-        raise ProviderAway(f"the Hub cannot be reached: {redact(str(error))}. The same command goes on") from None
+        raise _away(error) from None
+
+
+def _away(error: Exception) -> ProviderAway:
+    said = redact(str(error)).rstrip(".")
+    return ProviderAway(f"the Hub cannot be reached: {said}. The same command goes on")
 
 
 def _of_transport(error: BaseException | None) -> bool:

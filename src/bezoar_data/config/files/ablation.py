@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.discovery import refuse_other_kind
 from bezoar_data.config.files.pipeline import STEP_ID
 from bezoar_data.config.paths import normalized, similar_file_hint
 from bezoar_data.config.problems import Problem
@@ -169,6 +170,7 @@ class LoadedAblation:
 
 def load_ablation(path: Path) -> LoadedAblation:
     """Read an ablation file and check it by itself. What it names is only looked for. Raises `InputError`."""
+    refuse_other_kind(path, "ablation")
     document = load_yaml(path, lenient=True)
     file, problems = check(document, AblationFile)
     if file is not None:

@@ -46,6 +46,18 @@ _OTHER_KEYS: dict[Kind, frozenset[str]] = {
 }
 """Keys that no file of another kind has, beside the mark."""
 
+_CALLED: dict[Kind, tuple[str, str]] = {
+    "pipeline": ("a pipeline", "bezoar-data run FILE runs it"),
+    "models": ("a models file", "--models FILE names it for a pipeline"),
+    "recipe": ("a recipe", "bezoar-data train FILE trains from it"),
+    "suite": ("a suite", "bezoar-data evaluate MODEL --suite FILE uses it"),
+    "ablation": ("an ablation", "bezoar-data ablate FILE runs it"),
+    "card": ("a card", "`card:` in a pipeline names it"),
+}
+"""What a kind is called, and what its files are for."""
+
+_DATA = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".gz", ".zst", ".txt", ".xlsx")
+
 _TOP_KEY = re.compile(r"^([A-Za-z_]+)[ \t]*:", re.MULTILINE)
 _NOT_OURS = frozenset({"runs", "trained", "node_modules", "__pycache__", "site-packages"})
 
@@ -75,9 +87,27 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:
         if not found:
             kinds = "pipeline, models file, recipe, suite, ablation, expectations or card"
             message = f"the folder '{printable(str(path), 200)}' holds no {kinds}"
-            problems.append(Problem("nothing-to-check", message, Place(str(path))))
+            hint = "name a project's folder, or a file of it; `bezoar-data init my-data` starts one"
+            problems.append(Problem("nothing-to-check", message, Place(str(path)), hint))
     if problems:
         raise InputError(problems)
+
+
+def refuse_other_kind(path: Path, wanted: Kind) -> None:
+    """Refuse a file that is plainly of another kind: else each of its keys would be told as a mistake. Raises
+    `InputError`."""
+    if not path.is_file():
+        return
+    if path.suffix in _DATA:
+        found, use = "data", "in a pipeline, a source such as load_instructions reads it: with: {path: FILE}"
+    else:
+        keys = [] if path.suffix == ".md" else _keys_of(path)
+        kind = "card" if path.suffix == ".md" else next((_MARKS[key] for key in keys if key in _MARKS), wanted)
+        if kind == wanted or any(_MARKS.get(key) == wanted for key in keys):
+            return
+        found, use = _CALLED[kind]
+    message = f"this is {found}, not {_CALLED[wanted][0]}"
+    raise InputError(Problem("other-kind", message, Place(str(path)), use.replace("FILE", printable(str(path), 200))))
 
 
 def _walk(folder: Path) -> Iterator[Path]:

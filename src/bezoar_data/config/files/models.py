@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.discovery import refuse_other_kind
 from bezoar_data.config.files.endpoints import address_problems, at_endpoints, header_problems, place_endpoints
 from bezoar_data.config.files.named_model import with_named
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles, missing_answers
@@ -344,6 +345,8 @@ def load_models_file(
     `providers` are the kinds of endpoint that exist; `kind:Name` is one of them if `kind` is. Empty: not checked.
     `named` are models in one word by role, which replace the file's (`named_model`); with them the file may be None.
     """
+    if path is not None:
+        refuse_other_kind(Path(path), "models")
     document = load_yaml(path, lenient=True) if path is not None else None
     if document is not None:
         raise_errors(list(_without_roles(document)))

@@ -69,7 +69,9 @@ def _entry(word: str, place: Place, providers: Collection[str]) -> dict[str, Any
     service = services().get(kind)
     if service is None:
         if kind not in providers:
-            hint = did_you_mean(kind, [*services(), *providers])
+            hint = did_you_mean(kind, sorted({*services(), *providers}))
+            if not model:
+                hint = f"write SERVICE:MODEL, such as openai:{printable(kind)} ({hint})"
             message = f"'{printable(kind)}' is neither a service nor a provider"
             raise _wrong("unknown-provider", message, place, hint)
         if kind == "distilabel" and model:  # the one kind that says more behind a colon

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from bezoar_data.config.base import Strict
+from bezoar_data.config.files.discovery import refuse_other_kind
 from bezoar_data.config.files.left_out import leave_out
 from bezoar_data.config.files.overrides import apply_overrides
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles
@@ -194,6 +195,7 @@ class ReadPipeline:
 def read_pipeline_file(path: Path | str, overrides: Sequence[str] = (), without: Sequence[str] = ()) -> ReadPipeline:
     """Read and check a pipeline file, without some steps and with `--set` overrides, and give back its mistakes with
     what could be read, so that others can be looked for. Raises `InputError` where nothing can be read at all."""
+    refuse_other_kind(Path(path), "pipeline")
     document, left_out = leave_out(load_yaml(Path(path), lenient=True), without)
     document, overridden, problems = apply_overrides(document, overrides)
     problems += left_out

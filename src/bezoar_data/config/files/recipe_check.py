@@ -9,6 +9,7 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import Card, check_front, load_card
+from bezoar_data.config.files.discovery import refuse_other_kind
 from bezoar_data.config.files.licence_names import licence_problem
 from bezoar_data.config.files.recipe import BASE, TOKENIZERS_OWN, TRLS, LoadedRecipe, Stage, TrainingStage, recipe_model
 from bezoar_data.config.files.trainer_settings import LORA, QUANTISATION, TAKEN, shared_settings, trainer_settings
@@ -32,6 +33,7 @@ def check_recipe(path: Path, stages: Sequence[type[Stage]], columns: Columns) ->
 
     `stages` are the kinds of stages there are. Nothing of the training libraries is imported.
     """
+    refuse_other_kind(path, "recipe")
     document = load_yaml(path, lenient=True)
     file, problems = check(document, recipe_model(tuple(stages)))
     kinds = {stage.kind(): stage for stage in stages}

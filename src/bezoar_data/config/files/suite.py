@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field
 
 from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError, raise_errors
+from bezoar_data.config.files.discovery import refuse_other_kind
 from bezoar_data.config.paths import expand_home, normalized, similar_file_hint
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.validation import check
@@ -216,6 +217,7 @@ def load_suite(path: Path) -> LoadedSuite:
 
     What only this machine lacks, a variable of the environment and the files in its folder, is a warning.
     """
+    refuse_other_kind(path, "suite")
     document = load_yaml(path, lenient=True)
     file, problems = check(document, SuiteFile)
     if file is not None:

@@ -147,7 +147,8 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        wrong("missing-file", f"there is no file '{name}'", similar_file_hint(path))
+        hint = similar_file_hint(path) or f"files are named from the current folder, which is {Path.cwd()}"
+        wrong("missing-file", f"there is no file '{name}'", hint)
     except PermissionError:
         wrong("unreadable-file", f"the file '{name}' may not be read", "check its permissions")
     except (OSError, ValueError) as error:
@@ -213,7 +214,7 @@ class _Reader:
         except _Stop:
             return None
         if self.root is None:
-            self.problem("empty-file", "there is nothing in this file", Place(self.file))
+            self.problem("empty-file", "there is nothing in this file", Place(self.file), hint="is it saved?")
         return self.root
 
     def check_lines(self, text: str) -> None:

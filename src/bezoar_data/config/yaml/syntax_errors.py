@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
 
@@ -61,9 +63,21 @@ def syntax_problem(error: Exception, text: str, file: str, opened: Place | None)
         return Problem("yaml-syntax", "this is never closed", opened, "add the closing bracket or brace")
     for part, message, hint in _MESSAGES:
         if part in said:
+            if (line := _quoted_from(text, mark.line)) is not None:
+                hint = f"is the quote of line {line} closed? Else {hint}"
             return Problem("yaml-syntax", message, place, hint)
     if "cannot start any token" in said:
         char = text.split("\n")[mark.line][mark.column : mark.column + 1]
         message = f"a value cannot start with '{printable(char)}'" if char else "a value cannot start here"
         return Problem("yaml-syntax", message, place, "write the value in quotes")
     return Problem("yaml-syntax", f"this is not YAML: {printable(said, 120)}" if said else "this is not YAML", place)
+
+
+def _quoted_from(text: str, line: int) -> int | None:
+    """The line of the last quote before the error that is not closed in its own line."""
+    opened = None
+    for number, written in enumerate(text.split("\n")[: line + 1], 1):
+        bare = re.sub(r"\\.|''", "", written.partition(" #")[0])
+        if bare.count('"') % 2 or re.search(r":\s+'[^']*$", bare):
+            opened = opened or number
+    return opened if opened is not None and opened <= line else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.paths import similar_file_hint
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.llms.journal.entry import Entry, key_bytes, pack
 from bezoar_data.llms.journal.exported import entry_of_line
@@ -115,7 +116,9 @@ def _seekable(path: Path) -> IO[bytes]:
             raise
         return cast("IO[bytes]", text)
     except FileNotFoundError:
-        raise _wrong(path, "there is no such file of recorded answers", "missing-file") from None
+        hint = similar_file_hint(path) or "`bezoar-data journal export --to FILE` writes one"
+        problem = Problem("missing-file", "there is no such file of recorded answers", Place(str(path)), hint)
+        raise InputError(problem) from None
     except (OSError, EOFError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise _wrong(path, f"these recorded answers cannot be read: {said}") from None
@@ -142,5 +145,7 @@ def _lines(path: Path, file: IO[bytes]) -> Iterator[tuple[int, int, bytes]]:
 _HINT = "a line is one entry, as `bezoar-data journal export` writes it"
 
 
-def _wrong(path: Path, message: str, code: str = "unreadable-answers") -> InputError:
-    return InputError(Problem(code, message, Place(str(path))))
+def _wrong(path: Path, message: str) -> InputError:
+    return InputError(
+        Problem("unreadable-answers", message, Place(str(path)), "export them anew: bezoar-data journal export")
+    )

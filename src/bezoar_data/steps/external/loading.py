@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.steps.external.llm import AskingLLM
 
@@ -62,8 +64,16 @@ def find_class(target: str) -> type[Any]:
 
 
 def _unusable(target: str, error: Exception) -> InputError:
-    message = f"'{target}' cannot be imported: {type(error).__name__}: {error}"
-    return InputError(Problem("step-import", message, hint="fix its module; python -m shows the whole error"))
+    """What went wrong when a module was imported, with the line of a person's own code where it did."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) != Path(__file__)]
+    at = next((f for f in reversed(frames) if Path(f.filename).is_relative_to(Path.cwd())), None)
+    said, where = str(error), (at.filename, at.lineno) if at is not None else None
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        said, where = error.msg, (error.filename, error.lineno)
+    line = f" ({relative_to_cwd(Path(where[0]))}, line {where[1]})" if where is not None else ""
+    message = f"'{target}' cannot be imported: {type(error).__name__}: {said}{line}"
+    hint = f"mend that line; `python -m {target.partition(':')[0]}` shows the whole error"
+    return InputError(Problem("step-import", message, hint=hint))
 
 
 def make(target: str, name: str, settings: Mapping[str, Any], model: str | None) -> Any:

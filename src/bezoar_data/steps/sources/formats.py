@@ -37,6 +37,7 @@ _LONGEST_LINE = 64 * 1024 * 1024
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _MANY_DIGITS = b"0" * 19
 _UNREAD = object()
+_A_LINE_EACH = 'write one object to a line, such as {"instruction": "What is rust?"}'
 csv.field_size_limit(_LONGEST_LINE)  # else a text of 128 kB is an error
 
 
@@ -93,7 +94,7 @@ def read_file(path: Path, *, header: Collection[str] = (), tsv_columns: Sequence
         else:
             yield from _json(path)
     except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise _not_read(path, error) from None
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str, Fault | None]]:
@@ -108,10 +109,18 @@ def lines_of(path: Path) -> Iterator[tuple[int, str, Fault | None]]:
 def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with opened(path) as stream:
         for number, raw in enumerate(iter(partial(stream.readline, _LONGEST_LINE), b""), start=1):
-            if number == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                problem = Problem("not-utf8", "the file is UTF-16, not UTF-8", Place(str(path), 1), "save it as UTF-8")
-                raise InputError(problem)
+            if number == 1:
+                _refuse_utf16(path, raw)
             yield number, raw.removeprefix(_MARK) if number == 1 else raw
+
+
+def _refuse_utf16(path: Path, head: bytes | None = None) -> None:
+    if head is None:
+        with opened(path) as stream:
+            head = stream.read(2)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        hint = "save it as UTF-8; Excel calls it 'CSV UTF-8'"
+        raise InputError(Problem("not-utf8", "the file is UTF-16, not UTF-8", Place(str(path), 1), hint))
 
 
 def _decoded(raw: bytes) -> tuple[str, Fault | None]:
@@ -164,7 +173,7 @@ def reads_as_a_whole(path: Path) -> bool:
     try:
         return kind in (".json", ".jsonl") and _is_one_value(path)
     except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise _not_read(path, error) from None
 
 
 def _rows_of(value: Any) -> Iterator[FileRow]:
@@ -192,7 +201,7 @@ def _json_lines(path: Path) -> Iterator[FileRow]:
                 try:
                     yield _row(index, number, load_json(line), raw)
                 except ValueError as error:
-                    yield FileRow(index, number, {}, Fault("not_json", f"not JSON: {error}", line))
+                    yield FileRow(index, number, {}, Fault("not_json", f"not JSON: {error}", line, _A_LINE_EACH))
         index += 1
 
 
@@ -201,7 +210,7 @@ def _row(index: int, line: int | None, value: Any, raw: bytes | None = None) -> 
         return FileRow(index, line, value)
     kind = {list: "list", str: "text", type(None): "null"}.get(type(value), "number")
     words = json.dumps(value, ensure_ascii=False) if raw is None else _decoded(raw)[0]
-    return FileRow(index, line, {}, Fault("not_a_row", f"a JSON {kind} where an object is needed", words))
+    return FileRow(index, line, {}, Fault("not_a_row", f"a JSON {kind} where an object is needed", words, _A_LINE_EACH))
 
 
 def load_json(text: str | bytes) -> Any:
@@ -236,6 +245,7 @@ def is_missing(value: Any) -> bool:
 
 
 def _csv(path: Path) -> Iterator[FileRow]:
+    _refuse_utf16(path)
     with io.TextIOWrapper(opened(path), "utf-8-sig", errors="surrogateescape", newline="") as stream:
         head = stream.readline()
         delimiter = max(",;\t|", key=head.count)
@@ -253,7 +263,8 @@ def _csv(path: Path) -> Iterator[FileRow]:
                     yield FileRow(index, rows.line_num, {}, _fields_fault(fields, names, delimiter))
                 index += 1
         except csv.Error as error:
-            raise _unreadable(path, f"line {rows.line_num} is no CSV: {error}") from None
+            hint = "put a field that holds quotes, line ends or delimiters into quotes"
+            raise _unreadable(path, f"line {rows.line_num} is no CSV: {error}", hint) from None
 
 
 def _tsv(path: Path, header: Collection[str], columns: Sequence[str]) -> Iterator[FileRow]:
@@ -307,16 +318,18 @@ def _parquet(path: Path) -> Iterator[FileRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from bezoar_data.steps.sources.arrow_types import is_plain
+
     try:
         with pq.ParquetFile(path) as file:
             index = 0
             for batch in file.iter_batches(batch_size=1024):
-                exact = all(_is_plain(kind) for kind in batch.schema.types)
+                exact = all(is_plain(kind) for kind in batch.schema.types)
                 for values in batch.to_pylist():
                     yield FileRow(index, None, values if exact else {k: as_text(v) for k, v in values.items()})
                     index += 1
     except pa.ArrowException as error:
-        raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
+        raise _not_read(path, error, "not a readable Parquet file") from None
 
 
 def schema_of(path: Path) -> tuple[dict[str, str | None], int]:
@@ -325,11 +338,13 @@ def schema_of(path: Path) -> tuple[dict[str, str | None], int]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from bezoar_data.steps.sources.arrow_types import type_of
+
     try:
         with pq.ParquetFile(path) as file:
-            return {field.name: _type_of(field.type) for field in file.schema_arrow}, file.metadata.num_rows
+            return {field.name: type_of(field.type) for field in file.schema_arrow}, file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
+        raise _not_read(path, error, "not a readable Parquet file") from None
 
 
 def columns_as_text(path: Path) -> tuple[str, ...]:
@@ -338,44 +353,15 @@ def columns_as_text(path: Path) -> tuple[str, ...]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from bezoar_data.steps.sources.arrow_types import is_plain
+
     if extension(path) != ".parquet":
         return ()
     try:
         with pq.ParquetFile(path) as file:
-            return tuple(field.name for field in file.schema_arrow if not _is_plain(field.type))
+            return tuple(field.name for field in file.schema_arrow if not is_plain(field.type))
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
-
-
-def _type_of(kind: Any) -> str | None:
-    import pyarrow as pa
-
-    types = pa.types
-    if types.is_dictionary(kind):
-        return _type_of(kind.value_type)
-    known = {
-        "integer": (types.is_integer,),
-        "number": (types.is_floating,),
-        "boolean": (types.is_boolean,),
-        "list": (types.is_list, types.is_large_list, types.is_fixed_size_list),
-        "record": (types.is_struct,),
-        "text": (types.is_string, types.is_large_string, types.is_date, types.is_timestamp, types.is_decimal),
-    }
-    return next((name for name, checks in known.items() if any(check(kind) for check in checks)), None)
-
-
-def _is_plain(kind: Any) -> bool:
-    """Whether values of an Arrow type come as JSON's kinds of values."""
-    import pyarrow as pa
-
-    nested = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    if nested:
-        return _is_plain(kind.value_type)
-    if pa.types.is_struct(kind):
-        return all(_is_plain(field.type) for field in kind)
-    simple = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating,
-              pa.types.is_boolean, pa.types.is_null)  # fmt: skip
-    return any(is_kind(kind) for is_kind in simple)
+        raise _not_read(path, error, "not a readable Parquet file") from None
 
 
 def as_text(value: Any) -> Any:
@@ -390,5 +376,10 @@ def as_text(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else plain("", value)
 
 
-def _unreadable(path: Path, message: str, hint: str = "") -> InputError:
+def _not_read(path: Path, error: Exception, message: str = "cannot be read") -> InputError:
+    said = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return _unreadable(path, f"{message}: {said}", "is it whole, and what its name says?")
+
+
+def _unreadable(path: Path, message: str, hint: str) -> InputError:
     return InputError(Problem("unreadable-file", message, Place(str(path)), hint))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.paths import similar_file_hint
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.steps.sources.formats import EXTENSIONS, Fault, FileRow, extension, lines_of, read_file
 
 __all__ = ["BadRows", "SourceFile", "extension", "find_files", "read_lines", "read_records"]
@@ -87,7 +88,7 @@ def _files_at(text: str) -> list[SourceFile]:
     elif path.is_file():
         found = [SourceFile(path, path.name)]
         if extension(path) is None:
-            raise InputError(_problem("wrong-extension", f"cannot tell what '{path.name}' holds", path, _KNOWN))
+            raise InputError(_problem("wrong-extension", f"cannot tell what '{path.name}' holds", path, _as_rows(path)))
     elif glob.has_magic(text):
         base = _fixed_part(path)
         matches = sorted(Path(m) for m in glob.glob(text, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
@@ -128,6 +129,13 @@ def read_lines(path: Path, bad_rows: BadRows) -> Iterator[tuple[int, str]]:
             bad_rows.add_fault(fault, path, number)
 
 
+def _as_rows(path: Path) -> str:
+    """How a file of another kind becomes one of rows."""
+    if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+        return "save its sheet as CSV (UTF-8), with the columns' names in the first line"
+    return _KNOWN
+
+
 def _problem(code: str, message: str, path: Path, hint: str) -> Problem:
     return Problem(code, message, Place(str(path)), hint)
 
@@ -140,5 +148,4 @@ def _fixed_part(pattern: Path) -> Path:
 def _neighbours(path: Path) -> str:
     if not path.parent.is_dir():
         return f"there is no folder '{path.parent}' either"
-    hint = did_you_mean(path.name, [p.name for p in path.parent.iterdir()])
-    return hint if hint.startswith("did you mean") else ""
+    return similar_file_hint(path) or "a path is relative to the folder you are in"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.errors import InputError
+from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.words import is_blank
 from bezoar_data.runs.conversations.turns import is_unicode
@@ -111,7 +112,8 @@ class Faults:
             self._bad.count += times - 1
             self.last = found.detail
             where = "" if row.record.line else f" in row {row.record.index + 1}"
-            self._bad.add(found.reason, f"{found.detail}{where}", row.file, row.record.line, self._hint(row, found))
+            file = Path(relative_to_cwd(row.file))
+            self._bad.add(found.reason, f"{found.detail}{where}", file, row.record.line, self._hint(row, found))
             if at_once:
                 self.raise_if_stopping()
 
@@ -141,10 +143,18 @@ class Faults:
         names = [name for name, value in row.record.values.items() if isinstance(value, str) and name not in self._read]
         missing = next((n for n in self._shape.needs if is_missing(row.values.get(n))), None)
         if missing is None or not row.record.values:
-            return ""
+            return _REMEDIES.get(found.reason, "")
         likely = next((n for n in (*LIKELY, *names) if n in names), "NAME")
         return f"write {self._shape.how_to_name(missing, likely)}; the row has {', '.join(row.record.values)}"
 
+
+_REMEDIES = {
+    "not_text": "write it in quotes, as text",
+    "not_unicode": "save the file as UTF-8",
+    "empty": "fill it in, or name another column under `columns:`",
+    "missing": "fill it in, or name another column under `columns:`",
+}
+"""What to do about a row, by the reason it is dropped for."""
 
 LIKELY = ("instruction", "question", "prompt", "inputs", "input", "query", "problem", "text")
 """What the column with the question is usually called."""
