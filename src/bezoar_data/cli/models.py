@@ -14,8 +14,8 @@ from bezoar_data.cli.options import AsJson, Judge, ModelsFile, Teacher
 from bezoar_data.config.allowed_keys import KeyNotAllowed, allowed_pairs, recipient_of, remember
 from bezoar_data.config.errors import INPUT_WRONG, InputError
 from bezoar_data.config.files.discovery import find_files
-from bezoar_data.config.files.models import KEY_VARIABLE, load_models_file, models_by_name
-from bezoar_data.config.files.named_model import services
+from bezoar_data.config.files.models import KEY_VARIABLE, load_models_file
+from bezoar_data.config.files.named_model import models_by_name, services
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.shipped import file_meant, shipped_folder

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bezoar_data.config.files.models import LOCAL_PROVIDER, LoadedModels, Model, ModelProblem
+from bezoar_data.config.files.model_problem import ModelProblem
+from bezoar_data.config.files.models import LOCAL_PROVIDER, LoadedModels, Model
 from bezoar_data.config.files.pipeline import LoadedPipeline, PipelineFile
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bezoar_data.config.errors import InputError, raise_errors
-from bezoar_data.config.files.models import LoadedModels, load_models_file, models_by_name
+from bezoar_data.config.files.models import LoadedModels, load_models_file
+from bezoar_data.config.files.named_model import models_by_name
 from bezoar_data.config.files.pipeline import LoadedPipeline, read_pipeline_file
 from bezoar_data.config.files.recorded import missing_answers
 from bezoar_data.config.paths import relative_to_cwd

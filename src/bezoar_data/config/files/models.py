@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -15,12 +15,13 @@ from bezoar_data.config.base import Strict
 from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.discovery import refuse_other_kind
 from bezoar_data.config.files.endpoints import address_problems, at_endpoints, header_problems, place_endpoints
+from bezoar_data.config.files.model_problem import without_roles
 from bezoar_data.config.files.named_model import with_named
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles, missing_answers
 from bezoar_data.config.files.supports import Supports
 from bezoar_data.config.keys_in_files import keys_in
 from bezoar_data.config.paths import expand_home, normalized
-from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.validation import check
 from bezoar_data.config.yaml.document import Document, YamlPath, load_yaml
@@ -288,18 +289,6 @@ class Model(Strict):
         return self.limits.concurrency * len(self.at_each())
 
 
-@dataclass(frozen=True, slots=True)
-class ModelProblem(Problem):
-    """What is wrong with a model, as it shows when it is asked: there only its name and address are known."""
-
-    model: str = ""
-    base_url: str | None = None
-
-    @classmethod
-    def of(cls, model: Model, code: str, message: str, hint: str) -> Self:
-        return cls(code, message, hint=hint, model=model.model, base_url=model.base_url)
-
-
 class ModelsFile(Strict):
     """`roles:` maps the names pipeline files use (teacher, judge...) to models."""
 
@@ -345,11 +334,11 @@ def load_models_file(
     `providers` are the kinds of endpoint that exist; `kind:Name` is one of them if `kind` is. Empty: not checked.
     `named` are models in one word by role, which replace the file's (`named_model`); with them the file may be None.
     """
+    document = None
     if path is not None:
         refuse_other_kind(Path(path), "models")
-    document = load_yaml(path, lenient=True) if path is not None else None
-    if document is not None:
-        raise_errors(list(_without_roles(document)))
+        document = load_yaml(path, lenient=True)
+        raise_errors(list(without_roles(document)))
     if named or document is None:
         document = with_named(document, named or {}, providers)
     document = document.with_value(copy.deepcopy(document.value), {})
@@ -365,32 +354,6 @@ def load_models_file(
     if problems := list(missing_answers(document, loaded.answers)):
         raise InputError(problems)
     return loaded
-
-
-def models_by_name(named: Path, *folders: Path) -> Path:
-    """A models file as `--models` names it: by its path, or in one word where one of `folders`, or the project's
-    `pipelines/models`, has it. Raises `InputError` for a word that none has."""
-    if named.suffix or len(named.parts) > 1 or named.exists():
-        return named
-    places = [*folders, Path("pipelines", "models")]
-    known = {file.stem: file for folder in reversed(places) for file in sorted(folder.glob("*.yaml"))}
-    if named.name in known:
-        return known[named.name]
-    hint = did_you_mean(named.name, list(known)) or "name it by its path"
-    message = f"there is no models file '{printable(named.name)}'"
-    raise InputError(Problem("missing-file", message, Place(f"--models {printable(named.name)}"), hint))
-
-
-def _without_roles(document: Document) -> Iterator[Problem]:
-    """Models that stand at the file's first level."""
-    value = document.value
-    if not isinstance(value, dict) or "roles" in value:
-        return
-    for name, part in value.items():
-        if isinstance(part, dict) and {"provider", "model"} & set(part):
-            message = f"'{printable(str(name))}' is a model, and models stand under 'roles:'"
-            hint = "write 'roles:' above it, and move the models two spaces to the right"
-            yield document.problem("no-roles", message, (str(name),), hint=hint, key=True)
 
 
 def written_models(value: Any) -> Iterator[tuple[YamlPath, dict[str, Any]]]:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.errors import InputError
@@ -93,3 +94,17 @@ def _entry(word: str, place: Place, providers: Collection[str]) -> dict[str, Any
 
 def _wrong(code: str, message: str, place: Place, hint: str) -> InputError:
     return InputError(Problem(code, message, place, hint, secret=looks_like_key(place.file)))
+
+
+def models_by_name(named: Path, *folders: Path) -> Path:
+    """A models file as `--models` names it: by its path, or in one word where one of `folders`, or the project's
+    `pipelines/models`, has it. Raises `InputError` for a word that none has."""
+    if named.suffix or len(named.parts) > 1 or named.exists():
+        return named
+    places = [*folders, Path("pipelines", "models")]
+    known = {file.stem: file for folder in reversed(places) for file in sorted(folder.glob("*.yaml"))}
+    if named.name in known:
+        return known[named.name]
+    hint = did_you_mean(named.name, list(known)) or "name it by its path"
+    message = f"there is no models file '{printable(named.name)}'"
+    raise InputError(Problem("missing-file", message, Place(f"--models {printable(named.name)}"), hint))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from bezoar_data.config.errors import INTERRUPTED, BezoarError, InputError, ProviderAway
-from bezoar_data.config.files.models import ModelProblem
+from bezoar_data.config.files.model_problem import ModelProblem
 from bezoar_data.config.problems import Problem, did_you_mean
 from bezoar_data.llms.ask import Refused
 from bezoar_data.llms.endpoint.first_answer import FirstAnswer
