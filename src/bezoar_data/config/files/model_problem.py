@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
 
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.config.yaml.document import Document
-
-if TYPE_CHECKING:
-    from bezoar_data.config.files.models import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +16,6 @@ class ModelProblem(Problem):
 
     model: str = ""
     base_url: str | None = None
-
-    @classmethod
-    def of(cls, model: Model, code: str, message: str, hint: str) -> Self:
-        return cls(code, message, hint=hint, model=model.model, base_url=model.base_url)
 
 
 def without_roles(document: Document) -> Iterator[Problem]:

@@ -146,14 +146,14 @@ class EndpointHealth:
         if known and model not in known:
             message = f"{self._provider.address} does not know the model '{model}'"
             hint = f"{did_you_mean(model, known)} (it says: {refusal.detail})"
-        return self._ends(ModelProblem.of(self._provider.model, "not-found", message, hint))
+        return self._ends(self._problem("not-found", message, hint))
 
     def _wrongly_asked(self, refusal: Refusal) -> InputError:
         """Ends the run: no request that is made like this will be answered."""
         model = self._provider.model.model
         message = f"{self._provider.address} refuses what '{model}' is asked, each time in the same words: {refusal}"
         hint = "correct the model's entry in the models file: its sampling, extra_body, or what it `supports`"
-        return self._ends(ModelProblem.of(self._provider.model, "refused", message, hint))
+        return self._ends(self._problem("refused", message, hint))
 
     def unauthorised(self, failure: Unauthorised) -> BezoarError:
         """Ends the run: no request will be answered with this key."""
@@ -163,13 +163,13 @@ class EndpointHealth:
         else:
             hint = f"check the key in the environment variable {variable}" if variable else "name the key: api_key_env"
         message = f"{self._provider.address}: {failure}"
-        return self._ends(ModelProblem.of(self._provider.model, "unauthorised", message, hint))
+        return self._ends(self._problem("unauthorised", message, hint))
 
     def no_answer(self, failure: Transient) -> NoAnswer:
         """Ends the run: the endpoint never said anything."""
         message = f"no answer from {self._provider.address}: {failure.detail or failure.cause}"
         hint = "is the address right, and does the server run?"
-        wrong = NoAnswer(ModelProblem.of(self._provider.model, "no-answer", message, hint))
+        wrong = NoAnswer(self._problem("no-answer", message, hint))
         self.end(wrong)
         return wrong
 
@@ -178,9 +178,13 @@ class EndpointHealth:
         address = self._provider.address
         message = f"no usable answer from {address}: {failure.detail or failure.cause}"
         hint = f"is base_url the address of an API, as its server's documentation has it?{self._missing_version}"
-        wrong = NoAnswer(ModelProblem.of(self._provider.model, "no-usable-answer", message, hint))
+        wrong = NoAnswer(self._problem("no-usable-answer", message, hint))
         self.end(wrong)
         return wrong
+
+    def _problem(self, code: str, message: str, hint: str) -> ModelProblem:
+        model = self._provider.model
+        return ModelProblem(code, message, hint=hint, model=model.model, base_url=model.base_url)
 
     def _ends(self, problem: Problem) -> InputError:
         wrong = InputError(problem)
