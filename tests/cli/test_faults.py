@@ -5,30 +5,17 @@ from __future__ import annotations
 
 import os
 import pty
-import resource
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from support.command import BEZOAR
 from support.fault_server import FaultServer
+from support.full_disk import files_up_to
 from support.projects import Project, wait_for_requests
 from support.waiting import wait_until
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file may become larger: what a full disk does, without one."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_an_output_that_is_full_is_told(tmp_path: Path):

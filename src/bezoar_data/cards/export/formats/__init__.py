@@ -21,7 +21,8 @@ from pkgutil import iter_modules
 from typing import Any
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.problems import Place, Problem, did_you_mean
+from bezoar_data.config.sanitize import printable
 from bezoar_data.runs.conversations.views import Example
 
 Convert = Callable[[Mapping[str, Any], Any], dict[str, Any]]
@@ -65,7 +66,8 @@ FORMATS = tuple(module.name.replace("_", "-") for module in iter_modules(__path_
 def load_format(name: str) -> Format:
     """The format of this name. Raises `InputError`."""
     if name not in FORMATS:
-        raise InputError(Problem("unknown-format", f"there is no format '{name}'", hint=did_you_mean(name, FORMATS)))
+        place = Place(f"--format {printable(name)}")
+        raise InputError(Problem("unknown-format", f"there is no format '{name}'", place, did_you_mean(name, FORMATS)))
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
     holds: frozenset[str] = getattr(module, "HOLDS", frozenset())
     return Format(
