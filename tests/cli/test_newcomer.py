@@ -155,7 +155,7 @@ STEPS: dict[str, Slip] = {
         step("from pydantic ", "from pydantc "), RUN, 2, "my_steps/short_enough.py", "'pydantc'", "mend that line",
     ),
     "a setting of one's own step": (
-        (edit(PIPELINE, "words: 60", "word: 60"),), RUN, 2, f"{PIPELINE}:36:30", "no setting 'word'", "'words'?",
+        (edit(PIPELINE, "words: 60", "word: 60"),), RUN, 2, f"{PIPELINE}:35:30", "no setting 'word'", "'words'?",
     ),
 }  # fmt: skip
 
@@ -305,6 +305,8 @@ RUNS: dict[str, Slip] = {
         (write("mine.jsonl", '{"question": "Why?", "answer": "So."}\n'),),
         f"{EXPORT} --split train --out mine.jsonl", 2, "mine.jsonl", "with question, answer", "another file with --out",
     ),
+    "answers over one's data": ((), f"journal export --to {DATA}", 2, DATA, "holds no exported answers", "another file"),
+    "a page over one's data": ((), f"diff runs/first runs/first --html {DATA}", 2, DATA, "holds no page", "another file"),
     "labels that are not there": (
         (), "judge reliability runs/first --columns judge_rating human --labels no.jsonl",
         2, "no.jsonl", "no such file", "relative to the folder",

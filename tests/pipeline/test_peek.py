@@ -53,7 +53,7 @@ OTHER = {"question": "Count to four."}
         ("r.json", '[{"instruction": "a"},\n {"instru', "", "this is no whole JSON list", "", None),
         ("r.csv", "question\nCount\n", "", "the only row cannot be used", "instruction: question", 2),
         ("r.csv", "a,a\n1,2\n", "", "two columns are called 'a'", "", 1),
-        ("r.xlsx", "x", "", "cannot tell what 'r.xlsx' holds", "known: .jsonl", None),
+        ("r.xlsx", "x", "", "cannot tell what 'r.xlsx' holds", "save its sheet as CSV", None),
         ("r.parquet", "x", "", "not a readable Parquet file", "", None),
         ("r.jsonl", lines(GOOD, "{oops", GOOD, OTHER), "on_bad_row: stop", "not JSON", "", 2),
         (

@@ -30,11 +30,12 @@ from bezoar_data.llms.journal.entry import (
     tombstone,
     unpack,
 )
-from bezoar_data.llms.journal.exported import write_entries
+from bezoar_data.llms.journal.exported import entry_of_line, write_entries
 from bezoar_data.llms.journal.integrity import journal_error, reading
 from bezoar_data.llms.journal.journal import Journal
 from bezoar_data.llms.journal.schema import connect, lenient
 from bezoar_data.llms.journal.writer import insert
+from bezoar_data.runs.packed import opened
 
 NO_PIPELINE = "(no row here)"
 """Of answers that no row of a run here is made of: evaluations, judges of models, runs that are gone."""
@@ -180,6 +181,7 @@ def export(journal: Journal, to: str | Path | IO[str]) -> int:
     if not isinstance(to, str | Path):
         return write_entries(entries(journal), to)
     target = Path(to)
+    _refuse_other(target)
     partial = target.with_name(target.name + ".partial")
     try:
         with (
@@ -196,6 +198,20 @@ def export(journal: Journal, to: str | Path | IO[str]) -> int:
     finally:
         partial.unlink(missing_ok=True)
     return count
+
+
+def _refuse_other(target: Path) -> None:
+    """Refuse a file that holds something else than exported entries: it may be a person's only one."""
+    try:
+        with opened(target) as file:
+            first = file.readline()
+        if first.strip():
+            entry_of_line(first)
+    except (gzip.BadGzipFile, EOFError, ValueError):
+        message = "this file holds no exported answers, and would be lost"
+        raise InputError(Problem("export-unwritable", message, Place(str(target)), "name another file")) from None
+    except OSError:
+        pass  # nothing is there, or writing will say what is wrong
 
 
 def prune(

@@ -123,6 +123,7 @@ def write_answers(
     out: Path, named: Sequence[Named], models: Models, prompts: Sequence[Prompt], batch: int, say: Callable[[str], None]
 ) -> None:
     """Leave the file of all answers at `out`. What a run that was cut short has written is kept and gone on from."""
+    _refuse_other(out)
     part = out.with_name(f".{out.name}.part")
     turns = [[prompt.turns, dict(prompt.values)] for prompt in prompts]
     asked = [
@@ -144,6 +145,21 @@ def write_answers(
     lines = part.read_text("utf-8").split("\n")[1:]
     write_text(out, "\n".join(lines))
     part.unlink()
+
+
+def _refuse_other(out: Path) -> None:
+    """Refuse a file that holds something else than answers: it may be a person's only one. Raises `InputError`."""
+    if not out.is_file():
+        return
+    with out.open("rb") as file:
+        first = file.readline().strip()
+    try:
+        value = json.loads(first) if first else dict.fromkeys(_WRITTEN)
+    except ValueError:
+        value = None
+    if not (isinstance(value, dict) and {*_WRITTEN} <= value.keys()):
+        message = "this file holds no answers, and would be lost"
+        raise InputError(Problem("bad-out", message, Place(str(out)), "name another file with --out"))
 
 
 def _whole(part: Path, key: str, batch: int) -> list[str]:
