@@ -305,8 +305,8 @@ RUNS: dict[str, Slip] = {
         (write("mine.jsonl", '{"question": "Why?", "answer": "So."}\n'),),
         f"{EXPORT} --split train --out mine.jsonl", 2, "mine.jsonl", "with question, answer", "another file with --out",
     ),
-    "answers over one's data": ((), f"journal export --to {DATA}", 2, DATA, "holds no exported answers", "another file"),
-    "a page over one's data": ((), f"diff runs/first runs/first --html {DATA}", 2, DATA, "holds no page", "another file"),
+    "answers over own data": ((), f"journal export --to {DATA}", 2, DATA, "holds no exported answers", "another file"),
+    "a page over own data": ((), f"diff runs/first runs/first --html {DATA}", 2, DATA, "holds no page", "other file"),
     "labels that are not there": (
         (), "judge reliability runs/first --columns judge_rating human --labels no.jsonl",
         2, "no.jsonl", "no such file", "relative to the folder",
