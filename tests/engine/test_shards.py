@@ -10,6 +10,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from bezoar_data.llms.journal import integrity
 from support.fault_server import FaultServer
 from support.projects import STEPS, Project, kill, wait_for_requests
 
@@ -91,18 +92,26 @@ def test_a_lost_machine_costs_nothing_that_was_collected(cut: Project, server: F
     assert cut.files() == cut.files("../whole/test")
 
 
-def test_where_shards_gave_other_answers_that_of_the_lowest_row_counts(cut: Project) -> None:
-    """Each row is there twice, in the first and in the second half."""
+def test_where_shards_gave_other_answers_that_of_the_lowest_row_counts(
+    cut: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is there twice, in the first and in the second half. They are collected in a folder on a network."""
+    shared = cut.folder / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(integrity, "mounts", lambda: f"36 35 0:32 / {shared} rw - nfs4 server:/shared rw\n")
     cut.pipeline(STEPS)
-    run_shards(cut, 2)
-    collected = cut.folder / "runs" / "test" / "shards" / "collected" / "phase-1"
+    refused = cut.run("--shard", "0/2", "--out", "shared/test")
+    assert refused.code == 2
+    assert "journal cannot be kept on a network file system" in refused.err
+    run_shards(cut, 2, "--collect", "shared/shards")
+    collected = shared / "shards" / "phase-1"
     (first,) = (collected / "0-of-2").glob("answers-*")
     (second,) = (collected / "1-of-2").glob("answers-*")
     known = {entry["key"] for entry in entries(first)}
     changed = [{**e, "text": "another answer"} if e["key"] in known else e for e in entries(second)]
     assert any(entry["text"] == "another answer" for entry in changed)
     second.write_bytes(gzip.compress("".join(json.dumps(entry) + "\n" for entry in changed).encode()))
-    merge(cut)
+    merge(cut, "--collect", "shared/shards")
     assert not [row for row in cut.kept() if row["explained_targets"] == "another answer"]
 
 
