@@ -41,7 +41,7 @@ def test_seven_shards_each_killed_three_times_have_the_bytes_of_one_run(
         _prepare(project, server, steps)
         whole = project.run("--json", "--out", "whole/test", "--journal", "whole/journal.sqlite", process=True)
         assert whole.code == 0, whole.err
-        at_once = 8  # how many requests a kill can take with it
+        at_once = 2 * 8  # how many requests a kill can take with it: teacher and evaluator have a limit each
         for phase in (1, 2):
             for i in range(SHARDS):
                 arguments = ("--shard", f"{i}/{SHARDS}", "--phase", str(phase), "--collect", str(tmp_path / "shared"))
