@@ -64,3 +64,19 @@ def leave(folder: Path, record: StageRecord, **texts: str) -> Path:
     (folder / "stage.json").write_text(json.dumps(record.as_json()))
     (folder / "README.md").write_text(model_card(record))
     return folder
+
+
+def leave_chain(folder: Path, *records: StageRecord, log: str = "", samples: str = "") -> Path:
+    """Write a recipe's folder with these stages; those that train with this log and these samples."""
+    for record in records:
+        said = {"log.jsonl": log, "samples.jsonl": samples} if record.data is not None else {}
+        leave(folder / record.stage, record, **{name: text for name, text in said.items() if text})
+    return folder
+
+
+def merged(before: StageRecord) -> StageRecord:
+    """The record of a merge of that stage's adapter."""
+    own: dict[str, Any] = {"key": f"{9:032x}", "stage": "merged", "use": "merge", "start": before.stage}
+    own |= {"metrics": {"weights": 1000, "dtype": "float16"}, "base_lineage": None}
+    nothing = dict.fromkeys(("data", "settings", "adapter"))
+    return replace(before, **own, **nothing, lineage=(*before.lineage, before.summary()))

@@ -35,7 +35,9 @@ def tiny(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "train", str(ROOT / "recipes" / "tiny.yaml"), "--runs", str(runs), "--json", "--events", "e.jsonl", cwd=folder
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["ok"] is True
+    said = json.loads(done.stdout)
+    assert (said["ok"], said["page"]) == (True, "trained/tiny/report.html")
+    assert "8 stages on a tiny model with random weights" in (folder / said["page"]).read_text()
     return folder / "trained" / "tiny"
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bezoar_data.api.reports import report_of_training
 from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.cards.model_card.card import model_card
 from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.shipped import file_meant, said_of_shipped
 from bezoar_data.reports.training_plan import plan_as_json, rows_as_json
 from bezoar_data.runs.events import Events
+from bezoar_data.training.distributed import is_first
 from bezoar_data.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class Recipe:
         """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
         and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings; `prepared` is
         what `prepare` gave, where that was called already; without `trial` the trainers are not tried out first.
-        `events` is told how far it is."""
+        `events` is told how far it is. A page of all stages is left beside them."""
         from bezoar_data.training.train import train
 
         prepared, progress = prepared or self.prepare(), Progress(quiet=quiet, events=events)
@@ -110,4 +112,10 @@ class Recipe:
             prepared = self.tried(prepared, elsewhere=False)
         for note in (*said_of_shipped("recipes", self.path), *prepared.warnings):
             progress.note(note)
-        return train(prepared, progress, model_card)
+        trained = train(prepared, progress, model_card)
+        if not is_first():
+            return trained
+        page, no_page = report_of_training(trained.folder)
+        if no_page:
+            progress.note(no_page)
+        return replace(trained, page=page)

@@ -32,8 +32,8 @@ GROUPS = {
         "undo": ("undo:undo", "Bring back the dataset that was replaced."),
     },
     "Look": {
-        "view": ("report:view", "Open the page of a run: rows and pictures."),
-        "report": ("report:report", "Write the page of a run anew."),
+        "view": ("report:view", "Open the page of a run or a training."),
+        "report": ("report:report", "Write the page of a run or training anew."),
         "status": ("status:status", "Show a run's rows, rates, requests, cost."),
         "head": ("look:head", "Show the first rows, kept or dropped."),
         "sample": ("look:sample", "Show rows of a run drawn evenly."),

@@ -6,16 +6,14 @@ from pathlib import Path
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.reports.page import refuse_other
 from bezoar_data.runs.folder import write_text
 
 
 def write_page(path: Path, text: str) -> None:
     """Raises `InputError` where the file cannot be written, or holds something else than a page."""
     try:
-        head = path.read_bytes()[:100].strip() if path.is_file() else b""
-        if head and not head.lower().startswith(b"<!doctype html"):
-            message = "this file holds no page, and would be lost"
-            raise InputError(Problem("cannot-write", message, Place(str(path)), "name another file"))
+        refuse_other(path)
         write_text(path, text)
     except OSError as error:
         message = f"the page cannot be written: {error.strerror}"

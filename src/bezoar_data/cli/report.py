@@ -1,4 +1,4 @@
-"""`bezoar-data report` and `view`: the page of a run."""
+"""`bezoar-data report` and `view`: the page of a run, or of a recipe's training."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from bezoar_data.api import reports
 from bezoar_data.cli.options import AsJson
 
 _Run = Annotated[
-    Path, typer.Argument(help="A run folder (runs/orca), or the folder of a pulled dataset.", metavar="RUN")
+    Path,
+    typer.Argument(
+        help="A run folder (runs/orca), the folder of a pulled dataset, or of a training (trained/tiny).", metavar="RUN"
+    ),
 ]
 
 
 def report(
     run: _Run,
     out: Annotated[
-        Path | None, typer.Option(help="The file. Default: report.html in the run's folder.", metavar="FILE")
+        Path | None, typer.Option(help="The file. Default: report.html in that folder.", metavar="FILE")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a run's page: every row with its story, filters, search, and pictures. It opens from the disk, offline.
+    """Write a run's page: every row with its story, filters, search, and pictures; or a training's: its stages, their
+    curves and samples, their data and licences, their scores. It opens from the disk, offline.
 
     Example: bezoar-data report runs/orca
     """
@@ -32,7 +36,7 @@ def report(
 
 
 def view(run: _Run, as_json: AsJson = False) -> None:
-    """Open a run's page in your browser; it is written anew where the rows changed.
+    """Open the page of a run or a training in your browser; it is written anew where what it shows has changed.
 
     Example: bezoar-data view runs/orca
     """

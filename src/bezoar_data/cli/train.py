@@ -88,6 +88,7 @@ def train(
             "ok": True,
             "exit_code": 0,
             "folder": str(trained.folder),
+            "page": str(trained.page) if trained.page is not None else None,
             "stages": [stage.as_json() for stage in trained.stages],
         }
         typer.echo(json.dumps(value, ensure_ascii=False))
@@ -96,6 +97,8 @@ def train(
         typer.echo(f"{trained.folder.name}: {count} stage{'s' if count > 1 else ''} done")
         typer.echo(f"  the last stage: {trained.model}")
         typer.echo(f"  model card: {trained.model / 'README.md'}")
+        if trained.page is not None:
+            typer.echo(f"  page: {trained.page}")
 
 
 train.__doc__ = f"{train.__doc__}\n{EXAMPLES}"

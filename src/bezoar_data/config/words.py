@@ -11,3 +11,15 @@ def many(count: int, what: str) -> str:
 def the_judge(name: str) -> str:
     """A judge by its name, which is often just that."""
     return "the judge" if name == "judge" else f"the judge {name}"
+
+
+def size_of(count: float) -> str:
+    """Bytes as people read them."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+
+
+def time_of(seconds: float) -> str:
+    """Seconds as people read them."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -11,7 +11,10 @@ import base64
 import hashlib
 import html
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.llms.redact import redact
 
@@ -126,6 +129,15 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" '
         f'content="light dark">\n<title>{text(title)}</title>\n<style>{styles}</style>\n</head>\n{body}\n</html>\n'
     )
+
+
+def refuse_other(path: Path) -> None:
+    """Refuse to write a page over a file that holds something else. Raises `InputError`, and `OSError` where the file
+    cannot be read."""
+    head = path.read_bytes()[:100].strip() if path.is_file() else b""
+    if head and not head.lower().startswith(b"<!doctype html"):
+        message = "this file holds no page, and would be lost"
+        raise InputError(Problem("cannot-write", message, Place(str(path)), "name another file"))
 
 
 def allowed(code: str) -> str:

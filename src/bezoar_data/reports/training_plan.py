@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bezoar_data.config.words import many
+from bezoar_data.config.words import many, size_of, time_of
 
 if TYPE_CHECKING:
     from bezoar_data.training.data.datasets import StageCard
@@ -88,23 +88,13 @@ def _of_training(stage: Mapping[str, Any]) -> Iterator[str]:
 
 def _estimates(estimate: Mapping[str, Any]) -> Iterator[str]:
     if estimate["memory"] is not None:
-        parts = ", ".join(f"{name} {_size(size)}" for name, size in estimate["memory"].items())
-        yield f"  about {_size(estimate['memory_bytes'])} at most, beside the program itself: {parts}"
+        parts = ", ".join(f"{name} {size_of(size)}" for name, size in estimate["memory"].items())
+        yield f"  about {size_of(estimate['memory_bytes'])} at most, beside the program itself: {parts}"
     if estimate["seconds"] is not None:
         low, high = estimate["seconds"]
-        yield f"  about {_time(low)} to {_time(high)} ({estimate['basis']})"
+        yield f"  about {time_of(low)} to {time_of(high)} ({estimate['basis']})"
     elif estimate["memory"] is not None:
         yield f"  no estimate of time: {estimate['basis']}"
-
-
-def _size(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _stage(prepared: Prepared, planned: PlannedStage) -> dict[str, Any]:

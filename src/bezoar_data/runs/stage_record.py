@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -135,13 +135,23 @@ def is_trained(path: Path) -> bool:
     return (path / STAGE_FILE).is_file() or any(path.glob(f"*/{STAGE_FILE}"))
 
 
+def stages_of(path: Path) -> list[TrainedStage]:
+    """The finished stages in a recipe's folder, each behind those that it was made from. Raises `InputError`."""
+    stages = [TrainedStage(file.parent, StageRecord.read(file)) for file in sorted(path.glob(f"*/{STAGE_FILE}"))]
+    return sorted(stages, key=lambda one: (len(one.record.lineage), one.path.name))
+
+
+def last_of(stages: Sequence[TrainedStage]) -> list[TrainedStage]:
+    """Those from which no other goes on."""
+    gone_on_from = {stage.record.start for stage in stages}
+    return [stage for stage in stages if stage.record.stage not in gone_on_from]
+
+
 def trained_stage(path: Path) -> TrainedStage:
     """The stage in a folder; in a recipe's folder, the last one. Raises `InputError`."""
     if (path / STAGE_FILE).is_file():
         return TrainedStage(path, StageRecord.read(path / STAGE_FILE))
-    stages = [TrainedStage(file.parent, StageRecord.read(file)) for file in sorted(path.glob(f"*/{STAGE_FILE}"))]
-    gone_on_from = {stage.record.start for stage in stages}
-    last = [stage for stage in stages if stage.record.stage not in gone_on_from]
+    last = last_of(stages_of(path))
     if len(last) != 1:
         names = ", ".join(relative_to_cwd(stage.path) for stage in last)
         message = "several stages here are last ones" if last else "there is no finished stage here"

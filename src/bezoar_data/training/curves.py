@@ -10,7 +10,7 @@ from typing import Any
 PICTURE = "loss.png"
 
 _BLUE, _ORANGE = "#1f5fa8", "#c2571a"
-_PANELS = (
+PANELS = (
     ("loss", ("loss", "eval_loss")),
     ("margin of the rewards", ("rewards/margins", "eval_rewards/margins")),
     ("reward", ("reward", "eval_reward")),
@@ -26,7 +26,7 @@ def save_curves(folder: Path, title: str) -> None:
     if not log.is_file():
         return
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    panels = [(name, found) for name, keys in _PANELS if (found := _points(lines, keys))]
+    panels = [(name, found) for name, keys in PANELS if (found := _points(lines, keys))]
     if not panels:
         return
     from matplotlib import rc_context

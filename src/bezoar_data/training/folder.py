@@ -4,6 +4,7 @@
       base/                the base, where the recipe makes it
       lamini/              a stage: README.md (its model card), adapter or model, tokenizer, template, stage.json,
                            recipe.yaml (our file, as trained), log.jsonl, loss.svg, loss.png
+      report.html          the page of all stages, for a browser (never published)
       .work/lamini/        checkpoints of the stage that is under way
 
 A stage's folder is made in `.work` and moved into place when it is finished: what stands there is whole.
@@ -24,6 +25,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.runs.folder import refuse_foreign_folder, replace_folder, restore_folder, write_json
+from bezoar_data.runs.previous import REPORT
 from bezoar_data.runs.record import NewerFormat
 from bezoar_data.runs.stage_record import STAGE_FILE, StageRecord
 
@@ -42,6 +44,16 @@ class TrainingFolder:
     @property
     def base(self) -> Path:
         return self.path / "base"
+
+    @property
+    def stands(self) -> bool:
+        """Whether a training left stages here, or is under way."""
+        return any(self.path.glob(f"*/{STAGE_FILE}")) or self.work("").is_dir()
+
+    @property
+    def page(self) -> Path:
+        """The page of all stages; never published."""
+        return self.path / REPORT
 
     def stage(self, name: str) -> Path:
         return self.path / name

@@ -47,6 +47,8 @@ class Trained:
     folder: Path
     stages: list[StageRecord]
     """Of each stage, in order."""
+    page: Path | None = None
+    """The page of all stages, once it is written."""
 
     @property
     def model(self) -> Path:

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
+from bezoar_data.reports.charts.letters import json_text, packed
 from bezoar_data.reports.page import plain_text
-from bezoar_data.reports.run_page.packed import FIELD, NOTHING, ROW, RowBlock, Texts, json_text, packed, referring
+from bezoar_data.reports.run_page.packed import FIELD, NOTHING, ROW, RowBlock, Texts, referring
 from support.pages import text_of, unpacked
 from support.shown_texts import NASTY
 

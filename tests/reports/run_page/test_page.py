@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from bezoar_data.runs.row import Drop
 from support.browser import Browser, browser, missing
 from support.fault_server import FaultServer
 from support.made_runs import made_run
+from support.opened_pages import calm, for_everybody, opened
 from support.projects import JUDGED, Project
 from support.shown_texts import NASTY
 
@@ -28,13 +28,6 @@ ROWS = "#box tbody tr:not(.space)"
 def window() -> Iterator[Browser]:
     with browser() as opened:
         yield opened
-
-
-def opened(window: Browser, page: Path) -> Browser:
-    window.complaints()
-    window.open(page.resolve().as_uri())
-    window.wait(lambda: window.run("return 'ready' in document.body.dataset"))
-    return window
 
 
 def found(window: Browser, rows: str) -> None:
@@ -54,13 +47,6 @@ def story(window: Browser) -> str:
         )
     )
     return said
-
-
-def calm(window: Browser) -> None:
-    """Nothing was loaded, complained about, or run out of a row."""
-    assert window.run("return performance.getEntriesByType('resource').map((r) => r.name)") == []
-    assert window.run("return window.ran") is None
-    assert window.complaints() == []
 
 
 def test_a_run_leaves_its_page_and_every_row_tells_its_story(
@@ -156,38 +142,11 @@ def test_stories_of_many_rows_lie_beside_the_page(
 
 def test_nobody_is_kept_out(tmp_path: Path, window: Browser) -> None:
     """By axe, light and dark, wide and at 390 pixels, the table and a row."""
-    axe = axe_script()
     made_run(tmp_path / "run", ({"text": f"row number {i}", "kind": "ab"[i % 2]} for i in range(100)))
     opened(window, report(tmp_path / "run"))
-    for scheme in ("light", "dark"):
-        window.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        for width in (1500, 390):
-            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-            window.devtools("Emulation.setDeviceMetricsOverride", **size)
-            for show in ("dialog.close()", "openRow(3)"):
-                window.run(show)
-                assert serious(window, axe) == [], (scheme, width, show)
-            assert window.run("return document.documentElement.scrollWidth <= innerWidth"), "nothing is cut off"
-    window.devtools("Emulation.clearDeviceMetricsOverride")
-    window.devtools("Emulation.setEmulatedMedia", features=[])
-
-
-def axe_script() -> str:
-    package = pytest.importorskip("axe_core_python", reason="axe-core-python brings axe-core")
-    return next(Path(package.__file__).parent.rglob("axe.min.js")).read_text("utf-8")
-
-
-def serious(window: Browser, axe: str) -> list[Any]:
-    if not window.run("return 'axe' in window"):
-        window.devtools("Runtime.evaluate", expression=axe)
-    window.run("window.axed = null; axe.run().then((said) => { window.axed = said; })")
-    said = window.wait(lambda: window.run("return window.axed && [window.axed.violations, window.axed.passes.length]"))
-    assert said[1] > 10, "axe looked at the page"
-    return [
-        (one["id"], [node["html"][:120] for node in one["nodes"]][:3])
-        for one in said[0]
-        if one["impact"] in ("serious", "critical")
-    ]
+    for show in ("dialog.close()", "openRow(3)"):
+        window.run(show)
+        for_everybody(window)
 
 
 def test_view_opens_the_page_and_writes_it_anew_where_rows_came_after_it(tmp_path: Path, project: Project) -> None:

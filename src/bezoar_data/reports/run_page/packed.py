@@ -1,25 +1,23 @@
-"""Data inside a page: compressed, as letters that are no markup and that no browser runs.
+"""The rows of a page: packed in blocks.
 
 A page of 100,000 rows opens at once because nothing of them is read before it is drawn: they lie in blocks, and a block
 is unpacked when one of its rows is looked at, or searched. The marks between rows and fields are control characters,
 which `plain_text` leaves in no text.
 
-Browsers inflate, and know nothing that packs closer. So texts are numbers of words first, the most frequent words in
-one byte, and these are deflated: English takes a quarter less, as what repeats in it is words. The bytes then stand in
-the page seven bits to a letter, as UTF-8 gives such letters one byte; base64 would put six there.
+Texts are numbers of words first, the most frequent words in one byte, and these are deflated: English takes a quarter
+less, as what repeats in it is words.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+from bezoar_data.reports.charts.letters import packed
 
 ROW, FIELD, NOTHING = "\x1e", "\x1f", "\x1d"
 """What stands between rows, between the fields of a row, and in the place of a field that a row has not."""
@@ -28,42 +26,12 @@ END = "\0"
 BLOCK_ROWS, BLOCK_LETTERS = 1_000, 500_000
 """A block ends with the first row that reaches either."""
 
-_AWAY = "\0\r<"
-"""Letters that do not come out of a page as they went in, or might end the data."""
 _WORD = re.compile(r" ?[^\W\d_]{1,24}|.", re.DOTALL)
 ONE, TWO = 160, 248
 """A byte below `ONE` is a word, one below `TWO` begins a word's two bytes, any other its three."""
 _TWO_FROM, _THREE_FROM = ONE, ONE + (TWO - ONE) * 256
 _MOST_WORDS = _THREE_FROM + (256 - TWO) * 65_536
 _MOST_REPEATED = _MOST_WORDS - 200_000  # room for single letters: there are 160,000 in Unicode
-
-
-def letters(raw: bytes) -> str:
-    """Bytes as letters of seven bits each, the high bits first. One of `_AWAY` and the seven bits behind it are a
-    letter of two bytes together."""
-    bits = np.unpackbits(np.frombuffer(raw, np.uint8))
-    sevens = np.packbits(
-        np.resize(np.append(bits, np.zeros(-len(bits) % 7, np.uint8)), (-(-len(bits) // 7), 7)), axis=1
-    )
-    return re.sub(f"[{_AWAY}](.?)", _in_two_bytes, (sevens >> 1).tobytes().decode("ascii"), flags=re.DOTALL)
-
-
-def _in_two_bytes(found: re.Match[str]) -> str:
-    away, following = _AWAY.index(found[0][0]), found[1]
-    return chr((away + 1) * 128 + ord(following)) if following else chr(len(_AWAY) * 128 + 128 + away)
-
-
-def packed(data: str | bytes) -> str:
-    """As letters of zlib's format, which browsers know as `deflate`."""
-    return letters(zlib.compress(data.encode() if isinstance(data, str) else data, 9))
-
-
-def packed_numbers(numbers: array[int]) -> str:
-    """Little-endian, as browsers have them on all that is sold today."""
-    if sys.byteorder == "big":
-        numbers = array(numbers.typecode, numbers)
-        numbers.byteswap()
-    return packed(numbers.tobytes())
 
 
 class Texts:
@@ -127,11 +95,6 @@ def _in_bytes(places: Any) -> bytes:
             digit = left >> 8 * (length - 1 - byte)
             made[at[here] + byte] = digit + first if byte == 0 else digit & 255
     return made.tobytes()
-
-
-def json_text(value: Any) -> str:
-    """JSON that may stand inside a `script` element: nothing in it ends that element."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 class RowBlock:

@@ -1,41 +1,21 @@
-"""What the pictures of a run's page show. Each is a table first: who cannot see the picture reads it, and a script of
-the page draws from it. Everything is of the lock, and of the rows and their stories while they pass.
+"""What the pictures of a run's page show. Everything is of the lock, and of the rows and their stories while they
+pass.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from bezoar_data.cards.truth import true_licence
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import load_card
+from bezoar_data.reports.charts.picture import Cell, Picture, shown
 from bezoar_data.reports.page import plain_text
 from bezoar_data.reports.rows.story import Call, Story
 from bezoar_data.runs.lock import Lock
-
-Kind = Literal["bars", "flow", "grid"]
-Cell = str | int | float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A table, and how it is drawn: `bars` has a label and figures in each line, the parts of one bar where it is
-    `stacked`; `flow` from where, to where, how much; `grid` two labels and a figure. `chooses` names the filter that a
-    label is a value of."""
-
-    title: str
-    kind: Kind
-    head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
-    stacked: bool = False
-    chooses: str = ""
-
 
 _COPY_OF = re.compile(r"of ([0-9a-f]{32})\b")
 _DATASET = "the dataset"
@@ -99,7 +79,7 @@ def _flow(lock: Lock) -> Picture:
         rows += [(step.id, f"{step.id}: {reason}", n) for reason, n in step.dropped.items()]
         if step.id not in followed:
             rows.append((step.id, "kept", step.rows_out))
-    return Picture("How rows flowed", "flow", ("from", "to", "rows"), _shown(rows), chooses="reason")
+    return Picture("How rows flowed", "flow", ("from", "to", "rows"), shown(rows), chooses="reason")
 
 
 def _ratings(lock: Lock) -> Iterator[Picture]:
@@ -109,7 +89,7 @@ def _ratings(lock: Lock) -> Iterator[Picture]:
         if unjudged := sum(judge.unjudged.values()):
             said += f", {unjudged:,} without verdict"
         column = f"{judge.name}_rating"
-        yield Picture(f"Ratings of {judge.name}", "bars", ("rating", "rows"), _shown(rows), said, chooses=column)
+        yield Picture(f"Ratings of {judge.name}", "bars", ("rating", "rows"), shown(rows), said, chooses=column)
 
 
 def _number(label: str) -> float:
@@ -124,7 +104,7 @@ def _lengths(lock: Lock, tally: Tally) -> Picture:
     found = [tally.lengths[name] for name in names]
     low, high = min((min(one) for one in found), default=0), max((max(one) for one in found), default=-1)
     rows: list[tuple[Cell, ...]] = [(_range(bits), *(one[bits] for one in found)) for bits in range(low, high + 1)]
-    return Picture("Lengths of the kept rows' texts", "bars", ("characters", *map(plain_text, names)), _shown(rows))
+    return Picture("Lengths of the kept rows' texts", "bars", ("characters", *map(plain_text, names)), shown(rows))
 
 
 _MOST_SERIES = 4
@@ -155,23 +135,23 @@ def _agreement(lock: Lock) -> Iterator[Picture]:
         ]
         kappa = "not defined" if one.kappa.value is None else f"{one.kappa.value:.2f}"
         note = f"{one.rows:,} rows, kappa {kappa}"
-        yield Picture(f"{first} against {second}", "grid", (first, second, "rows"), _shown(rows), note)
+        yield Picture(f"{first} against {second}", "grid", (first, second, "rows"), shown(rows), note)
 
 
 def _copies(tally: Tally) -> Picture:
     sizes = Counter(copies + 1 for copies in tally.copies.values())
     rows = [(str(size), n) for size, n in sorted(sizes.items())]
     note = f"{sum(tally.copies.values()):,} rows dropped as copies of {len(tally.copies):,} others"
-    return Picture("Rows that say the same", "bars", ("rows in a cluster", "clusters"), _shown(rows), note)
+    return Picture("Rows that say the same", "bars", ("rows in a cluster", "clusters"), shown(rows), note)
 
 
 def _spent(lock: Lock) -> Iterator[Picture]:
     used = [(f"{use.step}: {use.model}", use) for use in lock.usage]
     tokens = [(name, use.prompt_tokens, use.completion_tokens) for name, use in used if use.completion_tokens]
     note = "of the distinct answers behind the rows"
-    yield Picture("Tokens", "bars", ("step and model", "sent", "answered"), _shown(tokens), note, stacked=True)
+    yield Picture("Tokens", "bars", ("step and model", "sent", "answered"), shown(tokens), note, stacked=True)
     money = [(name, use.cost) for name, use in used if use.cost]
-    yield Picture("Money", "bars", ("step and model", "US dollars"), _shown(money), note)
+    yield Picture("Money", "bars", ("step and model", "US dollars"), shown(money), note)
 
 
 def _latency(lock: Lock, tally: Tally) -> Picture:
@@ -181,14 +161,14 @@ def _latency(lock: Lock, tally: Tally) -> Picture:
     low, high = min((min(one) for one in found), default=0), max((max(one) for one in found), default=-1)
     rows: list[tuple[Cell, ...]] = [(_range(bits, 0.1), *(one[bits] for one in found)) for bits in range(low, high + 1)]
     note = "from asking to answer, standing in line included"
-    return Picture("How long answers took", "bars", ("seconds", *map(plain_text, names)), _shown(rows), note)
+    return Picture("How long answers took", "bars", ("seconds", *map(plain_text, names)), shown(rows), note)
 
 
 def _failures(tally: Tally) -> Picture:
     rows = [
         (f"{step}: {reason}", n) for (step, reason), n in sorted(tally.failures.items(), key=lambda o: (-o[1], o[0]))
     ]
-    return Picture("What failed", "bars", ("step and cause", "rows"), _shown(rows))
+    return Picture("What failed", "bars", ("step and cause", "rows"), shown(rows))
 
 
 def _licences(lock: Lock, dataset: Path) -> Picture:
@@ -206,7 +186,7 @@ def _licences(lock: Lock, dataset: Path) -> Picture:
     for name, terms in {model.model: model.output_licence for model in lock.models if model.steps}.items():
         rows.append((f"{name}: {terms.id}", ends, answers[name] or 1))
     note = "rows of sources, answers of models"
-    return Picture("What the licence follows from", "flow", ("from", "to", "rows or answers"), _shown(rows), note)
+    return Picture("What the licence follows from", "flow", ("from", "to", "rows or answers"), shown(rows), note)
 
 
 def _contamination(lock: Lock) -> Picture:
@@ -215,8 +195,4 @@ def _contamination(lock: Lock) -> Picture:
         for step in (lock.contamination.steps if lock.contamination else ())
         for one in step.sets
     ]
-    return Picture("Rows that hold items of evaluation sets", "bars", ("evaluation set", "rows"), _shown(found))
-
-
-def _shown(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[Cell, ...], ...]:
-    return tuple(tuple(plain_text(cell) if isinstance(cell, str) else cell for cell in row) for row in rows)
+    return Picture("Rows that hold items of evaluation sets", "bars", ("evaluation set", "rows"), shown(found))

@@ -10,17 +10,19 @@ import re
 import shutil
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from bezoar_data.reports.charts.letters import json_text, packed_numbers
+from bezoar_data.reports.charts.picture import Pictures, charts_part, charts_source
 from bezoar_data.reports.judged import judged_lines
-from bezoar_data.reports.page import Html, allowed, data, element, page, plain_text, table, text
+from bezoar_data.reports.page import Html, data, element, page, plain_text
 from bezoar_data.reports.review_report import review_lines
 from bezoar_data.reports.rows.story import Stories
 from bezoar_data.reports.run_page.filters import Filter, filters_of, useful
-from bezoar_data.reports.run_page.packed import ROW, RowBlock, Texts, json_text, packed, packed_numbers
-from bezoar_data.reports.run_page.pictures import Picture, Tally, longest_texts, pictures_of
+from bezoar_data.reports.run_page.packed import ROW, RowBlock, Texts
+from bezoar_data.reports.run_page.pictures import Tally, longest_texts, pictures_of
 from bezoar_data.reports.run_page.told import ID, fields_of, story_json
 from bezoar_data.runs.folder import replace_folder, write_text
 from bezoar_data.runs.lock import Lock
@@ -29,7 +31,7 @@ from bezoar_data.runs.published import dataset_folder
 MOST_INSIDE = 20_000
 NAME = "report.html"
 _STORIES = re.compile(r"\d{5}\.js")
-_SCRIPTS = ("data", "choose", "table", "story", "pictures", "main")
+_SCRIPTS = ("data", "choose", "table", "story")
 
 
 @dataclass
@@ -102,8 +104,8 @@ def run_page(run: Path, path: Path | None = None) -> RunPage:
         rows.take(stories)
     apart = len(rows.lengths) > MOST_INSIDE
     folder = f"{(path or Path(NAME)).stem}-stories"
-    chosen, charts = useful(rows.filters), _file("echarts/echarts.min.js")
-    pictures = pictures_of(lock, dataset, rows.tally)
+    chosen, pictures = useful(rows.filters), Pictures()
+    shown = [pictures.place(one) for one in pictures_of(lock, dataset, rows.tally)]
     index = {
         "rows": len(rows.lengths),
         "blocks": rows.counts,
@@ -118,20 +120,20 @@ def run_page(run: Path, path: Path | None = None) -> RunPage:
     html = page(
         lock.pipeline.name,
         *_head(lock),
-        element("main", Html(_file("page.html")), *_pictures(pictures)),
+        element("main", Html(_file("page.html")), element("h2", "Pictures", id="pictures-head"), *shown),
         data("index", json_text(index), "application/json"),
-        data("pictures", json_text([asdict(one) for one in pictures]), "application/json"),
+        pictures.tables(),
         *(data(f"codes-{number}", packed_numbers(one.codes)) for number, one in enumerate(chosen)),
         data("lengths", packed_numbers(rows.lengths)),
         data("words", words),
         *rows_data[:1],  # the first rows are drawn while the others are still being read
-        style=_file("page.css"),
-        script="\n".join(_file(f"{name}.js") for name in _SCRIPTS),
-        more=(allowed(charts), *(("'self'", "file:") if apart else ())),
+        style=charts_part("charts.css") + _file("page.css"),
+        script="\n".join(_scripts()),
+        more=(charts_source(), *(("'self'", "file:") if apart else ())),
         behind=(
             *rows_data[1:],
             *(data(f"stories-{number}", block) for number, block in enumerate(() if apart else told)),
-            data("charts", packed(charts)),
+            pictures.library(),
         ),
     )
     return RunPage(html, folder, tuple(told) if apart else ())
@@ -139,6 +141,13 @@ def run_page(run: Path, path: Path | None = None) -> RunPage:
 
 def _file(name: str) -> str:
     return (files(__package__) / "browser" / name).read_text("utf-8")
+
+
+def _scripts() -> Iterator[str]:
+    yield charts_part("unpack.js")
+    yield from (_file(f"{name}.js") for name in _SCRIPTS)
+    yield charts_part("charts.js")
+    yield from (_file(f"{name}.js") for name in ("pictures", "main"))
 
 
 def _head(lock: Lock) -> Iterator[Html]:
@@ -167,21 +176,3 @@ def _shown(lock: Lock, columns: Sequence[str]) -> list[str]:
     verdicts = [name for judge in lock.judges for name in (f"{judge.name}_status", f"{judge.name}_rating")]
     wanted = {plain_text(name) for name in (*texts[:2], *verdicts)}
     return [name for name in columns if name in wanted] or list(columns[:3])
-
-
-def _pictures(pictures: Sequence[Picture]) -> Iterator[Html]:
-    """A place for each picture, and the table it is drawn of."""
-    yield element("h2", "Pictures", id="pictures-head")
-    for number, one in enumerate(pictures):
-        figures = frozenset(i for i, cell in enumerate(one.rows[0]) if not isinstance(cell, str))
-        lines = [[_cell(cell) for cell in row] for row in one.rows]
-        place = Html(f'<div class="picture" data-picture="{number}" role="img" aria-label="{text(one.title)}"></div>')
-        note = [element("p", one.note, classes="dim")] if one.note else []
-        as_table = element("details", element("summary", "as a table"), table(one.head, lines, figures))
-        yield element("section", element("h3", one.title), *note, place, as_table, classes="figure")
-
-
-def _cell(cell: str | int | float | None) -> str:
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return "" if cell is None else f"{cell:,.4f}" if isinstance(cell, float) else cell

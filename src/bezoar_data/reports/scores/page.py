@@ -29,10 +29,15 @@ def _content(chain: Chain) -> Iterator[Html]:
         "p", f"LM Evaluation Harness {record.software['lm-eval']}; 95 % intervals in brackets.", classes="dim"
     )
     yield picture(draw(chain, "svg"), "Scores by facet and model, and their differences to the first model")
+    yield from scores_tables(chain)
+
+
+def scores_tables(chain: Chain, heading: str = "h2") -> Iterator[Html]:
+    """All figures in tables under headings of this kind, with who judged and what the models had seen before."""
     if chain.facets:
-        yield element("h2", "By facet")
+        yield element(heading, "By facet")
         yield _table(chain, chain.facets, "facet")
-    yield element("h2", "By task")
+    yield element(heading, "By task")
     yield _table(chain, chain.tasks, "task")
     judged = [(p.name, one) for p in chain.points for task in p.record.tasks if (one := task.judged) is not None]
     yield from (element("p", line) for line in judged_lines(judged))
@@ -40,10 +45,10 @@ def _content(chain: Chain) -> Iterator[Html]:
     records = [point.record for point in chain.points]
     yield from (element("p", line.strip(), classes="bad") for line in unanswered_lines(records))
     if lines := list(contamination_lines(records)):
-        yield element("h2", "Seen in training")
+        yield element(heading, "Seen in training")
         yield element("pre", "\n".join(line.lstrip("\n") for line in lines))
     if len(chain.points) > 1:
-        yield element("h2", f"Against {chain.points[0].name}, on the same items")
+        yield element(heading, f"Against {chain.points[0].name}, on the same items")
         yield _differences(chain)
         yield element(
             "p", "p is corrected for the number of tasks (Holm). Tied does not say that they are equal.", classes="dim"
@@ -68,5 +73,11 @@ def _differences(chain: Chain) -> Html:
         for row in (*chain.facets, *chain.tasks)
         for point, found in zip(chain.points, row.against, strict=True)
         if found is not None
+    ]
+    lines += [
+        [f"{one.name}, {one.part} items", point.name, difference(one), p_value(one.p), verdict(one)]
+        for point, comparison in zip(chain.points, chain.comparisons, strict=True)
+        if comparison is not None
+        for one in comparison.leaked
     ]
     return table(head, lines, frozenset({2, 3}))

@@ -47,7 +47,7 @@ def draw(chain: Chain, kind: Literal["png", "svg"]) -> bytes:
 def _figure(chain: Chain) -> Figure:
     from matplotlib.figure import Figure
 
-    panels = list(_panels(chain.summary))
+    panels = list(panels_of(chain.summary))
     models, columns = len(chain.points), 2 if len(chain.points) > 1 else 1
     heights = [len(rows) * (_ROW + _BAR * models) + 0.6 for _, rows in panels]
     figure = Figure(figsize=(_WIDTH * columns, sum(heights) + 0.6), layout="constrained")
@@ -69,8 +69,9 @@ def _figure(chain: Chain) -> Figure:
     return figure
 
 
-def _panels(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """Scores between 0 and 1 share an axis, and so do those of any other metric."""
+def panels_of(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """The facets and tasks of each panel, and its label: scores between 0 and 1 share an axis, and so do those of any
+    other metric."""
     panels: dict[str, list[Row]] = {}
     for row in rows:
         panels.setdefault("score" if row.is_share else _short(row.metric), []).append(row)
