@@ -130,6 +130,16 @@ def test_it_says_what_the_stages_score(trained: Path) -> None:
     assert "s1 was trained again since: this stage goes on from the earlier one" in said
 
 
+def test_a_long_training_is_drawn_from_fewer_points(tmp_path: Path) -> None:
+    log = [{"loss": 1.0 + step, "step": step} for step in range(2_500)] + [{"eval_loss": 3.0, "step": 7}]
+    page = report(leave_chain(tmp_path / "trained" / "r", SFT, log=lines(log))).read_text()
+    (loss,) = pictures(page)["loss"]
+    assert 500 < len(loss["rows"]) <= 1_000
+    assert [7, 8.0, 3.0] in loss["rows"]
+    assert loss["rows"][-1] == [2_499, 2_500.0, None]
+    assert f"{len(loss['rows'])} of 2,500 points" in shown(page)
+
+
 def test_a_page_obeys_nobody(tmp_path: Path) -> None:
     """Its policy lets our own scripts run, and nothing be loaded; figures that are none are shown as they are."""
     evil = NASTY[4]

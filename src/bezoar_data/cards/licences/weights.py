@@ -115,8 +115,9 @@ def _base(base: Mapping[str, Any], table: LicenceTable) -> Iterator[_Part]:
 
 def _data(data: StageData, table: LicenceTable) -> _Part:
     licence = data.licence
-    result, commercial = licence["result"], licence["commercial"]
-    conflicts = tuple(f"in the data {data.card}, {c}" for c in licence["conflicts"])
+    result, stated = str(licence.get("result") or UNKNOWN), licence.get("commercial")
+    commercial: Permission = stated if stated in ("yes", "no") else UNKNOWN
+    conflicts = tuple(f"in the data {data.card}, {c}" for c in licence.get("conflicts") or ())
     ways = () if result == UNKNOWN or conflicts else table.alternatives(result)
     says = "its licence is unknown" if result == UNKNOWN else f"{result} by its card"
     limits = tuple(
@@ -125,7 +126,7 @@ def _data(data: StageData, table: LicenceTable) -> _Part:
         if (terms := table.terms(name)) is not None and terms.limit
     )
     sentence = f"Data {data.card} (build {data.lock}): {says}; commercial use: {commercial}."
-    return _Part(ways, commercial, sentence, conflicts, tuple(licence["attribution"]), limits)
+    return _Part(ways, commercial, sentence, conflicts, tuple(map(str, licence.get("attribution") or ())), limits)
 
 
 def _concerns(

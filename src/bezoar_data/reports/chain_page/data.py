@@ -64,7 +64,7 @@ def _cards(learnt: _Learnt) -> Html:
         cut = _count(data, "train", "truncated") + _count(data, "validation", "truncated")
         lines.append([
             stage, data.card, data.lock, data.where or "all", f"{cut:,}", f"{_count(data, 'train', 'tokens'):,}",
-            as_text(data.licence["result"]), as_text(data.licence["commercial"]), "demo" if data.demo else "",
+            as_text(data.licence.get("result")), as_text(data.licence.get("commercial")), "demo" if data.demo else "",
         ])  # fmt: skip
     return wide("Data", table(head, lines, frozenset({4, 5})))
 

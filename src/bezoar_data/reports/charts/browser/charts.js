@@ -103,7 +103,7 @@ function lines(picture, hue, text) {
   }));
   return {
     series, legend: series.length > 1 ? {top: 0, textStyle: text} : undefined,
-    xAxis: axis("value", hue, text, {name: picture.head[0], nameLocation: "middle", nameGap: 24, minInterval: 1, min: "dataMin", max: "dataMax"}),
+    xAxis: axis("value", hue, text, {name: picture.head[0], nameLocation: "middle", nameGap: 24, minInterval: 1, ...picture.rows.length > 1 ? {min: "dataMin", max: "dataMax"} : {}}),
     yAxis: axis("value", hue, text, {scale: true}),
     grid: {left: 8, right: 24, top: series.length > 1 ? 34 : 16, bottom: 34, outerBoundsMode: "same", outerBoundsContain: "axisLabel"},
     tooltip: {...hint(hue, text), trigger: "axis"},
