@@ -13,6 +13,7 @@ from bezoar_data.cards.model_card.card import model_card
 from bezoar_data.cards.truth import truth_of
 from bezoar_data.config.shipped import file_meant, said_of_shipped
 from bezoar_data.reports.training_plan import plan_as_json, rows_as_json
+from bezoar_data.reports.training_report import TrainingReport
 from bezoar_data.runs.events import Events
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.progress import Progress
@@ -20,7 +21,6 @@ from bezoar_data.training.progress import Progress
 if TYPE_CHECKING:
     from bezoar_data.training.instead import Instead
     from bezoar_data.training.planned import Prepared
-    from bezoar_data.training.train import Trained
 
 
 def load_recipe(
@@ -100,7 +100,7 @@ class Recipe:
         prepared: Prepared | None = None,
         trial: bool = True,
         events: Events | None = None,
-    ) -> Trained:
+    ) -> TrainingReport:
         """Run every stage that is not done. The same call again goes on after an interruption: finished stages stay,
         and one that was cut short goes on from its last checkpoint. `quiet` shows nothing but warnings; `prepared` is
         what `prepare` gave, where that was called already; without `trial` the trainers are not tried out first.
@@ -113,9 +113,5 @@ class Recipe:
         for note in (*said_of_shipped("recipes", self.path), *prepared.warnings):
             progress.note(note)
         trained = train(prepared, progress, model_card)
-        if not is_first():
-            return trained
-        page, no_page = report_of_training(trained.folder)
-        if no_page:
-            progress.note(no_page)
-        return replace(trained, page=page)
+        page, no_page = report_of_training(trained.folder) if is_first() else (None, "")
+        return TrainingReport(trained.folder, trained.stages, page, no_page)

@@ -83,22 +83,7 @@ def train(
     if not is_first():
         return
     told.left(folder=str(trained.folder), stages=[stage.stage for stage in trained.stages])
-    if as_json:
-        value = {
-            "ok": True,
-            "exit_code": 0,
-            "folder": str(trained.folder),
-            "page": str(trained.page) if trained.page is not None else None,
-            "stages": [stage.as_json() for stage in trained.stages],
-        }
-        typer.echo(json.dumps(value, ensure_ascii=False))
-    else:
-        count = len(trained.stages)
-        typer.echo(f"{trained.folder.name}: {count} stage{'s' if count > 1 else ''} done")
-        typer.echo(f"  the last stage: {trained.model}")
-        typer.echo(f"  model card: {trained.model / 'README.md'}")
-        if trained.page is not None:
-            typer.echo(f"  page: {trained.page}")
+    typer.echo(json.dumps(trained.as_json(), ensure_ascii=False) if as_json else str(trained))
 
 
 train.__doc__ = f"{train.__doc__}\n{EXAMPLES}"

@@ -47,13 +47,6 @@ class Trained:
     folder: Path
     stages: list[StageRecord]
     """Of each stage, in order."""
-    page: Path | None = None
-    """The page of all stages, once it is written."""
-
-    @property
-    def model(self) -> Path:
-        """The folder of the last stage."""
-        return self.folder / self.stages[-1].stage
 
 
 def prepare(

@@ -13,6 +13,7 @@ import pytest
 
 from bezoar_data.api.reports import report, report_of_training, view
 from bezoar_data.config.errors import InputError
+from bezoar_data.reports.training_report import TrainingReport
 from bezoar_data.runs.stage_record import StageRecord
 from support.browser import Browser, browser, missing
 from support.command import bezoar
@@ -229,6 +230,22 @@ def test_nothing_about_the_page_makes_a_training_fail(trained: Path, monkeypatch
     assert why == (f"no page was written (RuntimeError: a mistake of ours); bezoar-data report {trained} tries again")
     with pytest.raises(RuntimeError):
         report(trained)
+
+
+def test_a_notebook_shows_the_stages(trained: Path) -> None:
+    done = TrainingReport(trained, [SFT, DPO, MERGED], trained / "report.html")
+    said = re.sub(r"<style>.*?</style>", "", done._repr_html_(), flags=re.DOTALL)
+    assert "<script" not in said
+    assert "href" not in said
+    assert "adapter put into the weights, float16" in said
+    assert "For demonstration only" in said
+    assert str(done).splitlines() == [
+        "r: 3 stages done",
+        f"  the last stage: {trained}/merged",
+        f"  model card: {trained}/merged/README.md",
+        f"  page: {trained}/report.html",
+    ]
+    assert str(replace(done, page=None, no_page="no page was written")).endswith("\n  no page was written")
 
 
 def test_without_a_finished_stage_there_is_no_page(tmp_path: Path) -> None:

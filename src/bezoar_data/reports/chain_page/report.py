@@ -14,7 +14,7 @@ from bezoar_data.reports.chain_page.data import data_sections
 from bezoar_data.reports.chain_page.scores import score_sections
 from bezoar_data.reports.chain_page.stages import base_of, chain_picture, number_of, stage_sections, stages_table
 from bezoar_data.reports.charts.picture import Pictures, charts_part, charts_source
-from bezoar_data.reports.page import Html, element, page
+from bezoar_data.reports.page import Html, element, page, piece
 from bezoar_data.runs.stage_record import TrainedStage, stages_of
 
 
@@ -22,10 +22,7 @@ def chain_page(folder: Path, evaluated: Iterable[Path]) -> str:
     """The page of all finished stages in a recipe's folder, with what the evaluations that lie in the folders
     `evaluated` say of them. The same files give the same bytes. Raises `InputError` where no stage is there, or one
     cannot be read."""
-    stages = stages_of(folder)
-    if not stages:
-        hint = "name the folder of a recipe's training, such as trained/tiny"
-        raise InputError(Problem("no-stage", "there is no finished stage here", Place(str(folder)), hint))
+    stages = _stages(folder)
     pictures = Pictures()
     content = [
         *_head(stages),
@@ -49,6 +46,19 @@ def chain_page(folder: Path, evaluated: Iterable[Path]) -> str:
         more=(charts_source(),),
         behind=(pictures.library(),),
     )
+
+
+def chain_piece(folder: Path) -> str:
+    """The stages alone, for a notebook. Raises what `chain_page` raises."""
+    stages = _stages(folder)
+    return piece(*_head(stages), chain_picture(stages, links=False), stages_table(stages), style=_file("page.css"))
+
+
+def _stages(folder: Path) -> list[TrainedStage]:
+    if stages := stages_of(folder):
+        return stages
+    hint = "name the folder of a recipe's training, such as trained/tiny"
+    raise InputError(Problem("no-stage", "there is no finished stage here", Place(str(folder)), hint))
 
 
 def _file(name: str) -> str:

@@ -24,18 +24,18 @@ _MOST_POINTS = 1_000
 """Points of a curve that are drawn: no screen shows more."""
 
 
-def chain_picture(stages: Sequence[TrainedStage]) -> Html:
-    """Boxes in the order of training, each a link to its stage; the base first."""
+def chain_picture(stages: Sequence[TrainedStage], *, links: bool = True) -> Html:
+    """Boxes in the order of training, the base first; with `links` each leads to its stage."""
     boxes = [
         element("li", element("div", element("strong", BASE), *_lines([base_of(stages[-1].record)]), classes="box"))
     ]
     before = BASE
     for number, stage in enumerate(stages):
         record = stage.record
-        link = element("a", record.stage, href=f"#stage-{number}")
+        name = element("a", record.stage, href=f"#stage-{number}") if links else element("strong", record.stage)
         on = record.start == before
         said = [record.use, *([] if on else [f"from {record.start}"]), *trains(record), *_effort(record)]
-        box = element("div", link, *_lines(said), classes="box")
+        box = element("div", name, *_lines(said), classes="box")
         boxes.append(element("li", box, classes="on") if on else element("li", box))
         before = record.stage
     return element("ol", *boxes, classes="chain")
