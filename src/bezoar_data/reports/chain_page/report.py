@@ -15,7 +15,7 @@ from bezoar_data.reports.chain_page.scores import score_sections
 from bezoar_data.reports.chain_page.stages import base_of, chain_picture, number_of, stage_sections, stages_table
 from bezoar_data.reports.charts.picture import Pictures, charts_part, charts_source
 from bezoar_data.reports.page import Html, element, page, piece
-from bezoar_data.runs.stage_record import TrainedStage, stages_of
+from bezoar_data.runs.stage_record import TrainedStage, last_of, stages_of
 
 
 def chain_page(folder: Path, evaluated: Iterable[Path]) -> str:
@@ -82,7 +82,7 @@ def _head(stages: Sequence[TrainedStage]) -> Iterator[Html]:
 
 
 def _demo(stages: Sequence[TrainedStage]) -> Iterator[Html]:
-    found = [concern for stage in stages for concern in licence_of_weights(stage.record).concerns]
+    found = [concern for stage in last_of(stages) for concern in licence_of_weights(stage.record).concerns]
     why = dict.fromkeys(sentence for name, sentence in found if name == "demo")
     if why:
         said = f"For demonstration only: {'; '.join(why)}. The models know nothing worth knowing."

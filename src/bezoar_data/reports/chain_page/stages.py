@@ -74,18 +74,7 @@ def base_of(record: StageRecord) -> str:
 
 
 def stages_table(stages: Sequence[TrainedStage]) -> Html:
-    head = [
-        "stage",
-        "does",
-        "goes on from",
-        "trains",
-        "steps",
-        "loss",
-        "held out, best",
-        "margin",
-        "time",
-        "peak memory",
-    ]
+    head = ["stage", "does", "goes on from", "trains", "steps", "loss", "held out, best", "margin", "time", "memory"]
     rows = []
     for stage in stages:
         record, m = stage.record, stage.record.metrics
@@ -105,8 +94,12 @@ def _from_to(metrics: Mapping[str, Any], first: str, last: str) -> str:
 
 def number_of(value: Any) -> float | None:
     """A figure of a record, if it is one."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def _figure(value: Any, how: str = ".3f") -> str:
