@@ -82,7 +82,9 @@ def _head(stages: Sequence[TrainedStage]) -> Iterator[Html]:
 
 
 def _demo(stages: Sequence[TrainedStage]) -> Iterator[Html]:
-    found = [concern for stage in last_of(stages) for concern in licence_of_weights(stage.record).concerns]
+    found = [
+        concern for stage in last_of(stages) or stages[-1:] for concern in licence_of_weights(stage.record).concerns
+    ]
     why = dict.fromkeys(sentence for name, sentence in found if name == "demo")
     if why:
         said = f"For demonstration only: {'; '.join(why)}. The models know nothing worth knowing."
