@@ -55,7 +55,7 @@ def view(run: str | Path) -> tuple[Path, bool]:
     run = expand_home(run)
     path = place_of(run)
     if not path.is_file() or _changed(run) > path.stat().st_mtime_ns:
-        report(run, path)
+        report(run)
     return path, webbrowser.open(path.resolve().as_uri())
 
 
