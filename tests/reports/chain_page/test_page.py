@@ -23,7 +23,16 @@ from support.shown_texts import NASTY
 from support.trained import data, leave_chain, merged, stage
 
 ORCA = data("orca.md", "MIT", "yes", where="judge_status == 'Accept'", passed_over=7)
-HH = data("hh.md", "unknown", "unknown", demo=True, licence={"attribution": ["Contains material from hh."]})
+DRAWN = {"train": "train", "rows": 100, "validation": 0.2, "seed": None}
+HH = data(
+    "hh.md",
+    "unknown",
+    "unknown",
+    demo=True,
+    split=DRAWN,
+    passed_over=5,
+    licence={"attribution": ["Contains material from hh."]},
+)
 MARGINS = {"rewards/margins": 0.5, "eval_rewards/margins": 0.25}
 LOG = [
     {"eval_loss": 2.75, "step": 0},
@@ -104,11 +113,12 @@ def test_the_page_says_what_the_stages_left(trained: Path) -> None:
     assert drawn["loss"][0]["rows"] == [[0, None, 2.75], [1, 2.5, None], [3, 1.25, 2.5]]
     assert drawn["margin of the rewards"][1]["rows"] == [[3, 0.5, 0.25]]
     assert len(drawn["loss"]) == 2, "a merge has no curves"
-    assert [row[1:] for row in drawn["What became of the rows"][0]["rows"]] == [[80, 20, 2, 7], [80, 20, 2, 0]]
+    assert [row[1:] for row in drawn["What became of the rows"][0]["rows"]] == [[80, 20, 2, 7], [80, 20, 2, 5]]
 
     assert f"system Be brief. user {QUESTION} answered before la la la answered after step 9 {SAID[9]}" in said
     assert "1 between answered after step 5 Blue, blue." in said
     assert "s0 orca.md lock-orca judge_status == &#x27;Accept&#x27; 4" in said
+    assert "s1 hh.md lock-hh.m 100 drawn 4" in said
     assert "s1 held out no_reply 1" in said
     assert "unknown. Commercial use: unknown. May be published: no." in said
     assert "Against publishing: it was trained on demo rows: hh.md." in said

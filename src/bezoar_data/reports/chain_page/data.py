@@ -63,10 +63,17 @@ def _cards(learnt: _Learnt) -> Html:
     for stage, data in learnt:
         cut = _count(data, "train", "truncated") + _count(data, "validation", "truncated")
         lines.append([
-            stage, data.card, data.lock, data.where or "all", f"{cut:,}", f"{_count(data, 'train', 'tokens'):,}",
+            stage, data.card, data.lock, _taken(data), f"{cut:,}", f"{_count(data, 'train', 'tokens'):,}",
             as_text(data.licence.get("result")), as_text(data.licence.get("commercial")), "demo" if data.demo else "",
         ])  # fmt: skip
     return wide("Data", table(head, lines, frozenset({4, 5})))
+
+
+def _taken(data: StageData) -> str:
+    """Which rows of the split were taken."""
+    drawn = data.split.get("rows") if isinstance(data.split, Mapping) else None
+    parts = [data.where or "", f"{as_text(drawn)} drawn" if drawn and data.passed_over else ""]
+    return ", ".join(part for part in parts if part) or "all"
 
 
 def _left_out(learnt: _Learnt) -> Iterator[Html]:

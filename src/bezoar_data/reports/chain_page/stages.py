@@ -117,7 +117,7 @@ def stage_sections(stages: Sequence[TrainedStage], pictures: Pictures) -> Iterat
     keys = {stage.record.stage: stage.record.key for stage in stages}
     for number, stage in enumerate(stages):
         record = stage.record
-        lead = element("span", f" {record.use}, from {record.start}", classes="dim")
+        lead = element("span", f" · {record.use}, from {record.start}", classes="dim")
         curves = [pictures.place(one, "h4") for one in curves_of(stage)]
         yield element(
             "section",
