@@ -176,7 +176,21 @@ def test_in_a_browser(trained: Path, window: Browser) -> None:
     )
     assert drawn == [True] * 6, "two losses, two margins, rows, scores"
     for_everybody(window)
+    window.devtools("Emulation.setEmulatedMedia", media="print")
+    window.devtools("Emulation.setDeviceMetricsOverride", width=720, height=900, deviceScaleFactor=1, mobile=False)
+    assert window.run("return document.documentElement.scrollWidth") <= 720, "on paper nothing is cut off"
+    window.devtools("Emulation.clearDeviceMetricsOverride")
+    window.devtools("Emulation.setEmulatedMedia", media="")
+    window.run("document.activeElement.blur()")
+    reached = [focused(window) for _ in range(4)]
+    assert reached == ["A", "A", "A", "DIV"], "by keyboard: each stage, and the table that may be wide"
     calm(window)
+
+
+def focused(window: Browser) -> str:
+    window.press("Tab")
+    name: str = window.run("return document.activeElement.tagName")
+    return name
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
