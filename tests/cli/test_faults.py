@@ -80,6 +80,7 @@ def test_a_closed_terminal_ends_a_run_as_sigterm_does(project: Project, server: 
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # where nohup started the tests
     )
     os.close(theirs)
     wait_until(lambda: server.stats()["requests"] >= 6)

@@ -116,7 +116,7 @@ def test_card_schema_and_check_agree(text: str, right: bool) -> None:
     assert accepts(card_schema(), document.value) is right
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "events.schema.json"])  # which nobody writes
 def test_every_key_has_a_description_and_examples_that_are_right(name: str) -> None:
     schema = SCHEMAS[name]
     steps = schema["$defs"].get("StepUse", {}).get("allOf", ())
