@@ -120,6 +120,23 @@ async def test_a_fallback_answers_while_the_first_model_is_away(server: FaultSer
     assert [a.model for a in answers if isinstance(a, Answer)] == ["second"] * 20
 
 
+async def test_a_question_that_no_model_of_a_chain_answers_is_refused(server: FaultServer, journal: Journal) -> None:
+    """Its tries count over all rounds of the chain, as long as each model answers others."""
+    second = model(server, model="second")
+    roles = {"teacher": model(server, fallbacks=[dict(second)]), "judge": second}
+    async with Gateway(roles, journal, retry=CURT) as gateway:
+        asked = asyncio.create_task(ask_all(gateway, ["[[500]]", *(f"q {i}" for i in range(9))]))
+        await until(lambda: server.stats()["prompts"].get("[[500]]", 0) >= 2 * CURT.tries_with_fallback)
+        for i in range(4):
+            await gateway.ask("judge", user(f"other {i}"), step="s")
+        async with asyncio.timeout(60):
+            bad, *good = await asked
+    assert all(isinstance(one, Answer) for one in good)
+    assert isinstance(bad, Refused)
+    assert bad.reason == "no_usable_answer"
+    assert server.stats()["prompts"]["[[500]]"] == 2 * CURT.tries
+
+
 @pytest.mark.parametrize(("shielded", "end"), [(True, Stopped), (False, asyncio.CancelledError)])
 async def test_a_stop_waits_for_answers_underway_and_journals_them(
     server: FaultServer, journal: Journal, shielded: bool, end: type[BaseException]

@@ -25,7 +25,7 @@ from bezoar_data.llms.batch.openai import OpenAIBatch
 from bezoar_data.llms.batch.retry import BatchRetry
 from bezoar_data.llms.batch.store import BatchLock, BatchStore
 from bezoar_data.llms.endpoint.budget import Budget
-from bezoar_data.llms.endpoint.circuit_breaker import NO_USABLE_ANSWER
+from bezoar_data.llms.endpoint.circuit_breaker import NO_USABLE_ANSWER, RequestState
 from bezoar_data.llms.endpoint.health import ADAPTED, OnEvent
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.usage import Usage, billed_or
@@ -98,7 +98,14 @@ class BatchEndpoint:
         self._most_bytes = min(api.most_bytes, self._settings.max_bytes or api.most_bytes)
 
     async def complete(
-        self, request: Request, inflight: InflightRequest, usage: Usage, keep: Keep, *, patient: bool
+        self,
+        request: Request,
+        inflight: InflightRequest,
+        usage: Usage,
+        keep: Keep,
+        state: RequestState,
+        *,
+        patient: bool,
     ) -> Sequence[Completion]:
         """Keep the completions for the request, sooner or later: those of them that this run is to write down.
 

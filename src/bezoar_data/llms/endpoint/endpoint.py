@@ -85,15 +85,17 @@ class Endpoint:
         inflight: InflightRequest,
         usage: Usage,
         keep: Keep,
+        state: RequestState,
         *,
         patient: bool,
-        state: RequestState | None = None,
+        roving: bool = False,
     ) -> Sequence[Completion]:
         """Completions for the request, sooner or later: at least one, at most `request.n`.
 
         `keep` is awaited with them before their place among those in flight is given to another request: so no more
         answers than the limit are ever out without being in the journal, and a kill repeats no more than that. `state`
-        is what other endpoints of the model know of the request: then a failed try raises `Elsewhere` at once.
+        is what is known of the request's failures: it stays the caller's. `roving`: another endpoint of the model may
+        take it, so that a failed try raises `Elsewhere` at once.
 
         Raises `Refused` when this request gets none, `ProviderAway` when none will (at once if not `patient`),
         `InputError` when nothing will ever be answered here, `BudgetStop`, `Stopped`.
@@ -104,8 +106,7 @@ class Endpoint:
         if not self._opened:
             await asyncio.shield(self._opening)
             self._opened = True
-        roving, health = state is not None, self.health
-        state = state or RequestState()
+        health = self.health
         way = health.way(request)
         failure: Transient | Refusal
         while True:

@@ -137,17 +137,23 @@ class Fleet:
             await endpoint.close()
 
     async def complete(
-        self, request: Request, inflight: InflightRequest, usage: Usage, keep: Keep, *, patient: bool
+        self,
+        request: Request,
+        inflight: InflightRequest,
+        usage: Usage,
+        keep: Keep,
+        state: RequestState,
+        *,
+        patient: bool,
     ) -> Sequence[Completion]:
         """Completions for the request, from whichever endpoint gives them first: see `Endpoint.complete`."""
         if self._began is None:
             self._began = time.monotonic()
-        state = RequestState()
         wanting = Wanting(patient)
         while True:
             member = await self._room(wanting)
             try:
-                return await member.endpoint.complete(request, inflight, usage, keep, patient=False, state=state)
+                return await member.endpoint.complete(request, inflight, usage, keep, state, patient=False, roving=True)
             except Elsewhere as failed:
                 wanting.why = failed.__cause__
                 wanting.not_before[member] = time.monotonic() + failed.after

@@ -11,6 +11,7 @@ from bezoar_data.config.errors import BezoarError
 from bezoar_data.llms.ask import Refused
 from bezoar_data.llms.batch.endpoint import BatchEndpoint
 from bezoar_data.llms.endpoint.budget import Budget, most_prompt_tokens
+from bezoar_data.llms.endpoint.circuit_breaker import RequestState
 from bezoar_data.llms.endpoint.health import Stopped
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.usage import UsageTracker, cost_of
@@ -194,11 +195,12 @@ class InflightRequests:
             asked_at = time.time()
             keep = partial(self._keep, question, left, asked_at, got)
             try:
-                await to.endpoint.complete(request, inflight, question.usage, keep, patient=patient)
+                await to.endpoint.complete(request, inflight, question.usage, keep, question.state, patient=patient)
             except Refused as refusal:
                 inflight.busy = True
                 await self._journal_refusal(refusal, question, left, asked_at)
                 raise
+            question.state = RequestState()
             if isinstance(to.endpoint, BatchEndpoint):
                 self._look_again(question, left, got)
             left = tuple([i for i in left if question.keys[i] not in got])

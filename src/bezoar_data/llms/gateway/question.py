@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.batch.endpoint import BatchEndpoint
+from bezoar_data.llms.endpoint.circuit_breaker import RequestState
 from bezoar_data.llms.endpoint.endpoint import Endpoint
 from bezoar_data.llms.endpoint.fleet import Fleet
 from bezoar_data.llms.endpoint.usage import Usage, cost_of
@@ -44,6 +45,8 @@ class Question:
     entries: list[Entry | None]
     usage: Usage
     counted: bool = False
+    state: RequestState = field(default_factory=RequestState)
+    """What is known of its failures, also of those before another model of the chain was asked."""
 
     @property
     def refusal(self) -> Refused | None:
