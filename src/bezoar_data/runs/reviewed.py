@@ -6,11 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Place, Problem
 from bezoar_data.measures.helpsteer import SCALES
-from bezoar_data.runs.parquet import rows_of
+from bezoar_data.runs.parquet import readable, rows_of
 from bezoar_data.runs.row import digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 VERDICT_COLUMNS = (
     "review_status",
@@ -100,6 +105,7 @@ def corrected(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, column: [*value[:-1], turn]}
 
 
+_REMEDY = "move it away, then pull the reviews again"
 _NEEDED = (
     "id", "content_hash", "dataset", "annotator", "response", "status", "verdict", "preference", "column",
     "corrected_response", "updated_at", "even", "edited",
@@ -110,7 +116,46 @@ def read_answers(path: Path) -> list[dict[str, Any]]:
     """All pulled answers; none where nothing was pulled."""
     if not path.exists():
         return []
-    return list(rows_of(path, needs=_NEEDED, remedy="move it away, then pull the reviews again"))
+    answers = list(rows_of(path, needs=_NEEDED, remedy=_REMEDY))
+    _refuse_other_types(path)
+    return answers
+
+
+def _refuse_other_types(path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with readable(path, _REMEDY):
+        there = pq.read_schema(path)
+    wanted = _schema()
+    for field in there:
+        if field.name in wanted.names and field.type not in (wanted.field(field.name).type, pa.null()):
+            said = f"{path.name} is damaged: the column '{field.name}' holds {field.type}"
+            raise InputError(Problem("damaged-file", said, Place(str(path)), _REMEDY))
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in _TEXT),
+            ("column", pa.string()),
+            ("ratings", pa.string()),
+            ("corrected_response", pa.string()),
+            ("licence", pa.string()),
+            ("protocol", pa.string()),
+            ("prompt", pa.string()),
+            ("comment", pa.string()),
+            ("other", pa.string()),
+            ("inserted_at", pa.string()),
+            ("updated_at", pa.string()),
+            ("weight", pa.float64()),
+            ("even", pa.bool_()),
+            ("edited", pa.bool_()),
+            ("removed", pa.bool_()),
+        ]
+    )
 
 
 def answers_hash(answers: Sequence[Mapping[str, Any]]) -> str:
@@ -130,27 +175,8 @@ def write_answers(path: Path, answers: Sequence[Mapping[str, Any]]) -> bool:
     ordered = sorted((dict(a) for a in answers), key=_place)
     if path.exists() and read_answers(path) == ordered:
         return False
-    schema = pa.schema(
-        [
-            *((name, pa.string()) for name in _TEXT),
-            ("column", pa.string()),
-            ("ratings", pa.string()),
-            ("corrected_response", pa.string()),
-            ("licence", pa.string()),
-            ("protocol", pa.string()),
-            ("prompt", pa.string()),
-            ("comment", pa.string()),
-            ("other", pa.string()),
-            ("inserted_at", pa.string()),
-            ("updated_at", pa.string()),
-            ("weight", pa.float64()),
-            ("even", pa.bool_()),
-            ("edited", pa.bool_()),
-            ("removed", pa.bool_()),
-        ]
-    )
     beside = path.with_name(f".{path.name}.new")
-    pq.write_table(pa.Table.from_pylist(ordered, schema=schema), beside)
+    pq.write_table(pa.Table.from_pylist(ordered, schema=_schema()), beside)
     beside.replace(path)
     return True
 
