@@ -52,6 +52,6 @@ def texts_in(value: Any) -> Iterator[str]:
     elif isinstance(value, dict):
         for one in value.values():
             yield from texts_in(one)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for one in value:
             yield from texts_in(one)

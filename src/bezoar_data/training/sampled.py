@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bezoar_data.config.problems import Place
+from bezoar_data.runs.folder import write_text
 from bezoar_data.training.data.template import Template
 from bezoar_data.training.ends import fit_embeddings
 from bezoar_data.training.models import Start, load_adapter, load_weights
@@ -40,9 +41,7 @@ def drawn_once(file: Path, draw: Callable[[], Sequence[T]]) -> list[T]:
         return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     found = list(draw())
     file.parent.mkdir(parents=True, exist_ok=True)
-    half = file.with_name(f"{file.name}.half")
-    half.write_text("".join(json.dumps(one) + "\n" for one in found), "utf-8")
-    half.replace(file)
+    write_text(file, "".join(json.dumps(one) + "\n" for one in found))
     return found
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bezoar_data.measures.checks.verdict import judge as by_rules
-from bezoar_data.steps.judges.own_words import OwnWords, texts_in
+from bezoar_data.runs.values import texts_in
+from bezoar_data.steps.judges.own_words import OwnWords
 from bezoar_data.steps.judges.reading import Parroted
 from bezoar_data.steps.judges.rubric import AnyRubric, AttributeRubric, ComparisonRubric, Rubric, load_rubric, shipped
 

@@ -85,7 +85,7 @@ def test_pairs_are_the_best_and_the_worst_that_the_start_says(recipe: Recipe, ro
 def test_answers_are_drawn_once(recipe: Recipe, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ready = prepared(recipe([ROUND], **PLAIN), rows, tmp_path / "out")
     first = trainer_of(ready, tmp_path).train_dataset["chosen_ids"][:]
-    monkeypatch.setattr("bezoar_data.training.stages.iterative_dpo.sample_replies", None)
+    monkeypatch.setattr("bezoar_data.training.stages.iterative_dpo.draw_replies", None)
     assert trainer_of(ready, tmp_path).train_dataset["chosen_ids"][:] == first
 
 

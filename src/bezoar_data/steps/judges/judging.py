@@ -15,9 +15,10 @@ from pydantic import Field, NonNegativeInt
 
 from bezoar_data.llms.ask import Answer, Ask, Message, Refused
 from bezoar_data.runs.row import Row
+from bezoar_data.runs.values import texts_in
 from bezoar_data.steps.base import Dropped, Kept, ModelStep
 from bezoar_data.steps.judges.blocks import blocks
-from bezoar_data.steps.judges.own_words import OwnWords, texts_in
+from bezoar_data.steps.judges.own_words import OwnWords
 from bezoar_data.steps.judges.reading import Parroted, Unreadable
 from bezoar_data.steps.judges.rubric import HOW_LONG, MATERIAL, AnyRubric, load_rubric, with_short_reason
 from bezoar_data.steps.verdicts import refused

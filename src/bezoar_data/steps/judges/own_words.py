@@ -8,8 +8,7 @@ in words of their own shares single words with the rubric, never a sentence of i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from rapidfuzz.distance import Levenshtein
 
@@ -50,18 +49,6 @@ class OwnWords:
         """What was shown that has nearly all its words in what was said: only that is worth aligning."""
         there = frozenset(said)
         return (shown for shown, words, edits in self._shown if len(words - there) <= edits)
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """All texts in a rubric, however deep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from texts_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from texts_in(inner)
 
 
 def _edits(length: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import ConfigDict, Field
 
@@ -21,16 +21,17 @@ from bezoar_data.training.data.packing import Example
 from bezoar_data.training.data.pairs import pair_faults
 from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.template import Template, Unusable
-from bezoar_data.training.sampled import drawn_once, sample_replies, with_frozen
+from bezoar_data.training.sampled import with_frozen
 from bezoar_data.training.stages import dpo
 from bezoar_data.training.stages.base import TrainingJob, TrainingKind
+from bezoar_data.training.stages.drawn import DrawnStage, draw_replies, of_both_sides
 from bezoar_data.training.stages.rewarded import RewardedStage, as_conversation, asked_of, reward_of
 
 PAIRS = "pairs.jsonl"
 """The pairs that a stage drew, beside its weights: of each its ids and scores; null where all answers scored alike."""
 
 
-class IterativeDpoStage(RewardedStage):
+class IterativeDpoStage(RewardedStage, DrawnStage):
     """A round of DPO on the best and the worst of several answers of the model itself."""
 
     model_config = ConfigDict(title="Iterative DPO stage")
@@ -41,18 +42,6 @@ class IterativeDpoStage(RewardedStage):
     use: Literal["iterative_dpo"] = Field(description="What the stage does.", examples=["iterative_dpo"])
     view: Literal["preference", "sft", "messages", "rating"] | None = Field(
         default=None, description="The card's view whose prompts are answered.", examples=["sft"]
-    )
-    responses: Annotated[int, Field(ge=2)] = Field(
-        default=10, description="How many answers to a prompt are drawn.", examples=[10]
-    )
-    temperature: Annotated[float, Field(gt=0)] = Field(
-        default=0.7, description="How freely they are drawn.", examples=[0.7]
-    )
-    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.9, description="From the likeliest tokens that together have this probability.", examples=[0.9]
-    )
-    max_new_tokens: Annotated[int, Field(gt=0)] = Field(
-        default=512, description="The longest answer, in tokens.", examples=[512]
     )
     training: dict[str, Any] = Field(
         default_factory=dict,
@@ -81,22 +70,14 @@ def make_trainer(job: TrainingJob) -> Any:
 def _pairs(job: TrainingJob) -> tuple[list[Example], list[Example]]:
     """The pairs to train on, and those held out."""
     asked = [*job.examples.train, *job.examples.held_out]
-    found = drawn_once(job.work / PAIRS, lambda: _draw(job, asked))
-    of_train = len(job.examples.train)
-    train, held_out = ([one for one in side if one is not None] for side in (found[:of_train], found[of_train:]))
-    return train, held_out
+    train, held_out = of_both_sides(job, PAIRS, lambda: _draw(job, asked))
+    return [one for one in train if one is not None], [one for one in held_out if one is not None]
 
 
 def _draw(job: TrainingJob, asked: Sequence[Example]) -> list[Example | None]:
-    stage, tokenizer, score = cast(IterativeDpoStage, job.stage), job.template.tokenizer, reward_of(job)
+    tokenizer, score = job.template.tokenizer, reward_of(job)
     prompts = [example["prompt_ids"] for example in asked]
-    drawn = with_frozen(
-        job.start, job.template, job.place,
-        lambda model: sample_replies(
-            model, prompts, job.template, n=stage.responses, longest=4 if job.tried else stage.max_new_tokens,
-            seed=int(job.settings.full["seed"]), temperature=stage.temperature, top_p=stage.top_p,
-        ),
-    )  # fmt: skip
+    drawn = with_frozen(job.start, job.template, job.place, lambda model: draw_replies(job, model, prompts))
     said = [
         as_conversation(example["asked"], ids, tokenizer)
         for example, replies in zip(asked, drawn, strict=True)

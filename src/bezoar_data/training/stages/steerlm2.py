@@ -22,7 +22,6 @@ from pydantic import ConfigDict, Field
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.pipeline import STEP_ID
-from bezoar_data.config.files.recipe import TrainingStage
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.reward.model import scores
 from bezoar_data.measures.beta_levels import CONCENTRATION, log_probability_of
@@ -32,22 +31,21 @@ from bezoar_data.training.data.rows import read_row
 from bezoar_data.training.data.steered import attribute_line, steered
 from bezoar_data.training.data.template import Template, Unusable
 from bezoar_data.training.sampled import (
-    drawn_once,
     in_groups,
     log_probabilities,
     padded,
     reply_log_probabilities,
-    sample_replies,
     with_frozen,
 )
 from bezoar_data.training.stages.base import TrainingJob, TrainingKind
+from bezoar_data.training.stages.drawn import DrawnStage, draw_replies, of_both_sides
 from bezoar_data.training.stages.trainer import configuration, dataset, policy_model
 
 _BATCH = 16
 """Replies that a frozen model reads at once."""
 
 
-class Steerlm2Stage(TrainingStage):
+class Steerlm2Stage(DrawnStage):
     """SteerLM 2.0: a SteerLM model trained on replies of its own, weighed by a reward model and a plain model."""
 
     model_config = ConfigDict(title="SteerLM 2.0 stage")
@@ -70,18 +68,6 @@ class Steerlm2Stage(TrainingStage):
         default={"helpfulness": 4, "correctness": 4, "coherence": 4, "complexity": 2, "verbosity": 2},
         description="The ratings that replies are asked for; by default HelpSteer2's.",
         examples=[{"helpfulness": 4, "verbosity": 2}],
-    )
-    responses: Annotated[int, Field(ge=2)] = Field(
-        default=10, description="How many replies to a prompt are drawn.", examples=[10]
-    )
-    temperature: Annotated[float, Field(gt=0)] = Field(
-        default=0.7, description="How freely they are drawn.", examples=[0.7]
-    )
-    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.9, description="From the likeliest tokens that together have this probability.", examples=[0.9]
-    )
-    max_new_tokens: Annotated[int, Field(gt=0)] = Field(
-        default=512, description="The longest reply, in tokens.", examples=[512]
     )
     concentration: Annotated[float, Field(gt=0)] = Field(
         default=CONCENTRATION, description="How sure the reward model is taken to be (α + β).", examples=[24]
@@ -171,9 +157,7 @@ def make_trainer(job: TrainingJob) -> Any:
 def _groups(job: TrainingJob) -> tuple[list[Example], list[Example]]:
     """The prompts to train on, and those held out, each with its replies and their weights. They are drawn once: what
     goes on after an interruption finds them."""
-    train = len(job.examples.train)
-    found = drawn_once(job.work / GROUPS, lambda: _draw(job, [*job.examples.train, *job.examples.held_out]))
-    return found[:train], found[train:]
+    return of_both_sides(job, GROUPS, lambda: _draw(job, [*job.examples.train, *job.examples.held_out]))
 
 
 GROUPS = "groups.jsonl"
@@ -183,11 +167,9 @@ def _draw(job: TrainingJob, examples: Sequence[Example]) -> list[Example]:
     stage, template = cast(Steerlm2Stage, job.stage), job.template
     pad, n = template.tokenizer.pad_token_id, stage.responses
     asked = [example["prompt_ids"] for example in examples]
-    longest = 4 if job.tried else stage.max_new_tokens
-    how = {"temperature": stage.temperature, "top_p": stage.top_p}
 
     def draw(model: Any) -> tuple[list[list[list[int]]], list[float]]:
-        drawn = sample_replies(model, asked, template, n=n, longest=longest, seed=int(job.settings.full["seed"]), **how)
+        drawn = draw_replies(job, model, asked)
         replies = [reply for group in drawn for reply in group]
         of_each = [prompt for prompt in asked for _ in range(n)]
         return drawn, log_probabilities(model, of_each, replies, pad, _BATCH)
