@@ -115,7 +115,7 @@ def make_run(folder: RunFolder, journal: Path, side: str, count: int) -> None:
         data=written.files,
     )
     write_json(folder.dataset / "lock.json", lock.as_json())
-    Ingredients(journal, (), {}, None).note(folder)
+    Ingredients(journal, (), {}, None).note(folder, folder.path.parent / "pipeline.yaml")
 
 
 def measure(arguments: list[str], rounds: int) -> float:

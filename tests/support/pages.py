@@ -7,21 +7,13 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from bezoar_data.reports.page import ENCODING
 from bezoar_data.reports.run_page.packed import END, ONE, TWO
-
-_AWAY = (0, 13, 60)
 
 
 def unpacked(letters: str) -> bytes:
-    bits = ""
-    for letter in map(ord, letters):
-        if letter < 128:
-            bits += f"{letter:07b}"
-        elif letter < 512:
-            bits += f"{_AWAY[letter // 128 - 1]:07b}{letter % 128:07b}"
-        else:
-            bits += f"{_AWAY[letter % 128]:07b}"
-    return zlib.decompress(int(bits[: len(bits) // 8 * 8], 2).to_bytes(len(bits) // 8))
+    raw = re.sub(b"=(.)", lambda found: bytes([found[1][0] - 64]), letters.encode(ENCODING))
+    return zlib.decompress(raw)
 
 
 def text_of(letters: str, words: str) -> str:
@@ -40,7 +32,7 @@ def text_of(letters: str, words: str) -> str:
 
 def packed_texts(page: Path) -> Iterator[str]:
     """Every text that the page holds packed, and its words."""
-    found = re.findall(r'<script type="text/plain" id="([a-z]+)[-0-9]*">([^<]*)</script>', page.read_text("utf-8"))
+    found = re.findall(r'<script type="text/plain" id="([a-z]+)[-0-9]*">([^<]*)</script>', page.read_text(ENCODING))
     words = next(letters for name, letters in found if name == "words")
     yield unpacked(words).decode()
     yield from (text_of(letters, words) for name, letters in found if name in ("rows", "stories"))

@@ -37,7 +37,7 @@ def tiny(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["ok"], said["page"]) == (True, "trained/tiny/report.html")
-    assert "8 stages on a tiny model with random weights" in (folder / said["page"]).read_text()
+    assert "8 stages on a tiny model with random weights" in (folder / said["page"]).read_text("latin-1")
     return folder / "trained" / "tiny"
 
 

@@ -11,7 +11,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Place, Problem
 from bezoar_data.evaluation.record import EVALUATION
-from bezoar_data.reports.page import refuse_other
+from bezoar_data.reports.page import ENCODING, refuse_other
 from bezoar_data.runs.folder import RunFolder, write_text
 from bezoar_data.runs.published import dataset_folder
 from bezoar_data.runs.stage_record import STAGE_FILE
@@ -43,7 +43,7 @@ def _page(run: Path, path: Path) -> Callable[[], None]:
     if TrainingFolder(run).stands:
         from bezoar_data.reports.chain_page.report import chain_page
 
-        return partial(write_text, path, chain_page(run, _evaluated(run)))
+        return partial(write_text, path, chain_page(run, _evaluated(run)), ENCODING)
     from bezoar_data.reports.run_page.report import run_page
 
     return partial(run_page(run, path).write, path)

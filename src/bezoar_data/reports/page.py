@@ -18,6 +18,9 @@ from bezoar_data.config.problems import Place, Problem
 from bezoar_data.config.sanitize import clean_text, mask_keys
 from bezoar_data.llms.redact import redact
 
+ENCODING = "latin-1"
+"""Of a page's file: what is packed in a page has a byte for each letter, all else is ASCII."""
+
 STYLE = """
 .bezoar { --line: #d5d9de; --soft: #f4f6f8; --dim: #5b6672; --good: #17703a; --bad: #a8281e; color: #1b2026;
   font: 15px/1.5 system-ui, sans-serif; }
@@ -50,14 +53,19 @@ def plain_text(value: object) -> str:
 
 def text(value: object) -> Html:
     """A value as text: nothing in it is markup, steers the page or is a key."""
-    return Html(html.escape(plain_text(value)))
+    return Html(_ascii(html.escape(plain_text(value))))
+
+
+def _ascii(said: str) -> str:
+    """References for all other characters: a page is ASCII but for what is packed in it."""
+    return said.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def element(name: str, *content: str, classes: str = "", **attributes: str) -> Html:
     """An element around content, of which whatever is not `Html` is text."""
     given = {"class": classes, **attributes} if classes else attributes
     inside = "".join(c if isinstance(c, Html) else text(c) for c in content)
-    said = "".join(f' {key}="{html.escape(value)}"' for key, value in given.items())
+    said = "".join(f' {key}="{_ascii(html.escape(value))}"' for key, value in given.items())
     return Html(f"<{name}{said}>{inside}</{name}>")
 
 
@@ -124,7 +132,7 @@ def page(
     run = [Html(f"<script>{script}</script>")] if script else []
     body = element("body", *content, *run, *behind, classes="bezoar page")
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="windows-1252">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" '
         f'content="light dark">\n<title>{text(title)}</title>\n<style>{styles}</style>\n</head>\n{body}\n</html>\n'

@@ -163,11 +163,11 @@ def _made(mark: Path) -> bool:
     return mark.is_file() and (mark.name != _LOCK or mark.stat().st_size == 0)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
     """Write beside, then rename: the file is the old one or the new one, never half of either."""
     beside = path.with_name(f".{path.name}.new")
     try:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding)
         beside.replace(path)
     except OSError:
         beside.unlink(missing_ok=True)

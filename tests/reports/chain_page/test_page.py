@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -92,14 +93,14 @@ def pictures(page: str) -> dict[str, list[dict[str, Any]]]:
 
 def shown(page: str) -> str:
     """What stands in the page as text, a space for each mark."""
-    return re.sub(r"<[^>]*>", " ", page.partition("<header>")[2].partition("<script")[0])
+    return html.unescape(re.sub(r"<[^>]*>", " ", page.partition("<header>")[2].partition("<script")[0]))
 
 
 def test_the_page_says_what_the_stages_left(trained: Path) -> None:
     path = report(trained)
-    page = path.read_text()
+    page = path.read_text("latin-1")
     assert path == trained / "report.html"
-    assert report(trained).read_text() == page, "the same files give the same bytes"
+    assert report(trained).read_text("latin-1") == page, "the same files give the same bytes"
     said = re.sub(r"\s+", " ", shown(page))
     assert "3 stages on open/base, apache-2.0, 8 min of training and merging" in said
     assert "For demonstration only: it was trained on demo rows: hh.md." in said
@@ -117,7 +118,7 @@ def test_the_page_says_what_the_stages_left(trained: Path) -> None:
 
     assert f"system Be brief. user {QUESTION} answered before la la la answered after step 9 {SAID[9]}" in said
     assert "1 between answered after step 5 Blue, blue." in said
-    assert "s0 orca.md lock-orca judge_status == &#x27;Accept&#x27; 4" in said
+    assert "s0 orca.md lock-orca judge_status == 'Accept' 4" in said
     assert "s1 hh.md lock-hh.m 100 drawn 4" in said
     assert "s1 held out no_reply 1" in said
     assert "unknown. Commercial use: unknown. May be published: no." in said
@@ -126,7 +127,7 @@ def test_the_page_says_what_the_stages_left(trained: Path) -> None:
 
 
 def test_it_says_what_the_stages_score(trained: Path) -> None:
-    page = report(trained).read_text()
+    page = report(trained).read_text("latin-1")
     said = re.sub(r"\s+", " ", shown(page))
     (score,) = pictures(page)["score, with its 95 % interval"]
     assert [(row[1], round(row[2], 3)) for row in score["rows"]] == [("base", 0.333), ("s0", 0.333), ("s1", 0.667)]
@@ -136,14 +137,14 @@ def test_it_says_what_the_stages_score(trained: Path) -> None:
     assert "qasc, clean items s1" in said
     # Trained again since: its figures are another model's.
     rewrite(trained, replace(DPO, key="f" * 32))
-    said = re.sub(r"\s+", " ", shown(report(trained).read_text()))
+    said = re.sub(r"\s+", " ", shown(report(trained).read_text("latin-1")))
     assert "Not shown: r/small/s1: it is of the stage of key" in said
     assert "s1 was trained again since: this stage goes on from the earlier one" in said
 
 
 def test_a_long_training_is_drawn_from_fewer_points(tmp_path: Path) -> None:
     log = [{"loss": 1.0 + step, "step": step} for step in range(2_500)] + [{"eval_loss": 3.0, "step": 7}]
-    page = report(leave_chain(tmp_path / "trained" / "r", SFT, log=lines(log))).read_text()
+    page = report(leave_chain(tmp_path / "trained" / "r", SFT, log=lines(log))).read_text("latin-1")
     (loss,) = pictures(page)["loss"]
     assert 500 < len(loss["rows"]) <= 1_000
     assert [7, 8.0, 3.0] in loss["rows"]
@@ -157,7 +158,7 @@ def test_a_page_obeys_nobody(tmp_path: Path) -> None:
     folder = leave_chain(tmp_path / "trained" / "r", SFT)
     odd = {"steps": evil, "first_loss": evil, "last_loss": None, "best_eval_loss": [1]}
     rewrite(folder, replace(SFT, metrics=odd, times={"seconds": "soon"}, machine={"name": evil}, notes=(evil,)))
-    page = report(folder).read_text()
+    page = report(folder).read_text("latin-1")
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
     assert re.fullmatch(
         r"default-src 'none'; script-src ('sha256-[^']+' ?){2}; style-src 'sha256-[^']+'; base-uri 'none'; "
@@ -165,7 +166,7 @@ def test_a_page_obeys_nobody(tmp_path: Path) -> None:
         policy,
     )
     assert evil not in page
-    assert shown(page).count("&lt;script&gt;") >= 4
+    assert page.count("&lt;script&gt;") >= 4
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
@@ -239,7 +240,7 @@ def test_view_writes_it_anew_where_an_evaluation_came_after_it(trained: Path, mo
         trained.parents[1] / "evaluated" / "r" / "other", SFT, [Scored("boolq", [1.0, 0.0])], suite="other"
     )
     view(trained)
-    assert "boolq" in path.read_text()
+    assert "boolq" in path.read_text("latin-1")
 
 
 def test_nothing_about_the_page_makes_a_training_fail(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,4 +162,4 @@ def test_view_opens_the_page_and_writes_it_anew_where_rows_came_after_it(tmp_pat
     page.write_text("old")
     os.utime(page, ns=(0, 0))
     assert project.bezoar("view", "runs/r", env={"BROWSER": f"{opener} %s"}, process=True).code == 0
-    assert re.match("<!doctype html>", page.read_text())
+    assert re.match("<!doctype html>", page.read_text("latin-1"))

@@ -1,7 +1,7 @@
 """What stands in a page for a script of it to read: compressed, as letters that are no markup and that no browser runs.
 
-Browsers inflate, and know nothing that packs closer. The bytes stand in the page seven bits to a letter, as UTF-8 gives
-such letters one byte; base64 would put six there.
+Browsers inflate, and know nothing that packs closer. The bytes stand in the page as they are, eight bits to a letter,
+where base64 would put six: a page's file is Latin-1 (`page.ENCODING`), and its other letters are all ASCII.
 """
 
 from __future__ import annotations
@@ -13,25 +13,14 @@ import zlib
 from array import array
 from typing import Any
 
-import numpy as np
-
-_AWAY = "\0\r<"
-"""Letters that do not come out of a page as they went in, or might end the data."""
+_AWAY, _MARK, _SHIFT = rb"[\0\r<=]", b"=", 64
+"""Bytes that do not come out of a page as they went in, or might end the data, and `_MARK`, which stands before each of
+them once it is raised by `_SHIFT`. The form is yEnc's."""
 
 
 def letters(raw: bytes) -> str:
-    """Bytes as letters of seven bits each, the high bits first. One of `_AWAY` and the seven bits behind it are a
-    letter of two bytes together."""
-    bits = np.unpackbits(np.frombuffer(raw, np.uint8))
-    sevens = np.packbits(
-        np.resize(np.append(bits, np.zeros(-len(bits) % 7, np.uint8)), (-(-len(bits) // 7), 7)), axis=1
-    )
-    return re.sub(f"[{_AWAY}](.?)", _in_two_bytes, (sevens >> 1).tobytes().decode("ascii"), flags=re.DOTALL)
-
-
-def _in_two_bytes(found: re.Match[str]) -> str:
-    away, following = _AWAY.index(found[0][0]), found[1]
-    return chr((away + 1) * 128 + ord(following)) if following else chr(len(_AWAY) * 128 + 128 + away)
+    """Bytes as the letters that Latin-1 has for them."""
+    return re.sub(_AWAY, lambda found: _MARK + bytes([found[0][0] + _SHIFT]), raw).decode("latin-1")
 
 
 def packed(data: str | bytes) -> str:
@@ -48,5 +37,5 @@ def packed_numbers(numbers: array[int]) -> str:
 
 
 def json_text(value: Any) -> str:
-    """JSON that may stand inside a `script` element: nothing in it ends that element."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    """JSON that may stand inside a `script` element: nothing in it ends that element, and all of it is ASCII."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")

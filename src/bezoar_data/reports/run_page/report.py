@@ -17,7 +17,7 @@ from pathlib import Path
 from bezoar_data.reports.charts.letters import json_text, packed_numbers
 from bezoar_data.reports.charts.picture import Pictures, charts_part, charts_source
 from bezoar_data.reports.judged import judged_lines
-from bezoar_data.reports.page import Html, data, element, page, plain_text
+from bezoar_data.reports.page import ENCODING, Html, data, element, page, plain_text
 from bezoar_data.reports.review_report import review_lines
 from bezoar_data.reports.rows.story import Stories
 from bezoar_data.reports.run_page.filters import Filter, filters_of, useful
@@ -87,11 +87,11 @@ class RunPage:
             new.mkdir(parents=True)
             for number, content in enumerate(self.stories):
                 said = content.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-                (new / f"{number:05d}.js").write_text(f'told({number}, "{said}")\n', "utf-8")
+                (new / f"{number:05d}.js").write_text(f'told({number}, "{said}")\n', ENCODING)
             replace_folder(new, beside)
         elif beside.is_dir() and all(_STORIES.fullmatch(one.name) for one in beside.iterdir()):
             shutil.rmtree(beside)  # of a run that had more rows
-        write_text(path, self.html)
+        write_text(path, self.html, ENCODING)
 
 
 def run_page(run: Path, path: Path | None = None) -> RunPage:

@@ -15,11 +15,13 @@ from bezoar_data.runs.values import plain
 
 ID, DETAIL, RAW = " id", " detail", " raw"
 """Fields of a row that are no columns: no column's name begins with a space."""
+ID_LETTERS = 12
+"""Of a row's id, among its fields: letters that nothing packs closer. Its story has all of them."""
 
 
 def fields_of(row: FoundRow) -> dict[str, str]:
     """What the row says, by column, as a page shows it; what people said of it behind."""
-    found = {ID: row.id}
+    found = {ID: row.id[:ID_LETTERS]}
     for name, value in (*row.columns.items(), *row.people.items()):
         if value is not None:
             found[plain_text(name).strip() or "?"] = _value(name, value)
@@ -43,6 +45,7 @@ def story_json(story: Story, fields: Mapping[str, str], names: Sequence[str]) ->
     prompt, completion = story.tokens
     return _said(
         {
+            "id": lineage.id,
             "from": [plain_text(name) for name in story.sources],
             "seeds": [] if lineage.seed_ids == (lineage.id,) else list(lineage.seed_ids),
             "parents": list(lineage.parent_ids),

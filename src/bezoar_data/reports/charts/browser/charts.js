@@ -26,7 +26,7 @@ function palette(paper) {
   };
 }
 
-const short = (said, most = 34) => said.length > most ? `${said.slice(0, most - 1)}…` : said;
+const short = (said, most = 34) => said.length > most ? `${said.slice(0, most - 1)}\u2026` : said;
 
 function optionOf(picture, paper, width) {
   const hue = palette(paper), text = {color: hue.text, fontFamily: "system-ui, sans-serif"};

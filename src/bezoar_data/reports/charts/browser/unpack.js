@@ -7,22 +7,19 @@ const whole = new Promise((resolve) => {
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", resolve); else resolve();
 });
 
-// Letters hold seven bits each. Those that no page can hold are a letter together with the seven bits behind them.
-const AWAY = [0, 13, 60];
+// A letter is a byte; browsers read a page of Latin-1 as windows-1252, which has other letters for 32 of them. Bytes that
+// no page can hold stand behind a mark, raised by 64.
+const MARK = 61;
+const other = new Map([...new TextDecoder("windows-1252").decode(Uint8Array.from({length: 32}, (_, i) => 128 + i))]
+  .map((letter, i) => [letter.charCodeAt(0), 128 + i]));
 
 function bytesOf(letters) {
-  const bytes = new Uint8Array(letters.length * 2);
-  let held = 0, bits = 0, size = 0;
-  const take = (seven) => {
-    held = (held << 7 | seven) & 0x7fff;
-    bits += 7;
-    if (bits >= 8) { bits -= 8; bytes[size++] = held >> bits; }
-  };
+  const bytes = new Uint8Array(letters.length);
+  let size = 0;
   for (let i = 0; i < letters.length; i++) {
     const letter = letters.charCodeAt(i);
-    if (letter < 128) take(letter);
-    else if (letter < 512) { take(AWAY[(letter >> 7) - 1]); take(letter & 127); }
-    else take(AWAY[letter & 127]);
+    if (letter === MARK) bytes[size++] = letters.charCodeAt(++i) - 64;
+    else bytes[size++] = letter < 256 ? letter : other.get(letter);
   }
   return bytes.subarray(0, size);
 }

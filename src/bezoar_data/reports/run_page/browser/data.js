@@ -1,6 +1,7 @@
 // The rows that are packed in the page.
 const index = JSON.parse(document.getElementById("index").textContent);
 const ROW = "\x1e", FIELD = "\x1f", NOTHING = "\x1d";
+const ID_LETTERS = 12;  // of a row's id, among its fields
 const ID = " id", DETAIL = " detail", RAW = " raw";
 const starts = [0];
 for (const rows of index.blocks) starts.push(starts.at(-1) + rows);
@@ -72,7 +73,8 @@ function fieldsOf(row) {
 
 // Which rows hold the words, whatever their case: 1 for each that does; null where another search took over.
 async function search(words, isStale, progress) {
-  const found = new Uint8Array(index.rows), wanted = words.toLowerCase(), ahead = 4;
+  const found = new Uint8Array(index.rows), ahead = 4;
+  const wanted = /^[0-9a-f]{32}$/.test(words) ? words.slice(0, ID_LETTERS) : words.toLowerCase();
   for (let number = 0; number < index.blocks.length; number++) {
     for (let next = number; next <= Math.min(number + ahead, index.blocks.length - 1); next++) block(next);
     if (!ready.has(number)) {

@@ -6,7 +6,7 @@ let opened = -1;
 function longText(said) {
   const pre = node("pre", {dir: "auto"}, said.slice(0, LONG));
   if (said.length <= LONG) return pre;
-  const more = node("button", {type: "button"}, `… all ${count(said.length)} characters`);
+  const more = node("button", {type: "button"}, `\u2026 all ${count(said.length)} characters`);
   more.addEventListener("click", () => { pre.textContent = said; more.remove(); });
   return node("div", {}, pre, more);
 }
@@ -42,7 +42,7 @@ const labelled = (label, said) => [node("div", {class: "label"}, label), longTex
 
 function askedNode(one, names, fields) {
   const made = node("div", {class: "asked"}), head = [one.field, one.model, ...figures(one)].filter((said) => said);
-  made.append(node("p", {class: "dim"}, head.join(" · ")));
+  made.append(node("p", {class: "dim"}, head.join(" \u00b7 ")));
   if (one.known === "missing") made.append(node("p", {class: "dim"}, "no journal at hand holds this answer"));
   if (one.known === "redacted") made.append(node("p", {class: "dim"}, "what was said was taken out of the journal"));
   if (one.messages) {
@@ -68,12 +68,12 @@ function stepNode(step, names, fields) {
 function kinNode(label, ids) {
   const made = node("p", {}, `${label}: `);
   for (const id of ids) {
-    const press = node("button", {type: "button", class: "id"}, id.slice(0, 12));
+    const press = node("button", {type: "button", class: "id"}, id.slice(0, ID_LETTERS));
     press.addEventListener("click", async () => {
-      const rows = await search(id, () => false, () => {});
-      const row = rows.findIndex((hit, i) => hit && fieldsOf(i).get(ID) === id);
+      const short = id.slice(0, ID_LETTERS), rows = await search(short, () => false, () => {});
+      const row = rows.findIndex((hit, i) => hit && fieldsOf(i).get(ID) === short);
       if (row >= 0) openRow(row);
-      else { press.disabled = true; press.textContent = `${id.slice(0, 12)} (not in this page)`; }
+      else { press.disabled = true; press.textContent = `${id.slice(0, ID_LETTERS)} (not in this page)`; }
     });
     made.append(press, " ");
   }
@@ -86,7 +86,7 @@ async function openRow(row) {
   if (opened !== row) return;
   const title = document.getElementById("row-title");
   title.replaceChildren(`Row ${count(row + 1)} `, fateOf(row));
-  const parts = [node("p", {class: "dim"}, `id ${fields.get(ID)}`)];
+  const parts = [];
   if (fields.has(DETAIL)) parts.push(node("p", {class: "bad"}, fields.get(DETAIL)));
   if (fields.has(RAW)) parts.push(node("div", {class: "label"}, "what the model said"), longText(fields.get(RAW)));
   const list = node("dl", {class: "columns"});
@@ -109,10 +109,11 @@ async function openRow(row) {
 
 function storyNodes(its, names, fields) {
   const made = [], sum = figures(its);
+  made.push(node("p", {class: "dim"}, `id ${its.id}`));
   if (its.from) made.push(node("p", {}, `from ${its.from.join(", ")}`));
   if (its.seeds) made.push(kinNode("seeds", its.seeds));
   if (its.parents) made.push(kinNode("made from", its.parents));
-  if (sum.length) made.push(node("p", {class: "dim"}, `all its answers: ${sum.join(" · ")}`));
+  if (sum.length) made.push(node("p", {class: "dim"}, `all its answers: ${sum.join(" \u00b7 ")}`));
   made.push(...(its.steps ?? []).map((step) => stepNode(step, names, fields)));
   return made;
 }

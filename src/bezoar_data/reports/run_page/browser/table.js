@@ -32,7 +32,7 @@ function line(place) {
   made.append(node("td", {role: "gridcell", class: "number"}, count(row + 1)), node("td", {role: "gridcell"}, fateOf(row)));
   for (const name of index.columns) {
     if (!shown.has(name)) continue;
-    const said = fields ? fields.get(name) ?? "" : "…";
+    const said = fields ? fields.get(name) ?? "" : "\u2026";
     made.append(node("td", {role: "gridcell", "data-name": name}, node("div", {dir: "auto"}, said.slice(0, 400))));
   }
   made.addEventListener("click", () => { current = place; draw(); openRow(row); });
