@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +33,15 @@ def test_the_command_line_starts_as_a_process():
     done = bezoar_process("--version")
     assert done.code == 0
     assert re.fullmatch(r"bezoar-data \d+\.\d+\S*\n", done.out)
+
+
+def test_a_version_is_told_before_a_library_is_imported():
+    check = (
+        "import sys\nfrom bezoar_data.cli.main import main\n"
+        "try:\n    main(['--version'])\nexcept SystemExit:\n    print('pydantic' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["False"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -19,7 +19,6 @@ from bezoar_data.config.files.json_schema import (
 )
 from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.llms.providers.base import builtin_providers
-from bezoar_data.runs.events import Line
 from bezoar_data.steps.catalogue.entry import StepEntry
 from bezoar_data.steps.catalogue.registry import load_catalogue
 from bezoar_data.steps.external.registry import distilabel_steps
@@ -28,6 +27,8 @@ from bezoar_data.training.stages.registry import stage_configs
 
 def schema_texts() -> Mapping[str, str]:
     """The text of each schema file, by its name."""
+    from bezoar_data.runs.event_lines import Line
+
     steps = {name: _settings(entry) for name, entry in load_catalogue().items()}
     schemas = {
         "pipeline.schema.json": pipeline_schema(steps, distilabel_steps()),
