@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bezoar_data.api.reports import report_of_run
 from bezoar_data.cards.cross_check import check_pipeline_card
 from bezoar_data.cards.render import card_renderer
 from bezoar_data.config.errors import InputError
@@ -24,7 +23,6 @@ from bezoar_data.llms.gateway.prepare import prepare_models
 from bezoar_data.pipeline.check_models import at_the_model
 from bezoar_data.pipeline.compile import Compiled, compile_pipeline
 from bezoar_data.pipeline.load import Checked, load
-from bezoar_data.reports.plan.report import PlanReport
 from bezoar_data.reports.shards import PhaseReport, ShardReport
 from bezoar_data.reports.validation import Validation
 from bezoar_data.runs.events import Events
@@ -36,6 +34,7 @@ from bezoar_data.steps.distilabel_import import import_distilabel
 if TYPE_CHECKING:
     from bezoar_data.engine.run import Result
     from bezoar_data.plan.asked import Asked
+    from bezoar_data.reports.plan.report import PlanReport
     from bezoar_data.reports.preview.report import PreviewReport
     from bezoar_data.reports.run_report import RunReport
 
@@ -120,6 +119,7 @@ class Pipeline:
         checked = self._load(to_run=False)
         import_distilabel()
         from bezoar_data.plan.planner import plan_pipeline
+        from bezoar_data.reports.plan.report import PlanReport
 
         plan = plan_pipeline(
             checked,
@@ -280,6 +280,7 @@ class Pipeline:
 
 
 def _run_report(result: Result, began: float) -> RunReport:
+    from bezoar_data.api.reports import report_of_run
     from bezoar_data.reports.run_report import RunReport
 
     page, no_page = report_of_run(result.folder, result.lock.counts.kept + result.lock.counts.dropped)

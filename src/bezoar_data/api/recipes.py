@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bezoar_data.api.reports import report_of_training
 from bezoar_data.cards.licences.lineage import commercial_use
 from bezoar_data.cards.model_card.card import model_card
 from bezoar_data.cards.truth import truth_of
@@ -113,5 +112,7 @@ class Recipe:
         for note in (*said_of_shipped("recipes", self.path), *prepared.warnings):
             progress.note(note)
         trained = train(prepared, progress, model_card)
+        from bezoar_data.api.reports import report_of_training
+
         page, no_page = report_of_training(trained.folder) if is_first() else (None, "")
         return TrainingReport(trained.folder, trained.stages, page, no_page)

@@ -41,12 +41,12 @@ def card_renderer(
 
     `template` None takes the one that comes with the package.
 
-    The template is read and checked here, before a run has cost anything, and so is the README that stands in the
-    place, `previous`, which a person may have edited. `columns` are those the pipeline will write, where they are
-    known. Raises `InputError`.
+    A template of a person's is read and checked here, before a run has cost anything, and so is the README that stands
+    in the place, `previous`, which a person may have edited. `columns` are those the pipeline will write, where they
+    are known. Raises `InputError`.
     """
     card = read_template(template)
-    problems = check_card(card, columns)
+    problems = [] if template is None else check_card(card, columns)
     if previous is not None and previous.exists():
         problems += check_front(load_card(previous))
     raise_errors(problems)

@@ -7,6 +7,7 @@ import json
 import typer
 
 import bezoar_data
+from bezoar_data.cli.collector import expect_imports
 from bezoar_data.cli.options import (
     AsJson,
     Collect,
@@ -48,6 +49,7 @@ def merge_shards(
 
       bezoar-data merge-shards pipelines/orca.yaml --collect s3://my-bucket/orca
     """
+    expect_imports()
     file = bezoar_data.load_pipeline(
         pipeline,
         models=models,

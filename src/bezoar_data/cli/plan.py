@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
+from bezoar_data.cli.collector import expect_imports
 from bezoar_data.cli.options import AsJson, Journal, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, Teacher
 from bezoar_data.llms.redact import redact
 
@@ -58,6 +59,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would ask, cost and write, as intervals for each step and model. Sends nothing."""
+    expect_imports()
     file = bezoar_data.load_pipeline(
         pipeline,
         models=models,

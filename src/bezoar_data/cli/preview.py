@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import bezoar_data
+from bezoar_data.cli.collector import expect_imports
 from bezoar_data.cli.options import (
     AsJson,
     Full,
@@ -52,6 +53,7 @@ def preview(
 
     Example: bezoar-data preview pipelines/orca.yaml -n 3 --html preview.html
     """
+    expect_imports()
     file = bezoar_data.load_pipeline(
         pipeline,
         models=models,

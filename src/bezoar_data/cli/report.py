@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from bezoar_data.api import reports
 from bezoar_data.cli.options import AsJson
 
 _Run = Annotated[
@@ -31,6 +30,8 @@ def report(
 
     Example: bezoar-data report runs/orca
     """
+    from bezoar_data.api import reports
+
     path = reports.report(run, out)
     typer.echo(json.dumps({"ok": True, "page": str(path)}, ensure_ascii=False) if as_json else f"page: {path}")
 
@@ -40,6 +41,8 @@ def view(run: _Run, as_json: AsJson = False) -> None:
 
     Example: bezoar-data view runs/orca
     """
+    from bezoar_data.api import reports
+
     path, opened = reports.view(run)
     if as_json:
         typer.echo(json.dumps({"ok": True, "page": str(path), "opened": opened}, ensure_ascii=False))

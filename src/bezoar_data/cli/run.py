@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import bezoar_data
+from bezoar_data.cli.collector import expect_imports
 from bezoar_data.cli.options import (
     AsJson,
     Collect,
@@ -90,6 +91,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a pipeline: make the rows, judge them, write the dataset and its card."""
+    expect_imports()
     file = bezoar_data.load_pipeline(
         pipeline,
         models=models,

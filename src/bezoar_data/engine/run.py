@@ -86,6 +86,8 @@ class Driven:
     counts: Counts
     stats: RunStats
     record: RunRecorder
+    dump: Mapping[str, Any]
+    """The pipeline as distilabel writes it."""
 
 
 def _nothing_around(_: Path) -> AbstractContextManager[None]:
@@ -111,7 +113,7 @@ def driven(
         set_record_aside(folder.path, scratch)
         record = RunRecorder(folder, compiled.loaded.file.name, options.engine, options.cut)
         spool = Spool(scratch / "spool.sqlite")
-        compiled.pipeline.save(scratch / "distilabel.yaml", dump=compiled.dump(), format="yaml")
+        dump = compiled.dump()  # before distilabel's own runner changes settings
         slow = [node.id for node in compiled.nodes if node.role is not None]
         stats = RunStats(counts, dict, lambda: expected_rows(compiled, options.limit), slow)
         try:
@@ -124,7 +126,7 @@ def driven(
             raise
         finally:
             progress.close()
-        yield Driven(scratch, spool, counts, stats, record)
+        yield Driven(scratch, spool, counts, stats, record, dump)
         spool.close()
 
 
@@ -184,9 +186,9 @@ class RunRecorder:
 @contextmanager
 def _calm_collector() -> Iterator[None]:
     """Keep Python's garbage collector from going through all that was imported each time some rows have passed: what
-    exists now is set aside, and collections come less often. Measured at a fifth of a run's time."""
+    exists now is set aside, and collections come less often. Measured at a fifth of a run's time. Nor is it gone
+    through here, which takes a tenth of a second: what is garbage of it is little, and stays until the run ends."""
     before = gc.get_threshold()
-    gc.collect(1)  # what is older was looked at before, and going through all of it takes a tenth of a second
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     try:
@@ -262,7 +264,8 @@ def _finish(
         review=reviewing if reviewing.answers else None,
         worth_showing=reviewing.is_accepted,
     )
-    dropped = scratch / "dropped.parquet"
+    dropped, distilabel = scratch / "dropped.parquet", scratch / "distilabel.yaml"
+    compiled.pipeline.save(distilabel, dump=done.dump, format="yaml")
     count = write_dropped(spool, dropped, on_row=seen)
     usage = _usage(compiled, spool)
     lock = build_lock(
@@ -282,7 +285,7 @@ def _finish(
     with keeping(folder.path, scratch, lock.hash) as replaced:
         unsigned = put_in_place(building, folder, lock, written.example, render)
         dropped.replace(folder.dropped)
-        (scratch / "distilabel.yaml").replace(folder.distilabel)
+        distilabel.replace(folder.distilabel)
         write_text(folder.pipeline, compiled.resolved)
         ingredients = Ingredients(compiled.journal, checked.answers, input_file_names(checked), None)
         ingredients.note(folder, compiled.loaded.path)
