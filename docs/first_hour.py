@@ -4,7 +4,7 @@ A wheel is built, and installed into a fresh environment in an empty folder; the
 would type it, against a small model in this process, and an endpoint and a Hub on this machine. The terminal's text
 becomes `docs/first-hour.md`, with times made equal so that it is the same each time.
 
-    python docs/first_hour.py            # write docs/first-hour.md anew
+    python docs/first_hour.py            # write docs/first-hour.md
     python docs/first_hour.py --check    # end with 1 if it is not what the commands say now
 """
 

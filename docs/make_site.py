@@ -59,7 +59,7 @@ def assemble(folder: Path, root: Path = ROOT) -> None:
         texts[str(to)] = relinked(text, source, to, places, set(texts), root, wrong)
     config = YAML().load((root / "mkdocs.yml").read_text("utf-8"))
     named = list(_named(config["nav"]))
-    wrong += [f"mkdocs.yml: the navigation names {name}, which is no page" for name in named if name not in texts]
+    wrong += [f"mkdocs.yml: the navigation names {name}, which is not a page" for name in named if name not in texts]
     wrong += [f"mkdocs.yml: the navigation lacks {name}" for name in texts if name not in named]
     if wrong:
         raise BuildError("\n".join(wrong))

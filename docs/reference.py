@@ -1,6 +1,6 @@
 """The reference pages of the site, made from what the program itself reads: `--help`, the steps, the JSON schemas.
 
-Nothing of it is checked in, so nothing of it can go stale: `docs/make_site.py` writes these pages anew for every build.
+Nothing of it is checked in, so nothing of it can go stale: `docs/make_site.py` writes these pages for every build.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_what_names_no_model_is_told(tmp_path: Path) -> None:
     file.write_text('version: 1\nroles: {teacher: {provider: openai, model: m, base_url: "http://localhost:1/v1"}}\n')
     wrong = {
         f"{file}:techer": "no role 'techer'",
-        str(file): "stands for several models",
+        str(file): "names several models",
         "openai:": "needs a model",
         "opnai:gpt-4o": "names no model",
         str(tmp_path / "none.yaml"): "there is no file",

@@ -97,7 +97,7 @@ LIES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
         lambda run: change_rows(run, one_word_changed), "rows-changed", "rows were changed",
     ),
     "rows added": (
-        lambda run: change_rows(run, lambda rows: [*rows, rows[0]]), "rows-twice", "stand in the data twice",
+        lambda run: change_rows(run, lambda rows: [*rows, rows[0]]), "rows-twice", "appear twice in the data",
     ),
     "rows taken away": (lambda run: change_rows(run, lambda rows: rows[:-2]), "rows-differ", "the file has"),
     "verdicts turned in the rows": (lambda run: change_rows(run, accepted), "file-changed", "its hash differs"),

@@ -72,7 +72,7 @@ def test_what_is_so_is_met(honest: Path, tmp_path: Path) -> None:
         ({"kappa": {"other": 0.1}}, "kappa.other", "not measured against people"),
         ({"contamination": 0}, "contamination", "1 row"),
         ({"reviewed": 7}, "reviewed", "6 rows"),
-        ({"demo": True}, "demo", "is no demo"),
+        ({"demo": True}, "demo", "is not a demo"),
     ],
 )
 def test_what_is_not_so_is_told_with_what_was_found(
@@ -87,7 +87,7 @@ def test_the_command_line_ends_with_1_for_ci_and_says_which(honest: Path, tmp_pa
     file = written(tmp_path, rows={"least": 22}, empty=0, demo=True)
     done = bezoar("expect", file, honest)
     assert done.code == 1
-    assert "NOT MET  demo: is no demo (wanted: is a demo)" in done.out
+    assert "NOT MET  demo: is not a demo (wanted: is a demo)" in done.out
     assert "met      rows: 22 (wanted: at least 22)" in done.out
     told = bezoar("expect", file, honest, "--json")
     assert (told.code, told.json["ok"], told.json["exit_code"]) == (1, False, 1)

@@ -151,10 +151,10 @@ def test_an_error_says_place_and_remedy_in_a_script_too(project: Project) -> Non
 
 def test_a_project_in_a_project_is_told(tmp_path: Path) -> None:
     outer = bezoar("init", "outer", cwd=tmp_path)
-    assert "lies in the project" not in outer.out
+    assert "is inside the project" not in outer.out
     inner = bezoar("init", "inner", cwd=tmp_path / "outer")
     assert inner.code == 0
-    assert f"it lies in the project {tmp_path / 'outer'}" in inner.out
+    assert f"it is inside the project {tmp_path / 'outer'}" in inner.out
 
 
 def test_an_exported_journal_is_readable_and_steers_no_terminal(project: Project, server: FaultServer) -> None:

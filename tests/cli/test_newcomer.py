@@ -152,7 +152,7 @@ STEPS: dict[str, Slip] = {
         (edit(PIPELINE, ":ShortEnough", ":ShortEnuf"),), RUN, 2, f"{PIPELINE}:34:10", "has no", "'ShortEnough'?",
     ),
     "an import that fails": (
-        step("from pydantic ", "from pydantc "), RUN, 2, "my_steps/short_enough.py", "'pydantc'", "mend that line",
+        step("from pydantic ", "from pydantc "), RUN, 2, "my_steps/short_enough.py", "'pydantc'", "fix that line",
     ),
     "a setting of one's own step": (
         (edit(PIPELINE, "words: 60", "word: 60"),), RUN, 2, f"{PIPELINE}:35:30", "no setting 'word'", "'words'?",
@@ -222,7 +222,7 @@ MODELS: dict[str, Slip] = {
     ),
     "models without roles": (
         (write(OFFLINE, "version: 1\nteacher: {provider: checks, model: checks}\n"),),
-        RUN, 2, f"{OFFLINE}:2:1", "models stand under 'roles:'", "write 'roles:' above it",
+        RUN, 2, f"{OFFLINE}:2:1", "models belong under 'roles:'", "write 'roles:' above it",
     ),
     "a role that nobody fills": (
         (edit(OFFLINE, "  judge:", "  jugde:"),), RUN, 2, f"{PIPELINE}:27:14", "there is no role 'judge'", "'jugde'?",
@@ -270,7 +270,7 @@ RUNS: dict[str, Slip] = {
     "a file for a folder": ((), f"{RUN} --out README.md", 2, "README.md", "cannot be used as run folder", "--out"),
     "another pipeline's folder": (
         (edit(PIPELINE, "name: first", "name: second"),),
-        f"{RUN} --out runs/first", 2, "runs/first", "of another pipeline stands here, of 'first'", "--out",
+        f"{RUN} --out runs/first", 2, "runs/first", "of another pipeline, 'first'", "--out",
     ),
     "a copy under the same name": (
         (lambda project, stack: shutil.copy(project / PIPELINE, project / "pipelines/copy.yaml"),
@@ -294,7 +294,7 @@ RUNS: dict[str, Slip] = {
     "half a lock": (
         (write(LOCK, '{"format": 5,'),), "card check runs/first", 2, LOCK, "cannot be read", "run the same",
     ),
-    "rows that are gone": ((gone(ROWS),), EXPORT, 4, "runs/first/dataset", "not the rows of its lock", "make it anew"),
+    "rows that are gone": ((gone(ROWS),), EXPORT, 4, "runs/first/dataset", "not the rows of its lock", "rebuild it"),
     "broken rows": ((write(ROWS, b"PAR1"),), EXPORT, 2, ROWS, "damaged or unreadable", "run its pipeline again"),
     "a misspelt format": ((), "export runs/first --format alpca", 2, "--format", "no format 'alpca'", "'alpaca'?"),
     "an expression with one =": ((), f"{EXPORT} --where judge_status=1", 2, "judge_status▸=1", "'='", "write '=='"),

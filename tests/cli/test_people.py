@@ -17,7 +17,7 @@ from support.command import bezoar
         ("push a.jsonl a.jsonl --prompts p.txt", 2, "both are called first"),
         ("push a.jsonl nope --prompts p.txt", 2, "'nope' names no model"),
         ("push a.jsonl --prompts p.txt", 2, "people push A B --prompts FILE"),
-        ("push --judged a.jsonl", 2, "a.jsonl: these are no verdicts of comparisons"),
+        ("push --judged a.jsonl", 2, "a.jsonl: these are not verdicts of comparisons"),
         ("push a.jsonl b.jsonl --prompts p.txt", 5, "does not answer"),
         ("pull nowhere", 2, "nowhere/pairs.json: there is no pairs.json here"),
         ("status nowhere", 2, "make them: bezoar-data people push A B --prompts FILE"),

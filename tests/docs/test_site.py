@@ -84,7 +84,7 @@ def test_what_leads_nowhere_is_told_at_once(make_site: ModuleType, pages: Path, 
         "docs/plan.md: no picture pictures/gone.png",
         "README.md: a link to pipelines/gone.yaml, which is not there",
         "mkdocs.yml: the navigation lacks new.md",
-        "mkdocs.yml: the navigation names scale.md, which is no page",
+        "mkdocs.yml: the navigation names scale.md, which is not a page",
     }
 
 

@@ -49,8 +49,8 @@ def test_texts_lists_draws_and_what_is_missing(tmp_path: Path) -> None:
     [
         ('{"model": "m", "preference": 3, "chars_baseline": 1, "chars_model": 1}', "and not from 1 to 2"),
         ('{"preference": 1, "chars_baseline": 1, "chars_model": 1}', "it names no model"),
-        ('{"model": "m", "preference": 1}', "a win rate stands beside lengths"),
-        ("[1]", "it is no object"),
+        ('{"model": "m", "preference": 1}', "a win rate is reported with lengths"),
+        ("[1]", "it is not an object"),
         ("nothing", "neither JSON nor JSON Lines"),
         ("", "holds no annotation"),
     ],

@@ -90,7 +90,7 @@ def test_scores_of_another_training_are_not_the_stages(tmp_path: Path) -> None:
         == f"it is of the stage of key {DPO.key[:16]}, and s1 has key {'e' * 16}: it was trained again since"
     )
     base = leave_evaluation(tmp_path / "evaluated" / "r" / "small", None, TASKS)
-    with pytest.raises(InputError, match="it is of a model that is no stage"):
+    with pytest.raises(InputError, match="it is of a model that is not a stage"):
         scores_of(again, [base])
     with pytest.raises(InputError, match="trained again since"):
         scores_of(again, [folder])

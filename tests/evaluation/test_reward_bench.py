@@ -92,7 +92,7 @@ def test_what_is_no_item_is_told_with_its_row(model: Path, tmp_path: Path):
     (tmp_path / "items.jsonl").write_text(json.dumps({"id": "1", "prompt": "Hi", "chosen": "Hello"}) + "\n")
     done = bezoar("judge", "bench", str(model), "items.jsonl", cwd=tmp_path)
     assert done.code == 2
-    assert "row 1 is no item" in done.err
+    assert "row 1 is not an item" in done.err
     odd = {"id": "odd", "prompt": ["no message"], "chosen": ["a"], "rejected": ["b"]}
     (tmp_path / "odd.jsonl").write_text(json.dumps(odd) + "\n")
     done = bezoar("judge", "bench", str(model), "odd.jsonl", cwd=tmp_path)

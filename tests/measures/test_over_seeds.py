@@ -76,7 +76,7 @@ def test_equal_models_are_tied_and_a_difference_without_spread_is_certain() -> N
     same = effect(first, first)
     assert (same.value, same.p, same.low, same.high) == (0, 1, 0, 0)
     assert effect(np.zeros((3, 20)), np.ones((3, 20))).p == 0
-    with pytest.raises(ValueError, match="no pairs"):
+    with pytest.raises(ValueError, match="not pairs"):
         effect([[0.0]], [[0.0, 1.0]])
 
 

@@ -75,9 +75,9 @@ def test_the_same_answers_differ_in_nothing() -> None:
     assert (found.value, found.p, found.low, found.high) == (0.0, 1.0, 0.0, 0.0)
     one = difference([0.25], [0.75])
     assert (one.error, one.p) == (None, 1.0)
-    with pytest.raises(ValueError, match="no pairs"):
+    with pytest.raises(ValueError, match="not pairs"):
         difference([], [])
-    with pytest.raises(ValueError, match="no pairs"):
+    with pytest.raises(ValueError, match="not pairs"):
         difference([1], [1, 2])
 
 

@@ -50,7 +50,7 @@ OTHER = {"question": "Count to four."}
         ("r.jsonl", lines("{oops", "{oops"), "", "2 not_json", "", 1),
         ("r.jsonl", "", "", "there is no instruction in it", "", None),
         ("r.json", json.dumps([OTHER]), "", "the only row cannot be used", "instruction: question", None),
-        ("r.json", '[{"instruction": "a"},\n {"instru', "", "this is no whole JSON list", "", None),
+        ("r.json", '[{"instruction": "a"},\n {"instru', "", "this is not a complete JSON list", "", None),
         ("r.csv", "question\nCount\n", "", "the only row cannot be used", "instruction: question", 2),
         ("r.csv", "a,a\n1,2\n", "", "two columns are called 'a'", "", 1),
         ("r.xlsx", "x", "", "cannot tell what 'r.xlsx' holds", "save its sheet as CSV", None),

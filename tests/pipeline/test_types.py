@@ -80,7 +80,7 @@ def test_like_is_compared_with_like(here: Path, steps: str, expression: str) -> 
         (SOURCE + ACCEPT, "judge_status == 1", "text is compared with a number", "'judge_status' is text"),
         (SOURCE + ACCEPT, "judge_status == judge_rating", "text is compared with a number", "'judge_rating' is a num"),
         (SOURCE + ACCEPT, "judge_rating == true", "a number is compared with true or false", "'judge_rating' is a n"),
-        (SOURCE + ACCEPT, "judge_status", "text stands where true or false is needed", "'judge_status' is text"),
+        (SOURCE + ACCEPT, "judge_status", "true or false is needed, not text", "'judge_status' is text"),
         (SOURCE + ACCEPT, "length(judge_rating) > 1", "'length' measures text and lists", ""),
         (SOURCE + ACCEPT, 'contains(judge_rating, "4")', "'contains' looks into text", ""),
         (SOURCE + SCORES, 'not (helpfulness == "4")', "a number is compared with text", "write 4 without quotes"),

@@ -239,7 +239,7 @@ def test_the_commands_tell_it_to_people(tmp_path: Path, said: Callable[..., tupl
     assert "No cut is shown to reach 99.9%" in text
     code, text = said("reliability", run)
     assert code == 0
-    assert "do not tell how reliable they are" in text
+    assert "do not show how reliable they are" in text
     code, text = said("reliability", run, "--columns", "judge_rating", "human_rating", "--json")
     assert json.loads(text)["ok"]
     assert json.loads(text)["rows"] == ROWS

@@ -93,11 +93,11 @@ def test_another_pipelines_dataset_is_refused_before_anything_is_asked(mine: Pro
     assert refused.code == 2
     (problem,) = refused.json["problems"]
     assert problem["code"] == "out-taken"
-    assert "of another pipeline stands here, of 'test': 3 rows, build " in problem["message"]
+    assert "of another pipeline, 'test': 3 rows, build " in problem["message"]
     assert "--out" in problem["hint"]
     planned = mine.bezoar("plan", "other.yaml", "--out", "runs/test")
     assert "before it can run" in planned.out
-    assert "of another pipeline stands here" in planned.out
+    assert "the dataset of another pipeline" in planned.out
     # A copy of the file whose name was left as it was.
     other.write_text(
         (mine.folder / "pipeline.yaml").read_text() + "  - use: exact_duplicates\n    with: {column: inputs}\n"

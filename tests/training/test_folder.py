@@ -20,5 +20,5 @@ def test_another_recipes_stages_are_not_trained_over(tmp_path: Path) -> None:
     (folder.stage("half")).mkdir()
     (folder.stage("half") / "stage.json").write_text("{")
     folder.refuse_another("tiny")
-    with pytest.raises(InputError, match="stages of another recipe stand here, of 'tiny'"):
+    with pytest.raises(InputError, match="this folder has stages of another recipe, 'tiny'"):
         folder.refuse_another("large")

@@ -130,7 +130,7 @@ def test_a_system_turn_that_the_template_refuses_is_merged_or_its_row_left_out_a
     found = load_recipe(tmp_path / "recipe.yaml", runs=tmp_path / "runs", out=tmp_path / "out").plan()
     counted = found["stages"][0]["rows"]["train"]
     assert (counted["rows"], counted["examples"], counted["left_out"]) == (8, 7, {"template: no system role": 1})
-    assert any("refuses a system message; here it stands at the start of the first" in w for w in found["warnings"])
+    assert any("refuses a system message; here it is put at the start of the first" in w for w in found["warnings"])
 
 
 def test_without_the_libraries_the_rest_is_planned_and_what_was_not_checked_is_said(

@@ -54,7 +54,7 @@ def check_ablation(path: Path) -> CheckedAblation:
     recipe = _tried(lambda: load_recipe(loaded.recipe), problems)
     suite = _tried(lambda: load_suite(loaded.suite), problems)
     if recipe is not None and whole is not None and loaded.file.name in (whole.loaded.file.name, recipe.file.name):
-        hint = "data and models lie in folders of the ablation's name: give it one of its own"
+        hint = "data and models are in folders of the ablation's name: give it one of its own"
         message = "the pipeline or the recipe has this name"
         problems.append(loaded.document.problem("name-taken", message, ("name",), hint=hint))
     if recipe is not None and whole is not None:
@@ -111,7 +111,7 @@ def _placed(loaded: LoadedAblation, name: str, problem: Problem) -> Problem:
 
 
 def _check_suite(loaded: LoadedAblation, suite: LoadedSuite) -> Iterator[Problem]:
-    """Judged questions are no part of an ablation."""
+    """Judged questions are not part of an ablation."""
     if not suite.judged_tasks:
         return
     names = ", ".join(task.task for _, task, _ in suite.judged_tasks)

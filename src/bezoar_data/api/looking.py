@@ -123,7 +123,7 @@ def _chosen(run: Path, split: str | None, dropped: bool, where: str | None) -> t
     """The files, the numbers of the rows that are asked for, and how many rows there are in all."""
     files = RowFiles.of(run, split)
     if dropped and files.dropped is None:
-        message = "dropped rows are not published: they lie in the folder of the run that dropped them"
+        message = "dropped rows are not published: they are in the folder of the run that dropped them"
         raise InputError(Problem("no-dropped", message, Place(str(run)), "name the run's own folder"))
     total = files.dropped_count() if dropped else files.kept_count()
     if where is None:

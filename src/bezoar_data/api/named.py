@@ -137,7 +137,7 @@ def _role(path: Path, role: str | None) -> Found:
     loaded = load_models_file(path, known_providers())
     roles = loaded.file.roles
     if role not in roles:
-        message = f"the models file has no role '{role}'" if role else "a models file stands for several models"
+        message = f"the models file has no role '{role}'" if role else "a models file names several models"
         hint = did_you_mean(role or "", list(roles)) or f"name one: {path}:{next(iter(roles))}"
         raise InputError(Problem("unknown-role", message, Place(str(path)), hint))
     return _alone(roles[role].model, model=roles[role], answers=loaded.answers)

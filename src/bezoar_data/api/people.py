@@ -53,7 +53,7 @@ class PushedPairs:
 
     def __str__(self) -> str:
         first, second = self.names
-        return f"{self.pushed}\n{first} and {second}: people are told neither; which is which is in {self.folder}"
+        return f"{self.pushed}\n{first} and {second}: people see neither name; which is which is in {self.folder}"
 
     def as_json(self) -> dict[str, Any]:
         return {"folder": str(self.folder), "models": list(self.names), **self.pushed.as_json()}
@@ -250,7 +250,7 @@ class _Side:
         found = models_found([named], trained=trained)
         if len(found) != 1:
             hint = f"name one of its stages: {named}:{found[-1].name}"
-            raise InputError(Problem("bad-value", "a recipe stands for several models", Place(named), hint))
+            raise InputError(Problem("bad-value", "a recipe has several models", Place(named), hint))
         return cls(found[0].name, found[0])
 
 

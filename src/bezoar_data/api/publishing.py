@@ -175,7 +175,7 @@ def _to_publish(folder: Path, allow: Collection[str], base: str | None) -> tuple
         return problems, None if problems else model_contents(stage, base)
     RunFolder(folder).restore()
     if not any((at / "lock.json").exists() for at in (folder / "dataset", folder)):
-        message = "neither a finished dataset nor a trained stage stands here"
+        message = "this folder has neither a finished dataset nor a trained stage"
         hint = "a run leaves its dataset in runs/NAME, `train RECIPE` its stages in trained/NAME: name one of these"
         raise InputError(Problem("nothing-to-publish", message, Place(str(folder)), hint))
     problems = gate.refusals(folder / "dataset" if (folder / "dataset").is_dir() else folder, allow)

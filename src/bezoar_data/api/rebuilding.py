@@ -118,9 +118,7 @@ def _not_there(folder: RunFolder, lock: Lock, made_from: Ingredients) -> Iterato
     people = lock.review is not None and not folder.review.exists()
     measured = lock.judging.people.agreement or lock.judging.people.calibration
     if people or (measured and lock.review is None and not folder.reliability.exists()):
-        message = (
-            "what people said of its rows is part of it, and is not published: only where it was made can it be rebuilt"
-        )
+        message = "people's reviews of its rows are not published: it can be rebuilt only where it was made"
         yield Problem("review-not-there", message, place)
 
 

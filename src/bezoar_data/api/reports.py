@@ -50,7 +50,7 @@ def _page(run: Path, path: Path) -> Callable[[], None]:
 
 
 def view(run: str | Path) -> tuple[Path, bool]:
-    """Open the page of a run or of a training in a browser, written anew where rows, reviews, stages or evaluations
+    """Open the page of a run or of a training in a browser, written again where rows, reviews, stages or evaluations
     came after it. Gives its path, and whether a browser was found. Raises `InputError`."""
     run = expand_home(run)
     path = place_of(run)

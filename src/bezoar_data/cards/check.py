@@ -42,7 +42,7 @@ class CheckedCard:
             return f"{proved}the word of who signed it. It is {self.signature}"
         said = f"It is {self.signature}" if self.signature else "a signature does"
         between = ". " if self.signature else ": "
-        made = "and nothing here tells whether lock, rows and card were all made anew by someone else"
+        made = "and nothing here shows whether someone else rebuilt lock, rows and card together"
         return f"{proved}a person's word; {made}{between}{said}"
 
 

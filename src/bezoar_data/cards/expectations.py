@@ -78,7 +78,7 @@ class _Checked:
         yield from self._licence()
         yield from self._judged()
         if expect.demo is not None:
-            said = {True: "is a demo", False: "is no demo"}
+            said = {True: "is a demo", False: "is not a demo"}
             yield Finding("demo", self._lock.demo == expect.demo, said[self._lock.demo], said[expect.demo])
 
     def _accepted(self, wanted: Shares) -> Finding:

@@ -132,7 +132,7 @@ def render_body(card: Card, values: Mapping[str, Any], sections: Mapping[str, Ma
         message, _, hint = str(error.message).partition("\n")
         problem = Problem("undefined-value", message, _place(card, _line_of(error)), hint)
     except SecurityError as error:
-        problem = Problem("bad-template", "this is no value of a run", _place(card, _line_of(error)), _HINT)
+        problem = Problem("bad-template", "this is not a value of a run", _place(card, _line_of(error)), _HINT)
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
         problem = Problem(
             "bad-template", f"this cannot be shown: {printable(str(error))}", _place(card, _line_of(error))
@@ -189,7 +189,7 @@ class _Checker:
         if isinstance(node, nodes.For):
             loops += 1
             if loops > _MAX_LOOPS or node.recursive:
-                self.problem("bad-template", f"'for' may stand {_MAX_LOOPS} deep at most", node, "")
+                self.problem("bad-template", f"'for' may be nested {_MAX_LOOPS} deep at most", node, "")
                 return
             self.walk(node.iter, known, loops)
             known |= {name.name for name in _names(node.target)} | {"loop"}
@@ -220,7 +220,7 @@ class _Checker:
             hint = did_you_mean(name, list(self.sections))
             self.problem("unknown-section", f"a card has no section '{printable(name)}'", node, hint)
         elif name in self.used or loops:
-            self.problem("repeated-section", f"the section '{name}' may stand only once", node, "remove one of them")
+            self.problem("repeated-section", f"the section '{name}' may appear only once", node, "remove one of them")
         else:
             self.used.add(name)
 

@@ -70,7 +70,7 @@ def init(
 def check(
     run: _Run,
     rebuilt: Annotated[
-        bool, typer.Option("--rebuild", help="Make it anew from its recorded answers too, and compare.")
+        bool, typer.Option("--rebuild", help="Rebuild it from its recorded answers too, and compare.")
     ] = False,
     trust_code: Annotated[
         bool, typer.Option("--trust-code", help="With --rebuild: allow steps that run code, as in `run`.")

@@ -40,7 +40,7 @@ Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same wor
 System = Annotated[str | None, typer.Option(help="A system message before each conversation.")]
 
 CHAT = """
-Each line you type is a turn; /reset begins anew, /exit or Ctrl-D ends; Ctrl-C ends an answer. The model is asked with
+Each line you type is a turn; /reset starts over, /exit or Ctrl-D ends; Ctrl-C ends an answer. The model is asked with
 the tokenizer, the template and the end of a turn that it was trained with; an adapter lies on its base, unmerged.
 
 Examples:
@@ -157,7 +157,7 @@ def _said(talk: Chat, text: str, *, shown: bool, alone: bool) -> Answer:
 
         answer = talk.say(text, wrote)
     if answer.finish_reason == "refused":
-        _tell(f"no answer: {answer.text}; /reset begins anew")
+        _tell(f"no answer: {answer.text}; /reset starts over")
     else:
         pieces.show(answer.text, last=True)
     return answer

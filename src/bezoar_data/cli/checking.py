@@ -127,5 +127,5 @@ class _Built:
 
 def _check_card(path: Path) -> list[Problem]:
     card = load_card(path, lenient=True)
-    # A card that a run has filled in is no template any more: its front matter alone is a person's to change.
+    # A card that a run has filled in is not a template any more: its front matter alone is a person's to change.
     return check_front(card) if "lock" in card.bezoar else check_card(card)

@@ -45,7 +45,7 @@ def compare(
         task, equals, name = written.partition("=")
         if not equals:
             raise InputError(
-                Problem("bad-value", f"--metric {written} is no TASK=METRIC", hint="e.g. --metric qasc=acc_norm")
+                Problem("bad-value", f"--metric {written} is not TASK=METRIC", hint="e.g. --metric qasc=acc_norm")
             )
         metrics[task] = name
     said = people_on(people, first, second) if people is not None else None

@@ -29,6 +29,6 @@ def init(
         go = "" if folder == Path() else f"cd {folder} && "
         if around is not None:
             typer.echo(
-                f"it lies in the project {around}, and has a journal of its own: neither finds the other's answers"
+                f"it is inside the project {around}, and has a journal of its own: neither finds the other's answers"
             )
         typer.echo(f"next: {go}bezoar-data preview pipelines/first.yaml -n 3")

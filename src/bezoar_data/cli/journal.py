@@ -62,7 +62,7 @@ def stats(
 def export(
     to: Annotated[Path | None, typer.Option("--to", help="File to write; standard output without it.")] = None,
     journal: At = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Tell the count as JSON; needs --to.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the count as JSON; needs --to.")] = False,
 ) -> None:
     """Write every entry as a line of JSON.
 
@@ -104,7 +104,7 @@ def import_(
     if done.withheld:
         lines.append(f"{done.withheld:,} left out: their answers were redacted here")
     if done.redacted_there:
-        lines.append(f"{done.redacted_there:,} were redacted where they come from, and their answers stand here still")
+        lines.append(f"{done.redacted_there:,} were redacted where they come from, and their answers are still here")
     _say(asdict(done), "\n".join(lines), as_json=as_json)
 
 
@@ -166,7 +166,7 @@ def redact(
                 Problem(
                     "unknown-row",
                     f"no run that {opened.path} knows has the row {i}",
-                    hint="nothing was changed: ids stand in the column `id` of the dataset and of dropped.parquet",
+                    hint="nothing was changed: ids are in the column `id` of the dataset and of dropped.parquet",
                 )
                 for i in unknown
             )
@@ -175,7 +175,7 @@ def redact(
     lines += [f"not in the journal: {key}" for key in outcome.unknown]
     lines += [f"may still hold the content, delete it when you no longer need it: {copy}" for copy in outcome.copies]
     if outcome.elsewhere:
-        lines.append(f"{outcome.elsewhere:,} stand in files of recorded answers: take them out there too")
+        lines.append(f"{outcome.elsewhere:,} are in files of recorded answers: remove them there too")
     lines.append("run the pipelines that used them again: the rows then leave their datasets")
     value = {
         "redacted": outcome.entries,

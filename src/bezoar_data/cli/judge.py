@@ -66,7 +66,7 @@ def reliability(
     if columns is None:
         given = {"--slice": slices, "--text": text, "--labels": labels, "--where": where, "--save": save}
         if wrong := [name for name, value in given.items() if value]:
-            hint = f"a judge's column and people's; `bezoar-data judge reliability {run}` alone tells of its judges"
+            hint = f"a judge's column and people's; `bezoar-data judge reliability {run}` alone reports on its judges"
             raise InputError(Problem("missing-option", f"{wrong[0]} needs --columns", hint=hint))
         judges, judging = known_reliability(run)
         known = {"judges": [record.as_json(judge) for judge in judges], **record.as_json(judging)}
@@ -76,7 +76,7 @@ def reliability(
     report, rows = compare_columns(run, *columns, slices=slices or (), text=text or (), labels=labels, where=where)
     if save:
         if columns[1] in rows.judged or columns[0] not in rows.judged:
-            hint = "name a judge's column first and people's second; how judges agree stands on the card by itself"
+            hint = "name a judge's column first and people's second; how judges agree is on the card anyway"
             raise InputError(Problem("not-people", "--save keeps what a judge was measured by people", hint=hint))
         _save(run, report, used=(*columns, *_columns(where)))
     typer.echo(_json(record.as_json(report)) if as_json else compared_text(report))

@@ -64,7 +64,7 @@ def sample(
 
 def show(
     run: _Run,
-    rows: Annotated[list[str], typer.Argument(help="Numbers, as `head` tells them, or ids.", metavar="ROW...")],
+    rows: Annotated[list[str], typer.Argument(help="Numbers, as `head` shows them, or ids.", metavar="ROW...")],
     split: _Split = None,
     columns: _Columns = None,
     as_json: AsJson = False,

@@ -45,7 +45,7 @@ def push(
         Path | None, typer.Option("--out", help="The comparison's folder. Default: evaluated/people/FIRST-SECOND.")
     ] = None,
     overlap: Annotated[int, typer.Option("--overlap", min=1, help="How many people answer each pair.")] = 1,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws which answer stands first.")] = 42,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws which answer comes first.")] = 42,
     system: Annotated[str | None, typer.Option("--system", help="A system message before each conversation.")] = None,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="The longest answer.")] = 512,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Prompts that are answered at once.")] = 8,
@@ -54,7 +54,7 @@ def push(
     max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,
     dataset: Annotated[
-        str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: one that tells nothing.")
+        str | None, typer.Option("--dataset", help="The dataset's name in Argilla. Default: a neutral one.")
     ] = None,
     workspace: Annotated[str, typer.Option("--workspace", help="The workspace in Argilla.")] = "review",
     as_json: AsJson = False,

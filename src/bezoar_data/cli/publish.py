@@ -38,7 +38,7 @@ def publish(
     public: Annotated[bool, typer.Option("--public", help="Let everyone see it; private otherwise.")] = False,
     gated: Annotated[
         Literal["auto", "manual", "off"] | None,
-        typer.Option("--gated", help="Whoever wants it must ask: granted at once (auto) or by you (manual)."),
+        typer.Option("--gated", help="Readers must ask for it: granted at once (auto) or by you (manual)."),
     ] = None,
     allow: Annotated[
         list[Concern] | None,
@@ -82,7 +82,7 @@ def publish(
     Example: bezoar-data publish runs/orca --to my-name/orca --sign ~/.ssh/id_ed25519
 
     With --sign two files go up beside the others: SHA256SUMS with the hash of each of them, and SHA256SUMS.sig, the
-    key's signature of it by ssh-keygen. Nobody without the key can make the dataset anew and pass it off as yours.
+    key's signature of it by ssh-keygen. Nobody without the key can rebuild the dataset and pass it off as yours.
 
     Example: bezoar-data publish runs/orca --to my-name/orca --hub-edits take --dry-run
 

@@ -37,7 +37,7 @@ def report(
 
 
 def view(run: _Run, as_json: AsJson = False) -> None:
-    """Open the page of a run or a training in your browser; it is written anew where what it shows has changed.
+    """Open the page of a run or a training in your browser; it is written again where what it shows has changed.
 
     Example: bezoar-data view runs/orca
     """

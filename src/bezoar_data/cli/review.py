@@ -107,7 +107,7 @@ def push(
         typer.Option("--licence", help="What corrected responses may be used under. Default: the pipeline's."),
     ] = None,
     contact: Annotated[
-        str | None, typer.Option("--contact", help="Whom annotators are to ask. Default: the pipeline's.")
+        str | None, typer.Option("--contact", help="Whom annotators ask. Default: the pipeline's.")
     ] = None,
     protocol: Annotated[
         str | None, typer.Option("--protocol", help="helpsteer2: three people rate on five scales.", metavar="NAME")

@@ -47,7 +47,7 @@ def _text(record: RunRecord, state: str) -> str:
         "running": f"running as process {record.pid}",
         "done": f"done, exit code {record.exit_code}",
         "stopped": f"stopped: {str(record.reason).removeprefix('stopped; ')}",
-        "killed": "killed; the same command goes on",
+        "killed": "killed; run the same command again to continue",
     }
     part = f" shard {record.shard}," if record.shard else ""
     part += f" phase {record.phase}" if record.phase else ""

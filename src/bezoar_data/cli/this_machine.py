@@ -25,11 +25,11 @@ def of_this_machine(error: Exception) -> Problem | None:
     full = _full(error)
     place = Place(str(error.filename)) if isinstance(error, OSError) and error.filename is not None else None
     if full is not None:
-        where = "" if place else f" for what this writes: its output, or a file (temporary ones lie in {_temporary()})"
+        where = "" if place else f" for what this writes: its output, or a file (temporary ones are in {_temporary()})"
         hint = "make room (df -h shows the disks), then run the same command again: what is finished stays as it is"
         return Problem("disk-full", f"{full}{where}", place, hint)
     if isinstance(error, OSError) and error.errno == errno.EIO and place is None:
-        said = "a disk, or the terminal that this was to be told to, can no longer be read or written"
+        said = "a disk, or the terminal that this output goes to, can no longer be read or written"
         return Problem("machine-failed", said, hint="see the system's log (dmesg), then run the same command again")
     if isinstance(error, OSError) and error.errno in _MANY:
         hint = "ulimit -n 4096 in this shell allows more; or lower the models' limits.concurrency"
@@ -41,7 +41,9 @@ def of_this_machine(error: Exception) -> Problem | None:
         link = str(error).removeprefix(_LOOP).strip("'\" ")
         return Problem("unusable-file", "cannot be used: a link that leads back to itself", Place(link))
     if _of_arrow(error):
-        hint = "bezoar-data card check RUN names the file; run the pipeline again, or copy or pull the dataset anew"
+        hint = (
+            "bezoar-data card check RUN names the file; run the pipeline again, or copy or pull the dataset once more"
+        )
         return Problem("damaged-file", f"a Parquet file is damaged: {_first_line(error)}", hint=hint)
     return None
 

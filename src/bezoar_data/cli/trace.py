@@ -26,7 +26,7 @@ def trace(
         Path | None, typer.Option("--run", help="Its run. Default: the newest that has it.", metavar="RUN")
     ] = None,
     find: Annotated[
-        str | None, typer.Option("--find", help="Find the row by a text in it, whatever its case.", metavar="TEXT")
+        str | None, typer.Option("--find", help="Find the row by a text in it; case is ignored.", metavar="TEXT")
     ] = None,
     journal: Journal = None,
     full: Full = False,
@@ -73,4 +73,4 @@ def _say_found(found: Search, as_json: bool) -> None:
         line = f"{match.row.id[:12]}  {ends}  {match.column}: {match.words}"
         typer.echo(printable(redact(line), 200))
     count = f"more than {len(found.matches)}" if found.more else f"{len(found.matches)}"
-    typer.echo(f"{count} rows in {found.run}; `bezoar-data trace ID --run {found.run}` tells one")
+    typer.echo(f"{count} rows in {found.run}; `bezoar-data trace ID --run {found.run}` shows one")

@@ -25,7 +25,7 @@ Examples:
 
   bezoar-data train openbezoar --plan   # a shipped recipe, by its name
 
-  bezoar-data train recipes/tiny.yaml --keep orca   # go on from what stands, whatever has changed before it
+  bezoar-data train recipes/tiny.yaml --keep orca   # keep this stage, even if something before it changed
 
   bezoar-data train recipes/tiny.yaml --launcher ddp --processes 2   # then run the command that it prints
 
@@ -59,7 +59,7 @@ def train(
     ] = False,
     keep: Annotated[
         list[str] | None,
-        typer.Option(help="A finished stage that stays, with all before it, whatever has changed.", metavar="STAGE"),
+        typer.Option(help="Keep this finished stage, and all before it, as they are.", metavar="STAGE"),
     ] = None,
     launcher: Annotated[
         Launcher | None,

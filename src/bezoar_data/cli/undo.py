@@ -27,6 +27,6 @@ def undo(
         value = {"standing": back.as_json(), "previous": standing.as_json() if standing else None}
         typer.echo(json.dumps({"ok": True, "run": str(run), **value}, ensure_ascii=False))
         return
-    typer.echo(f"{run}: {back}, stands again; `bezoar-data report {shlex.quote(str(run))}` writes its page")
+    typer.echo(f"{run}: {back}, is back; `bezoar-data report {shlex.quote(str(run))}` writes its page")
     if standing is not None:
         typer.echo(f"  kept instead: {standing}; the same command again brings that one back")

@@ -66,6 +66,6 @@ def remember(variable: str, recipient: str, *, forget: bool = False) -> None:
 
 
 def _unusable(error: OSError | UnicodeDecodeError) -> InputError:
-    said = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+    said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
     hint = "it holds the keys that may go to hosts; XDG_CONFIG_HOME names another folder for it"
     return InputError(Problem("allowed-keys", f"cannot be used: {said}", Place(str(allowed_file())), hint))

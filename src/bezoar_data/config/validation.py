@@ -215,7 +215,7 @@ def _bad_value(
         message = _wrong_length(name, value, kind, context)
     elif kind == "string_pattern_mismatch":
         message = (
-            f"what stands under {name} may not stand there: is it a key itself?"
+            f"the value of {name} is not allowed: is it a key itself?"
             if secret
             else f"{name} may not be {describe(value)}"
         )

@@ -77,7 +77,7 @@ class StreamEngine:
 
     def stop(self) -> None:
         """End the run: no new row starts, answers in flight are awaited for `GRACE` seconds and journalled."""
-        self._end(Interrupted("stopped; the same command goes on from here"))
+        self._end(Interrupted("stopped; run the same command again to continue"))
 
     async def run(self) -> None:
         """Take every row of every source to its end. Raises what ended the run early, if anything did."""

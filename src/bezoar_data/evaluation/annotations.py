@@ -88,7 +88,7 @@ def _rows(path: Path) -> list[Any]:
 def _read(row: Any) -> tuple[tuple[str, str], tuple[float | None, str | Size, str | Size]]:
     """Model and baseline; preference from 0 to 1, and both answers. Raises `ValueError`."""
     if not isinstance(row, Mapping):
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
     model = row.get("generator_2") or row.get("model")
     if not isinstance(model, str):
         raise ValueError("it names no model, neither under 'generator_2' nor under 'model'")
@@ -111,4 +111,4 @@ def _answer(row: Mapping[str, Any], number: int, length: str) -> str | Size:
         return text
     if isinstance(characters, int) and not isinstance(characters, bool):
         return Size(characters)
-    raise ValueError(f"it has neither 'output_{number}' nor '{length}': a win rate stands beside lengths")
+    raise ValueError(f"it has neither 'output_{number}' nor '{length}': a win rate is reported with lengths")

@@ -87,8 +87,8 @@ class GatewayLM(LM):
         if away:
             why, _ = away.most_common(1)[0]
             raise ProviderAway(
-                f"{away.total():,} questions got no answer, for now ({why}). What was answered is kept: the same "
-                "command goes on from here"
+                f"{away.total():,} questions got no answer, for now ({why}). Answers so far are kept: run the "
+                "same command again to continue"
             )
         return found
 

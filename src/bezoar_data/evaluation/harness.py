@@ -191,7 +191,7 @@ def items_of(samples: list[Mapping[str, Any]], group_by: str | None) -> Iterator
 
 def means(rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     """The metrics of a task whose figure is the mean of its items' scores, in the harness's order. Others, such as a
-    perplexity, are no figure of single items, and so cannot be compared item by item."""
+    perplexity, are not figure of single items, and so cannot be compared item by item."""
     scores: dict[str, list[float]] = {}
     for row in rows:
         scores.setdefault(row["metric"], []).append(row["value"])

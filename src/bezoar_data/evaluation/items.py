@@ -86,7 +86,7 @@ def _harness_tasks(files: list[Path]) -> Iterator[tuple[str, TaskItems]]:
             samples = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
             rows = [{**row, "task": name} for row in items_of(samples, None)]
         except (ValueError, KeyError, TypeError) as error:
-            message = f"these are no samples of the harness: {error}"
+            message = f"these are not samples of the harness: {error}"
             raise InputError(Problem("bad-samples", message, Place(str(path)))) from error
         single = means(rows, _figures(path.parent, name))
         rows = [row for row in rows if row["metric"] in single]

@@ -71,7 +71,7 @@ def _try(file: Path, stage: StageRecord, found: dict[str, Point], named: bool) -
 
 def _whose(model: EvaluatedModel, stage: StageRecord) -> str:
     if model.stage is None:
-        return "it is of a model that is no stage"
+        return "it is of a model that is not a stage"
     told = f"it is of the stage of key {model.stage[:16]}, and {stage.stage} has key {stage.key[:16]}"
     return f"{told}: it was trained again since" if model.name == stage.stage else told
 

@@ -83,7 +83,7 @@ def read_items(data: str) -> list[BenchItem]:
         rows = _rows(path)
     found = [_item(row) for row in rows]
     bad = [i for i, one in enumerate(found) if one is None]
-    raise_errors(Problem("bad-item", f"row {i + 1} is no item", Place(data), _FORM) for i in bad[:5])
+    raise_errors(Problem("bad-item", f"row {i + 1} is not an item", Place(data), _FORM) for i in bad[:5])
     if not found:
         raise InputError(Problem("no-items", "there are no items", Place(data), _FORM))
     return [one for one in found if one is not None]

@@ -39,7 +39,7 @@ def runs_through(program: str, seconds: float = SECONDS) -> bool:
     """Whether a Python program comes to its end, without an error, in time.
 
     It runs in a process and an empty folder of its own, without this process's environment, with bounds on time, memory
-    and files. That keeps accidents away; it is no wall against code that means harm.
+    and files. That keeps accidents away; it is not a wall against code that means harm.
     """
     done = secrets.token_hex(16)
     source = f"{_LIMITS}{program}\nprint({done!r})\n"

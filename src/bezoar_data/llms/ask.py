@@ -34,7 +34,7 @@ class Ask:
     is the step's field that holds the model asked, for steps that ask more than one.
 
     `narrower` is a schema to send in place of `schema` where a server follows any: with a bound on a text's length, or
-    the only words that are an answer. What fits it is an answer to the question all the same, so it is no part of the
+    the only words that are an answer. What fits it is an answer to the question all the same, so it is not part of the
     journal's key, and answers from before there was a bound still count.
     """
 

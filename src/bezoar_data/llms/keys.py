@@ -74,7 +74,7 @@ def sending_problems(variable: str, to: str) -> list[Problem]:
     if may_go(variable, recipient):
         return []
     if recipient.startswith("http://"):
-        code, why = "key-in-clear", "unencrypted, for everyone on the way to read"
+        code, why = "key-in-clear", "unencrypted, so that anyone on the way can read it"
         how = "use https, or a tunnel to localhost; if the network is yours alone"
     else:
         code, why = "key-not-allowed", "which nobody has allowed here"

@@ -133,7 +133,7 @@ def failure_of_status(
     spoken: bool = True,
 ) -> Refusal | Unauthorised | Transient:
     """What an HTTP status of 400 or more means. `codes` are the error codes in the body, in lower case; `fields` the
-    parts of the request it names. Not `spoken`: the text is no API's own (a portal's page), its words say nothing."""
+    parts of the request it names. Not `spoken`: the text is no API's own (a portal's page), nothing is read from it."""
     cause = cause_of(codes, detail if spoken else "")
     told, means = f"HTTP {status}: {detail}", SAID[cause].means if cause else None
     if status == 402 or cause == "no_credit":

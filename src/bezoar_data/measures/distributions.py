@@ -53,7 +53,7 @@ class Distributions:
 
 
 def distributions(first: Any, second: Any) -> Distributions:
-    """How two sets of figures, as sequences or numpy arrays, differ. What is no number is left out."""
+    """How two sets of figures, as sequences or numpy arrays, differ. What is not a number is left out."""
     import numpy as np
     from scipy.stats import ks_2samp
 

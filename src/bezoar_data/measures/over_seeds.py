@@ -66,7 +66,7 @@ def effect(
 
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if a.ndim != 2 or a.shape != b.shape or not a.size:
-        raise ValueError(f"scores of {a.shape} and {b.shape} are no pairs")
+        raise ValueError(f"scores of {a.shape} and {b.shape} are not pairs")
     apart, (seeds, items) = b - a, a.shape
     value = float(apart.mean())
     by_items, count = clustered_error(apart.mean(axis=0), groups)

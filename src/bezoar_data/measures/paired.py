@@ -96,7 +96,7 @@ def difference(
 
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if a.shape != b.shape or not a.size:
-        raise ValueError(f"{a.size} and {b.size} scores are no pairs")
+        raise ValueError(f"{a.size} and {b.size} scores are not pairs")
     apart = b - a
     error, clusters = clustered_error(apart, groups)
     low, high = mean_interval(apart, groups, level=level, resamples=resamples, seed=seed)

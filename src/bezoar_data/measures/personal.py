@@ -11,7 +11,7 @@ from bezoar_data.config.secret_patterns import FLAGS, IN_ROWS
 
 KINDS = ("email", "phone", "card", "iban", "ip", "key")
 OF_PEOPLE = KINDS[:-1]
-"""Without keys, which are no person's data, and may stand anywhere."""
+"""Without keys, which are nobody's data, and may stand anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

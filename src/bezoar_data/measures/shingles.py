@@ -78,7 +78,7 @@ def _hash_chunk(parts: list[bytes], n: int) -> tuple[NDArray[np.uint64], NDArray
     borders = np.cumsum([0, *(len(p) + 1 for p in parts)])
     first = np.searchsorted(starts, borders)
     count = np.diff(first)
-    # Texts too short for an n-gram are filled up with zeros, which are no word's number.
+    # Texts too short for an n-gram are filled up with zeros, which are not a word's number.
     hashes = _hash_runs([words[k:] for k in range(n)], len(words))
     wanted = np.repeat(first[1:], count) - np.arange(len(words)) >= n
     short = np.flatnonzero((count > 0) & (count < n))

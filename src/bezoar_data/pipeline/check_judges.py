@@ -39,6 +39,6 @@ def check_judge_names(
         wanted = named["family"] + (named["version"] or "")
         if ids and not any(wanted in re.sub(r"[^a-z0-9]", "", one.lower()) for one in ids):
             message = f"the judge is called '{printable(name, 60)}', but '{printable(ids[0], 100)}' judges"
-            hint = "leave `as` out: its columns are then called after the role, whoever judges"
+            hint = "leave `as` out: its columns are then called after the role, whichever model judges"
             found = loaded.document.problem("judge-misnamed", message, ("steps", i, "with", "as"), hint=hint)
             yield replace(found, level="warning")

@@ -63,7 +63,7 @@ class PulledFolder:
             for path in (Path(folder, name) for name in (*folders, *files)):
                 if path.is_symlink() and not self.may_read(path):
                     said = "this link leads out of a folder that was pulled"
-                    yield Problem("untrusted-file", said, Place(str(path)), "take it away, or say --trust-code")
+                    yield Problem("untrusted-file", said, Place(str(path)), "remove it, or pass --trust-code")
 
     def named(self, loaded: LoadedPipeline, *, own_models: bool) -> Iterator[Problem]:
         """Files that the pipeline names beside those of steps: models, card, recorded answers. `own_models`: the reader

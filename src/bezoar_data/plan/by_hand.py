@@ -157,7 +157,7 @@ class _Walk:
         texts = [texts] if isinstance(texts, str) else texts
         if len(texts) != ask.n:
             asked = ask.messages[-1]["content"][-200:]
-            raise written.problem(f"'{role}' is asked for {ask.n} answers, and {len(texts)} stand there: …{asked}")
+            raise written.problem(f"'{role}' is asked for {ask.n} answers, and the file has {len(texts)}: …{asked}")
         model = self._compiled.roles[role]
         by_hand = next((m for m in model.fallback_chain() if m.provider == Placeholder.kind), None)
         if by_hand is None:

@@ -227,7 +227,7 @@ class _Planner:
             **({folder.card: "the card's template"} if self.compiled.checked.card else {}),
             folder.distilabel: "the same as distilabel writes its pipelines",
             folder.run_json: "this run's times and rates",
-            folder.made_from: "where its answers and the files that steps read lie",
+            folder.made_from: "where its answers and the files that steps read are",
             self.compiled.journal: "the answers",
         }
         for path, text in what.items():

@@ -170,8 +170,8 @@ def _requests(found: Ablated) -> str:
         return "No model was asked for the data."
     asked = sum(one.asked for one in data)
     return (
-        f"{asked:,} requests were sent for all variants; the largest alone stands on {_count(largest)} answers. A "
-        "question that several ask is paid once, and each variant's cost is told as if it alone were made."
+        f"{asked:,} requests were sent for all variants; the largest alone needs {_count(largest)} answers. A "
+        "question that several ask is paid once, and each variant's cost is given as if it alone were made."
     )
 
 

@@ -77,7 +77,7 @@ def comparison_text(comparison: Comparison, *, markdown: bool = False) -> str:
     if comparison.facets:
         lines += ["", "By facet:", "", *rendered(_table(comparison.facets, comparison, "facet"), markdown)]
     if comparison.leaked:
-        lines += ["", "Leaked items stand in the training data of either model, clean ones do not:", ""]
+        lines += ["", "Leaked items are in the training data of either model, clean ones do not:", ""]
         lines += [*rendered(_table(comparison.leaked, comparison), markdown), "", *_inflated(comparison)]
     lines += ["", *judged_lines(comparison.judged), *_remarks(comparison)]
     return "\n".join(lines)
@@ -174,7 +174,7 @@ def contamination_lines(evaluations: Sequence[Evaluation]) -> Iterator[str]:
             task = next(task for task in one.tasks if task.task == name)
             cards = ", ".join(f"{card} ({count:,})" for card, count in told.cards.items())
             leaked = f"{len(told.items):,} of {task.items:,} items ({len(told.items) / task.items:.1%})"
-            yield f"\n{one.model.name}, {name}: {leaked} stand in its training data, {cards}:"
+            yield f"\n{one.model.name}, {name}: {leaked} are in its training data, {cards}:"
             yield f"  {_parts(task, told)}"
         if found.unchecked:
             yield f"\n{one.model.name}: not searched for the items, as it is not here: {', '.join(found.unchecked)}"

@@ -138,7 +138,7 @@ def _known(judges: Sequence[AcceptCounts], judging: LockedJudging) -> Iterator[s
         means = ", ".join(f"{name} {mean:.2f}" for name, mean in scored.means.items())
         yield f"{scored.name or 'attributes'}: {_rows(scored.rows)}, {means}"
     if not (judging.agreement or judging.repeated or judging.comparisons):
-        yield "One judge, asked once: its own verdicts do not tell how reliable they are. Name people's labels:"
+        yield "One judge, asked once: its own verdicts do not show how reliable they are. Name people's labels:"
         yield f"  --columns {_rated(judges, judging)} human_rating --labels labels.jsonl"
 
 

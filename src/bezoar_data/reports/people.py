@@ -23,7 +23,7 @@ def people_text(compared: Compared | None, *, markdown: bool = False) -> str:
     first, second = compared.names
     people = f"{compared.people:,} " + ("person" if compared.people == 1 else "people")
     counted = f"{people}, {compared.judged:,} of {compared.pairs:,} pairs, {compared.judgments:,} judgments"
-    lines = [f"{second} against {first}, by people who were told neither: {counted}.", ""]
+    lines = [f"{second} against {first}, by people who saw neither name: {counted}.", ""]
     lines += rendered(_table(compared), markdown)
     lines += ["", *rendered([["", *BESIDE, "p", "verdict"], _preference(compared)], markdown)]
     lines += ["", f"{second} is", "", *rendered(_levels(compared), markdown), ""]

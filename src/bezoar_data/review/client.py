@@ -141,7 +141,7 @@ def connect(data: DataDir | None = None) -> ArgillaClient:
             raise InputError(Problem("no-argilla-key", "ARGILLA_API_URL is set, but ARGILLA_API_KEY is not"))
         if not url.startswith(("http://", "https://")):
             hint = "e.g. http://127.0.0.1:6900"
-            raise InputError(Problem("bad-argilla-url", f"ARGILLA_API_URL is no address: {url}", hint=hint))
+            raise InputError(Problem("bad-argilla-url", f"ARGILLA_API_URL is not an address: {url}", hint=hint))
         return ArgillaClient(url, key)
     data = data or DataDir(default_data_dir())
     address = data.address()
@@ -152,7 +152,7 @@ def connect(data: DataDir | None = None) -> ArgillaClient:
 
 
 def _stay(response: httpx.Response) -> None:
-    """Refuse to be sent to another host: httpx would take Argilla's key along, which is no `Authorization`."""
+    """Refuse to be sent to another host: httpx would take Argilla's key along, which is not `Authorization`."""
     to = response.url.join(response.headers.get("location", ""))
     if response.has_redirect_location and to.host != response.url.host:
         said = f"{response.url.host} sends on to {to.scheme}://{to.netloc.decode()}"

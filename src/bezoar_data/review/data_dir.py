@@ -1,6 +1,6 @@
 """Where the review server keeps its files: answers and secrets in one folder, software in another.
 
-Answers are no cache: they lie with the user's data (`BEZOAR_REVIEW_HOME`), the installed server with what
+Answers are not a cache: they lie with the user's data (`BEZOAR_REVIEW_HOME`), the installed server with what
 can be fetched again (`BEZOAR_REVIEW_CACHE`).
 """
 
@@ -70,7 +70,7 @@ class DataDir:
                     return value
             except ValueError:
                 pass
-            hint = "restore it from a backup, or move the review folder away to begin anew"
+            hint = "restore it from a backup, or move the review folder away to start over"
             raise InputError(Problem("bad-secrets", "the secrets cannot be read", Place(str(self.secrets)), hint))
         owner = {"username": OWNER, "password": secrets.token_urlsafe(15), "api_key": secrets.token_urlsafe(45)}
         value = {"auth_key": secrets.token_urlsafe(48), "owner": owner, "annotators": {}}

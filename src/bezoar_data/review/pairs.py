@@ -38,7 +38,7 @@ Read the prompt and both answers. Which answer stands first was drawn by lot.
 **Acceptable** is an answer that does what was asked, without mistakes of weight, in words that can be sent as they are.
 Judge each answer by itself: both may be acceptable, or none.
 
-**Better** is the answer that is more help to whoever asked. A long answer is not better for its length. Choose
+**Better** is the answer that is more help to the person who asked. A long answer is not better for its length. Choose
 "Neither" where you would not mind which of the two you get.
 
 Submit what you are sure of. Save as a draft what you want to come back to. Discard what cannot be judged. Your answers

@@ -47,7 +47,7 @@ def _fields(task: ReviewTask) -> dict[str, str]:
 
 
 def _filters(task: ReviewTask, rg: Any) -> list[Any]:
-    """What the judge said is no filter for annotators who are not to see it, nor what others are divided on."""
+    """What the judge said is not a filter for annotators who are not to see it, nor what others are divided on."""
     judged = {"judge_verdict": "Judge's verdict", "judge_rating": "Judge's rating"} if task.judge else {}
     titles = {"source": "Source", **judged, OUTDATED: "Row has changed since", DIVIDED: "People are divided"}
     hidden = {DIVIDED, *(judged if task.blind else ())}

@@ -58,7 +58,7 @@ def serve(annotators: Sequence[str], port: int, open_page: bool, progress: Repor
     """`review serve`: run the server until Ctrl-C, as signals are to the command line; the exit code. Raises
     `InputError`."""
     if wrong := [name for name in annotators if not name.strip() or name == OWNER]:
-        raise InputError(Problem("bad-annotator", f"'{wrong[0]}' is no name for an annotator"))
+        raise InputError(Problem("bad-annotator", f"'{wrong[0]}' is not a name for an annotator"))
     argilla_sdk()
     data = DataDir(default_data_dir())
     try:

@@ -47,7 +47,7 @@ class ReviewTask:
     licence: str = ""
     """Under which corrected responses may be used."""
     contact: str = ""
-    """Whom annotators are to ask."""
+    """Whom annotators ask."""
     protocol: str = ""
     """By which people rate, in place of a verdict."""
 

@@ -19,7 +19,7 @@ class _Event(Strict):
 
     version: Literal[1] = Field(1, description="Of this format.")
     time: str = Field(description="When, in UTC (ISO 8601).")
-    command: Command = Field(description="The command that tells it.")
+    command: Command = Field(description="The command that writes it.")
     pid: int = Field(description="Its process: lines of several commands in one file are told apart by it.")
 
 
@@ -41,8 +41,8 @@ class Progress(_Event):
     event: Literal["progress"] = "progress"
     part: str = Field(description="The pipeline, stage or model that is worked on.")
     unit: Literal["rows", "steps", "tasks"] = Field(description="What is counted: rows of a run, steps of training.")
-    done: int = Field(description="So many are done.")
-    expected: int | None = Field(description="Of so many; null where nobody knows.")
+    done: int = Field(description="How many are done.")
+    expected: int | None = Field(description="The total; null if it is unknown.")
     seconds_left: float | None = Field(description="An estimate; null where there is none.")
 
 
@@ -82,7 +82,7 @@ class End(_Event):
     event: Literal["end"] = "end"
     exit_code: int = Field(description="0 done, 1 too many rows failed, 2 the input is wrong, 3 budget, 4 policy, ...")
     outcome: Outcome = Field(description="The exit code in a word.")
-    goes_on: bool = Field(description="Whether the same command goes on from here, and pays for nothing twice.")
+    goes_on: bool = Field(description="Whether the same command continues from here, and pays for nothing twice.")
     seconds: float = Field(description="From `start` to here.")
     reason: str = Field(description="Why it is not done, in words; empty where it is.")
     problems: tuple[dict[str, Any], ...] = Field(description="The mistakes, as `--json` has them.")

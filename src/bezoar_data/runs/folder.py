@@ -154,7 +154,7 @@ def refuse_foreign_folder(folder: Path, marks: Sequence[str] = _MARKS, maker: st
         return  # who uses it tells why that cannot be
     if theirs and not any(_made(path) for mark in marks for path in folder.glob(mark)):
         shown = ", ".join(printable(name) for name in theirs[:5]) + (", ..." if len(theirs) > 5 else "")
-        said = f"no {maker} made this folder, and files stand there: {shown}"
+        said = f"no {maker} made this folder, and it has files: {shown}"
         raise InputError(Problem("out-taken", said, Place(str(folder)), hint))
 
 

@@ -204,7 +204,7 @@ class Lock(Record):
     KIND: ClassVar[str] = "lock"
     IF_MISSING: ClassVar[str] = "name a run's folder (runs/orca), or its dataset folder"
     IF_OLDER: ClassVar[str] = (
-        "run the same pipeline again with this version: answers come from the journal, and the lock is written anew"
+        "run the same pipeline again with this version: answers come from the journal, and the lock is rewritten"
     )
 
     pipeline: LockedPipeline

@@ -14,7 +14,7 @@ from bezoar_data.config.problems import Place, Problem
 if TYPE_CHECKING:
     import pyarrow as pa
 
-AGAIN = "make it anew: run its pipeline again (answers come from the journal), or pull the dataset again"
+AGAIN = "rebuild it: run its pipeline again (answers come from the journal), or pull the dataset again"
 _BATCH = 1000
 MANY = 50_000
 """Rows read at once of a column or two."""
@@ -27,7 +27,7 @@ def readable(path: Path, remedy: str = AGAIN) -> Iterator[None]:
 
     try:
         yield
-    # Of what is no Parquet any more pyarrow says so in errors of many kinds, some with a traceback of its own in them.
+    # Of what is no longer Parquet pyarrow says so in errors of many kinds, some with a traceback of its own in them.
     except (pa.ArrowException, OSError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         said = f"{path.name} is damaged or unreadable: {str(error).partition(chr(10))[0]}"
         raise InputError(Problem("damaged-file", said, Place(str(path)), remedy)) from None

@@ -87,14 +87,14 @@ def refuse_another(folder: Path, name: str, file: Path) -> None:
         return
     place, hint = Place(str(folder)), "name another folder with --out, or move this one away"
     if (repo := pulled_from(folder)) is not None:
-        message = f"a dataset that was pulled from {printable(repo)} stands here: {build}"
+        message = f"this folder has a dataset pulled from {printable(repo)}: {build}"
         raise InputError(Problem("out-taken", message, place, hint))
     if build.pipeline not in (None, name):
-        message = f"a dataset of another pipeline stands here, of '{build.pipeline}': {build}"
+        message = f"this folder has the dataset of another pipeline, '{build.pipeline}': {build}"
         raise InputError(Problem("out-taken", message, place, hint))
     other = _made_by(folder)
     if other is not None and file.is_file() and not other.samefile(file) and other.read_bytes() != file.read_bytes():
-        message = f"a dataset of another pipeline that is called '{name}' too stands here, of {other}: {build}"
+        message = f"this folder has the dataset of another pipeline that is also called '{name}', {other}: {build}"
         hint = f"give one of them a name of its own (name: in {file}), or {hint}"
         raise InputError(Problem("out-taken", message, place, hint))
 

@@ -28,7 +28,7 @@ class NewerFormat(InputError):
 
 
 class Record:
-    """The base of a file's dataclass. The key `format` is no field: it is checked on reading and written first."""
+    """The base of a file's dataclass. The key `format` is not a field: it is checked on reading and written first."""
 
     __slots__ = ()
 

@@ -93,7 +93,7 @@ def made_id(parent_ids: Iterable[str], step: str, k: int) -> str:
 
 
 def content_hash(columns: Mapping[str, Any]) -> str:
-    """Hash of what a row says as it is published, lineage aside. A key of a mapping that says nothing is no key: in a
+    """Hash of what a row says as it is published, lineage aside. A key of a mapping that says nothing is ignored: in a
     file, rows have the keys of all others. NaN and infinities, which JSON has not, are not nulls."""
     return digest(
         {

@@ -28,7 +28,7 @@ class RunRecord(Record):
     FORMAT: ClassVar[int] = 1
     KIND: ClassVar[str] = "run"
     IF_MISSING: ClassVar[str] = "a run folder holds run.json; see what there is with: ls runs"
-    IF_OLDER: ClassVar[str] = "run the same command again: it goes on from the journal, and writes the file anew"
+    IF_OLDER: ClassVar[str] = "run the same command again: it goes on from the journal, and rewrites the file"
 
     name: str
     engine: str

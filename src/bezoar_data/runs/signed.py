@@ -38,7 +38,7 @@ def sums_text(hashes: Mapping[str, str]) -> bytes:
 
 
 def read_sums(data: bytes) -> dict[str, str]:
-    """The hashes by path. Raises `ValueError` for what is no such list."""
+    """The hashes by path. Raises `ValueError` for what is not such a list."""
     found: dict[str, str] = {}
     for line in data.decode("utf-8").split("\n")[:-1]:
         match = _LINE.fullmatch(line)

@@ -2,7 +2,7 @@
 
 Rows finish in whatever order answers come; a dataset stands in the source's order. The spool keeps finished, dropped
 and waiting rows in a scratch SQLite file keyed by their order, so memory does not grow with the source and reading in
-order is free. It is no record: it is thrown away with the run, and the journal rebuilds it.
+order is free. It is not a record: it is thrown away with the run, and the journal rebuilds it.
 """
 
 from __future__ import annotations

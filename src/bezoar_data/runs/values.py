@@ -35,7 +35,7 @@ def plain(name: str, value: Any) -> Any:
         if isinstance(value, base):
             return base(value)
     hint = "leave the column out, or make it text: rows hold text, numbers, lists and mappings of these"
-    raise InputError(Problem("unfit-value", f"'{name}' cannot stand in a row: it is {kind.__name__}", hint=hint))
+    raise InputError(Problem("unfit-value", f"'{name}' cannot be in a row: it is {kind.__name__}", hint=hint))
 
 
 def as_json_text(value: Any) -> Any:

@@ -143,7 +143,7 @@ class WaveRun:
 
 
 def outcome_of(step: Any, row: Row, verdict: Any) -> Outcome:
-    """What comes of a row by its step's verdict. What is no verdict is an error of the step, and drops the row.
+    """What comes of a row by its step's verdict. What is not a verdict is an error of the step, and drops the row.
 
     A step that makes rows counts candidates: a row of which it could make none is one candidate dropped.
     """

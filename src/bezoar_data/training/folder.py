@@ -69,7 +69,7 @@ class TrainingFolder:
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # of another version, or half a file: nobody knows whose
             if theirs != recipe:
-                message = f"stages of another recipe stand here, of '{printable(str(theirs))}'"
+                message = f"this folder has stages of another recipe, '{printable(str(theirs))}'"
                 hint = "name another folder with --out, or move this one away"
                 raise InputError(Problem("out-taken", message, Place(str(self.path)), hint))
 

@@ -140,6 +140,8 @@ def _not_loadable(what: str, start: Start, place: Place, error: Exception) -> In
     first = str(error).strip().split("\n")[0]
     message = f"the {what} of {start.weights} cannot be loaded: {first}"
     if is_unreached(error):
-        return ProviderAway(f"{place}: {message} The same command goes on; a model's folder here needs no network")
+        return ProviderAway(
+            f"{place}: {message} Run the same command again later; a model's folder here needs no network"
+        )
     hint = "`base: {model: ...}` names a model of the Hub (OWNER/NAME) or a folder with its files"
     return InputError(Problem("no-base", message, place, hint))

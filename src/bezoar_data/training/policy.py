@@ -57,9 +57,7 @@ def _card(recipe: LoadedRecipe, card: StageCard, commercial: Commercial) -> Iter
         verdict = "forbidden" if licence.get("commercial") == "no" else "not known to be allowed"
         yield Problem("refused-commercial", f"commercial use of {data} is {verdict}{why}", card.place)
     if policy.commercial and licence.get("result") in (None, "unknown"):
-        yield Problem(
-            "refused-licence", f"the licence of {data} is unknown", card.place, "its card's section tells why"
-        )
+        yield Problem("refused-licence", f"the licence of {data} is unknown", card.place, "its card's section says why")
     if policy.judge_agreement is not None:
         yield from _agreement(card, data, policy.judge_agreement)
     yield from _review(card, data, policy.review)

@@ -238,7 +238,7 @@ def _warnings(template: Template, stages: list[PlannedStage]) -> Iterator[str]:
         yield from (f"{planned.stage.id}: {note}" for note in planned.training.rows.notes)
         shared = sum(1 for _ in seeds_on_both_sides(planned.training.rows))
         if shared:
-            yield f"{planned.stage.id}: rows of {shared:,} seeds stand on both sides of the dataset's own splits"
+            yield f"{planned.stage.id}: rows of {shared:,} seeds are on both sides of the dataset's own splits"
 
 
 def not_pinned(recipe: LoadedRecipe) -> Iterator[str]:
@@ -248,7 +248,7 @@ def not_pinned(recipe: LoadedRecipe) -> Iterator[str]:
         return
     now = commit_of(base.model, base.revision)
     pin = f"say 'revision: {now}'" if now else "say 'revision:' with the hash of a commit"
-    yield f"the base is not pinned: any change of its repository on the Hub trains all stages anew; {pin}"
+    yield f"the base is not pinned: any change of its repository on the Hub retrains all stages; {pin}"
 
 
 def _other_versions(folder: TrainingFolder, stages: list[PlannedStage]) -> Iterator[str]:

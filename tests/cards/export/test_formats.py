@@ -285,7 +285,7 @@ def test_llama_factorys_description_keeps_other_datasets():
     described = json.loads(described_by("llama-factory", "sft", {"train": "d.jsonl"}, there=other))
     assert described["identity"] == {"file_name": "identity.json"}
     assert described["d"]["file_name"] == "d.jsonl"
-    with pytest.raises(InputError, match="no description of datasets"):
+    with pytest.raises(InputError, match="not a description of datasets"):
         described_by("llama-factory", "sft", {"train": "d.jsonl"}, there="[1]")
 
 

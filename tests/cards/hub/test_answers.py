@@ -77,7 +77,7 @@ def test_what_was_pulled_is_made_anew_with_the_same_bytes(made: Project, pulled:
     assert lock["steps"][2]["dropped"] == {"http_400": 1}
     assert sum(use["answers"] for use in lock["usage"]) == done.json["rebuilt"]["answers"] - 1
     readme = (here / "README.md").read_text()
-    assert "recorded answers behind these rows stand beside them" in readme
+    assert "recorded answers behind these rows are beside them" in readme
     assert "Words of ours." in readme
     # Where it was made it is made anew from the journal.
     assert made.bezoar("card", "check", "runs/test", "--rebuild", "--trust-code").code == 0

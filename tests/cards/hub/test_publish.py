@@ -276,7 +276,11 @@ def test_what_is_no_dataset_of_ours_or_not_there_is_told(project: Project, hub: 
     hub.repos["some/data"] = Repo(private=False)
     hub.repos["some/data"].add({"README.md": b"hello"})
     environment = hub.environment(project.folder / "hf")
-    for name, words in (("some/data", "no dataset of bezoar-data"), ("no/such", "no such repository"), ("a b", "name")):
+    for name, words in (
+        ("some/data", "not a dataset of bezoar-data"),
+        ("no/such", "no such repository"),
+        ("a b", "name"),
+    ):
         done = project.bezoar("pull", name, "--json", process=True, env=environment)
         assert done.code == 2, done.out + done.err
         assert words in done.out

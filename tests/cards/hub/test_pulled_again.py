@@ -54,8 +54,8 @@ def test_another_build_is_kept_and_what_is_not_of_the_repository_is_refused(
 
     publish(liar, "other/rows")
     for repo, folder, words in (
-        ("other/rows", got, "pulled from tester/rows stands here"),
-        ("tester/rows", liar.run, "made here stands here"),
+        ("other/rows", got, "a dataset pulled from tester/rows"),
+        ("tester/rows", liar.run, "a dataset that was made here"),
     ):
         refused = bezoar("pull", repo, "--out", folder, "--json")
         assert refused.code == 2, refused.out
@@ -69,4 +69,4 @@ def test_another_build_is_kept_and_what_is_not_of_the_repository_is_refused(
     path.write_text(path.read_text().replace("models: models.yaml\n", ""))
     over = mine.run("--out", str(got), "--json")
     assert over.code == 2
-    assert "pulled from tester/rows stands here" in over.json["problems"][0]["message"]
+    assert "a dataset pulled from tester/rows" in over.json["problems"][0]["message"]

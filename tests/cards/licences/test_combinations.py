@@ -88,9 +88,9 @@ PARTS: dict[str, Case] = {
         sources("CC-BY-NC-ND-4.0"), None, "unknown", "no", "unknown", "does not allow changed versions",
     ),
     "nobody said": (sources(None), None, "unknown", "unknown", "unknown", "nobody has stated its licence"),
-    "the Hub's word for nobody": (sources("unknown"), None, "unknown", "unknown", "unknown", "no licence that"),
-    "a name that is none": (sources("free to use!!"), None, "unknown", "unknown", "unknown", "no licence that"),
-    "half an expression": (sources("MIT OR"), None, "unknown", "unknown", "unknown", "no licence that could be read"),
+    "the Hub's word for nobody": (sources("unknown"), None, "unknown", "unknown", "unknown", "not a licence that"),
+    "a name that is none": (sources("free to use!!"), None, "unknown", "unknown", "unknown", "not a licence that"),
+    "half an expression": (sources("MIT OR"), None, "unknown", "unknown", "unknown", "a licence that could be read"),
     "terms of one's own that nobody described": (
         sources(MINE), None, "unknown", "unknown", "unknown", f"nothing is known here of {MINE}",
     ),

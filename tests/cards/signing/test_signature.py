@@ -74,7 +74,7 @@ def test_whom_a_reader_trusts_is_a_public_key_several_or_an_allowed_signers_file
 
 def test_without_a_name_to_trust_the_key_is_told_and_the_files_are_held_against_the_list(signed: Liar) -> None:
     assert check(signed, None).json["signature"]["signed_by"] is None
-    assert "whose it is, --signed-by tells" in bezoar("card", "check", signed.run).out
+    assert "--signed-by checks whose it is" in bezoar("card", "check", signed.run).out
     signed.readme("Words of a person.", "Words of another.")
     assert codes(check(signed, None)) == ["signed-changed"]
 

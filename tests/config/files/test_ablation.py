@@ -35,19 +35,19 @@ def test_every_variant_has_what_is_set_for_all(tmp_path: Path) -> None:
     assert loaded.variants["other"].named == {"teacher": "ollama:m"}
     assert {one.models for one in loaded.variants.values()} == {"m.yaml"}
     assert loaded.pipeline == tmp_path / "pipeline.yaml"
-    # What all variants have in common is no change of one of them.
+    # What all variants have in common is not a change of one of them.
     assert [name for name in loaded.variants if loaded.only_leaves_out(name)] == ["less"]
 
 
 @pytest.mark.parametrize(
     ("more", "line", "message"),
     [
-        ({"seeds": [1, 1]}, 6, "a seed stands here twice"),
+        ({"seeds": [1, 1]}, 6, "a seed appears twice"),
         ({"data_seeds": [1]}, 8, "1 seeds of data for 2 trainings"),
         ({"whole": "less"}, 7, "'less' is the pipeline as it is"),
         ({"variants": {"same": {}}}, 7, "'same' is the pipeline as it is"),
-        ({"variants": {"s": {"set": {"seed": 2}}}}, 7, "the data's seed is no setting"),
-        ({"set": {"seed": 2}}, 8, "the data's seed is no setting"),
+        ({"variants": {"s": {"set": {"seed": 2}}}}, 7, "the data's seed is not a setting"),
+        ({"set": {"seed": 2}}, 8, "the data's seed is not a setting"),
         ({"variants": {"s": {"models": "no.yaml"}}}, 7, "there is no file 'no.yaml'"),
         ({"suite": "no.yaml"}, 5, "there is no file 'no.yaml'"),
         ({"variants": {"S": {"without": ["b"]}}}, 7, "'S' may not be a key here"),

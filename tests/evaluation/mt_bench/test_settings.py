@@ -58,7 +58,7 @@ def test_answers_may_be_made_first_and_judged_later(
     assert (folder / "judged" / "mt-bench.answers.jsonl").read_bytes() == kept
     # Questions 81 and 82: 2 and 3 for the first turn, 1 for the second.
     assert done["judged"][0]["judges"][0]["figures"]["published"]["overall"]["value"] == (2 + 3 + 1 + 1) / 4
-    # Without a judge what was rated of these answers stands; a half-written line is no answer, and nobody's fault.
+    # Without a judge what was rated of these answers stands; a half-written line is not an answer, and nobody's fault.
     with (folder / "judged" / "mt-bench.answers.jsonl").open("ab") as file:
         file.write(b'{"question": "81", "tu')
     assert evaluate(models["base"], mine, "--json").json["models"] == done["models"]
@@ -149,7 +149,7 @@ def test_files_may_be_on_the_hub(models: dict[str, Path], real_data: Path, tmp_p
     assert "none.jsonl cannot be had from the Hub" in told.err
     assert "suite.yaml:1" in told.err
     wrong = evaluate(models["base"], suite(tmp_path / "suite.yaml", judged(real_data, questions="hf://nothing")))
-    assert "'hf://nothing' is no file of the Hub" in wrong.err
+    assert "'hf://nothing' is not a file of the Hub" in wrong.err
 
 
 def test_every_mistake_in_the_files_is_told_at_once(models: dict[str, Path], real_data: Path, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_every_mistake_in_the_files_is_told_at_once(models: dict[str, Path], rea
     told = evaluate(models["base"], suite(tmp_path / "suite.yaml", settings))
     assert told.code == 2
     for words in (
-        "questions.jsonl:1", "questions.jsonl:2", "questions.jsonl:3", "question 3 stands here twice",
+        "questions.jsonl:1", "questions.jsonl:2", "questions.jsonl:3", "question 3 appears twice",
         "a brace alone", "'{answers}', which nothing fills in", "references.jsonl:1",
     ):  # fmt: skip
         assert words in told.err, words
@@ -183,7 +183,7 @@ def test_every_mistake_in_the_files_is_told_at_once(models: dict[str, Path], rea
     ("task", "more", "message"),
     [
         ({"shots": 3}, (), "'shots' says nothing of judged questions"),
-        ({"task": "MT Bench"}, (), "no name for judged questions"),
+        ({"task": "MT Bench"}, (), "not a name for judged questions"),
         ({}, ("--against", "sft"), "none of the models is called so"),
         ({}, ("--against", "base"), "--against needs a judge"),
         ({}, ("--judge", "openai:m", "--judge", "ollama:m"), "two judges are called m"),

@@ -118,7 +118,7 @@ def test_the_hub_reads_every_score_in_the_model_index(files: dict[str, bytes]) -
     assert found["gsm8k-half"].metric_args["note"].endswith("of 100 rows of the dataset")
     assert {found[name].dataset_type for name in ("qasc", "ecqa", "mt-bench")} == {"no-dataset-of-the-Hub"}
     assert "local files" in found["qasc"].metric_args["note"]
-    assert "10 items stand in its training data" in found["qasc"].metric_args["note"]
+    assert "10 items are in its training data" in found["qasc"].metric_args["note"]
     rating = found["mt-bench"]
     assert 5 <= rating.metric_value <= 10
     assert "judged by openai:gpt-4o on 2026-11-30" in rating.metric_args["note"]
@@ -185,7 +185,7 @@ def test_what_people_said_of_a_stage_stands_on_its_card(trained: TrainedStage, t
         pairs.write(tmp_path / name)
         People(comparison="c", names=("base", "s1")[::order], judgments=judgments, figures={}).write(tmp_path / name)
     text = published(trained, tmp_path)["README.md"].decode()
-    assert "Scores stand by task" not in text
+    assert "Scores are given by task" not in text
     straight, turned, *preferred = cells(text, "| base |")
     assert straight[1:6] == ["2", "3", "6", "0.667 (0.000 to 1.000)", "0.667 (0.000 to 1.000)"]
     assert [row[1].split(" %")[0] for row in preferred] == ["66.67", "33.33"]

@@ -122,7 +122,7 @@ def test_several_sets_and_fields(tmp_path: Path):
 def test_what_is_missing_is_told(tmp_path: Path):
     with pytest.raises(InputError, match="compares rows with nothing"):
         Decontaminate(name="d", column="text").load()
-    with pytest.raises(ValueError, match="no Hub dataset"):
+    with pytest.raises(ValueError, match="not a Hub dataset"):
         Decontaminate(name="d", column="text", hub=["a b"])
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(InputError, match="no texts"):

@@ -76,7 +76,7 @@ def test_a_judges_name_begins_its_attribute_columns() -> None:
 
 
 def test_unknown_weights_are_refused() -> None:
-    with pytest.raises(ValidationError, match="'wit' is no attribute"):
+    with pytest.raises(ValidationError, match="'wit' is not an attribute"):
         step(JudgeAttributes, weights={"wit": 1.0})
 
 

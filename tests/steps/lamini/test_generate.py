@@ -158,7 +158,7 @@ def test_the_drop_of_a_request_says_why_nothing_was_read():
     steps = "To make tea, follow these steps:\n1. Boil water.\n2. Pour it."
     (only,), _ = run(make(target=5, max_requests=1, retries=0), lambda a, n: steps)
     assert only.dropped is not None
-    assert only.dropped.detail == "asked 1 times: a list stands below prose that does not announce it"
+    assert only.dropped.detail == "asked 1 times: a list comes after prose that does not announce it"
 
 
 def test_an_answer_cut_by_the_token_limit_loses_its_last_entry():

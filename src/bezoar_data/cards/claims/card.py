@@ -71,7 +71,7 @@ def layout(seen: Evidence) -> Iterator[Problem]:
         if name not in SECTIONS:
             yield Problem("section-unknown", f"no run writes a section '{name}': it passes for one", place)
         elif begun[name] > 1 and kind == "begin":
-            message = f"the section '{SECTIONS[name].title or name}' stands {begun[name]} times"
+            message = f"the section '{SECTIONS[name].title or name}' appears {begun[name]} times"
             yield Problem("section-twice", message, place, "leave one; the other would never be held against the lock")
     for one, other in zip(marks[::2], [*marks[1::2], None], strict=False):
         if one[1] != "begin" or other is None or other[1:] != ("end", one[2]):
@@ -90,9 +90,7 @@ def _hidden(card: Card, begins: dict[int, str]) -> Iterator[Problem]:
             if token.level == 0 and line in begins and MARKER.match(token.content.strip("\n")):
                 seen.add(line)
                 if reading.open:
-                    message = (
-                        f"the section '{_title(begins[line])}' stands inside <{reading.open[-1]}>: it may not be seen"
-                    )
+                    message = f"the section '{_title(begins[line])}' is inside <{reading.open[-1]}>: it may not be seen"
                     hint = "close the element before the section; how a card looks is not for HTML to change"
                     yield Problem("section-hidden", message, _line(card, line), hint)
             else:
@@ -105,7 +103,7 @@ def _hidden(card: Card, begins: dict[int, str]) -> Iterator[Problem]:
             yield Problem("section-hidden", message, _line(card, line), "take it out")
     for line, name in begins.items():
         if line not in seen:
-            message = f"the section '{_title(name)}' stands inside a comment, code, a quote or a list: it is not seen"
+            message = f"the section '{_title(name)}' is inside a comment, code, a quote or a list: it is not seen"
             yield Problem("section-hidden", message, _line(card, line))
 
 

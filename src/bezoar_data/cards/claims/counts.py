@@ -163,7 +163,7 @@ def demo(seen: Evidence) -> Iterator[Problem]:
     if seen.rows.demo and not of_parts:
         yield Problem("demo-hidden", "rows are of demo models or seeds, and the lock names none as such", place)
     if lock.demo != of_parts:
-        yield Problem("demo-hidden", "the lock says of itself another thing than of its models and sources", place)
+        yield Problem("demo-hidden", "the lock contradicts itself about its models and sources", place)
 
 
 def verdicts(seen: Evidence) -> Iterator[Problem]:

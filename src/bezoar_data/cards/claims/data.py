@@ -51,7 +51,7 @@ def belonging(folder: Path, lock: Lock, own: Mapping[str, Any]) -> Iterator[Prob
     for path in sorted(folder.rglob("*")):
         name = PurePosixPath(path.relative_to(folder).as_posix())
         if path.is_symlink():
-            yield Problem(STRANGERS[0], "a link: what it leads to is no part of the dataset", Place(str(path)))
+            yield Problem(STRANGERS[0], "a link: what it leads to is not part of the dataset", Place(str(path)))
         elif not path.is_dir() and str(name) not in known:
             strange = next((one for one in reversed(name.parents) if one not in folders), name)
             if strange not in told:
@@ -69,7 +69,7 @@ def files(seen: Evidence) -> Iterator[Problem]:
     if answers := told_answers(seen.card.bezoar):
         yield from check_published(seen.folder, answers)
     elif (seen.folder / FOLDER).exists():
-        message = "answers stand beside the rows, and the card says of none"
+        message = "there are answers beside the rows, and the card names none"
         yield Problem("file-unknown", message, Place(str(seen.folder / FOLDER)))
 
 
@@ -87,7 +87,7 @@ def columns(seen: Evidence) -> Iterator[Problem]:
         yield Problem("values-differ", message, seen.lock_place)
     lengths = rows.lengths.result()
     if wrong := [name for name in {**lengths, **lock.lengths} if lengths.get(name) != lock.lengths.get(name)]:
-        message = f"the lock tells other lengths of texts or conversations than the rows have in: {', '.join(wrong)}"
+        message = f"the lock gives other lengths of texts or conversations than the rows have in: {', '.join(wrong)}"
         yield Problem("lengths-differ", message, seen.lock_place)
 
 
@@ -95,12 +95,12 @@ def identities(seen: Evidence) -> Iterator[Problem]:
     """Rows stand once, say of themselves what their lineage says, and their ids are hashes of where they come from."""
     rows, place = seen.rows, Place(str(seen.folder))
     if rows.twice:
-        yield Problem("rows-twice", f"rows stand in the data twice: {some(rows.twice)}", place)
+        yield Problem("rows-twice", f"rows appear twice in the data: {some(rows.twice)}", place)
     if rows.unlike:
         message = f"rows whose columns name another origin than their lineage: {some(rows.unlike)}"
         yield Problem("lineage-differs", message, place)
     if rows.moved:
-        yield Problem("rows-moved", f"rows do not stand in the order of their sources: {some(rows.moved)}", place)
+        yield Problem("rows-moved", f"rows are not in the order of their sources: {some(rows.moved)}", place)
     if rows.strange:
         message = f"ids that no step of the lock gives to rows of these parents: {some(rows.strange)}"
         yield Problem("ids-differ", message, place)
@@ -118,7 +118,7 @@ def _seeds(seen: Evidence) -> Iterator[Problem]:
         places = _places(seeds, sources)
         missing = [seed for seed in seeds if seed not in places]
         if wrong := missing if len(missing) * 2 > len(seeds) else _passed(missing, seeds, places):
-            message = f"ids that no row of {', '.join(names)} has: they are no hashes of source, revision and place: "
+            message = f"ids that no row of {', '.join(names)} has: they are not hashes of source, revision and place: "
             yield Problem("ids-differ", message + some(wrong), Place(str(seen.folder)))
 
 
@@ -150,7 +150,7 @@ def splits(seen: Evidence) -> Iterator[Problem]:
     plan = SplitPlan((seeds for _, seeds in groups), locked.splits, locked.seed) if locked.splits else None
     wrong = sum(plan.split_of(seeds) != split for split, seeds in groups) if plan is not None else 0
     if wrong:
-        message = f"{wrong} rows stand in another split than the lock's seed ({locked.seed}) and fractions give them"
+        message = f"{wrong} rows are in another split than the lock's seed ({locked.seed}) and fractions give them"
         yield Problem("splits-differ", message, seen.lock_place)
     known = {"train", *locked.splits}
     for file in seen.lock.data:

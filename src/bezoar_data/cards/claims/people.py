@@ -63,7 +63,7 @@ def review(seen: Evidence) -> Iterator[Problem]:
             message = f"the lock says of people's review licences: {dict(told.licences)}; they corrected "
             yield Problem("review-differs", f"{message}{there['corrected']} rows", place)
         if told.answers < sum(one.row["review_people"] for one in people) or told.people > told.answers:
-            message = f"the lock says {told.answers} answers of {told.people} people, which the rows do not bear out"
+            message = f"the lock says {told.answers} answers of {told.people} people, which the rows do not show"
             yield Problem("review-differs", message, place)
     if seen.answers is not None:
         yield from _answers(seen, seen.answers)
@@ -135,7 +135,7 @@ def _rated_anew(seen: Evidence, said: Mapping[Key, Reviewed], told: ProtocolRevi
         for when, a, b in (("all", one.before, other.before), ("kept", one.after, other.after)):
             if a.pairs != b.pairs or not all(_close(*values) for values in _values(a.kappa, b.kappa)):
                 message = f"the lock says that people agree on {one.scale} with kappa {a.kappa.value} on {a.pairs} "
-                message += f"pairs of {when} ratings; measured anew it is {b.kappa.value} on {b.pairs}"
+                message += f"pairs of {when} ratings; measured again it is {b.kappa.value} on {b.pairs}"
                 yield Problem("agreement-differs", message, seen.lock_place)
 
 
@@ -232,7 +232,7 @@ def _measured_anew(told: PeopleAgreement, people: list[PeopleSaid], seen: Eviden
     close = all(_close(a, b) for one, other in estimates for a, b in _values(one, other))
     if any(a != b for a, b in figures) or not close:
         message = f"the lock says that {judge} and {column} agree with kappa {told.kappa.value} on {told.rows} rows; "
-        message += f"measured anew it is {found.kappa.value} on {found.rows}"
+        message += f"measured again it is {found.kappa.value} on {found.rows}"
         yield Problem("agreement-differs", message, seen.lock_place)
 
 
@@ -325,7 +325,7 @@ def _search(seen: Evidence, search: ContaminationSearch, lines: list[dict[str, A
             message = f"{search.step}: the lock says {told}; {what}: {dict(found)}"
             yield Problem("contamination-differs", message, seen.lock_place)
     if search.flagged != sum(told.values()):
-        message = f"{search.step}: the lock says {search.flagged} rows were flagged; it tells of {sum(told.values())}"
+        message = f"{search.step}: the lock says {search.flagged} rows were flagged; it lists {sum(told.values())}"
         yield Problem("contamination-differs", message, seen.lock_place)
     per_set = Counter(name for line in lines for name in line.get("sets") or ())
     for one in search.sets:

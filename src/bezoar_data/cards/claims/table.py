@@ -28,10 +28,10 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "this is where each row came from", "ids, hashes of source, revision and place; its lineage", data.identities
     ),
-    Claim("these are its splits", "seed and fractions of the lock, drawn anew", data.splits),
+    Claim("these are its splits", "seed and fractions of the lock, drawn again", data.splits),
     Claim("this pipeline made it", "its hash in the lock, and what it says", data.pipeline, "pipeline.yaml"),
-    Claim("so many rows came and stayed at each step", "the rows, and what their lineage notes", counts.counts),
-    Claim("so many were dropped, for these reasons", "the dropped rows", counts.dropped, "dropped.parquet"),
+    Claim("how many rows came and stayed at each step", "the rows, and what their lineage notes", counts.counts),
+    Claim("how many were dropped, for which reasons", "the dropped rows", counts.dropped, "dropped.parquet"),
     Claim("these are its sources", "each row's lineage", counts.sources),
     Claim("these models answered", "each row's lineage", counts.models),
     Claim("this is what it cost", "answers that rows name; tokens times price", counts.cost),
@@ -41,10 +41,10 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("it is a demo, or none", "each row's lineage", counts.demo),
     Claim("this is what judges said", "the rows' verdicts, ratings and scores", counts.verdicts),
     Claim("this is what people said", "the rows' columns, and people's answers", people.review, "review.parquet"),
-    Claim("so far judges agree with people", "both in the rows, measured anew", people.agreement),
+    Claim("how far judges agree with people", "both in the rows, measured again", people.agreement),
     Claim("this overlaps with evaluation sets", "the report, and the steps' counts", people.contamination),
     Claim("the front matter", "the lock", card.front),
-    Claim("the sections", "the lock, rendered anew", card.sections),
+    Claim("the sections", "the lock, rendered again", card.sections),
     Claim("the sections are what a reader sees", "markers and HTML of the body", card.layout),
     Claim("the Croissant", "lock and front matter", card.croissant_file),
 )

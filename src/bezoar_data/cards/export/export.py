@@ -135,7 +135,7 @@ class _Source:
         raise_errors(check_front(self.card, tuple(self.lock.columns)))
         problems = list(lies(self.card, self.lock))
         if changed := self.lock.changed_files(self.path):
-            hint = "make it anew: run its pipeline again (answers come from the journal), or pull the dataset again"
+            hint = "rebuild it: run its pipeline again (answers come from the journal), or pull the dataset again"
             problems.append(
                 Problem("data-differs", f"not the rows of its lock: {changed[0]}", Place(str(self.path)), hint)
             )
@@ -162,7 +162,7 @@ def _open_file(path: Path, split: str | None) -> Dataset:
     except (pa.ArrowInvalid, OSError) as error:
         hint = "name a run's folder, a dataset's folder, or a Parquet file"
         said = str(error).splitlines()[0]
-        raise InputError(Problem("no-dataset", f"this is no Parquet file: {said}", Place(str(path)), hint)) from None
+        raise InputError(Problem("no-dataset", f"this is not a Parquet file: {said}", Place(str(path)), hint)) from None
 
 
 def _accepted(schema: pa.Schema, view: ChosenView, lock: Lock | None, choice: Choice) -> Where | None:

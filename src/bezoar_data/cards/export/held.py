@@ -80,7 +80,7 @@ def alternating(turns: Iterable[Turn]) -> Turns:
     for turn in turns:
         role = turn["role"]
         if role == "system":
-            raise CannotHold("system_turns", "a system message stands after the first turn")
+            raise CannotHold("system_turns", "a system message comes after the first turn")
         asks = role in ("user", "tool")
         if asks == (len(found) % 2 == 1):
             reason = "greeting" if not found else "turns_in_a_row"

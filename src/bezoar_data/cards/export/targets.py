@@ -135,7 +135,7 @@ def _refuse_other_rows(path: Path, columns: frozenset[str]) -> None:
     there = _first_columns(path)
     shared = columns.intersection(there or ())
     if there is not None and columns and not ({*there} == columns or len(shared) > 1 or shared & _TURNS):
-        said = "other rows stand here" if there else "no rows of an export stand here"
+        said = "this file has other rows" if there else "this file does not have the rows of an export"
         message = f"{said}, with {', '.join(map(printable, there))}" if there else said
         raise InputError(
             Problem("bad-out", message, Place(str(path)), "name another file with --out, or remove this one")
@@ -164,5 +164,5 @@ def _check_place(path: Path, source: Path) -> None:
     if path.is_dir():
         raise InputError(Problem("bad-out", "this is a folder, not a file", place, "name a file with --out"))
     if path.resolve().is_relative_to(source.resolve()):
-        said = "this lies in the dataset that is exported, whose card vouches for every file"
+        said = "this is inside the dataset that is exported, whose card vouches for every file"
         raise InputError(Problem("bad-out", said, place, "name a file outside of it with --out"))

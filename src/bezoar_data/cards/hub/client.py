@@ -114,7 +114,7 @@ def hub_errors(repo: str) -> Iterator[None]:
 
 def _away(error: Exception) -> ProviderAway:
     said = redact(str(error)).rstrip(".")
-    return ProviderAway(f"the Hub cannot be reached: {said}. The same command goes on")
+    return ProviderAway(f"the Hub cannot be reached: {said}. Run the same command again later")
 
 
 def _of_transport(error: BaseException | None) -> bool:
@@ -139,7 +139,7 @@ def _of_status(repo: str, status: int, text: str, wait: float | None) -> InputEr
         )
     if status == 429 or status >= 500:
         when = "" if wait is None else f", from {wait:,.0f} s on"
-        return ProviderAway(f"the Hub is unavailable (HTTP {status}). The same command goes on{when}: {said}")
+        return ProviderAway(f"the Hub is unavailable (HTTP {status}). Run the same command again{when}: {said}")
     return _wrong(repo, "hub-refused", f"the Hub refused the request (HTTP {status}): {said}", "")
 
 

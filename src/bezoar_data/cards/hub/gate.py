@@ -63,7 +63,7 @@ def _strangers(dataset: Path) -> list[Problem]:
     if pipeline is None:
         found.append(Problem("pipeline-missing", "there is no pipeline.yaml beside the dataset", Place(str(dataset))))
     elif pipeline.is_symlink():
-        found.append(Problem(STRANGERS[0], "a link: what it leads to is no part of the dataset", Place(str(pipeline))))
+        found.append(Problem(STRANGERS[0], "a link: what it leads to is not part of the dataset", Place(str(pipeline))))
     elif sha256_of(pipeline) != lock.pipeline.sha256:
         message = "the pipeline is not the one that the lock names: its hash differs"
         found.append(Problem("pipeline-changed", message, Place(str(pipeline))))

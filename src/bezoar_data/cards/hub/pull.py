@@ -90,7 +90,9 @@ def _refuse_another(out: Path, repo: str) -> None:
     if build is None or there == repo:
         return
     message = (
-        "a dataset that was made here stands here" if there is None else f"a dataset pulled from {there} stands here"
+        "this folder has a dataset that was made here"
+        if there is None
+        else f"this folder has a dataset pulled from {there}"
     )
     raise InputError(Problem("out-taken", f"{message}: {build}", Place(str(out)), "name another folder with --out"))
 
@@ -103,7 +105,7 @@ def _fetch(repo: str, revision: str | None, building: Path) -> str:
         there = {sibling.rfilename for sibling in info.siblings or ()}
         if missing := [name for name in _ALWAYS if name not in there]:
             raise InputError(
-                Problem("no-lock", f"this is no dataset of bezoar-data: it lacks {', '.join(missing)}", Place(repo))
+                Problem("no-lock", f"this is not a dataset of bezoar-data: it lacks {', '.join(missing)}", Place(repo))
             )
 
         def fetch(path: str) -> None:

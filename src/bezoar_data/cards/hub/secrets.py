@@ -68,15 +68,15 @@ class KeySearch:
             try:
                 found = self._found(name, file)
             except (InputError, OSError, ValueError, EOFError, zlib.error) as error:
-                message = f"it cannot be read, so nobody knows what stands in it: {self._redact(str(error))}"
+                message = f"it cannot be read, so its content is unknown: {self._redact(str(error))}"
                 yield Problem("refused-unreadable", message, place)
                 continue
             for whose, where in found.items():
                 if whose:
-                    message = f"the value of the environment variable {whose} stands in it, in {where}"
+                    message = f"it contains the value of the environment variable {whose}, in {where}"
                     yield Problem("refused-secret", message, place, "take it out, and change the key", secret=True)
                 elif not allowed:
-                    asked = refusal(CONCERN, f"what looks like a key stands in it, in {where}", place)
+                    asked = refusal(CONCERN, f"it contains what looks like a key, in {where}", place)
                     yield replace(asked, hint=f"take it out, or {asked.hint}", secret=True)
 
     def _found(self, name: str, file: Path | bytes) -> dict[str, str]:
@@ -127,7 +127,7 @@ def _plain(name: str, opened: Any) -> Iterator[tuple[str, str]]:
     else:
         before = ""
         while piece := opened.read(_PIECE):
-            # Latin-1 takes any byte: keys are ASCII, and what is no text holds no shape of one.
+            # Latin-1 takes any byte: keys are ASCII, and what is not text holds no shape of one.
             text = piece.decode("latin-1")
             yield "its bytes", before + text
             before = text[-_OVERLAP:]

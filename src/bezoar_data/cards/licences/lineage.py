@@ -141,7 +141,7 @@ def _source_parts(source: LockedSource, table: LicenceTable) -> list[_Part]:
         if known:
             says += f", but it is known to be {known}"
         elif stated and not ways:
-            says += ", which is no licence that could be read"
+            says += ", which is not a licence that could be read"
     credit = _credit(name, url, ways, known_as, table)
     parts = [_Part(ways, f"Source {name}: {says}{_limits(ways, table)}.", commercial, credit)]
     if known_as and known_as.parts:
@@ -239,7 +239,7 @@ def _people(lock: Lock, table: LicenceTable) -> Iterator[_Part]:
             yield _Part((), f"{what}: nobody has stated under which licence.")
             continue
         ways = table.alternatives(name)
-        read = "" if ways else ", which is no licence that could be read"
+        read = "" if ways else ", which is not a licence that could be read"
         yield _Part(
             ways,
             f"{what}, under {name}, {who}{read}{_limits(ways, table)}.",

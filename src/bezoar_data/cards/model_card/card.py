@@ -187,7 +187,7 @@ def _licence(found: WeightsLicence) -> Iterator[str]:
     against = [f"Against publishing: {sentence}." for _, sentence in found.concerns]
     yield "\n".join(f"- {md.text(reason)}" for reason in (*licence.reasons, *against))
     if licence.attribution:
-        yield "Whoever passes the weights on names:"
+        yield "Anyone who passes the weights on must name:"
         yield "\n".join(f"- {md.text(a)}" for a in licence.attribution)
     yield (
         "Whether the terms of training data hold for weights is not settled; here they are taken to. This is "

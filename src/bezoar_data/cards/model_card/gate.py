@@ -52,7 +52,7 @@ def _files(stage: TrainedStage) -> Iterator[Problem]:
 
 
 def _card(stage: TrainedStage, found: WeightsLicence) -> Iterator[Problem]:
-    hint = f"take {stage.card.name} away and train again: finished stages stay, and the card is written anew"
+    hint = f"remove {stage.card.name} and train again: finished stages stay, and the card is written again"
     try:
         card = load_card(stage.card)
     except InputError as error:
@@ -85,4 +85,4 @@ def _base(stage: TrainedStage, base: str | None) -> Iterator[Problem]:
 def _links(stage: TrainedStage) -> Iterator[Problem]:
     for file in stage.files().values():
         if file.is_symlink():
-            yield Problem("refused-files", "a link: what it leads to is no part of the model", Place(str(file)))
+            yield Problem("refused-files", "a link: what it leads to is not part of the model", Place(str(file)))

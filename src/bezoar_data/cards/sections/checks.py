@@ -30,7 +30,7 @@ def _search(search: ContaminationSearch) -> list[str]:
     sentences = [
         f"The step {md.code(search.step)} compared {columns} of {md.rows(search.rows)} with the evaluation sets "
         f"below: {said}.",
-        f"An item counts as held if more than {search.coverage:.0%} of its words stand in runs of {search.ngram} "
+        f"An item counts as held if more than {search.coverage:.0%} of its words are in runs of {search.ngram} "
         "words that the row has too, whatever their case and punctuation; a shorter one if the row holds it whole.",
     ]
     if not search.every_row:

@@ -33,7 +33,7 @@ def fields(context: CardContext) -> str:
         parts += ["Trainers read these columns:", md.table(("View", "Columns"), views)]
     lineage = {name: kind for name, kind in context.lock.columns.items() if name in _OF_LINEAGE}
     if lineage:
-        parts.append(md.folded("Columns that tell where each row comes from", _columns(context, lineage)))
+        parts.append(md.folded("Columns that say where each row comes from", _columns(context, lineage)))
     return "\n\n".join(parts)
 
 
@@ -121,7 +121,7 @@ def splits(context: CardContext) -> str:
     if len({file.split for file in files}) > 1:
         notes.append(
             f"Splits are grouped by source row and drawn with the seed {context.lock.pipeline.seed}: rows made "
-            "from the same source row never stand on both sides."
+            "from the same source row are never on both sides."
         )
     if not total:
         notes.append("A dataset without rows can be read with `streaming=True` only.")

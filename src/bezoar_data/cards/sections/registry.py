@@ -67,7 +67,7 @@ def making(context: CardContext) -> str:
     if context.answers:
         count = md.number(context.answers["entries"])
         notes.append(
-            f"The {count} recorded answers behind these rows stand beside them, in `answers/`: `bezoar-data card check "
+            f"The {count} recorded answers behind these rows are beside them, in `answers/`: `bezoar-data card check "
             "--rebuild` makes the same files from them, and asks no model."
         )
     return f"{_picture(lock)}\n\n{table}\n\n{' '.join(notes)}"
@@ -88,7 +88,7 @@ def prompts(context: CardContext) -> str:
         if texts:
             of = next(iter(step.texts)) if len(texts) == 1 else f"{len(texts)} texts"
             folds.append(md.folded(f"{step.id}: {of}", "\n\n".join(texts)))
-    return "\n\n".join(folds) or "No step gives a model words of its own: it is asked what stands in the rows."
+    return "\n\n".join(folds) or "No step gives a model words of its own: it is asked what is in the rows."
 
 
 def sources(context: CardContext) -> str:
@@ -152,7 +152,7 @@ def licence(context: CardContext) -> str:
         "\n".join(f"- {md.text(reason)}" for reason in found.reasons),
     ]
     if found.attribution:
-        lines += ["Whoever passes the data on names:", "\n".join(f"- {md.text(a)}" for a in found.attribution)]
+        lines += ["Anyone who passes the data on must name:", "\n".join(f"- {md.text(a)}" for a in found.attribution)]
     lines.append("This is information gathered by software, not legal advice.")
     return "\n\n".join(lines)
 
@@ -278,7 +278,7 @@ def _what(model: LockedModel) -> str:
     if model.rules:
         return " (rules, no model)"
     if model.thinking == "keep":
-        return " (its thinking stands before its answers)"
+        return " (its thinking comes before its answers)"
     return " (demonstration)" if model.demo else ""
 
 

@@ -10,7 +10,7 @@ from bezoar_data.runs.judged import HumanReview, ProtocolReview
 
 def _licences(found: HumanReview) -> str:
     return ", ".join(
-        f"{md.number(rows)} × {'nobody has told them' if name == 'unknown' else md.code(name)}"
+        f"{md.number(rows)} × {'not stated' if name == 'unknown' else md.code(name)}"
         for name, rows in found.licences.items()
     )
 

@@ -57,7 +57,7 @@ def _answers(lock: Lock) -> Iterator[str]:
     if makers:
         yield f"**Written by:** {', '.join(dict.fromkeys(map(_name, makers)))}."
     else:
-        yield "**Written by:** whoever wrote the sources; no model wrote any of it."
+        yield "**Written by:** the authors of the sources; no model wrote any of it."
 
 
 def _name(model: LockedModel) -> str:

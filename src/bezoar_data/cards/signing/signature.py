@@ -14,7 +14,7 @@ from bezoar_data.config.sanitize import printable
 from bezoar_data.runs.folder import write_text
 from bezoar_data.runs.signed import SIGNATURE, SIGNED, SUMS, files_to_sign, hashes_of, read_sums, sums_text
 
-_ANEW = "whoever changed it signs anew: `card sign` in the folder, `publish --sign` for what goes up"
+_ANEW = "if you changed it, sign it again: `card sign` in the folder, `publish --sign` for what goes up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Signature:
         return {"key": self.key, "signed_by": self.who}
 
     def __str__(self) -> str:
-        key = f"the key {self.key}" if self.key else "a key that ssh-keygen could tell: there is none here"
+        key = f"the key {self.key}" if self.key else "a key that ssh-keygen can identify: it is missing here"
         if self.who is None:
-            return f"signed with {key}; whose it is, --signed-by tells"
+            return f"signed with {key}; --signed-by checks whose it is"
         by = f"by {self.who} with {key}" if self.who else f"with the trusted key {self.key}"
         return f"signed {by}: all of its files are as they were signed, prose and pipeline too"
 
@@ -74,7 +74,7 @@ def check_signature(dataset: Path, signers: Signers | None = None) -> SignatureC
     if len(there) < len(SIGNED):
         missing = " and ".join(name for name in SIGNED if name not in there)
         message = f"it is not signed: there is no {missing}"
-        hint = "its maker signs it with `publish --sign KEY`; without that, nothing tells whose it is"
+        hint = "its maker signs it with `publish --sign KEY`; without that, its maker is unknown"
         return SignatureCheck(None, (Problem("not-signed", message, Place(str(dataset)), hint),))
     sums, signature = ((dataset / name).read_bytes() for name in SIGNED)
     found = _signer(dataset, sums, signature, signers)
@@ -92,7 +92,7 @@ def unsound(files: Mapping[str, Path | bytes]) -> list[Problem]:
     }
     if not there:
         return []
-    hint = f"sign what goes up with --sign KEY, or take {SUMS} and {SIGNATURE} out of the folder"
+    hint = f"sign what goes up with --sign KEY, or remove {SUMS} and {SIGNATURE} from the folder"
     if missing := [name for name in SIGNED if name not in there]:
         return [Problem("not-signed", f"there is no {missing[0]} beside {next(iter(there))}", Place(missing[0]), hint)]
     sums, signature = there[SUMS], there[SIGNATURE]
@@ -111,7 +111,7 @@ def _signer(dataset: Path, sums: bytes, signature: bytes, signers: Signers | Non
             raise
         return Signature(None)
     except ssh.SshError:
-        message = f"this is no signature of {SUMS}: one of the two was changed, or made for something else"
+        message = f"this is not a signature of {SUMS}: one of the two was changed, or made for something else"
         return Problem("signature-wrong", message, place, _ANEW)
     if signers is None:
         return Signature(key)
@@ -132,7 +132,7 @@ def _differences(sums: bytes, hashes: Mapping[str, str], places: Mapping[str, st
     try:
         listed = read_sums(sums)
     except ValueError:
-        yield Problem("sums-malformed", f"{SUMS} is no list of files", Place(str(dataset / SUMS)), _ANEW)
+        yield Problem("sums-malformed", f"{SUMS} is not a list of files", Place(str(dataset / SUMS)), _ANEW)
         return
     for name in sorted({*listed, *hashes}):
         if name not in hashes:

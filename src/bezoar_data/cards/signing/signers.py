@@ -37,25 +37,25 @@ class Signers:
         place = Place(str(file))
         public = file.with_name(f"{file.name}.pub")
         if file.suffix != ".pub" and public.is_file():
-            message = "this seems to be a private key: nobody else is to read it"
+            message = "this seems to be a private key: keep it to yourself"
             raise InputError(Problem("signers-private", message, place, f"name {public}"))
         try:
             text = file.read_text("utf-8")
         except (OSError, ValueError) as error:
-            said = error.strerror if isinstance(error, OSError) else "it is no text"
+            said = error.strerror if isinstance(error, OSError) else "it is not text"
             message = f"the file that names whom you trust cannot be read: {said}"
             raise InputError(
                 Problem("no-signers", message, place, "name a public key or an allowed signers file")
             ) from None
         if "PRIVATE KEY-----" in text.partition("\n")[0]:
-            message = "this is a private key: nobody else is to read it"
+            message = "this is a private key: keep it to yourself"
             raise InputError(Problem("signers-private", message, place, "name its public half, the file with .pub"))
         lines: list[str] = []
         problems: list[Problem] = []
         for found in _lines(file, text):
             (problems if isinstance(found, Problem) else lines).append(found)  # type: ignore[arg-type]
         if not lines and not problems:
-            problems.append(Problem("signers-empty", "no key stands in this file", place, _HINT))
+            problems.append(Problem("signers-empty", "this file has no key", place, _HINT))
         if problems:
             raise InputError(problems)
         return cls(file, "".join(f"{line}\n" for line in lines))

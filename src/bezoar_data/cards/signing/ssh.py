@@ -129,7 +129,7 @@ def _why_not(said: str, key: Path) -> Problem:
         return Problem("key-unreadable", "you may not read this key", place)
     if "couldn't load public key" in low or "invalid format" in low or "error in libcrypto" in low:
         hint = "name a private SSH key, or its .pub where an agent holds it"
-        return Problem("no-key", "this is no key that ssh-keygen can read", place, hint)
+        return Problem("no-key", "this is not a key that ssh-keygen can read", place, hint)
     return Problem("not-signed", f"ssh-keygen did not sign: {_last(said)}", place)
 
 

@@ -187,7 +187,7 @@ def _check(ablation: LoadedAblation) -> Iterator[Problem]:
         yield from _missing(ablation, getattr(file, key), (key,))
     for key, seeds in (("seeds", file.seeds), ("data_seeds", file.data_seeds)):
         if len(set(seeds)) < len(seeds):
-            yield document.problem("duplicate-seed", "a seed stands here twice: the same training again", (key,))
+            yield document.problem("duplicate-seed", "a seed appears twice: the same training again", (key,))
     if file.data_seeds and len(file.data_seeds) != len(file.seeds):
         message = f"{len(file.data_seeds)} seeds of data for {len(file.seeds)} trainings"
         hint = "write one for each of 'seeds', or leave it out: then the data are made once"
@@ -215,4 +215,4 @@ def _missing(ablation: LoadedAblation, written: str | None, at: YamlPath) -> Ite
 def _seed_set(ablation: LoadedAblation, settings: dict[str, Any], at: YamlPath) -> Iterator[Problem]:
     if "seed" in settings:
         hint = "write it under 'data_seeds'"
-        yield ablation.document.problem("bad-override", "the data's seed is no setting", (*at, "seed"), hint=hint)
+        yield ablation.document.problem("bad-override", "the data's seed is not a setting", (*at, "seed"), hint=hint)

@@ -157,7 +157,7 @@ _Words = Annotated[str, Field(min_length=1)]
 
 
 class Organization(Strict):
-    """A creator that is no person."""
+    """A creator that is not a person."""
 
     organization: _Words = Field(description="Its name.", examples=["Example Lab"])
 
@@ -204,11 +204,11 @@ class About(Strict):
 
 
 def _made(what: str, example: Any) -> Any:
-    return Field(default=None, description=f"Written by a run, each time anew: {what}.", examples=[example])
+    return Field(default=None, description=f"Written by each run: {what}.", examples=[example])
 
 
 def _once() -> Any:
-    return Field(default=None, description="Written by earlier versions; it stands in the lock.", examples=[None])
+    return Field(default=None, description="Written by earlier versions; it is in the lock.", examples=[None])
 
 
 class BezoarKeys(Strict):
@@ -249,7 +249,7 @@ class BezoarKeys(Strict):
 
 
 class CardFront(Strict):
-    """Front matter of a dataset card of bezoar-data. Keys of the Hub that do not stand here are left to the Hub."""
+    """Front matter of a dataset card of bezoar-data. Other keys of the Hub are left to the Hub."""
 
     model_config = ConfigDict(title="Card of bezoar-data", extra="allow")
 
@@ -306,16 +306,16 @@ class CardFront(Strict):
         examples=[["2306.02707"]],
     )
     size_categories: _Texts | None = Field(
-        default=None, description="How large it is; a run writes it anew.", examples=[["1K<n<10K"]]
+        default=None, description="How large it is; each run writes it.", examples=[["1K<n<10K"]]
     )
     configs: Any = Field(
         default=None,
-        description="Which files hold which split; a run writes it anew.",
+        description="Which files hold which split; each run writes it.",
         examples=[[{"config_name": "default", "data_files": "data/*.parquet"}]],
     )
     dataset_info: Any = Field(
         default=None,
-        description="Columns, types and counts; a run writes it anew.",
+        description="Columns, types and counts; each run writes it.",
         examples=[{"features": [{"name": "instruction", "dtype": "string"}]}],
     )
     viewer: bool | None = Field(

@@ -55,6 +55,6 @@ def quoted(value: Any) -> Any:
 
 
 def _float(value: float) -> str:
-    """A number's text: to YAML 1.1, `1e-05` without a point is no number."""
+    """A number's text: to YAML 1.1, `1e-05` without a point is not a number."""
     mantissa, e, exponent = repr(value).partition("e")
     return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}"

@@ -69,7 +69,7 @@ def endpoints_of(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         hint = "a list of addresses, or a file with one in each line"
         raise InputError(Problem("no-endpoints", f"cannot read {path.name}: {said}", Place(str(path)), hint)) from None
     found: dict[str, None] = {}
@@ -105,7 +105,7 @@ def _header_problem(name: str, value: Any) -> str:
     """What is wrong with a header. A line end in one would begin another, or another request."""
     shown = f"the header '{printable(name)}'"
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-        return f"{shown} is no name of a header"
+        return f"{shown} is not a name of a header"
     if _TAKEN_HEADERS.fullmatch(name):
         return f"{shown} is the connection's own"
     if isinstance(value, str) and not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", value):

@@ -201,7 +201,7 @@ def _check(file: ExpectationsFile, document: Document) -> Iterator[Problem]:
             yield document.problem("bad-value", "'least' is more than 'most'", (*at, "least"))
     if file.dataset is not None and file.dataset.startswith("hf:") and hub_dataset(file.dataset) is None:
         hint = "write hf://datasets/OWNER/NAME, perhaps with @REVISION"
-        yield document.problem("bad-value", f"'{file.dataset}' is no dataset of the Hub", ("dataset",), hint=hint)
+        yield document.problem("bad-value", f"'{file.dataset}' is not a dataset of the Hub", ("dataset",), hint=hint)
 
 
 def _bounds(expect: Expectations) -> Iterator[tuple[YamlPath, Counts | Shares]]:

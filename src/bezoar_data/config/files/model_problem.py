@@ -25,6 +25,6 @@ def without_roles(document: Document) -> Iterator[Problem]:
         return
     for name, part in value.items():
         if isinstance(part, dict) and {"provider", "model"} & set(part):
-            message = f"'{printable(str(name))}' is a model, and models stand under 'roles:'"
+            message = f"'{printable(str(name))}' is a model, and models belong under 'roles:'"
             hint = "write 'roles:' above it, and move the models two spaces to the right"
             yield document.problem("no-roles", message, (str(name),), hint=hint, key=True)

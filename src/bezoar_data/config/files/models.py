@@ -86,7 +86,7 @@ class Batching(Strict):
     """How requests are gathered and fetched with `mode: batch`. Times are in seconds."""
 
     gather: Annotated[float, Field(gt=0)] = Field(
-        default=2.0, description="A batch is submitted when no new request came for so many seconds.", examples=[2]
+        default=2.0, description="A batch is submitted when no new request came for this many seconds.", examples=[2]
     )
     poll: Annotated[float, Field(gt=0)] = Field(
         default=60.0,
@@ -203,7 +203,7 @@ class Model(Strict):
     api_key_env: Annotated[str, Field(pattern=KEY_VARIABLE)] | None = Field(
         default=None,
         description="the *name* of the environment variable that holds the key, such as OPENAI_API_KEY or HF_TOKEN; "
-        "the key itself never stands in a file.",
+        "the key itself never goes into a file.",
         examples=["OPENAI_API_KEY"],
     )
     mode: Literal["direct", "batch"] = Field(

@@ -40,7 +40,7 @@ def services() -> Mapping[str, Mapping[str, Any]]:
 
 def with_named(document: Document | None, named: Mapping[str, str], providers: Collection[str]) -> Document:
     """A models file in which the roles `named` are answered by the models that their words say, and the roles that
-    follow them too. None is no file. Raises `InputError` with every word that cannot be read."""
+    follow them too. None means no file. Raises `InputError` with every word that cannot be read."""
     problems: list[Problem] = []
     roles: dict[str, Any] = {}
     places: dict[YamlPath, Place] = {}

@@ -51,7 +51,7 @@ class StepUse(Strict):
     after: str | tuple[str, ...] | None = Field(
         default=None,
         description="The id, or list of ids, of the steps whose rows this one takes. By default the step written "
-        "before it; an empty list starts anew, for a second source.",
+        "before it; an empty list starts a new branch, for a second source.",
         examples=["load_flan", ["first", "second"], []],
     )
     join: Literal["union", "join"] | None = Field(
@@ -91,7 +91,7 @@ class ReviewGate(Strict):
         examples=["CC-BY-4.0"],
     )
     contact: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="Whom annotators are to ask.", examples=["Anna, anna@example.org"]
+        default=None, description="Whom annotators ask.", examples=["Anna, anna@example.org"]
     )
 
 

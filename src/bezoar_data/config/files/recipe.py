@@ -111,7 +111,7 @@ class Split(Strict):
     train: _Name = Field(default="train", description="The split of the dataset to train on.", examples=["train"])
     rows: Annotated[int, Field(gt=0)] | None = Field(
         default=None,
-        description="Only so many of its rows that `where` chooses, drawn by the seed.",
+        description="At most this many of its rows that `where` chooses, drawn by the seed.",
         examples=[100000],
     )
     validation: _Name | Annotated[float, Field(gt=0, lt=1)] | None = Field(

@@ -128,7 +128,7 @@ def _check_start(
             )
             yield document.problem("no-language-model", message, path, hint="say where it goes on from: 'from: base'")
         elif kind.starts_from == "weights" and leaves_adapter:
-            message = f"'{stage['use']}' takes weights that stand alone, and '{printable(start)}' leaves an adapter"
+            message = f"'{stage['use']}' takes full weights, and '{printable(start)}' leaves an adapter"
             yield document.problem("not-merged", message, path, hint="put a 'merge' between them")
 
 
@@ -230,7 +230,7 @@ def _check_template(recipe: LoadedRecipe) -> Iterator[Problem]:
         file = recipe.resolve(recipe.file.template)
         if file.suffix != ".jinja":
             hint = did_you_mean(recipe.file.template, [TOKENIZERS_OWN]) + "; a template of your own is a .jinja file"
-            yield document.problem("bad-value", "this is no chat template", ("template",), hint=hint)
+            yield document.problem("bad-value", "this is not a chat template", ("template",), hint=hint)
         elif not file.is_file():
             message = f"there is no file '{printable(relative_to_cwd(file), 200)}'"
             yield document.problem("missing-file", message, ("template",), hint=similar_file_hint(file))

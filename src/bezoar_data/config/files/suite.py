@@ -108,7 +108,7 @@ class SuiteTask(Strict):
     )
     judged: JudgedQuestions | None = Field(
         default=None,
-        description="Questions whose answers a judge reads, in place of a task of the harness; only `limit` may stand "
+        description="Questions whose answers a judge reads, in place of a task of the harness; only `limit` may be set "
         "beside it.",
         examples=[{"questions": "question.jsonl", "prompts": "judge_prompts.jsonl"}],
     )
@@ -116,7 +116,7 @@ class SuiteTask(Strict):
         default=None, description="Examples before each item. By default as the task says.", examples=[25]
     )
     limit: Annotated[int, Field(gt=0)] | None = Field(
-        default=None, description="Only the first so many items.", examples=[250]
+        default=None, description="Only this many items, the first ones.", examples=[250]
     )
     facet: _Name | None = Field(
         default=None,
@@ -234,7 +234,7 @@ def _check_files(suite: LoadedSuite) -> Iterator[Problem]:
     for i, task in enumerate(suite.file.tasks):
         at: YamlPath = ("tasks", i, "task")
         if task.task in seen:
-            yield suite.document.problem("duplicate-id", f"the task '{task.task}' stands here twice", at)
+            yield suite.document.problem("duplicate-id", f"the task '{task.task}' appears twice", at)
         seen.add(task.task)
         file = suite.task_file(task)
         if task.judged is not None:
@@ -268,7 +268,7 @@ def _check_judged(suite: LoadedSuite, i: int, task: SuiteTask) -> Iterator[Probl
     """What is wrong beside `judged`."""
     at: YamlPath = ("tasks", i)
     if _JUDGED_NAME.fullmatch(task.task) is None:
-        message = f"'{task.task}' is no name for judged questions"
+        message = f"'{task.task}' is not a name for judged questions"
         hint = "lower-case letters, digits, '.', '_' and '-'"
         yield suite.document.problem("bad-value", message, (*at, "task"), hint=hint)
     for key in sorted(task.model_fields_set - {"task", "judged", "limit"}):
@@ -276,7 +276,7 @@ def _check_judged(suite: LoadedSuite, i: int, task: SuiteTask) -> Iterator[Probl
     for key, written in task.judged.files().items() if task.judged is not None else ():
         if written.startswith(HUB) and _HUB_FILE.fullmatch(written) is None:
             hint = f"write {HUB}spaces/OWNER/NAME/PATH or {HUB}datasets/OWNER/NAME@REVISION/PATH"
-            message = f"'{written}' is no file of the Hub"
+            message = f"'{written}' is not a file of the Hub"
             yield suite.document.problem("bad-value", message, (*at, "judged", key), hint=hint)
 
 

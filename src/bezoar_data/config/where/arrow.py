@@ -56,7 +56,7 @@ class _Compiler:
             case Column():
                 kind = self._kind(node)
                 if kind not in (None, TRUTH):
-                    raise Mismatch(f"{kind} stands where true or false is needed", node.at)
+                    raise Mismatch(f"true or false is needed, not {kind}", node.at)
                 return _unknown() if kind is None else self._field(node)
             case Literal():
                 return pc.scalar(bool(node.value))

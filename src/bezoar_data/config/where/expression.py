@@ -6,7 +6,7 @@
 
 Comparisons (`== != < <= > >=`), `and`, `or`, `not`, `in [...]`, `not in [...]`, `length(column)` of a text (characters)
 or list, `contains(column, "text")` (case counts), `is null`, `is not null`, parentheses; texts in single or double
-quotes, numbers, `true`, `false`. A column whose name is no plain word, or is a word of the language, stands in
+quotes, numbers, `true`, `false`. A column whose name is not a plain word, or is a word of the language, stands in
 backticks. There is no other function, no attribute and no arithmetic: an expression can do nothing but look at a row.
 
 Nulls follow SQL. What is compared with a null, measured on a null or looked for in it is neither true nor false but

@@ -82,7 +82,7 @@ def _unreadable(text: str, at: int) -> ParseError:
     if text[at] in "\"'`":
         return ParseError("this quote is never closed", at)
     if text[at].isdigit() or text[at] == "-":
-        return ParseError("this is no number", at, "a column whose name starts with a digit stands in backticks")
+        return ParseError("this is not a number", at, "write a column whose name starts with a digit in backticks")
     return ParseError(
         f"'{text[at]}' means nothing here", at, "there is no arithmetic, no attribute and no other function"
     )
@@ -155,7 +155,7 @@ class _Parser:
             self._advance()
         if self._word("in"):
             if isinstance(left, tree.Literal):
-                raise ParseError("before 'in' stands a column or a length", left.at)
+                raise ParseError("'in' comes after a column or a length", left.at)
             return self._maybe_not(negated, tree.In(left, self._list(), token.at))
         if isinstance(left, tree.Length) or (isinstance(left, tree.Literal) and not isinstance(left.value, bool)):
             raise ParseError("this is compared with nothing", left.at, "add a comparison such as '> 10'")
@@ -202,7 +202,7 @@ class _Parser:
             case "word" if token.text in ("true", "false"):
                 return tree.Literal(token.text == "true", token.at)
             case "word" if token.text in _WORDS:
-                hint = "a column of this name stands in backticks"
+                hint = "write a column of this name in backticks"
                 raise ParseError(f"a column or value is missing before {token}", token.at, hint)
             case "word" if self._peek().text == "(" and self._peek().kind == "sign":
                 return self._function(token)
@@ -217,7 +217,7 @@ class _Parser:
         token = self._peek()
         column = self._operand()
         if not isinstance(column, tree.Column):
-            raise ParseError(f"'{name.text}' needs a column", token.at, "a column's name stands without quotes")
+            raise ParseError(f"'{name.text}' needs a column", token.at, "write a column's name without quotes")
         if name.text == "length":
             self._expect(")")
             return tree.Length(column, name.at)
@@ -277,7 +277,7 @@ def _text(token: _Token) -> str:
     def unescape(match: re.Match[str]) -> str:
         if match.group(1) not in _ESCAPES:
             at = token.at + 1 + match.start()
-            raise ParseError(f"'\\{match.group(1)}' is no escape", at, "known: \\n \\t \\\\ \\\" \\'")
+            raise ParseError(f"'\\{match.group(1)}' is not an escape", at, "known: \\n \\t \\\\ \\\" \\'")
         return _ESCAPES[match.group(1)]
 
     text = re.sub(r"\\(.)", unescape, token.text[1:-1], flags=re.DOTALL)

@@ -90,7 +90,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """`and` or `or` of two or more parts: kept flat, so that a long chain is no deep tree."""
+    """`and` or `or` of two or more parts: kept flat, so that a long chain is not a deep tree."""
 
     op: str
     parts: tuple[Node, ...]
@@ -202,7 +202,7 @@ def check_kinds(node: Node, types: Types) -> None:
         case Contains() if (kind := _known_kind(node.column, types)) not in (None, TEXT):
             raise Mismatch(f"'contains' looks into text, '{node.column.name}' is {kind}", node.at)
         case Column() if (kind := _known_kind(node, types)) not in (None, TRUTH):
-            raise Mismatch(f"{kind} stands where true or false is needed", node.at, f"'{node.name}' is {kind}")
+            raise Mismatch(f"true or false is needed, not {kind}", node.at, f"'{node.name}' is {kind}")
         case Not():
             check_kinds(node.inner, types)
         case Both():
@@ -254,7 +254,7 @@ def _truth(node: Node, row: Mapping[str, Any]) -> bool | None:
     value = evaluate(node, row)
     if value is None or isinstance(value, bool):
         return value
-    raise Mismatch(f"{kind_of(value)} stands where true or false is needed", node.at)
+    raise Mismatch(f"true or false is needed, not {kind_of(value)}", node.at)
 
 
 def _both(node: Both, row: Mapping[str, Any]) -> bool | None:

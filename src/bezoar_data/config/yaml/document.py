@@ -313,7 +313,7 @@ class _Reader:
         assert mapping.entries is not None  # noqa: S101 - only mappings have keys
         if name in mapping.entries:
             first = mapping.entries[name][0]
-            hint = f"it stands already in line {first.line}: keep one of them"
+            hint = f"it is already in line {first.line}: keep one of them"
             self.problem("duplicate-key", f"the key '{printable(name)}' is written twice", node.place, hint)
             return None
         return name

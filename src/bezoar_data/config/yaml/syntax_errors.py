@@ -11,7 +11,7 @@ from bezoar_data.config.sanitize import printable
 _MESSAGES = (
     (
         "mapping values are not allowed",
-        "a ':' stands where no key can be",
+        "a ':' where no key can be",
         "check the indentation; quote a text that holds ': '",
     ),
     (
@@ -19,8 +19,8 @@ _MESSAGES = (
         "this line should be 'key: value'",
         "add a ': ', or check the indentation",
     ),
-    ("found character '\\t'", "a tab stands where spaces are expected", "indent with spaces"),
-    ("found a tab", "a tab stands where spaces are expected", "indent with spaces"),
+    ("found character '\\t'", "a tab where spaces are expected", "indent with spaces"),
+    ("found a tab", "a tab where spaces are expected", "indent with spaces"),
     ("expected ',' or '}'", "a ',' or '}' is missing before this", "check the braces"),
     ("expected ',' or ']'", "a ',' or ']' is missing before this", "check the brackets"),
     (
@@ -50,7 +50,7 @@ def syntax_problem(error: Exception, text: str, file: str, opened: Place | None)
         before = text[:position]
         place = Place(file, before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
         code = ord(text[position]) if position < len(text) else 0
-        message = f"the character U+{code:04X} may not stand in a YAML file"
+        message = f"the character U+{code:04X} is not allowed in a YAML file"
         return Problem("bad-character", message, place, "remove it")
     else:
         return Problem("yaml-syntax", "this is not YAML that can be read", Place(file))

@@ -138,7 +138,7 @@ def _read_lock(dataset: Path) -> Lock:
     lock = Lock.read(dataset / "lock.json")
     if changed := lock.changed_files(dataset):
         message = f"the rows are not those of the lock: {changed[0]} has changed"
-        hint = "`bezoar-data card check` shows what differs; run the same pipeline again to make it anew"
+        hint = "`bezoar-data card check` shows what differs; run the same pipeline again to rebuild it"
         raise InputError(Problem("rows-changed", message, Place(str(dataset)), hint))
     return lock
 

@@ -88,7 +88,7 @@ def run_shard(
 def _refuse_other_phases(shard: Shard, phases: Phases) -> None:
     if shard.phase in phases.asking:
         return
-    message = f"in phase {shard.phase} nobody is asked about single rows: it has no shards, merge-shards takes it"
+    message = f"in phase {shard.phase} no model is asked about single rows: it has no shards; merge-shards runs it"
     if not 1 <= shard.phase <= phases.last:
         message = f"this pipeline has {phases.last} phases: there is no phase {shard.phase}"
     raise InputError(Problem("no-phase", message, hint="`bezoar-data plan` numbers the phases"))

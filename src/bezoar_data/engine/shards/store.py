@@ -86,4 +86,6 @@ class Store:
             raise
         except Exception as error:  # each file system raises its own
             said = redact(f"{type(error).__name__}: {error}")[:300]
-            raise StoreError(f"{self.shown} cannot be used now: {said}. The same command goes on from here") from error
+            raise StoreError(
+                f"{self.shown} cannot be used now: {said}. Run the same command again to continue"
+            ) from error

@@ -130,7 +130,7 @@ def _here(suite: LoadedSuite, index: int, key: str, written: str) -> Path:
         first = (str(error).strip() or type(error).__name__).split("\n")[0]
         message = f"{written} cannot be had from the Hub: {first}"
         if is_unreached(error):
-            away = f"{place}: {message}. The same command goes on; a file on this machine needs no network"
+            away = f"{place}: {message}. Run the same command again later; a file on this machine needs no network"
             raise ProviderAway(away) from None
         raise InputError(Problem("not-fetched", message, place, "name a file on this machine")) from error
 
@@ -149,12 +149,12 @@ def _lines(path: Path, problems: list[Problem]) -> Iterator[tuple[Place, Mapping
         try:
             value = json.loads(line)
         except ValueError as error:
-            problems.append(Problem("bad-json", f"this line is no JSON: {error}", place))
+            problems.append(Problem("bad-json", f"this line is not JSON: {error}", place))
             continue
         if isinstance(value, dict):
             yield place, value
         else:
-            problems.append(Problem("bad-json", "this line is no JSON object", place))
+            problems.append(Problem("bad-json", "this line is not JSON object", place))
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
@@ -167,10 +167,10 @@ def _questions(path: Path, problems: list[Problem]) -> list[Question]:
     for place, value in _lines(path, problems):
         id, category, turns = str(value.get("question_id", "")), value.get("category"), _texts(value.get("turns"))
         if not id or not isinstance(category, str) or turns is None or len(turns) > 2:
-            message = "this is no question: it needs question_id, category and one or two turns of text"
+            message = "this is not a question: it needs question_id, category and one or two turns of text"
             problems.append(Problem("bad-question", message, place))
         elif id in found:
-            problems.append(Problem("duplicate-id", f"question {id} stands here twice", place))
+            problems.append(Problem("duplicate-id", f"question {id} appears twice", place))
         else:
             found[id] = Question(id, category, turns)
     if not found and not problems:
@@ -219,7 +219,7 @@ def _references(path: Path, problems: list[Problem]) -> dict[str, tuple[str, ...
         first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         turns = _texts(first.get("turns"))
         if turns is None or "question_id" not in value:
-            message = "this is no reference answer: it needs question_id and choices[0].turns"
+            message = "this is not a reference answer: it needs question_id and choices[0].turns"
             problems.append(Problem("bad-reference", message, place))
         else:
             found[str(value["question_id"])] = turns

@@ -203,5 +203,5 @@ def read_pair_verdicts(path: Path) -> Iterator[PairVerdict]:
                     (row["answer_1"], row["answer_2"]), row["verdict"],
                 )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"these are no verdicts of comparisons: {error}"
+        message = f"these are not verdicts of comparisons: {error}"
         raise InputError(Problem("bad-verdicts", message, Place(str(path)), VERDICTS)) from error

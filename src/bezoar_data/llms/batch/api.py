@@ -23,7 +23,7 @@ from bezoar_data.llms.providers.openai import OpenAI
 from bezoar_data.llms.retry_policy import Transient
 
 LONGEST_LINE = 64 * 2**20
-"""Bytes of one result. An answer is text a model wrote token by token: more than this is no answer."""
+"""Bytes of one result. An answer is text a model wrote token by token: more than this is not an answer."""
 _QUIET = 120.0
 """Seconds without a byte after which a download counts as cut off."""
 
@@ -104,7 +104,7 @@ class BatchAPI(ABC):
             return parsed(await response.read())
 
     async def _lines(self, path: str) -> AsyncGenerator[bytes, None]:
-        """The lines of a download. One that is no JSON means that the download was cut or garbled."""
+        """The lines of a download. One that is not JSON means that the download was cut or garbled."""
         rest = b""
         async with self._requested("GET", path) as response:
             while True:

@@ -88,7 +88,7 @@ class Budget:
     def _stop(self, worst: float) -> BudgetStop:
         return BudgetStop(
             f"the budget of ${self.cap:.4g} stopped the run: ${self.spent:.4g} spent, and the next request could cost "
-            f"${worst:.4g}. The same command with a larger budget goes on from here"
+            f"${worst:.4g}. Run the same command with a larger budget to continue"
         )
 
 
@@ -101,6 +101,6 @@ def budget_problems(role: str, model: Model) -> list[Problem]:
             Problem("no-price", f"{who} has no price, and there is a budget", hint="add price: {input, output, read}")
         )
     if model.sampling.max_tokens is None:
-        hint = "set sampling.max_tokens: without it nobody can say what a request may cost"
+        hint = "set sampling.max_tokens: without it the cost of a request has no limit"
         found.append(Problem("no-max-tokens", f"{who} has no max_tokens, and there is a budget", hint=hint))
     return found

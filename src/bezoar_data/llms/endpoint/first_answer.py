@@ -44,7 +44,7 @@ class FirstAnswer:
         self._refused.clear()
 
     def is_common(self, kind: str) -> bool:
-        """Whether so many were refused like this that it is no single row."""
+        """Whether so many were refused like this that it is not a single row."""
         return self._refused[kind] >= self._alike
 
     def leaves(self, fresh: bool) -> None:

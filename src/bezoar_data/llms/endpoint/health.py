@@ -38,7 +38,7 @@ class NoAnswer(InputError):
 class EndpointHealth:
     """What the requests to one endpoint say of it. Belongs to one event loop."""
 
-    _RESUME: ClassVar[str] = "What was answered is kept: the same command goes on from here"
+    _RESUME: ClassVar[str] = "Answers so far are kept: run the same command again to continue"
 
     def __init__(self, provider: Provider, policy: RetryPolicy, on_event: OnEvent | None) -> None:
         self.policy = policy
@@ -159,7 +159,7 @@ class EndpointHealth:
         """Ends the run: no request will be answered with this key."""
         variable = self._provider.model.api_key_env
         if failure.no_credit:
-            hint = "the same command goes on once there is credit again"
+            hint = "once there is credit, run the same command again to continue"
         else:
             hint = f"check the key in the environment variable {variable}" if variable else "name the key: api_key_env"
         message = f"{self._provider.address}: {failure}"

@@ -140,7 +140,7 @@ class OpenModels:
                     self._thread.start(lambda gateway: gateway.stop(0.0)).result()
                 with suppress(Exception):
                     future.result()
-                raise Stopped("stopped; the same command goes on from here") from None
+                raise Stopped("stopped; run the same command again to continue") from None
 
     def usage(self) -> dict[str, Any]:
         """Questions, cache hits, requests, tokens and dollars so far: all together, and by step and model."""

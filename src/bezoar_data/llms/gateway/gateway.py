@@ -100,7 +100,7 @@ class Gateway:
 
     async def stop(self, grace: float) -> None:
         """Take no new question; wait up to `grace` seconds for requests already sent, and journal their answers."""
-        self._ended = error = self._ended or Stopped("stopped; the same command goes on from here")
+        self._ended = error = self._ended or Stopped("stopped; run the same command again to continue")
         for endpoint in self._endpoints.values():
             endpoint.health.end(error)
         await self._inflight.stop(error, grace)

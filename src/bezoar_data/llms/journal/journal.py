@@ -77,7 +77,7 @@ class Journal:
         """Open the journal at `path`, made if need be, checked, mended and migrated. What it has no answer to is
         looked up in the files of recorded `answers`, and a note says so if one of the journals `near` has one.
 
-        Raises `InputError` for a network file system, a file that is no journal, one of a newer format, or one that
+        Raises `InputError` for a network file system, a file that is not a journal, one of a newer format, or one that
         cannot be read or made; with `create=False` also when it is not there.
         """
         path = Path(path)

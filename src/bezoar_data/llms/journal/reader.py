@@ -38,7 +38,7 @@ class JournalReader:
     """Answers of a journal, if it is there, and of files of recorded ones, which are read when the journal has none."""
 
     def __init__(self, journal: Path | None, answers: Sequence[Path] = ()) -> None:
-        """Raises `InputError` for a file that is no journal."""
+        """Raises `InputError` for a file that is not a journal."""
         self._open = ExitStack()
         self._journal = journal
         self._connection: sqlite3.Connection | None = None

@@ -147,5 +147,5 @@ _HINT = "a line is one entry, as `bezoar-data journal export` writes it"
 
 def _wrong(path: Path, message: str) -> InputError:
     return InputError(
-        Problem("unreadable-answers", message, Place(str(path)), "export them anew: bezoar-data journal export")
+        Problem("unreadable-answers", message, Place(str(path)), "export them again: bezoar-data journal export")
     )

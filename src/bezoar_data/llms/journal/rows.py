@@ -49,7 +49,7 @@ def _pipeline_of(run: Path) -> str:
 
 
 def _lineages(file: Path) -> Iterator[Lineage]:
-    for row in rows_of(file, [RESERVED], remedy="mend it, or remove it and make it anew: its rows may be meant"):
+    for row in rows_of(file, [RESERVED], remedy="repair it, or remove it and rebuild it: it may contain the rows"):
         if row[RESERVED]:
             with readable(file):
                 yield Lineage.from_json(row[RESERVED])

@@ -134,7 +134,7 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
 
 
 def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """All rows of a query, also when a damaged one holds a text that is no UTF-8: its checksum then shows it."""
+    """All rows of a query, also when a damaged one holds a text that is not UTF-8: its checksum then shows it."""
     try:
         return connection.execute(sql, values).fetchall()
     except sqlite3.OperationalError as error:

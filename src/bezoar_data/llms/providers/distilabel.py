@@ -77,7 +77,9 @@ class DistilabelLLM(Provider):
     def problems(self) -> list[Problem]:
         classes, name = _classes(), _name(self.model)
         if name not in classes:
-            message = f"distilabel has no LLM class '{name}'" if name else "provider 'distilabel' wants a class's name"
+            message = (
+                f"distilabel has no LLM class '{name}'" if name else "provider 'distilabel' needs the name of a class"
+            )
             hint = did_you_mean(name, sorted(classes)) if name else "as in distilabel:OpenAILLM"
             return [Problem("unknown-class", message, hint=hint)]
         return [*_key_problems(self.model, classes[name]), *_setting_problems(self.model, classes[name])]
@@ -297,7 +299,7 @@ def _generation_problems(model: Model, known: Collection[str]) -> list[Problem]:
     who, name = f"model '{model.model}'", _name(model)
     generation = model.extra_body.get(GENERATION) or {}
     if not isinstance(generation, dict):
-        return [Problem("bad-setting", f"generation_kwargs of {who} is no mapping", hint="write names and values")]
+        return [Problem("bad-setting", f"generation_kwargs of {who} is not a mapping", hint="write names and values")]
     message = f"generation_kwargs of {who}: distilabel's {name} has no "
     taken = [
         Problem("extra-body-taken", f"generation_kwargs of {who} may not set '{setting}'", hint="leave it out")
@@ -320,7 +322,7 @@ def _unsupported(model: Model, fields: Mapping[str, Any], known: Collection[str]
         asked = getattr(model.sampling, said) not in (None, ())
         if asked and said not in ("seed", "max_tokens") and not _first(names, known):
             message = f"{who} has sampling.{said}, which distilabel's {name} does not support"
-            hint = "leave it out, or say it in extra_body.generation_kwargs as the class wants it"
+            hint = "leave it out, or say it in extra_body.generation_kwargs as the class expects it"
             found.append(Problem("unsupported-value", message, hint=hint))
     return found
 

@@ -205,7 +205,7 @@ def _entry_problems(model: Model) -> list[Problem]:
     if isinstance(weights, Path) and not weights.is_file():
         found.append(Problem("no-weights", f"there is no file {where}", hint="give the path of a GGUF file"))
     if model.revision is not None and not _SHA256.fullmatch(model.revision):
-        message = f"the revision of model '{model.model}' is no SHA-256"
+        message = f"the revision of model '{model.model}' is not a SHA-256"
         hint = (
             "weights are pinned by their SHA-256; a commit of the Hub goes into the name: OWNER/NAME@COMMIT:FILE.gguf"
         )

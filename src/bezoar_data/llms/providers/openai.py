@@ -126,7 +126,7 @@ class OpenAI(Provider):
     async def listed(self, within: float) -> tuple[str, ...]:
         """The ids of the models that the server lists, asked in a connection of its own, within so many seconds.
 
-        Raises what aiohttp raises, `TimeoutError`, and `Transient` for what is no list."""
+        Raises what aiohttp raises, `TimeoutError`, and `Transient` for what is not a list."""
         url = endpoint_url(self.model.base_url or self.home, "models")
         async with (
             aiohttp.ClientSession(headers=self._headers(), timeout=aiohttp.ClientTimeout(total=within)) as session,

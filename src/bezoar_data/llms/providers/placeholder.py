@@ -1,4 +1,4 @@
-"""A stand-in that knows nothing: its text says that it is no answer.
+"""A stand-in that knows nothing: its text says that it is not an answer.
 
 With recorded answers (`answers:` of a models file) it makes a demo: those are found, and whatever else is asked gets a
 placeholder. It never gives JSON, a list or a verdict, so that no step takes it for one; rows it touches are `demo`.

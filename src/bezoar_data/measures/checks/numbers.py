@@ -15,7 +15,7 @@ _UNITS = (
 _TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _SPELLED = re.compile(
     rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<digit>{'|'.join(_UNITS[1:10])}))?"
-    # "One of them" is no number.
+    # "One of them" is not a number.
     rf"|(?P<unit>{'|'.join(sorted((w for w in _UNITS if w != 'one'), key=len, reverse=True))}|one(?=\W*(?:\Z|[.!;])))"
     r"|(?:a|one) (?P<hundred>hundred))\b(?!-)",
     re.IGNORECASE,

@@ -101,5 +101,5 @@ def _verdict(record: StageRecord) -> Iterator[Html]:
     against = [f"Against publishing: {sentence}." for _, sentence in found.concerns]
     yield element("ul", *(element("li", one) for one in (*licence.reasons, *against)))
     if licence.attribution:
-        yield element("p", "Whoever passes the weights on names:")
+        yield element("p", "Anyone who passes the weights on must name:")
         yield element("ul", *(element("li", one) for one in licence.attribution))

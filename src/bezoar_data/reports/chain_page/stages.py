@@ -182,7 +182,7 @@ def _log(stage: TrainedStage) -> list[Mapping[str, Any]]:
     return [line for line in found if isinstance(line, Mapping)]
 
 
-_AGAIN = "take the file away, or train the stage again"
+_AGAIN = "remove the file, or train the stage again"
 
 
 def _samples(stage: TrainedStage) -> Iterator[Html]:

@@ -1,4 +1,4 @@
-"""What stands in a page for a script of it to read: compressed, as letters that are no markup and that no browser runs.
+"""What a script of a page reads: compressed, as letters that are not markup and that no browser runs.
 
 Browsers inflate, and know nothing that packs closer. The bytes stand in the page as they are, eight bits to a letter,
 where base64 would put six: a page's file is Latin-1 (`page.ENCODING`), and its other letters are all ASCII.

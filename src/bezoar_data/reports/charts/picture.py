@@ -67,7 +67,7 @@ class Pictures:
 
 
 def shown(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[Cell, ...], ...]:
-    """Cells as a script may have them: texts inert, and no figure that is no number."""
+    """Cells as a script may have them: texts inert, and no figure that is not a number."""
     return tuple(tuple(map(_shown, row)) for row in rows)
 
 

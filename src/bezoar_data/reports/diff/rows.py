@@ -14,14 +14,14 @@ from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.parquet import MANY, batches_of, readable, schema_of
 from bezoar_data.runs.row import RESERVED
 
-Kind = Literal["added", "removed", "now dropped", "now kept", "changed", "asked anew", "dropped otherwise"]
+Kind = Literal["added", "removed", "now dropped", "now kept", "changed", "asked again", "dropped otherwise"]
 KINDS: Mapping[Kind, str] = {
     "added": "kept now, and not among the rows before",
     "removed": "kept before, and not among the rows now",
     "now dropped": "kept before, dropped now",
     "now kept": "dropped before, kept now",
     "changed": "kept by both, and says something else",
-    "asked anew": "kept by both, from other answers, and says the same",
+    "asked again": "kept by both, from other answers, and says the same",
     "dropped otherwise": "dropped by both, for another reason or from other answers",
 }
 OF_DATASET: tuple[Kind, ...] = ("added", "removed", "now dropped", "now kept", "changed")
@@ -88,7 +88,7 @@ def _of_second(first: RunRows, second: RunRows, since: _Since) -> Iterator[RowCh
         kind = _kind(before[0], content)
         step, other = since.first(before[1], lineage)
         # A lineage may be told otherwise and mean the same: another place among the rows, a flag in other words.
-        if kind not in ("asked anew", "dropped otherwise") or other:
+        if kind not in ("asked again", "dropped otherwise") or other:
             yield RowChange(row, kind, step, since.reason(lineage))
 
 
@@ -103,7 +103,7 @@ def _kind(before: str | None, after: str | None) -> Kind:
         return "dropped otherwise" if after is None else "now kept"
     if after is None:
         return "now dropped"
-    return "asked anew" if before == after else "changed"
+    return "asked again" if before == after else "changed"
 
 
 class _Since:

@@ -76,11 +76,11 @@ def find_text(runs: Iterable[Path], text: str) -> Search:
         if found:
             matches = tuple(Match(row, *excerpt(text, row)) for row in found[:MOST])
             return Search(run, matches, len(found) > MOST)
-    raise _unknown(runs, f"holds the text '{printable(text)}'", "a text is found whatever its case")
+    raise _unknown(runs, f"holds the text '{printable(text)}'", "case is ignored")
 
 
 def _unknown(runs: list[Path], what: str, hint: str) -> InputError:
     one = len(runs) == 1
     said = f"no row {what}" + ("" if one else f", in any of {len(runs)} runs")
-    ids = "ids stand in the column `id` of the dataset and of dropped.parquet"
+    ids = "ids are in the column `id` of the dataset and of dropped.parquet"
     return InputError(Problem("unknown-row", said, Place(str(runs[0])) if one else None, f"{ids}; {hint}"))

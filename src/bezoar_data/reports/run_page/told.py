@@ -14,7 +14,7 @@ from bezoar_data.runs.row import Drop
 from bezoar_data.runs.values import plain
 
 ID, DETAIL, RAW = " id", " detail", " raw"
-"""Fields of a row that are no columns: no column's name begins with a space."""
+"""Fields of a row that are not columns: no column's name begins with a space."""
 ID_LETTERS = 12
 """Of a row's id, among its fields: letters that nothing packs closer. Its story has all of them."""
 

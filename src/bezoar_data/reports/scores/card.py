@@ -25,9 +25,9 @@ _HASH = 16
 def card_section(chains: Sequence[Chain], people: Sequence[Compared] = ()) -> str:
     """What stands under the heading "Evaluation": Markdown, the same for the same evaluations."""
     scores = [
-        "Scores stand by task, and by facet where its tasks are alike; no average over all of them is given, as none "
-        "tells what data did. In brackets are 95 % intervals. Models are compared on the same items, p corrected for "
-        "the number of tasks (Holm): tied says that no difference was shown, not that there is none.",
+        "Scores are given by task, and by facet where its tasks are alike; no average over all of them is given, as "
+        "none shows what data did. In brackets are 95 % intervals. Models are compared on the same items, p corrected "
+        "for the number of tasks (Holm): tied says that no difference was shown, not that there is none.",
         *(text for chain in chains for text in _suite(chain)),
     ]
     return "\n\n".join([*(scores if chains else ()), *by_people(people)])
@@ -129,7 +129,7 @@ def _contamination(chain: Chain) -> Iterator[str]:
     found, tasks = record.contamination, {task.task: task for task in record.tasks}
     if found.tasks:
         yield (
-            "Items of these tasks stand in the data that it was trained on (by the rule of the step `decontaminate`). "
+            "Items of these tasks are in the data that it was trained on (by the rule of the step `decontaminate`). "
             "What it scores on the clean ones is what it can be held to:"
         )
         both = len(chain.points) > 1

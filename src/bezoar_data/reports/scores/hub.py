@@ -112,7 +112,7 @@ def _note(chain: Chain, row: Row, task: TaskResult) -> str:
         said.append(f"judged by {task.judged.judge} on {task.judged.date}")
     if (leak := record.contamination.tasks.get(task.task)) is not None:
         clean = f"{_scaled(row, leak.clean)} on the others" if leak.clean is not None else "there are no others"
-        said.append(f"{len(leak.items):,} items stand in its training data, {clean}")
+        said.append(f"{len(leak.items):,} items are in its training data, {clean}")
     return "; ".join(said)
 
 

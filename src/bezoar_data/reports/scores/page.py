@@ -41,7 +41,7 @@ def scores_tables(chain: Chain, heading: str = "h2") -> Iterator[Html]:
     yield _table(chain, chain.tasks, "task")
     judged = [(p.name, one) for p in chain.points for task in p.record.tasks if (one := task.judged) is not None]
     yield from (element("p", line) for line in judged_lines(judged))
-    yield element("p", "There is no average over all tasks: none tells what data did.", classes="dim")
+    yield element("p", "There is no average over all tasks: none shows what data did.", classes="dim")
     records = [point.record for point in chain.points]
     yield from (element("p", line.strip(), classes="bad") for line in unanswered_lines(records))
     if lines := list(contamination_lines(records)):

@@ -35,7 +35,7 @@ def draw(chain: Chain, kind: Literal["png", "svg"]) -> bytes:
 
     with rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph ")  # a name in a script that its letters lack is drawn as boxes
-        # What a person's own settings are must not change the bytes. Text stays text, and is no mathematics.
+        # What a person's own settings are must not change the bytes. Text stays text, and is not mathematics.
         rcdefaults()
         rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bezoar-data", "text.parse_math": False})
         out = io.BytesIO()

@@ -3,7 +3,7 @@
 A turn has a `role` (`system`, `user`, `assistant`, `tool`) and a `content`, a text that is empty only where an
 assistant calls tools or a tool has nothing to say. Where they were there, it has `name`, `tool_calls` (OpenAI's, the
 arguments as JSON text), `tool_call_id`, `reasoning_content`, `weight` (0: not learnt; 1) and every other key that the
-source gave it. A key whose value is null is no key: in a file, turns have the keys of all others.
+source gave it. A key whose value is null is not a key: in a file, turns have the keys of all others.
 
 What is read is whole or it is `Unread`, with the reason: no turn and no key is cut out.
 """
@@ -39,7 +39,7 @@ _MAYBE_JSON = re.compile(r"\s*[\[{]")
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Why a value is no conversation: a code people count by, and what is wrong with this one.
+    """Why a value is not a conversation: a code people count by, and what is wrong with this one.
 
     `not_turns` (neither text nor a list of turns), `empty` (a turn says nothing), `roles` (a turn has none, or one that
     is not known), `not_text` (a picture, a number), `not_unicode` (half a surrogate pair), `tool_calls`, `tools`,
@@ -57,13 +57,13 @@ class _Bad(Exception):
 
 def read_turns(value: Any, role: str, *, roles: Mapping[str, str] | None = None) -> Turns | Unread:
     """A column's value as turns, whatever its spelling: a text is one turn of `role`, a mapping one turn, a list holds
-    turns or Alpaca's pairs of question and answer. Null and blank text are no turns.
+    turns or Alpaca's pairs of question and answer. Null and blank text are not turns.
 
     `roles` says what more spellings of roles mean.
     """
     try:
         turns = _turns(value, role, {name.strip().casefold(): known for name, known in (roles or {}).items()})
-        return turns if is_unicode(turns) else Unread("not_unicode", "half a surrogate pair stands in it")
+        return turns if is_unicode(turns) else Unread("not_unicode", "it contains half a surrogate pair")
     except _Bad as bad:
         return bad.unread
     except RecursionError:
@@ -89,7 +89,7 @@ def read_tools(value: Any) -> list[Turn] | Unread | None:
         return None
     tools = [tools] if isinstance(tools, Mapping) else tools
     if not isinstance(tools, list) or not all(isinstance(tool, Mapping) and tool for tool in tools):
-        return Unread("tools", "the tools are no list of mappings")
+        return Unread("tools", "the tools are not a list of mappings")
     found = [without_nulls(tool) for tool in tools]
     return [{"type": "function", "function": t} if "name" in t and "type" not in t else t for t in found]
 
@@ -237,7 +237,7 @@ def _read_calls(given: Any, where: str) -> list[Turn]:
     calls = from_json(given)
     calls = [calls] if isinstance(calls, Mapping) else calls
     if not isinstance(calls, list) or not calls:
-        raise _Bad("tool_calls", f"{where}: its calls are no list of mappings with a function")
+        raise _Bad("tool_calls", f"{where}: its calls are not a list of mappings with a function")
     return [_read_call(call, where) for call in calls]
 
 

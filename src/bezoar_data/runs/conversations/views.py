@@ -56,7 +56,7 @@ def read_view(kind: str, parts: Mapping[str, Any], *, roles: Mapping[str, str] |
     A side that is a whole dialogue, its prompt included, is read as one, and the prompt stands once. Beside the reasons
     of `read_turns` there are `empty` (no prompt, or no answer), `no_reply` (it does not end with the assistant),
     `prompts_differ` (the prompt is not in the dialogue that follows it), `history` (the two sides of a pair differ
-    before the last turn), `identical` (they differ nowhere), `margin` (it is no number), `rating` (one is no number).
+    before the last turn), `identical` (they differ nowhere), `margin`, `rating` (it, or one, is not a number).
     """
     try:
         tools = _good(read_tools(parts.get("tools")), "tools")
@@ -205,5 +205,5 @@ def _number(value: Any, what: str) -> float | None:
     except InvalidOperation:
         found = Decimal("nan")
     if isinstance(value, bool) or not found.is_finite():
-        raise _Bad(what, f"the {what} is no number: {str(value)[:40]}")
+        raise _Bad(what, f"the {what} is not a number: {str(value)[:40]}")
     return float(found)

@@ -62,7 +62,7 @@ class Decontaminate(FilterStep):
     shortest: int = Field(
         default=4, ge=1, description="Items with fewer words are found only in rows that say nothing else."
     )
-    allow: list[str] = Field(default=[], description="Ids of rows that stay whatever is found in them.")
+    allow: list[str] = Field(default=[], description="Ids of rows to keep whatever is found in them.")
 
     _hub = field_validator("hub")(checked_hub)
 

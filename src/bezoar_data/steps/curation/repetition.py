@@ -25,13 +25,13 @@ class Repetition(FilterStep):
     example: ClassVar[str] = "- use: repetition\n  with: {column: explained_targets}\n"
 
     mark: str = Field(default="repetition", description="The column that `action: mark` writes; null if all is well.")
-    loops: int = Field(default=5, ge=2, description="Times the same words may stand in a row, less one.")
+    loops: int = Field(default=5, ge=2, description="The same words this many times in a row are too many.")
     lines: float = Field(
         default=0.4, gt=0, le=1, description="Share of the text, in characters, in lines or sentences said before."
     )
     runs: float = Field(default=0.4, gt=0, le=1, description="Share of the words in runs that stood before.")
     run_words: int = Field(default=8, ge=3, description="Words in such a run.")
-    least_words: int = Field(default=30, ge=0, description="Shares are measured in texts of at least so many words.")
+    least_words: int = Field(default=30, ge=0, description="Shares are measured in texts of at least this many words.")
 
     def reason(self, row: Row, text: str) -> tuple[str, str] | None:
         words = words_of(text)

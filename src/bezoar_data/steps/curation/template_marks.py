@@ -16,8 +16,8 @@ class TemplateMarks(FilterStep):
 
     Tokens such as <|im_start|> and [INST], headings such as "### Response:", speakers such as "Human:", places left to
     fill such as {{name}}: an answer that holds one was cut out of a prompt in the wrong place, or went on to speak for
-    both sides. The reason is `template_mark`. A mark that stands in the instruction too is no fault. To take tokens out
-    and keep the row, use `clean`.
+    both sides. The reason is `template_mark`. A mark that the instruction has too is not a fault. To take tokens
+    out and keep the row, use `clean`.
     """
 
     use: ClassVar[str] = "template_marks"
@@ -27,7 +27,7 @@ class TemplateMarks(FilterStep):
 
     mark: str = Field(default="template_mark", description="The column that `action: mark` writes; null if none.")
     instruction: str = Field(
-        default="", description='The column that holds what was asked: marks in it are no fault; "" for none.'
+        default="", description='The column that holds what was asked: marks in it are not a fault; "" for none.'
     )
 
     def reason(self, row: Row, text: str) -> tuple[str, str] | None:

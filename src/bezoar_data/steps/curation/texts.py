@@ -143,6 +143,6 @@ def checked_hub(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         if not re.match(HUB, name):
             raise ValueError(
-                f"'{name}' is no Hub dataset: write owner/name, owner/name:split or owner/name:config:split"
+                f"'{name}' is not a Hub dataset: write owner/name, owner/name:split or owner/name:config:split"
             )
     return names

@@ -67,7 +67,7 @@ def label_in(instruction: str, phrases: Iterable[str]) -> str | None:
 
 
 def read_comparison(said: str) -> Literal["equal", "not equal"] | None:
-    """What a comparison came to; None where it is no plain answer: a sentence about equality may well deny it."""
+    """What a comparison came to; None where it is not a plain answer: a sentence about equality may well deny it."""
     found = _PLAIN.fullmatch(" ".join(_MARKS.sub(" ", said.casefold()).split()))
     if found is None:
         return None

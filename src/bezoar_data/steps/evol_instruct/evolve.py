@@ -88,7 +88,7 @@ class EvolInstructEvolve(ModelStep):
 
     Each epoch draws a strategy, in-depth (one of four operations, or five with `complicate_input`) or in-breadth, asks
     the model for the evolved instruction, and for a response to that alone. The evolution is eliminated, and the
-    instruction goes into the next epoch as it was, to be tried anew there, if the model answered it instead of evolving
+    instruction goes into the next epoch as it was, to be tried again, if the model answered it instead of evolving
     it (`answered_instruction`), if the response is a short apology (`difficult_response`) or says nothing
     (`only_stop_words`), if the instruction holds words of our own prompt (`label_phrase`), or if the evaluator finds
     both instructions equal (`no_information_gain`) or says nothing clear in all its attempts (`unclear_comparison`). An

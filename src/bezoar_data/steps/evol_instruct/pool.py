@@ -43,7 +43,7 @@ class EvolInstructPool(GlobalRowStep):
         description="For each category wanted, the first row and the one after the last, counted within the category.",
     )
     per_category: PositiveInt | None = Field(
-        default=None, description="At most so many rows of each category.", examples=[100]
+        default=None, description="At most this many rows of each category.", examples=[100]
     )
     max_tokens: PositiveInt = Field(default=1024, description="The most tokens of a text; the rest is cut off.")
     tokenizer: str | None = Field(

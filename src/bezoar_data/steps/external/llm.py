@@ -55,7 +55,7 @@ class AskingLLM(LLM, MagpieChatTemplateMixin):
 
     def question(self, formatted: Any, n: int) -> Ask:
         """A distilabel input, messages or (messages, structured output), as a question. Raises `ValueError` for
-        messages that are not plain text and for structures that are no JSON schema."""
+        messages that are not plain text and for structures that are not a JSON schema."""
         messages, structure = formatted if isinstance(formatted, tuple) else (formatted, None)
         if not all(isinstance(message.get("content"), str) for message in messages):
             raise ValueError("only messages of plain text can be asked")

@@ -72,7 +72,7 @@ def _unusable(target: str, error: Exception) -> InputError:
         said, where = error.msg, (error.filename, error.lineno)
     line = f" ({relative_to_cwd(Path(where[0]))}, line {where[1]})" if where is not None else ""
     message = f"'{target}' cannot be imported: {type(error).__name__}: {said}{line}"
-    hint = f"mend that line; `python -m {target.partition(':')[0]}` shows the whole error"
+    hint = f"fix that line; `python -m {target.partition(':')[0]}` shows the whole error"
     return InputError(Problem("step-import", message, hint=hint))
 
 

@@ -19,19 +19,19 @@ _BRANCHES = Reason(
 )
 _ASKS_FIRST = Reason("it starts rows by asking a model", "start from a source of seeds, such as load_instructions")
 _LOADS = Reason(
-    "the revision, hash and licence of its rows would stand on no card",
+    "the revision, hash and licence of its rows would be on no card",
     "use load_instructions, which takes files and datasets of the Hub",
 )
 _SENDS = Reason("it sends rows away while the run goes on", "what is published is the finished dataset with its card")
 _IMAGES = Reason("it makes or takes images, and rows hold text", "leave images to another tool")
 _EMBEDS = Reason(
-    "it wants an embedding model as an object, which no pipeline file can hold",
+    "it needs an embedding model as an object, which no pipeline file can hold",
     "use semantic_duplicates, or a step of your own that holds the model",
 )
 
 REFUSED: Mapping[str, Reason] = {
     "ArgillaLabeller": Reason(
-        "it wants records and questions of an Argilla dataset", "use distilabel:TextClassification"
+        "it needs records and questions of an Argilla dataset", "use distilabel:TextClassification"
     ),
     "BitextRetrievalGenerator": _ASKS_FIRST,
     "CombineOutputs": _BRANCHES,

@@ -35,7 +35,7 @@ SUMMARIES: Mapping[str, str] = {
     "InstructionBacktranslation": "Has a model score how well an answer fits its instruction.",
     "KeepColumns": "Keeps these columns and no others.",
     "LoadDataFromDicts": "Starts rows that are written in the pipeline file.",
-    "Magpie": "Lets a chat model write the user's turn, and its own. Wants an openai-completions endpoint.",
+    "Magpie": "Lets a chat model write the user's turn, and its own. Needs an openai-completions endpoint.",
     "MathShepherdCompleter": "Tries each step of a solution by completing it several times.",
     "MathShepherdGenerator": "Has solutions to mathematical problems made, step by step.",
     "MergeColumns": "Merges columns into one list.",

@@ -123,7 +123,7 @@ class JudgeAccept(JudgingStep, AskOnceTask):
 
 
 def majority(verdicts: Sequence[JudgeVerdict], asked: int) -> JudgeVerdict | Dropped:
-    """The verdict of more than half of those asked for: unreadable ones are no votes, but count.
+    """The verdict of more than half of those asked for: unreadable ones are not votes, but count.
 
     The rating is the median of the winning side's (the lower one of two), the reason that of its first verdict nearest
     to that rating.

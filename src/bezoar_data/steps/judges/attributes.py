@@ -88,7 +88,7 @@ class JudgeAttributes(JudgingStep, AskOnceTask):
     def _known(cls, weights: dict[str, float]) -> dict[str, float]:
         unknown = [name for name in weights if name not in ATTRIBUTES]
         if unknown or not weights:
-            what = f"'{unknown[0]}' is no attribute" if unknown else "there is no weight"
+            what = f"'{unknown[0]}' is not an attribute" if unknown else "there is no weight"
             raise ValueError(f"{what}: known are {', '.join(ATTRIBUTES)}")
         return weights
 

@@ -21,7 +21,7 @@ _WRAPPERS = frozenset(("answer", "evaluation", "final", "judgement", "judgment",
 _MOST_BRACES = 1000
 REPEATED = "it repeats what stood in the material or in an example, instead of judging"
 _TELLING = 30
-"""Characters from which a reason that stands in the material word for word is no reason of the judge's own."""
+"""Characters from which a reason that stands in the material word for word is not a reason of the judge's own."""
 
 Values = dict[str, Any]
 

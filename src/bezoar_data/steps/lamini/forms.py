@@ -78,7 +78,7 @@ def read_pieces(text: str, *, cut: bool) -> tuple[list[Piece], str]:
                 return found, ""
         except NotReadError as error:
             whys.append(str(error))
-    return [], whys[0] if whys else "nothing stands between <example> tags, and there is no list"
+    return [], whys[0] if whys else "there is nothing between <example> tags, and there is no list"
 
 
 # --- tags
@@ -257,7 +257,7 @@ def _bulleted(text: str, cut: bool) -> list[Piece]:
 
 def _check_preamble(text: str) -> None:
     if not _is_preamble(text):
-        raise NotReadError("a list stands below prose that does not announce it")
+        raise NotReadError("a list comes after prose that does not announce it")
 
 
 def _entries(

@@ -68,7 +68,7 @@ class Reading:
 
 
 class Shown:
-    """What a request said to the teacher: the examples, and the prompt's own words, which are no instructions."""
+    """What a request said to the teacher: the examples, and the prompt's own words, which are not instructions."""
 
     def __init__(self, examples: Iterable[str], prompt: str = "") -> None:
         examples = list(examples)

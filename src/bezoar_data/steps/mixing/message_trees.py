@@ -55,7 +55,7 @@ class MessageTrees(GlobalMakingStep):
         default="leaves", description="Where a path ends: at replies that nobody answered, or at every reply."
     )
     best: PositiveInt | None = Field(
-        default=None, description="Follow at most so many replies to a message, best rank first.", examples=[1]
+        default=None, description="Follow at most this many replies to a message, best rank first.", examples=[1]
     )
     keep: list[str] = Field(default=[], description="Other columns to take along, from a path's last message.")
 

@@ -27,9 +27,9 @@ _SCHEMA: Mapping[str, Any] = {
     "minProperties": 1,
     "maxProperties": 1,
     "properties": {
-        "rows": {"type": "integer", "minimum": 1, "description": "At most so many rows, each once."},
+        "rows": {"type": "integer", "minimum": 1, "description": "At most this many rows, each once."},
         "fraction": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "This share of the rows."},
-        "repeat": {"type": "number", "minimum": 1, "description": "Every row so many times; 1 is all of them once."},
+        "repeat": {"type": "number", "minimum": 1, "description": "Every row this many times; 1 is all of them once."},
     },
 }
 

@@ -87,6 +87,6 @@ class ToMessages(RowStep):
 
 
 def _check(turns: Turns) -> Dropped | None:
-    """Why turns are no conversation, the system's before them aside."""
+    """Why turns are not a conversation, the system's before them aside."""
     start = next((i for i, turn in enumerate(turns) if turn["role"] != "system"), len(turns))
     return check_dialogue(turns[start:]) if turns[start:] else Dropped("empty", "no prompt, or no answer to it")

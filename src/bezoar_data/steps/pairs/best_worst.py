@@ -34,7 +34,7 @@ class BestWorst(GlobalMakingStep):
 
     A prompt that gives no pair is dropped: `alone` (it has one answer), `unscored` (fewer than two of its answers have
     a score), `tie` (best and worst have the same), `small_margin`, `empty`, `identical` (they say the same), and where
-    the answers are no one dialogue with the prompt (`prompts_differ`, `history`, `no_reply`).
+    the answers make no dialogue with the prompt (`prompts_differ`, `history`, `no_reply`).
     """
 
     use: ClassVar[str] = "pairs.best_worst"

@@ -20,7 +20,7 @@ class Preferred(RowStep):
     them. `margin` is the strength, the number without its sign. The pair's parent is the row that held both answers.
 
     Drop reasons: `tie` (no preference either way), `no_preference` (no number, or a word that `words` does not know),
-    `small_margin`, `empty`, `identical`, and answers that are no one dialogue with the prompt (`prompts_differ`,
+    `small_margin`, `empty`, `identical`, and answers that make no dialogue with the prompt (`prompts_differ`,
     `history`, `no_reply`).
     """
 

@@ -30,7 +30,7 @@ class Ranked(RowStep):
     InstructGPT has it). `margin` is the difference of the ranks. A pair's parent is the row.
 
     Drop reasons: `tie` (equal ranks), `bad_ranking` (fewer than two answers with a rank, or not a rank for each),
-    `empty`, `identical`, and answers that are no one dialogue with the prompt (`prompts_differ`, `history`,
+    `empty`, `identical`, and answers that make no dialogue with the prompt (`prompts_differ`, `history`,
     `no_reply`).
     """
 

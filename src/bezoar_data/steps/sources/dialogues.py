@@ -43,7 +43,7 @@ def parse_helpsteer(prompt: str, *answers: str) -> Turns | Dropped:
     for who, said in zip(rest[::2], rest[1::2], strict=True):
         turns.append({"role": _HELPSTEER_ROLES[who], "content": said.strip()})
     if any(_HELPSTEER_MARK in text for text in (*(turn["content"] for turn in turns), *answers)):
-        return Dropped("roles", f"the marker {_HELPSTEER_MARK} stands where no turn begins")
+        return Dropped("roles", f"the marker {_HELPSTEER_MARK} is where no turn begins")
     return check_prompt(turns) or turns
 
 

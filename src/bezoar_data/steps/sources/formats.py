@@ -164,7 +164,7 @@ def _whole(path: Path) -> Any:
         return load_json(raw)
     except ValueError as error:
         hint = "a list begins with [ and ends with ]; JSON Lines has one object on each line, without commas"
-        raise _unreadable(path, f"this is no whole JSON list: {error}", hint) from None
+        raise _unreadable(path, f"this is not a complete JSON list: {error}", hint) from None
 
 
 def reads_as_a_whole(path: Path) -> bool:
@@ -264,7 +264,7 @@ def _csv(path: Path) -> Iterator[FileRow]:
                 index += 1
         except csv.Error as error:
             hint = "put a field that holds quotes, line ends or delimiters into quotes"
-            raise _unreadable(path, f"line {rows.line_num} is no CSV: {error}", hint) from None
+            raise _unreadable(path, f"line {rows.line_num} is not CSV: {error}", hint) from None
 
 
 def _tsv(path: Path, header: Collection[str], columns: Sequence[str]) -> Iterator[FileRow]:

@@ -69,7 +69,7 @@ def _wrong(dataset: str, error: Exception) -> InputError | ProviderAway:
     if is_unreached(error):
         said = first.rstrip(".")
         here = "Local files need no network: give `path` in the place of `hub`"
-        return ProviderAway(f"{dataset}: the Hub cannot be reached: {said}. The same command goes on. {here}")
+        return ProviderAway(f"{dataset}: the Hub cannot be reached: {said}. Run the same command again later. {here}")
     said = _KNOWN_FAULTS.get(type(error).__name__, first)
     hint = "check the name, `revision`, `config` and `split`; a private dataset needs HF_TOKEN"
     return InputError(Problem("hub-dataset", f"cannot read this Hub dataset: {said}", Place(dataset), hint))

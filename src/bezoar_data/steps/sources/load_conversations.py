@@ -60,7 +60,7 @@ class LoadConversations(FileSource):
         if turns is None:
             return row.dropped("missing", f"no list of turns in '{self.column}'")
         if not isinstance(turns, list):
-            return row.dropped("not_turns", f"'{self.column}' is no list of turns but {type(turns).__name__}")
+            return row.dropped("not_turns", f"'{self.column}' is not a list of turns but {type(turns).__name__}")
         tools = read_tools(row.values.get("tools")) if self.tools else None
         if isinstance(tools, Unread):
             return row.dropped(tools.reason, tools.detail)

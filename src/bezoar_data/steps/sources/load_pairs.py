@@ -29,7 +29,7 @@ class LoadPairs(FileSource):
 
     A row is dropped, with its words, as `missing` (it has no two sides), `empty` (no prompt, or a side that says
     nothing), `no_reply` (a side does not end with the assistant), `prompts_differ` (the prompt is not in the sides),
-    `history` (the sides differ before their last turn), `identical`, `margin` (it is no number), or as turns that
+    `history` (the sides differ before their last turn), `identical`, `margin` (it is not a number), or as turns that
     cannot be read: `roles`, `not_text`, `not_turns`, `not_unicode`, `tool_calls`, `tools`, `weight`.
     """
 

@@ -270,7 +270,7 @@ class Template:
             try:
                 before = render(turns[:i], prompt=replies)[0] if i else ""
                 upto = text if i == len(turns) - 1 else render(turns[: i + 1])[0]
-            except Exception:  # noqa: S112 (for this template, the turns so far are no conversation)
+            except Exception:  # noqa: S112 (for this template, the turns so far are not a conversation)
                 continue
             end = upto.find(self.end, len(before)) + len(self.end) if replies else len(upto)
             # In a history some templates write a reply otherwise than a model says it: without its reasoning.

@@ -80,7 +80,7 @@ def complete(source: str, tokenizer: Any, render: Render) -> tuple[str, list[str
         notes.append(f"the template writes today's date; trained and saved, it writes {_DATE}")
     if _refuses_system(source, render):
         first = _SYSTEM_FIRST + first
-        notes.append("the template refuses a system message; here it stands at the start of the first user's turn")
+        notes.append("the template refuses a system message; here it is put at the start of the first user's turn")
     return first + source, notes
 
 

@@ -1,4 +1,4 @@
-"""The tokens of a tokenizer that are no plain text, and those that a recipe gives it."""
+"""The tokens of a tokenizer that are not plain text, and those that a recipe gives it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ def seconds(
     `tokens` are those that the stage trains on in all its epochs."""
     rates = sorted(_rates(trained, machine, use, base))
     if not rates:
-        return None, f"no {use} stage of this base has been trained on this machine; training tells it after two steps"
+        return (
+            None,
+            f"no {use} stage of this base has been trained on this machine; training reports it after two steps",
+        )
     low, high = rates[0] * tokens * _MARGIN[0], rates[-1] * tokens * _MARGIN[1]
     stages = f"{len(rates)} earlier {use} stage{'s' if len(rates) > 1 else ''}"
     return (low, high), f"from {stages} of this base on this machine"

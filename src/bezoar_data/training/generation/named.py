@@ -75,7 +75,7 @@ def model_named(text: str, trained: Path = TRAINED) -> Named:
         return _of_folder(text, path)
     if path.is_file():
         hint = "a folder, a GGUF file, or a recipe with its stage: recipes/tiny.yaml:orca"
-        raise InputError(Problem("no-model", "this file is no model", Place(text), hint))
+        raise InputError(Problem("no-model", "this file is not a model", Place(text), hint))
     if (on_the_hub := _HUB.fullmatch(text)) and not text.startswith("."):
         return Named(text, on_the_hub["id"], on_the_hub["revision"])
     message = f"'{printable(text, 200)}' names no model: there is no such folder"
@@ -132,7 +132,7 @@ def _where(path: Path, stages: Sequence[str], trained: Path, name: str) -> str:
         return f"train it: bezoar-data train {as_named(path)}"
     if trained.resolve().name == name:
         return f"--trained names the folder that holds {name}: --trained {relative_to_cwd(trained.resolve().parent)}"
-    return f"stages of it lie in {relative_to_cwd(trained)} itself: name one by its folder"
+    return f"stages of it are in {relative_to_cwd(trained)} itself: name one by its folder"
 
 
 def _of_start(name: str, start: Start) -> Named:
@@ -184,7 +184,7 @@ def _base_of(stage: TrainedStage) -> Named:
     first = stage.path.parent / stage.record.stages[0].stage
     if not (first / ADAPTER).is_file():
         hint = "name the base itself, or the stage as RECIPE:STAGE"
-        raise InputError(Problem("no-model", "where the base lies is not known here", Place(str(stage.path)), hint))
+        raise InputError(Problem("no-model", "it is not known here where the base is", Place(str(stage.path)), hint))
     return Named(BASE, _base_path(first))
 
 

@@ -41,7 +41,7 @@ def read_prompts(path: Path, system: str | None) -> list[Prompt]:
     try:
         lines = path.read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise InputError(Problem("bad-prompts", f"it is no UTF-8: {error}", Place(str(path)))) from error
+        raise InputError(Problem("bad-prompts", f"it is not UTF-8: {error}", Place(str(path)))) from error
     read = _json_line if path.suffix in (".jsonl", ".json") else _text_line
     told = ((Place(str(path), number), read(line.rstrip("\r"))) for number, line in enumerate(lines, 1) if line.strip())
     return _all(told, Place(str(path)), system)

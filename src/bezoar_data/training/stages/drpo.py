@@ -3,7 +3,7 @@
 The policy answers prompts and learns from the reward of its answers, less its distance from the reference. With some
 probability it does not begin at the prompt but after a part of the card's own answer, whose length is drawn evenly from
 1 to L - 1 of its L tokens; all answers to a prompt in a batch begin alike, so that their mean is the value of that
-state. What is reset to is no answer of the policy: loss and distance are of the free tokens alone, while the reward is
+state. That part is no answer of the policy: loss and distance are of the free tokens alone, while the reward is
 of the whole answer. The authors use PPO with a critic, which TRL no longer has.
 
 Draws hang on the seed, the step and the prompt, and on no generator: with probability 0 this is TRL's RLOO to the bit.

@@ -198,7 +198,7 @@ def _wanted(job: TrainingJob, stage: Steerlm2Stage) -> Any:
     head = job.others["reward"].head
     scale = head.scale if head is not None else None
     if head is None or scale is None:
-        message = f"'{stage.reward}' was trained on pairs: its scores are no ratings"
+        message = f"'{stage.reward}' was trained on pairs: its scores are not ratings"
         raise InputError(Problem("no-ratings", message, job.place, "name a 'reward' stage on a 'rating' view"))
     if missing := [name for name in stage.ask_for if name not in head.attributes]:
         message = f"'{stage.reward}' does not rate {', '.join(missing)}"

@@ -54,7 +54,7 @@ def beside(files: Files) -> Mapping[str, str]:
         described = None
     if not isinstance(described, dict):
         place = Place(str(files.folder / INFO))
-        raise InputError(Problem("bad-out", "this is no description of datasets", place, "name another --out"))
+        raise InputError(Problem("bad-out", "this is not a description of datasets", place, "name another --out"))
     columns = {"messages": "conversations", "system": "system", "tools": "tools"}
     entry: dict[str, Any] = {"formatting": "sharegpt"}
     if files.kind == "preference":

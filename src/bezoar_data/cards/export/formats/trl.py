@@ -22,7 +22,7 @@ def convert(row: Mapping[str, Any], example: Example) -> dict[str, Any]:
     if example.prompt[-1]["role"] == "assistant":
         raise CannotHold("turns_in_a_row", "two turns of the assistant in a row at the end")
     if example.prompt[-1]["role"] == "system":
-        raise CannotHold("system_turns", "a system message stands before the answer")
+        raise CannotHold("system_turns", "a system message comes before the answer")
     if example.rejected is None:
         return {"prompt": example.prompt, "completion": example.answer, **_tools(example)}
     sides = {"chosen": example.answer, "rejected": example.rejected}

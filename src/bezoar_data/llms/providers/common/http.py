@@ -24,7 +24,7 @@ from bezoar_data.llms.redact import redact
 from bezoar_data.llms.retry_policy import ProviderError, Transient, Unauthorised, failure_of_status
 
 LARGEST_BODY = 32 * 2**20
-"""Bytes. An answer is text a model wrote token by token: more than this is no answer."""
+"""Bytes. An answer is text a model wrote token by token: more than this is not an answer."""
 CONNECT_WITHIN = 8.0
 
 
@@ -52,7 +52,7 @@ def parsed(raw: bytes) -> dict[str, Any]:
             # DeepSeek sends blank lines while a request waits for its turn, and nothing else when that takes too long.
             raise Transient("garbage", "an empty body") from None
         if raw.lstrip().startswith((b"data:", b"event:", b":")):
-            raise Transient("garbage", "an event stream, which nobody asked for") from None
+            raise Transient("garbage", "an event stream, which was not requested") from None
         shown = read_error(raw).text[:200]
         raise Transient("garbage", f"not JSON ({error.msg}): {shown!r}") from None
     if not isinstance(value, dict):
@@ -148,7 +148,7 @@ def address_problems(model: Model) -> list[Problem]:
         usable = False
     if not usable:
         hint = "an address looks like http://localhost:8000/v1"
-        return [Problem("bad-base-url", f"'{redact(model.base_url)}' is no address of a server", hint=hint)]
+        return [Problem("bad-base-url", f"'{redact(model.base_url)}' is not an address of a server", hint=hint)]
     if parts.username is not None or parts.password is not None:
         message = f"base_url of model '{model.model}' holds a user name or password"
         return [Problem("secret-in-file", message, hint="put the key in an environment variable: api_key_env")]

@@ -27,14 +27,14 @@ Assistant:"""
 """Used where the models file gives none: who speaks, a colon, what is said, an empty line."""
 
 PLAIN_STOP = ("\nUser:",)
-"""With `PLAIN`, a model that is no chat model would go on and write the user's next lines too."""
+"""With `PLAIN`, a model that is not a chat model would go on and write the user's next lines too."""
 
 _ABSENT = {"tools": None, "documents": None, "bos_token": "", "eos_token": ""}
 """What templates of tokenizers look at. The marks of begin and end are the endpoint's to add."""
 
 
 class PromptTemplate:
-    """Renders messages to a prompt. Raises `ValueError` for a text that is no template."""
+    """Renders messages to a prompt. Raises `ValueError` for a text that is not a template."""
 
     def __init__(self, text: str = PLAIN) -> None:
         self._source = text
