@@ -22,6 +22,6 @@ generated:  ## write the files that are made from the code
 	python -m bezoar_data.project.write_answers --write
 	bezoar-data schema
 
-hashes:  ## write lock-hashes.txt anew after a change of lock.txt; needs uv and the package index
+hashes:  ## write lock-hashes.txt again after a change of lock.txt; needs uv and the package index
 	uv pip compile -q --python-version 3.11.7 --python-platform x86_64-manylinux_2_28 --all-extras \
 		--generate-hashes --no-annotate --no-header -c lock.txt pyproject.toml -o lock-hashes.txt
