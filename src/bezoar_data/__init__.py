@@ -8,6 +8,7 @@ from bezoar_data._version import __version__
 if TYPE_CHECKING:
     from bezoar_data.api import (
         Chat,
+        Events,
         Pipeline,
         Recipe,
         chat,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chat",
+    "Events",
     "Pipeline",
     "Recipe",
     "__version__",

@@ -10,6 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+import bezoar_data
+from bezoar_data.config.errors import InputError
+from bezoar_data.config.problems import Problem
 from support.command import bezoar
 from support.fault_server import FaultServer
 from support.projects import STEPS, Project, interrupt, wait_for_requests
@@ -140,6 +143,29 @@ def test_a_full_disk_under_the_events_ends_no_run(project: Project, server: Faul
     assert project.run("--events", "/dev/full").code == 0
 
 
-def test_training_and_evaluating_take_it_too():
-    for command in ("train", "evaluate"):
+def test_a_script_writes_what_the_command_line_does(
+    project: Project, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    project.rows(4)
+    path = project.pipeline(STEPS)
+    project.models(server.url)
+    file = project.folder / "events.jsonl"
+    with bezoar_data.Events(file) as events:
+        events.ended(bezoar_data.load_pipeline(path, out=project.folder / "runs/test").run(quiet=True, events=events))
+    assert [line["event"] for line in lines_of(file)] == ["start", "progress", "spend", "end"]
+    assert (lines_of(file)[-1]["outcome"], lines_of(file)[-1]["result"]["kept"]) == ("done", 4)
+    for wrong, outcome, code in (
+        (InputError(Problem("x", KEY)), "input_wrong", 2),
+        (ValueError(KEY), "internal_error", 70),
+    ):
+        with pytest.raises(type(wrong)), bezoar_data.Events(file, "train"):
+            raise wrong
+        end = lines_of(file)[-1]
+        assert (end["command"], end["outcome"], end["exit_code"]) == ("train", outcome, code)
+    assert KEY not in file.read_text()
+
+
+def test_training_evaluating_and_merging_take_it_too():
+    for command in ("train", "evaluate", "merge-shards"):
         assert "--events FILE" in bezoar(command, "--help").out

@@ -62,13 +62,17 @@ def test_three_shards_of_which_one_is_killed_merge_into_the_bytes_of_one_run(cut
     assert [one["rows"] for one in first] == [10, 10, 10]
     assert [(one["phase"], one["phases"]) for one in first] == [(1, 2)] * 3
     assert server.stats()["most_for_one"] <= 3, "once in each of the shards whose rows ask it"
-    begun = merge(cut)
+    begun = merge(cut, "--events", "merged.jsonl")
     assert (begun["phase"], begun["phases"]) == (2, 2)
     second = run_shards(cut, 2, "--phase", "2")
     assert sum(int(str(one["rows"])) for one in second) == begun["rows"]
     asked = server.stats()["requests"]
-    merged = merge(cut)
+    merged = merge(cut, "--events", "merged.jsonl")
     assert server.stats()["requests"] == asked, "merging asks nobody"
+    told = [json.loads(line) for line in (cut.folder / "merged.jsonl").read_text().splitlines()]
+    ends = [(line["command"], line["outcome"], line["result"]) for line in told if line["event"] == "end"]
+    assert [end[:2] for end in ends] == [("merge-shards", "done")] * 2
+    assert (ends[0][2]["rows"], ends[1][2]["lock"]) == (begun["rows"], merged["lock"])
     assert cut.files() == cut.files("../whole/test")
     assert merged["lock"] == whole.json["lock"]
     status = cut.bezoar("status", "runs/test/shards/phase-2/1-of-2")

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .ablations import Ablation, load_ablation
     from .differences import diff
     from .evaluating import evaluate, plan_evaluation
+    from .events import Events
     from .expectations import expect
     from .exports import export
     from .looking import head, sample, show
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ablation",
     "Chat",
+    "Events",
     "Pipeline",
     "Published",
     "Recipe",
@@ -88,6 +90,7 @@ __all__ = [
 _MODULES = {
     "Ablation": "ablations",
     "Chat": "talking",
+    "Events": "events",
     "Pipeline": "pipelines",
     "Published": "publishing",
     "Recipe": "recipes",

@@ -208,7 +208,12 @@ class Pipeline:
         return ShardReport(done, own.path)
 
     def merge_shards(
-        self, *, collect: str | None = None, retry_failed: bool = False, quiet: bool = False
+        self,
+        *,
+        collect: str | None = None,
+        retry_failed: bool = False,
+        quiet: bool = False,
+        events: Events | None = None,
     ) -> RunReport | PhaseReport:
         """Merge the shards whose answers lie at `collect` (see `run_shard`), and go on with the steps that need all
         rows: to the finished dataset, or to the phase that the shards are then to run. Bytes, lock and card are those
@@ -225,9 +230,8 @@ class Pipeline:
         options = self._options("stream", checked, compiled, retry_failed)
         render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
         with _at_the_models(checked):
-            result = merge_shards(
-                compiled, folder, options, store, render=render, progress=self._progress(checked, quiet)
-            )
+            progress = self._progress(checked, quiet, events)
+            result = merge_shards(compiled, folder, options, store, render=render, progress=progress)
         if isinstance(result, PhaseBegun):
             return PhaseReport(result)
         return _run_report(result, began)

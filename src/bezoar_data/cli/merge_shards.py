@@ -11,6 +11,7 @@ from bezoar_data.cli.collector import expect_imports
 from bezoar_data.cli.options import (
     AsJson,
     Collect,
+    EventsFile,
     Journal,
     Judge,
     Limit,
@@ -21,10 +22,12 @@ from bezoar_data.cli.options import (
     PipelineFile,
     RetryFailed,
     Teacher,
+    events_of,
 )
 
 
 def merge_shards(
+    context: typer.Context,
     pipeline: PipelineFile,
     models: ModelsFile = None,
     teacher: Teacher = None,
@@ -36,6 +39,7 @@ def merge_shards(
     collect: Collect = None,
     max_cost: MaxCost = None,
     retry_failed: RetryFailed = False,
+    events: EventsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Merge the shards of a run: take in what they collected, and go on with the steps that need all rows.
@@ -61,6 +65,9 @@ def merge_shards(
         journal=journal,
         max_cost=max_cost,
     )
-    report = file.merge_shards(collect=collect, retry_failed=retry_failed, quiet=as_json)
+    told = events_of(context)
+    report = file.merge_shards(collect=collect, retry_failed=retry_failed, quiet=as_json, events=told)
+    told.left(**report.leaves())
+    told.because(report.failure)
     typer.echo(json.dumps(report.as_json(), ensure_ascii=False) if as_json else str(report))
     raise typer.Exit(report.exit_code)

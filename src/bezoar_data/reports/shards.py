@@ -70,6 +70,11 @@ class PhaseReport:
 
     begun: PhaseBegun
     exit_code: int = 0
+    failure: str = ""
+
+    def leaves(self) -> dict[str, Any]:
+        """What it leaves, for the last of its events."""
+        return {"folder": self.begun.collected_at, "phase": self.begun.phase, "rows": self.begun.rows}
 
     def as_json(self) -> dict[str, Any]:
         begun = self.begun

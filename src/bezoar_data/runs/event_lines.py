@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, RootModel
 
 from bezoar_data.config.base import Strict
 
-Command = Literal["run", "train", "evaluate"]
+Command = Literal["run", "merge-shards", "train", "evaluate"]
 Outcome = Literal[
     "done", "too_many_failed", "input_wrong", "budget", "policy", "provider_away", "interrupted", "internal_error"
 ]
@@ -87,8 +87,8 @@ class End(_Event):
     reason: str = Field(description="Why it is not done, in words; empty where it is.")
     problems: tuple[dict[str, Any], ...] = Field(description="The mistakes, as `--json` has them.")
     result: dict[str, Any] = Field(
-        description="What it left. run: folder, lock, kept, dropped. train: folder, stages. evaluate: folder, models; "
-        "empty where it left nothing new."
+        description="What it left. run, merge-shards: folder, lock, kept, dropped; of shards folder, phase, rows. "
+        "train: folder, stages. evaluate: folder, models; empty where it left nothing new."
     )
 
 
