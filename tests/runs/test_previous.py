@@ -70,7 +70,7 @@ def test_what_was_replaced_comes_back_and_that_can_be_undone_too(mine: Project):
     assert json.loads((mine.folder / "runs/test/run.json").read_text()) == record
 
 
-def test_the_same_build_again_replaces_nothing_and_one_without_rows_takes_no_ones_place(mine: Project):
+def test_the_same_build_again_replaces_nothing_and_a_run_that_keeps_no_row_neither(mine: Project):
     previous = mine.folder / "runs/test/.previous"
     kept = (previous / "dataset/lock.json").read_bytes()
     again = mine.run("--json")
@@ -79,10 +79,25 @@ def test_the_same_build_again_replaces_nothing_and_one_without_rows_takes_no_one
     (mine.folder / "pipeline.yaml").write_text(
         (mine.folder / "pipeline.yaml").read_text() + "  - use: where\n    with: {expression: task_source == 'none'}\n"
     )
-    assert mine.run("--json").json["replaced"]["rows"] == 3
-    assert rows(mine) == 0
-    assert mine.run("--set", "seed=2", "--json").json["replaced"] is None
-    assert mine.bezoar("undo", "runs/test", "--json").json["standing"]["rows"] == 3
+    before = mine.files()
+    nothing = mine.run()
+    assert nothing.code == 1
+    assert "no row was kept, of 3: where dropped 3 as " in nothing.err
+    assert "was not replaced: 3 rows, build " in nothing.err
+    assert (mine.files(), (previous / "dataset/lock.json").read_bytes()) == (before, kept)
+    status = mine.bezoar("status", "runs/test", "--json").json
+    assert (status["state"], status["exit_code"]) == ("stopped", 1)
+    elsewhere = mine.run("--out", "runs/none", "--json")
+    assert (elsewhere.code, elsewhere.json["counts"]["kept"]) == (1, 0)
+
+
+def test_a_run_that_fails_before_its_first_row_leaves_the_builds_record(mine: Project):
+    record = (mine.folder / "runs/test/run.json").read_text()
+    (mine.folder / "rows.jsonl").write_text("")
+    failed = mine.run()
+    assert failed.code == 2, failed.out
+    assert (mine.folder / "runs/test/run.json").read_text() == record
+    assert rows(mine) == 3
 
 
 def test_another_pipelines_dataset_is_refused_before_anything_is_asked(mine: Project):
@@ -104,7 +119,7 @@ def test_another_pipelines_dataset_is_refused_before_anything_is_asked(mine: Pro
     )
     same_name = mine.bezoar("run", "other.yaml", "--json")
     assert same_name.code == 2
-    assert "that is called 'test' too" in same_name.json["problems"][0]["message"]
+    assert "that is also called 'test'" in same_name.json["problems"][0]["message"]
     assert "name: in other.yaml" in same_name.json["problems"][0]["hint"]
     assert mine.files() == before
     # Moved, the file is the same pipeline's.

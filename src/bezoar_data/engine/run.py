@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, BezoarError, InputError
+from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.cut import Cut
@@ -42,7 +43,7 @@ from bezoar_data.runs.folder import RunFolder, write_json, write_text
 from bezoar_data.runs.ingredients import Ingredients
 from bezoar_data.runs.lock import Lock, ModelUsage, RenderCard
 from bezoar_data.runs.measured import read_measured
-from bezoar_data.runs.previous import Build, keeping, set_record_aside
+from bezoar_data.runs.previous import Build, keeping, put_record_back, set_record_aside
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.run_record import RunRecord
 from bezoar_data.runs.spool import Spool, Took
@@ -66,11 +67,17 @@ class Result:
     """The dataset that was there, if it was another build."""
 
 
+class NothingLeft(BezoarError):
+    """No row was kept, and there is a dataset that has some: it is not replaced."""
+
+    exit_code = TOO_MANY_FAILED
+
+
 def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: RenderCard, progress: Progress) -> Result:
     """Run a pipeline to its end and leave its files in `folder`.
 
     Raises `InputError` (exit 2), `BudgetStop` (3), `ProviderAway` (5) or `Interrupted` (130); after each but the
-    first, the same call goes on from the journal.
+    first, the same call goes on from the journal. And `NothingLeft` (1).
     """
     seen = RowTotals(compiled)
     with driven(compiled, folder, options, seen, progress=progress) as done:
@@ -122,7 +129,9 @@ def driven(
             if options.lookups is None:
                 note_run(compiled.journal, folder.path)
         except BaseException as error:
-            record.stopped(stats.facts(), error)
+            wrong = isinstance(error, InputError) and not any(step.rows_in for step in counts.steps.values())
+            if not (wrong and put_record_back(folder.path, scratch)):
+                record.stopped(stats.facts(), error)
             raise
         finally:
             progress.close()
@@ -282,6 +291,14 @@ def _finish(
     )
     endings = Endings.of(spool.endings(compiled.journal))
     checked = compiled.checked
+    # Rows that the sources gave, and candidates that steps made: each of them may fail.
+    total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
+    nothing_left = total > 0 and lock.counts.kept == 0
+    there = Build.of(folder.path)
+    if nothing_left and there is not None and there.rows:
+        error = NothingLeft(_no_row_kept(counts, total, there))
+        done.record.stopped(done.stats.facts(), error)
+        raise error
     with keeping(folder.path, scratch, lock.hash) as replaced:
         unsigned = put_in_place(building, folder, lock, written.example, render)
         dropped.replace(folder.dropped)
@@ -293,10 +310,20 @@ def _finish(
             write_text(folder.card, checked.card.read_text("utf-8"))
         else:
             folder.card.unlink(missing_ok=True)
-    # Rows that the sources gave, and candidates that steps made: each of them may fail.
-    total = sum(counts.steps[n.id].rows_in for n in compiled.nodes if n.is_source or _makes(n))
-    nothing_left = total > 0 and lock.counts.kept == 0
     exit_code = TOO_MANY_FAILED if nothing_left or counts.failed > file.tolerate * total else DONE
     facts = done.stats.facts()
     done.record.done(facts, exit_code, lock.hash)
     return Result(folder, lock, counts, facts["asked"], facts["seconds"], exit_code, endings, unsigned, replaced)
+
+
+def _no_row_kept(counts: Counts, total: int, there: Build) -> str:
+    why = [
+        f"{step} dropped {n:,} as {reason}" + (f" ({clean_text(words, one_line=True)[:200]})" if words else "")
+        for step, count in counts.steps.items()
+        for reason, n in sorted(count.dropped.items())
+        for words in [count.words.get(reason)]
+    ]
+    return (
+        f"no row was kept, of {total:,}: {'; '.join(why)}. The dataset that is here was not replaced: {there}. "
+        "`bezoar-data preview` shows what the steps do to a few rows; a run with another --out writes what it dropped"
+    )

@@ -155,6 +155,15 @@ def set_record_aside(folder: Path, scratch: Path) -> None:
         pass  # it tells nothing of a build
 
 
+def put_record_back(folder: Path, scratch: Path) -> bool:
+    """Undo `set_record_aside`, for a run that ended before its first row; whether there was a build's record."""
+    aside = scratch / RUN_JSON
+    if aside.is_file():
+        aside.replace(folder / RUN_JSON)
+        return True
+    return False
+
+
 def settle(folder: Path) -> None:
     """Finish what `as_previous` began, also where it was killed: what was replaced is the previous dataset from now on;
     where nothing was, the copy goes again."""
