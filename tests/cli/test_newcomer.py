@@ -143,7 +143,7 @@ STEPS: dict[str, Slip] = {
     ),
     "a setting that is none": ((), f"{RUN} --set sede=1", 2, "--set sede=1", "cannot be set", "did you mean 'seed'?"),
     "a module with a syntax error": (
-        step("(FilterStep):", "(FilterStep)"), RUN, 2, "my_steps/short_enough.py", "expected ':'", "mend",
+        step("(FilterStep):", "(FilterStep)"), RUN, 2, "my_steps/short_enough.py", "expected ':'", "fix",
     ),
     "a module that is not there": (
         (edit(PIPELINE, "short_enough:", "short_enogh:"),), RUN, 2, f"{PIPELINE}:34:10", "no module", "looked for in",

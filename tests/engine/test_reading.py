@@ -131,4 +131,4 @@ def test_thinking_is_kept_where_that_is_asked_for(project: Project, quirks: Quir
         assert row["explained_targets"].startswith(f"<think>\n{THOUGHT}\n</think>\n\n")
     dataset = project.folder / "runs" / "test" / "dataset"
     assert json.loads((dataset / "lock.json").read_text())["models"][0]["thinking"] == "keep"
-    assert "its thinking stands before its answers" in (dataset / "README.md").read_text()
+    assert "its thinking comes before its answers" in (dataset / "README.md").read_text()

@@ -77,7 +77,7 @@ def test_rows_travel_packed_where_a_pipeline_packs_them_and_open_in_a_script() -
     assert Row.decode(packed).columns == Row.decode(open_row).columns
     ended = Row.decode(other).lineage.drop
     assert ended is not None
-    assert (ended.reason, "'extra' cannot stand in a row" in ended.detail) == (RUN_ENDED, True)
+    assert (ended.reason, "'extra' cannot be in a row" in ended.detail) == (RUN_ENDED, True)
 
 
 def test_a_plain_distilabel_script_needs_no_lineage_column() -> None:

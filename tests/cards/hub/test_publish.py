@@ -132,8 +132,8 @@ def test_files_that_arrived_before_a_failed_commit_are_not_sent_again(project: P
         (401, 2, "authentication failed"),
         (403, 2, "permission denied"),
         (409, 2, "meanwhile"),
-        (429, 5, "goes on"),
-        (500, 5, "goes on"),
+        (429, 5, "the same command again"),
+        (500, 5, "the same command again"),
     ],
 )
 def test_each_of_the_hubs_errors_is_told_in_one_message(
