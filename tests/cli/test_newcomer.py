@@ -275,7 +275,7 @@ RUNS: dict[str, Slip] = {
     "a copy under the same name": (
         (lambda project, stack: shutil.copy(project / PIPELINE, project / "pipelines/copy.yaml"),
          edit("pipelines/copy.yaml", "seed: 42", "seed: 43")),
-        "run pipelines/copy.yaml", 2, "runs/first", "is called 'first' too", "name: in pipelines/copy.yaml",
+        "run pipelines/copy.yaml", 2, "runs/first", "is also called 'first'", "name: in pipelines/copy.yaml",
     ),
     "a run under way": ((another_run_writes,), RUN, 2, "runs/first", "another", "--out"),
     "a full disk": (
