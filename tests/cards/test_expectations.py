@@ -130,7 +130,7 @@ def test_a_published_dataset_is_held_to_the_same(honest: Path, tmp_path: Path) -
         ("expect:\n  accepted: {least: 60}\n", 4, "should be at most 1"),
         ("expect:\n  acepted: {least: 0.6}\n", 4, "acepted"),
         ("expect:\n  holds:\n    - where: a ==\n", 5, "here:"),
-        ("dataset: hf://data/x\nexpect: {rows: {least: 1}}\n", 3, "no dataset of the Hub"),
+        ("dataset: hf://data/x\nexpect: {rows: {least: 1}}\n", 3, "not a dataset of the Hub"),
     ],
 )
 def test_a_mistake_is_told_where_it_is_written(tmp_path: Path, text: str, line: int, message: str) -> None:

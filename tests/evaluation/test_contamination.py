@@ -103,7 +103,7 @@ def test_a_planted_leak_is_found_and_the_inflated_part_named(leak: Path, told: s
     score = learnt.tasks[0].metrics["acc"]["value"]
     assert found.clean == pytest.approx(sum(v for k, v in scores.items() if k not in found.items) / (ITEMS - PLANTED))
     assert score == pytest.approx((found.clean * (ITEMS - PLANTED) + PLANTED) / ITEMS)
-    assert f"s1, riddle: {PLANTED} of {ITEMS} items (5.0%) stand in its training data, mine.md ({PLANTED}):" in told
+    assert f"s1, riddle: {PLANTED} of {ITEMS} items (5.0%) are in its training data, mine.md ({PLANTED}):" in told
     lifted = f"the leak lifts it by {score - found.clean:.3f}"
     assert f"acc {score:.3f} on all, {found.clean:.3f} on the clean ones, 1.000 on the leaked ones: {lifted}" in told
     assert "not searched for the items, as it is not here: gone.md" in told

@@ -133,7 +133,7 @@ def test_it_says_what_the_stages_score(trained: Path) -> None:
     assert [(row[1], round(row[2], 3)) for row in score["rows"]] == [("base", 0.333), ("s0", 0.333), ("s1", 0.667)]
     assert all(row[3] < row[2] < row[4] for row in score["rows"])
     assert re.search(r"qasc s1 \+?0\.333 \(.*?\) \S+ better", said)
-    assert "12 of 120 items (10.0%) stand in its training data, orca.md (12)" in said
+    assert "12 of 120 items (10.0%) are in its training data, orca.md (12)" in said
     assert "qasc, clean items s1" in said
     # Trained again since: its figures are another model's.
     rewrite(trained, replace(DPO, key="f" * 32))

@@ -239,7 +239,7 @@ def test_a_page_shows_every_model_and_loads_nothing(trained: TrainedStage) -> No
     svg = base64.b64decode(drawing).decode()
     assert all(f">{name}<" in svg for name in ("base", "s0", "s1", "knowledge", "reasoning: gsm8k"))
     assert '<th class="number">s0</th>' in page
-    assert "10 of 200 items (5.0%) stand in its training data, orca.md (10)" in page
+    assert "10 of 200 items (5.0%) are in its training data, orca.md (10)" in page
     assert "Judged by openai:gpt-4o, 2026-11-30, and not by the harness; prompts none, references cccccccccccc." in page
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
 
