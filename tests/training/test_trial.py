@@ -106,6 +106,24 @@ def test_a_right_recipe_is_planned_whole(plan: Callable[[dict[str, Any]], Any]):
     assert not any("not checked" in warning for warning in found["warnings"])
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"layers_to_transform": [3]},
+        {"target_modules": r".*layers\.[23]\..*_proj"},
+        {"target_modules": ["3.mlp.up_proj"]},
+    ],
+    ids=["their numbers", "an expression", "a path"],
+)
+def test_an_adapter_may_name_layers_beyond_the_second(plan: Callable[[dict[str, Any]], Any], where: dict[str, Any]):
+    base = {"make": {**RIGHT["base"]["make"], "num_hidden_layers": 4}}
+    found = plan(wrong(base=base, adapter=where, stages=[SFT]))
+    assert not any("not checked" in warning for warning in found["warnings"])
+    where = json.loads(json.dumps(where).replace("3", "7").replace("2", "6"))
+    with pytest.raises(InputError, match="cannot be trained like this"):
+        plan(wrong(base=base, adapter=where, stages=[SFT]))
+
+
 REFUSES = (
     "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
     "<{{ m.role }}>{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"

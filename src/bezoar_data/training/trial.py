@@ -1,8 +1,9 @@
 """Errors before hours: every stage's trainer is built once, on a shrunken copy of the base, before anything is trained.
 
-The copy is of the base's own kind, with two small layers of random weights; settings, adapter, quantisation, template
-and vocabulary are the recipe's, the rows its first eight. So what TRL, peft or transformers refuse is told in seconds,
-with its line in the recipe, and not in the sixth stage after hours.
+The copy is of the base's own kind, with two small layers of random weights, or as many as it has where an adapter
+names layers by number; settings, adapter, quantisation, template and vocabulary are the recipe's, the rows its first
+eight. So what TRL, peft or transformers refuse is told in seconds, with its line in the recipe, and not in the sixth
+stage after hours.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ from bezoar_data.training.stages.registry import stage_kinds
 from bezoar_data.training.stages.trainer import save_weights
 
 _ROWS = 8
-_SMALL = {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
+_SMALL = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
 _HEAD = 16
 _LOGITS = 2e8
 """The most numbers that a loss is tried with: of the longest row, an entry of the vocabulary for each token."""
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 _KINDS = ("layer_types", "mlp_layer_types")
+_MODULES = ("layers_to_transform", "target_modules", "exclude_modules", "modules_to_save", "target_parameters")
 
 
 def try_stages(prepared: Prepared, *, elsewhere: bool) -> str | None:
@@ -169,7 +171,7 @@ def _save_shrunken(config: Any, prepared: Prepared, folder: Path) -> bool:
     from transformers import AutoModelForCausalLM
 
     trust = {"trust_remote_code": prepared.recipe.file.base.trust_remote_code}
-    small = shrunken(config)
+    small = shrunken(config, layers=None if any(_counts_layers(planned) for planned in prepared.stages) else 2)
     small.get_text_config().vocab_size = max(config.get_text_config().vocab_size, len(prepared.template.tokenizer))
     try:
         model = AutoModelForCausalLM.from_config(small, **trust)
@@ -180,8 +182,14 @@ def _save_shrunken(config: Any, prepared: Prepared, folder: Path) -> bool:
     return True
 
 
-def shrunken(config: Any) -> Any:
-    """The configuration of a model of the same kind with two small layers."""
+def _counts_layers(planned: PlannedStage) -> bool:
+    """Whether the stage's adapter says by numbers where it goes."""
+    adapter = (planned.training and planned.training.adapter) or {}
+    return any(re.search(r"\d", str(adapter.get(name))) for name in _MODULES)
+
+
+def shrunken(config: Any, layers: int | None = 2) -> Any:
+    """The configuration of a model of the same kind with so many small layers; None: with as many as it has."""
     small = copy.deepcopy(config)
     if hasattr(small, "quantization_config"):
         del small.quantization_config
@@ -190,9 +198,11 @@ def shrunken(config: Any) -> Any:
     more = {"num_key_value_heads": 2 if grouped else 4, "head_dim": _HEAD, "num_experts_per_tok": 2}
     more |= {**dict.fromkeys(_EXPERTS, 4), "ffn_hidden_size": 128, "moe_intermediate_size": 64}
     made = {name for name in more if isinstance(getattr(type(text), name, None), property)}
-    there = {name: value for name, value in more.items() if name not in made and getattr(text, name, None)}
-    kinds = {name: list(getattr(text, name))[-2:] for name in _KINDS if getattr(text, name, None)}
-    for name, value in {**_SMALL, **there, **kinds}.items():
+    there: dict[str, Any] = {k: value for k, value in more.items() if k not in made and getattr(text, k, None)}
+    if layers is not None:
+        there |= {name: list(getattr(text, name))[-layers:] for name in _KINDS if getattr(text, name, None)}
+        there["num_hidden_layers"] = layers
+    for name, value in {**_SMALL, **there}.items():
         setattr(text, name, value)
     rope = getattr(text, "rope_parameters", None) or {}
     for name in ("short_factor", "long_factor"):
