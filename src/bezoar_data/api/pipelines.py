@@ -6,9 +6,9 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from bezoar_data.cards.cross_check import check_pipeline_card
 from bezoar_data.cards.render import card_renderer
@@ -16,7 +16,7 @@ from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.render import in_order
 from bezoar_data.config.shipped import file_meant, in_package, said_of_shipped
-from bezoar_data.engine.options import Engine, Options
+from bezoar_data.engine.options import Engine, OnRay, Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.shard import Shard
 from bezoar_data.llms.gateway.prepare import prepare_models
@@ -149,7 +149,9 @@ class Pipeline:
     def run(
         self,
         *,
-        engine: Literal["stream", "local"] = "stream",
+        engine: Engine = "stream",
+        ray: str | None = None,
+        workers: int | None = None,
         retry_failed: bool = False,
         quiet: bool = False,
         events: Events | None = None,
@@ -158,7 +160,9 @@ class Pipeline:
         interruption, and pays for nothing twice. Another build of the same pipeline's dataset is kept as the previous
         one; another pipeline's is refused.
 
-        `engine="local"` takes distilabel's own runner. `retry_failed` sends requests again that a provider refused for
+        `engine="ray"` cuts the run into shards for `workers` on a Ray cluster: that at the address `ray` or in
+        RAY_ADDRESS, else one on this machine. `engine="local"` and "distilabel-ray" take distilabel's own runners.
+        `retry_failed` sends requests again that a provider refused for
         good. `quiet` shows no progress; `events` is told of it. Raises `InputError`, `BudgetStop`, `ProviderAway`, or
         `Interrupted` after Ctrl-C, which waits for answers in flight.
         """
@@ -169,11 +173,16 @@ class Pipeline:
         compiled = self._compile(checked, quiet)
         from bezoar_data.engine.run import run
 
-        options = self._options(engine, checked, compiled, retry_failed)
+        options = replace(self._options(engine, checked, compiled, retry_failed), ray=OnRay(ray, workers))
         render = card_renderer(checked.card, checked.columns, folder.dataset / "README.md")
         with _at_the_models(checked):
             progress = self._progress(checked, quiet, events)
-            result = run(compiled, folder, options, render=render, progress=progress)
+            if engine == "ray":
+                from bezoar_data.engine.cluster.run import run_on_ray
+
+                result = run_on_ray(compiled, folder, options, render=render, progress=progress)
+            else:
+                result = run(compiled, folder, options, render=render, progress=progress)
         return _run_report(result, began)
 
     def run_shard(

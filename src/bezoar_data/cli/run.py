@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 class EngineName(StrEnum):
     stream = "stream"
     local = "local"
+    ray = "ray"
+    distilabel_ray = "distilabel-ray"
 
 
 EXAMPLES = """
@@ -71,8 +73,20 @@ def run(
     out: Out = None,
     journal: Journal = None,
     engine: Annotated[
-        EngineName, typer.Option(help="stream: row by row. local: distilabel's own runner, for comparison.")
+        EngineName,
+        typer.Option(
+            help="stream: row by row. ray: the same, in workers on a Ray cluster. local, distilabel-ray: distilabel's "
+            "own runners, for comparison."
+        ),
     ] = EngineName.stream,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="The Ray cluster: HOST:6379, or auto. Default: RAY_ADDRESS, else one on this machine.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="With --engine ray, so many workers.", metavar="N")] = None,
     shard: Annotated[
         str | None, typer.Option(help="Run one of N shards alone, 0/N to N-1/N; then: merge-shards.", metavar="I/N")
     ] = None,
@@ -105,10 +119,13 @@ def run(
         trust_code=trust_code,
     )
     told = events_of(context)
+    raise_errors(_of_ray_alone(engine, ray, workers))
     report: RunReport | ShardReport
     if shard is None:
         raise_errors(_of_shards_alone(phase, collect))
-        report = file.run(engine=engine.value, retry_failed=retry_failed, quiet=as_json, events=told)
+        report = file.run(
+            engine=engine.value, ray=ray, workers=workers, retry_failed=retry_failed, quiet=as_json, events=told
+        )
     else:
         if engine != EngineName.stream:
             raise InputError(Problem("bad-shard", "shards have the engine stream alone", hint="leave --engine out"))
@@ -125,6 +142,14 @@ def _of_shards_alone(phase: int, collect: str | None) -> Iterator[Problem]:
     for option, given in (("--phase", phase != 1), ("--collect", collect is not None)):
         if given:
             yield Problem("no-shard", f"{option} is for shards alone", hint="name one: --shard 0/7")
+
+
+def _of_ray_alone(engine: EngineName, ray: str | None, workers: int | None) -> Iterator[Problem]:
+    on_ray = (EngineName.ray, EngineName.distilabel_ray)
+    if ray is not None and engine not in on_ray:
+        yield Problem("not-ray", "--ray names a Ray cluster", hint="add --engine ray")
+    if workers is not None and engine is not EngineName.ray:
+        yield Problem("not-ray", "--workers is for --engine ray alone", hint="add --engine ray")
 
 
 run.__doc__ = f"{run.__doc__}\n{EXAMPLES}"

@@ -51,7 +51,7 @@ def run_engine(
     """
 
     async def main(controller: StopController) -> None:
-        journal = Journal.open(compiled.journal, answers=compiled.checked.answers, near=options.near)
+        journal = Journal.open(compiled.journal, answers=compiled.checked.answers, near=options.near, also=options.also)
         show_notes(journal, progress)
         for note in address_notes(journal, compiled.roles) if options.lookups is None else ():
             progress.note(note)
@@ -66,6 +66,8 @@ def run_engine(
                 )  # fmt: skip
                 progress.follow(stats, save)
                 controller.take(engine.stop)
+                if options.steering is not None:
+                    options.steering.take(controller.stop)
                 try:
                     await engine.run()
                 finally:
@@ -86,6 +88,7 @@ def _gateway(compiled: Compiled, journal: Journal, options: Options, progress: P
         retry_failed=options.retry_failed,
         max_cost=options.max_cost,
         on_event=progress.on_event,
+        share=None if options.steering is None else options.steering.share,
     )
 
 

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from bezoar_data.engine.cut import Cut
+    from bezoar_data.engine.steering import Steering
     from bezoar_data.llms.gateway.recorded import LookUps
 
-Engine = Literal["stream", "local"]
+Engine = Literal["stream", "local", "ray", "distilabel-ray"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnRay:
+    """Where `--engine ray` runs: the cluster's `address`, or none for one on this machine; and with how many workers,
+    or as many as serve."""
+
+    address: str | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +37,8 @@ class Options:
     """Where they are noted, in a run that takes recorded answers alone and asks nobody."""
     cut: Cut | None = None
     """How much of the pipeline is run, where that is not all of it."""
+    also: Path | None = None
+    """Another journal, whose answers count as found."""
+    steering: Steering | None = None
+    """What tells the run, while it goes on, of its share and its end, where it is one of several."""
+    ray: OnRay = OnRay()

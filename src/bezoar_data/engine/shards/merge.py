@@ -57,7 +57,22 @@ def merge_shards(
     facts = facts_of(compiled, options.limit)
     phase = _under_way(store, phases, facts)
     shards = [s for p in range(1, phase + 1) if p in phases.asking for s in _shards(store, p, facts)]
-    _import(store, shards, compiled.journal)
+    take_in(store, shards, compiled.journal)
+    return go_on(compiled, folder, options, store, phase, render=render, progress=progress)
+
+
+def go_on(
+    compiled: Compiled,
+    folder: RunFolder,
+    options: Options,
+    store: Store,
+    phase: int,
+    *,
+    render: RenderCard,
+    progress: Progress,
+) -> Result | PhaseBegun:
+    """Take all rows through the phase from the journal, and on: to the end, or to where a later phase begins."""
+    phases = Phases.of_pipeline(compiled)
     cut = Cut(compiled, phases, phase)
     if cut.is_whole:
         return run(compiled, folder, options, render=render, progress=progress)
@@ -65,7 +80,7 @@ def merge_shards(
         begun = done.scratch / "rows.jsonl.gz"
         rows = cut.write(done.spool, begun)
         store.put(BEGUN.format(phase + 1), begun.read_bytes())
-        store.put_json(FACTS.format(phase + 1), {**facts, "rows": rows})
+        store.put_json(FACTS.format(phase + 1), {**facts_of(compiled, options.limit), "rows": rows})
         done.record.done(done.stats.facts(), 0)
     return PhaseBegun(compiled.loaded.file.name, phase + 1, phases.last, rows, store.shown)
 
@@ -101,15 +116,25 @@ def _shards(store: Store, phase: int, facts: Mapping[str, Any]) -> list[Shard]:
     raise InputError(Problem("shards-missing", message, hint=hint))
 
 
-def _import(store: Store, shards: list[Shard], to: Path) -> None:
+def leftovers(store: Store) -> list[Shard]:
+    """All shards that have sent answers, those of lower rows first."""
+    found = []
+    for phase in store.names(""):
+        for name in store.names(phase) if (p := re.fullmatch(r"phase-(\d+)", phase)) else ():
+            if (m := _SHARD.fullmatch(name)) and p:
+                found.append(Shard(int(m[1]), int(m[2]), int(p[1])))
+    return sorted(found, key=lambda s: (s.phase, s.number / s.of, s.of))
+
+
+def take_in(store: Store, shards: list[Shard], to: Path) -> None:
     """The shards' answers into the journal, those of lower rows first: what they answered is not taken in again from
     others, as a run that was never cut would have asked it once."""
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(to))
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="bezoar-shards-")))
         for shard in shards:
-            said = store.get_json(f"{shard.folder}/{DONE}") or {}
-            names = list(said.get("segments", ()))
+            said = store.get_json(f"{shard.folder}/{DONE}")
+            names = segments_of(store, shard) if said is None else list(said.get("segments", ()))
             if missing := sorted(set(names) - set(segments_of(store, shard))):
                 message = f"{missing[0]} is gone from {store.shown}"
                 raise InputError(Problem("shards-missing", message, hint=f"run shard {shard} again"))

@@ -17,7 +17,7 @@ from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.run import driven
 from bezoar_data.engine.shard import Shard
-from bezoar_data.engine.shards.collect import Collector, fetched
+from bezoar_data.engine.shards.collect import EVERY, Collector, fetched
 from bezoar_data.engine.shards.store import Store
 from bezoar_data.pipeline.compile import Compiled
 from bezoar_data.pipeline.phases import Phases
@@ -51,9 +51,16 @@ def facts_of(compiled: Compiled, limit: int | None) -> dict[str, Any]:
 
 
 def run_shard(
-    compiled: Compiled, folder: RunFolder, options: Options, shard: Shard, store: Store, *, progress: Progress
+    compiled: Compiled,
+    folder: RunFolder,
+    options: Options,
+    shard: Shard,
+    store: Store,
+    *,
+    progress: Progress,
+    every: float = EVERY,
 ) -> ShardDone:
-    """Run a shard's rows of its phase, and collect their answers in the store.
+    """Run a shard's rows of its phase, and collect their answers in the store `every` so many seconds.
 
     Raises what `run` raises; after each but `InputError`, the same call goes on, here or on another machine.
     """
@@ -67,10 +74,9 @@ def run_shard(
     @contextmanager
     def collecting(scratch: Path) -> Iterator[None]:
         nonlocal brought_back
-        if shard.phase > 1:
-            cut.begun = _begun(store, shard, facts, scratch)
+        cut.begun = _begun(store, shard, facts, scratch)
         brought_back = collector.bring_back(scratch)
-        with collector.going_on():
+        with collector.going_on(every):
             yield
 
     options = replace(options, cut=cut)
@@ -94,9 +100,11 @@ def _refuse_other_phases(shard: Shard, phases: Phases) -> None:
     raise InputError(Problem("no-phase", message, hint="`bezoar-data plan` numbers the phases"))
 
 
-def _begun(store: Store, shard: Shard, facts: Mapping[str, Any], scratch: Path) -> Path:
-    """The rows with which the shard's phase begins, brought here."""
+def _begun(store: Store, shard: Shard, facts: Mapping[str, Any], scratch: Path) -> Path | None:
+    """The rows with which the shard's phase begins, brought here. None where the first phase begins at the sources."""
     there = store.get_json(FACTS.format(shard.phase))
+    if there is None and shard.phase == 1:
+        return None
     path = next(fetched(store, [BEGUN.format(shard.phase)], scratch / "begun"), None)
     if there is None or path is None:
         message = f"phase {shard.phase} has not begun: its rows are not in {store.shown}"

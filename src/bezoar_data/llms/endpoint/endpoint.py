@@ -19,6 +19,7 @@ from bezoar_data.llms.endpoint.first_answer import FirstAnswer
 from bezoar_data.llms.endpoint.health import ADAPTED, OnEvent
 from bezoar_data.llms.endpoint.inflight_request import InflightRequest
 from bezoar_data.llms.endpoint.limits import AdaptiveConcurrency, RateLimiter
+from bezoar_data.llms.endpoint.share import Part, Share
 from bezoar_data.llms.endpoint.timeouts import Timeouts
 from bezoar_data.llms.endpoint.usage import Usage, billed_or
 from bezoar_data.llms.providers.base import Completion, Provider, Request
@@ -42,7 +43,13 @@ class Endpoint:
     """Sends requests to one provider within one model's limits. Belongs to one event loop."""
 
     def __init__(
-        self, provider: Provider, *, budget: Budget | None, retry: RetryPolicy, on_event: OnEvent | None
+        self,
+        provider: Provider,
+        *,
+        budget: Budget | None,
+        retry: RetryPolicy,
+        on_event: OnEvent | None,
+        share: Share | None = None,
     ) -> None:
         limits = provider.model.limits
         self.provider = provider
@@ -57,6 +64,21 @@ class Endpoint:
         """Models that are known to be given their prompts cut short."""
         self._opening: asyncio.Task[None] | None = None
         self._opened = False
+        if share is not None:
+            share.join(self)
+
+    @property
+    def is_within(self) -> bool:
+        return self.concurrency.in_flight <= self.concurrency.ceiling
+
+    def hold(self, parts: Sequence[Part]) -> None:
+        """Use the least of these parts of the limits from now on; of none nothing."""
+        self.concurrency.bound(min((part.count(self._limits.concurrency) for part in parts), default=0))
+        of = max((part.of for part in parts), default=1)
+        if self._requests is not None and self._limits.requests_per_minute:
+            self._requests.pace(self._limits.requests_per_minute / of)
+        if self._tokens is not None and self._limits.tokens_per_minute:
+            self._tokens.pace(self._limits.tokens_per_minute / of)
 
     async def close(self) -> None:
         self._timeouts.close()

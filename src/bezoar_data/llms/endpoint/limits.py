@@ -63,6 +63,14 @@ class AdaptiveConcurrency:
             self._limit = min(float(self.ceiling), self._limit + self._step / self._limit)
             self._admit()
 
+    def bound(self, ceiling: int) -> None:
+        """At most so many from now on. Those in flight beyond it come to their end."""
+        was_whole = self._limit >= self.ceiling
+        self.ceiling = ceiling
+        self._step = max(1.0, ceiling * self._policy.growth)
+        self._limit = float(ceiling) if was_whole else min(self._limit, float(ceiling))
+        self._admit()
+
     def shrink(self, round_trip: float = 0.0, *, to_those_in_flight: bool = False) -> None:
         """The endpoint said that this is too much. To be called before the request leaves, so that no other takes
         its place first. `to_those_in_flight`: it has taken no more than those for a while."""
@@ -72,6 +80,7 @@ class AdaptiveConcurrency:
             self._limit = max(1.0, self._limit * self._policy.shrink)
         if to_those_in_flight:
             self._limit = max(1.0, min(self._limit, self.in_flight - 1.0))
+        self._limit = min(self._limit, float(self.ceiling))
 
     def _take(self) -> None:
         self.in_flight += 1
@@ -95,11 +104,19 @@ class RateLimiter:
 
     def __init__(self, per_minute: float, clock: Clock = time.monotonic, burst: float = 0.1) -> None:
         self._rate = per_minute / 60.0
+        self._burst = burst
         self._store = max(1.0, self._rate * burst)
         self._level = self._store
         self._clock = clock
         self._seen = clock()
         self._turn = asyncio.Lock()
+
+    def pace(self, per_minute: float) -> None:
+        """So many a minute from now on."""
+        self._wait(0.0)
+        self._rate = per_minute / 60.0
+        self._store = max(1.0, self._rate * self._burst)
+        self._level = min(self._level, self._store)
 
     async def spend(self, units: float) -> None:
         """Wait until so many units may be used, and use them. First come, first served."""

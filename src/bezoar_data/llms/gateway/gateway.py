@@ -23,6 +23,7 @@ from bezoar_data.llms.endpoint.budget import Budget, budget_problems
 from bezoar_data.llms.endpoint.endpoint import Endpoint
 from bezoar_data.llms.endpoint.fleet import Fleet
 from bezoar_data.llms.endpoint.health import NoAnswer, OnEvent, Stopped
+from bezoar_data.llms.endpoint.share import Share
 from bezoar_data.llms.endpoint.usage import UsageTracker
 from bezoar_data.llms.gateway.fallbacks import as_asked
 from bezoar_data.llms.gateway.inflight import InflightRequests
@@ -48,7 +49,8 @@ class Gateway:
     """Answers questions by role. Raises `InputError` at once, with all problems, for models that cannot work.
 
     `retry_failed` sends requests again that were refused for good in an earlier run; `max_cost` is the most this
-    gateway may spend, in dollars; `on_event` is called while it happens that an endpoint is away or back.
+    gateway may spend, in dollars; `on_event` is called while it happens that an endpoint is away or back; `share` is
+    what it may use of the endpoints' limits, where that is not all.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Gateway:
         max_cost: float | None = None,
         on_event: OnEvent | None = None,
         retry: RetryPolicy | None = None,
+        share: Share | None = None,
     ) -> None:
+        self._share = share
         self.usage = UsageTracker()
         self._journal = journal
         self._retry_failed = retry_failed
@@ -187,7 +191,7 @@ class Gateway:
         if model.mode == "batch":
             how: dict[str, Any] = {"budget": self._budget, "retry": self._retry, "on_event": self._on_event}
             return BatchEndpoint(cast(OpenAI, provider), self._journal, retry_failed=self._retry_failed, **how)
-        return Endpoint(provider, budget=self._budget, retry=self._retry, on_event=self._on_event)
+        return self._endpoint_of(provider, self._retry)
 
     def _one_of_many(self, model: Model, retry: RetryPolicy) -> Endpoint:
         provider = provider_class(model.provider)(model)
@@ -195,7 +199,12 @@ class Gateway:
             message = f"provider '{model.provider}' has no endpoints: its model runs in this process"
             raise InputError(Problem("no-endpoints", message, hint="leave 'endpoints' out"))
         raise_errors(provider.problems())
-        return Endpoint(provider, budget=self._budget, retry=retry, on_event=self._on_event)
+        return self._endpoint_of(provider, retry)
+
+    def _endpoint_of(self, provider: Provider, retry: RetryPolicy) -> Endpoint:
+        # A model that runs in this process is no other process's.
+        share = self._share if provider.needs_network else None
+        return Endpoint(provider, budget=self._budget, retry=retry, on_event=self._on_event, share=share)
 
     def _look_up(self, candidate: Candidate, ask: Ask, step: str) -> Question:
         keys = candidate.keys.keys(ask)

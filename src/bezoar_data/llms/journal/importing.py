@@ -8,11 +8,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from bezoar_data.llms.journal import maintenance
-from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, STORED, Entry, compress, pack
+from bezoar_data.llms.journal.entry import COLUMNS, REDACTED, STORED, Entry, compress, pack, unpack
 from bezoar_data.llms.journal.integrity import journal_error
 from bezoar_data.llms.journal.journal import Journal
+from bezoar_data.llms.journal.lookup import choose
 from bezoar_data.llms.journal.recorded import RecordedAnswers
 from bezoar_data.llms.journal.schema import connect, fetch
 from bezoar_data.llms.journal.writer import insert
@@ -37,7 +39,7 @@ class Imported:
 def import_entries(journal: Journal, files: Sequence[Path], *, new_after: int | None = None) -> Imported:
     """Append the entries of exported files, and of other journals, that the journal does not hold, cleaned of secrets.
     Nothing is overwritten, and what is there stays the first answer of its question. With `new_after`, the number of an
-    entry, so does it stay the only one where it was there by then.
+    entry, so does it stay the only one where it was there by then and serves as well.
 
     Raises `InputError` with the wrong lines before anything is written.
     """
@@ -71,7 +73,7 @@ def _add(connection: sqlite3.Connection, group: Sequence[Entry], done: Imported,
             row = packed.row
             found = fetch(connection, f"SELECT id, {STORED} FROM answers WHERE key = ?", row[:1])  # noqa: S608
             there = [one[1:] for one in found]
-            if row in there or (new_after is not None and any(one[0] <= new_after for one in found)):
+            if row in there or (new_after is not None and _is_answered(found, entry, new_after)):
                 done.known += 1
             elif any(one[_ERROR] == REDACTED for one in there):
                 done.withheld += 1
@@ -88,3 +90,9 @@ def _add(connection: sqlite3.Connection, group: Sequence[Entry], done: Imported,
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _is_answered(found: Sequence[Sequence[Any]], entry: Entry, by: int) -> bool:
+    """Whether what was there by then answers the question as it was asked for this entry."""
+    there = [one for number, *row in found if number <= by and (one := unpack(row)) is not None]
+    return choose(there, entry.max_tokens, retry_failed=entry.error is None) is not None

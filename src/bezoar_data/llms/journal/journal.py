@@ -55,6 +55,7 @@ class Journal:
         notes: Iterable[str],
         recorded: RecordedAnswers | None = None,
         near: Sequence[Path] = (),
+        also: Path | None = None,
     ) -> None:
         self.path = path
         self.recorded = recorded
@@ -66,16 +67,26 @@ class Journal:
         self._reading = threading.Lock()
         self._reader = connect(path)
         self._reader.execute("PRAGMA query_only=ON")
+        self._also = None if also is None else connect(also)
+        if self._also is not None:
+            self._also.execute("PRAGMA query_only=ON")
         self._writer = Writer(path)
         self._damaged = 0
         self._closed = False
 
     @classmethod
     def open(
-        cls, path: str | Path, *, create: bool = True, answers: Sequence[Path] = (), near: Sequence[Path] = ()
+        cls,
+        path: str | Path,
+        *,
+        create: bool = True,
+        answers: Sequence[Path] = (),
+        near: Sequence[Path] = (),
+        also: Path | None = None,
     ) -> Journal:
         """Open the journal at `path`, made if need be, checked, mended and migrated. What it has no answer to is
-        looked up in the files of recorded `answers`, and a note says so if one of the journals `near` has one.
+        looked up in the journal `also`, which is only read, then in the files of recorded
+        `answers`; a note says so if one of the journals `near` has one.
 
         Raises `InputError` for a network file system, a file that is not a journal, one of a newer format, or one that
         cannot be read or made; with `create=False` also when it is not there.
@@ -102,7 +113,7 @@ class Journal:
             with closing(connect(path)) as connection:
                 check_identity(connection, path)
                 migrate(connection)
-            return cls(path, lock, notes, RecordedAnswers(answers) if answers else None, near)
+            return cls(path, lock, notes, RecordedAnswers(answers) if answers else None, near, also)
         except OSError as error:
             lock.release()
             raise _unusable(path, error.strerror or str(error)) from None
@@ -183,6 +194,8 @@ class Journal:
         finally:
             with self._reading:
                 self._reader.close()
+                if self._also is not None:
+                    self._also.close()
             if self.recorded is not None:
                 self.recorded.close()
             self._neighbours.close()
@@ -204,6 +217,8 @@ class Journal:
                 raise JournalError(f"the journal {self.path} is closed")
             try:
                 rows = fetch(self._reader, _SELECT, (key_bytes(key),))
+                if self._also is not None:
+                    rows = [*fetch(self._also, _SELECT, (key_bytes(key),)), *rows]
             except sqlite3.Error as error:
                 raise integrity.journal_error(error, self.path) from None
         entries = [entry for row in rows if (entry := unpack(row)) is not None]
