@@ -58,7 +58,8 @@ def run_engine(
         try:
             gateway = _gateway(compiled, journal, options, progress)
             async with gateway:
-                stats.asked = gateway.snapshot
+                told = options.asked
+                stats.asked = gateway.snapshot if told is None else lambda: told(gateway.snapshot())
                 window, limit = _window(compiled), options.limit
                 engine = StreamEngine(
                     compiled, gateway, spool, counts,

@@ -1,4 +1,4 @@
-"""Running the same pipeline through distilabel's own runner, for comparison and compatibility.
+"""Running the same pipeline through distilabel's own runners, for comparison and compatibility.
 
 Its runner hangs or loses rows where one vanishes in a last batch, casts every batch to the first one's types, and
 goes on after an error that should end the run (distilabel 1.5.3). So no row vanishes here: a dropped one travels on
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import datasets
@@ -19,6 +20,7 @@ from bezoar_data.config.problems import Problem
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.judge_stats import Judging
 from bezoar_data.engine.options import Options
+from bezoar_data.engine.ray_cluster import cluster
 from bezoar_data.pipeline.compile import Compiled, Node
 from bezoar_data.runs.row import MADE_FROM_MANY, RESERVED, Row
 from bezoar_data.runs.spool import Spool
@@ -29,41 +31,43 @@ from bezoar_data.steps.verdicts import RUN_ENDED, TAKEN_IN
 def refuse_for_local(compiled: Compiled, options: Options) -> None:
     """distilabel's runner asks from a process for each step: what must be exact over all of them cannot be promised."""
     problems = []
+    engine = f"--engine {options.engine}"
     if options.max_cost is not None:
-        hint = "leave --engine local out, or run without a budget"
-        problems.append(Problem("local-budget", "--engine local cannot hold a budget", hint=hint))
+        hint = f"leave {engine} out, or run without a budget"
+        problems.append(Problem("local-budget", f"{engine} cannot hold a budget", hint=hint))
     if options.retry_failed:
-        hint = "leave --engine local out"
-        problems.append(Problem("local-retry", "--engine local does not know --retry-failed", hint=hint))
+        hint = f"leave {engine} out"
+        problems.append(Problem("local-retry", f"{engine} does not know --retry-failed", hint=hint))
     for role, model in compiled.roles.items():
         if model.mode == "batch":
-            hint = "leave --engine local out, or mode: batch"
-            problems.append(Problem("local-batch", f"--engine local cannot ask '{role}' in batches", hint=hint))
+            hint = f"leave {engine} out, or mode: batch"
+            problems.append(Problem("local-batch", f"{engine} cannot ask '{role}' in batches", hint=hint))
     for node in _uneven_joins(compiled):
-        message = (
-            f"--engine local hangs where branches of unequal length come together, as before '{node.following[0]}'"
-        )
-        problems.append(Problem("local-join", message, hint="leave --engine local out"))
+        message = f"{engine} hangs where branches of unequal length come together, as before '{node.following[0]}'"
+        problems.append(Problem("local-join", message, hint=f"leave {engine} out"))
     if problems:
         raise InputError(problems)
 
 
 def run_local(
-    compiled: Compiled, spool: Spool, counts: Counts, judging: Judging, scratch: Path, *, limit: int | None
+    compiled: Compiled, spool: Spool, counts: Counts, judging: Judging, scratch: Path, options: Options
 ) -> None:
-    """Run with `distilabel.pipeline.Pipeline`, without its cache, and part kept rows from dropped ones into `spool`.
+    """Run with `distilabel.pipeline.Pipeline`, or its `RayPipeline`, without their cache, and part kept rows from
+    dropped ones into `spool`. The latter waits for ever for a step whose process is lost (1.5.3).
 
     Raises what ended the run inside a child process, and `BezoarError` if the runner lost a row.
     """
-    expected = _limit_sources(compiled, limit)
-    pipeline = compiled.pipeline
+    expected = _limit_sources(compiled, options.limit)
+    on_ray = options.engine == "distilabel-ray"
+    pipeline = compiled.pipeline.ray() if on_ray else compiled.pipeline
     pipeline._cache_dir = scratch / "distilabel"
     # distilabel reads its result back through the `datasets` cache; inside the scratch folder it leaves no copy.
     datasets.config.HF_DATASETS_CACHE = scratch / "datasets"
     os.environ.setdefault("DISTILABEL_LOG_LEVEL", "WARNING")
     logging.getLogger("distilabel").setLevel(logging.WARNING)
     datasets.disable_progress_bars()
-    distiset = pipeline.run(use_cache=False)
+    with cluster(options.ray) if on_ray else nullcontext():
+        distiset = pipeline.run(use_cache=False)
     packed = [r for split in distiset.values() for part in split.values() for r in part[PACKED]] if distiset else []
     rows = [Row.decode({RESERVED: text}) for text in packed]
     judging.all_judged(rows)
@@ -85,7 +89,7 @@ def run_local(
     if len(seen) != expected:
         raise BezoarError(
             f"distilabel's runner gave back {len(seen)} of {expected} rows; nothing was written. "
-            "Run without --engine local, which loses none"
+            f"Run without --engine {options.engine}, which loses none"
         )
     _count_rows(compiled, counts, spool, taken_in, made)
     spool.flush()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from bezoar_data.engine.cut import Cut
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from bezoar_data.llms.gateway.recorded import LookUps
 
 Engine = Literal["stream", "local", "ray", "distilabel-ray"]
+DISTILABEL: tuple[Engine, ...] = ("local", "distilabel-ray")
+"""Those whose runner is distilabel's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,5 @@ class Options:
     steering: Steering | None = None
     """What tells the run, while it goes on, of its share and its end, where it is one of several."""
     ray: OnRay = OnRay()
+    asked: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """What is told of LLM calls, given this process's figures, where others have asked too."""

@@ -55,6 +55,7 @@ class Progress:
     def follow(self, stats: RunStats, save: Callable[[Mapping[str, Any]], None]) -> None:
         """Show what `stats` sees, and `save` it, until `close`."""
         self._stats = stats
+        self._stop.clear()
         self._thread = threading.Thread(target=self._run, args=(stats, save), daemon=True)
         self._thread.start()
 

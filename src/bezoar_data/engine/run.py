@@ -28,7 +28,7 @@ from bezoar_data.engine.event_loop import run_engine, show_notes
 from bezoar_data.engine.local import refuse_for_local, run_local
 from bezoar_data.engine.lock import RowTotals, build_lock, put_in_place
 from bezoar_data.engine.observer import Observer
-from bezoar_data.engine.options import Options
+from bezoar_data.engine.options import DISTILABEL, Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.review.answers import ReviewMerger
 from bezoar_data.engine.stats import RunStats
@@ -113,7 +113,7 @@ def driven(
 ) -> Iterator[Driven]:
     """Take every row to its end, as far as `options.cut` lets it, in the folder's scratch; what is made of them is the
     caller's. `around` is given the scratch folder, and entered while rows are on their way. Raises as `run` does."""
-    if options.engine == "local":
+    if options.engine in DISTILABEL:
         refuse_for_local(compiled, options)
     counts = Counts(node.id for node in compiled.nodes)
     with _calm_collector(), _nothing_half_written(folder), folder.locked() as scratch:
@@ -150,12 +150,12 @@ def _drive(
     record: RunRecorder,
     progress: Progress,
 ) -> None:
-    if options.engine == "local":
+    if options.engine in DISTILABEL:
         assert isinstance(seen, RowTotals)  # noqa: S101 (shards have the streaming engine)
         with Journal.open(compiled.journal) as journal:
             show_notes(journal, progress)
         progress.follow(stats, record.running)
-        run_local(compiled, spool, counts, seen.judging, scratch, limit=options.limit)
+        run_local(compiled, spool, counts, seen.judging, scratch, options)
     else:
         run_engine(compiled, spool, counts, options, progress=progress, stats=stats, save=record.running, observer=seen)
 

@@ -156,3 +156,28 @@ def test_a_prompt_has_at_least_its_bytes_in_the_estimate() -> None:
     assert most_prompt_tokens([{"role": "user", "content": "é" * 10}], None) >= 20
     bare = most_prompt_tokens([{"role": "user", "content": "x"}], None)
     assert most_prompt_tokens([{"role": "user", "content": "x"}], {"type": "object"}) > bare
+
+
+async def test_a_ceiling_that_is_changed_holds_at_once_and_lets_in_who_waits() -> None:
+    concurrency = AdaptiveConcurrency(4, RetryPolicy())
+    for _ in range(4):
+        await concurrency.enter()
+    waiting = asyncio.ensure_future(concurrency.enter())
+    await asyncio.sleep(0)
+    concurrency.bound(2)
+    for _ in range(2):
+        concurrency.leave()
+    concurrency.bound(0)
+    concurrency.shrink()
+    assert (concurrency.limit, waiting.done()) == (0, False)
+    concurrency.bound(3)
+    await waiting
+    assert (concurrency.limit, concurrency.in_flight) == (3, 3)
+
+
+async def test_a_rate_that_is_changed_holds_from_then_on() -> None:
+    clock = Clock()
+    limiter = RateLimiter(6000, clock)
+    limiter.pace(600)
+    await limiter.spend(1)
+    assert limiter._wait(1) == pytest.approx(0.1)

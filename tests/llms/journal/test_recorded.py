@@ -165,3 +165,27 @@ def test_secrets_of_a_file_reach_neither_a_row_nor_the_journal(tmp_path: Path) -
         assert found.text == "use [redacted]"
         import_entries(journal, [file])
     assert key.encode() not in (tmp_path / "journal.sqlite").read_bytes()
+
+
+def test_another_journal_may_be_looked_up_and_stays_as_it_is(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "other.sqlite") as other:
+        put_all(other, [entry_of(0), entry_of(1, text=None, error="http_400")])
+    with Journal.open(tmp_path / "journal.sqlite", also=tmp_path / "other.sqlite") as journal:
+        put_all(journal, [entry_of(2)])
+        for number in range(3):
+            found = journal.find(key_of(number), 512)
+            assert found is not None
+            assert found.text == (None if number == 1 else entry_of(number).text)
+        assert journal.find(key_of(1), 512, retry_failed=True) is None
+        assert journal.find(key_of(3), 512) is None
+        assert maintenance.stats(journal).entries == 1
+
+
+def test_answers_of_a_shard_are_taken_in_where_what_was_there_does_not_serve(tmp_path: Path) -> None:
+    short = {"text": "half", "finish_reason": "length", "max_tokens": 8, "completion_tokens": 8}
+    file = exported(tmp_path / "there", [entry_of(n, request_id="new") for n in range(3)])
+    with Journal.open(tmp_path / "journal.sqlite") as journal:
+        put_all(journal, [entry_of(0), entry_of(1, **short), entry_of(2, text=None, error="http_400")])
+        done = import_entries(journal, [file], new_after=maintenance.last_number(journal))
+        assert (done.added, done.known) == (2, 1)
+        assert import_entries(journal, [file], new_after=maintenance.last_number(journal)).added == 0

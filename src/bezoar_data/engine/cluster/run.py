@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -27,13 +27,13 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.signals import handlers_kept, stop_signals, terminal_is_gone
 from bezoar_data.engine.cluster.crew import Crew
-from bezoar_data.engine.cluster.start import cluster, cpus_here
-from bezoar_data.engine.cluster.sums import count_up
+from bezoar_data.engine.cluster.sums import anew, count_up, summed
 from bezoar_data.engine.cluster.values import Home, Job, Place
 from bezoar_data.engine.counts import Counts
 from bezoar_data.engine.cut import Cut
 from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
+from bezoar_data.engine.ray_cluster import cluster, cpus_here
 from bezoar_data.engine.run import Result, RunRecorder
 from bezoar_data.engine.shard import Shard
 from bezoar_data.engine.shards.collect import segments_of
@@ -81,16 +81,17 @@ def run_on_ray(
     with cluster(options.ray) as ray:
         home = _home(ray, folder, here, compiled.journal)
         crew = Crew(ray, _workers(ray, compiled, options), home, progress)
+        told = replace(options, asked=lambda asked: summed([crew.asked(), anew(asked)]))
         with folder.locked():
             _take_in_all(here, store, compiled.journal)
         for phase in sorted(phases.asking):
-            begun = go_on(compiled, folder, options, store, phase - 1, render=render, progress=progress)
+            begun = go_on(compiled, folder, told, store, phase - 1, render=render, progress=progress)
             assert isinstance(begun, PhaseBegun)  # noqa: S101 (a phase that asks follows)
             on = _Phase(ray, compiled, options, crew, home, store, phase, begun.rows, phases)
             with folder.locked():
                 on.run(folder, progress)
                 take_in(store, on.shards, compiled.journal)
-        result = go_on(compiled, folder, options, store, phases.last, render=render, progress=progress)
+        result = go_on(compiled, folder, told, store, phases.last, render=render, progress=progress)
         assert isinstance(result, Result)  # noqa: S101 (it went through all phases)
         crew.clean()
     shutil.rmtree(here.path, ignore_errors=True)

@@ -30,6 +30,14 @@ def left(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {k: left(v) if isinstance(v, Mapping) else v for k, v in asked.items() if k not in (*_NOW, "endpoints")}
 
 
+def anew(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures without what was known before: of a merge, which finds all that workers were answered."""
+    rest: dict[str, Any] = {k: anew(v) if isinstance(v, Mapping) else v for k, v in asked.items()}
+    if "hits" in rest:
+        rest["asks"], rest["hits"] = rest["asks"] - rest["hits"], 0
+    return rest
+
+
 def count_up(counts: Counts, workers: Iterable[tuple[Mapping[str, Any], Mapping[str, Mapping[str, int]]]]) -> None:
     """Make the counts those of all workers: of the facts of each, and of the rows that failed there."""
     found = list(workers)
