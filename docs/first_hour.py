@@ -4,8 +4,9 @@ A wheel is built, and installed into a fresh environment in an empty folder; the
 would type it, against a small model in this process, and an endpoint and a Hub on this machine. The terminal's text
 becomes `docs/first-hour.md`, with times made equal so that it is the same each time.
 
-    python docs/first_hour.py            # write docs/first-hour.md
-    python docs/first_hour.py --check    # end with 1 if it is not what the commands say now
+    python docs/first_hour.py                     # write docs/first-hour.md
+    python docs/first_hour.py --check             # end with 1 if it is not what the commands say now
+    python docs/first_hour.py --check --lend      # sooner: this Python's libraries are lent to the fresh environment
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -103,14 +103,17 @@ def commands() -> list[list[str]]:
     return [[command for line in block if (command := line.partition("  #")[0].strip())] for block in lines]
 
 
-def run(folder: Path, endpoint: str, hub: str) -> list[Said]:
+def run(folder: Path, endpoint: str, hub: str, lend: bool) -> list[Said]:
     """Each command with what it said, run one after the other in one shell that ends at the first that fails."""
     said = folder / "said"
     said.mkdir()
     typed = [command for block in (*commands(), *THEN.values()) for command in block]
     script = ["set -eo pipefail", "mkdir empty", "cp wheel/*.whl empty/", "cd empty"]
     for number, command in enumerate(typed):
-        done = borrowed() if command == EXTRAS else command.replace(ENDPOINT, endpoint)
+        done = command.replace(ENDPOINT, endpoint)
+        if lend and " -m venv " in command:
+            theirs = "import sysconfig; print(sysconfig.get_path('purelib'))"
+            done += f' && echo {lent(folder / "lent")} > "$(python -c {shlex.quote(theirs)})/lent.pth"'
         if command.startswith("bezoar-data publish"):
             done = f"HF_ENDPOINT={hub} HF_HUB_OFFLINE=0 HF_TOKEN={TOKEN} {done}"
         script.append(f"{{ {done}\n}} >{shlex.quote(str(said / str(number)))} 2>&1")
@@ -123,14 +126,14 @@ def run(folder: Path, endpoint: str, hub: str) -> list[Said]:
     return [(command, text.replace(endpoint, ENDPOINT)) for command, text in zip(typed, texts, strict=True)]
 
 
-def borrowed() -> str:
-    """The command that puts the extras' libraries within reach: those of this Python, where it has them, as installing
-    PyTorch once more takes minutes; after the fresh environment's own, so that bezoar-data is the wheel's."""
-    if any(find_spec(name) is None for name in ("xllamacpp", "trl", "lm_eval")):
-        return EXTRAS
-    ours = sysconfig.get_path("purelib")
-    theirs = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    return f'echo {shlex.quote(ours)} > "$(python -c {shlex.quote(theirs)})/extras.pth"'
+def lent(folder: Path) -> Path:
+    """This Python's libraries, and nothing of bezoar-data, in a folder: pip finds there what the wheel asks for, where
+    its versions allow, and installs the wheel alone. Unpacking all libraries once more takes a minute or two."""
+    folder.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if not re.match(r"_*(editable_*)?bezoar|.*\.(pth|egg-link)$", path.name):
+            (folder / path.name).symlink_to(path)
+    return folder
 
 
 def page(transcript: list[Said]) -> str:
@@ -169,12 +172,13 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="compare its words with docs/first-hour.md instead of writing it"
     )
+    parser.add_argument("--lend", action="store_true", help="lend this Python's libraries to the fresh environment")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="first-hour-") as name, FaultServer() as server, hub_server() as hub:
         folder = Path(name)
         build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheel")]
         subprocess.run([*build, str(ROOT)], check=True)
-        text = page(run(folder, server.url, hub.url))
+        text = page(run(folder, server.url, hub.url, options.lend))
     before = TARGET.read_text("utf-8") if TARGET.exists() else ""
     if not options.check:
         TARGET.write_text(text, "utf-8")

@@ -205,6 +205,7 @@ CASES: dict[str, tuple[Change, ...]] = {
     "a card that is no card": ((CARD, "", "§no-front-matter§# Only words\n"),),
     "front matter without an end": ((CARD, "", "§open-front-matter§---\nlicense: mit\n"),),
     "a card's front matter that is broken": ((CARD, "tags: [a]\nbezoar", "tags: [a\nbezoar§yaml-syntax§"),),
+    "a source's licence misspelt": ((PIPELINE, "CC0-1.0", "§unknown-licence§CCO-1.0"),),
     "a licence that the source forbids": (
         (PIPELINE, "CC0-1.0", "CC-BY-NC-4.0"),
         (CARD, LICENCE, "license: §licence-conflict§cc-by-4.0"),

@@ -13,6 +13,7 @@ from bezoar_data.cards.sample_lock import SAMPLE
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.files.card_front_matter import Views
+from bezoar_data.config.files.licence_names import licence_problem
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.sanitize import printable
 from bezoar_data.pipeline.load import Checked
@@ -31,7 +32,26 @@ def check_pipeline_card(checked: Checked) -> list[Problem]:
     problems = check_card(card, checked.columns)
     if any(p.level == "error" for p in problems):
         return problems
-    return [*problems, *_check_licence(checked, card), *_check_models(checked), *_check_judges(checked, card)]
+    return [
+        *problems,
+        *_check_names(checked, card),
+        *_check_licence(checked, card),
+        *_check_models(checked),
+        *_check_judges(checked, card),
+    ]
+
+
+def _check_names(checked: Checked, card: Card) -> Iterator[Problem]:
+    """A warning for a source's licence that is nearly the name of a known one, and that the card does not describe."""
+    described = {str(name).lower() for name in card.bezoar.get("terms") or ()}
+    for number, step in enumerate(checked.loaded.file.steps):
+        stated = step.settings.get("licence")
+        for key, name in stated.items() if isinstance(stated, dict) else [(None, stated)]:
+            wrong = licence_problem(name) if isinstance(name, str) and name.lower() not in described else None
+            if wrong is not None and wrong[1].startswith("did you mean"):
+                at = ("steps", number, "with", "licence", *(() if key is None else (key,)))
+                found = checked.loaded.document.problem("unknown-licence", wrong[0], at, hint=wrong[1])
+                yield replace(found, level="warning")
 
 
 def _check_judges(checked: Checked, card: Card) -> Iterator[Problem]:
