@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Wheel and sdist of a version into dist/, installed into a bare environment and run. Publishes nothing.
-#   sh tools/build_release.sh 0.2.0
+#   bash tools/build_release.sh 0.2.0
 set -euo pipefail
 version="$1"
 cd "$(dirname "$0")/.."

@@ -131,6 +131,10 @@ def _what_is_there_is_not_made_again(run: Run) -> None:
     assert sum("data done already" in line for line in said) == 5
     assert sum(" acc " in line for line in said) == 1
     assert again.out == run.told.out
+    retried = bezoar(*ABLATE, "--retry-failed", cwd=run.folder)
+    assert retried.code == 0, retried.err
+    assert "data done already" not in retried.err
+    assert run.server.stats()["requests"] == run.requests, "no request was refused"
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any
 
 from bezoar_data._version import __version__
 from bezoar_data.api.pipelines import Pipeline
-from bezoar_data.config.errors import InputError
+from bezoar_data.config.errors import InputError, NothingLeft
 from bezoar_data.evaluation.ablated import Data
 from bezoar_data.pipeline.inputs import input_file_names
 from bezoar_data.pipeline.load import Checked
@@ -42,8 +42,8 @@ class Made:
     """Whether they were there already."""
 
 
-def make(pipeline: Pipeline, checked: Checked, seed: int | None, *, quiet: bool) -> Made:
-    """The data of one variant, made unless they are there as they would be made now.
+def make(pipeline: Pipeline, checked: Checked, seed: int | None, *, quiet: bool, retry_failed: bool) -> Made:
+    """The data of one variant, made unless they are there as they would be made now; with `retry_failed` in any case.
 
     Raises `VariantFailed` where the run ends with none, or with more failed rows than the pipeline tolerates, and what
     `Pipeline.run` raises.
@@ -51,10 +51,13 @@ def make(pipeline: Pipeline, checked: Checked, seed: int | None, *, quiet: bool)
     assert pipeline.out is not None  # noqa: S101
     folder = RunFolder(pipeline.out)
     key = _key(checked, pipeline, seed)
-    there = _there(folder, key)
+    there = _there(folder, key) if not retry_failed else None
     if there is not None:
         return there
-    report = pipeline.run(quiet=quiet)
+    try:
+        report = pipeline.run(quiet=quiet, retry_failed=retry_failed)
+    except NothingLeft as error:
+        raise VariantFailed(str(error), error.cost) from None
     asked = {name: report.result.usage.get(name, 0) for name in ("requests", "hits", "cost")}
     if report.exit_code:
         raise VariantFailed(report.failure, float(asked["cost"]))

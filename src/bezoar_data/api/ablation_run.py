@@ -50,11 +50,13 @@ class _Model:
 
 @dataclass
 class AblationRun:
-    """One run of a checked ablation. `quiet` shows no progress."""
+    """One run of a checked ablation. `quiet` shows no progress; `retry_failed` sends requests again that a provider
+    refused for good."""
 
     checked: CheckedAblation
     places: Places
     quiet: bool = False
+    retry_failed: bool = False
     _spent: float = 0.0
     _stages: dict[str, Path] = field(default_factory=dict)
     """Folders of finished stages and bases, by their keys: what one training left, the others need not make."""
@@ -128,7 +130,9 @@ class AblationRun:
                 pipeline = replace(pipeline, max_cost=max(0.0, self.places.max_cost - self._spent))
             self._say(f"{name}: {self.loaded.change(name)}{f', seed {seed}' if seed is not None else ''}")
             try:
-                one = make(pipeline, self.checked.pipelines[name], seed, quiet=self.quiet)
+                one = make(
+                    pipeline, self.checked.pipelines[name], seed, quiet=self.quiet, retry_failed=self.retry_failed
+                )
             except VariantFailed as failure:
                 self._spent += failure.cost
                 raise

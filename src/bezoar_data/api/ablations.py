@@ -73,15 +73,16 @@ class Ablation:
             self.places.max_cost,
         )
 
-    def run(self, *, quiet: bool = False) -> AblationReport:
+    def run(self, *, quiet: bool = False, retry_failed: bool = False) -> AblationReport:
         """Make every variant's data, train and evaluate it with every seed, and compare each with the whole pipeline.
-        The same call again goes on after an interruption: data, stages and tasks that are done stay.
+        The same call again goes on after an interruption: data, stages and tasks that are done stay. `retry_failed`
+        makes the data again, and sends requests again that a provider refused for good.
 
         A variant that cannot be made is told with its reason, and the others go on. Raises `InputError` where that is
         the whole pipeline, and what `Pipeline.run` raises.
         """
         checked = check_ablation(self.path)
-        found = AblationRun(checked, self.places, quiet).run()
+        found = AblationRun(checked, self.places, quiet, retry_failed).run()
         folder = self.places.out / found.name
         report = AblationReport(found, folder)
         folder.mkdir(parents=True, exist_ok=True)

@@ -162,9 +162,9 @@ class Pipeline:
 
         `engine="ray"` cuts the run into shards for `workers` on a Ray cluster: that at the address `ray` or in
         RAY_ADDRESS, else one on this machine. `engine="local"` and "distilabel-ray" take distilabel's own runners.
-        `retry_failed` sends requests again that a provider refused for
-        good. `quiet` shows no progress; `events` is told of it. Raises `InputError`, `BudgetStop`, `ProviderAway`, or
-        `Interrupted` after Ctrl-C, which waits for answers in flight.
+        `retry_failed` sends requests again that a provider refused for good. `quiet` shows no progress; `events` is
+        told of it. Raises `InputError`, `BudgetStop`, `ProviderAway`, `NothingLeft` where no row is kept and a dataset
+        with rows is there, or `Interrupted` after Ctrl-C, which waits for answers in flight.
         """
         began = time.monotonic()
         checked = self._load(to_run=True)

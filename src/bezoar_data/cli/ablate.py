@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bezoar_data.api.ablations import load_ablation
-from bezoar_data.cli.options import AsJson, Journal, named
+from bezoar_data.cli.options import AsJson, Journal, RetryFailed, named
 
 EXAMPLES = """
 Examples:
@@ -49,6 +49,7 @@ def ablate(
         float | None,
         typer.Option(min=0, help="Stop before spending more US dollars than this on all variants.", metavar="USD"),
     ] = None,
+    retry_failed: RetryFailed = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Tables as Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -58,7 +59,7 @@ def ablate(
         planned = ablation.plan()
         typer.echo(json.dumps(planned.as_json(), ensure_ascii=False) if as_json else str(planned))
         return
-    report = ablation.run(quiet=as_json)
+    report = ablation.run(quiet=as_json, retry_failed=retry_failed)
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:

@@ -68,6 +68,16 @@ def raise_errors(problems: Iterable[Problem]) -> None:
         raise InputError(found)
 
 
+class NothingLeft(BezoarError):
+    """No row was kept, and there is a dataset that has some: it is not replaced. `cost` was spent, in US dollars."""
+
+    exit_code = TOO_MANY_FAILED
+
+    def __init__(self, message: str, cost: float = 0.0) -> None:
+        super().__init__(message)
+        self.cost = cost
+
+
 class BudgetStop(BezoarError):
     """The next request could pass the budget. The same command with a larger one goes on."""
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, BezoarError, InputError
+from bezoar_data.config.errors import DONE, TOO_MANY_FAILED, BezoarError, InputError, NothingLeft
 from bezoar_data.config.sanitize import clean_text
 from bezoar_data.engine.contamination import contamination
 from bezoar_data.engine.counts import Counts
@@ -65,12 +65,6 @@ class Result:
     """Whether the dataset that was there had a signature, which is not of this one."""
     replaced: Build | None
     """The dataset that was there, if it was another build."""
-
-
-class NothingLeft(BezoarError):
-    """No row was kept, and there is a dataset that has some: it is not replaced."""
-
-    exit_code = TOO_MANY_FAILED
 
 
 def run(compiled: Compiled, folder: RunFolder, options: Options, *, render: RenderCard, progress: Progress) -> Result:
@@ -296,8 +290,9 @@ def _finish(
     nothing_left = total > 0 and lock.counts.kept == 0
     there = Build.of(folder.path)
     if nothing_left and there is not None and there.rows:
-        error = NothingLeft(_no_row_kept(counts, total, there))
-        done.record.stopped(done.stats.facts(), error)
+        facts = done.stats.facts()
+        error = NothingLeft(_no_row_kept(counts, total, there), facts["asked"].get("cost", 0.0))
+        done.record.stopped(facts, error)
         raise error
     with keeping(folder.path, scratch, lock.hash) as replaced:
         unsigned = put_in_place(building, folder, lock, written.example, render)
