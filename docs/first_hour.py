@@ -113,7 +113,7 @@ def run(folder: Path, endpoint: str, hub: str, lend: bool) -> list[Said]:
         done = command.replace(ENDPOINT, endpoint)
         if lend and " -m venv " in command:
             theirs = "import sysconfig; print(sysconfig.get_path('purelib'))"
-            done += f' && echo {lent(folder / "lent")} > "$(python -c {shlex.quote(theirs)})/lent.pth"'
+            done += f' && echo {lent(folder)} > "$(python -c {shlex.quote(theirs)})/lent.pth"'
         if command.startswith("bezoar-data publish"):
             done = f"HF_ENDPOINT={hub} HF_HUB_OFFLINE=0 HF_TOKEN={TOKEN} {done}"
         script.append(f"{{ {done}\n}} >{shlex.quote(str(said / str(number)))} 2>&1")
@@ -129,11 +129,12 @@ def run(folder: Path, endpoint: str, hub: str, lend: bool) -> list[Said]:
 def lent(folder: Path) -> Path:
     """This Python's libraries, and nothing of bezoar-data, in a folder: pip finds there what the wheel asks for, where
     its versions allow, and installs the wheel alone. Unpacking all libraries once more takes a minute or two."""
-    folder.mkdir()
+    libraries = folder / "lent" / "site-packages"  # so named, or dill takes them for a person's own code
+    libraries.mkdir(parents=True)
     for path in Path(sysconfig.get_path("purelib")).iterdir():
         if not re.match(r"_*(editable_*)?bezoar|.*\.(pth|egg-link)$", path.name):
-            (folder / path.name).symlink_to(path)
-    return folder
+            (libraries / path.name).symlink_to(path)
+    return libraries
 
 
 def page(transcript: list[Said]) -> str:

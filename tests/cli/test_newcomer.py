@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -413,3 +415,19 @@ def test_what_is_no_mistake_is_read(name: str, content: str, project: Path) -> N
     done = bezoar("plan", PIPELINE, "--set", where, "--json", cwd=project)
     assert done.code == 0, done.err
     assert done.json["steps"][0]["rows_out"]["high"] == 2
+
+
+def test_a_plan_of_a_training_needs_no_torch(project: Path) -> None:
+    """It says what it could not look at. In a process of its own, in which the libraries are not to be had."""
+    missing = "import sys; sys.modules.update(dict.fromkeys(('torch', 'transformers', 'trl', 'peft')))"
+    script = f"{missing}; from bezoar_data.cli.main import main; main({['train', RECIPE, '--plan']!r})"
+    done = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "1 stage into trained/first" in done.stdout
+    assert "training needs torch, transformers, peft, trl" in done.stdout
+
+
+def test_a_run_leaves_no_file_of_its_journal_beside_it_and_counts_its_start(project: Path) -> None:
+    done = bezoar(*RUN.split(), "--json", cwd=project)
+    assert {path.name for path in (project / "runs").iterdir()} == {"first", "journal.sqlite"}
+    assert done.json["seconds_in_all"] > done.json["seconds"]

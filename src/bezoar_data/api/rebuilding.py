@@ -17,6 +17,7 @@ from bezoar_data.config.errors import InputError, raise_errors
 from bezoar_data.config.files.card import load_card
 from bezoar_data.config.files.pipeline import PipelineFile, read_pipeline_file
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.words import many
 from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
 from bezoar_data.pipeline.compile import compile_pipeline
@@ -57,7 +58,7 @@ class Rebuilt:
             Problem("rebuilt-differs", f"rebuilt, it is not the same: {one}", place, hint) for one in self.differences
         ]
         if self.missing:
-            found.insert(0, Problem("answers-missing", f"{self.missing:,} answers are not recorded", place))
+            found.insert(0, Problem("answers-missing", f"not recorded: {many(self.missing, 'answer')}", place))
         return found
 
 

@@ -18,6 +18,7 @@ from bezoar_data.api.talking import generate as answered
 from bezoar_data.cli.options import Trained
 from bezoar_data.config.paths import relative_to_cwd
 from bezoar_data.config.sanitize import clean_text
+from bezoar_data.config.words import many
 from bezoar_data.training.generation.asking import MAX_TOKENS, Answer, Decoding, Model
 
 ModelOrStage = Annotated[
@@ -137,7 +138,7 @@ def generate(
         value = {"ok": True, "exit_code": 0, "models": names, "answers": len(found), "out": str(out)}
         typer.echo(json.dumps(value, ensure_ascii=False))
     elif out is not None:
-        typer.echo(f"{len(found):,} answers: {relative_to_cwd(out)}")
+        typer.echo(f"{many(len(found), 'answer')}: {relative_to_cwd(out)}")
 
 
 chat.__doc__ = f"{chat.__doc__}\n{CHAT}"

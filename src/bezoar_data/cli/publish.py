@@ -125,7 +125,7 @@ def publish(
         for path in paths:
             typer.echo(f"  {word:8}{path}")
     if upload.is_unchanged:
-        typer.echo(f"nothing changed: {len(upload.same)} files are there already")
+        typer.echo(f"nothing changed: {many(len(upload.same), 'file')} there already")
     else:
         sent = many(len(upload.new) + len(upload.changed), "file")
         typer.echo(f"{sent} {would}sent, {len(upload.same)} are there already")

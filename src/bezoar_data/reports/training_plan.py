@@ -53,7 +53,7 @@ def plan_text(plan: Mapping[str, Any]) -> str:
 
 
 def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{plan['recipe']}: {len(plan['stages'])} stages into {plan['folder']}"
+    yield f"{plan['recipe']}: {many(len(plan['stages']), 'stage')} into {plan['folder']}"
     weights = plan["weights"]
     tried = any("key" in stage for stage in plan["stages"])
     known = f"{weights:,} weights" if weights else "on the Hub and not here: no estimates" if tried else "not looked at"

@@ -12,6 +12,7 @@ from bezoar_data.cards.claims.evidence import Evidence, some
 from bezoar_data.cards.sections.context import told_answers
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.words import many
 from bezoar_data.config.yaml.document import parse_yaml
 from bezoar_data.runs.hashing import sha256_of
 from bezoar_data.runs.ingredients import FOLDER, MANIFEST, AnswersManifest, check_published
@@ -150,7 +151,7 @@ def splits(seen: Evidence) -> Iterator[Problem]:
     plan = SplitPlan((seeds for _, seeds in groups), locked.splits, locked.seed) if locked.splits else None
     wrong = sum(plan.split_of(seeds) != split for split, seeds in groups) if plan is not None else 0
     if wrong:
-        message = f"{wrong} rows are in another split than the lock's seed ({locked.seed}) and fractions give them"
+        message = f"{many(wrong, 'row')} in another split than by the lock's seed ({locked.seed}) and fractions"
         yield Problem("splits-differ", message, seen.lock_place)
     known = {"train", *locked.splits}
     for file in seen.lock.data:

@@ -262,7 +262,7 @@ class Crew:
             self.stop(
                 ClusterLost(
                     f"shard {shard} has lost {times} workers in a row without one answer more, the last on {was.host}: "
-                    "out of memory? What was answered is kept: the same command goes on from here"
+                    "out of memory? Answers so far are kept: run the same command again to continue"
                 )
             )
 
@@ -285,5 +285,5 @@ def _no_place(ray: ModuleType) -> str:
     total, free = ray.cluster_resources().get("CPU", 0), ray.available_resources().get("CPU", 0)
     return (
         f"no worker has found a place for {_PLACED_WITHIN:.0f} seconds: each needs a CPU, and of the cluster's "
-        f"{total:g} {free:g} are free. What was answered is kept: the same command goes on from here"
+        f"{total:g} {free:g} are free. Answers so far are kept: run the same command again to continue"
     )

@@ -225,7 +225,7 @@ def _stopping(crew: Crew) -> Iterator[None]:
             terminal_is_gone()
         if crew.is_stopping:
             raise KeyboardInterrupt
-        crew.stop(Interrupted("stopped; the same command goes on from here"))
+        crew.stop(Interrupted("stopped; run the same command again to continue"))
         with suppress(OSError):
             print("stopping: waiting for answers in flight (again to leave at once)", file=sys.stderr)  # noqa: T201
 
