@@ -343,7 +343,7 @@ def test_a_damaged_file_is_told_with_its_name_and_nothing_is_written(tmp_path: P
         for source in ("runs/t", str(file.relative_to(tmp_path))):
             done = project.bezoar("export", source, "--format", "jsonl", "--all")
             assert done.code == 2, done.err
-            assert "damaged" in done.err or "no Parquet file" in done.err
+            assert "damaged" in done.err or "not a Parquet file" in done.err
             assert "hint:" in done.err
             assert "train-00000-of-00001.parquet" in done.err or "runs/t" in done.err
             assert not list(tmp_path.glob("*.jsonl"))

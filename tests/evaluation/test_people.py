@@ -118,7 +118,7 @@ def test_a_file_of_answers_is_read_by_its_prompts(tmp_path: Path):
     with pytest.raises(InputError, match="38 of 40 prompts have no answer here, the first: Question 2"):
         answers_in(file, TURNS)
     file.write_text("no JSON")
-    with pytest.raises(InputError, match="no JSON"):
+    with pytest.raises(InputError, match="not JSON"):
         answers_in(file, TURNS)
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="cannot be read"):

@@ -50,8 +50,11 @@ def test_an_answer_stands_under_the_key_of_todays_question(project: Project):
         ("- {row: tide, asks: [{teacher: The Moon.}]}", "0 entries answer"),
         (f"{GOOD}\n    - {{row: fog, asks: [{{teacher: Cold air.}}]}}", "nothing asks for the answer to 'fog'"),
         ("- {row: What, asks: [{teacher: The Moon.}]}", "1 entries answer"),
-        (GOOD.replace("{teacher: Cold air.}", "{judge: Cold air.}"), "'teacher' is asked for 1 answers, and 0 stand"),
-        (GOOD.replace("{teacher: Cold air.}", "{teacher: [Cold, air]}"), "and 2 stand there"),
+        (
+            GOOD.replace("{teacher: Cold air.}", "{judge: Cold air.}"),
+            "'teacher' is asked for 1 answers, and the file has 0",
+        ),
+        (GOOD.replace("{teacher: Cold air.}", "{teacher: [Cold, air]}"), "and the file has 2"),
         (GOOD.replace("{teacher: Cold air.}", "{teacher: Cold air.}, {teacher: More.}"), "1 answers too many"),
         (GOOD.replace("{teacher: Cold air.}", "{teacher: Cold, judge: air}"), "one role and its answer"),
     ],

@@ -103,7 +103,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         try:
             value = json.loads(line)
         except ValueError as error:
-            raise InputError(Problem("bad-answers", f"no JSON: {error}", Place(str(path), number))) from error
+            raise InputError(Problem("bad-answers", f"it is not JSON: {error}", Place(str(path), number))) from error
         if not isinstance(value, dict):
             raise InputError(Problem("bad-answers", "it is not JSON object", Place(str(path), number)))
         yield value

@@ -105,7 +105,7 @@ def test_every_spelling_is_read_into_one_form(given: Any, expected: Any):
         ([None], "not_turns", "turn 1 of 1 is null"),
         ({"a": "b"}, "not_turns", "without a role"),
         ([said("", tool_calls=[{"function": {"arguments": "{}"}}])], "tool_calls", "no name"),
-        ([said(tool_calls="later")], "tool_calls", "no list"),
+        ([said(tool_calls="later")], "tool_calls", "not a list"),
         ([{"from": "function_call", "value": "w(Ghent)"}], "tool_calls", "turn 1 of 1"),
         ([said(weight=0.5)], "weight", "0.5"),
         ([said(weight=1, train=False)], "weight", "says two things"),

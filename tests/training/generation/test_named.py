@@ -85,7 +85,7 @@ def test_a_gguf_and_the_hub_are_told_by_their_names_and_nothing_is_guessed(tmp_p
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("x")
     wrong = {"nothing": "no such folder", "./a/b": "no such folder", str(tmp_path / "no.yaml"): "no"}
-    wrong |= {str(tmp_path / "empty"): "no model", str(tmp_path / "note.txt"): "no model"}
+    wrong |= {str(tmp_path / "empty"): "no model", str(tmp_path / "note.txt"): "not a model"}
     for name, said in wrong.items():
         with pytest.raises(InputError, match=said):
             model_named(name)
