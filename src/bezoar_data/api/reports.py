@@ -10,6 +10,8 @@ from pathlib import Path
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.paths import expand_home
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.evaluation.mt_bench.record import FOLDER
+from bezoar_data.evaluation.people import PEOPLE
 from bezoar_data.evaluation.record import EVALUATION
 from bezoar_data.reports.page import ENCODING, refuse_other
 from bezoar_data.runs.folder import RunFolder, write_text
@@ -77,7 +79,8 @@ def _changed(run: Path) -> int:
     """When what the page shows was last written."""
     if not TrainingFolder(run).stands:
         return (dataset_folder(run) / "lock.json").stat().st_mtime_ns
-    found = [file for folder in _evaluated(run) for file in folder.glob(f"**/{EVALUATION}")]
+    kinds = (EVALUATION, PEOPLE, f"{FOLDER}/*.json")
+    found = [file for folder in _evaluated(run) for kind in kinds for file in folder.glob(f"**/{kind}")]
     return max((file.stat().st_mtime_ns for file in (*run.glob(f"*/{STAGE_FILE}"), *found)), default=0)
 
 

@@ -37,7 +37,7 @@ def scored(
     its text.
     """
     folders = tuple(folders)
-    found, people = scores_of(stage, folders), tuple(people_of(stage.key, folders))
+    found, people = scores_of(stage, folders), tuple(people_of([stage.key], folders))
     if not found.chains and not people:
         return contents, found.refused
     files: dict[str, Path | bytes] = {}

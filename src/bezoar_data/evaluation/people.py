@@ -249,17 +249,19 @@ def people_on(folder: Path, first: Path, second: Path) -> Compared | None:
     return compare_people(pairs, judgments)
 
 
-def people_of(stage: str, folders: Iterable[Path]) -> Iterator[Compared]:
-    """What people said of a stage, by its key, against others: every comparison in these folders that was pulled."""
+def people_of(stages: Sequence[str], folders: Iterable[Path]) -> Iterator[Compared]:
+    """What people said of stages, by their keys, against others or each other: every comparison in these folders that
+    was pulled. The one that stands later in `stages` is the second model."""
+    places = {key: place for place, key in enumerate(stages)}
     for file in sorted({file for folder in folders for file in folder.glob(f"**/{PEOPLE}")}):
         try:
             pairs, judgments = _read(file.parent)
         except InputError:
             continue
-        keys = [side.model.stage if side.model is not None else None for side in pairs.sides]
-        if keys[0] == stage:
+        first, second = (places.get((side.model and side.model.stage) or "", -1) for side in pairs.sides)
+        if first > second:
             pairs, judgments = _turned(pairs, judgments)
-        if stage in keys and (found := compare_people(pairs, judgments)) is not None:
+        if max(first, second) >= 0 and (found := compare_people(pairs, judgments)) is not None:
             yield found
 
 

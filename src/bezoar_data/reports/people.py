@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bezoar_data.measures.agreement import Agreement
     from bezoar_data.measures.intervals import Estimate
 
-_LEVELS = {-2: "clearly worse", -1: "slightly worse", 0: "equal", 1: "slightly better", 2: "clearly better"}
+LEVELS = {-2: "clearly worse", -1: "slightly worse", 0: "equal", 1: "slightly better", 2: "clearly better"}
 
 
 def people_text(compared: Compared | None, *, markdown: bool = False) -> str:
@@ -55,7 +55,7 @@ def _preference(compared: Compared) -> list[str]:
 def _levels(compared: Compared) -> Table:
     total = compared.judgments
     counts = [f"{count:,} ({count / total:.0%})" for count in compared.levels.values()]
-    return [[_LEVELS[level] for level in compared.levels], counts]
+    return [[LEVELS[level] for level in compared.levels], counts]
 
 
 def _remarks(compared: Compared) -> Iterator[str]:

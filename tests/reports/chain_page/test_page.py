@@ -14,11 +14,12 @@ import pytest
 
 from bezoar_data.api.reports import report, report_of_training, view
 from bezoar_data.config.errors import InputError
+from bezoar_data.evaluation.record import Judged
 from bezoar_data.reports.training_report import TrainingReport
 from bezoar_data.runs.stage_record import StageRecord
 from support.browser import Browser, browser, missing
 from support.command import bezoar
-from support.evaluations import Scored, leave_evaluation
+from support.evaluations import Scored, leave_evaluation, leave_judged_pairs, leave_people
 from support.opened_pages import calm, for_everybody, opened
 from support.shown_texts import NASTY
 from support.trained import data, leave_chain, merged, stage
@@ -34,6 +35,7 @@ HH = data(
     passed_over=5,
     licence={"attribution": ["Contains material from hh."]},
 )
+JUDGED = Judged(judge="gpt", date="2026-11-30", references=None)
 MARGINS = {"rewards/margins": 0.5, "eval_rewards/margins": 0.25}
 LOG = [
     {"eval_loss": 2.75, "step": 0},
@@ -142,6 +144,58 @@ def test_it_says_what_the_stages_score(trained: Path) -> None:
     assert "s1 was trained again since: this stage goes on from the earlier one" in said
 
 
+@pytest.fixture
+def preferred(trained: Path) -> Path:
+    """The same, compared: by a judge, and by people, the stages with each other, and one with the base."""
+    evaluated = trained.parents[1] / "evaluated"
+    ratings = [
+        Scored("mt-bench", [5.0, 6.0, 8.0, 9.0], metric="rating,gpt", judged=JUDGED),
+        Scored("mt-bench-writing", [8.0, 9.0], "writing", "rating,gpt", judged=JUDGED),
+    ]
+    for record in (SFT, DPO):
+        leave_evaluation(evaluated / "r" / "judged", record, ratings, suite="judged")
+    leave_judged_pairs(evaluated / "r" / "judged", "s0", "s1")
+    leave_people(evaluated / "people" / "a", DPO, SFT)
+    leave_people(evaluated / "people" / "b", None, DPO)
+    return trained
+
+
+def test_it_says_whose_answers_judges_and_people_prefer(preferred: Path) -> None:
+    page = report(preferred).read_text("latin-1")
+    said = re.sub(r"\s+", " ", shown(page))
+    (judged,) = pictures(page)["preferred, with its 95 % interval"]
+    assert [row[:3] for row in judged["rows"]] == [
+        ["mt-bench, overall", "s1 against s0, gpt", 0.625],
+        ["mt-bench, writing", "s1 against s0, gpt", 0.5],
+    ]
+    assert "mt-bench s1 against s0 gpt 2026-11-30 1 of 5 62.50 %" in said
+    (rating,) = pictures(page)["rating,gpt, with its 95 % interval"]
+    assert [row[:3] for row in rating["rows"][1:3]] == [["mt-bench", "s1", 7.0], ["mt-bench-writing", "s0", 8.5]]
+    assert all(row[3] < row[2] < row[4] for row in rating["rows"])
+    (levels,) = pictures(page)["which answer is better"]
+    assert levels["rows"] == [["s1 against s0", 2, 2, 0, 2, 0], ["s1 against base", 0, 2, 0, 2, 2]]
+    assert "s1 against s0 2 3 6 33.33 %" in said, "once, the later stage against the earlier"
+    assert "s1 against base 2 3 6 66.67 %" in said
+    assert "s0 against s1" not in said
+    assert "anna" not in page
+
+
+def test_damaged_comparisons_are_said_and_the_rest_is_shown(preferred: Path) -> None:
+    path = leave_judged_pairs(preferred.parents[1] / "evaluated" / "r" / "judged", "s0", "s1")
+    path.write_text("{")
+    said = re.sub(r"\s+", " ", shown(report(preferred).read_text("latin-1")))
+    assert "Not shown: judged/s1/judged:" in said
+    assert "s1 against base 2 3 6 66.67 %" in said
+
+
+def test_view_writes_it_anew_where_people_answered_after_it(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda url: True)
+    path, _ = view(trained)
+    leave_people(trained.parents[1] / "evaluated" / "people" / "b", None, DPO)
+    view(trained)
+    assert "s1 against base" in path.read_text("latin-1")
+
+
 def test_a_long_training_is_drawn_from_fewer_points(tmp_path: Path) -> None:
     log = [{"loss": 1.0 + step, "step": step} for step in range(2_500)] + [{"eval_loss": 3.0, "step": 7}]
     page = report(leave_chain(tmp_path / "trained" / "r", SFT, log=lines(log))).read_text("latin-1")
@@ -170,12 +224,12 @@ def test_a_page_obeys_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
-def test_in_a_browser(trained: Path, window: Browser) -> None:
-    opened(window, report(trained))
+def test_in_a_browser(preferred: Path, window: Browser) -> None:
+    opened(window, report(preferred))
     drawn = window.run(
         "return [...document.querySelectorAll('.picture')].map((o) => o.querySelector('canvas') !== null)"
     )
-    assert drawn == [True] * 6, "two losses, two margins, rows, scores"
+    assert drawn == [True] * 9, "two losses, two margins, rows, scores, ratings, judges, people"
     for_everybody(window)
     window.devtools("Emulation.setEmulatedMedia", media="print")
     window.devtools("Emulation.setDeviceMetricsOverride", width=720, height=900, deviceScaleFactor=1, mobile=False)

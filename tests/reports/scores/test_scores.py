@@ -13,14 +13,9 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 
 from bezoar_data.api.scores import scored, scores_page
 from bezoar_data.cards.model_card.publish import model_contents
-from bezoar_data.evaluation.mt_bench import record as mt_bench
-from bezoar_data.evaluation.mt_bench.record import Grades, Preferences, Rates, Setting, grades_file, pairs_file
-from bezoar_data.evaluation.people import Judgment, Pairs, People, Side, make_pairs
-from bezoar_data.evaluation.record import EvaluatedModel, HubDataset, Judged
-from bezoar_data.measures.preferences import win_rate
-from bezoar_data.runs.folder import write_json
+from bezoar_data.evaluation.record import HubDataset, Judged
 from bezoar_data.runs.stage_record import TrainedStage, trained_stage
-from support.evaluations import Scored, leave_evaluation
+from support.evaluations import Scored, leave_evaluation, leave_judged_pairs, leave_people
 from support.trained import data, leave, stage
 
 ORCA, HH = data("orca.md", "MIT", "yes"), data("hh.md", "MIT", "yes")
@@ -158,32 +153,8 @@ def test_a_stage_alone_and_a_heading_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_what_people_said_of_a_stage_stands_on_its_card(trained: TrainedStage, tmp_path: Path) -> None:
-    made = make_pairs(
-        [(f"{n}?", n) for n in range(3)], ["Yes.", "No.", "So."], ["Yes, it is.", "No, never.", "So so."], 1
-    )
-    sides = [
-        Side(
-            name=name,
-            model=EvaluatedModel(
-                name=name, weights="open/base", revision=None, adapter=key is not None, stage=key, trained_on=()
-            ),
-            answers=None,
-        )
-        for name, key in (("base", None), ("s1", trained.record.key))
-    ]
-    said = [(False, True, 2), (True, True, 1), (True, False, -1)]
-    judgments = tuple(
-        Judgment(pair=pair.id, person=person, acceptable=(first, second), level=level)
-        for pair, (first, second, level) in zip(made, said, strict=True)
-        for person in ("anna", "ben")
-    )
-    for name, order in (("straight", 1), ("turned", -1)):
-        pairs = Pairs(
-            comparison="c", sides=(sides[0], sides[1])[::order], prompts={}, settings={}, dataset="d", workspace="w",
-            overlap=2, pairs=tuple(made), judge={},
-        )  # fmt: skip
-        pairs.write(tmp_path / name)
-        People(comparison="c", names=("base", "s1")[::order], judgments=judgments, figures={}).write(tmp_path / name)
+    leave_people(tmp_path / "straight", None, DPO)
+    leave_people(tmp_path / "turned", DPO, None)
     text = published(trained, tmp_path)["README.md"].decode()
     assert "Scores are given by task" not in text
     straight, turned, *preferred = cells(text, "| base |")
@@ -198,25 +169,9 @@ def test_what_people_said_of_a_stage_stands_on_its_card(trained: TrainedStage, t
 
 def test_win_rates_of_judges_stand_on_the_card_with_lengths(trained: TrainedStage, tmp_path: Path) -> None:
     folder = tmp_path / "evaluated" / "r" / "small"
-    setting = Setting(task="mt-bench", reading="published", files={"questions": "f" * 64}, questions=4)
-    for record, name, share in ((None, "base", 0.3), (DPO, "s1", 0.6)):
-        place = leave_evaluation(folder, record, tasks(share), name=name)
-        grades_file(place, "mt-bench").parent.mkdir()
-        rates = Rates(judge="gpt", date="2026-11-30", turns=4, unreadable={}, refused=0, figures={})
-        grades = Grades(
-            model=name, answers=name, setting=setting, judges=(rates,), agreement=None, characters=9.0,
-            unique_words=2.0, empty_answers=0, short_of_room=0, cut_prompts=0,
-        )  # fmt: skip
-        write_json(grades_file(place, "mt-bench"), grades.as_json())
-    rate = win_rate([1, 1, 0.5, 0], ["a b", "a", "a", "a"], ["a b c d", "a b", "a", "a b"])
-    told = Preferences(
-        judge="gpt", date="2026-11-30", turns=5, unreadable={"published": 1, "strict": 1}, refused=0,
-        win_rates={"published": {"overall": rate}, "strict": {}}, swapped=None,
-    )  # fmt: skip
-    compared = mt_bench.Pairs(
-        first="base", second="s1", answers=("base", "s1"), setting=setting, judges=(told,), agreement=None
-    )
-    write_json(pairs_file(folder / "s1", "mt-bench", "base"), compared.as_json())
+    leave_evaluation(folder, None, tasks(0.3))
+    leave_evaluation(folder, DPO, tasks(0.6))
+    leave_judged_pairs(folder, "base", "s1")
     text = published(trained, tmp_path / "evaluated")["README.md"].decode()
     (row,) = [row for row in cells(text, "| `mt-bench` |") if row[1] == "base"]
     assert row[2:4] == ["`gpt`", "1 of 5"]

@@ -1,13 +1,17 @@
-"""What the stages score beside their base, as far as they were evaluated."""
+"""What the stages score beside their base, and whose answers are preferred, as far as they were evaluated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem
 from bezoar_data.evaluation.chain import Chain
+from bezoar_data.evaluation.mt_bench.record import Pairs, judged_results
 from bezoar_data.evaluation.of_stage import scores_of
+from bezoar_data.evaluation.people import people_of
+from bezoar_data.reports.chain_page.preferred import by_judges, by_people
 from bezoar_data.reports.chain_page.stages import wide
 from bezoar_data.reports.charts.picture import Cell, Picture, Pictures
 from bezoar_data.reports.page import Html, element
@@ -17,9 +21,10 @@ from bezoar_data.runs.stage_record import TrainedStage
 
 
 def score_sections(stages: Sequence[TrainedStage], folders: Sequence[Path], pictures: Pictures) -> Iterator[Html]:
-    """A section for each suite; nothing where no stage was evaluated."""
+    """A section for each suite, and one for people; nothing where no stage was evaluated. Raises `InputError`."""
     chains, refused = _chains(stages, folders)
-    if not chains and not refused:
+    people = tuple(people_of([stage.record.key for stage in stages], folders))
+    if not chains and not refused and not people:
         return
     yield element("h2", "Evaluation")
     for chain in chains:
@@ -31,6 +36,10 @@ def score_sections(stages: Sequence[TrainedStage], folders: Sequence[Path], pict
             yield element("p", "Nothing that it goes on from was evaluated on this suite: what changed is not known.")
         yield from (pictures.place(one, "h4") for one in _pictures(chain))
         yield wide(f"Scores on {record.suite['name']}", *scores_tables(chain, "h4"))
+        pairs, damaged = _pairs(chain)
+        refused += damaged
+        yield from by_judges(pairs, pictures)
+    yield from by_people(people, pictures)
     yield from (element("p", line, classes="dim") for line in dict.fromkeys(map(_line, refused)))
 
 
@@ -48,6 +57,14 @@ def _chains(stages: Sequence[TrainedStage], folders: Sequence[Path]) -> tuple[li
                 chains.append(chain)
                 shown |= {(suite, point.record.model.stage) for point in chain.points}
     return sorted(chains, key=lambda chain: chain.last.record.suite["name"]), refused
+
+
+def _pairs(chain: Chain) -> tuple[list[Pairs], tuple[Problem, ...]]:
+    """Where judges compared these models with each other; and what cannot be read of it."""
+    try:
+        return judged_results(chain.last.folder.parent, [point.record for point in chain.points])[1], ()
+    except InputError as error:
+        return [], tuple(error.problems)
 
 
 def _line(problem: Problem) -> str:

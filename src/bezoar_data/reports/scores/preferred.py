@@ -51,10 +51,10 @@ def by_people(compared: Sequence[Compared]) -> Iterator[str]:
             with_interval(own),
             apart(one.more_acceptable),
             one.acceptance_word,
-            _agreed(one.on_acceptance),
+            agreed(one.on_acceptance),
         ]
         rows.append((md.text(one.names[0]), *counts, *figures))
-        rates.append((md.text(one.names[0]), *beside(one.win), one.word, _agreed(one.on_choice)))
+        rates.append((md.text(one.names[0]), *beside(one.win), one.word, agreed(one.on_choice)))
     yield "Is the answer acceptable?"
     head = ("Against", "People", "Prompts", "Judgments", "The other's", "Its own", "Difference", "Verdict", "Two agree")
     yield md.table(head, rows, "lrrrrrrlr")
@@ -63,7 +63,8 @@ def by_people(compared: Sequence[Compared]) -> Iterator[str]:
     yield f"{MEANS} The last column is how often two people say the same, with Cohen's kappa in brackets."
 
 
-def _agreed(found: Agreement | None) -> str:
+def agreed(found: Agreement | None) -> str:
+    """How often two people say the same, and Cohen's kappa."""
     if found is None or found.share.value is None:
         return NONE
     kappa = f"{found.kappa.value:.2f}" if found.kappa.value is not None else "not defined"
