@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.pipeline.compile import Node
@@ -15,6 +16,9 @@ NOT_SAMPLED = "beyond_preview"
 
 class Observer:
     """Lets everything pass and remembers nothing. All but `rows` is called on the engine's loop."""
+
+    samples: ClassVar[bool] = False
+    """Whether there may be rows that it does not want decided."""
 
     def rows(self, node: Node, rows: Iterator[Row]) -> Iterator[Row]:
         """The rows of a source that the run is to take, of all its rows. Called in a thread beside the loop."""

@@ -10,7 +10,7 @@ run, and then the answers in flight are awaited and journalled first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from typing import Any, TypeVar, cast
@@ -150,27 +150,42 @@ class StreamEngine:
         self._counts.decided(node.id)
 
     async def _decide_all(self, node: Node) -> None:
-        """Let a step that needs all rows decide those that wait before it, then start what goes on."""
-        waiting = list(self._spool.kept(node.id))
+        """Let a step that needs all rows decide those that wait before it, and start what goes on."""
         if isinstance(node.step, GlobalMakingStep):
-            outcome = await self._make(node.step, waiting, node)
+            outcome = await self._make(node.step, list(self._spool.kept(node.id)), node)
             self._observer.made(node, outcome)
             for row in outcome.rows:
                 self._counts.came(node.id)
                 await self._go_on(row, node)
         else:
-            step = cast(GlobalRowStep, node.step)
-            sampled = []
-            for row in waiting:
-                self._counts.came(node.id)
-                if self._is_sampled(row, node):
-                    sampled.append(row)
-            verdicts = await asyncio.to_thread(lambda: list(step.run_rows(sampled)))
-            for row, verdict in zip(sampled, verdicts, strict=True):
-                for out in self._end_row(row, outcome_of(step, row, verdict), node):
-                    await self._start(out, node)
+            await self._decide_each(cast(GlobalRowStep, node.step), self._waiting(node), node)
         self._spool.clear(node.id)
         self._counts.decided(node.id)
+
+    def _waiting(self, node: Node) -> Sequence[Row]:
+        """The rows that wait before a step, without those that the observer does not want decided."""
+        rows = self._spool.waiting(node.id)
+        if not self._observer.samples:
+            return rows
+        sampled = []
+        for row in rows:
+            if self._is_sampled(row, node):
+                sampled.append(row)
+            else:
+                self._counts.came(node.id)
+        return sampled
+
+    async def _decide_each(self, step: GlobalRowStep, rows: Sequence[Row], node: Node) -> None:
+        """Take the verdicts as the step gives them, beside the loop, and start what goes on."""
+        verdicts = await asyncio.to_thread(lambda: zip(rows, step.run_rows(rows), strict=True))
+        while not self._ending:
+            chunk = await asyncio.to_thread(lambda: list(islice(verdicts, _CHUNK)))
+            if not chunk:
+                return
+            for row, verdict in chunk:
+                self._counts.came(node.id)
+                for out in self._end_row(row, outcome_of(step, row, verdict), node):
+                    await self._start(out, node)
 
     async def _make(self, step: GlobalMakingStep, rows: list[Row], node: Node) -> Outcome:
         """Make rows out of all rows: wave after wave of questions, each answered as a whole."""

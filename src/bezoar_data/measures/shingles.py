@@ -35,13 +35,19 @@ def ngram_hashes(texts: Iterable[str], n: int, *, signs: bool = False) -> tuple[
     """
     import numpy as np
 
-    layout = _laid_out_with_signs if signs else _laid_out
     hashes, counts = [np.empty(0, np.uint64)], [np.zeros(1, np.int64)]
-    for chunk in _chunks(map(layout, texts)):
-        found, sizes = _hash_chunk(chunk, n)
+    for found, sizes in ngram_chunks(texts, n, signs=signs):
         hashes.append(found)
         counts.append(sizes)
     return np.concatenate(hashes), np.cumsum(np.concatenate(counts))
+
+
+def ngram_chunks(
+    texts: Iterable[str], n: int, *, signs: bool = False
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64]]]:
+    """The same for some texts after the other: their n-grams, and how many each has."""
+    layout = _laid_out_with_signs if signs else _laid_out
+    return (_hash_chunk(chunk, n) for chunk in _chunks(map(layout, texts)))
 
 
 def _laid_out(text: str) -> bytes:
@@ -79,13 +85,13 @@ def _hash_chunk(parts: list[bytes], n: int) -> tuple[NDArray[np.uint64], NDArray
     first = np.searchsorted(starts, borders)
     count = np.diff(first)
     # Texts too short for an n-gram are filled up with zeros, which are not a word's number.
-    hashes = _hash_runs([words[k:] for k in range(n)], len(words))
+    hashes = hash_runs([words[k:] for k in range(n)], len(words))
     wanted = np.repeat(first[1:], count) - np.arange(len(words)) >= n
     short = np.flatnonzero((count > 0) & (count < n))
     if len(short):
         at = first[short, None] + np.arange(n)
         filled = np.where(np.arange(n) < count[short, None], words[np.minimum(at, len(words) - 1)], np.uint64(0))
-        hashes[first[short]] = _hash_runs(list(filled.T), len(short))
+        hashes[first[short]] = hash_runs(list(filled.T), len(short))
         wanted[first[short]] = True
     return hashes[wanted], np.where(count >= n, count - n + 1, count > 0)
 
@@ -110,7 +116,7 @@ def _powers(base: int, size: int) -> NDArray[np.uint64]:
     return np.multiply.accumulate(np.full(size, base, np.uint64))
 
 
-def _hash_runs(columns: list[NDArray[np.uint64]], length: int) -> NDArray[np.uint64]:
+def hash_runs(columns: list[NDArray[np.uint64]], length: int) -> NDArray[np.uint64]:
     """One number for what stands side by side in the columns; those that are too short go on with zeros."""
     import numpy as np
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from bezoar_data.engine.observer import Observer
 from bezoar_data.llms.ask import Answer, Ask, Message, Refused
@@ -62,6 +62,8 @@ class RowTrace:
 
 class TraceRecorder(Observer):
     """Records a run of one compiled pipeline. `most` rows of each source are sampled."""
+
+    samples: ClassVar[bool] = True
 
     def __init__(self, compiled: Compiled, most: int) -> None:
         self.traces: dict[str, RowTrace] = {}

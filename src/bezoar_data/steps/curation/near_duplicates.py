@@ -1,32 +1,40 @@
 """`near_duplicates`: of rows that say nearly the same, only the first stays.
 
-MinHash with locality-sensitive hashing (rensa) finds candidates in near-linear time; each candidate is then compared
-exactly, so that a dropped row really is as similar as its reason says.
+Rows that can be like no other are left alone (`alike`). Of the rest, MinHash with locality-sensitive hashing (rensa)
+finds candidates in near-linear time; each is then compared exactly, so that a dropped row really is as similar as its
+reason says. What is noted of each row lies on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from rensa import RMinHash, RMinHashLSH
+from rensa import RMinHash
 
-from bezoar_data.measures.shingles import ngram_hashes
+from bezoar_data.measures.shingles import hash_runs
+from bezoar_data.runs.disk_array import mapped
 from bezoar_data.runs.row import Row
+from bezoar_data.runs.waiting import WaitingRows
 from bezoar_data.steps.base import Verdict
+from bezoar_data.steps.curation.alike import Grams
 from bezoar_data.steps.curation.filter_step import GlobalFilterStep
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _SEED = 42
 _RECALL = 0.99
 _ESTIMATE_SLACK = 5.0
 """Standard errors by which an estimate may fall short before the exact comparison is skipped."""
+_AT_ONCE = 4096
+_HELD = 256
+"""Rows whose n-grams are held for the next comparison."""
 
 
 class NearDuplicates(GlobalFilterStep):
@@ -58,68 +66,100 @@ class NearDuplicates(GlobalFilterStep):
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         columns = self.inputs
         texts = ("\n".join([str(v) for c in columns if (v := row.get(c)) is not None]) for row in rows)
-        found = self._find(*ngram_hashes(texts, self.ngram, signs=self.compare == "text"))
+        folder = rows.folder if isinstance(rows, WaitingRows) else None
+        grams = Grams(texts, self.ngram, signs=self.compare == "text", folder=folder)
+        first, similarity = self._find(grams, folder)
+        stays = np.zeros(len(rows), np.bool_)
+        stays[first[first >= 0]] = True
+        names: dict[int, str] = {}
         for i, row in enumerate(rows):
-            if i in found:
-                first, similarity = found[i]
-                yield self.drop(row, "near_duplicate", f"of {rows[first].id}, similarity {similarity:.2f}")
-            else:
-                yield self.keep(row)
+            if first[i] >= 0:
+                yield self.drop(row, "near_duplicate", f"of {names[int(first[i])]}, similarity {similarity[i]:.2f}")
+                continue
+            if stays[i]:
+                names[i] = row.id
+            yield self.keep(row)
 
-    def _find(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> dict[int, tuple[int, float]]:
-        """The near-duplicates among rows of n-grams: for each the row that stays for it, and their similarity."""
-        # Most rows share a band with no other and are done with. From here on rows are counted among the rest.
-        count = bands(self.threshold, self.num_perm)
-        sizes = np.diff(starts)
-        flags = self._share_a_band(hashes, starts, count) & (sizes > 0)
-        sharing = np.flatnonzero(flags).tolist()
-        hashes, starts = hashes[np.repeat(flags, sizes)], np.cumsum([0, *sizes[flags]])
-        sketches = self._sketches(hashes, starts)
+    def _find(self, grams: Grams, folder: Path | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """For each row the earlier one that stays for it, -1 where it stays itself, and their similarity."""
+        first, similarity = np.full(len(grams), -1, np.int64), np.zeros(len(grams))
+        # Most rows can be like no other and are done with. From here on rows are counted among the rest.
+        flags = grams.perhaps_alike(self.threshold)
+        rest = np.flatnonzero(flags)
+        sketches = self._sketches(grams, flags, folder)
+        groups, count = _groups(sketches, bands(self.threshold, self.num_perm), folder)
         # Estimates err by about sqrt(s(1-s)/n); well below the threshold there is no need to compare exactly.
         slack = _ESTIMATE_SLACK * (self.threshold * (1 - self.threshold) / self.num_perm) ** 0.5
         least = (self.threshold - slack) * self.num_perm
 
-        @lru_cache(maxsize=4096)
-        def grams(k: int) -> frozenset[int]:
-            return frozenset(hashes[starts[k] : starts[k + 1]].tolist())
+        @lru_cache(maxsize=_HELD)
+        def grams_of(k: int) -> frozenset[int]:
+            return frozenset(grams.of(int(rest[k])).tolist())
 
-        found: dict[int, tuple[int, float]] = {}
-        # Of most bands only one row stays: a list for each would take longer than all the rest.
-        first: dict[bytes, int] = {}
-        more: dict[bytes, list[int]] = {}
-        width = self.num_perm // count * sketches.itemsize
-        for k, sketch in enumerate(sketches):
-            in_bands = sketch.view(f"V{width}").tolist()
-            seen = [band for band in in_bands if band in first]
-            candidates = sorted({c for band in seen for c in (first[band], *more.get(band, ()))})
+        # Of most groups only one row stays: a list for each would take longer than all the rest.
+        one = array("i", [-1]) * count
+        more: dict[int, array[int]] = {}
+        for k, own in _in_groups(groups):
+            seen = [group for group in own if one[group] >= 0]
+            candidates = sorted({c for group in seen for c in (one[group], *more.get(group, ()))})
             if candidates:
-                alike = (sketches[candidates] == sketch).sum(axis=1) >= least
+                alike = (sketches[candidates] == sketches[k]).sum(axis=1) >= least
                 near = [c for c, close in zip(candidates, alike.tolist(), strict=True) if close]
-                best, negated = max(((jaccard(grams(k), grams(c)), -c) for c in near), default=(0.0, 0))
+                best, negated = max(((jaccard(grams_of(k), grams_of(c)), -c) for c in near), default=(0.0, 0))
                 if best >= self.threshold:
-                    found[sharing[k]] = sharing[-negated], best
+                    first[rest[k]], similarity[rest[k]] = rest[-negated], best
                     continue
-            for band in seen:
-                more.setdefault(band, []).append(k)
-            for band in in_bands:
-                first.setdefault(band, k)
-        return found
+            for group in own:
+                if one[group] < 0:
+                    one[group] = k
+                else:
+                    more.setdefault(group, array("i")).append(k)
+        return first, similarity
 
-    def _share_a_band(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts.astype(np.uint64), self.num_perm, _SEED)
-        index = RMinHashLSH(self.threshold, self.num_perm, count)
-        return np.array(index.query_duplicate_flags_matrix_one_shot(matrix), dtype=bool)
-
-    def _sketches(self, hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint32]:
-        """The rows' MinHash values, `num_perm` of each."""
-        sketches = np.empty((len(starts) - 1, self.num_perm), np.uint32)
-        # A few at a time: rensa gives the values out as lists of Python's numbers, ten times their size.
-        for a in range(0, len(sketches), 1000):
-            offsets = starts[a : a + 1001].astype(np.uint64)
-            part = hashes[offsets[0] : offsets[-1]]
-            matrix = RMinHash.digest_matrix_from_flat_token_hashes(part, offsets - offsets[0], self.num_perm, _SEED)
-            sketches[a : a + 1000] = matrix.to_rows()
+    def _sketches(self, grams: Grams, flags: NDArray[np.bool_], folder: Path | None) -> NDArray[np.uint32]:
+        """The MinHash values of the rows that are flagged, `num_perm` of each."""
+        sketches = mapped(np.uint32, (int(flags.sum()), self.num_perm), folder)
+        done = 0
+        for begin, end, hashes in grams.blocks():
+            sizes = np.diff(grams.starts[begin : end + 1])
+            wanted = flags[begin:end]
+            hashes, starts = hashes[np.repeat(wanted, sizes)], np.cumsum([0, *sizes[wanted]]).astype(np.uint64)
+            # A few at a time: rensa gives the values out as lists of Python's numbers, ten times their size.
+            for a in range(0, len(starts) - 1, 1000):
+                offsets = starts[a : a + 1001]
+                part = hashes[offsets[0] : offsets[-1]]
+                matrix = RMinHash.digest_matrix_from_flat_token_hashes(part, offsets - offsets[0], self.num_perm, _SEED)
+                rows = matrix.to_rows()
+                sketches[done : done + len(rows)] = rows
+                done += len(rows)
         return sketches
+
+
+def _groups(sketches: NDArray[np.uint32], count: int, folder: Path | None) -> tuple[NDArray[np.int64], int]:
+    """For each band and row the number of the group of rows that have the same values there, -1 for a row alone; and
+    how many groups there are."""
+    rows, values = sketches.shape
+    keys, width = mapped(np.uint64, (count, rows), folder), values // count
+    for a in range(0, rows, _AT_ONCE):
+        part = sketches[a : a + _AT_ONCE].T.astype(np.uint64)
+        for band in range(count):
+            keys[band, a : a + _AT_ONCE] = hash_runs(list(part[band * width : (band + 1) * width]), part.shape[1])
+    groups, found = keys.view(np.int64), 0
+    for band in range(count):
+        _, place, times = np.unique(keys[band], return_inverse=True, return_counts=True)
+        shared = times > 1
+        groups[band] = np.where(shared, found + np.cumsum(shared) - 1, -1)[place]
+        found += int(shared.sum())
+    return groups, found
+
+
+def _in_groups(groups: NDArray[np.int64]) -> Iterator[tuple[int, list[int]]]:
+    """Each row that is in a group, with its groups in the bands' order."""
+    for a in range(0, groups.shape[1], _AT_ONCE):
+        part = np.ascontiguousarray(groups[:, a : a + _AT_ONCE].T)
+        for k in np.flatnonzero((part >= 0).any(axis=1)).tolist():
+            own = part[k]
+            yield a + k, own[own >= 0].tolist()
 
 
 def jaccard(a: frozenset[int], b: frozenset[int]) -> float:

@@ -1,0 +1,64 @@
+"""The rows that wait before a step which needs all of them, read from the spool when they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from bezoar_data.runs.row import Row
+
+if TYPE_CHECKING:
+    from bezoar_data.runs.spool import Spool
+
+CHUNK = 512
+
+
+class WaitingRows(Sequence[Row]):
+    """A sequence of rows on disk, in the source's order. It holds a few hundred rows at a time, and one place for as
+    many again, so that memory does not grow with the rows. Quick from one end to the other, as often as is wanted; a
+    row by its number costs a look-up.
+
+    May be read in a thread beside the engine's loop: all that waits is on disk before the first row is read.
+    """
+
+    def __init__(self, spool: Spool, place: str) -> None:
+        self._spool, self._place = spool, place
+        self._count = spool.count(place)
+        self._starts: list[tuple[bytes, int]] = [(b"", -1)]
+        """Behind what each chunk begins, as far as is known."""
+
+    @property
+    def folder(self) -> Path:
+        """Where there is room for what is noted of so many rows."""
+        return self._spool.path.parent
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Row]:
+        for number in range(-(-self._count // CHUNK)):
+            yield from self._chunk(number)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(self._count))]
+        number = at + self._count if at < 0 else at
+        if not 0 <= number < self._count:
+            raise IndexError(at)
+        chunk, rest = divmod(number, CHUNK)
+        while len(self._starts) <= chunk:
+            self._chunk(len(self._starts) - 1)
+        return self._spool.after(self._place, self._starts[chunk], 1, skip=rest)[0][1]
+
+    def _chunk(self, number: int) -> list[Row]:
+        found = self._spool.after(self._place, self._starts[number], CHUNK)
+        if len(self._starts) == number + 1:
+            self._starts.append(found[-1][0])
+        return [row for _, row in found]
