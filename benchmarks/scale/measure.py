@@ -18,8 +18,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import psutil
 from rows import Planted, write_rows
@@ -120,7 +120,7 @@ def per_part(watched: Watched, step: str, rows: int, parts: int = 10) -> list[fl
         after = min((c for c in watched.counts if c[1][step] >= wanted), key=lambda c: c[0])
         grown = after[1][step] - before[1][step]
         times.append(before[0] + (after[0] - before[0]) * (wanted - before[1][step]) / max(1, grown))
-    return [rows / parts / max(1e-9, b - a) for a, b in zip(times, times[1:], strict=False)]
+    return [rows / parts / max(1e-9, b - a) for a, b in pairwise(times)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -136,11 +136,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{planted.rows:,} rows, {size / 1e6:.0f} MB", flush=True)
     shutil.rmtree(folder / "runs", ignore_errors=True)
     found = watch(folder, options.tree.resolve())
-    print(f"{found.seconds:.1f} s, {found.used:.1f} s of processor, {found.peak / 1e6:,.0f} MB at most; off by {check(folder, planted)}")
+    print(
+        f"{found.seconds:.1f} s, {found.used:.1f} s of processor, {found.peak / 1e6:,.0f} MB at most; "
+        f"off by {check(folder, planted)}"
+    )
     for step in STEPS:
         print(f"{step:16}", " ".join(f"{rate:9,.0f}" for rate in per_part(found, step, planted.rows)))
     for second, rss in found.memory[:: max(1, len(found.memory) // 40)]:
-        print(f"  {second:6.1f} s {rss / 1e6:8,.0f} MB", next((str(c) for s, c in reversed(found.counts) if s <= second), ""))
+        print(
+            f"  {second:6.1f} s {rss / 1e6:8,.0f} MB",
+            next((str(c) for s, c in reversed(found.counts) if s <= second), ""),
+        )
 
 
 if __name__ == "__main__":

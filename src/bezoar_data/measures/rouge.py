@@ -57,14 +57,16 @@ class RougePool:
 
     def add(self, words: Sequence[str]) -> int:
         """Add a text and give its number."""
-        number = len(self._texts)
-        for element in self._elements(words):
+        number, new = len(self._texts), dict[str, int]()
+        numbers = self._numbers(words, new)
+        self._rank |= new
+        for element in _elements(numbers):
             postings = self._postings.get(element)
             if postings is None:
                 postings = self._postings[element] = array("i")
             postings.append(number)
         self._lengths.append(len(words))
-        self._texts.append(self._code(words))
+        self._texts.append(_code(numbers))
         return number
 
     def nearest(self, words: Sequence[str]) -> Nearest | None:
@@ -80,7 +82,8 @@ class RougePool:
         least = math.ceil(t / 2 * (m + shortest) - _SLACK)
         prefix = min(m, m - least + 1 + _EXTRA)
         needed = prefix - (m - least)
-        elements = sorted(self._elements(words))[:prefix]
+        numbers = self._numbers(words, {})
+        elements = sorted(_elements(numbers))[:prefix]
         lists = [np.frombuffer(p, dtype=np.int32) for e in elements if (p := self._postings.get(e)) is not None]
         if len(lists) < needed:
             return None
@@ -92,7 +95,7 @@ class RougePool:
         overlap = np.ceil(t / 2 * (m + lengths) - _SLACK)
         fits = (lengths >= shortest) & (lengths <= longest) & (counts[found] >= overlap - (m - prefix))
         best: Nearest | None = None
-        code = self._code(words)
+        code = _code(numbers)
         for index, n in zip(found[fits].tolist(), lengths[fits].tolist(), strict=True):
             wanted = math.ceil((best.similarity if best else t) / 2 * (m + n) - _SLACK)
             common = LCSseq.similarity(code, self._texts[index], score_cutoff=wanted)
@@ -101,28 +104,29 @@ class RougePool:
                 best = Nearest(index, similarity)
         return best
 
-    def _elements(self, words: Sequence[str]) -> list[tuple[int, int]]:
-        """The bag as a set: each word by its rank, the k-th time it stands as an element of its own."""
-        seen: dict[str, int] = {}
-        elements = []
-        for word in words:
-            k = seen.get(word, 0)
-            seen[word] = k + 1
-            elements.append((self._number(word), k))
-        return elements
+    def _numbers(self, words: Sequence[str], new: dict[str, int]) -> list[int]:
+        """The words' ranks from rare to common. Those that were not counted get numbers below all, as `new`: they are
+        the rarest."""
+        rank, below = self._rank, -1 - len(self._rank)
+        return [rank[w] if w in rank else new.setdefault(w, below - len(new)) for w in words]
 
-    def _number(self, word: str) -> int:
-        """A word's rank from rare to common. One not counted before gets a number below all: it is the rarest."""
-        rank = self._rank.get(word)
-        if rank is None:
-            rank = self._rank[word] = -1 - len(self._rank)
-        return rank
 
-    def _code(self, words: Sequence[str]) -> str | list[int]:
-        """The words as characters, one each: rapidfuzz compares texts fastest. It takes numbers for the characters of
-        that code, which serve when there are more words than Unicode has places."""
-        numbers = [2 * n if n >= 0 else -2 * n - 1 for n in map(self._number, words)]
-        return "".join(map(chr, numbers)) if max(numbers, default=0) <= 0x10FFFF else numbers
+def _elements(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """The bag as a set: each word by its rank, the k-th time it stands as an element of its own."""
+    seen: dict[int, int] = {}
+    elements = []
+    for number in numbers:
+        k = seen.get(number, 0)
+        seen[number] = k + 1
+        elements.append((number, k))
+    return elements
+
+
+def _code(numbers: Sequence[int]) -> str | list[int]:
+    """The words as characters, one each: rapidfuzz compares texts fastest. It takes numbers for the characters of that
+    code, which serve when there are more words than Unicode has places."""
+    code = [2 * n if n >= 0 else -2 * n - 1 for n in numbers]
+    return "".join(map(chr, code)) if max(code, default=0) <= 0x10FFFF else code
 
 
 def count_words(texts: Iterable[Sequence[str]]) -> Counter[str]:

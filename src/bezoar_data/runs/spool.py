@@ -146,7 +146,9 @@ class Spool:
         """The rows at a place, as a sequence that is read when it is looked at. No more come to the place."""
         return WaitingRows(self, place)
 
-    def after(self, place: str, key: tuple[bytes, int], count: int, skip: int = 0) -> list[tuple[tuple[bytes, int], Row]]:
+    def after(
+        self, place: str, key: tuple[bytes, int], count: int, skip: int = 0
+    ) -> list[tuple[tuple[bytes, int], Row]]:
         """Some rows at a place, each with its key, from behind a key on; `skip` of them are passed over. What was kept
         and is not written yet is not among them, so that it may be called from a thread beside the engine's."""
         query = """SELECT sort, branch, columns, lineage FROM rows

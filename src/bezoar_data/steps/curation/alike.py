@@ -2,8 +2,8 @@
 
 Of two sets of n-grams with a Jaccard similarity of t or more, the smaller shares so many with the larger that, with all
 n-grams in one order, the first |x| - ceil(t|x|) + 1 of each have one in common (prefix filter; Chaudhuri, Ganti and
-Kaushik, 2006; Bayardo, Ma and Srikant, 2007). With rare ones first, most texts have none there that another has. Nothing
-alike is lost; n-grams and their prefixes lie on disk, the latter in parts that are joined one after the other.
+Kaushik, 2006; Bayardo, Ma and Srikant, 2007). With rare ones first, most texts have none there that another has.
+Nothing alike is lost; n-grams and their prefixes lie on disk, the latter in parts that are joined one after the other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bezoar_data.measures.shingles import ngram_chunks
-from bezoar_data.runs.disk_array import DiskArray
+from bezoar_data.steps.curation.disk_array import DiskArray
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

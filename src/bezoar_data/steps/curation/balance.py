@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field, PositiveInt
 
 from bezoar_data.runs.row import Row, group_of
@@ -32,15 +34,19 @@ class Balance(GlobalRowStep):
     )
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
-        groups = [group_of(row.get(self.column)) for row in rows]
+        numbers: dict[str, int] = {}
+        groups = array("l", (numbers.setdefault(self._group(row), len(numbers)) for row in rows))
         sizes = Counter(groups)
         most = self.most if self.most is not None else min(sizes.values(), default=0)
-        taken: Counter[str] = Counter()
-        kept: set[int] = set()
+        taken: Counter[int] = Counter()
+        kept = np.zeros(len(rows), np.bool_)
         for i in draw(rows, self.seed):
             if taken[groups[i]] < most:
                 taken[groups[i]] += 1
-                kept.add(i)
+                kept[i] = True
         for i, row in enumerate(rows):
-            detail = f"{self.column} = {groups[i][:80]}: {most} of {sizes[groups[i]]} stay"
-            yield Kept(row.columns) if i in kept else Dropped("over_represented", detail)
+            detail = f"{self.column} = {self._group(row)[:80]}: {most} of {sizes[groups[i]]} stay"
+            yield Kept(row.columns) if kept[i] else Dropped("over_represented", detail)
+
+    def _group(self, row: Row) -> str:
+        return group_of(row.get(self.column))

@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Verdict
 from bezoar_data.steps.curation.filter_step import GlobalFilterStep
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DIGEST = 16
+"""Bytes by which a text is known."""
 
 
 class ExactDuplicates(GlobalFilterStep):
@@ -34,11 +41,17 @@ class ExactDuplicates(GlobalFilterStep):
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         columns = self.inputs
-        first: dict[bytes, str] = {}
-        for row in rows:
-            key = self._key(row, columns)
-            earlier = first.setdefault(key, row.id) if key else row.id
-            yield self.keep(row) if earlier == row.id else self.drop(row, "exact_duplicate", f"of {earlier}")
+        first = _first_of_each(self._key(row, columns) for row in rows)
+        stays = np.zeros(len(rows), np.bool_)
+        stays[first[first >= 0]] = True
+        names: dict[int, str] = {}
+        for i, row in enumerate(rows):
+            if first[i] >= 0:
+                yield self.drop(row, "exact_duplicate", f"of {names[int(first[i])]}")
+                continue
+            if stays[i]:
+                names[i] = row.id
+            yield self.keep(row)
 
     def _key(self, row: Row, columns: Sequence[str]) -> bytes:
         texts = [text_of(row.get(c)) for c in columns]
@@ -48,4 +61,23 @@ class ExactDuplicates(GlobalFilterStep):
         if not any(parts):
             parts = [" ".join(unicodedata.normalize("NFC", t).split()) for t in texts]
         # The zero keeps columns apart: "a b" and "c" are not "a" and "b c".
-        return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=_DIGEST).digest()
+
+
+def _first_of_each(keys: Iterable[bytes]) -> NDArray[np.int64]:
+    """For each key the place of the first that is equal, -1 where that is its own or it is empty."""
+    empty = []
+    packed = bytearray()
+    for i, key in enumerate(keys):
+        if not key:
+            empty.append(i)
+        packed += key or bytes(_DIGEST)
+    parts = np.frombuffer(packed, np.uint64).reshape(-1, 2)
+    order = np.lexsort((parts[:, 1], parts[:, 0]))  # equal ones stay in their order
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (parts[order[1:]] != parts[order[:-1]]).any(axis=1)
+    first = np.empty(len(order), np.int64)
+    first[order] = order[np.flatnonzero(new)[np.cumsum(new) - 1]] if len(order) else order
+    first[first == np.arange(len(first))] = -1
+    first[empty] = -1
+    return first

@@ -18,11 +18,11 @@ from pydantic import Field
 from rensa import RMinHash
 
 from bezoar_data.measures.shingles import hash_runs
-from bezoar_data.runs.disk_array import mapped
 from bezoar_data.runs.row import Row
 from bezoar_data.runs.waiting import WaitingRows
 from bezoar_data.steps.base import Verdict
 from bezoar_data.steps.curation.alike import Grams
+from bezoar_data.steps.curation.disk_array import mapped
 from bezoar_data.steps.curation.filter_step import GlobalFilterStep
 
 if TYPE_CHECKING:

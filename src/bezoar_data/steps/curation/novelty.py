@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import ClassVar
 
 from pydantic import Field, field_validator
@@ -54,18 +56,22 @@ class Novelty(GlobalFilterStep):
         columns = self.inputs
         seeds: list[TextItem] = list(read_items(self.seeds, self.hub, self.fields)) if self.seeds or self.hub else []
         said = [words_of(seed.text) for seed in seeds]
-        texts = [words_of(joined(row, columns)) for row in rows]
-        pool = RougePool(self.threshold, count_words([*said, *texts]))
+        texts = (words_of(joined(row, columns)) for row in rows) if self.earlier else ()
+        pool = RougePool(self.threshold, count_words(chain(said, texts)))
         for words in said:
             pool.add(words)
-        names: list[str] = [str(seed) for seed in seeds]
-        for row, words in zip(rows, texts, strict=True):
+        stayed = array("q")
+        for i, row in enumerate(rows):
+            words = words_of(joined(row, columns))
             nearest = pool.nearest(words)
             if nearest is None:
                 if self.earlier:
                     pool.add(words)
-                    names.append(row.id)
+                    stayed.append(i)
                 yield self.keep(row)
                 continue
-            reason = "like_a_seed" if nearest.index < len(seeds) else "like_an_earlier_row"
-            yield self.drop(row, reason, f"{names[nearest.index]}, ROUGE-L {nearest.similarity:.2f}")
+            place = nearest.index - len(seeds)
+            reason, name = (
+                ("like_a_seed", seeds[place]) if place < 0 else ("like_an_earlier_row", rows[stayed[place]].id)
+            )
+            yield self.drop(row, reason, f"{name}, ROUGE-L {nearest.similarity:.2f}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field, PositiveInt
 
 from bezoar_data.runs.row import Row, digest
@@ -30,11 +32,18 @@ class Sample(GlobalRowStep):
 
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         wanted = self.rows if self.rows is not None else round((self.fraction or 1.0) * len(rows))
-        drawn = set(draw(rows, self.seed)[:wanted])
+        drawn = np.zeros(len(rows), np.bool_)
+        drawn[draw(rows, self.seed)[:wanted]] = True
         for i, row in enumerate(rows):
-            yield Kept(row.columns) if i in drawn else Dropped("not_sampled", f"{wanted} of {len(rows)} were drawn")
+            yield Kept(row.columns) if drawn[i] else Dropped("not_sampled", f"{wanted} of {len(rows)} were drawn")
 
 
-def draw(rows: Sequence[Row], seed: int) -> list[int]:
+def draw(rows: Iterable[Row], seed: int) -> list[int]:
     """The rows' positions in a random order that depends on the seed and their ids only."""
-    return sorted(range(len(rows)), key=lambda i: (digest("sample", seed, rows[i].id), i))
+    drawn = array("Q")
+    for row in rows:
+        number = digest("sample", seed, row.id)
+        drawn.extend((int(number[:16], 16), int(number[16:], 16)))
+    parts = np.frombuffer(drawn, np.uint64).reshape(-1, 2)
+    order: list[int] = np.lexsort((parts[:, 1], parts[:, 0])).tolist()
+    return order

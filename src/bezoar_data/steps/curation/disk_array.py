@@ -17,7 +17,7 @@ class DiskArray:
 
     def __init__(self, kind: Any, folder: Path | None = None) -> None:
         self._kind = np.dtype(kind)
-        self._file = tempfile.TemporaryFile(dir=folder)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (`close` closes it)
         self._size = 0
 
     def __len__(self) -> int:
