@@ -177,11 +177,10 @@ def test_a_row_more_leaves_the_bytes_of_the_others_as_they_were(tmp_path: Path, 
 
 
 def test_a_large_split_is_several_files(tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("bezoar_data.runs.dataset.TARGET_BYTES", 3_000_000)
     monkeypatch.setattr("bezoar_data.runs.dataset.MOST_GROUP", 6000)
     for i in range(20_000):
         spool.keep(make_row(i, {"text": f"row {i} " * 20}))
-    written = write_dataset(spool, tmp_path / "out", splits={}, seed=0)
+    written = write_dataset(spool, tmp_path / "out", splits={}, seed=0, max_file=3_000_000)
     count = len(written.files)
     assert count > 1
     assert [f.path for f in written.files] == [f"data/train-{i:05d}-of-{count:05d}.parquet" for i in range(count)]

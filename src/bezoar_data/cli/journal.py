@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from bezoar_data.llms.journal.maintenance import Stats
 
 app = typer.Typer(
-    help="Count, export, import, prune and redact the journal of answers.", no_args_is_help=True, rich_markup_mode=None
+    help="Count, export, import, prune, compact and redact the journal of answers.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 At = Annotated[
@@ -136,6 +138,22 @@ def prune(
         )
     done = "would be deleted" if dry_run else "deleted"
     _say({"pruned": count, "dry_run": dry_run}, f"{count:,} entries {done}", as_json=as_json)
+
+
+@app.command("compact")
+def compact(journal: At = None, as_json: AsJson = False) -> None:
+    """Rewrite the journal without its unused space.
+
+    Every entry stays. `prune` and `redact` do this too; batches leave such space.
+
+    Example: bezoar-data journal compact
+    """
+    from bezoar_data.llms.journal import maintenance
+
+    with _opened(journal) as opened:
+        before, after = maintenance.compact(opened)
+    text = f"{opened.path}: {before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now"
+    _say({"path": str(opened.path), "bytes_before": before, "bytes": after}, text, as_json=as_json)
 
 
 @app.command("redact")

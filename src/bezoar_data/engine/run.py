@@ -262,6 +262,7 @@ def _finish(
         building,
         splits=file.splits,
         seed=file.seed,
+        max_file=file.max_file_bytes,
         expected=compiled.expected_columns,
         on_row=seen,
         review=reviewing if reviewing.answers else None,

@@ -27,7 +27,7 @@ LEAST_GROUP, MOST_GROUP = 5_000, 40_000
 """Rows in a Parquet row group. Between the two, a group ends at the first row whose hash says so."""
 _GROUP_SPREAD = 10_000
 """One row in so many ends a group."""
-TARGET_BYTES = 1 << 30
+MAX_FILE = 1 << 30
 """Bytes in memory after which a split goes on in another file: some 300 MB on disk."""
 _CHUNK = 1_000
 """Rows held as Python objects at once; Arrow holds those of a row group in far less."""
@@ -82,13 +82,14 @@ def write_dataset(
     *,
     splits: Mapping[str, float],
     seed: int,
+    max_file: int = MAX_FILE,
     expected: Mapping[str, str | None] | None = None,
     on_row: Callable[[Row], None] | None = None,
     review: Review | None = None,
     worth_showing: Callable[[Mapping[str, Any]], bool] = lambda _: True,
 ) -> Written:
     """Write the kept rows of a spool as `data/{split}-00000-of-00001.parquet` files under `folder`, in several where
-    they would be larger than `TARGET_BYTES`.
+    they would be larger than `max_file` bytes in memory.
 
     `expected` names the columns of a dataset without rows, and the types of columns without values (`ColumnTypes`);
     `on_row` is called with each row; `review` gives what people said of it. The example is the first row
@@ -107,7 +108,7 @@ def write_dataset(
     values = ValueCounts(without=(*_LINEAGE, *REVIEW_COLUMNS))
     lengths = LengthCounts(without=(*_LINEAGE, *REVIEW_COLUMNS))
     with ExitStack() as open_files:
-        files = {name: SplitWriter(folder, name, schema, (values, lengths)) for name in names}
+        files = {name: SplitWriter(folder, name, schema, (values, lengths), max_file) for name in names}
         for file in files.values():
             open_files.callback(file.close)
         for row in spool.kept():
@@ -145,8 +146,9 @@ class SplitWriter:
     it.
     """
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema, counts: Sequence[_Counts]) -> None:
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, counts: Sequence[_Counts], max_file: int) -> None:
         self._folder = folder
+        self._max_file = max_file
         self._counts = counts
         self._name = name
         self._schema = schema
@@ -175,7 +177,7 @@ class SplitWriter:
         table = pa.concat_tables(self._tables).combine_chunks()
         # Without what people said: it comes later, and must not move rows to other files.
         size = table.drop_columns([n for n in REVIEW_COLUMNS if n in table.column_names]).nbytes
-        if self._size and self._size + size > TARGET_BYTES:
+        if self._size and self._size + size > self._max_file:
             self._end_part()
             self._writer = self._open()
         self._writer.write_table(table, row_group_size=MOST_GROUP)

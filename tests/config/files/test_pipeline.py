@@ -55,6 +55,7 @@ def problems(path: Path, *overrides: str) -> list[tuple[str, str, str]]:
 def test_a_file_becomes_values_with_defaults(orca: Path) -> None:
     file = load_pipeline_file(orca).file
     assert (file.name, file.seed, file.tolerate, file.max_cost) == ("orca", 42, 0.05, None)
+    assert file.max_file_bytes == 1 << 30
     assert [s.id for s in file.steps] == ["load_flan", "orca-explain", "ultra-feedback"]
     assert file.steps[0].settings == {"path": "seeds/flan.jsonl", "per_task": 300}
     assert file.steps[2].columns == {"instruction": "inputs"}
@@ -112,12 +113,13 @@ def test_set_replaces_values_and_remembers_where_they_came_from(orca: Path) -> N
             "splits.test=0.1",
             "max_cost=1.5",
             "tolerate=0",
+            "max_file_size=500MB",
             "steps.load_flan.path=[a.tsv, 'b=c.tsv']",
             "steps.orca-explain.sampling.temperature=0.3",
         ],
     )
     file = loaded.file
-    assert (file.seed, file.max_cost, file.tolerate) == (8, 1.5, 0.0)
+    assert (file.seed, file.max_cost, file.tolerate, file.max_file_bytes) == (8, 1.5, 0.0, 500 << 20)
     assert file.splits == {"validation": 0.2, "test": 0.1}
     assert file.steps[0].settings == {"path": ["a.tsv", "b=c.tsv"], "per_task": 300}
     assert file.steps[1].settings == {"model": "teacher", "sampling": {"temperature": 0.3}}

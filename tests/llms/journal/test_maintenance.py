@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.llms.ask import Ask
 from bezoar_data.llms.journal import Journal, maintenance
 from bezoar_data.llms.journal.request_key import KeyMaker
+from bezoar_data.llms.journal.schema import connect
 from bezoar_data.runs.row import Lineage
 from support.command import Outcome, bezoar
 from support.fault_server import FaultServer
@@ -232,6 +234,21 @@ def test_the_command_line_counts_exports_and_prunes(path: Path, tmp_path: Path) 
     assert json.loads(cli("prune", "--errors", "--dry-run", "--json", *at).out) == {"pruned": 1, "dry_run": True}
     assert cli("prune", "--errors", *at).out.startswith("1 ")
     assert json.loads(cli("prune", "--older-than", "1d", "--json", *at).out)["pruned"] == 5
+
+
+def test_compacting_gives_space_back_and_keeps_every_entry(path: Path) -> None:
+    with Journal.open(path) as journal:
+        put_all(journal, [entry_of(n) for n in range(5)])
+    with closing(connect(path)) as connection:
+        own = connection.execute("SELECT count(*) FROM requests").fetchone()
+        unused = [(n.to_bytes(32), b"x" * 4000) for n in range(1, 200)]
+        connection.executemany("INSERT INTO requests (hash, messages) VALUES (?, ?)", unused)
+    before = cli("export", "--journal", path).out
+    told = json.loads(cli("compact", "--json", "--journal", path).out)
+    assert told["bytes"] == path.stat().st_size < told["bytes_before"] - 500_000
+    assert cli("export", "--journal", path).out == before
+    with closing(connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM requests").fetchone() == own
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """`--set` on the command line: values of a pipeline file replaced for one run, checked as if they stood in the file.
 
 `steps.<id>.<setting>=value` replaces a setting of a step (what stands under its `with:`), also inside a setting that
-is itself a mapping; `seed`, `tolerate`, `max_cost`, `splits` and `splits.<name>` replace the pipeline's own. The value
-is read as YAML, so that numbers and lists are what they look like.
+is itself a mapping; `seed`, `tolerate`, `max_cost`, `max_file_size`, `splits` and `splits.<name>` replace those of the
+pipeline. The value is read as YAML, so that numbers and lists are what they look like.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bezoar_data.config.problems import Place, Problem, did_you_mean
 from bezoar_data.config.sanitize import looks_like_key, printable
 from bezoar_data.config.yaml.document import Document, YamlPath, parse_yaml
 
-_TOP = ("seed", "tolerate", "max_cost", "splits")
+_TOP = ("seed", "tolerate", "max_cost", "max_file_size", "splits")
 _ELSEWHERE = {
     "models": "use --models FILE to name the models",
     "name": "write it in the file",

@@ -129,6 +129,12 @@ class PipelineFile(Strict):
     tolerate: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.05, description="The fraction of rows that may fail before the run counts as failed.", examples=[0.05]
     )
+    max_file_size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4} ?(MB|GB)$")] = Field(
+        default="1GB",
+        description="A split whose rows take more in memory (about three times as much as on disk) goes on in another "
+        "file: a number with MB or GB.",
+        examples=["500MB"],
+    )
     max_cost: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="The most that the run may cost, in US dollars.", examples=[5.0]
     )
@@ -141,6 +147,12 @@ class PipelineFile(Strict):
         description="The steps. A list is a chain: each takes the rows of the one before it.",
         examples=[[{"use": "load_flan", "with": {"path": "seeds/flan.jsonl"}}, {"use": "orca.system_message"}]],
     )
+
+    @property
+    def max_file_bytes(self) -> int:
+        """`max_file_size` in bytes."""
+        number, unit = self.max_file_size[:-2], self.max_file_size[-2:]
+        return int(number) << (30 if unit == "GB" else 20)
 
     def parents(self, index: int) -> tuple[str, ...]:
         """Ids of the steps whose rows the step at `index` takes."""

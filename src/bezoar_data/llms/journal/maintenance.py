@@ -48,6 +48,10 @@ BY = {
 """What entries are counted by → its expression. A pipeline is one with a row here that is made of the answer."""
 
 
+_UNUSED = "DELETE FROM requests WHERE hash NOT IN (SELECT request FROM answers WHERE request IS NOT NULL)"
+"""Takes out messages that no entry has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Counts of the entries that have the values `by`, such as `{"step": "explain", "model": "gpt-4o"}`. `cost` is US
@@ -253,12 +257,26 @@ def prune(
     with _exclusive(journal) as connection:
         with _transaction(connection):
             count = connection.execute(f"DELETE FROM answers WHERE {where}", values).rowcount  # noqa: S608
-            connection.execute(
-                "DELETE FROM requests WHERE hash NOT IN (SELECT request FROM answers WHERE request IS NOT NULL)"
-            )
+            connection.execute(_UNUSED)
         if count:
             _rewrite(connection, journal.path)
         return int(count)
+
+
+def compact(journal: Journal) -> tuple[int, int]:
+    """Rewrite the file without unused pages and messages that no entry has, entries in their order, and empty its
+    log; return the bytes of both before and after. No entry goes, and no look-up finds another than before."""
+
+    def size() -> int:
+        log = journal.path.with_name(f"{journal.path.name}-wal")
+        return sum(path.stat().st_size for path in (journal.path, log) if path.exists())
+
+    before = size()
+    with _exclusive(journal) as connection:
+        with _transaction(connection):
+            connection.execute(_UNUSED)
+        _rewrite(connection, journal.path)
+    return before, size()
 
 
 def redact(journal: Journal, keys: Iterable[str], of_rows: Iterable[str] = ()) -> Redaction:
