@@ -1,10 +1,10 @@
 """A million rows through near-duplicates, novelty and decontamination on one core: how much memory, and how fast.
 
-    python benchmarks/scale/measure.py FOLDER [--rows 1000000] [--tree CHECKOUT]
+    python benchmarks/scale/measure.py FOLDER [--rows 1000000] [--tree CHECKOUT --name before]
 
 Makes the rows in FOLDER, runs `bezoar-data run` on them in a process of its own, watches its memory and its counts, and
-compares what was dropped with what was planted. `--tree` measures another checkout. Prints seconds, the largest
-resident memory, how far each step's drops are off, and of each step the rows for a second of the processor, by tenths.
+compares what was dropped with what was planted. `--tree` measures another checkout, which has a column of its own.
+Figures are kept in results.json; RESULTS.md is written from them.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rows import Planted, write_rows
 
 HERE = Path(__file__).parent
+KEPT, PAGE = HERE / "results.json", HERE / "RESULTS.md"
 PIPELINE = """\
 name: million
 version: 1
 description: Rows without copies, seeds and test items.
 seed: 42
-{more}steps:
+steps:
   - use: load_rows
-    with: {{path: rows.jsonl, licence: CC0-1.0, texts: [instruction, response]}}
+    with: {path: rows.jsonl, licence: CC0-1.0, texts: [instruction, response]}
   - use: near_duplicates
-    with: {{column: [instruction, response]}}
+    with: {column: [instruction, response]}
   - use: novelty
-    with: {{column: [instruction, response], seeds: seeds.jsonl, earlier: false}}
+    with: {column: [instruction, response], seeds: seeds.jsonl, earlier: false}
   - use: decontaminate
-    with: {{column: [instruction, response], against: items.jsonl}}
+    with: {column: [instruction, response], against: items.jsonl}
 """
 STEPS = {"load_rows": "rows_out", "near_duplicates": "rows_in", "novelty": "rows_in", "decontaminate": "rows_in"}
 COMMAND = """\
@@ -61,19 +63,19 @@ class Watched:
     memory: list[tuple[float, int]] = field(default_factory=list)
 
 
-def prepare(folder: Path, rows: int, more: str = "") -> Planted:
+def prepare(folder: Path, rows: int) -> Planted:
     facts = folder / "planted.json"
     if facts.is_file() and (planted := Planted(**json.loads(facts.read_text()))).rows == rows:
         return planted
     folder.mkdir(parents=True, exist_ok=True)
     planted = write_rows(folder, rows)
-    (folder / "pipeline.yaml").write_text(PIPELINE.format(more=more))
+    (folder / "pipeline.yaml").write_text(PIPELINE)
     facts.write_text(json.dumps({name: getattr(planted, name) for name in Planted.__slots__}))
     return planted
 
 
-def watch(folder: Path, tree: Path, *, kill: tuple[str, int] | None = None) -> Watched:
-    """Run the pipeline of the folder to its end, or until so many rows came to a step: then it is killed."""
+def watch(folder: Path, tree: Path) -> Watched:
+    """Run the pipeline of the folder to its end."""
     command = [sys.executable, "-c", COMMAND, "run", "pipeline.yaml", "--out", "runs/million", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "BEZOAR_JOURNAL": str(folder / "journal.sqlite")}
     state, found = folder / "runs" / "million" / "run.json", Watched()
@@ -90,12 +92,10 @@ def watch(folder: Path, tree: Path, *, kill: tuple[str, int] | None = None) -> W
                 said = {}
             if said.get("steps"):
                 found.counts.append((found.used, {s: said["steps"][s][key] for s, key in STEPS.items()}))
-                if kill is not None and found.counts[-1][1][kill[0]] >= kill[1]:
-                    child.kill()
             time.sleep(0.05)
         found.seconds = time.monotonic() - began
         found.peak = max(rss for _, rss in found.memory)
-        if child.returncode and kill is None:
+        if child.returncode:
             log.seek(0)
             raise SystemExit(f"ended with {child.returncode}: {log.read()[-2000:]}")
     return found
@@ -123,30 +123,69 @@ def per_part(watched: Watched, step: str, rows: int, parts: int = 10) -> list[fl
     return [rows / parts / max(1e-9, b - a) for a, b in pairwise(times)]
 
 
+def figures(watched: Watched, planted: Planted, folder: Path) -> dict[str, Any]:
+    return {
+        "rows": planted.rows,
+        "megabytes": round((folder / "rows.jsonl").stat().st_size / 1e6),
+        "pairs": planted.pairs,
+        "seconds": round(watched.seconds, 1),
+        "used": round(watched.used, 1),
+        "peak": round(watched.peak / 1e6),
+        "off": check(folder, planted),
+        "rates": {step: [round(rate) for rate in per_part(watched, step, planted.rows)] for step in STEPS},
+    }
+
+
+def page(results: Mapping[str, Mapping[str, Any]]) -> str:
+    names, first = list(results), next(iter(results.values()))
+    lines = [
+        "# A million rows through near-duplicates, novelty and decontamination",
+        "",
+        "Written by `python benchmarks/scale/measure.py`. Processor seconds are those of the whole run, on a machine",
+        "that others used too.",
+        "",
+        f"{first['rows']:,} rows, {first['megabytes']} MB of JSONL, {first['pairs']:,} planted pairs of (near) copies.",
+        "",
+        "| | " + " | ".join(names) + " |",
+        "| --- |" + " ---: |" * len(names),
+    ]
+    wanted = {
+        "memory at most": lambda one: f"{one['peak']:,} MB",
+        "processor seconds": lambda one: f"{one['used']:,.0f}",
+        "rows dropped more or fewer than planted": lambda one: ", ".join(
+            f"{n:+d}" if n else "0" for n in one["off"].values()
+        ),
+    }
+    lines += [f"| {what} | " + " | ".join(map(said, results.values())) + " |" for what, said in wanted.items()]
+    for name, one in results.items():
+        lines += ["", f"## Rows for each processor second, by 100,000 rows: {name}", ""]
+        parts = len(next(iter(one["rates"].values())))
+        lines += ["| came to | " + " | ".join(str(part + 1) for part in range(parts)) + " | last / first |"]
+        lines += ["| --- |" + " ---: |" * (parts + 1)]
+        for step, rates in one["rates"].items():
+            # A step that gives all verdicts at once has no rate.
+            told = ["-" if rate > 1_000_000 else f"{rate:,}" for rate in rates]
+            ratio = "-" if "-" in told else f"{rates[-1] / rates[0]:.2f}"
+            lines.append(f"| `{step}` | " + " | ".join(told) + f" | {ratio} |")
+    return "\n".join([*lines, ""])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--tree", type=Path, default=HERE.parents[1])
-    parser.add_argument("--splits", action="store_true", help="with a validation split")
+    parser.add_argument("--name", default="now", help="the column of RESULTS.md")
     options = parser.parse_args(arguments)
     folder = options.folder.resolve()
-    planted = prepare(folder, options.rows, "splits: {validation: 0.01}\n" if options.splits else "")
-    size = (folder / "rows.jsonl").stat().st_size
-    print(f"{planted.rows:,} rows, {size / 1e6:.0f} MB", flush=True)
+    planted = prepare(folder, options.rows)
     shutil.rmtree(folder / "runs", ignore_errors=True)
-    found = watch(folder, options.tree.resolve())
-    print(
-        f"{found.seconds:.1f} s, {found.used:.1f} s of processor, {found.peak / 1e6:,.0f} MB at most; "
-        f"off by {check(folder, planted)}"
-    )
-    for step in STEPS:
-        print(f"{step:16}", " ".join(f"{rate:9,.0f}" for rate in per_part(found, step, planted.rows)))
-    for second, rss in found.memory[:: max(1, len(found.memory) // 40)]:
-        print(
-            f"  {second:6.1f} s {rss / 1e6:8,.0f} MB",
-            next((str(c) for s, c in reversed(found.counts) if s <= second), ""),
-        )
+    found = figures(watch(folder, options.tree.resolve()), planted, folder)
+    print(json.dumps(found, indent=1))
+    results = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    results[options.name] = found
+    KEPT.write_text(json.dumps(results, indent=1) + "\n")
+    PAGE.write_text(page(results))
 
 
 if __name__ == "__main__":

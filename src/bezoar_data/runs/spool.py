@@ -12,6 +12,7 @@ import sqlite3
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from math import fsum
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from bezoar_data.config.errors import BezoarError, InputError
 from bezoar_data.runs.lock import ModelUsage
 from bezoar_data.runs.row import Columns, Lineage, Row
 from bezoar_data.runs.values import PLAIN, plain
-from bezoar_data.runs.waiting import WaitingRows
+from bezoar_data.runs.waiting import Key, WaitingRows
 
 KEPT = ""
 """The place of rows that came through the whole pipeline; waiting rows lie under the name of their barrier."""
@@ -144,13 +145,11 @@ class Spool:
 
     def waiting(self, place: str) -> WaitingRows:
         """The rows at a place, as a sequence that is read when it is looked at. No more come to the place."""
-        return WaitingRows(self, place)
+        return WaitingRows(partial(self._after, place), self.count(place), self.path.parent)
 
-    def after(
-        self, place: str, key: tuple[bytes, int], count: int, skip: int = 0
-    ) -> list[tuple[tuple[bytes, int], Row]]:
-        """Some rows at a place, each with its key, from behind a key on; `skip` of them are passed over. What was kept
-        and is not written yet is not among them, so that it may be called from a thread beside the engine's."""
+    def _after(self, place: str, key: Key, count: int, skip: int) -> list[tuple[Key, Row]]:
+        """Some rows at a place, from behind a key on; `skip` of them are passed over. What was kept and is not written
+        yet is not among them, so that it may be called from a thread beside the engine's."""
         query = """SELECT sort, branch, columns, lineage FROM rows
                    WHERE place = ? AND (sort, branch) > (?, ?) ORDER BY sort, branch LIMIT ? OFFSET ?"""
         found = self._db.execute(query, (place, *key, count, skip)).fetchall()

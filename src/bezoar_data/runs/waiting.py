@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 from bezoar_data.runs.row import Row
 
-if TYPE_CHECKING:
-    from bezoar_data.runs.spool import Spool
-
 CHUNK = 512
+
+Key = tuple[bytes, int]
+"""The place of a row among those that wait."""
+Read = Callable[[Key, int, int], list[tuple[Key, Row]]]
+"""Gives so many rows from behind a key on, each with its key; some are passed over before."""
 
 
 class WaitingRows(Sequence[Row]):
@@ -22,16 +24,12 @@ class WaitingRows(Sequence[Row]):
     May be read in a thread beside the engine's loop: all that waits is on disk before the first row is read.
     """
 
-    def __init__(self, spool: Spool, place: str) -> None:
-        self._spool, self._place = spool, place
-        self._count = spool.count(place)
-        self._starts: list[tuple[bytes, int]] = [(b"", -1)]
-        """Behind what each chunk begins, as far as is known."""
-
-    @property
-    def folder(self) -> Path:
+    def __init__(self, read: Read, count: int, folder: Path) -> None:
+        self._read, self._count = read, count
+        self.folder = folder
         """Where there is room for what is noted of so many rows."""
-        return self._spool.path.parent
+        self._starts: list[Key] = [(b"", -1)]
+        """Behind what each chunk begins, as far as is known."""
 
     def __len__(self) -> int:
         return self._count
@@ -55,10 +53,10 @@ class WaitingRows(Sequence[Row]):
         chunk, rest = divmod(number, CHUNK)
         while len(self._starts) <= chunk:
             self._chunk(len(self._starts) - 1)
-        return self._spool.after(self._place, self._starts[chunk], 1, skip=rest)[0][1]
+        return self._read(self._starts[chunk], 1, rest)[0][1]
 
     def _chunk(self, number: int) -> list[Row]:
-        found = self._spool.after(self._place, self._starts[number], CHUNK)
+        found = self._read(self._starts[number], CHUNK, 0)
         if len(self._starts) == number + 1:
             self._starts.append(found[-1][0])
         return [row for _, row in found]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bezoar_data.config.errors import BezoarError
 
 
 class DiskArray:
@@ -24,12 +29,14 @@ class DiskArray:
         return self._size
 
     def extend(self, values: NDArray[Any]) -> None:
-        self._file.write(np.ascontiguousarray(values, self._kind).data)
+        with _room():
+            self._file.write(np.ascontiguousarray(values, self._kind).data)
         self._size += values.size
 
     def read(self, begin: int, end: int) -> NDArray[Any]:
         """The numbers from one place to another, as a copy that cannot be changed."""
-        self._file.flush()
+        with _room():
+            self._file.flush()
         width = self._kind.itemsize
         data = os.pread(self._file.fileno(), (end - begin) * width, begin * width)
         return np.frombuffer(data, self._kind)
@@ -40,5 +47,19 @@ class DiskArray:
 
 def mapped(kind: Any, shape: tuple[int, ...], folder: Path | None = None) -> NDArray[Any]:
     """A table of zeros that lies in such a file: the system keeps in memory what there is room for."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, kind, "w+", shape=shape) if all(shape) else np.zeros(shape, kind)
+    if not all(shape):
+        return np.zeros(shape, kind)
+    with tempfile.TemporaryFile(dir=folder) as file, _room():
+        if hasattr(os, "posix_fallocate"):  # without room, a write into the table would end the process
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape) * np.dtype(kind).itemsize)
+        return np.memmap(file, kind, "r+", shape=shape)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BezoarError(
+            f"cannot write notes on the rows: {error.strerror or error}. Make room and run the same command again"
+        ) from error
