@@ -31,7 +31,7 @@ CASES = {
     "seed with a point": HEAD + "seed: §wrong-type§7.5\nsteps: [{use: s}]\n",
     "seed that is true": HEAD + "seed: §wrong-type§true\nsteps: [{use: s}]\n",
     "negative seed": HEAD + "seed: §bad-value§-1\nsteps: [{use: s}]\n",
-    "a file size without a unit": HEAD + "max_file_size: §bad-value§500\nsteps: [{use: s}]\n",
+    "a file size in no unit": HEAD + "max_file_size: §bad-value§500 rows\nsteps: [{use: s}]\n",
     "tolerate above one": HEAD + "tolerate: §bad-value§5\nsteps: [{use: s}]\n",
     "budget of nothing": HEAD + "max_cost: §bad-value§0\nsteps: [{use: s}]\n",
     "budget without end": HEAD + "max_cost: §bad-number§.inf\nsteps: [{use: s}]\n",
