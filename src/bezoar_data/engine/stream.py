@@ -166,7 +166,7 @@ class StreamEngine:
         """The rows that wait before a step, without those that the observer does not want decided."""
         rows = self._spool.waiting(node.id)
         if not self._observer.samples:
-            return rows
+            return list(rows) if cast(GlobalRowStep, node.step).holds_rows else rows
         sampled = []
         for row in rows:
             if self._is_sampled(row, node):

@@ -46,14 +46,18 @@ class WaitingRows(Sequence[Row]):
 
     def __getitem__(self, at: int | slice) -> Row | list[Row]:
         if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(self._count))]
+            begin, end, step = at.indices(self._count)
+            return self._some(begin, max(0, end - begin)) if step == 1 else [self[i] for i in range(begin, end, step)]
         number = at + self._count if at < 0 else at
         if not 0 <= number < self._count:
             raise IndexError(at)
-        chunk, rest = divmod(number, CHUNK)
+        return self._some(number, 1)[0]
+
+    def _some(self, begin: int, count: int) -> list[Row]:
+        chunk, rest = divmod(begin, CHUNK)
         while len(self._starts) <= chunk:
             self._chunk(len(self._starts) - 1)
-        return self._read(self._starts[chunk], 1, rest)[0][1]
+        return [row for _, row in self._read(self._starts[chunk], count, rest)]
 
     def _chunk(self, number: int) -> list[Row]:
         found = self._read(self._starts[number], CHUNK, 0)

@@ -167,6 +167,10 @@ class ModelStep(AsksModel, RowStep):
 class GlobalRowStep(_Declared, GlobalStep):
     """A step that must see all rows before it can decide any. Subclasses write `run_rows`."""
 
+    holds_rows: ClassVar[bool] = False
+    """Whether it must have all rows in memory: it notes in them who answered. Others get a sequence that is read from
+    disk while they look at it, as often as they like."""
+
     seed: int = Field(default=0, description="Seed of this step's random choices; the pipeline's by default.")
 
     _packed: bool = PrivateAttr(default=False)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 
 from distilabel.models.llms.base import LLM
 from pydantic import Field, PrivateAttr
@@ -40,6 +40,8 @@ class ExternalGlobalStep(LoadedAdapter, GlobalRowStep):
     Each row carries its number in the column `_bezoar`. A row that comes back is known by it, or by being the same
     object; one that is neither cannot be traced to where it came from, and ends the run.
     """
+
+    holds_rows: ClassVar[bool] = True
 
     def run_rows(self, rows: Sequence[Row]) -> list[Verdict]:
         given = [{**self.renaming.given(copy.deepcopy(r.columns)), RESERVED: str(i)} for i, r in enumerate(rows)]
