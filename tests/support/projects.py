@@ -126,11 +126,11 @@ def counts_add_up(done: Outcome, apart: Collection[str] = ()) -> list[dict[str, 
     return steps
 
 
-def both_engines_agree(project: Project) -> None:
+def both_engines_agree(project: Project, other: str = "local") -> None:
     """The project's pipeline gives the same counts, rows and bytes under our engine and under distilabel's runner."""
     stream = project.run("--json", "--out", "runs/stream")
     apart = ("--out", "elsewhere/local", "--journal", "elsewhere/journal.sqlite")
-    local = project.run("--json", *apart, "--engine", "local")
+    local = project.run("--json", *apart, "--engine", other, process=True)
     assert (stream.code, local.code) == (0, 0), stream.err + local.err
     assert stream.json["counts"] == local.json["counts"]
     assert stream.json["steps"] == local.json["steps"]

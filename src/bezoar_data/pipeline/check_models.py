@@ -137,6 +137,9 @@ def _problems(role: str, model: Model, *, budget: bool, to_run: bool) -> list[Pr
     found: type[Provider] | None = provider_class(model.provider) if known else None
     if elsewhere := _weights_elsewhere(model):
         return [elsewhere]
+    if model.serve is not None and model.provider != "openai":
+        message = f"'serve' is for provider 'openai', as Ray Serve speaks its format, and this is '{model.provider}'"
+        return [Problem("cannot-serve", message, hint="provider: openai")]
     each = model.at_each()
     problems = [p for there in each for p in (found(there).problems() if found is not None else key_problems(there))]
     if budget and (found is None or found.needs_network):

@@ -18,6 +18,7 @@ from bezoar_data.config.files.endpoints import address_problems, at_endpoints, h
 from bezoar_data.config.files.model_problem import without_roles
 from bezoar_data.config.files.named_model import with_named
 from bezoar_data.config.files.recorded import ANSWERS, AnswersFiles, missing_answers
+from bezoar_data.config.files.running import SERVED_AT, Local, Serve
 from bezoar_data.config.files.supports import Supports
 from bezoar_data.config.keys_in_files import keys_in
 from bezoar_data.config.paths import expand_home, normalized
@@ -156,28 +157,6 @@ class OutputLicence(Strict):
     )
 
 
-class Local(Strict):
-    """How `provider: llamacpp` runs a model in this process. None of it changes an answer."""
-
-    file: str | None = Field(
-        default=None,
-        description="Where the weights are, if `model` does not say it: a path to a GGUF file, or "
-        "OWNER/REPOSITORY[@COMMIT]:FILE.gguf of the Hub.",
-        examples=["weights/my-model.gguf"],
-    )
-    threads: Annotated[int, Field(gt=0)] | None = Field(
-        default=None,
-        description="Processor threads; by default the cores less one, as these threads wait spinning for each other.",
-        examples=[1],
-    )
-    context: Annotated[int, Field(ge=256)] = Field(
-        default=2048,
-        description="The most tokens of a question and its answer together; memory is taken for each request in "
-        "flight.",
-        examples=[4096],
-    )
-
-
 class Model(Strict):
     """One endpoint that answers. `api_key_env` is the *name* of an environment variable, never a key."""
 
@@ -234,6 +213,12 @@ class Model(Strict):
         description="How the model is run in this process, with `provider: llamacpp`.",
         examples=[{"threads": 1, "context": 4096}],
     )
+    serve: Serve | None = Field(
+        default=None,
+        description="Have `--engine ray` serve it by Ray Serve's LLM app (vLLM) while the run goes on, at `base_url`. "
+        "Default: http://localhost:8000/v1.",
+        examples=[{"replicas": 2, "gpus": 1}],
+    )
     batch: Batching = Field(
         default=Batching(), description="How batches are made, with `mode: batch`.", examples=[{"poll": 60}]
     )
@@ -269,6 +254,10 @@ class Model(Strict):
         description="Who is asked when this one cannot answer, in order.",
         examples=[[{"provider": "openai", "model": "gpt-4o"}]],
     )
+
+    def model_post_init(self, context: Any, /) -> None:
+        if self.serve is not None and self.base_url is None:
+            self.__dict__["base_url"] = SERVED_AT  # a validator before would see values of any type
 
     def fallback_chain(self) -> list[Model]:
         """This model, its fallbacks and theirs, in the order they are tried."""

@@ -26,6 +26,7 @@ from bezoar_data.engine.progress import Progress
 from bezoar_data.engine.shard import Shard
 from bezoar_data.engine.shards.store import Store
 from bezoar_data.engine.stream import GRACE
+from bezoar_data.llms.redact import redact
 
 _LOOK = 0.25
 """Seconds between two looks at a worker."""
@@ -194,14 +195,28 @@ class Crew:
             member = waited[ref]
             try:
                 value = self._ray.get(ref)
-            except self._ray.exceptions.RayActorError:
+            except self._ray.exceptions.RayActorError as error:
+                if error.actor_init_failed:
+                    self._refuse(error)
                 self._lose(member)
+                continue
+            except self._ray.exceptions.RayTaskError as error:
+                if member.place is not None:
+                    raise
+                self._refuse(error)  # its class cannot be imported there
+                member.said = None
                 continue
             if ref is member.said:
                 member.said = None
                 self._heard(member, value, store)
             elif ref is member.ended:
                 self._over(member, value)
+
+    def _refuse(self, error: Exception) -> None:
+        """No worker will ever start."""
+        said = redact(str(error)).strip().rpartition("\n")[2][:300]
+        hint = 'pip install "bezoar-data[ray]", of the same version, on each node'
+        self.stop(InputError(Problem("no-worker", f"a worker cannot start: {said}", hint=hint)))
 
     def _heard(self, member: Member, value: Place | News | None, store: Store) -> None:
         self._there_at = time.monotonic()

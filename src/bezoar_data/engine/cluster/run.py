@@ -27,6 +27,7 @@ from bezoar_data.config.files.models import Model
 from bezoar_data.config.problems import Problem
 from bezoar_data.config.signals import handlers_kept, stop_signals, terminal_is_gone
 from bezoar_data.engine.cluster.crew import Crew
+from bezoar_data.engine.cluster.serving import serving
 from bezoar_data.engine.cluster.sums import anew, count_up, summed
 from bezoar_data.engine.cluster.values import Home, Job, Place
 from bezoar_data.engine.counts import Counts
@@ -78,7 +79,7 @@ def run_on_ray(
     phases = Phases.of_pipeline(compiled)
     here = RunFolder(folder.path / "workers")
     store = Store(str(here.collected))
-    with cluster(options.ray) as ray:
+    with cluster(options.ray) as ray, serving(compiled.roles.values()):
         home = _home(ray, folder, here, compiled.journal)
         crew = Crew(ray, _workers(ray, compiled, options), home, progress)
         told = replace(options, asked=lambda asked: summed([crew.asked(), anew(asked)]))

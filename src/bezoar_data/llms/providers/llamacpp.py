@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.models import Local, Model, OutputLicence, Price, Sampling
+from bezoar_data.config.files.models import Model, OutputLicence, Price, Sampling
+from bezoar_data.config.files.running import Local
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.keys import HUB
 from bezoar_data.llms.providers.base import Completion, Request, key_problems, read_key

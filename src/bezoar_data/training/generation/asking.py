@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.config.files.models import Local, Sampling
+from bezoar_data.config.files.models import Sampling
+from bezoar_data.config.files.running import Local
 from bezoar_data.config.problems import Problem
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.providers.common.transformers_model import LocalModel, Row, row_seed
