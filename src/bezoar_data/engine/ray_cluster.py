@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from bezoar_data.llms.redact import redact
 
 _OBJECTS = 256 * 1024 * 1024
 """Bytes of memory for the objects of a cluster of one's own; more of them lie on disk."""
+_ANSWERS_WITHIN = 10.0
+"""Seconds in which a cluster must answer."""
 _OURS = "bezoar-ray-"
 _TEMPORARY = "/tmp"  # noqa: S108 (sockets lie there, whose paths may not be long)
 
@@ -86,6 +89,8 @@ def _connect(ray: ModuleType, on: OnRay, temporary: str) -> None:
     if address.startswith("ray://"):
         hint = "run on a node of the cluster with --ray auto, or send the command there: ray job submit"
         raise InputError(Problem("ray-client", "Ray's client addresses (ray://) cannot be used", hint=hint))
+    if address not in ("local", "auto"):
+        _refuse_nobody(address)
     own: dict[str, Any] = {
         "num_cpus": on.workers or cpus_here(),
         "include_dashboard": False,
@@ -100,10 +105,21 @@ def _connect(ray: ModuleType, on: OnRay, temporary: str) -> None:
             ray.shutdown()
             if again and address == "local":
                 continue  # it gives its processes half a minute to start, which a loaded machine may not
-            said = redact(str(error)).strip().partition("\n")[0]
-            where = "on this machine" if address == "local" else f"at {printable(address)}"
-            hint = (
-                "`ray start --head` starts one, --ray HOST:6379 names it; without --ray there is one for this run alone"
-            )
-            raise InputError(Problem("no-cluster", f"no Ray cluster {where}: {said}", hint=hint)) from None
+            raise _no_cluster(address, str(error)) from None
         return
+
+
+def _refuse_nobody(address: str) -> None:
+    """Ray itself goes on asking for many minutes where nobody is."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWERS_WITHIN).close()
+    except (OSError, ValueError) as error:
+        raise _no_cluster(address, str(error)) from None
+
+
+def _no_cluster(address: str, why: str) -> InputError:
+    where = "on this machine" if address == "local" else f"at {printable(address)}"
+    said = redact(why).strip().partition("\n")[0]
+    hint = "`ray start --head` starts one, --ray HOST:6379 names it; without --ray there is one for this run alone"
+    return InputError(Problem("no-cluster", f"no Ray cluster {where}: {said}", hint=hint))
