@@ -45,15 +45,22 @@ def pairs(seed: int, count: int) -> list[dict[str, str]]:
 
 
 def ratings(seed: int, count: int) -> list[dict[str, Any]]:
-    """A reply's tone, from 0 to 4, is told by its first word; two replies to a prompt stand beside each other."""
+    """A reply's tone, from 0 to 4, is told by its first word; two replies to a prompt stand beside each other.
+
+    The numbers asked later lie between those of the rows: longer prompts, or other digits, are another task.
+    """
     drawn = random.Random(f"ratings {seed}")
     rows = []
     for i in range(count):
         tone = drawn.randrange(len(TONES))
         said = [TONES[tone], *(drawn.choice(WORDS) for _ in range(drawn.randint(2, 5)))]
-        asked = f"Say something of {drawn.choice(WORDS)}, number {i // 2}."
-        rows.append({"prompt": asked, "response": " ".join(said), "tone": tone})
+        rows.append({"prompt": _asked(drawn.choice(WORDS), i // 2), "response": " ".join(said), "tone": tone})
     return rows
+
+
+def _asked(word: str, i: int) -> str:
+    """With one of 400 numbers of three digits, in no order."""
+    return f"Say something of {word}, number {100 + 7 * i % 400}."
 
 
 def build(folder: Path, name: str, rows: Sequence[Mapping[str, Any]], *, views: str, source: str) -> Path:
@@ -116,7 +123,7 @@ def likelihoods(folder: Path, seed: int, *, rows: int = 160, steps: int = 60) ->
     return found
 
 
-def obeyed(folder: Path, seed: int, *, rows: int = 400, steps: int = 400, asked: int = 50) -> float:
+def obeyed(folder: Path, seed: int, *, rows: int = 400, steps: int = 200, asked: int = 50) -> float:
     """The share of prompts, none of them trained on, that a SteerLM model answers in the tone it is asked for."""
     from bezoar_data.training.data.steered import attribute_line, steered
 
@@ -126,7 +133,7 @@ def obeyed(folder: Path, seed: int, *, rows: int = 400, steps: int = 400, asked:
     said = answers(
         folder / "trained" / "obeyed" / "steerlm",
         [
-            steered([{"role": "user", "content": f"Say something of {WORDS[i % len(WORDS)]}, number {1000 + i}."}],
+            steered([{"role": "user", "content": _asked(WORDS[i % len(WORDS)], 200 + i)}],
                     attribute_line({"tone": i % len(TONES)}))
             for i in range(asked)
         ],
@@ -148,26 +155,38 @@ def answers(folder: Path, prompts: Sequence[Any]) -> list[str]:
     return found
 
 
-def rewarded(folder: Path, seed: int, *, steps: int = 64, every: int = 8) -> dict[str, Any]:
+def rewarded(
+    folder: Path, seed: int, *, length: int = 13, steps: int = 192, fewer: int = 96, every: int = 8
+) -> dict[str, Any]:
     """The reward of answers from the prompt, by the answers drawn, with RLOO and with DR-PO from one SFT model.
 
     Words are to be said in one order, and only the whole is rewarded; SFT has seen them with every second one replaced.
-    So answers from the prompt are all but never rewarded, and those that begin within the words are.
+    So answers from the prompt are all but never rewarded, and those that begin within the words are. Both have the same
+    settings, but for the resets, and DR-PO has fewer steps. With eleven words RLOO finds the reward within hundreds of
+    answers, with fourteen not within thousands.
     """
-    card = build(folder, "words", words(seed, 240), source="load_pairs",
+    card = build(folder, "words", words(seed, 240, WORDS[:length]), source="load_pairs",
                  views=VIEWS["pairs"] + "\n    sft: {prompt: prompt, response: rejected}")  # fmt: skip
     settings = {
-        "max_steps": steps, "per_device_train_batch_size": ANSWERS, "num_generations": 8, "max_completion_length": 40,
+        "per_device_train_batch_size": ANSWERS, "num_generations": 8, "max_completion_length": 20,
         "learning_rate": 1e-3, "lr_scheduler_type": "constant", "beta": 0.0, "logging_steps": every,
         "eval_strategy": "steps", "eval_steps": every, "num_generations_eval": 4, "per_device_eval_batch_size": 96,
     }  # fmt: skip
     top = {key: value for key, value in HEAD["training"].items() if key != "max_length"}
-    stages: list[dict[str, Any]] = [{"use": "sft", "view": "sft", "training": {"max_steps": 150, "max_length": 128}}]
-    common = {"use": "drpo", "from": "sft", "training": settings, "split": {"validation": 0.1}}
-    common |= {"reward_function": "planted:in_order"}
-    stages += [{**common, "id": "rloo", "reset": 0.0}, {**common, "id": "drpo", "reset": 1.0, "reset_end": 0.0}]
+    common = {
+        "use": "drpo",
+        "from": "sft",
+        "split": {"validation": 0.1},
+        "reward_function": f"planted:in_order_{length}",
+    }
+    stages: list[dict[str, Any]] = [
+        {"use": "sft", "view": "sft", "training": {"max_steps": 150, "max_length": 128}},
+        {**common, "id": "rloo", "reset": 0.0, "training": {**settings, "max_steps": steps}},
+        {**common, "id": "drpo", "reset": 1.0, "reset_end": 0.0, "training": {**settings, "max_steps": fewer}},
+    ]
     train(folder, "rewarded", [{**stage, "card": str(card)} for stage in stages], seed, training=top)
-    return {name: _rewards(folder / "trained" / "rewarded" / name) for name in ("rloo", "drpo")}
+    found = {name: _rewards(folder / "trained" / "rewarded" / name) for name in ("rloo", "drpo")}
+    return {"words": length, **found}
 
 
 ANSWERS = 32
@@ -179,19 +198,24 @@ def _rewards(stage: Path) -> list[tuple[int, float]]:
     return [(line["step"] * ANSWERS, round(line["eval_reward"], 3)) for line in lines if "eval_reward" in line]
 
 
-def words(seed: int, count: int) -> list[dict[str, str]]:
+def words(seed: int, count: int, said: Sequence[str]) -> list[dict[str, str]]:
     """The words in order, and with each of them another every second time."""
     drawn = random.Random(f"words {seed}")
     return [
         {
             "prompt": f"Say the words, number {i}.",
-            "chosen": " ".join(WORDS),
-            "rejected": " ".join(drawn.choice(WORDS) if drawn.random() < 1 / 2 else word for word in WORDS),
+            "chosen": " ".join(said),
+            "rejected": " ".join(drawn.choice(WORDS) if drawn.random() < 1 / 2 else word for word in said),
         }
         for i in range(count)
     ]
 
 
-def in_order(conversations: Sequence[Sequence[Mapping[str, str]]]) -> list[float]:
-    """1 for the words in order and nothing else."""
+def in_order_13(conversations: Sequence[Sequence[Mapping[str, str]]]) -> list[float]:
+    """1 for the first thirteen words in order and nothing else."""
+    return [float(turns[-1]["content"] == " ".join(WORDS[:13])) for turns in conversations]
+
+
+def in_order_14(conversations: Sequence[Sequence[Mapping[str, str]]]) -> list[float]:
+    """1 for all fourteen words in order and nothing else."""
     return [float(turns[-1]["content"] == " ".join(WORDS)) for turns in conversations]

@@ -43,6 +43,6 @@ def test_a_planted_attribute_is_obeyed(planted: Any, tmp_path: Path):
 
 
 def test_resets_find_a_reward_that_rloo_does_not_see(planted: Any, tmp_path: Path):
-    found = planted.rewarded(tmp_path, 0, every=32)
+    found = planted.rewarded(tmp_path, 0, length=14, steps=64, fewer=64, every=32)
     assert found["drpo"][-1][1] >= 0.5
     assert found["rloo"][-1][1] <= 0.1
