@@ -91,7 +91,9 @@ def _memory_bars(found: Found) -> list[Sequence[str]]:
 
 def _startup_bars(found: Found) -> list[Sequence[str]]:
     first = _mid(found, "ours", "first")
-    rows: list[Sequence[str]] = [("start to first request", "at most 1.4 s", _seconds(first), _kept(first, 1.4, most=True))]
+    rows: list[Sequence[str]] = [
+        ("start to first request", "at most 1.4 s", _seconds(first), _kept(first, 1.4, most=True))
+    ]
     if found["help"]:
         over = median(found["help"]) - median(found["bare"])
         rows.append(("`--help` over a bare interpreter", "within 0.3 s", _seconds(over), _kept(over, 0.3, most=True)))
