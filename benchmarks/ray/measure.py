@@ -27,7 +27,7 @@ from support.projects import STEPS, Project
 def one(project: Project, server: FaultServer, name: str, latency: float, *engine: str) -> dict[str, Any]:
     server.set(latency=latency)
     began = time.monotonic()
-    done = project.run("--json", "--out", f"{name}/test", "--journal", f"{name}/journal.sqlite", *engine, process=True)
+    done = project.run("--json", "--out", f"runs/{name}", "--journal", f"{name}.sqlite", *engine, process=True)
     took = time.monotonic() - began
     assert done.code == 0, done.err
     stats = server.stats()
@@ -53,7 +53,7 @@ def measure(rows: int, latency: float, concurrency: int, workers: int, rounds: i
             project.rows(rows)
             for name in ("stream", "ray") if number % 2 == 0 else ("ray", "stream"):
                 found[name].append(one(project, server, name, latency, *(on_ray if name == "ray" else ())))
-            same = same and project.files("../ray/test") == project.files("../stream/test")
+            same = same and project.files("ray") == project.files("stream")
     ratios = [r["per_second"] / s["per_second"] for r, s in zip(found["ray"], found["stream"], strict=True)]
     return {"rows": rows, "load": load, **found, "ratios": [round(ratio, 3) for ratio in ratios], "same_bytes": same}
 
