@@ -112,6 +112,7 @@ def test_every_spelling_is_read_into_one_form(given: Any, expected: Any):
         ([said(name={"first": "Bo"})], "not_text", "`name` is a mapping"),
         ([said("a\ud83e")], "not_unicode", ""),
         ([{**ASKED, "x": json.loads("[" * 900 + "]" * 900)}], "not_turns", "too deep"),
+        ([{**ASKED, "x": json.loads("[" * 300 + "]" * 300)}], "not_turns", "too deep"),
         ([said("", tool_calls=[{"function": {"name": "w", "arguments": "\ud83e"}}])], "not_unicode", ""),
     ],
 )

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -34,6 +35,8 @@ Turn = dict[str, Any]
 Turns = list[Turn]
 
 
+_DEEPEST = 254
+"""Levels that orjson writes. Those that an interpreter bears differ with its version, and with where it is called."""
 _MAYBE_JSON = re.compile(r"\s*[\[{]")
 
 
@@ -272,21 +275,35 @@ def _weight(keys: Turn, where: str) -> Turn:
 
 
 def is_unicode(value: Any) -> bool:
-    """Whether no text in a value holds half a surrogate pair, which no file of text can hold."""
+    """Whether no text in a value holds half a surrogate pair, which no file of text can hold.
+
+    Raises `RecursionError` for a value that is nested deeper than `_DEEPEST`, whatever the interpreter would bear."""
     try:
         orjson.dumps(value)  # many times faster than looking at each text, and refuses such a one
         return True
     except TypeError:
         pass  # or what it does not take for another reason, as long integers
+    return _all_unicode(value, _DEEPEST)
+
+
+def _all_unicode(value: Any, deeper: int) -> bool:
+    if deeper < 0:
+        raise RecursionError
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
             return False
         return True
+    parts: Iterable[Any] = ()
     if isinstance(value, Mapping):
-        return all(is_unicode(part) for pair in value.items() for part in pair)
-    return all(map(is_unicode, value)) if isinstance(value, list | tuple) else True
+        parts = chain(value.keys(), value.values())
+    elif isinstance(value, list | tuple):
+        parts = value
+    for part in parts:  # noqa: SIM110 (one frame to a level)
+        if not _all_unicode(part, deeper - 1):
+            return False
+    return True
 
 
 def _kind(value: Any) -> str:

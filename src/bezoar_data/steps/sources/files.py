@@ -197,8 +197,11 @@ class FileSource(Source):
             if not isinstance(found, Dropped):
                 if self.keep:
                     found = {**self._kept(row, found), **found}
-                if not is_unicode(found):
-                    found = row.dropped("not_unicode", "it holds half a surrogate pair")
+                try:
+                    if not is_unicode(found):
+                        found = row.dropped("not_unicode", "it holds half a surrogate pair")
+                except RecursionError:
+                    found = row.dropped("too_deep", "it is nested too deep")
             yield row, found
 
     def _kept(self, row: SourceRow, taken: Columns) -> Columns:
