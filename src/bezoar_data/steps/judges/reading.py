@@ -85,6 +85,7 @@ def _objects(text: str, keys: frozenset[str], shown: str) -> list[Values]:
             return found
         try:
             value, end = decoder.raw_decode(text, at)
+            inside = _with_keys(value, keys)
         except Unreadable:
             raise
         except (ValueError, RecursionError):
@@ -92,7 +93,6 @@ def _objects(text: str, keys: frozenset[str], shown: str) -> list[Values]:
                 raise Unreadable("a JSON object in it is broken or breaks off") from None
             end = at + 1
         else:
-            inside = _with_keys(value, keys)
             if inside and shown:
                 _check_own(text[at:end], inside, shown)
             found += inside

@@ -164,11 +164,11 @@ def _json(text: str, cut: bool) -> list[Piece]:
             break
         try:
             value, place = decoder.raw_decode(body, place)
+            pieces += _of_value(value)
         except json.JSONDecodeError:
             return [*pieces, Piece(body[place:].lstrip('{["'), UNCLOSED)]
         except RecursionError:
             raise NotReadError("its JSON is nested too deep") from None
-        pieces += _of_value(value)
     return pieces
 
 
