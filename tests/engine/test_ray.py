@@ -40,7 +40,11 @@ def test_a_killed_worker_and_a_killed_driver_cost_what_was_in_flight(project: Pr
     assert whole.code == 0, whole.err
     server.set(rate_429=0.02, latency=3)
     run = project.start(*ON_RAY)
-    os.kill(held(project, server, run)[0]["pid"], signal.SIGKILL)
+    first, second = held(project, server, run)
+    shown = project.bezoar("status", "runs/test").out
+    for worker in (first, second):
+        assert f"working shard {worker['shard']}, 4 in flight, on {worker['host']}, process {worker['pid']}" in shown
+    os.kill(first["pid"], signal.SIGKILL)
     requests = server.stats()["requests"]
     wait_for_requests(server, run, requests + 1)  # by the other, which has the limit alone now
     server.turn(rate_429=0.02, latency=3)

@@ -62,4 +62,8 @@ def _text(record: RunRecord, state: str) -> str:
         for endpoint in record.asked.get("endpoints", ()):
             figures = ", ".join(f"{k} {v}" for k, v in endpoint.items() if k != "address" and v)
             lines.append(f"  {endpoint['address']}: {figures}")
+        for worker in record.asked.get("workers", ()):
+            at = f" shard {worker['shard']}, {worker['in_flight']} in flight," if worker.get("shard") else ""
+            where = f" on {worker['host']}, process {worker['pid']}" if worker.get("pid") else ""
+            lines.append(f"  worker {worker['worker']}: {worker['state']}{at}{where}")
     return clean_text("\n".join(lines))
