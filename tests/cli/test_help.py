@@ -89,7 +89,7 @@ def test_each_command_shows_examples_that_it_takes(command: str):
     ("mistyped", "meant", "among"),
     [
         (["jornal"], "journal", "Make           validate, plan, preview, run, merge-shards, undo\n"),
-        (["journal", "sats"], "stats", "Commands: stats, export, import, prune, redact\n"),
+        (["journal", "sats"], "stats", "Commands: stats, export, import, prune, compact, redact\n"),
     ],
 )
 def test_a_mistyped_command_is_answered_with_the_nearest_and_with_all(mistyped: list[str], meant: str, among: str):

@@ -74,7 +74,7 @@ def seen_of(project: Project, name: str) -> str:
         else f"  - use: distilabel:LoadDataFromDicts\n    with: {json.dumps({'data': rows})}\n"
     )
     steps += f"  - use: distilabel:{name}\n    id: it\n    with: {json.dumps(settings)}\n"
-    report = run_here(project, steps, trust_code=True)
+    report = run_here(project, steps, trust_code=True, out=f"runs/{name}")
     last = report["steps"][-1]
     assert last["rows_out"] or last["dropped"] == {"left_out": 2}, (name, last)
     return HOW[entry.way] + ("; wants `--trust-code`" if entry.trusts else "")

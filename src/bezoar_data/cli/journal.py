@@ -43,7 +43,7 @@ def stats(
     journal: At = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count answers, tokens and cost by model and step.
+    """Count answers, tokens, cost by model and step.
 
     Or by month and pipeline. A pipeline is one that has a row of the answer, kept or dropped, in a run folder that the
     journal knows.

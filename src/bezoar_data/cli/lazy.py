@@ -44,7 +44,7 @@ GROUPS = {
         "card": ("card:app", "Show a dataset's card and check its claims."),
         "review": ("review:app", "Let people review a sample of the rows."),
         "judge": ("judge:app", "Measure judges against people, each other."),
-        "journal": ("journal:app", "Count, export, prune, compact and redact answers."),
+        "journal": ("journal:app", "Count, export, compact and redact answers."),
     },
     "Use and share": {
         "export": ("export:export", "Write a run's rows in a trainer's format."),

@@ -174,7 +174,7 @@ class Model(Strict):
     )
     endpoints: Annotated[tuple[str, ...], Field(min_length=1)] | str | None = Field(
         default=None,
-        description="Several addresses of the same model in place of `base_url`: a list, or a file with one in each "
+        description="Several addresses in place of `base_url`: a list, or a file with one in each "
         "line, which is read again while a run goes on. `limits` holds for each of them. Requests go to whichever has "
         "room; one that is away gets none until it is back.",
         examples=[["http://gpu-1:8000/v1", "http://gpu-2:8000/v1"], "endpoints.txt"],
@@ -215,7 +215,7 @@ class Model(Strict):
     )
     serve: Serve | None = Field(
         default=None,
-        description="Have `--engine ray` serve it by Ray Serve's LLM app (vLLM) while the run goes on, at `base_url`. "
+        description="Ray Serve serves it: its LLM app (vLLM), while a run with `--engine ray` goes on, at `base_url`. "
         "Default: http://localhost:8000/v1.",
         examples=[{"replicas": 2, "gpus": 1}],
     )
