@@ -131,8 +131,8 @@ class PipelineFile(Strict):
     )
     max_file_size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4} ?(MB|GB)$")] = Field(
         default="1GB",
-        description="A larger split goes on in another file. In memory, where rows take about three times as much as on "
-        "disk: a number with MB or GB.",
+        description="The most of a file in memory (about three times as much as on disk), a number with MB or GB; a "
+        "larger split goes on in another file.",
         examples=["500MB"],
     )
     max_cost: Annotated[float, Field(gt=0)] | None = Field(
