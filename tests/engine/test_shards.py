@@ -12,17 +12,7 @@ import pytest
 
 from bezoar_data.llms.journal import integrity
 from support.fault_server import FaultServer
-from support.projects import STEPS, Project, kill, wait_for_requests
-
-PHASES = (
-    STEPS
-    + """\
-  - use: near_duplicates
-    with: {column: explained_targets, threshold: 0.8}
-  - use: judge.accept
-    with: {model: judge}
-"""
-)
+from support.projects import PHASES, STEPS, Project, kill, wait_for_requests
 
 
 @pytest.fixture

@@ -13,21 +13,12 @@ from typing import Any
 import pytest
 
 from support.fault_server import FaultServer
-from support.projects import JUDGED, STEPS, Project, both_engines_agree, interrupt, wait_for_requests
+from support.projects import JUDGED, PHASES, Project, both_engines_agree, interrupt, wait_for_requests
 from support.waiting import wait_until
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1200)]
 
 ON_RAY = ("--engine", "ray", "--workers", "2")
-PHASES = (
-    STEPS
-    + """\
-  - use: near_duplicates
-    with: {column: explained_targets, threshold: 0.8}
-  - use: judge.accept
-    with: {model: judge}
-"""
-)
 LIMIT = 8
 
 

@@ -36,6 +36,17 @@ JUDGED = (
 """
 )
 
+PHASES = (
+    STEPS
+    + """\
+  - use: near_duplicates
+    with: {column: explained_targets, threshold: 0.8}
+  - use: judge.accept
+    with: {model: judge}
+"""
+)
+"""Of shards: a step that needs all rows parts two that ask."""
+
 
 class Project:
     """A folder with a pipeline, as a person would have it."""

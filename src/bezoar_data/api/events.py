@@ -7,28 +7,14 @@ with bezoar_data.Events("logs/events.jsonl") as events:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
-from bezoar_data.config.errors import DONE, INTERRUPTED, BezoarError, ProblemsError
+from bezoar_data.config.errors import DONE, INTERNAL_ERROR, INTERRUPTED, BezoarError
 from bezoar_data.llms.redact import redact, register_environment
 from bezoar_data.runs import events as lines
 
 if TYPE_CHECKING:
     from bezoar_data.runs.event_lines import Command
-
-_INTERNAL_ERROR = 70
-
-
-class Report(Protocol):
-    """What a run, a shard or a merge of shards returns."""
-
-    @property
-    def exit_code(self) -> int: ...
-
-    @property
-    def failure(self) -> str: ...
-
-    def leaves(self) -> dict[str, Any]: ...
 
 
 class Events(lines.Events):
@@ -41,10 +27,9 @@ class Events(lines.Events):
         super().__init__(hide=redact)
         self.open(Path(path), command)
 
-    def ended(self, report: Report) -> None:
+    def ended(self, report: lines.Report) -> None:
         """Write the end: what the report says was left, and its exit code."""
-        self.left(**report.leaves())
-        self.because(report.failure)
+        self.reported(report)
         self.end(report.exit_code)
 
     def __enter__(self) -> Self:
@@ -52,8 +37,10 @@ class Events(lines.Events):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         code = DONE
-        if error is not None:
-            problems = error.problems if isinstance(error, ProblemsError) else ()
-            self.because(str(error) or type(error).__name__, [problem.as_json() for problem in problems])
-            code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else _INTERNAL_ERROR
-        self.end(error.exit_code if isinstance(error, BezoarError) else code)
+        if isinstance(error, BezoarError):
+            self.failed(error)
+            code = error.exit_code
+        elif error is not None:
+            self.because(str(error) or type(error).__name__)
+            code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else INTERNAL_ERROR
+        self.end(code)

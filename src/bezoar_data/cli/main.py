@@ -19,13 +19,11 @@ from bezoar_data._version import __version__
 from bezoar_data.cli.asking import allowed_now
 from bezoar_data.cli.lazy import LazyGroup
 from bezoar_data.cli.this_machine import of_this_machine
-from bezoar_data.config.errors import INPUT_WRONG, INTERRUPTED, BezoarError, InputError, ProblemsError
+from bezoar_data.config.errors import INPUT_WRONG, INTERNAL_ERROR, INTERRUPTED, BezoarError, InputError, ProblemsError
 from bezoar_data.config.render import in_order, render_problems
 from bezoar_data.config.signals import lost_terminals, say_no_more, signals_as_ctrl_c
 from bezoar_data.llms.redact import redact, register_environment
 from bezoar_data.runs.events import Events
-
-INTERNAL_ERROR = 70
 
 app = typer.Typer(
     cls=LazyGroup,
@@ -152,7 +150,7 @@ def _run(arguments: list[str], events: Events) -> object:
 def _report(error: BezoarError, events: Events, *, as_json: bool) -> int:
     """Show an error; its exit code."""
     problems = error.problems if isinstance(error, ProblemsError) else ()
-    events.because(str(error), [p.as_json() for p in in_order(problems)])
+    events.failed(error)
     if as_json:
         value = {
             "ok": False,

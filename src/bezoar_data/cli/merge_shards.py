@@ -67,7 +67,6 @@ def merge_shards(
     )
     told = events_of(context)
     report = file.merge_shards(collect=collect, retry_failed=retry_failed, quiet=as_json, events=told)
-    told.left(**report.leaves())
-    told.because(report.failure)
+    told.reported(report)
     typer.echo(json.dumps(report.as_json(), ensure_ascii=False) if as_json else str(report))
     raise typer.Exit(report.exit_code)

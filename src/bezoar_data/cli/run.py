@@ -132,8 +132,7 @@ def run(
         report = file.run_shard(
             shard, phase=phase, collect=collect, retry_failed=retry_failed, quiet=as_json, events=told
         )
-    told.left(**report.leaves())
-    told.because(report.failure)
+    told.reported(report)
     typer.echo(json.dumps(report.as_json(), ensure_ascii=False) if as_json else str(report))
     raise typer.Exit(report.exit_code)
 

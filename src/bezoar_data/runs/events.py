@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from bezoar_data._version import __version__
 from bezoar_data.config import errors
-from bezoar_data.config.errors import InputError
+from bezoar_data.config.errors import BezoarError, InputError, ProblemsError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.render import in_order
 
 EVERY = 5.0
 """Seconds between two lines of progress."""
@@ -34,6 +35,18 @@ OUTCOMES: Mapping[int, str] = {
 }
 GOES_ON = frozenset({"too_many_failed", "budget", "provider_away", "interrupted"})
 """After these the same command goes on, and pays for nothing twice."""
+
+
+class Report(Protocol):
+    """What a run, a shard or a merge of shards returns."""
+
+    @property
+    def exit_code(self) -> int: ...
+
+    @property
+    def failure(self) -> str: ...
+
+    def leaves(self) -> dict[str, Any]: ...
 
 
 class Events:
@@ -109,6 +122,16 @@ class Events:
     def because(self, reason: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
         """Why it is about to end otherwise than well."""
         self._why = (reason, tuple(dict(one) for one in problems))
+
+    def failed(self, error: BezoarError) -> None:
+        """The error is why, with all its problems."""
+        problems = error.problems if isinstance(error, ProblemsError) else ()
+        self.because(str(error), [problem.as_json() for problem in in_order(problems)])
+
+    def reported(self, report: Report) -> None:
+        """What the report says was left, and why not all."""
+        self.left(**report.leaves())
+        self.because(report.failure)
 
     def end(self, exit_code: int) -> None:
         """The last line."""

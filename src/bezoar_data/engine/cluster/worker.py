@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bezoar_data._version import __version__
-from bezoar_data.config.errors import BezoarError
+from bezoar_data.config.errors import INTERNAL_ERROR, BezoarError
 from bezoar_data.engine.cluster.values import Ended, Home, Job, News, Orders, Place
 from bezoar_data.engine.options import Options
 from bezoar_data.engine.progress import Progress
@@ -29,7 +29,6 @@ from bezoar_data.runs.project import JOURNAL
 
 COLLECT_EVERY = 30.0
 """Seconds between two times that a worker sends its answers: what a node that is lost for good takes with it."""
-_INTERNAL_ERROR = 70
 
 
 class Mailbox(Store):
@@ -134,7 +133,7 @@ class Worker:
                 return Ended.by(error, told.news(job))
             except Exception as error:
                 said = redact(f"internal error in a worker: {type(error).__name__}: {error}")
-                return Ended(told.news(job), said, _INTERNAL_ERROR)
+                return Ended(told.news(job), said, INTERNAL_ERROR)
             return Ended(told.news(job))
 
     def poll(self, orders: Orders) -> News | None:

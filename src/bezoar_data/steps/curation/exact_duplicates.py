@@ -42,16 +42,7 @@ class ExactDuplicates(GlobalFilterStep):
     def run_rows(self, rows: Sequence[Row]) -> Iterable[Verdict]:
         columns = self.inputs
         first = _first_of_each(self._key(row, columns) for row in rows)
-        stays = np.zeros(len(rows), np.bool_)
-        stays[first[first >= 0]] = True
-        names: dict[int, str] = {}
-        for i, row in enumerate(rows):
-            if first[i] >= 0:
-                yield self.drop(row, "exact_duplicate", f"of {names[int(first[i])]}")
-                continue
-            if stays[i]:
-                names[i] = row.id
-            yield self.keep(row)
+        yield from self.keep_firsts(rows, first, "exact_duplicate")
 
     def _key(self, row: Row, columns: Sequence[str]) -> bytes:
         texts = [text_of(row.get(c)) for c in columns]

@@ -6,14 +6,18 @@ with each other extends `GlobalFilterStep`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from bezoar_data.measures.words import text_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, GlobalRowStep, Kept, RowStep, Verdict
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ColumnNames = str | Annotated[list[str], Field(min_length=1)]
 
@@ -86,3 +90,19 @@ class GlobalFilterStep(_Filtering, GlobalRowStep):
         default="drop", description="Drop the rows found, or keep them and write the reason into the column `mark`."
     )
     mark: str = Field(default="filter", description="The column that `action: mark` writes; null if the row stays.")
+
+    def keep_firsts(
+        self, rows: Sequence[Row], first: NDArray[np.int64], reason: str, more: Callable[[int], str] = lambda _: ""
+    ) -> Iterator[Verdict]:
+        """The verdicts where some rows stay for others: `first` has for each row the place of the earlier one that
+        stays for it, -1 where it stays itself. `more` adds to the detail of the row at a place."""
+        stays = np.zeros(len(rows), np.bool_)
+        stays[first[first >= 0]] = True
+        names: dict[int, str] = {}
+        for i, row in enumerate(rows):
+            if first[i] >= 0:
+                yield self.drop(row, reason, f"of {names[int(first[i])]}{more(i)}")
+                continue
+            if stays[i]:
+                names[i] = row.id
+            yield self.keep(row)

@@ -69,16 +69,7 @@ class NearDuplicates(GlobalFilterStep):
         folder = rows.folder if isinstance(rows, WaitingRows) else None
         grams = Grams(texts, self.ngram, signs=self.compare == "text", folder=folder)
         first, similarity = self._find(grams, folder)
-        stays = np.zeros(len(rows), np.bool_)
-        stays[first[first >= 0]] = True
-        names: dict[int, str] = {}
-        for i, row in enumerate(rows):
-            if first[i] >= 0:
-                yield self.drop(row, "near_duplicate", f"of {names[int(first[i])]}, similarity {similarity[i]:.2f}")
-                continue
-            if stays[i]:
-                names[i] = row.id
-            yield self.keep(row)
+        yield from self.keep_firsts(rows, first, "near_duplicate", lambda i: f", similarity {similarity[i]:.2f}")
 
     def _find(self, grams: Grams, folder: Path | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """For each row the earlier one that stays for it, -1 where it stays itself, and their similarity."""
