@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from bezoar_data.api.ablations import load_ablation
-from bezoar_data.cli.options import AsJson, Journal, RetryFailed, named
+from bezoar_data.cli.named import named
+from bezoar_data.cli.options import AsJson, Journal, RetryFailed
 
 EXAMPLES = """
 Examples:

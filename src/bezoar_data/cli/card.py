@@ -19,7 +19,8 @@ from bezoar_data.cards.merge import split_body
 from bezoar_data.cards.new_card import card_place, new_card
 from bezoar_data.cards.signing.signature import sign_folder
 from bezoar_data.cards.signing.signers import Signers
-from bezoar_data.cli.options import AsJson, PipelineFile, SignedBy
+from bezoar_data.cli.named import PipelineFile
+from bezoar_data.cli.options import AsJson, SignedBy
 from bezoar_data.config.errors import InputError, PolicyRefused
 from bezoar_data.config.files.card import Card, load_card
 from bezoar_data.config.paths import relative_to_cwd

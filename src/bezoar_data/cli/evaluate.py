@@ -11,6 +11,7 @@ import typer
 from bezoar_data.api.evaluating import evaluate as evaluated
 from bezoar_data.api.evaluating import plan_evaluation
 from bezoar_data.api.scores import scores_page
+from bezoar_data.cli.named import named
 from bezoar_data.cli.options import (
     AsJson,
     EventsFile,
@@ -19,7 +20,6 @@ from bezoar_data.cli.options import (
     RetryFailed,
     Trained,
     events_of,
-    named,
 )
 from bezoar_data.cli.pages import write_page
 from bezoar_data.config.shipped import named_file

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bezoar_data.config.paths import expand_home
-from bezoar_data.config.shipped import ShippedKind, named_file
 from bezoar_data.runs.events import Events
 from bezoar_data.training.distributed import is_first
 
-
-def named(kind: ShippedKind) -> Callable[[Path | None], Path | None]:
-    """Takes the name of a file of this kind for the file."""
-    return lambda written: None if written is None else named_file(kind, written)
-
-
-PipelineFile = Annotated[
-    Path,
-    typer.Argument(
-        help="A file, or the name of one here or of a shipped one.", metavar="PIPELINE", callback=named("pipelines")
-    ),
-]
 ModelsFile = Annotated[Path | None, typer.Option(help="Models file to use instead of the one the pipeline names.")]
 Teacher = Annotated[
     str | None,

@@ -11,7 +11,8 @@ import typer
 
 import bezoar_data
 from bezoar_data.cli.collector import expect_imports
-from bezoar_data.cli.options import AsJson, Journal, Judge, Limit, ModelsFile, Out, Overrides, PipelineFile, Teacher
+from bezoar_data.cli.named import PipelineFile
+from bezoar_data.cli.options import AsJson, Journal, Judge, Limit, ModelsFile, Out, Overrides, Teacher
 from bezoar_data.llms.redact import redact
 
 

@@ -10,6 +10,7 @@ import typer
 
 import bezoar_data
 from bezoar_data.cli.collector import expect_imports
+from bezoar_data.cli.named import PipelineFile
 from bezoar_data.cli.options import (
     AsJson,
     Full,
@@ -20,7 +21,6 @@ from bezoar_data.cli.options import (
     ModelsFile,
     Out,
     Overrides,
-    PipelineFile,
     RetryFailed,
     Teacher,
 )

@@ -11,6 +11,7 @@ import typer
 
 import bezoar_data
 from bezoar_data.cli.collector import expect_imports
+from bezoar_data.cli.named import PipelineFile
 from bezoar_data.cli.options import (
     AsJson,
     Collect,
@@ -22,7 +23,6 @@ from bezoar_data.cli.options import (
     ModelsFile,
     Out,
     Overrides,
-    PipelineFile,
     RetryFailed,
     Teacher,
     events_of,

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 import bezoar_data
-from bezoar_data.cli.options import AsJson, EventsFile, events_of, named
+from bezoar_data.cli.named import named
+from bezoar_data.cli.options import AsJson, EventsFile, events_of
 from bezoar_data.reports.training_plan import plan_text
 from bezoar_data.training.distributed import is_first
 from bezoar_data.training.launcher import write_launcher

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -75,6 +75,22 @@ class _Tasks:
         """Whether it runs what a model has written."""
         return runs_code(task.name, self._manager)
 
+    def rehearse(self, todo: Iterable[harness.Task], *, allow_code: bool = False) -> None:
+        """Raise `InputError` with all that keeps these from being scored, before a model is asked. What a model has
+        written is not run for it."""
+        from bezoar_data.evaluation.rehearsal import rehearse
+
+        problems: list[Problem] = []
+        for task in todo:
+            if self.runs_code(task) and not allow_code:
+                continue
+            try:
+                found = rehearse(task, self.loaded(task), self.suite, self._manager)
+                _main_metric(task, list(harness.metrics_of(_figures(found, task)[1])))
+            except InputError as error:
+                problems += error.problems
+        raise_errors(problems)
+
     def unaskable(self, todo: Sequence[harness.Task]) -> Iterator[Problem]:
         """Why these cannot be asked of a model behind the gateway."""
         from bezoar_data.evaluation.gateway_lm import LEAVE_OUT, problems_of
@@ -144,6 +160,7 @@ def evaluate(
     raise_errors(dict.fromkeys(
         problem for work in works if work.model.target.gateway for problem in tasks.unaskable(list(work.todo.values()))
     ))  # fmt: skip
+    tasks.rehearse({task.name: task for work in works for task in work.todo.values()}.values(), allow_code=allow_code)
     for work in works:
         folder, learnt = work.model.folder, work.model.target.learnt
         before = _before(folder)
@@ -160,7 +177,8 @@ def evaluate(
 
 def check(suite: LoadedSuite) -> None:
     """Raise `InputError` where a suite cannot be run here: before others spend something for its sake."""
-    _Tasks(suite)
+    tasks = _Tasks(suite)
+    tasks.rehearse(tasks.wanted)
 
 
 def plan(
@@ -172,6 +190,7 @@ def plan(
     tasks, planned = _Tasks(suite, only), []
     if asked:
         raise_errors(tasks.unaskable(tasks.wanted))
+    tasks.rehearse(tasks.wanted)
     for task in tasks.wanted:
         there = harness.items_in(tasks.loaded(task))
         items = min(there, task.asked.limit or there)
@@ -252,10 +271,8 @@ def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) 
     began, refused = time.monotonic(), getattr(model, "refused", Counter())
     refused.clear()
     results = tasks.run(model, task)
-    # A group that averages its tasks has figures of its own; one that does not is told by its first task's.
-    figures = {**results["results"], **results.get("groups", {})}
-    name = task.name if task.name in figures else next(iter(results["results"]))
-    metrics = harness.metrics_of(figures[name])
+    name, figures = _figures(results, task)
+    metrics = harness.metrics_of(figures)
     rows = list(_items(results, task, tasks.loaded(task)))
     items = len({(row["task"], row["item"]) for row in rows})
     single = harness.means(rows, metrics)
@@ -277,6 +294,14 @@ def _run(tasks: _Tasks, model: Any, task: harness.Task, key: str, folder: Path) 
         dataset=hub_dataset(tasks.loaded(task)),
         unanswered=dict(refused),
     )
+
+
+def _figures(results: Mapping[str, Any], task: harness.Task) -> tuple[str, Mapping[str, Any]]:
+    """Whose figures stand for a task, and these: a group that averages its tasks has some of its own, one that does not
+    is told by its first task's."""
+    figures = {**results["results"], **results.get("groups", {})}
+    name = task.name if task.name in figures else next(iter(results["results"]))
+    return name, figures[name]
 
 
 def _items(results: Any, task: harness.Task, loaded: Any) -> Iterator[dict[str, Any]]:
