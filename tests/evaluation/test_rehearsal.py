@@ -38,7 +38,7 @@ def test_ifeval_without_the_data_of_its_sentences(
 )
 def test_own_scoring_that_fails(scoring: str, told: str, tmp_path: Path, server: FaultServer) -> None:
     (tmp_path / "items.jsonl").write_text('{"a": "fox", "choices": ["dog", "river"], "answer": 1}\n')
-    (tmp_path / "own.py").write_text("def fails(doc, results):\n    1 / 0\n\ndef nothing(doc, results):\n    return {}\n")
+    (tmp_path / "own.py").write_text("fails = lambda doc, results: 1 / 0\nnothing = lambda doc, results: {}\n")
     head = HEAD.format(name="own", output="generate_until", file=tmp_path / "items.jsonl", text="After {{a}} comes")
     (tmp_path / "own.yaml").write_text(head + GENERATION.partition("metric_list")[0] + scoring)
     task = {"task": str(tmp_path / "own.yaml"), "metric": "bleu"}
