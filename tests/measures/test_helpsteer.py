@@ -8,7 +8,6 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from bezoar_data.measures.helpsteer import (
-    LEVELS,
     PREFERENCES,
     closest,
     hand_out,
@@ -18,6 +17,7 @@ from bezoar_data.measures.helpsteer import (
     settle_preference,
     still_to_ask,
 )
+from bezoar_data.measures.helpsteer_scales import LEVELS
 
 
 def rated(helpfulness: int, correctness: int = 4, coherence: int = 4, complexity: int = 2, verbosity: int = 2):

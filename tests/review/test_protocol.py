@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bezoar_data.config.errors import InputError
-from bezoar_data.measures.helpsteer import SCALES
+from bezoar_data.measures.helpsteer_scales import SCALES
 from bezoar_data.review.guidelines import guidelines
 from bezoar_data.review.protocol import answered, known_protocol, refuse_other_wishes, scales
 from bezoar_data.review.push import _drawn

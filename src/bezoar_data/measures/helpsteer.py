@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 from bezoar_data.measures.agreement import kappa
+from bezoar_data.measures.helpsteer_scales import SCALES
 from bezoar_data.measures.intervals import Estimate, bootstrap
 
 NAME = "helpsteer2"
-SCALES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
-LEVELS = range(5)
 PREFERENCES = range(-3, 4)
 PEOPLE = 3
 """How many people rate each response, and how many of their ratings are kept."""

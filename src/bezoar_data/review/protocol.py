@@ -11,7 +11,8 @@ from typing import Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Problem, did_you_mean
-from bezoar_data.measures.helpsteer import LEVELS, NAME, PEOPLE, SCALES
+from bezoar_data.measures.helpsteer import NAME, PEOPLE
+from bezoar_data.measures.helpsteer_scales import LEVELS, SCALES
 from bezoar_data.review.task import FIRST, SECOND, ReviewTask
 from bezoar_data.runs.rated import PREFERENCE
 from bezoar_data.steps.judges.rubric import Attribute, AttributeRubric, load_rubric

@@ -13,11 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from bezoar_data.measures.helpsteer import (
-    LEVELS,
     NAME,
     PEOPLE,
     PREFERENCES,
-    SCALES,
     Ratings,
     Settled,
     kappa_between,
@@ -25,6 +23,7 @@ from bezoar_data.measures.helpsteer import (
     settle_preference,
     still_to_ask,
 )
+from bezoar_data.measures.helpsteer_scales import LEVELS, SCALES
 from bezoar_data.runs.judged import ProtocolReview
 from bezoar_data.runs.record import parse
 from bezoar_data.runs.reviewed import DROPPED, RATED_COLUMNS, SIDES, STRENGTH, Reviewed, level_column

@@ -7,6 +7,7 @@ has a value, so that what was read is written back key for key; other dataclasse
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,24 @@ from bezoar_data.config.problems import Place, Problem
 
 T = TypeVar("T")
 
-_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+_NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+
+
+def _new_adapter(kind: Any) -> TypeAdapter[Any]:
+    """Without pydantic's plugins: it looks for them among all packages that are installed, which takes longer than to
+    read a file."""
+    before = os.environ.get(_NO_PLUGINS)
+    os.environ[_NO_PLUGINS] = "__all__"
+    try:
+        return TypeAdapter(kind)
+    finally:
+        if before is None:
+            os.environ.pop(_NO_PLUGINS, None)
+        else:
+            os.environ[_NO_PLUGINS] = before
+
+
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(_new_adapter)
 
 
 class NewerFormat(InputError):

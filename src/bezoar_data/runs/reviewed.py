@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
-from bezoar_data.measures.helpsteer import SCALES
+from bezoar_data.measures.helpsteer_scales import SCALES
 from bezoar_data.runs.parquet import readable, rows_of
 from bezoar_data.runs.row import digest
 

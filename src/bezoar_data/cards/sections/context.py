@@ -12,7 +12,7 @@ from bezoar_data.cards.licences.lineage import HUB, Licence, licence_of
 from bezoar_data.config.files.card import Card
 from bezoar_data.config.files.card_front_matter import RatingView
 from bezoar_data.config.words import the_judge
-from bezoar_data.measures.helpsteer import SCALES
+from bezoar_data.measures.helpsteer_scales import SCALES
 from bezoar_data.runs.lock import Lock
 from bezoar_data.runs.reviewed import SIDES, level_column
 
