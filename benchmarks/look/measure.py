@@ -118,16 +118,16 @@ def make_run(folder: RunFolder, journal: Path, side: str, count: int) -> None:
     Ingredients(journal, (), {}, None).note(folder, folder.path.parent / "pipeline.yaml")
 
 
-def measure(arguments: list[str], rounds: int) -> float:
-    taken = []
+def measure(commands: dict[str, list[str]], rounds: int) -> dict[str, float]:
+    """The median of each; a round runs all of them, so that a slow minute of the machine meets all alike."""
+    taken: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "bezoar_data.cli.main", *arguments], capture_output=True, text=True
-        )
-        taken.append(time.perf_counter() - start)
-        assert done.returncode in (0, 1), done.stderr
-    return statistics.median(taken)
+        for name, command in commands.items():
+            start = time.perf_counter()
+            done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+            taken[name].append(time.perf_counter() - start)
+            assert done.returncode in (0, 1), done.stderr
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
 def main() -> None:
@@ -155,7 +155,12 @@ def main() -> None:
         "show, last row": ["show", a, str(options.rows // 20 * 19)],
         "diff": ["diff", a, b],
     }
-    found = {name: measure(arguments, options.rounds) for name, arguments in table.items()}
+    commands = {name: ["-m", "bezoar_data.cli.main", *arguments] for name, arguments in table.items()}
+    commands["its libraries alone"] = [
+        "-c",
+        "from pydantic import TypeAdapter; import pyarrow.parquet, rich.console, typer",
+    ]
+    found = measure(commands, options.rounds)
     size = journal.stat().st_size / 1e6
     print(f"{options.answers:,} answers ({size:,.0f} MB), {options.rows:,} rows, median of {options.rounds}")
     print(json.dumps({name: round(seconds, 3) for name, seconds in found.items()}, indent=1))
