@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ from planted import VIEWS, build, likelihoods, obeyed, pairs, ranked, rewarded, 
 
 HERE = Path(__file__).parent
 KEPT, PAGE = HERE / "results.json", HERE / "RESULTS.md"
-PLANTED: dict[str, Any] = {"ranked": ranked, "likelihoods": likelihoods, "obeyed": obeyed, "rewarded": rewarded}
+PLANTED: dict[str, Any] = {
+    "ranked": ranked, "likelihoods": likelihoods, "obeyed": obeyed, "rewarded": rewarded,
+    "rewarded_13": partial(rewarded, length=13, steps=192, fewer=96),
+}  # fmt: skip
 SMOLLM2: dict[str, Any] = {
     "base": {"gguf": "smollm2-135m-instruct", "licence": "apache-2.0"},
     # The upper two thirds of the layers: a third less to compute.
@@ -150,7 +154,7 @@ def _page(kept: dict[str, Any]) -> str:
         "core while each was measured is given, as other work ran beside it.\n",
         "| task | result | load | measured |\n|---|---|---|---|",
     ]
-    for name, found in kept.items():
+    for name, found in ((name, kept[name]) for name in TASKS if name in kept):
         parts.append(f"| {TASKS[name]} | {_said(name, found)} | {found['load']} | {found['date']} |")
     return "\n".join(parts) + "\n"
 
@@ -161,6 +165,7 @@ TASKS = {
     "likelihoods": "log-probability of chosen / rejected replies after ASFT, and after DPO, from the same SFT model",
     "obeyed": "unseen prompts that SteerLM's conditioned SFT answers in the tone it is asked for, a seed each",
     "rewarded": "answers from the prompt that get a rare reward, after RLOO and after DR-PO, mean of the seeds",
+    "rewarded_13": "the same with a word less, which RLOO finds sooner",
     "rationales": "SmolLM2-135M as a reward model: a row's own rationale (StrategyQA) above another row's, held out",
     "hh": "SmolLM2-135M as a reward model on HH-RLHF, held out, a seed each",
 }
@@ -176,7 +181,7 @@ def _said(name: str, found: dict[str, Any]) -> str:
             f"DPO {one['dpo']['chosen']:+.1f} / {one['dpo']['rejected']:+.1f}"
             for one in found["seeds"]
         )
-    if name == "rewarded":
+    if name.startswith("rewarded"):
         return _rewarded(found["seeds"])
     if name == "obeyed":
         return "; ".join(f"{share:.0%}" for share in found["seeds"])
@@ -185,17 +190,24 @@ def _said(name: str, found: dict[str, Any]) -> str:
 
 
 def _rewarded(seeds: list[dict[str, Any]]) -> str:
-    """What both came to, and from where on DR-PO had what RLOO came to: the seeds' mean stays there."""
+    """What both came to, from where on DR-PO had what RLOO came to (the seeds' mean stays there), and after how many
+    answers each seed first got the reward nine times in ten."""
     mean = {
         name: [(at[0][0], sum(r for _, r in at) / len(at)) for at in zip(*(one[name] for one in seeds), strict=True)]
         for name in ("rloo", "drpo")
     }
     (answers, aim), (fewer, end) = mean["rloo"][-1], mean["drpo"][-1]
     there = next((n for i, (n, _) in enumerate(mean["drpo"]) if all(r >= aim for _, r in mean["drpo"][i:])), None)
-    when = f"DR-PO had that after {there:,}, and" if there else "DR-PO did not get there:"
-    each = "; ".join(f"{one['rloo'][-1][1]:.0%} and {one['drpo'][-1][1]:.0%}" for one in seeds)
-    ends = f"RLOO {aim:.0%} after {answers:,} answers; {when if aim else 'DR-PO'} {end:.0%} after {fewer:,}"
-    return f"{seeds[0]['words']} words: {ends}; a seed each: {each}"
+    when = f", RLOO's reward after {there:,} ({there / answers:.0%} of its answers)" if there else ""
+    each = "; ".join(
+        " and ".join(f"{n:,}" if n else "never" for n in (_first(one["rloo"]), _first(one["drpo"]))) for one in seeds
+    )
+    ends = f"RLOO {aim:.1%} after {answers:,} answers; DR-PO {end:.1%} after {fewer:,}{when}"
+    return f"{seeds[0]['words']} words: {ends}; 90% after, a seed each: {each}"
+
+
+def _first(found: list[tuple[int, float]], least: float = 0.9) -> int | None:
+    return next((answers for answers, reward in found if reward >= least), None)
 
 
 if __name__ == "__main__":

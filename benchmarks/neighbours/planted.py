@@ -156,14 +156,14 @@ def answers(folder: Path, prompts: Sequence[Any]) -> list[str]:
 
 
 def rewarded(
-    folder: Path, seed: int, *, length: int = 13, steps: int = 192, fewer: int = 96, every: int = 8
+    folder: Path, seed: int, *, length: int = 14, steps: int = 320, fewer: int = 152, every: int = 8
 ) -> dict[str, Any]:
     """The reward of answers from the prompt, by the answers drawn, with RLOO and with DR-PO from one SFT model.
 
     Words are to be said in one order, and only the whole is rewarded; SFT has seen them with every second one replaced.
     So answers from the prompt are all but never rewarded, and those that begin within the words are. Both have the same
     settings, but for the resets, and DR-PO has fewer steps. With eleven words RLOO finds the reward within hundreds of
-    answers, with fourteen not within thousands.
+    answers, with fourteen within thousands.
     """
     card = build(folder, "words", words(seed, 240, WORDS[:length]), source="load_pairs",
                  views=VIEWS["pairs"] + "\n    sft: {prompt: prompt, response: rejected}")  # fmt: skip

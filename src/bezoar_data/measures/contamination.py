@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+
+_Code = tuple[int | None, ...]
+"""Words by number; None is a word that no item has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,54 +34,57 @@ class ItemIndex:
         self._coverage = coverage
         self._lengths: list[int] = []
         self._ids: dict[str, int] = {}
-        self._runs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-        self._short: dict[tuple[int, ...], list[int]] = {}
-        self._whole: dict[tuple[int, ...], list[int]] = {}
+        self._runs: dict[_Code, list[tuple[int, int]]] = {}
+        self._short: dict[_Code, list[tuple[int, int]]] = {}
+        self._whole: dict[_Code, list[int]] = {}
         for number, words in enumerate(items):
             code = tuple(self._ids.setdefault(w, len(self._ids)) for w in words)
             self._lengths.append(len(code))
             if not code:
                 continue
-            if len(code) < n:
-                (self._short if len(code) >= shortest else self._whole).setdefault(code, []).append(number)
-                continue
+            if len(code) < min(n, shortest):
+                self._whole.setdefault(code, []).append(number)
+            elif len(code) < n:
+                self._short.setdefault(code, []).append((number, 0))
             for at in range(len(code) - n + 1):
                 self._runs.setdefault(code[at : at + n], []).append((number, at))
-        self._short_lengths = sorted({len(code) for code in self._short})
+        self._begin = min(map(len, self._short), default=n)
+        self._beginnings: dict[_Code, set[int]] = {}
+        for known in chain(self._short, self._runs):
+            self._beginnings.setdefault(known[: self._begin], set()).add(len(known))
 
     def find(self, words: Sequence[str]) -> list[Match]:
         """The items found in a text, those most covered first, then in their order."""
-        ids = self._ids
-        code = tuple(ids.get(w, -1) for w in words)
-        found = [Match(number, 1.0, " ".join(words)) for number in self._whole.get(code, ())]
+        code = tuple(map(self._ids.get, words))
         covered: dict[int, set[int]] = {}
         first: dict[int, int] = {}
-        n = self._n
-        # A run cannot span a word that no item has: only stretches between such words are looked at.
-        for start, end in _stretches(code):
-            for length in self._short_lengths:
-                for at in range(start, end - length + 1):
-                    for number in self._short.get(code[at : at + length], ()):
-                        covered.setdefault(number, set()).update(range(length))
-                        first.setdefault(number, at)
-            for at in range(start, end - n + 1):
-                for number, place in self._runs.get(code[at : at + n], ()):
-                    covered.setdefault(number, set()).update(range(place, place + n))
-                    first.setdefault(number, at)
+        for at, length in self._places(code):
+            here = code[at : at + length]
+            for number, place in self._runs.get(here, ()) if length == self._n else self._short.get(here, ()):
+                covered.setdefault(number, set()).update(range(place, place + length))
+                first.setdefault(number, at)
+        found = self.whole(words)
         for number, places in covered.items():
             share = len(places) / self._lengths[number]
             if share > self._coverage:
-                length = min(n, self._lengths[number])
+                length = min(self._n, self._lengths[number])
                 found.append(Match(number, share, " ".join(words[first[number] : first[number] + length])))
         return sorted(found, key=lambda m: (-m.coverage, m.item))
 
+    def whole(self, words: Sequence[str]) -> list[Match]:
+        """The items with fewer than `shortest` words that the text is, and nothing else."""
+        numbers = self._whole.get(tuple(map(self._ids.get, words)), ()) if self._whole else ()
+        return [Match(number, 1.0, " ".join(words)) for number in numbers]
 
-def _stretches(code: Sequence[int]) -> Iterable[tuple[int, int]]:
-    start = 0
-    for i, word in enumerate(code):
-        if word < 0:
-            if i > start:
-                yield start, i
-            start = i + 1
-    if len(code) > start:
-        yield start, len(code)
+    def _places(self, code: _Code) -> Iterator[tuple[int, int]]:
+        """Where in a text an item's run, or a short item, may begin, and how many words it has, by its first words."""
+        begin, beginnings, none = self._begin, self._beginnings, set[int]()
+        known = 0
+        for end, word in enumerate(code, 1):
+            # Nothing of an item spans a word that no item has.
+            known = known + 1 if word is not None else 0
+            if known >= begin:
+                at = end - begin
+                for length in beginnings.get(code[at:end], none):
+                    if at + length <= len(code):
+                        yield at, length

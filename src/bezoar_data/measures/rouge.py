@@ -22,6 +22,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rapidfuzz.distance import LCSseq
 
@@ -48,7 +49,7 @@ class RougePool:
         self._threshold = threshold
         ordered = sorted(frequencies, key=lambda w: (frequencies[w], w))
         self._rank = {word: i for i, word in enumerate(ordered)}
-        self._postings: dict[tuple[int, int], array[int]] = {}
+        self._postings: dict[int, array[int]] = {}
         self._lengths = array("i")
         self._texts: list[str | list[int]] = []
 
@@ -83,13 +84,13 @@ class RougePool:
         prefix = min(m, m - least + 1 + _EXTRA)
         needed = prefix - (m - least)
         numbers = self._numbers(words, {})
-        elements = sorted(_elements(numbers))[:prefix]
-        lists = [np.frombuffer(p, dtype=np.int32) for e in elements if (p := self._postings.get(e)) is not None]
+        lists = [p for e in _elements(numbers)[:prefix] if (p := self._postings.get(e)) is not None]
         if len(lists) < needed:
             return None
-        counts = np.bincount(np.concatenate(lists))
-        lists.clear()  # a view would forbid its list to grow
-        found = np.flatnonzero(counts >= needed).astype(np.int32)
+        counts = np.bincount(np.frombuffer(b"".join(lists), np.int32))
+        found = np.flatnonzero(counts >= needed)
+        if not len(found):
+            return None
         lengths = np.frombuffer(self._lengths, dtype=np.int32)[found]
         # Of each text's own length more is known than of the shortest's: the overlap it needs is larger.
         overlap = np.ceil(t / 2 * (m + lengths) - _SLACK)
@@ -107,18 +108,23 @@ class RougePool:
     def _numbers(self, words: Sequence[str], new: dict[str, int]) -> list[int]:
         """The words' ranks from rare to common. Those that were not counted get numbers below all, as `new`: they are
         the rarest."""
-        rank, below = self._rank, -1 - len(self._rank)
-        return [rank[w] if w in rank else new.setdefault(w, below - len(new)) for w in words]
+        numbers: list[Any] = list(map(self._rank.get, words))
+        if None in numbers:
+            below = -1 - len(self._rank)
+            for at, word in enumerate(words):
+                if numbers[at] is None:
+                    numbers[at] = new.setdefault(word, below - len(new))
+        return numbers
 
 
-def _elements(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """The bag as a set: each word by its rank, the k-th time it stands as an element of its own."""
-    seen: dict[int, int] = {}
-    elements = []
-    for number in numbers:
-        k = seen.get(number, 0)
-        seen[number] = k + 1
-        elements.append((number, k))
+def _elements(numbers: Iterable[int]) -> list[int]:
+    """The bag as a set, from rare to common: each word by its rank, the k-th time it stands as an element of its
+    own."""
+    elements, last, k = [], None, 0
+    for number in sorted(numbers):
+        k = k + 1 if number == last else 0
+        last = number
+        elements.append((number << 32) + k)
     return elements
 
 

@@ -140,9 +140,10 @@ class Drop:
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lineage:
-    """Where a row came from and who touched it.
+    """Where a row came from and who touched it. Nothing changes one; it is not frozen, as each row's is made several
+    times, and a frozen one would take four times as long.
 
     `order` is the row's path of positions (source, row, child...): sorting by it gives the source's order.
     `models` and `keys` name, for each step that asked a model, the model that answered and the journal's keys.
@@ -249,23 +250,24 @@ class Lineage:
     def from_json(cls, text: str) -> Lineage:
         """The lineage that `to_json` wrote as this text."""
         found = cls._from_value(_loads(text))
-        object.__setattr__(found, "_text", text)
+        found._text = text
         return found
 
     @classmethod
     def _from_value(cls, v: Mapping[str, Any]) -> Lineage:
+        # In the fields' order, and without a look at what is not there: each row is read several times.
         return cls(
-            id=v["id"],
-            order=tuple(v["order"]),
-            seed_ids=tuple(v.get("seed_ids", (v["id"],))),
-            parent_ids=tuple(v.get("parent_ids", ())),
-            source=v.get("source", ""),
-            models=v.get("models", {}),
-            keys={step: tuple(keys) for step, keys in v.get("keys", {}).items()},
-            demo=v.get("demo", False),
-            drop=Drop(**v["drop"]) if "drop" in v else None,
-            soft_failures=tuple(Drop(**failure) for failure in v.get("missed", ())),
-            flags=tuple(Drop(**flag) for flag in v.get("noted", ())),
+            v["id"],
+            tuple(v["order"]),
+            tuple(v["seed_ids"]) if "seed_ids" in v else (v["id"],),
+            tuple(v["parent_ids"]) if "parent_ids" in v else (),
+            v.get("source", ""),
+            v.get("models", {}),
+            {step: tuple(keys) for step, keys in v["keys"].items()} if "keys" in v else {},
+            v.get("demo", False),
+            Drop(**v["drop"]) if "drop" in v else None,
+            tuple(Drop(**failure) for failure in v["missed"]) if "missed" in v else (),
+            tuple(Drop(**flag) for flag in v["noted"]) if "noted" in v else (),
         )
 
 

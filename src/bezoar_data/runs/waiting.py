@@ -30,6 +30,8 @@ class WaitingRows(Sequence[Row]):
         """Where there is room for what is noted of so many rows."""
         self._starts: list[Key] = [(b"", -1)]
         """Behind what each chunk begins, as far as is known."""
+        self._last: tuple[int, list[Row]] = (-1, [])
+        """The chunk read last: a step's rows and its verdicts on them are taken side by side."""
 
     def __len__(self) -> int:
         return self._count
@@ -60,7 +62,12 @@ class WaitingRows(Sequence[Row]):
         return [row for _, row in self._read(self._starts[chunk], count, rest)]
 
     def _chunk(self, number: int) -> list[Row]:
+        last, rows = self._last
+        if last == number:
+            return rows
         found = self._read(self._starts[number], CHUNK, 0)
         if len(self._starts) == number + 1:
             self._starts.append(found[-1][0])
-        return [row for _, row in found]
+        rows = [row for _, row in found]
+        self._last = (number, rows)
+        return rows

@@ -88,8 +88,7 @@ class _Declared:
     """A YAML fragment that shows its use."""
 
     def _columns(self, declared: Iterable[str]) -> list[str]:
-        settings = {name: getattr(self, name) for name in type(self).model_fields}  # type: ignore[attr-defined]
-        return fill_columns(declared, settings)
+        return fill_columns(declared, vars(self))
 
     def keep_rate(self) -> tuple[float, float]:
         """The least and the largest share of its rows (of the candidates it makes) that it may keep, said without

@@ -6,6 +6,7 @@ It is apart from the steps because the catalogue fills the same declarations wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import product
 from string import Formatter
 from typing import Any
@@ -22,11 +23,17 @@ def fill_columns(declared: Iterable[str], settings: Mapping[str, Any]) -> list[s
     for name in declared:
         pieces = [
             part
-            for literal, setting, spec, _ in Formatter().parse(name)
+            for literal, setting, spec, _ in _parsed(name)
             for part in ([literal], *([] if setting is None else [_values(settings[setting], spec or "")]))
         ]
         columns.extend(map("".join, product(*pieces)))
     return list(dict.fromkeys(columns))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(name: str) -> tuple[tuple[str, str | None, str | None, str | None], ...]:
+    """Kept, as steps ask for their columns at every row."""
+    return tuple(Formatter().parse(name))
 
 
 def _values(value: Any, spec: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -15,7 +16,7 @@ from bezoar_data.measures.contamination import ItemIndex, Match
 from bezoar_data.measures.words import text_of, words_of
 from bezoar_data.runs.row import Row
 from bezoar_data.steps.base import Dropped, Verdict
-from bezoar_data.steps.curation.filter_step import FilterStep, joined
+from bezoar_data.steps.curation.filter_step import FilterStep
 from bezoar_data.steps.curation.texts import TextItem, TextSet, checked_hub, read_sets
 
 FOUND, ALLOWED = "contaminated", "kept_on_appeal"
@@ -103,11 +104,11 @@ class Decontaminate(FilterStep):
 
     def _find(self, row: Row) -> list[Match]:
         """The items found in a row, each once, those most covered first."""
-        # Each column by itself, too: a short item may be all that one of them says.
-        columns = self.inputs
-        texts = [joined(row, columns), *(text_of(row.get(c)) for c in columns if len(columns) > 1)]
+        said = [words_of(text_of(row.get(column))) for column in self.inputs]
+        # A short item may be all that one of the columns says.
+        alone = (match for words in said for match in self._index.whole(words)) if len(said) > 1 else ()
         best: dict[int, Match] = {}
-        for match in (m for text in texts for m in self._index.find(words_of(text))):
+        for match in chain(self._index.find(list(chain.from_iterable(said))), alone):
             if match.item not in best or match.coverage > best[match.item].coverage:
                 best[match.item] = match
         return sorted(best.values(), key=lambda m: (-m.coverage, m.item))
