@@ -151,6 +151,7 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     wanted = {
         "memory at most": lambda one: f"{one['peak']:,} MB",
+        "seconds": lambda one: f"{one['seconds']:,.0f}",
         "processor seconds": lambda one: f"{one['used']:,.0f}",
         "rows dropped more or fewer than planted": lambda one: ", ".join(
             f"{n:+d}" if n else "0" for n in one["off"].values()
