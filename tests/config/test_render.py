@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bezoar_data.config.problems import Place, Problem, did_you_mean, source_line
 from bezoar_data.config.render import WIDTH, render_problems
 from bezoar_data.config.sanitize import clean_text, looks_like_key, mask_keys, printable
+from bezoar_data.config.secret_patterns import FLAGS, WIDE
 
 
 def test_a_problem_shows_place_message_line_caret_and_hint(tmp_path: Path) -> None:
@@ -131,6 +132,13 @@ def test_keys_are_known_by_their_shapes() -> None:
     for text in ordinary + names:
         assert not looks_like_key(text)
         assert mask_keys(text) == text
+
+
+@given(st.from_regex(re.compile(WIDE, FLAGS)))
+def test_all_that_has_the_shape_of_a_key_is_seen(text: str) -> None:
+    """Texts without a hint of one are not searched."""
+    assert looks_like_key(text)
+    assert not re.search(WIDE, mask_keys(text), FLAGS)
 
 
 def test_quoted_values_are_short_and_on_one_line() -> None:

@@ -10,14 +10,16 @@ import json
 import re
 from typing import Any
 
-from bezoar_data.config.secret_patterns import FLAGS, WIDE
+from bezoar_data.config.secret_patterns import FLAGS, WIDE, WIDE_HINTS
 
 # Control characters (C0, DEL, C1), line separators, bidirectional marks, invisible characters and tags, surrogates.
 # The zero-width joiner and non-joiner stay: Persian, Hindi and emoji need them.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+_BEYOND_ASCII = (
+    "\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f"
 )
+_UNSAFE = re.compile(f"[\x00-\x1f{_BEYOND_ASCII}]")
+_UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{_BEYOND_ASCII}]")
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
@@ -30,26 +32,35 @@ def clean_text(text: str, *, one_line: bool = False) -> str:
 
     Newlines and tabs stay, unless `one_line` asks for a text that cannot leave its line.
     """
+    return (_UNSAFE if one_line else _UNSAFE_IN_LINES).sub(_escape, text)
 
-    def escape(match: re.Match[str]) -> str:
-        char = match.group()
-        if char in "\n\t" and not one_line:
-            return char
-        named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char)
-        code = ord(char)
-        return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
 
-    return _UNSAFE.sub(escape, text)
+def _escape(match: re.Match[str]) -> str:
+    char = match.group()
+    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char)
+    code = ord(char)
+    return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
 
 
 def looks_like_key(text: str) -> bool:
     """Whether the text holds something shaped like an API key, a bearer token or a password in an address."""
-    return bool(re.search(WIDE, text, FLAGS) or _USERINFO.search(text))
+    return mask_keys(text) != text
 
 
 def mask_keys(text: str) -> str:
     """The text with everything shaped like a key replaced. The key's *name* stays, so that a message makes sense."""
-    return _USERINFO.sub(HIDDEN, re.sub(WIDE, HIDDEN, text, flags=FLAGS))
+    if "://" in text:
+        text = _USERINFO.sub(HIDDEN, text)
+    return re.sub(WIDE, HIDDEN, text, flags=FLAGS) if _may_hold_key(text) else text
+
+
+def _may_hold_key(text: str) -> bool:
+    for letter, hints in WIDE_HINTS:
+        if letter in text:
+            for hint in hints:
+                if hint in text:
+                    return True
+    return "bearer" in text.lower()
 
 
 def json_line(value: Any) -> str:

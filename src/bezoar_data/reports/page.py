@@ -48,7 +48,8 @@ class Html(str):
 
 def plain_text(value: object) -> str:
     """A value as text that a script of ours puts into a page: nothing in it steers the page or is a key."""
-    return clean_text(mask_keys(redact(str(value))))
+    said = str(value)
+    return clean_text(mask_keys(redact(said))) if said else ""
 
 
 def text(value: object) -> Html:

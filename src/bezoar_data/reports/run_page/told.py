@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from bezoar_data.reports.page import plain_text
@@ -60,6 +61,8 @@ _Values = Sequence[tuple[int, str]]
 
 
 def _step(step: StepStory, values: _Values) -> dict[str, Any]:
+    if not (step.reason or step.detail or step.flags or step.soft_failures or step.calls):
+        return _passed(step.step, step.use, step.ends)
     found = [("marked", flag) for flag in step.flags] + [("not done", failure) for failure in step.soft_failures]
     return _said(
         {
@@ -72,6 +75,12 @@ def _step(step: StepStory, values: _Values) -> dict[str, Any]:
             "asked": [_call(call, values) for call in step.calls],
         }
     )
+
+
+@cache
+def _passed(step: str, use: str, ends: str) -> dict[str, Any]:
+    """Of a row that only went through: the same for most rows."""
+    return _said({"step": plain_text(step), "use": plain_text(use), "ends": ends})
 
 
 def _found(kind: str, drop: Drop) -> list[str]:
