@@ -25,9 +25,10 @@ class JournalError(BezoarError):
     """The journal cannot be written or read: disk full, damaged, locked for too long. The message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """One answer, or one refusal (`error` a reason code, `text` what was said all the same), and what it took.
+    """One answer, or one refusal (`error` a reason code, `text` what was said all the same), and what it took. Nothing
+    changes one; it is not frozen, as it has many fields and each of them would take several times as long.
 
     Times are seconds since the epoch; prices are US dollars per million tokens, `cost` is US dollars. `max_tokens`
     None means that no limit was sent. `extra` holds JSON values (log-probabilities...). `messages` are the rendered
