@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from bezoar_data.config.errors import BezoarError
+from bezoar_data.config.value_class import value_class
 
 Message = Mapping[str, str]
 """A chat message: `{"role": "system" | "user" | "assistant", "content": text}`."""
@@ -25,7 +25,7 @@ def canonical_messages(messages: Sequence[Message]) -> bytes:
         return _encode(messages).encode("utf-8", "surrogatepass")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Ask:
     """One question to the step's model.
 
@@ -46,7 +46,7 @@ class Ask:
     narrower: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Sample:
     """One answer: its text, why it ended (`stop`, `length`...), and its key in the journal.
 
@@ -59,7 +59,7 @@ class Sample:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Answer:
     """The `n` samples a model gave to one `Ask`, in order. `demo` marks models that only show the flow."""
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from bezoar_data.config.value_class import value_class
 from bezoar_data.runs.values import plain
 
 Columns = dict[str, Any]
@@ -117,7 +118,7 @@ def row_random(seed: int, step: str, row_id: str) -> random.Random:
     return random.Random(int(digest("random", seed, step, row_id), 16))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Drop:
     """Why a row was dropped: by which step, for which reason code, with the raw text if a model gave one.
 
@@ -140,10 +141,9 @@ class Drop:
         return value
 
 
-@dataclass(slots=True)
+@value_class(frozen=True, slots=True)
 class Lineage:
-    """Where a row came from and who touched it. Nothing changes one; it is not frozen, as each row's is made several
-    times, and a frozen one would take four times as long.
+    """Where a row came from and who touched it.
 
     `order` is the row's path of positions (source, row, child...): sorting by it gives the source's order.
     `models` and `keys` name, for each step that asked a model, the model that answered and the journal's keys.
@@ -250,7 +250,7 @@ class Lineage:
     def from_json(cls, text: str) -> Lineage:
         """The lineage that `to_json` wrote as this text."""
         found = cls._from_value(_loads(text))
-        found._text = text
+        object.__setattr__(found, "_text", text)
         return found
 
     @classmethod

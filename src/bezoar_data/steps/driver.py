@@ -9,11 +9,12 @@ what a verdict does to a row are the same everywhere.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import GeneratorType
 from typing import Any, Protocol
 
 from bezoar_data.config.errors import BezoarError
+from bezoar_data.config.value_class import value_class
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Drop, Lineage, Row
 from bezoar_data.steps.verdicts import (
@@ -47,10 +48,9 @@ class MakesRows(Protocol):
     def run_all(self, rows: Sequence[Row]) -> Waves | Sequence[Made]: ...
 
 
-@dataclass(slots=True)
+@value_class(frozen=True, slots=True)
 class Outcome:
     """What came of a row by `verdict`, or of all rows by a step that makes others of them (then there is no verdict).
-    Not frozen, as a row has one at each step, and it would cost four times as much.
 
     Rows in `kept` go on; those in `dropped` carry their drop mark. `flags` and `soft_failures` are what the step found
     in a row, or failed to do for it, that goes on all the same. `made` is what the step said of each new row.

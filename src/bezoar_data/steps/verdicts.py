@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.config.value_class import value_class
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.runs.row import Columns, Row
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Dropped:
     """The row ends here. `reason` is a code people count by; `detail` explains this one; `raw` is a model's text.
 
@@ -25,7 +25,7 @@ class Dropped:
     facts: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Kept:
     """The row goes on as itself, with these columns.
 
@@ -39,7 +39,7 @@ class Kept:
     flag: Dropped | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Child:
     """A row that a step made from the one it was given, or (`dropped`) a candidate for one that was not kept.
 
@@ -54,7 +54,7 @@ class Child:
     flag: Dropped | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Children:
     """The row ends here as material for new ones: at least one, kept or dropped. A child's place is its number among
     its siblings, which with its parent is its identity, so it must not depend on time."""
@@ -75,7 +75,7 @@ StepGenerator = Generator[Ask, Answer, Verdict]
 """What `run_row` of a step that asks is: yields questions, is sent answers, returns a verdict."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Made:
     """A row made out of several others, or (`dropped`) a candidate for one that was not kept.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from bezoar_data.config.files.models import Model
+from bezoar_data.config.value_class import value_class
 from bezoar_data.llms.ask import Answer, Ask, Refused
 from bezoar_data.llms.gateway.outcome import answer_of, refusal_in
 from bezoar_data.llms.journal import Journal
@@ -46,7 +46,7 @@ def address_notes(journal: Journal, roles: Mapping[str, Model]) -> Iterator[str]
     yield from other_addresses(journal, addresses_of(chains))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CacheLookup:
     """What the journal holds for a question: the answer or refusal, if it is all there, and each sample's entry."""
 

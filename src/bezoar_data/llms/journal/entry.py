@@ -10,10 +10,11 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from bezoar_data.config.errors import BezoarError
+from bezoar_data.config.value_class import value_class
 from bezoar_data.llms.ask import Message, canonical_messages
 from bezoar_data.llms.redact import redact
 
@@ -25,10 +26,9 @@ class JournalError(BezoarError):
     """The journal cannot be written or read: disk full, damaged, locked for too long. The message says what to do."""
 
 
-@dataclass(slots=True)
+@value_class(frozen=True, slots=True)
 class Entry:
-    """One answer, or one refusal (`error` a reason code, `text` what was said all the same), and what it took. Nothing
-    changes one; it is not frozen, as it has many fields and each of them would take several times as long.
+    """One answer, or one refusal (`error` a reason code, `text` what was said all the same), and what it took.
 
     Times are seconds since the epoch; prices are US dollars per million tokens, `cost` is US dollars. `max_tokens`
     None means that no limit was sent. `extra` holds JSON values (log-probabilities...). `messages` are the rendered
@@ -88,7 +88,7 @@ SMALL = 384
 that writing the rest of it takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Packed:
     """An entry ready to be written: what stands in the file (`entry`), its row, its messages as bytes."""
 

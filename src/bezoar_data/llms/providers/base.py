@@ -13,7 +13,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.files.models import Model, Sampling
 from bezoar_data.config.problems import Problem, did_you_mean
+from bezoar_data.config.value_class import value_class
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.keys import key_problems, read_key
 from bezoar_data.llms.refusals import RefusalReason
@@ -51,7 +52,7 @@ ENTRY_POINTS = "bezoar_data.providers"
 """Group under which other packages register kinds of their own."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Request:
     """One request to an endpoint, for the answers numbered in `samples` (several when a question wants several).
 
@@ -95,7 +96,7 @@ class Request:
         return (seed + 1_000_003 * self.attempt + self.samples[0]) % 2**31
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Completion:
     """One answer as the endpoint gave it.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from bezoar_data.config.value_class import value_class
 from bezoar_data.llms.reading.finish_reasons import Ending, ending_of, finish_word
 from bezoar_data.llms.reading.special_tokens import cut_special_tokens
 from bezoar_data.llms.reading.thinking import may_think, split_thinking
@@ -17,7 +17,7 @@ REASONING = "reasoning"
 """Where in `extra` a model's thinking stands. It is journalled there, and goes nowhere else."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Reading:
     """What was read of an answer. `error` is the reason code of one that is none: `text` is then what was said all the
     same, and `detail` says more."""

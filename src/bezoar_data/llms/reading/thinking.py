@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+from bezoar_data.config.value_class import value_class
 
 _TAGS = ("think", "thinking", "thought", "thoughts", "reasoning", "seed:think", "longcat_think")
 _PAIRS = (
@@ -58,7 +59,7 @@ _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _QUOTES = "\"'`“‘«(["
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Split:
     """Thinking, and the answer after it; None where the thinking never ended."""
 
