@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bezoar_data.config.value_class import value_class
 from bezoar_data.runs.folder import RunFolder
 from bezoar_data.runs.parquet import count_of, numbers_where, readable, rows_at, rows_of, schema_of, starting, true_at
 from bezoar_data.runs.published import beside, data_files, dataset_folder
@@ -21,10 +22,11 @@ from bezoar_data.runs.row import LINEAGE_COLUMNS, RESERVED, Columns, Lineage
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_ASIDE = frozenset((*LINEAGE_COLUMNS, RESERVED, *REVIEW_COLUMNS))
 _OF_DROPPED = ("id", "step", "reason", "detail", "raw", "row", RESERVED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class FoundRow:
     """A row as it lies in a run's files. `split` is that of a kept row; `columns` are those that steps wrote, `people`
     what was said in review, where anything was."""
@@ -43,7 +45,6 @@ class FoundRow:
     @classmethod
     def of_kept(cls, row: Mapping[str, Any], split: str) -> FoundRow:
         """From a row of the dataset's files."""
-        aside = (*LINEAGE_COLUMNS, RESERVED, *REVIEW_COLUMNS)
         lineage = (
             Lineage.from_json(row[RESERVED])
             if row.get(RESERVED)
@@ -57,7 +58,7 @@ class FoundRow:
         return cls(
             id=lineage.id,
             lineage=lineage,
-            columns={name: value for name, value in row.items() if name not in aside},
+            columns={name: value for name, value in row.items() if name not in _ASIDE},
             split=split,
             content_hash=row.get("content_hash"),
             people={name: row[name] for name in REVIEW_COLUMNS if row.get(name) is not None},

@@ -12,13 +12,13 @@ that one row of a million is told as quickly as one of ten, and all rows are tol
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.value_class import value_class
 from bezoar_data.llms.ask import Message
 from bezoar_data.llms.journal.entry import REDACTED, Entry
 from bezoar_data.llms.journal.reader import JournalReader
@@ -33,7 +33,7 @@ from bezoar_data.runs.row import MADE_FROM_MANY, SOURCES, Drop, Lineage, digest,
 Known = Literal["answered", "refused", "redacted", "missing"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Call:
     """One answer behind a row, with what was sent for it. `field` is the step's field that was asked, where it asks
     several models. Of one that is `missing` nothing but key and model are known: no journal at hand holds it."""
@@ -61,7 +61,7 @@ class Call:
 Ends = Literal["read", "made", "kept", "dropped", "of its parents"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class StepStory:
     """A row at a step. `ends` says what became of it there: the source `read` it, a step `made` it, the others `kept`
     or `dropped` it; what was asked `of its parents` was asked before the row was there."""
@@ -77,7 +77,7 @@ class StepStory:
     calls: tuple[Call, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Story:
     """`steps` are those that the row surely passed, in the pipeline's order. `known_parents` are the parents that are
     rows of the run themselves; what a step took in as material is not."""
