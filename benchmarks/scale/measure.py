@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rows import Planted, write_rows
+from watched import looks
 
 HERE = Path(__file__).parent
 KEPT, PAGE = HERE / "results.json", HERE / "RESULTS.md"
@@ -76,28 +73,14 @@ def prepare(folder: Path, rows: int) -> Planted:
 
 def watch(folder: Path, tree: Path) -> Watched:
     """Run the pipeline of the folder to its end."""
-    command = [sys.executable, "-c", COMMAND, "run", "pipeline.yaml", "--out", "runs/million", "--json"]
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "BEZOAR_JOURNAL": str(folder / "journal.sqlite")}
-    state, found = folder / "runs" / "million" / "run.json", Watched()
-    with (folder / "log").open("w+") as log:
-        began = time.monotonic()
-        child = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=log)
-        process = psutil.Process(child.pid)
-        while child.poll() is None:
-            try:
-                found.used = sum(process.cpu_times()[:2])
-                found.memory.append((found.used, process.memory_info().rss))
-                said = json.loads(state.read_bytes())
-            except (OSError, ValueError, psutil.Error):
-                said = {}
-            if said.get("steps"):
-                found.counts.append((found.used, {s: said["steps"][s][key] for s, key in STEPS.items()}))
-            time.sleep(0.05)
-        found.seconds = time.monotonic() - began
-        found.peak = max(rss for _, rss in found.memory)
-        if child.returncode:
-            log.seek(0)
-            raise SystemExit(f"ended with {child.returncode}: {log.read()[-2000:]}")
+    found, began = Watched(), time.monotonic()
+    for look in looks(["-c", COMMAND], folder, tree):
+        found.used = look.used
+        found.memory.append((look.used, look.memory))
+        if steps := look.said.get("steps"):
+            found.counts.append((look.used, {s: steps[s][key] for s, key in STEPS.items()}))
+    found.seconds = time.monotonic() - began
+    found.peak = max(rss for _, rss in found.memory)
     return found
 
 

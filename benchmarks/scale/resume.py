@@ -10,19 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
+from watched import looks
 
-COMMAND = [sys.executable, "-m", "bezoar_data.cli.main", "run", "pipeline.yaml", "--out", "runs/million", "--json"]
 PIPELINE = """\
 name: million
 version: 1
@@ -65,28 +60,18 @@ def main() -> None:
     print(json.dumps(found, indent=1))
 
 
-def _run(folder: Path, is_so: Callable[[dict[str, Any]], bool], *, kill: bool = False) -> dict[str, Any]:
+def _run(folder: Path, is_so: Callable[[Mapping[str, Any]], bool], *, kill: bool = False) -> dict[str, Any]:
     """Run until something is so of what was asked, and to the end unless it is to be killed then."""
-    state, began = folder / "runs" / "million" / "run.json", time.monotonic()
-    environment = {**os.environ, "BEZOAR_JOURNAL": str(folder / "journal.sqlite")}
-    with (folder / "log").open("w") as log:
-        child = subprocess.Popen(COMMAND, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=log)
-        process, memory, found = psutil.Process(child.pid), 0, dict[str, Any]()
-        while child.poll() is None:
-            try:
-                memory = max(memory, process.memory_info().rss)
-                said = json.loads(state.read_bytes())
-            except (OSError, ValueError, psutil.Error):
-                said = {}
-            if not found and said.get("pid") == child.pid and said.get("asked") and is_so(said["asked"]):
-                found = {"seconds until it was so": round(time.monotonic() - began, 1), "asked": said["asked"]}
-                if kill:
-                    child.send_signal(signal.SIGKILL)
-            time.sleep(0.1)
-    if child.returncode not in (0, -signal.SIGKILL):
-        raise SystemExit((folder / "log").read_text()[-2000:])
-    asked = {name: found["asked"][name] for name in ("hits", "answered", "requests")}
-    return {**found, "asked": asked, "seconds": round(time.monotonic() - began, 1), "memory, MB": round(memory / 1e6)}
+    began, memory, found = time.monotonic(), 0, dict[str, Any]()
+    for look in looks(["-m", "bezoar_data.cli.main"], folder):
+        memory = max(memory, look.memory)
+        asked = look.said.get("asked")
+        if not found and asked and is_so(asked):
+            counts = {name: asked[name] for name in ("hits", "answered", "requests")}
+            found = {"seconds until it was so": round(time.monotonic() - began, 1), "asked": counts}
+            if kill:
+                look.process.kill()
+    return {**found, "seconds": round(time.monotonic() - began, 1), "memory, MB": round(memory / 1e6)}
 
 
 if __name__ == "__main__":

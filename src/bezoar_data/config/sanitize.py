@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from bezoar_data.config.secret_patterns import FLAGS, WIDE, WIDE_HINTS
+from bezoar_data.config.secret_patterns import FLAGS, WIDE, WIDE_HINTS, holds_hint
 
 # Control characters (C0, DEL, C1), line separators, bidirectional marks, invisible characters and tags, surrogates.
 # The zero-width joiner and non-joiner stay: Persian, Hindi and emoji need them.
@@ -44,23 +44,18 @@ def _escape(match: re.Match[str]) -> str:
 
 def looks_like_key(text: str) -> bool:
     """Whether the text holds something shaped like an API key, a bearer token or a password in an address."""
-    return mask_keys(text) != text
+    return bool((_may_hold_key(text) and re.search(WIDE, text, FLAGS)) or _USERINFO.search(text))
 
 
 def mask_keys(text: str) -> str:
     """The text with everything shaped like a key replaced. The key's *name* stays, so that a message makes sense."""
-    if "://" in text:
-        text = _USERINFO.sub(HIDDEN, text)
-    return re.sub(WIDE, HIDDEN, text, flags=FLAGS) if _may_hold_key(text) else text
+    if _may_hold_key(text):
+        text = re.sub(WIDE, HIDDEN, text, flags=FLAGS)
+    return _USERINFO.sub(HIDDEN, text) if "://" in text else text
 
 
 def _may_hold_key(text: str) -> bool:
-    for letter, hints in WIDE_HINTS:
-        if letter in text:
-            for hint in hints:
-                if hint in text:
-                    return True
-    return "bearer" in text.lower()
+    return holds_hint(text, WIDE_HINTS) or "bearer" in text.lower()
 
 
 def json_line(value: Any) -> str:

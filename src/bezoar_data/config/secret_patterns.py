@@ -7,6 +7,7 @@ is shown, a narrow one for what is stored for good, and one for rows, which peop
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 FLAGS = re.VERBOSE | re.ASCII
 """What each pattern is to be compiled with, at its first use: together they take a tenth of the time of `--help`."""
@@ -56,6 +57,17 @@ WIDE_HINTS = (
     ("y", ("eyJ",)),
 )
 """The same for `WIDE`, but for what follows `Bearer`."""
+
+
+def holds_hint(text: str, hints: Iterable[tuple[str, Iterable[str]]]) -> bool:
+    """Whether one of the hints stands in the text. Without one there is nothing for their pattern to find."""
+    for letter, words in hints:
+        if letter in text:
+            for word in words:
+                if word in text:
+                    return True
+    return False
+
 
 IN_ROWS = rf"""{_START}(?:
         (?:sk|pk|rk)[-_](?=[\w-]*\d)[\w-]{{16,}}

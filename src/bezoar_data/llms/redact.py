@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 from bezoar_data.config.environment import environment_keys
-from bezoar_data.config.secret_patterns import FLAGS, NARROW, NARROW_HINTS
+from bezoar_data.config.secret_patterns import FLAGS, NARROW, NARROW_HINTS, holds_hint
 
 MARK = "[redacted]"
 
@@ -44,12 +44,7 @@ class Redactor:
                 assert self._pattern is not None  # noqa: S101  (forms and pattern are made together)
                 text = self._pattern.sub(MARK, text)
                 break
-        for letter, hints in NARROW_HINTS:
-            if letter in text:
-                for hint in hints:
-                    if hint in text:
-                        return re.sub(NARROW, MARK, text, flags=FLAGS)
-        return text
+        return re.sub(NARROW, MARK, text, flags=FLAGS) if holds_hint(text, NARROW_HINTS) else text
 
 
 def encodings(secret: str) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 _Code = tuple[int | None, ...]
 """Words by number; None is a word that no item has."""
@@ -34,8 +33,7 @@ class ItemIndex:
         self._coverage = coverage
         self._lengths: list[int] = []
         self._ids: dict[str, int] = {}
-        self._runs: dict[_Code, list[tuple[int, int]]] = {}
-        self._short: dict[_Code, list[tuple[int, int]]] = {}
+        self._runs: dict[_Code, list[tuple[int, int]]] = {}  # an item shorter than a run is one by itself
         self._whole: dict[_Code, list[int]] = {}
         for number, words in enumerate(items):
             code = tuple(self._ids.setdefault(w, len(self._ids)) for w in words)
@@ -44,14 +42,13 @@ class ItemIndex:
                 continue
             if len(code) < min(n, shortest):
                 self._whole.setdefault(code, []).append(number)
-            elif len(code) < n:
-                self._short.setdefault(code, []).append((number, 0))
-            for at in range(len(code) - n + 1):
+                continue
+            for at in range(max(1, len(code) - n + 1)):
                 self._runs.setdefault(code[at : at + n], []).append((number, at))
-        self._begin = min(map(len, self._short), default=n)
+        self._begin = min(map(len, self._runs), default=n)
         self._beginnings: dict[_Code, set[int]] = {}
-        for known in chain(self._short, self._runs):
-            self._beginnings.setdefault(known[: self._begin], set()).add(len(known))
+        for run in self._runs:
+            self._beginnings.setdefault(run[: self._begin], set()).add(len(run))
 
     def find(self, words: Sequence[str]) -> list[Match]:
         """The items found in a text, those most covered first, then in their order."""
@@ -59,8 +56,7 @@ class ItemIndex:
         covered: dict[int, set[int]] = {}
         first: dict[int, int] = {}
         for at, length in self._places(code):
-            here = code[at : at + length]
-            for number, place in self._runs.get(here, ()) if length == self._n else self._short.get(here, ()):
+            for number, place in self._runs.get(code[at : at + length], ()):
                 covered.setdefault(number, set()).update(range(place, place + length))
                 first.setdefault(number, at)
         found = self.whole(words)
@@ -77,7 +73,7 @@ class ItemIndex:
         return [Match(number, 1.0, " ".join(words)) for number in numbers]
 
     def _places(self, code: _Code) -> Iterator[tuple[int, int]]:
-        """Where in a text an item's run, or a short item, may begin, and how many words it has, by its first words."""
+        """Where in a text a run may begin, and how many words it has, by its first words."""
         begin, beginnings, none = self._begin, self._beginnings, set[int]()
         known = 0
         for end, word in enumerate(code, 1):

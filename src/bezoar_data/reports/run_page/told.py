@@ -61,14 +61,12 @@ _Values = Sequence[tuple[int, str]]
 
 
 def _step(step: StepStory, values: _Values) -> dict[str, Any]:
+    passed = _passed(step.step, step.use, step.ends)
     if not (step.reason or step.detail or step.flags or step.soft_failures or step.calls):
-        return _passed(step.step, step.use, step.ends)
+        return passed
     found = [("marked", flag) for flag in step.flags] + [("not done", failure) for failure in step.soft_failures]
-    return _said(
+    return passed | _said(
         {
-            "step": plain_text(step.step),
-            "use": plain_text(step.use),
-            "ends": step.ends,
             "reason": plain_text(step.reason),
             "detail": plain_text(step.detail),
             "found": [_found(kind, drop) for kind, drop in found],
@@ -79,7 +77,7 @@ def _step(step: StepStory, values: _Values) -> dict[str, Any]:
 
 @cache
 def _passed(step: str, use: str, ends: str) -> dict[str, Any]:
-    """Of a row that only went through: the same for most rows."""
+    """All there is of a step that a row only went through: the same for most rows. Not to be changed."""
     return _said({"step": plain_text(step), "use": plain_text(use), "ends": ends})
 
 

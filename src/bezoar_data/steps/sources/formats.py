@@ -25,6 +25,7 @@ import orjson
 
 from bezoar_data.config.errors import InputError
 from bezoar_data.config.problems import Place, Problem
+from bezoar_data.config.value_class import value_class
 from bezoar_data.runs.packed import opened
 from bezoar_data.runs.values import plain
 
@@ -51,10 +52,9 @@ class Fault:
     hint: str = ""
 
 
-@dataclass(slots=True)
+@value_class(frozen=True, slots=True)
 class FileRow:
-    """One row as read: its number in the file (from 0), its line (from 1, if the format has lines), its values. As all
-    that is made for each row read it is not frozen, which would cost three times as much."""
+    """One row as read: its number in the file (from 0), its line (from 1, if the format has lines), its values."""
 
     index: int
     line: int | None
